@@ -1,0 +1,43 @@
+"""Runs migrations on the database named by ``portal.models.schema.config``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import context
+from sqlalchemy.pool import NullPool
+
+from portal.core.database import configure, engine_options
+from portal.models import Base
+from portal.models.base import UtcDateTime
+
+
+def render_item(kind: str, item: Any, _context: Any) -> str | bool:
+    """Migrations stand alone: our column types are written as SQLAlchemy's own."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
+def run() -> None:
+    from sqlalchemy import create_engine
+
+    url = context.config.attributes["url"]
+    arguments = engine_options(url)["connect_args"]
+    engine = configure(create_engine(url, poolclass=NullPool, connect_args=arguments))
+    try:
+        with engine.execution_options(write=True).connect() as connection:
+            context.configure(
+                connection=connection,
+                target_metadata=Base.metadata,
+                render_item=render_item,
+                render_as_batch=False,
+                compare_type=True,
+                transaction_per_migration=True,
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+run()

@@ -1,0 +1,1 @@
+"""Qupiao (取票): medical fiscal e-bills, issued by a hospital and fetched by its patients."""

@@ -1,0 +1,1 @@
+"""Machinery without rules: settings, database, clock, crypto, limits, HTTP, logging."""

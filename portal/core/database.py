@@ -1,0 +1,84 @@
+"""Engines and the two kinds of transaction: ``read()`` and ``write()`` (design D1, D2).
+
+SQLite runs in WAL with ``synchronous=FULL``; a write transaction begins with ``BEGIN IMMEDIATE`` so that it never
+has to be upgraded (and refused) half-way. PostgreSQL runs READ COMMITTED with bounded waits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=20000",
+    "PRAGMA cache_size=-16000",
+)
+_PG_OPTIONS = "-c lock_timeout=15s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Keyword arguments of ``create_engine`` for this URL."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": 20, "check_same_thread": False}}
+    return {
+        "pool_size": 8,
+        "max_overflow": 8,
+        "pool_timeout": 10,
+        "pool_pre_ping": True,
+        "connect_args": {"options": _PG_OPTIONS, "connect_timeout": 5},
+    }
+
+
+def configure(engine: Engine) -> Engine:
+    """Attach our transaction habits to an engine; returns it."""
+    if engine.dialect.name != "sqlite":
+        return engine
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def make_engine(url: str) -> Engine:
+    """An engine of our habits outside the web application (tools, tests)."""
+    return configure(create_engine(url, **engine_options(url)))
+
+
+class Database:
+    """The two kinds of transaction over one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        # Threads of one process queue here in order; SQLite's own waiting is polling and unfair.
+        self._turn = threading.Lock() if self.dialect == "sqlite" else nullcontext()
+        self._writing = engine.execution_options(write=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection in a read transaction; what it sees is consistent on SQLite."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """The one transaction of a business act: commits at the end, rolls back on any exception."""
+        with self._turn, self._writing.begin() as connection:
+            yield connection

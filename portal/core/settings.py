@@ -1,0 +1,86 @@
+"""All settings of an installation, read from the environment once at start (design: Conventions).
+
+``DATABASE_URL``, ``REDIS_URL``, ``PORT``, ``DATA_DIR`` carry no prefix; everything else begins with ``QUPIAO_``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEMO_APPID = "QPDEMO0000001"
+DEMO_KEY = "0123456789abcdef0123456789"
+
+
+class Settings(BaseSettings):
+    """One installation. Defaults are the embedded demo-less default: SQLite and files under ``DATA_DIR``."""
+
+    model_config = SettingsConfigDict(env_prefix="QUPIAO_", extra="ignore", frozen=True, populate_by_name=True)
+
+    database_url: str = Field("", validation_alias=AliasChoices("database_url", "DATABASE_URL"))
+    """Empty: ``DATA_DIR/qupiao.sqlite3``. Production: ``postgresql://…``."""
+    redis_url: str = Field("", validation_alias=AliasChoices("redis_url", "REDIS_URL"))
+    """Empty: no Redis; limits are counted in the database."""
+    port: int = Field(8000, ge=1, le=65534, validation_alias=AliasChoices("port", "PORT"))
+    """Web port; the demo's simulators listen on the next one."""
+    data_dir: Path = Field(Path("var"), validation_alias=AliasChoices("data_dir", "DATA_DIR"))
+
+    demo: bool = False
+    """Demo mode: invented people, simulators, keys made on first start, 演示 on every page."""
+    master_key: str = ""
+    """Base64 of 32 random bytes; all other keys are derived from it. Required outside the demo."""
+    base_url: str = ""
+    """Address of this platform as seen in the hospital's network. Empty: ``http://127.0.0.1:PORT``."""
+    net_url: str = ""
+    """The same from outside (internet); empty when there is none."""
+    workers: int = Field(2, ge=1, le=32)
+    threads: int = Field(4, ge=1, le=64)
+
+    finance_url: str = ""
+    """Front-end machine of finance (前置机). Empty in the demo: the simulator on ``PORT + 1``."""
+    finance_app_id: str = "KPQPDE00000001"
+    finance_app_key: str = "DEMO_FINANCE_KEY"
+    finance_timeout: float = Field(10.0, gt=0, le=60)
+
+    sms_url: str = ""
+    """SMS gateway. Empty in the demo: the simulator on ``PORT + 1``."""
+    sms_app_id: str = "QPDEMO"
+    sms_app_key: str = "DEMO_SMS_KEY"
+
+    session_minutes: int = Field(15, ge=5, le=120)
+    """How long an identified patient's pages stay open without use (features §4.6: never under 5 minutes)."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _name_the_driver(cls, value: str) -> str:
+        for plain in ("postgres://", "postgresql://"):
+            if value.startswith(plain):
+                return "postgresql+psycopg://" + value.removeprefix(plain)
+        return value
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'qupiao.sqlite3').absolute()}"
+
+    @property
+    def base(self) -> str:
+        """Public base address without a trailing slash."""
+        return (self.base_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+    @property
+    def simulators(self) -> str:
+        """Base address of the demo's simulators."""
+        return f"http://127.0.0.1:{self.port + 1}"
+
+    @property
+    def finance(self) -> str:
+        """Where finance messages go; empty when none is configured."""
+        return self.finance_url or (f"{self.simulators}/finance/exchange" if self.demo else "")
+
+    @property
+    def sms(self) -> str:
+        """Where text messages go; empty when none is configured."""
+        return self.sms_url or (f"{self.simulators}/sms/send" if self.demo else "")

@@ -1,0 +1,1 @@
+"""Pure rules of the field: money, numbers, identities, documents, states, errors. No I/O, no framework."""

@@ -1,0 +1,84 @@
+"""Refusals that people read: a stable code and a Chinese text saying what, why and what next.
+
+Every refusal of a service is one :class:`Refusal`; the texts live in :data:`CATALOGUE` only, so that the
+HIS answer, the patient page and the console say the same thing about the same cause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One catalogue entry: HTTP status for page and JSON edges, and the three sentences (``str.format`` fields)."""
+
+    status: int
+    what: str
+    why: str
+    remedy: str
+
+
+CATALOGUE: dict[str, Text] = {
+    # envelope of the HIS interface
+    "ENVELOPE_INVALID": Text(400, "请求无法识别", "{reason}", "请按接口文档检查报文格式后重发"),
+    "APPID_UNKNOWN": Text(401, "应用账号无效", "应用账号 {appid} 未登记或已停用", "请联系票据管理员核对 appid"),
+    "SIGN_WRONG": Text(401, "签名不正确", "按约定的签名串计算结果与 sign 不一致", "请检查签名私钥、字段顺序和字符编码"),
+    "METHOD_UNKNOWN": Text(404, "没有这个接口", "方法名 {method} 不存在", "请核对接口地址中的方法名"),
+    "METHOD_NOT_OPEN": Text(501, "该接口尚未开通", "{method}（{title}）在当前版本未提供", "请暂用其他方式办理，并关注版本更新"),
+    "BODY_TOO_LARGE": Text(413, "报文过大", "报文超过 {limit} 字节", "请拆分清单或联系平台管理员"),
+    # content of a settlement
+    "FIELD_INVALID": Text(422, "数据校验未通过", "{problems}", "请在 HIS 中更正后用同一业务流水号重新推送"),
+    "SUM_MISMATCH": Text(422, "金额不一致", "{problems}", "请核对各项金额后重新推送"),
+    "POINT_UNKNOWN": Text(422, "开票点无效", "开票点 {place} 未登记或已停用", "请在开票点或接口账号的对照表中维护该编码"),
+    "SCENE_UNKNOWN": Text(422, "业务标识未对照", "业务标识 {bus_type} 没有对应的业务场景", "请在接口账号的业务标识对照表中维护"),
+    "SERIAL_CONFLICT": Text(
+        409,
+        "业务流水号重复",
+        "流水号 {serial} 已开具票据 {bill}，本次内容与首次不同（{fields}）",
+        "如为退费请先冲红，再用新的流水号开具；内容有误请核对 HIS 数据",
+    ),
+    "SERIAL_REVERSED": Text(
+        409, "业务流水号已使用", "流水号 {serial} 对应的票据 {bill} 已冲红", "请使用新的业务流水号重新开具"
+    ),
+    "NAME_UNRENDERABLE": Text(
+        422, "姓名含有无法显示的字符", "字符 {characters} 不在 GB 18030-2022 字库内", "请核对姓名录入"
+    ),
+    # stock
+    "STOCK_EXHAUSTED": Text(
+        409, "无可用票号", "开票点 {point} 的 {kind} 号段已用完", "请票据管理员为该开票点分发号段后重试"
+    ),
+    # queries
+    "BILL_NOT_FOUND": Text(404, "未查询到票据", "没有与所给要素一致的票据", "请核对票据代码、号码、校验码或业务流水号"),
+    "STATE_ILLEGAL": Text(409, "当前状态不能这样操作", "票据状态为{state}", "{next}"),
+    # patient side
+    "NOT_MATCHED": Text(
+        200,
+        "没有查到可以显示的票据",
+        "可能还在开具中，或者填写的号码、姓名与医院登记的不一致",
+        "请核对后再试，或带证件到收费窗口查询",
+    ),
+    "CODE_WRONG": Text(422, "验证码不对", "验证码填错、已过期或已用过", "请核对短信，或重新获取验证码"),
+    "TRY_LATER": Text(429, "操作太频繁", "为保护个人信息，短时间内尝试次数有限", "请{minutes}分钟后再试，或到收费窗口办理"),
+    "LINK_INVALID": Text(404, "这个取票链接打不开", "链接不完整、已失效或已作废", "请重新扫码，或到收费窗口补打告知单"),
+    "SESSION_OVER": Text(401, "需要重新验证", "为保护隐私，验证结果只保留一段时间", "请重新填写"),
+    # general
+    "BUSY": Text(503, "系统繁忙", "{reason}", "请稍后用同一业务流水号重试，不会重复开票"),
+    "INTERNAL": Text(500, "系统出错", "内部错误，编号 {request_id}", "数据没有改动；请稍后重试，仍不行请把编号告诉平台管理员"),
+}
+
+
+class Refusal(Exception):
+    """An input or state that the rules refuse. Carries a code of :data:`CATALOGUE` and the fields of its text.
+
+    A field that the text does not name raises ``KeyError`` at construction, so a wrong call fails in tests.
+    """
+
+    def __init__(self, code: str, **fields: object) -> None:
+        text = CATALOGUE[code]
+        self.code = code
+        self.status = text.status
+        self.what = text.what
+        self.why = text.why.format(**fields)
+        self.remedy = text.remedy.format(**fields)
+        super().__init__(f"{self.what}：{self.why}。{self.remedy}。")

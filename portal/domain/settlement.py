@@ -1,0 +1,167 @@
+"""A charge settlement as the issuing service takes it, whoever sends it (HIS, desk, import).
+
+All codes of the sender are already mapped to ours; money is integer fen, prices, quantities and list amounts are
+millionths, times are aware UTC datetimes, days are ``date``. Texts are stripped; absent ones are ``""``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class Scene(StrEnum):
+    """业务场景."""
+
+    REGISTRATION = "registration"
+    OUTPATIENT = "outpatient"
+    EMERGENCY = "emergency"
+    CHRONIC = "chronic"
+    CHECKUP = "checkup"
+    IMMUNISATION = "immunisation"
+    INPATIENT = "inpatient"
+
+    @property
+    def title(self) -> str:
+        """The word on screen."""
+        return _TITLES[self]
+
+
+_TITLES = {
+    Scene.REGISTRATION: "挂号",
+    Scene.OUTPATIENT: "门诊",
+    Scene.EMERGENCY: "急诊",
+    Scene.CHRONIC: "门特",
+    Scene.CHECKUP: "体检",
+    Scene.IMMUNISATION: "免疫接种",
+    Scene.INPATIENT: "住院",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """交款人 and the numbers under which the bill can be found. ``kind``: ``1`` person, ``2`` unit."""
+
+    kind: str
+    name: str
+    id_type: str = ""
+    id_no: str = ""
+    phone: str = ""
+    email: str = ""
+    card_type: str = ""
+    card_no: str = ""
+    insurance_no: str = ""
+    patient_id: str = ""
+    open_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """就诊信息."""
+
+    org_type: str = ""
+    visit_date: date | None = None
+    patient_no: str = ""
+    case_no: str = ""
+    sex: str = ""
+    age: str = ""
+    department: str = ""
+    department_code: str = ""
+    insurance_type: str = ""
+    insurance_code: str = ""
+    hospital_no: str = ""
+    visit_no: str = ""
+    checkup_no: str = ""
+    ward: str = ""
+    bed: str = ""
+    in_date: date | None = None
+    out_date: date | None = None
+    days: str = ""
+    special_disease: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """费用信息, fen. ``fund + other_fund + account + own_cash`` should be the total; the rest is analysis."""
+
+    account_fen: int = 0
+    fund_fen: int = 0
+    other_fund_fen: int = 0
+    own_cash_fen: int = 0
+    own_cost_fen: int = 0
+    self_conceited_fen: int = 0
+    self_pay_fen: int = 0
+    reimbursement_fen: int = 0
+    account_balance_fen: int | None = None
+    prepay_fen: int | None = None
+    recharge_fen: int | None = None
+    refund_fen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """收费项目: ``code``/``name`` as the HIS says; the fiscal item is found on issue."""
+
+    code: str
+    name: str
+    amount_fen: int
+    unit: str = ""
+    price_micro: int | None = None
+    quantity_micro: int | None = None
+    self_fen: int = 0
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """清单明细."""
+
+    code: str
+    name: str
+    amount_micro: int
+    charge_code: str = ""
+    charge_name: str = ""
+    form: str = ""
+    spec: str = ""
+    unit: str = ""
+    price_micro: int | None = None
+    quantity_micro: int | None = None
+    self_micro: int = 0
+    insurance_class: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """缴费渠道: our channel code, the code as sent, amount in fen (may be 0 or negative)."""
+
+    channel: str
+    amount_fen: int
+    sent_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Everything one bill is made of. ``sent`` is the sender's own JSON text, kept encrypted with the bill."""
+
+    serial: str
+    scene: Scene
+    point_code: str
+    business_at: datetime
+    payer: Payer
+    cashier: str
+    author: str
+    checker: str
+    total_fen: int
+    split: Split
+    visit: Visit
+    charges: tuple[Charge, ...]
+    details: tuple[Detail, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    extras: tuple[tuple[str, str], ...] = ()
+    remark: str = ""
+    circulating: bool = True
+    arrears_reason: str = ""
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    sent: str = field(default="", compare=False, repr=False)

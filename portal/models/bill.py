@@ -1,0 +1,215 @@
+"""The ledger: a bill, its lines, payments, parties and documents. Immutable from its signature on (invariant 3).
+
+Child rows name their bill by a foreign key that is checked at commit, so that they can be written before the
+number is taken and the range row is locked as briefly as possible.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.domain.states import BillState
+from portal.models.base import Base, UtcDateTime
+
+
+def _of_bill(primary: bool = True) -> Mapped[int]:
+    return mapped_column(
+        BigInteger,
+        ForeignKey("bill.id", deferrable=True, initially="DEFERRED"),
+        primary_key=primary,
+        autoincrement=False,
+    )
+
+
+class Bill(Base):
+    """电子票据. Money in fen; ``number`` without leading zeros (printed with ten digits).
+
+    ``content`` holds one short keyed digest per part of the settlement, to tell a repeated push from a conflicting
+    one and to name the part that differs. ``link_digest`` is the keyed hash of the bill link's token.
+    """
+
+    __tablename__ = "bill"
+    __table_args__ = (
+        UniqueConstraint("bill_code", "number"),
+        UniqueConstraint("account_id", "serial"),
+        CheckConstraint("(red_of_id IS NULL AND total_fen >= 0) OR (red_of_id IS NOT NULL AND total_fen <= 0)", name="red"),
+        CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in BillState)), name="state"),
+        CheckConstraint("payer_kind IN ('1', '2')", name="payer_kind"),
+        Index(None, "unit_id", "business_day"),
+        Index(None, "point_id", "issued_at"),
+        Index(None, "issued_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("his_account.id"))
+    point_id: Mapped[int] = mapped_column(ForeignKey("point.id"))
+    kind_id: Mapped[int] = mapped_column(ForeignKey("bill_kind.id"))
+    range_id: Mapped[int] = mapped_column(ForeignKey("number_range.id"))
+    serial: Mapped[str] = mapped_column(String(50))
+    scene: Mapped[str] = mapped_column(String(16))
+    bill_code: Mapped[str] = mapped_column(String(8))
+    number: Mapped[int] = mapped_column(BigInteger)
+    check_code: Mapped[str] = mapped_column(String(6))
+    title: Mapped[str] = mapped_column(String(100))
+    payer_kind: Mapped[str] = mapped_column(String(1))
+    total_fen: Mapped[int] = mapped_column(BigInteger)
+    fund_fen: Mapped[int] = mapped_column(BigInteger)
+    other_fund_fen: Mapped[int] = mapped_column(BigInteger)
+    account_fen: Mapped[int] = mapped_column(BigInteger)
+    own_cash_fen: Mapped[int] = mapped_column(BigInteger)
+    own_cost_fen: Mapped[int] = mapped_column(BigInteger)
+    self_pay_fen: Mapped[int] = mapped_column(BigInteger)
+    business_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    business_day: Mapped[date] = mapped_column(Date)
+    issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    department: Mapped[str] = mapped_column(String(200))
+    department_code: Mapped[str] = mapped_column(String(100))
+    insurance_type: Mapped[str] = mapped_column(String(60))
+    cashier: Mapped[str] = mapped_column(String(100))
+    checker: Mapped[str] = mapped_column(String(100))
+    circulating: Mapped[bool] = mapped_column(Boolean)
+    red_of_id: Mapped[int | None] = mapped_column(ForeignKey("bill.id"), unique=True)
+    content: Mapped[dict[str, str]] = mapped_column(JSON)
+    warnings: Mapped[list[str]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(12))
+    state_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    link_digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    link_generation: Mapped[int] = mapped_column(SmallInteger)
+
+
+class BillItem(Base):
+    """收费项目 of a bill: fiscal code and name, and the hospital's own."""
+
+    __tablename__ = "bill_item"
+
+    bill_id: Mapped[int] = _of_bill()
+    line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    fiscal_code: Mapped[str] = mapped_column(String(50))
+    fiscal_name: Mapped[str] = mapped_column(String(200))
+    charge_code: Mapped[str] = mapped_column(String(50))
+    charge_name: Mapped[str] = mapped_column(String(100))
+    amount_fen: Mapped[int] = mapped_column(BigInteger)
+    self_fen: Mapped[int] = mapped_column(BigInteger)
+    unit: Mapped[str] = mapped_column(String(20))
+    price_micro: Mapped[int | None] = mapped_column(BigInteger)
+    quantity_micro: Mapped[int | None] = mapped_column(BigInteger)
+    remark: Mapped[str] = mapped_column(String(200))
+
+
+class BillDetail(Base):
+    """清单明细 of a bill; amounts, prices, quantities in millionths."""
+
+    __tablename__ = "bill_detail"
+
+    bill_id: Mapped[int] = _of_bill()
+    line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    charge_code: Mapped[str] = mapped_column(String(50))
+    charge_name: Mapped[str] = mapped_column(String(100))
+    code: Mapped[str] = mapped_column(String(50))
+    name: Mapped[str] = mapped_column(String(100))
+    spec: Mapped[str] = mapped_column(String(120))
+    unit: Mapped[str] = mapped_column(String(20))
+    price_micro: Mapped[int | None] = mapped_column(BigInteger)
+    quantity_micro: Mapped[int | None] = mapped_column(BigInteger)
+    amount_micro: Mapped[int] = mapped_column(BigInteger)
+    self_micro: Mapped[int] = mapped_column(BigInteger)
+    insurance_class: Mapped[str] = mapped_column(String(1))
+    remark: Mapped[str] = mapped_column(String(200))
+
+
+class BillPayment(Base):
+    """缴费渠道 of a bill."""
+
+    __tablename__ = "bill_payment"
+
+    bill_id: Mapped[int] = _of_bill()
+    line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    channel: Mapped[str] = mapped_column(String(20))
+    sent_code: Mapped[str] = mapped_column(String(20))
+    amount_fen: Mapped[int] = mapped_column(BigInteger)
+
+
+class BillParty(Base):
+    """The payer and patient of a bill. Every value is sealed (field name and bill id as associated data)."""
+
+    __tablename__ = "bill_party"
+
+    bill_id: Mapped[int] = _of_bill()
+    name: Mapped[bytes] = mapped_column(LargeBinary)
+    name_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    phone: Mapped[bytes | None] = mapped_column(LargeBinary)
+    identity: Mapped[bytes] = mapped_column(LargeBinary)
+    """Sealed JSON of the other identity fields (id type and number, cards, e-mail, patient numbers)."""
+
+
+class PartyKey(Base):
+    """Blind index: under which numbers a bill can be found. ``digest`` is HMAC-SM3 of kind and normalised number."""
+
+    __tablename__ = "party_key"
+    __table_args__ = (Index(None, "bill_id"),)
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    bill_id: Mapped[int] = _of_bill()
+    kind: Mapped[str] = mapped_column(String(12))
+
+
+class BillDocument(Base):
+    """The signed bytes exactly as they were (compressed, sealed), the unit's signature, and what the HIS sent (sealed)."""
+
+    __tablename__ = "bill_document"
+
+    bill_id: Mapped[int] = _of_bill()
+    signed: Mapped[bytes] = mapped_column(LargeBinary)
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
+    signed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    certificate_serial: Mapped[str] = mapped_column(String(64))
+    sent: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Supervision(Base):
+    """监制: finance's signature over the signed bytes and the unit's signature element."""
+
+    __tablename__ = "supervision"
+
+    bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"), primary_key=True, autoincrement=False)
+    element: Mapped[bytes] = mapped_column(LargeBinary)
+    """The serialised SupervisorPartySignature element as it stands in ``einvoice.xml``."""
+    certificate_serial: Mapped[str] = mapped_column(String(64))
+    supervised_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class FiscalExchange(Base):
+    """One message to finance about a bill: what was sent when, and what came back."""
+
+    __tablename__ = "fiscal_exchange"
+    __table_args__ = (Index(None, "bill_id"), UniqueConstraint("message_id"))
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"))
+    message_no: Mapped[str] = mapped_column(String(4))
+    message_id: Mapped[str] = mapped_column(String(17))
+    attempt: Mapped[int] = mapped_column(Integer)
+    sent_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[str] = mapped_column(String(16))
+    result_code: Mapped[str] = mapped_column(String(8))
+    reason: Mapped[str] = mapped_column(String(500))
