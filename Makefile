@@ -1,0 +1,74 @@
+# Qupiao: everything is one of these commands. `make help` lists them. PYTHON=… chooses the interpreter (3.11 to 3.13).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+py := .venv/bin/python
+# Processes of pytest. Two cores: more workers only wait for each other.
+WORKERS ?= 2
+# DAYS of demo bills for `make demo-days`.
+DAYS ?= 90
+# Further arguments for pytest: make unit ARGS="-k money"
+ARGS ?=
+export PYTHON
+
+.PHONY: help setup setup-test run demo-days test lint format types imports pytest unit soak bench routes lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do
+	  printf '  make %-12s %s\n' "$$name" "$$text"
+	done
+
+setup: ## prepare this checkout (implied by run)
+	@bin/setup run
+
+setup-test: ## the same, with what the tests need (implied by test, soak, bench)
+	@bin/setup test
+
+run: setup ## start Qupiao with demo data at http://127.0.0.1:$PORT (8000)
+	@exec $(py) -m portal.cli run
+
+demo-days: setup ## make DAYS=90 days of demo bills in DATA_DIR
+	@exec $(py) -m portal.cli demo --days $(DAYS)
+
+test: setup-test lint types imports pytest ## everything: style, types, import direction, all tests on both databases
+
+lint: setup-test ## style and format
+	@$(py) -m ruff check .
+	$(py) -m ruff format --check .
+
+format: setup-test ## put style and format right where a machine can
+	@$(py) -m ruff check --fix .
+	$(py) -m ruff format .
+
+types: setup-test ## static types
+	@$(py) -m mypy
+
+imports: setup-test ## the layers of the code: imports run downwards only
+	@.venv/bin/lint-imports --no-logo
+
+pytest: setup-test ## all tests, on SQLite and on a PostgreSQL and Redis of their own
+	@exec $(py) -m pytest -n $(WORKERS) $(ARGS)
+
+unit: setup-test ## the fast tests only (no database, no browser)
+	@exec $(py) -m pytest tests/unit $(ARGS)
+
+soak: setup-test ## races, kills and outages at full length
+	@QUPIAO_SOAK=1 exec $(py) -m pytest -m soak $(ARGS)
+
+bench: setup-test ## speed as ratios to the floor, taken in turns in one run
+	@exec $(py) -m bench
+
+routes: setup-test ## write the list of routes that tests/structure compares with
+	@exec $(py) -m tests.structure.routes
+
+lock: setup-test ## renew both lock files from pyproject.toml
+	@options=(-q --universal --python-version 3.11 --generate-hashes --upgrade)
+	.venv/bin/uv pip compile "$${options[@]}" --extra dev pyproject.toml -o requirements.lock
+	echo uv | .venv/bin/uv pip compile "$${options[@]}" --no-annotate - -o requirements-setup.lock
+
+clean: ## remove .venv and what tools left behind (not the data in var/)
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

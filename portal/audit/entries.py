@@ -1,0 +1,41 @@
+"""Writing audit entries, in the transaction of the act they tell of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert
+
+from portal.core.clock import now
+from portal.core.ids import new_id
+from portal.models import AuditEntry
+
+ENTRY: Table = AuditEntry.__table__  # type: ignore[assignment]
+
+
+def row(
+    action: str,
+    object_kind: str,
+    object_id: object,
+    actor: str,
+    at: datetime,
+    request_id: str = "",
+    details: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The values of an entry. ``action`` like ``bill.issued``; ``details`` never hold personal data in clear."""
+    return {
+        "id": new_id(),
+        "at": at,
+        "actor": actor,
+        "action": action,
+        "object_kind": object_kind,
+        "object_id": str(object_id),
+        "request_id": request_id,
+        "details": details or {},
+    }
+
+
+def record(connection: Connection, action: str, object_kind: str, object_id: object, actor: str, **more: Any) -> None:
+    """Write one entry in the caller's transaction; ``more`` as in :func:`row`."""
+    connection.execute(insert(ENTRY), row(action, object_kind, object_id, actor, more.pop("at", None) or now(), **more))

@@ -1,0 +1,1 @@
+"""Number stock: the only place that takes a number."""
