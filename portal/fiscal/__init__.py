@@ -1,0 +1,1 @@
+"""Exchange with finance: messages, client, exchange jobs (fiscal-ebill reference §6)."""

@@ -1,0 +1,64 @@
+"""Result codes of the finance contract (OURS, fiscal-ebill §6.7): what each means and what the sender does next.
+
+``0000`` ok; ``1xxx`` identity and digest; ``2xxx`` data; ``3xxx`` stock; ``4xxx`` state of the bill; ``5xxx`` system.
+Only ``5xxx`` is worth sending again unchanged. The texts are what finance says; an operator reads them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Result(StrEnum):
+    """One answer code. ``title`` is the Chinese text that goes with it."""
+
+    OK = "0000"
+    APP_UNKNOWN = "1001"
+    DIGEST_WRONG = "1002"
+    ALGORITHM_UNKNOWN = "1003"
+    CLOCK_SKEW = "1004"
+    REPLAYED = "1005"
+    ENVELOPE_MALFORMED = "1006"
+    MESSAGE_UNKNOWN = "1007"
+    FIELD_INVALID = "2001"
+    SIGNATURE_INVALID = "2002"
+    DOCUMENT_DISAGREES = "2003"
+    RELATED_UNKNOWN = "2004"
+    NUMBER_NOT_GRANTED = "3001"
+    DUPLICATE_SAME = "4001"
+    DUPLICATE_OTHER = "4002"
+    BILL_UNKNOWN = "4003"
+    SYSTEM = "5000"
+    BUSY = "5001"
+
+    @property
+    def title(self) -> str:
+        """The general text of the code; an answer may carry a more exact one."""
+        return _TITLES[self]
+
+
+_TITLES = {
+    Result.OK: "成功",
+    Result.APP_UNKNOWN: "应用账号未登记",
+    Result.DIGEST_WRONG: "报文摘要不正确",
+    Result.ALGORITHM_UNKNOWN: "不支持的摘要算法",
+    Result.CLOCK_SKEW: "报文时间与财政时间相差超过 5 分钟",
+    Result.REPLAYED: "报文编号已使用过",
+    Result.ENVELOPE_MALFORMED: "报文格式不正确",
+    Result.MESSAGE_UNKNOWN: "没有这个报文编号",
+    Result.FIELD_INVALID: "数据项不符合要求",
+    Result.SIGNATURE_INVALID: "单位签名无效",
+    Result.DOCUMENT_DISAGREES: "票据内容与报文不一致",
+    Result.RELATED_UNKNOWN: "红票的原票不存在",
+    Result.NUMBER_NOT_GRANTED: "票据号码不在已发放的号段内",
+    Result.DUPLICATE_SAME: "票据已上传，内容相同",
+    Result.DUPLICATE_OTHER: "票据代码和号码已被另一内容占用",
+    Result.BILL_UNKNOWN: "没有收到过这张票据",
+    Result.SYSTEM: "系统错误",
+    Result.BUSY: "系统繁忙",
+}
+
+
+def worth_repeating(code: str) -> bool:
+    """Whether the same message may succeed later: system trouble, or a message id or time that the next try renews."""
+    return code.startswith("5") or code in (Result.REPLAYED, Result.CLOCK_SKEW)
