@@ -1,0 +1,1 @@
+"""HTTP edges, one package an audience: parse, call one service, answer."""

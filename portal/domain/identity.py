@@ -1,0 +1,183 @@
+"""Numbers and names by which people are known: normal form, recognition, masking (features §4.2, §5.3).
+
+Everything typed passes :func:`normalise` or :func:`normalise_name` before it is compared or hashed, so that a
+full-width digit, a blank or a lower-case ``x`` never hides a bill from its owner.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a typed number may be."""
+
+    ID_CARD = "id_card"
+    RESIDENCE = "residence"
+    HONG_KONG_MACAU = "hong_kong_macau"
+    TAIWAN = "taiwan"
+    PASSPORT = "passport"
+    PHONE = "phone"
+    CARD = "card"
+
+    @property
+    def title(self) -> str:
+        """The word on screen."""
+        return _TITLES[self]
+
+
+_TITLES = {
+    Kind.ID_CARD: "居民身份证",
+    Kind.RESIDENCE: "外国人永久居留身份证",
+    Kind.HONG_KONG_MACAU: "港澳居民来往内地通行证",
+    Kind.TAIWAN: "台湾居民来往大陆通行证",
+    Kind.PASSPORT: "护照",
+    Kind.PHONE: "手机号",
+    Kind.CARD: "医保卡、就诊卡或社保卡",
+}
+
+_DASHES = "-‐‑‒–—―−﹣ー_"
+_DROPPED = re.compile(rf"[\s{re.escape(_DASHES)}\u200b-\u200f\u2060\ufeff]+")
+_NAME_DROPPED = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
+_NAME_DOTS = re.compile(r"[·・•‧∙⋅●．.｡。]")
+_PLACEHOLDERS = frozenset({"无", "空", "*", "/", "0", "NULL", "NONE"})
+_EARLIEST = date(1850, 1, 1)
+
+_PHONE = re.compile(r"(?:0086|\+?86)?(1[3-9]\d{9}|1000000\d{4})", re.ASCII)
+_ID18 = re.compile(r"\d{17}[\dX]", re.ASCII)
+_ID15 = re.compile(r"\d{15}", re.ASCII)
+_RESIDENCE_OLD = re.compile(r"[A-Z]{3}\d{12}", re.ASCII)
+_HONG_KONG_MACAU = re.compile(r"[HM](?:\d{8}|\d{10})", re.ASCII)
+_TAIWAN = re.compile(r"\d{8}|\d{10}[A-Z]?", re.ASCII)
+_PASSPORT = re.compile(r"(?=.*\d)[A-Z0-9]{6,9}", re.ASCII)
+_CARD = re.compile(r"[A-Z0-9]{5,32}", re.ASCII)
+
+
+def normalise(text: str) -> str:
+    """A number as typed → the form that is compared: NFKC, no blanks, dashes or invisible characters, upper case.
+
+    A mobile number loses its ``+86``. A placeholder such as ``无``, ``-`` or ``******`` becomes ``""`` (his-interface
+    §1.4). Never raises; ``normalise(normalise(x)) == normalise(x)``.
+    """
+    previous, current = None, text
+    while current != previous:
+        # Upper-casing can create what NFKC folds (and the other way round), so go on until nothing moves.
+        previous, current = (
+            current,
+            _DROPPED.sub("", unicodedata.normalize("NFKC", current)).upper(),
+        )
+    if phone := _PHONE.fullmatch(current):
+        return phone[1]
+    return "" if current in _PLACEHOLDERS or set(current) == {"*"} else current
+
+
+def is_phone(text: str) -> bool:
+    """Whether this is a mobile number: 1[3-9] and nine digits, or the demo's ``1000000dddd`` (features §5.3)."""
+    return _PHONE.fullmatch(normalise(text)) is not None
+
+
+def id_check_character(first17: str) -> str:
+    """The 18th character of an ID number (GB 11643-1999, ISO 7064 MOD 11-2). Raises ValueError unless 17 digits."""
+    if not re.fullmatch(r"\d{17}", first17, re.ASCII):
+        raise ValueError("seventeen digits are needed")
+    remainder = (
+        sum(
+            int(digit) * (2 ** (17 - place) % 11) for place, digit in enumerate(first17)
+        )
+        % 11
+    )
+    return "10X98765432"[remainder]
+
+
+def is_id_card(text: str) -> bool:
+    """Whether this is an ID number: 18 with a right check character, or the old 15, with a date of birth that exists.
+
+    The region is not checked beyond its shape, so the demo's ``000000`` passes and closed regions stay valid.
+    """
+    number = normalise(text)
+    if _ID18.fullmatch(number):
+        return number[17] == id_check_character(number[:17]) and _is_day(number[6:14])
+    return _ID15.fullmatch(number) is not None and _is_day("19" + number[6:12])
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:])) >= _EARLIEST
+    except ValueError:
+        return False
+
+
+def recognise(text: str) -> tuple[Kind, ...]:
+    """What the number may be, likeliest first; empty when it is nothing we can search by.
+
+    Several kinds share shapes (a Taiwan permit is eight digits, so is many a clinic card): all of them are named.
+    """
+    number = normalise(text)
+    found = []
+    if is_id_card(number):
+        # Since 2023 the permanent residence card has 18 digits as well, beginning with 9.
+        found.append(
+            Kind.RESIDENCE if number[0] == "9" and len(number) == 18 else Kind.ID_CARD
+        )
+    if _PHONE.fullmatch(number):
+        found.append(Kind.PHONE)
+    if _RESIDENCE_OLD.fullmatch(number):
+        found.append(Kind.RESIDENCE)
+    if _HONG_KONG_MACAU.fullmatch(number):
+        found.append(Kind.HONG_KONG_MACAU)
+    if _TAIWAN.fullmatch(number):
+        found.append(Kind.TAIWAN)
+    if _PASSPORT.fullmatch(number):
+        found.append(Kind.PASSPORT)
+    if (
+        _CARD.fullmatch(number)
+        and Kind.ID_CARD not in found
+        and Kind.PHONE not in found
+    ):
+        found.append(Kind.CARD)
+    return tuple(found)
+
+
+def normalise_name(text: str) -> str:
+    """A name as typed → the form that is compared: NFKC, no blanks at all, one kind of middle dot, upper case."""
+    previous, current = None, text
+    while current != previous:
+        dotted = _NAME_DOTS.sub("·", current)
+        previous, current = (
+            current,
+            _NAME_DROPPED.sub("", unicodedata.normalize("NFKC", dotted)).upper(),
+        )
+    return current
+
+
+def _mask(text: str, head: int, tail: int) -> str:
+    hidden = len(text) - head - tail
+    if hidden < 1:
+        return "*" * len(text)
+    return text[:head] + "*" * hidden + text[len(text) - tail :]
+
+
+def mask_name(name: str) -> str:
+    """林演安 → 林**; one character → ``*``; blanks around are dropped."""
+    name = name.strip()
+    return name[:1] + "*" * (len(name) - 1) if len(name) > 1 else "*" * len(name)
+
+
+def mask_id(number: str) -> str:
+    """An identity number: first six and last four of 18 or 15 stay, of anything shorter the first and last two."""
+    number = normalise(number)
+    return _mask(number, 6, 4) if len(number) >= 15 else _mask(number, 1, 2)
+
+
+def mask_phone(number: str) -> str:
+    """10000000001 → 100****0001."""
+    return _mask(normalise(number), 3, 4)
+
+
+def mask_card(number: str) -> str:
+    """Any card: only its last four characters stay, and of a short one fewer than half."""
+    number = normalise(number)
+    return _mask(number, 0, min(4, (len(number) - 1) // 2)) if number else ""

@@ -1,0 +1,192 @@
+"""Numbers and names: normal form, recognition, masking (features §5.3)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.domain import identity
+from portal.domain.identity import Kind
+
+DEMO_IDS = (
+    "000000195203150010",
+    "000000194809060023",
+    "000000198704120032",
+    "000000199007230046",
+    "00000020240110005X",
+    "00000020191201006X",
+    "000000197605180078",
+    "000000196506300084",
+)
+NUMBERS = st.text(
+    alphabet="0123456789xX-－０１２３４５６７８９ \u3000\u200bABCabc*", max_size=24
+)
+
+
+@pytest.mark.parametrize("number", DEMO_IDS)
+def test_demo_identities_are_right_and_a_changed_digit_is_not(number: str) -> None:
+    """The check character of the demo's people, and its purpose."""
+    assert identity.is_id_card(number)
+    assert identity.recognise(number)[0] is Kind.ID_CARD
+    assert identity.id_check_character(number[:17]) == number[17]
+    for place in (14, 15, 16):
+        digit = str((int(number[place]) + 1) % 10)
+        assert not identity.is_id_card(number[:place] + digit + number[place + 1 :])
+
+
+@given(st.from_regex(r"\A[0-9]{17}\Z"), st.integers(0, 16), st.integers(1, 9))
+def test_check_character_notices_every_single_wrong_digit(
+    first17: str, place: int, shift: int
+) -> None:
+    """ISO 7064 MOD 11-2 finds all single substitutions."""
+    wrong = (
+        first17[:place] + str((int(first17[place]) + shift) % 10) + first17[place + 1 :]
+    )
+    assert identity.id_check_character(first17) != identity.id_check_character(wrong)
+
+
+@pytest.mark.parametrize(
+    "first17", ["", "1" * 16, "1" * 18, "1234567890123456X", "１" * 17]
+)
+def test_check_character_wants_seventeen_digits(first17: str) -> None:
+    """Anything else is a caller's error."""
+    with pytest.raises(ValueError, match="seventeen"):
+        identity.id_check_character(first17)
+
+
+@pytest.mark.parametrize(
+    ("typed", "normal"),
+    [
+        (" 0000002024 0110 005x ", "00000020240110005X"),
+        ("００００００２０２４０１１０００５ｘ", "00000020240110005X"),
+        ("100-0000-0001", "10000000001"),
+        ("+86 138 0000 0000", "13800000000"),
+        ("008613800000000", "13800000000"),
+        ("test00001", "TEST00001"),
+        ("test\u200b00001\ufeff", "TEST00001"),
+        ("无", ""),
+        ("-", ""),
+        ("******", ""),
+        ("", ""),
+    ],
+)
+def test_what_people_type(typed: str, normal: str) -> None:
+    """Blanks, dashes, full-width digits, lower case, country code, placeholders."""
+    assert identity.normalise(typed) == normal
+
+
+@given(st.one_of(NUMBERS, st.text(max_size=30)))
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    """Stored and typed forms meet."""
+    once = identity.normalise(text)
+    assert identity.normalise(once) == once
+    name = identity.normalise_name(text)
+    assert identity.normalise_name(name) == name
+
+
+@given(st.from_regex(r"\A[0-9A-Z]{6,18}\Z"), st.data())
+def test_blanks_and_dashes_never_matter(number: str, data: st.DataObject) -> None:
+    """However it is grouped, it is the same number."""
+    gaps = data.draw(
+        st.lists(
+            st.sampled_from(["", " ", "-", "\u3000", "\u200b", "—"]),
+            min_size=18,
+            max_size=18,
+        )
+    )
+    grouped = "".join(
+        character + gap for character, gap in zip(number, gaps, strict=False)
+    )
+    assert identity.normalise(grouped) == identity.normalise(number)
+    assert identity.recognise(grouped) == identity.recognise(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "phone"),
+    [
+        ("13800000000", True),
+        ("10000000001", True),
+        ("12800000000", False),
+        ("1380000000", False),
+        ("10000010001", False),
+    ],
+)
+def test_phones(text: str, phone: bool) -> None:
+    """Mobile prefixes and the demo's range."""
+    assert identity.is_phone(text) is phone
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("000000520315001", Kind.ID_CARD),
+        ("911124198108030024", Kind.RESIDENCE),
+        ("FRA110081081001", Kind.RESIDENCE),
+        ("H12345678", Kind.HONG_KONG_MACAU),
+        ("m1234567801", Kind.HONG_KONG_MACAU),
+        ("12345678", Kind.TAIWAN),
+        ("1234567890A", Kind.TAIWAN),
+        ("E12345678", Kind.PASSPORT),
+        ("10000000001", Kind.PHONE),
+        ("TESTYB000001", Kind.CARD),
+        ("9900000001", Kind.CARD),
+        ("TEST00001", Kind.CARD),
+    ],
+)
+def test_kinds(text: str, kind: Kind) -> None:
+    """Every kind of number is among the candidates; every kind has a title."""
+    if kind is Kind.RESIDENCE and text[0] == "9":
+        text = text[:17] + identity.id_check_character(text[:17])
+    found = identity.recognise(text)
+    assert kind in found
+    assert all(candidate.title for candidate in found)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "无", "----", "12", "张三", "000000195213150018", "' OR 1=1 --"]
+)
+def test_nothing_to_search_by(text: str) -> None:
+    """An impossible birthday is no ID number; words are no number at all."""
+    assert Kind.ID_CARD not in identity.recognise(text)
+    assert identity.recognise(text) in ((), (Kind.CARD,))
+
+
+@pytest.mark.parametrize(
+    ("typed", "normal"),
+    [
+        (" 林 演　安 ", "林演安"),
+        ("阿·买买提", "阿·买买提"),
+        ("阿•买买提", "阿·买买提"),
+        ("阿．买买提", "阿·买买提"),
+        ("Li Ming", "LIMING"),
+    ],
+)
+def test_names(typed: str, normal: str) -> None:
+    """All blanks go, all middle dots are one."""
+    assert identity.normalise_name(typed) == normal
+
+
+def test_masks() -> None:
+    """The forms of the declared table."""
+    assert identity.mask_name("林演安") == "林**"
+    assert identity.mask_name("林") == "*"
+    assert identity.mask_name("") == ""
+    assert identity.mask_id("000000195203150010") == "000000********0010"
+    assert identity.mask_id("H12345678") == "H******78"
+    assert identity.mask_phone("10000000001") == "100****0001"
+    assert identity.mask_card("9900000001") == "******0001"
+    assert identity.mask_card("TEST") == "***T"
+
+
+@given(st.text(alphabet="0123456789ABCX", min_size=1, max_size=30))
+def test_masks_keep_the_length_and_hide_something(text: str) -> None:
+    """A mask shows no more than its head and tail, and never the whole."""
+    number = identity.normalise(text)
+    for mask in (identity.mask_id, identity.mask_phone, identity.mask_card):
+        masked = mask(text)
+        assert len(masked) == len(number)
+        assert not number or "*" in masked
+        assert all(
+            shown in ("*", real) for shown, real in zip(masked, number, strict=True)
+        )
