@@ -22,10 +22,14 @@ class SealBroken(ValueError):
 class FieldCipher:
     """SM4-GCM. A sealed value is key id (1) ‖ nonce (12) ‖ ciphertext ‖ tag (16); field and row are bound in.
 
-    ``keys`` maps key id → 16-byte key; new values use ``current``, old ones open as long as their key is kept.
+    ``keys`` maps key id (0–255) → 16-byte key; new values use ``current``, old ones open as long as their key is
+    kept. Nonces are random: one key is good for 2³² values (NIST SP 800-38D §8.3), then a new key id is due.
+    Raises ValueError for other ids, other key lengths or a ``current`` without a key.
     """
 
     def __init__(self, keys: Mapping[int, bytes], current: int) -> None:
+        if current not in keys or not all(0 <= number <= 255 for number in keys):
+            raise ValueError("key ids are 0 to 255 and the current one needs a key")
         self._keys = {number: SM4(key) for number, key in keys.items()}
         self._current = current
 
@@ -50,7 +54,7 @@ class FieldCipher:
             raise SealBroken("altered, or of another row or field") from error
 
     def decrypt_text(self, field: str, row: str | int, sealed: bytes) -> str:
-        """:meth:`decrypt` as text."""
+        """:meth:`decrypt` as text. Raises :class:`SealBroken`."""
         return self.decrypt(field, row, sealed).decode()
 
 
@@ -62,7 +66,10 @@ def hmac_sm3(key: bytes, message: bytes) -> bytes:
 
 
 class BlindIndex:
-    """Keyed hashes under which sealed values can be found. ``kind`` keeps equal texts of different kinds apart."""
+    """Keyed hashes under which sealed values can be found. ``kind`` keeps equal texts of different kinds apart.
+
+    The keyed start is computed once and copied per call, which halves the cost and lets threads share it.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._keyed = HMAC(key, SM3())

@@ -1,12 +1,12 @@
-"""All secret keys of an installation, derived from one master secret (see docs/keys.md)."""
+"""All secret keys of an installation, derived from master secrets (see docs/keys.md)."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import fcntl
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from portal.core.fieldcrypt import BlindIndex, FieldCipher, hmac_sm3
@@ -14,50 +14,87 @@ from portal.core.fieldcrypt import BlindIndex, FieldCipher, hmac_sm3
 LINK_KEY_ID = "A"
 """Key id of the bill links made now (design D16)."""
 
+_FIRST = 1
+_MAKE = "请用 openssl rand -base64 32 生成，并妥善备份"
+
 
 class MasterKeyMissing(RuntimeError):
     """The installation has no usable master secret; the text says what to do."""
 
 
 class Keyring:
-    """Subkeys by label: HMAC-SM3 of the master secret."""
+    """Subkeys by label: HMAC-SM3 of a master secret, the expand step of HKDF (RFC 5869).
 
-    def __init__(self, master: bytes) -> None:
-        self._master = master
+    Masters have generations. New values are sealed under the newest; what must be found or computed again from
+    the outside (blind indexes, bill links) stays on the first, so that adding one breaks nothing.
+    """
+
+    def __init__(self, masters: bytes | Mapping[int, bytes]) -> None:
+        self._masters = {_FIRST: masters} if isinstance(masters, bytes) else dict(masters)
+        self._newest = max(self._masters)
 
     @classmethod
-    def open(cls, data_dir: Path, master: str, demo: bool) -> Keyring:
-        """From ``QUPIAO_MASTER_KEY`` (Base64 of ≥ 32 bytes), or in the demo a file made once.
+    def open(cls, data_dir: Path, master: str | None, demo: bool) -> Keyring:
+        """From ``QUPIAO_MASTER_KEY``, or in the demo a file made once.
 
-        Raises :class:`MasterKeyMissing` outside the demo when the secret is missing, short or plainly not random.
+        ``master`` is Base64 of ≥ 32 random bytes; while rotating ``2:<Base64>,1:<Base64>``.
+        Raises :class:`MasterKeyMissing` outside the demo when there is none, and always when it is malformed,
+        short or plainly not random.
         """
-        if master:
-            try:
-                key = base64.b64decode(master, validate=True)
-            except binascii.Error as error:
-                raise MasterKeyMissing("QUPIAO_MASTER_KEY 不是 Base64") from error
-            if len(key) < 32 or len(set(key)) < 12:
-                raise MasterKeyMissing("QUPIAO_MASTER_KEY 太短或不随机：请用 openssl rand -base64 32 生成")
-            return cls(key)
+        if master and master.strip():
+            return cls(_parse(master))
         if not demo:
-            raise MasterKeyMissing("没有设置 QUPIAO_MASTER_KEY：请用 openssl rand -base64 32 生成，并妥善备份")
+            raise MasterKeyMissing(f"没有设置 QUPIAO_MASTER_KEY：{_MAKE}")
         return cls(_demo_key(data_dir / "keys" / "master.key"))
 
-    def derive(self, label: str) -> bytes:
-        """32 bytes for one purpose."""
-        return hmac_sm3(self._master, f"qupiao/{label}".encode())
+    def derive(self, label: str, generation: int | None = None) -> bytes:
+        """32 bytes for one purpose, from one master: the newest unless named."""
+        return hmac_sm3(self._masters[generation or self._newest], f"qupiao/{label}".encode())
 
     def cipher(self) -> FieldCipher:
-        """For sealed fields."""
-        return FieldCipher({1: self.derive("field/1")[:16]}, 1)
+        """For sealed fields: seals under the newest generation, opens all. The key id is the generation."""
+        return FieldCipher(
+            {number: self.derive(f"field/{number}", number)[:16] for number in self._masters}, self._newest
+        )
 
     def index(self) -> BlindIndex:
-        """For blind indexes and stored hashes of tokens."""
-        return BlindIndex(self.derive("index/1"))
+        """For blind indexes and stored hashes of tokens; kinds keep the two apart."""
+        return BlindIndex(self.derive("index/1", _FIRST))
 
     def link_mac(self, message: bytes) -> bytes:
         """The keyed hash of bill links under :data:`LINK_KEY_ID`."""
-        return hmac_sm3(self.derive(f"link/{LINK_KEY_ID}"), message)
+        return hmac_sm3(self.derive(f"link/{LINK_KEY_ID}", _FIRST), message)
+
+    def session_secret(self) -> bytes:
+        """Signs Flask's session cookies. A new master ends the open sessions."""
+        return self.derive("flask/1")
+
+
+def _parse(text: str) -> dict[int, bytes]:
+    masters: dict[int, bytes] = {}
+    for part in text.split(","):
+        number, _, encoded = part.strip().rpartition(":")
+        if number and not (number.isascii() and number.isdigit() and 1 <= int(number) <= 255):
+            raise MasterKeyMissing("QUPIAO_MASTER_KEY 的代次应为 1 至 255，例如 2:<新密钥>,1:<旧密钥>")
+        generation = int(number or _FIRST)
+        if generation in masters:
+            raise MasterKeyMissing(f"QUPIAO_MASTER_KEY 第 {generation} 代写了两次")
+        masters[generation] = _decode(encoded)
+    if _FIRST not in masters:
+        raise MasterKeyMissing("QUPIAO_MASTER_KEY 缺少第 1 代：旧数据、查询索引和取票链接都依赖它，请保留旧密钥")
+    return masters
+
+
+def _decode(encoded: str) -> bytes:
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        raise MasterKeyMissing(f"QUPIAO_MASTER_KEY 不是 Base64：{_MAKE}") from None
+    steps = {(after - before) % 256 for before, after in zip(key, key[1:], strict=False)}
+    typed = all(0x20 <= octet < 0x7F for octet in key)  # a phrase or hex digits: not what a random source gives
+    if len(key) < 32 or len(set(key)) < 12 or len(steps) == 1 or typed:
+        raise MasterKeyMissing(f"QUPIAO_MASTER_KEY 太短或不随机：{_MAKE}")
+    return key
 
 
 def _demo_key(path: Path) -> bytes:
@@ -71,4 +108,7 @@ def _demo_key(path: Path) -> bytes:
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
-        return path.read_bytes()
+        key = path.read_bytes()
+    if len(key) != 32:
+        raise MasterKeyMissing(f"{path.name} 已损坏（应为 32 字节）：请从备份恢复，没有它已存的个人信息无法解密")
+    return key

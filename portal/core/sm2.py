@@ -14,11 +14,13 @@ from typing import Any
 DISTINGUISHING_ID = b"1234567812345678"
 """The signer's id that enters the digest (GM/T 0009, default)."""
 
+_NEEDED = "OpenSSL 3 with SM2 is needed"
 _POINTER_RESULTS = (
     "BIO_new_mem_buf",
     "BIO_new",
     "BIO_s_mem",
     "PEM_read_bio_PrivateKey",
+    "d2i_AutoPrivateKey",
     "d2i_PUBKEY",
     "EVP_PKEY_CTX_new_from_name",
     "EVP_MD_CTX_new",
@@ -32,13 +34,20 @@ class CryptoError(RuntimeError):
 
 @cache
 def _lib() -> Any:
+    """The system's libcrypto, once. Raises :class:`CryptoError` when it is missing, older than 3.0 or without SM2."""
     name = ctypes.util.find_library("crypto") or "libcrypto.so.3"
     try:
         library = ctypes.CDLL(name)
         for function in _POINTER_RESULTS:
             getattr(library, function).restype = ctypes.c_void_p
     except (OSError, AttributeError) as error:
-        raise CryptoError("系统缺少 OpenSSL 3 的 libcrypto（Debian 软件包 libssl3），无法使用国密算法") from error
+        raise CryptoError(
+            f"系统缺少 OpenSSL 3 的 libcrypto（Debian 软件包 libssl3），无法使用国密算法。{_NEEDED}"
+        ) from error
+    context = library.EVP_PKEY_CTX_new_from_name(None, b"SM2", None)
+    if not context:
+        raise CryptoError(f"系统的 OpenSSL 未编入 SM2，请改用发行版自带的 OpenSSL 3。{_NEEDED}")
+    library.EVP_PKEY_CTX_free(ctypes.c_void_p(context))
     return library
 
 
@@ -60,20 +69,26 @@ class _Key:
 
     def __init__(self, handle: ctypes.c_void_p) -> None:
         self._handle = handle
+        self._free = _lib().EVP_PKEY_free  # kept: module names may be gone when the interpreter ends
+        if _lib().EVP_PKEY_is_a(handle, b"SM2") != 1:  # an RSA or P-256 key would fail only at its first use
+            raise CryptoError("密钥不是 SM2 密钥 (not an SM2 key)")
 
     def __del__(self) -> None:
-        _lib().EVP_PKEY_free(self._handle)
+        self._free(self._handle)
 
-    def public_der(self) -> bytes:
-        """SubjectPublicKeyInfo of this key."""
+    def _written(self, function: str) -> bytes:
         buffer = ctypes.c_void_p()
-        length = _lib().i2d_PUBKEY(self._handle, ctypes.byref(buffer))
+        length = getattr(_lib(), function)(self._handle, ctypes.byref(buffer))
         if length <= 0 or not buffer.value:
-            raise CryptoError("the public key cannot be written")
+            raise CryptoError("the key cannot be written")
         try:
             return ctypes.string_at(buffer.value, length)
         finally:
             _lib().CRYPTO_free(buffer, b"", 0)
+
+    def public_der(self) -> bytes:
+        """SubjectPublicKeyInfo of this key."""
+        return self._written("i2d_PUBKEY")
 
     def _context(self, init: str) -> ctypes.c_void_p:
         lib = _lib()
@@ -106,13 +121,28 @@ class PrivateKey(_Key):
 
     @classmethod
     def from_pem(cls, pem: bytes) -> PrivateKey:
-        """Read a PKCS#8 PEM. Raises :class:`CryptoError` when it is none."""
+        """Read an unencrypted PEM (PKCS#8 or EC). Raises :class:`CryptoError` when it is none."""
         lib = _lib()
         bio = _pointer(lib.BIO_new_mem_buf(pem, len(pem)))
+        no_password = b""  # without it an encrypted file would make libcrypto ask at the terminal
         try:
-            return cls(_pointer(lib.PEM_read_bio_PrivateKey(bio, None, None, None)))
+            return cls(_pointer(lib.PEM_read_bio_PrivateKey(bio, None, None, no_password)))
         finally:
             lib.BIO_free(bio)
+
+    @classmethod
+    def from_der(cls, der: bytes) -> PrivateKey:
+        """Read a DER private key (PKCS#8 or EC). Raises :class:`CryptoError` when it is none."""
+        start = ctypes.c_char_p(der)
+        return cls(_pointer(_lib().d2i_AutoPrivateKey(None, ctypes.byref(start), ctypes.c_long(len(der)))))
+
+    def to_der(self) -> bytes:
+        """Unencrypted EC private key in DER, curve SM2."""
+        return self._written("i2d_PrivateKey")
+
+    def public(self) -> PublicKey:
+        """The public half."""
+        return PublicKey.from_der(self.public_der())
 
     def to_pem(self) -> bytes:
         """Unencrypted PKCS#8 PEM; the file it goes to is readable by its owner only."""
@@ -149,7 +179,7 @@ class PublicKey(_Key):
         return cls(_pointer(_lib().d2i_PUBKEY(None, ctypes.byref(start), ctypes.c_long(len(der)))))
 
     def verify(self, signature: bytes, data: bytes) -> bool:
-        """Whether ``signature`` (DER) is this key's over ``data``."""
+        """Whether ``signature`` (DER) is this key's over ``data``. Malformed signatures are just wrong."""
         lib = _lib()
         context = self._context("EVP_DigestVerifyInit")
         try:
