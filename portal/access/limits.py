@@ -1,0 +1,49 @@
+"""Counting attempts: in Redis when there is one, else (or when it is away) in the database; never open (design D5)."""
+
+from __future__ import annotations
+
+import time
+
+import redis
+import structlog
+from sqlalchemy import Table, delete
+from sqlalchemy.dialects import postgresql, sqlite
+
+from portal.core.database import Database
+from portal.models.access import AttemptCount
+
+COUNT: Table = AttemptCount.__table__  # type: ignore[assignment]
+log = structlog.get_logger("qupiao.limits")
+
+
+class Limits:
+    """Fixed windows by bucket. A bucket names what is counted and a keyed digest of whom, never personal data."""
+
+    def __init__(self, database: Database, redis_url: str = "") -> None:
+        self._database = database
+        self._redis = redis.Redis.from_url(redis_url, socket_timeout=0.5) if redis_url else None
+
+    def hit(self, bucket: str, most: int, seconds: int) -> bool:
+        """Count one attempt; ``True`` while at most ``most`` fall into the present window of ``seconds``."""
+        end = (int(time.time()) // seconds + 1) * seconds
+        if self._redis is not None:
+            try:
+                key = f"qupiao:limit:{bucket}:{end}"
+                count, _ = self._redis.pipeline().incr(key).expireat(key, end + 1).execute()
+                return int(count) <= most
+            except redis.RedisError as error:
+                log.warning("limits.redis_away", error=type(error).__name__)
+        return self._hit_database(bucket, end) <= most
+
+    def _hit_database(self, bucket: str, end: int) -> int:
+        make = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
+        first = make(COUNT).values(bucket=bucket, window_end=end, count=1)
+        again = {"count": COUNT.c.count + 1}
+        counted = first.on_conflict_do_update(index_elements=["bucket", "window_end"], set_=again)
+        with self._database.write() as connection:
+            return int(connection.execute(counted.returning(COUNT.c.count)).scalar_one())
+
+    def clean(self) -> int:
+        """Forget windows that are over; returns how many."""
+        with self._database.write() as connection:
+            return connection.execute(delete(COUNT).where(COUNT.c.window_end < int(time.time()))).rowcount

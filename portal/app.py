@@ -1,0 +1,132 @@
+"""Wiring: builds the extensions, opens keys and database, registers every blueprint with its authentication."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+
+import structlog
+from flask import Flask, Response, g, request
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from portal.access.limits import Limits
+from portal.blueprints.health import health
+from portal.blueprints.his.views import his
+from portal.blueprints.patient.views import patient
+from portal.core.certificates import ensure_demo_keys
+from portal.core.cms import FileSigner
+from portal.core.database import Database, configure, engine_options
+from portal.core.keyring import Keyring
+from portal.core.services import Services
+from portal.core.settings import Settings
+from portal.issuing.issue import IssuingDesk
+from portal.models import Base
+from portal.rendering import fonts
+from portal.rendering.face import FaceRenderer
+
+db = SQLAlchemy(metadata=Base.metadata)
+csrf = CSRFProtect()
+
+BLUEPRINTS = (
+    (his, "his-signature"),
+    (patient, "patient-session"),
+    (health, "none"),
+)
+"""Every blueprint and how its callers prove who they are; a structure test refuses one that is not listed."""
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application of one installation. Raises MasterKeyMissing, CryptoError, FontMissing at start."""
+    settings = settings or Settings()
+    configure_logging()
+    app = Flask("portal")
+    _configure(app, settings)
+    db.init_app(app)
+    csrf.init_app(app)
+    with app.app_context():
+        services = build_services(settings, Database(configure(db.engine)))
+    app.extensions["qupiao"] = services
+    app.extensions["qupiao_desk"] = IssuingDesk(services)
+    app.extensions["qupiao_limits"] = Limits(services.database, settings.redis_url)
+    app.extensions["qupiao_face"] = FaceRenderer(settings.data_dir, settings.demo)
+    app.secret_key = services.keyring.derive("flask/1")
+    app.extensions["qupiao_blueprint_auth"] = {blueprint.name: auth for blueprint, auth in BLUEPRINTS}
+    for blueprint, _ in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    csrf.exempt(his)
+    app.before_request(_name_request)
+    app.after_request(_protect)
+    return app
+
+
+def build_services(settings: Settings, database: Database) -> Services:
+    """Open keys, certificate and fonts; the same for web, worker and command line."""
+    keyring = Keyring.open(settings.data_dir, settings.master_key, settings.demo)
+    folder = settings.data_dir / "keys"
+    if settings.demo:
+        ensure_demo_keys(settings.data_dir)
+    fonts.ensure(settings.data_dir / "fonts")
+    signer = FileSigner.load(folder / "unit.key", folder / "unit.crt")
+    return Services(settings, database, keyring, keyring.cipher(), keyring.index(), signer)
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI=settings.database,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database),
+        SESSION_COOKIE_NAME="qp_form",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.base.startswith("https:"),
+        MAX_CONTENT_LENGTH=8 * 1024 * 1024,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        DEMO=settings.demo,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.url_map.merge_slashes = False
+    if settings.base.startswith("https:"):
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+
+
+def configure_logging() -> None:
+    """One JSON line an event on standard error: time with zone, level, event, request id; no personal data."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(ensure_ascii=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _name_request() -> None:
+    g.request_id = secrets.token_hex(8)
+    g.nonce = secrets.token_urlsafe(16)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _protect(response: Response) -> Response:
+    nonce = getattr(g, "nonce", "")
+    headers = response.headers
+    headers.setdefault(
+        "Content-Security-Policy",
+        f"default-src 'none'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; script-src 'nonce-{nonce}'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
+    )
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault("X-Robots-Tag", "noindex, nofollow")
+    if request.endpoint != "static":
+        headers["Cache-Control"] = "no-store"
+    headers.setdefault("X-Request-Id", getattr(g, "request_id", ""))
+    return response

@@ -1,0 +1,1 @@
+"""The patients' pages (H5): server-rendered, working without JavaScript."""

@@ -1,0 +1,314 @@
+"""Routes of the patients' pages. No address carries an identity; what is open is decided by the session alone."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, current_app, g, redirect, request, url_for
+from flask_wtf.csrf import CSRFError
+from sqlalchemy import select
+from werkzeug.exceptions import HTTPException
+
+from portal.audit import entries
+from portal.blueprints.patient.context import (
+    CARE,
+    COOKIE,
+    FILTERS,
+    page,
+    remember,
+    services,
+    session_of,
+    unit_of,
+)
+from portal.core.clock import local
+from portal.domain.errors import CATALOGUE, Refusal
+from portal.domain.identity import mask_name, normalise, normalise_name
+from portal.domain.link import TOKEN
+from portal.domain.settlement import Scene
+from portal.issuing import queries
+from portal.issuing.queries import BillFacts
+from portal.models import BillDetail, BillItem, Department
+from portal.rendering import xml
+from portal.retrieval import identify, sessions
+
+patient = Blueprint("patient", __name__)
+
+
+@patient.record_once
+def _add_filters(state: Any) -> None:
+    state.app.jinja_env.filters.update(FILTERS)
+    state.app.jinja_env.globals["scene_title"] = lambda scene: Scene(scene).title
+
+
+@patient.errorhandler(Refusal)
+def _refused(refusal: Refusal) -> Response:
+    status = 404 if refusal.code == "NOT_MATCHED" else refusal.status
+    response = page("error.html", status, what=refusal.what, why=refusal.why, remedy=refusal.remedy)
+    if refusal.code == "TRY_LATER":
+        response.headers["Retry-After"] = "900"
+    return response
+
+
+@patient.errorhandler(CSRFError)
+def _form_over(_error: CSRFError) -> Response:
+    text = CATALOGUE["SESSION_OVER"]
+    return page("error.html", 400, what=text.what, why=text.why, remedy=text.remedy)
+
+
+@patient.app_errorhandler(HTTPException)
+def _http_error(error: HTTPException) -> Response:
+    if (error.code or 500) < 400:
+        return error.get_response()  # type: ignore[return-value]
+    text = CATALOGUE["LINK_INVALID"] if error.code == 404 else CATALOGUE["ENVELOPE_INVALID"]
+    why = text.why if error.code == 404 else "页面没有看懂这次请求"
+    return page("error.html", error.code or 500, what=text.what, why=why, remedy="请返回上一页重试，或到收费窗口查询")
+
+
+@patient.app_errorhandler(500)
+def _broken(_error: Exception) -> Response:
+    text = CATALOGUE["INTERNAL"]
+    why = text.why.format(request_id=g.get("request_id", ""))
+    return page("error.html", 500, what=text.what, why=why, remedy=text.remedy)
+
+
+@patient.get("/")
+def home() -> Response:
+    """The first page of an installation: its hospitals' codes."""
+    with services().database.read() as connection:
+        units = connection.execute(select(queries.UNIT).order_by(queries.UNIT.c.id)).all()
+    if len(units) == 1:
+        return redirect(url_for("patient.entry", unit_code=units[0].code))  # type: ignore[return-value]
+    return page("home.html", units=units)
+
+
+@patient.get("/h/<string:unit_code>")
+def entry(unit_code: str) -> Response:
+    """The hospital code's page: who are you."""
+    with services().database.read() as connection:
+        unit_of(connection, code=unit_code)
+        session = session_of(connection)
+    return page("find.html", session=session, number="", name="", problem="")
+
+
+@patient.post("/h/<string:unit_code>")
+def find(unit_code: str) -> Response:
+    """Number and name typed: the next page asks for the code, whether anything matched or not."""
+    with services().database.read() as connection:
+        unit = unit_of(connection, code=unit_code)
+    number, name = request.form.get("number", "")[:60], request.form.get("name", "")[:100]
+    if len(normalise(number)) < 5 or not normalise_name(name):
+        problem = "请填写完整的号码和患者姓名，两项都需要。"
+        return page("find.html", 422, session=None, number=number, name=name, problem=problem)
+    limits = current_app.extensions["qupiao_limits"]
+    cookie = identify.begin(services(), limits, unit.id, number, name, request.remote_addr or "")
+    return remember(_see_other(url_for("patient.code", unit_code=unit_code)), cookie)
+
+
+@patient.get("/h/<string:unit_code>/code")
+def code(unit_code: str) -> Response:
+    """Asks for the code that was sent."""
+    with services().database.read() as connection:
+        unit_of(connection, code=unit_code)
+        _session_here(session_of(connection))
+    return page("code.html", problem="")
+
+
+@patient.post("/h/<string:unit_code>/code")
+def confirm(unit_code: str) -> Response:
+    """Checks the code; right: the list."""
+    with services().database.read() as connection:
+        unit_of(connection, code=unit_code)
+        session = _session_here(session_of(connection))
+    try:
+        cookie = identify.confirm(services(), session, request.form.get("code", "")[:20])
+    except Refusal as refusal:
+        return page("code.html", refusal.status, problem=f"{refusal.why}。{refusal.remedy}。")
+    return remember(_see_other(url_for("patient.bills", unit_code=unit_code)), cookie)
+
+
+@patient.get("/h/<string:unit_code>/bills")
+def bills(unit_code: str) -> Response:
+    """The person's bills of one year, grouped by visit day."""
+    with services().database.read() as connection:
+        unit_of(connection, code=unit_code)
+        session = _session_here(session_of(connection), 1)
+        found = queries.by_ids(connection, identify.visible_bills(services(), connection, session))
+        name = queries.payer_name(services(), connection, found[0].bill_id) if found else ""
+    _touch(session)
+    years = sorted({local(bill.business_at).year for bill in found}, reverse=True)
+    chosen = request.args.get("year", type=int) or (years[0] if years else 0)
+    shown = [bill for bill in found if local(bill.business_at).year == chosen]
+    visits = [list(day) for _, day in groupby(shown, key=lambda bill: local(bill.business_at).date())]
+    counts = [(year, sum(local(bill.business_at).year == year for bill in found)) for year in years]
+    return page("list.html", visits=visits, counts=counts, chosen=chosen, name=mask_name(name), session=session)
+
+
+@patient.get("/h/<string:unit_code>/bills/<int:bill_id>")
+def bill(unit_code: str, bill_id: int) -> Response:
+    """One bill in plain words, with its face and its elements."""
+    with services().database.read() as connection:
+        unit_of(connection, code=unit_code)
+        facts, session = _own_bill(connection, bill_id)
+        payer = queries.payer_name(services(), connection, bill_id)
+        items = connection.execute(
+            select(BillItem.fiscal_name, BillItem.amount_fen).where(BillItem.bill_id == bill_id).order_by(BillItem.line)
+        ).all()
+    return page("bill.html", bill=facts, payer=payer, items=items, session=session)
+
+
+@patient.get("/h/<string:unit_code>/bills/<int:bill_id>/details")
+def details(unit_code: str, bill_id: int) -> Response:
+    """The list lines of one bill."""
+    with services().database.read() as connection:
+        unit_of(connection, code=unit_code)
+        facts, _ = _own_bill(connection, bill_id)
+        rows = connection.execute(
+            select(BillDetail.__table__).where(BillDetail.bill_id == bill_id).order_by(BillDetail.line)
+        ).all()
+        department = connection.execute(
+            select(Department.general_name).where(
+                Department.unit_id == facts.unit_id, Department.name == facts.department
+            )
+        ).scalar()
+    return page("details.html", bill=facts, rows=rows, department=department or facts.department)
+
+
+@patient.get("/h/<string:unit_code>/bills/<int:bill_id>/bill.pdf")
+def pdf(unit_code: str, bill_id: int) -> Response:
+    """The bill's PDF, made from the signed bytes."""
+    facts, data = _face(unit_code, bill_id)
+    _record("bill.downloaded", facts)
+    return _file(data, "application/pdf", f"{facts.code}-{facts.number}.pdf")
+
+
+@patient.get("/h/<string:unit_code>/bills/<int:bill_id>/face.png")
+def face(unit_code: str, bill_id: int) -> Response:
+    """A picture of the face, from the same source as the PDF."""
+    _, data = _face(unit_code, bill_id)
+    return Response(current_app.extensions["qupiao_face"].png(data, 1080), mimetype="image/png")
+
+
+@patient.get("/h/<string:unit_code>/bills/<int:bill_id>/einvoice.xml")
+def einvoice(unit_code: str, bill_id: int) -> Response:
+    """The signed document itself."""
+    with services().database.read() as connection:
+        unit_of(connection, code=unit_code)
+        facts, _ = _own_bill(connection, bill_id)
+        document = queries.stored_document(services(), connection, bill_id)
+    _record("bill.downloaded", facts)
+    return _file(document.einvoice_xml, "application/xml", f"{facts.code}-{facts.number}.xml")
+
+
+@patient.get("/b/<string:token>")
+def link(token: str) -> Response:
+    """A bill's link (slip, HIS answer, message): level 0, and the way on to level 1."""
+    with services().database.read() as connection:
+        facts = _linked(connection, token)
+        session = session_of(connection)
+        payer = mask_name(queries.payer_name(services(), connection, facts.bill_id))
+        mine = session is not None and identify.may_see(connection, session, facts.bill_id)
+    return page("link.html", bill=facts, payer=payer, mine=mine, token=token, problem="")
+
+
+@patient.post("/b/<string:token>")
+def open_link(token: str) -> Response:
+    """The payer's name typed on the link's page: opens this one bill."""
+    with services().database.read() as connection:
+        facts = _linked(connection, token)
+        session = session_of(connection)
+        payer = mask_name(queries.payer_name(services(), connection, facts.bill_id))
+    limits = current_app.extensions["qupiao_limits"]
+    try:
+        cookie = identify.open_by_slip(
+            services(), limits, facts, request.form.get("name", "")[:100], request.remote_addr or "", session
+        )
+    except Refusal as refusal:
+        if refusal.code != "NOT_MATCHED":
+            raise
+        problem = "姓名与票据上的交款人不一致。请核对后再试，或到收费窗口查询。"
+        return page("link.html", 422, bill=facts, payer=payer, mine=False, token=token, problem=problem)
+    unit_code = g.unit.code
+    return remember(_see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
+
+
+@patient.post("/h/<string:unit_code>/leave")
+def leave(unit_code: str) -> Response:
+    """Ends the session on the server."""
+    with services().database.write() as connection:
+        session = session_of(connection)
+        if session is not None:
+            sessions.end(connection, session)
+    response = _see_other(url_for("patient.entry", unit_code=unit_code))
+    response.delete_cookie(COOKIE)
+    return response
+
+
+@patient.post("/care")
+def care() -> Response:
+    """Switches large type on or off and goes back to where one was."""
+    back = urlsplit(request.form.get("back", "/")).path
+    response = _see_other(back if back.startswith("/") and not back.startswith("//") else "/")
+    on = request.cookies.get(CARE) != "1"
+    response.set_cookie(CARE, "1" if on else "0", max_age=31_536_000, samesite="Lax", httponly=True)
+    return response
+
+
+def _see_other(where: str) -> Response:
+    return redirect(where, code=303)  # type: ignore[return-value]
+
+
+def _session_here(session: sessions.Session | None, level: int = 0) -> sessions.Session:
+    if session is None or session.unit_id != g.unit.id or session.level < level:
+        raise Refusal("SESSION_OVER")
+    return session
+
+
+def _touch(session: sessions.Session) -> None:
+    with services().database.write() as connection:
+        sessions.touch(services(), connection, session)
+
+
+def _own_bill(connection: Any, bill_id: int) -> tuple[BillFacts, sessions.Session]:
+    session = _session_here(session_of(connection), 1)
+    facts = queries.by_id(connection, bill_id) if identify.may_see(connection, session, bill_id) else None
+    if facts is None:
+        raise Refusal("BILL_NOT_FOUND")
+    return facts, session
+
+
+def _linked(connection: Any, token: str) -> BillFacts:
+    digest = services().index.digest("link", token)
+    facts = queries.by_link(connection, digest) if TOKEN.fullmatch(token) else None
+    if facts is None:
+        raise Refusal("LINK_INVALID")
+    unit_of(connection, unit_id=facts.unit_id)
+    return facts
+
+
+def _face(unit_code: str, bill_id: int) -> tuple[BillFacts, bytes]:
+    with services().database.read() as connection:
+        unit_of(connection, code=unit_code)
+        facts, _ = _own_bill(connection, bill_id)
+        stored = queries.stored_document(services(), connection, bill_id)
+    settings, token = services().settings, queries.token_of(services(), g.unit.code, facts)
+    data = current_app.extensions["qupiao_face"].pdf(
+        xml.read(stored.signed),
+        state=facts.state.value,
+        qr_text=f"{settings.net_url or settings.base}/b/{token}",
+        xml=stored.einvoice_xml,
+        supervised=stored.supervisor_element is not None,
+    )
+    return facts, data
+
+
+def _record(action: str, facts: BillFacts) -> None:
+    with services().database.write() as connection:
+        entries.record(connection, action, "bill", facts.bill_id, "patient", request_id=g.request_id)
+
+
+def _file(data: bytes, mimetype: str, name: str) -> Response:
+    response = Response(data, mimetype=mimetype)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,0 +1,1 @@
+"""Frozen data in, bytes out: XML, PDF, PNG, QR; the forms of the faces."""

@@ -1,0 +1,193 @@
+"""Proving who one is: number + name + code by SMS (level 2), or slip + name (level 1). Features §4.2, checks A1–A4.
+
+Somebody who is not found, or whose name does not match, passes through exactly the same steps as a patient: the
+same writes, the same task, the same page. Only no message is sent, and no code will ever be right.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Table, insert, select, update
+
+from portal.access.limits import Limits
+from portal.audit import entries
+from portal.core.clock import now
+from portal.core.ids import new_id
+from portal.core.services import Services
+from portal.domain.errors import Refusal
+from portal.domain.identity import normalise, normalise_name
+from portal.issuing.queries import BillFacts
+from portal.issuing.rows import number_digest
+from portal.models import Bill, BillParty, OneTimeCode, OutboxTask, PartyKey
+from portal.outbox import tasks
+from portal.retrieval import sessions
+from portal.retrieval.sessions import Claim, Session
+
+BILL: Table = Bill.__table__  # type: ignore[assignment]
+PARTY: Table = BillParty.__table__  # type: ignore[assignment]
+KEY: Table = PartyKey.__table__  # type: ignore[assignment]
+CODE: Table = OneTimeCode.__table__  # type: ignore[assignment]
+
+CODE_MINUTES = 5
+CODE_TRIES = 5
+SMS_TOPIC = "sms.code"
+
+
+def begin(services: Services, limits: Limits, unit_id: int, number: str, name: str, address: str) -> str:
+    """Take number and name, send a code to the phone on file if they match; returns the cookie of a new session.
+
+    ``address`` is the caller's network address, counted by keyed hash. Raises TRY_LATER when too often.
+    """
+    digest = number_digest(services, number).hex()
+    claim = Claim(digest, services.index.digest("name", normalise_name(name)).hex())
+    _limit(limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
+    _limit(limits, f"find.number:{digest[:24]}", 5, 1800, 30)
+    with services.database.write() as connection:
+        phone = _phone_on_file(services, connection, unit_id, claim)
+        cookie = sessions.start(services, connection, unit_id, 0, claim)
+        _send_code(services, connection, services.index.digest("session", cookie), phone)
+    return cookie
+
+
+def _limit(limits: Limits, bucket: str, most: int, seconds: int, minutes: int) -> None:
+    if not limits.hit(bucket, most, seconds):
+        raise Refusal("TRY_LATER", minutes=minutes)
+
+
+def _phone_on_file(services: Services, connection: Connection, unit_id: int, claim: Claim) -> str:
+    """The newest phone of the bills that match number and name; ``""`` when there is none."""
+    row = connection.execute(
+        select(PARTY.c.bill_id, PARTY.c.phone)
+        .select_from(KEY.join(PARTY, PARTY.c.bill_id == KEY.c.bill_id).join(BILL, BILL.c.id == KEY.c.bill_id))
+        .where(
+            KEY.c.digest == bytes.fromhex(claim.number),
+            PARTY.c.name_digest == bytes.fromhex(claim.name),
+            PARTY.c.phone.is_not(None),
+            BILL.c.unit_id == unit_id,
+        )
+        .order_by(BILL.c.issued_at.desc())
+        .limit(1)
+    ).one_or_none()
+    return "" if row is None else services.cipher.decrypt_text("bill_party.phone", row.bill_id, row.phone)
+
+
+def _code_digest(services: Services, session_digest: bytes, code: str) -> bytes:
+    return services.index.digest("code", session_digest + code.encode())
+
+
+def _send_code(services: Services, connection: Connection, session_digest: bytes, phone: str) -> None:
+    code_id, code, moment = new_id(), f"{secrets.randbelow(1_000_000):06d}", now()
+    sealed = services.cipher.encrypt("one_time_code.phone", code_id, phone.ljust(20))
+    connection.execute(
+        insert(CODE),
+        {
+            "id": code_id,
+            "session_digest": session_digest,
+            "purpose": "find",
+            "code_digest": _code_digest(services, session_digest, code),
+            "phone": sealed,
+            "code": services.cipher.encrypt("one_time_code.code", code_id, code),
+            "tries": 0,
+            "created_at": moment,
+            "expires_at": moment + timedelta(minutes=CODE_MINUTES),
+            "used_at": None,
+        },
+    )
+    connection.execute(
+        insert(OutboxTask.__table__), tasks.row(SMS_TOPIC, f"{SMS_TOPIC}:{code_id}", {"code": code_id}, moment)
+    )
+
+
+def confirm(services: Services, session: Session, typed: str) -> str:
+    """Check the code that was typed; returns the cookie of a new session at level 2.
+
+    Raises CODE_WRONG for a wrong, old, used or worn-out code alike.
+    """
+    with services.database.write() as connection:
+        moment = now()
+        row = connection.execute(
+            update(CODE)
+            .where(
+                CODE.c.session_digest == session.digest,
+                CODE.c.used_at.is_(None),
+                CODE.c.expires_at > moment,
+                CODE.c.tries < CODE_TRIES,
+            )
+            .values(tries=CODE.c.tries + 1)
+            .returning(CODE.c.id, CODE.c.code_digest)
+        ).one_or_none()
+        wanted = row.code_digest if row is not None else secrets.token_bytes(32)
+        right = hmac.compare_digest(wanted, _code_digest(services, session.digest, normalise(typed)))
+        if right and row is not None:
+            return _rise(services, connection, session, row.id, moment)
+    raise Refusal("CODE_WRONG")
+
+
+def _rise(services: Services, connection: Connection, session: Session, code_id: int, moment: datetime) -> str:
+    connection.execute(update(CODE).where(CODE.c.id == code_id).values(used_at=moment, code=None, phone=None))
+    sessions.end(connection, session)
+    entries.record(connection, "patient.identified", "unit", session.unit_id, f"patient:{session.claim.number[:12]}")
+    return sessions.start(services, connection, session.unit_id, 2, session.claim)
+
+
+def open_by_slip(
+    services: Services, limits: Limits, bill: BillFacts, name: str, address: str, session: Session | None
+) -> str:
+    """Level 1: the slip's link and the payer's name open that one bill; returns the cookie of a new session.
+
+    Raises NOT_MATCHED, TRY_LATER.
+    """
+    _limit(limits, f"slip.bill:{bill.bill_id}", 5, 1800, 30)
+    _limit(limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
+    typed = services.index.digest("name", normalise_name(name))
+    with services.database.write() as connection:
+        stored = connection.execute(select(PARTY.c.name_digest).where(PARTY.c.bill_id == bill.bill_id)).scalar_one()
+        if not hmac.compare_digest(stored, typed):
+            raise Refusal("NOT_MATCHED")
+        known: tuple[int, ...] = ()
+        claim = Claim()
+        level = 1
+        if session is not None and session.unit_id == bill.unit_id:
+            known, claim, level = session.claim.bills, session.claim, max(session.level, 1)
+            sessions.end(connection, session)
+        bills = tuple(dict.fromkeys((*known, bill.bill_id)))[-20:]
+        entries.record(connection, "bill.opened", "bill", bill.bill_id, "patient:slip")
+        return sessions.start(services, connection, bill.unit_id, level, Claim(claim.number, claim.name, bills))
+
+
+def visible_bills(services: Services, connection: Connection, session: Session) -> list[int]:
+    """Row ids of the bills this session may see: of the person at level 2, and those opened by slip."""
+    found = list(session.claim.bills)
+    if session.level >= 2:
+        found += connection.scalars(
+            select(KEY.c.bill_id)
+            .select_from(KEY.join(PARTY, PARTY.c.bill_id == KEY.c.bill_id).join(BILL, BILL.c.id == KEY.c.bill_id))
+            .where(
+                KEY.c.digest == bytes.fromhex(session.claim.number),
+                PARTY.c.name_digest == bytes.fromhex(session.claim.name),
+                BILL.c.unit_id == session.unit_id,
+            )
+        ).all()
+    return list(dict.fromkeys(found))
+
+
+def may_see(connection: Connection, session: Session, bill_id: int) -> bool:
+    """Whether this session may open this bill. Not yours and not there look the same to the caller."""
+    if bill_id in session.claim.bills:
+        return True
+    if session.level < 2:
+        return False
+    found = connection.scalar(
+        select(KEY.c.bill_id)
+        .select_from(KEY.join(PARTY, PARTY.c.bill_id == KEY.c.bill_id).join(BILL, BILL.c.id == KEY.c.bill_id))
+        .where(
+            KEY.c.digest == bytes.fromhex(session.claim.number),
+            KEY.c.bill_id == bill_id,
+            PARTY.c.name_digest == bytes.fromhex(session.claim.name),
+            BILL.c.unit_id == session.unit_id,
+        )
+    )
+    return found is not None

@@ -1,0 +1,78 @@
+"""Sending a one-time code: the handler of the ``sms.code`` tasks, and the client of the SMS gateway's contract."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+
+import httpx
+from sqlalchemy import Table, select, update
+
+from portal.access.limits import Limits
+from portal.core.clock import now
+from portal.core.services import Services
+from portal.models import OneTimeCode
+from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
+
+CODE: Table = OneTimeCode.__table__  # type: ignore[assignment]
+TEMPLATE = "code"
+
+
+class SmsSender:
+    """Handler and gateway client. The gateway is told our ``out_id``, so a repeated request sends one message."""
+
+    def __init__(self, limits: Limits, url: str, app_id: str, app_key: str, timeout: float = 10.0) -> None:
+        self._limits = limits
+        self._url = url
+        self._app_id = app_id
+        self._app_key = app_key.encode()
+        self._http = httpx.Client(timeout=timeout, trust_env=False)
+
+    def __call__(self, services: Services, task: Task) -> Outcome:
+        """Send the code of ``task.payload["code"]``. Too old, used, or nobody to send to: nothing is sent."""
+        code_id = task.payload["code"]
+        with services.database.read() as connection:
+            row = connection.execute(
+                select(CODE.c.phone, CODE.c.code, CODE.c.expires_at, CODE.c.used_at).where(CODE.c.id == code_id)
+            ).one_or_none()
+        if row is None or row.code is None or row.used_at is not None or row.expires_at <= now():
+            return Done()
+        phone = services.cipher.decrypt_text("one_time_code.phone", code_id, row.phone).strip()
+        outcome: Outcome = Done()
+        if phone and (task.attempts > 1 or self._allowed(services, phone)):
+            code = services.cipher.decrypt_text("one_time_code.code", code_id, row.code)
+            outcome = self._send(phone, f"qp-{code_id}", code)
+        if isinstance(outcome, Done):
+            with services.database.write() as connection:
+                connection.execute(update(CODE).where(CODE.c.id == code_id).values(code=None))
+        return outcome
+
+    def _allowed(self, services: Services, phone: str) -> bool:
+        digest = services.index.digest("phone", phone).hex()[:24]
+        rules = ((1, 60), (5, 3600), (10, 86400))
+        return all(self._limits.hit(f"sms.phone.{seconds}:{digest}", most, seconds) for most, seconds in rules)
+
+    def _send(self, phone: str, out_id: str, code: str) -> Outcome:
+        body = json.dumps(
+            {"phone": phone, "template": TEMPLATE, "params": {"code": code}, "out_id": out_id}, separators=(",", ":")
+        ).encode()
+        try:
+            answer = self._http.post(self._url, content=body, headers=self._headers(body, out_id))
+        except httpx.HTTPError as error:
+            return Retry(type(error).__name__)
+        if answer.status_code >= 500 or answer.status_code == 429:
+            return Retry(f"gateway {answer.status_code}")
+        return Done() if answer.status_code == 200 else Dead(f"gateway {answer.status_code}")
+
+    def _headers(self, body: bytes, nonce: str) -> dict[str, str]:
+        stamp = str(int(time.time()))
+        text = b"\n".join((self._app_id.encode(), stamp.encode(), nonce.encode(), hashlib.sha256(body).hexdigest().encode()))
+        return {
+            "Content-Type": "application/json",
+            "X-Sms-App-Id": self._app_id,
+            "X-Sms-Timestamp": stamp,
+            "X-Sms-Nonce": nonce,
+            "X-Sms-Signature": hmac.new(self._app_key, text, hashlib.sha256).hexdigest(),
+        }
