@@ -88,29 +88,13 @@ def head_for(message_no: str, app_id: str, message_id: str, moment: datetime) ->
 
 def build(head: Head, voucher: bytes) -> bytes:
     """The exact bytes of a message. Raises EnvelopeError for a head that the form does not allow."""
-    values = (
-        head.message_no,
-        VERSION,
-        head.app_id,
-        head.message_id,
-        head.date_time,
-        head.reserved,
-    )
+    values = (head.message_no, VERSION, head.app_id, head.message_id, head.date_time, head.reserved)
     for name, value in zip(_HEAD, values, strict=True):
         if not _PATTERNS[name].fullmatch(value):
             raise EnvelopeError(f"报文头 {name} 不符合格式")
-    inside = "".join(
-        _element(name, value) for name, value in zip(_HEAD, values, strict=True)
-    )
+    inside = "".join(_element(name, value) for name, value in zip(_HEAD, values, strict=True))
     message = base64.b64encode(voucher)
-    return (
-        DECLARATION
-        + b"<Invoice><Head>"
-        + inside.encode()
-        + b"</Head><Msg>"
-        + message
-        + b"</Msg></Invoice>"
-    )
+    return DECLARATION + b"<Invoice><Head>" + inside.encode() + b"</Head><Msg>" + message + b"</Msg></Invoice>"
 
 
 def parse(body: bytes) -> Envelope:
@@ -126,13 +110,7 @@ def parse(body: bytes) -> Envelope:
         if not _PATTERNS[name].fullmatch(value):
             raise EnvelopeError(f"报文头 {name} 不符合格式")
     parse17(values["DateTime"])
-    known = Head(
-        values["MsgNo"],
-        values["AppId"],
-        values["MsgId"],
-        values["DateTime"],
-        values["Resvered"],
-    )
+    known = Head(values["MsgNo"], values["AppId"], values["MsgId"], values["DateTime"], values["Resvered"])
     return Envelope(known, decode_base64(_text(message), "Msg"))
 
 
@@ -154,18 +132,12 @@ def parse_voucher(voucher: bytes) -> dict[str, str | dict[str, str]]:
     if root.tag != "Voucher":
         raise EnvelopeError("Msg 内应为 Voucher")
     return {
-        name: (
-            {inner: _text(node) for inner, node in _once(child).items()}
-            if len(child)
-            else _text(child)
-        )
+        name: ({inner: _text(node) for inner, node in _once(child).items()} if len(child) else _text(child))
         for name, child in _once(root).items()
     }
 
 
-def text_of(
-    fields: Mapping[str, str | dict[str, str]], name: str, required: bool = True
-) -> str:
+def text_of(fields: Mapping[str, str | dict[str, str]], name: str, required: bool = True) -> str:
     """One text of a parsed voucher. Raises EnvelopeError when it is missing, empty although required, or a group."""
     value = fields.get(name, "")
     if not isinstance(value, str) or (required and not value):
@@ -187,9 +159,7 @@ def digest(algorithm: str, app_key: str, body: bytes) -> str:
 
 def digest_holds(algorithm: str, app_key: str, body: bytes, claimed: str) -> bool:
     """Whether ``claimed`` is the digest of ``body``, compared in constant time; upper-case hex is not accepted."""
-    return hmac.compare_digest(
-        digest(algorithm, app_key, body).encode(), claimed.encode()
-    )
+    return hmac.compare_digest(digest(algorithm, app_key, body).encode(), claimed.encode())
 
 
 def headers(algorithm: str, app_id: str, app_key: str, body: bytes) -> dict[str, str]:
@@ -242,23 +212,14 @@ def _parse_xml(data: bytes) -> etree._Element:
         raise EnvelopeError("报文不允许 DTD、实体、注释、CDATA 或处理指令")
     # a fresh parser per message: one parser is not for several threads
     parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_pis=True,
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_pis=True
     )
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError:
         raise EnvelopeError("报文不是良构的 XML") from None
     for element in root.iter():
-        if (
-            element.attrib
-            or element.nsmap
-            or (len(element) and ((element.text or "").strip()))
-        ):
+        if element.attrib or element.nsmap or (len(element) and ((element.text or "").strip())):
             raise EnvelopeError("报文不允许属性、命名空间或混合内容")
         if element is not root and (element.tail or "").strip():
             raise EnvelopeError("报文不允许属性、命名空间或混合内容")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,14 +27,8 @@ def test_reference_vector_byte_for_byte() -> None:
     """The test vector of appendix B: bytes and both digests."""
     body = envelope.build(HEAD, envelope.build_voucher({"PlaceCode": "001"}))
     assert body == REFERENCE
-    assert (
-        envelope.digest("SHA256", KEY, body)
-        == "09be4a8404ae81630c4bc6fb6c58df816a724d48e7ff2dd22ff79d87e43f342a"
-    )
-    assert (
-        envelope.digest("SM3", KEY, body)
-        == "34a137b8bba3b6eefbee72eac423eddefc67048ba9e1fa725139ad596e8dedf4"
-    )
+    assert envelope.digest("SHA256", KEY, body) == "09be4a8404ae81630c4bc6fb6c58df816a724d48e7ff2dd22ff79d87e43f342a"
+    assert envelope.digest("SM3", KEY, body) == "34a137b8bba3b6eefbee72eac423eddefc67048ba9e1fa725139ad596e8dedf4"
 
 
 def test_reference_vector_reads_back() -> None:
@@ -66,9 +61,7 @@ _HOSTILE = {
     "empty": b"",
     "text": b"hello",
     "doctype": b"<!DOCTYPE Invoice>" + REFERENCE,
-    "external entity": REFERENCE.replace(
-        b"?><", b'?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><', 1
-    ),
+    "external entity": REFERENCE.replace(b"?><", b'?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><', 1),
     "laughs": f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "ha">{_BOMB}]><Invoice>&a11;</Invoice>'.encode(),
     "undeclared entity": REFERENCE.replace(b"8901", b"&e;"),
     "utf-16": REFERENCE.decode().replace("UTF-8", "UTF-16").encode("utf-16"),
@@ -84,8 +77,7 @@ _HOSTILE = {
     "two heads": REFERENCE.replace(b"<Invoice>", b"<Invoice><Head></Head>"),
     "right spelling": REFERENCE.replace(b"Resvered", b"Reserved"),
     "other order": REFERENCE.replace(
-        b"<MsgNo>8901</MsgNo><Version>1.0</Version>",
-        b"<Version>1.0</Version><MsgNo>8901</MsgNo>",
+        b"<MsgNo>8901</MsgNo><Version>1.0</Version>", b"<Version>1.0</Version><MsgNo>8901</MsgNo>"
     ),
     "short id": REFERENCE.replace(b"<MsgId>2", b"<MsgId>"),
     "full-width id": REFERENCE.replace(b"<MsgId>2", "<MsgId>２".encode()),
@@ -143,10 +135,7 @@ def test_control_characters_and_names_are_not_built() -> None:
         envelope.build_voucher({"a b": "x"})
 
 
-@given(
-    moment=st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1)),
-    minutes=st.integers(-600, 600),
-)
+@given(moment=st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1)), minutes=st.integers(-600, 600))
 def test_skew_is_five_minutes(moment: datetime, minutes: int) -> None:
     """Five minutes either way are allowed, a sixth is not."""
     sent = moment.replace(tzinfo=UTC, microsecond=0)
@@ -154,10 +143,7 @@ def test_skew_is_five_minutes(moment: datetime, minutes: int) -> None:
     assert head.within_skew(sent + timedelta(minutes=minutes)) == (abs(minutes) <= 5)
 
 
-_texts = st.text(
-    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"),
-    max_size=60,
-)
+_texts = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=60)
 _names = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,20}", fullmatch=True)
 _groups = st.dictionaries(_names, _texts, min_size=1, max_size=4)
 
@@ -172,11 +158,9 @@ def test_voucher_reads_back(fields: dict[str, str | dict[str, str]]) -> None:
 
 
 @given(st.binary(max_size=300), st.integers(0, len(REFERENCE)), st.integers(0, 40))
-def test_any_bytes_give_an_envelope_or_the_named_error(
-    noise: bytes, at: int, cut: int
-) -> None:
+def test_any_bytes_give_an_envelope_or_the_named_error(noise: bytes, at: int, cut: int) -> None:
     """Fuzz around a good message: nothing else is ever raised."""
-    try:
-        envelope.parse(REFERENCE[:at] + noise + REFERENCE[at + cut :])
-    except EnvelopeError as error:
-        assert str(error)
+    body = REFERENCE[:at] + noise + REFERENCE[at + cut :]
+    with contextlib.suppress(EnvelopeError):
+        message = envelope.parse(body)
+        assert envelope.build(message.head, message.voucher)

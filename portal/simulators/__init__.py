@@ -1,0 +1,1 @@
+"""Stand-ins for the parties outside: a process of their own, real HTTP, fault switches; for demo and tests only."""

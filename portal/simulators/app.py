@@ -1,0 +1,62 @@
+"""The simulators' application: one blueprint a party, a start page that lists them.
+
+A further simulator is a module with ``blueprint(context)`` and one line in :data:`PARTIES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Blueprint, Flask, render_template
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from portal.core.certificates import ensure_demo_keys
+from portal.core.settings import Settings
+from portal.simulators import finance, sms
+from portal.simulators.context import Context
+from portal.simulators.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One simulated party, as the start page shows it. ``address`` is its page."""
+
+    title: str
+    address: str
+    what: str
+    blueprint: Callable[[Context], Blueprint]
+
+
+PARTIES: tuple[Party, ...] = (
+    Party("财政监制", "/finance", "接收上传的票据，验单位签名，加监制签名；可以制造故障", finance.blueprint),
+    Party("短信网关", "/sms", "接收要发的短信，在这里查看；可以制造故障", sms.blueprint),
+)
+
+
+def create_simulators(data_dir: Path, settings: Settings | None = None, parties: tuple[Party, ...] = PARTIES) -> Flask:
+    """The application. State is ``data_dir/simulators/state.sqlite3``, keys are the demo's in ``data_dir/keys``."""
+    app = Flask(__name__, static_folder=None)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    folder = data_dir / "simulators"
+    context = Context(settings or Settings(), Store(folder / "state.sqlite3"), ensure_demo_keys(data_dir))
+    for party in parties:
+        app.register_blueprint(party.blueprint(context))
+
+    @app.get("/")
+    def start() -> ResponseReturnValue:
+        return render_template("start.html", parties=parties)
+
+    @app.errorhandler(ValueError)
+    @app.errorhandler(KeyError)
+    @app.errorhandler(TypeError)
+    def refused(error: Exception) -> ResponseReturnValue:
+        return render_template("refused.html", reason=str(error)), 400
+
+    @app.errorhandler(HTTPException)
+    def failed(error: HTTPException) -> ResponseReturnValue:
+        return render_template("refused.html", reason=error.name), error.code or 500
+
+    return app

@@ -1,0 +1,243 @@
+"""The SMS gateway simulator: a strictly signed contract, an inbox to read, fault switches.
+
+``POST /sms/send``, JSON body ``{"phone", "template", "params": {…}, "out_id"}``, headers ``X-Sms-App-Id``,
+``X-Sms-Timestamp`` (Unix seconds, ± 5 min), ``X-Sms-Nonce`` and ``X-Sms-Signature``: lower-case hex of HMAC-SHA256
+with the account's key over app id, timestamp, nonce and SHA-256 hex of the body, joined by line feeds. The phone
+travels in the body only, never in an address (the query strings of the big operators leak it into proxy logs).
+
+Answers ``{"code", "message", "biz_id"}``; codes are those of delivery-channels §8.2 where it has one.
+The same ``out_id`` with the same content is answered again and sent once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.core.clock import local
+from portal.simulators.context import Context
+from portal.simulators.faults import Faults, Switch
+from portal.simulators.forms import switch_from_form, wanted_switches
+from portal.simulators.server import drop_connection
+from portal.simulators.store import Store
+
+SWITCHES = (
+    Switch("slow", "应答慢", "延迟（毫秒）"),
+    Switch("down", "不可用（503）"),
+    Switch("answer_lost", "已发送但应答丢失"),
+)
+TEMPLATES = {
+    "code": "【取票演示】验证码{code}，5分钟内有效。工作人员不会向您索要验证码，请勿告诉他人。",
+    "bill": "【取票演示】您在{hospital}的医疗电子票据已开具，可在医院服务号或收费窗口取票。",
+}
+LIMITS = ((60, 1), (3600, 5), (86400, 10))
+"""Seconds → most messages to one phone with one template, counted at submission (delivery-channels §8.2)."""
+SKEW_SECONDS = 300
+MOST_BYTES = 16 * 1024
+_PHONE = re.compile(r"1[3-9][0-9]{9}")
+_OUT_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+class GatewayRefusal(Exception):
+    """An answer that is not OK: HTTP status, operator's code, text."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+def signature(app_id: str, app_key: str, stamp: str, nonce: str, body: bytes) -> str:
+    """The value of ``X-Sms-Signature``."""
+    text = "\n".join((app_id, stamp, nonce, hashlib.sha256(body).hexdigest()))
+    return hmac.new(app_key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+class Gateway:
+    """The operator's side: checks, counts, keeps."""
+
+    def __init__(self, store: Store, app_id: str, app_key: str) -> None:
+        self._store = store
+        self._app_id = app_id
+        self._app_key = app_key
+
+    def authenticate(self, headers: Any, body: bytes) -> None:
+        """Raise GatewayRefusal unless the request was signed with the account's key within the last five minutes."""
+        app_id, stamp = (headers.get("X-Sms-App-Id", ""), headers.get("X-Sms-Timestamp", ""))
+        nonce, claimed = (headers.get("X-Sms-Nonce", ""), headers.get("X-Sms-Signature", ""))
+        good = signature(self._app_id, self._app_key, stamp, nonce, body)
+        if app_id != self._app_id or not nonce or not hmac.compare_digest(good.encode(), claimed.encode()):
+            raise GatewayRefusal(401, "SignatureDoesNotMatch", "签名不正确")
+        if not re.fullmatch(r"[0-9]{10}", stamp) or abs(time.time() - int(stamp)) > SKEW_SECONDS:
+            raise GatewayRefusal(401, "InvalidTimeStamp.Expired", "请求时间与网关相差超过 5 分钟")
+
+    def send(self, body: bytes) -> str:
+        """Take a message; returns its ``biz_id``. Raises GatewayRefusal."""
+        phone, template, params, out_id = _read(body)
+        text = _render(template, params)
+        content = hashlib.sha256(json.dumps([phone, template, params], sort_keys=True).encode()).hexdigest()
+        with self._store.transaction() as connection:
+            known = connection.execute("SELECT biz_id, content FROM sms_message WHERE out_id = ?", (out_id,)).fetchone()
+            if known is not None:
+                if known["content"] != content:
+                    raise GatewayRefusal(409, "OutIdConflict", "同一 out_id 的内容不同")
+                connection.execute("UPDATE sms_message SET attempts = attempts + 1 WHERE out_id = ?", (out_id,))
+                return str(known["biz_id"])
+            moment = time.time()
+            self._count(connection, phone, template, moment)
+            biz_id = secrets.token_hex(10)
+            connection.execute(
+                "INSERT INTO sms_message (biz_id, out_id, content, phone, template, params, text, at, attempts)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
+                (biz_id, out_id, content, phone, template, json.dumps(params, ensure_ascii=False), text, moment),
+            )
+        return biz_id
+
+    def messages(self, most: int = 200) -> list[dict[str, Any]]:
+        """What was sent, newest first."""
+        with self._store.transaction() as connection:
+            rows = connection.execute("SELECT * FROM sms_message ORDER BY id DESC LIMIT ?", (most,)).fetchall()
+        return [
+            {
+                "id": row["id"],
+                "biz_id": row["biz_id"],
+                "out_id": row["out_id"],
+                "phone": row["phone"],
+                "template": row["template"],
+                "params": json.loads(row["params"]),
+                "text": row["text"],
+                "attempts": row["attempts"],
+                "at": datetime.fromtimestamp(row["at"], UTC).isoformat(),
+            }
+            for row in rows
+        ]
+
+    def limits(self) -> dict[int, int]:
+        """Window in seconds → most messages; the operator's usual ones unless set otherwise."""
+        with self._store.transaction() as connection:
+            rows = connection.execute("SELECT seconds, most FROM sms_limit").fetchall()
+        return dict(LIMITS) | {row["seconds"]: row["most"] for row in rows}
+
+    def set_limits(self, wanted: Any) -> None:
+        """Set some of the known windows, for tests. Raises ValueError in Chinese."""
+        known = {str(seconds) for seconds, _ in LIMITS}
+        if not isinstance(wanted, dict) or not set(wanted) <= known:
+            raise ValueError("频率应为对象，键为 60、3600、86400")
+        for most in wanted.values():
+            if isinstance(most, bool) or not isinstance(most, int) or not 0 <= most <= 1_000_000:
+                raise ValueError("条数应为不超过一百万的非负整数")
+        with self._store.transaction() as connection:
+            rows = [(int(seconds), most) for seconds, most in wanted.items()]
+            connection.executemany("INSERT OR REPLACE INTO sms_limit VALUES (?, ?)", rows)
+
+    def _count(self, connection: Any, phone: str, template: str, moment: float) -> None:
+        for seconds, most in self.limits().items():
+            sent = connection.execute(
+                "SELECT count(*) FROM sms_message WHERE phone = ? AND template = ? AND at > ?",
+                (phone, template, moment - seconds),
+            ).fetchone()[0]
+            if sent >= most:
+                raise GatewayRefusal(429, "isv.BUSINESS_LIMIT_CONTROL", "该号码接收短信过于频繁")
+
+
+def _read(body: bytes) -> tuple[str, str, dict[str, str], str]:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "报文不是 JSON") from None
+    if not isinstance(fields, dict) or set(fields) != {"phone", "template", "params", "out_id"}:
+        raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "报文应有 phone、template、params、out_id 四项")
+    phone, template, params, out_id = (fields[name] for name in ("phone", "template", "params", "out_id"))
+    if not isinstance(phone, str) or not _PHONE.fullmatch(phone):
+        raise GatewayRefusal(422, "isv.MOBILE_NUMBER_ILLEGAL", "手机号码不正确")
+    if not isinstance(out_id, str) or not _OUT_ID.fullmatch(out_id):
+        raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "out_id 不正确")
+    if not isinstance(params, dict) or not all(isinstance(value, str) for value in params.values()):
+        raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "params 应为文本的对象")
+    return phone, template, params, out_id
+
+
+def _render(template: Any, params: dict[str, str]) -> str:
+    text = TEMPLATES.get(template) if isinstance(template, str) else None
+    if text is None:
+        raise GatewayRefusal(422, "isv.SMS_TEMPLATE_ILLEGAL", "模板未报备")
+    names = set(re.findall(r"\{(\w+)\}", text))
+    if names - set(params):
+        raise GatewayRefusal(422, "isv.TEMPLATE_MISSING_PARAMETERS", "模板缺少变量")
+    for name in names:
+        if len(params[name]) > 35 or "://" in params[name]:  # operators refuse links inside variables (§8.1)
+            raise GatewayRefusal(422, "isv.PARAM_LENGTH_LIMIT", "变量过长或含有链接")
+    return text.format_map({name: params[name] for name in names})
+
+
+def blueprint(context: Context) -> Blueprint:
+    """``/sms``: gateway, inbox, switches."""
+    pages = Blueprint("sms", __name__, url_prefix="/sms")
+    gateway = Gateway(context.store, context.settings.sms_app_id, context.settings.sms_app_key)
+    faults = Faults(context.store, "sms", SWITCHES)
+
+    @pages.post("/send")
+    def send() -> ResponseReturnValue:
+        body = request.get_data(cache=False)
+        if slow := faults.strikes("slow"):
+            time.sleep(slow.value / 1000)
+        if faults.strikes("down"):
+            return _answer(503, "isp.SYSTEM_ERROR", "网关不可用（演示故障）")
+        try:
+            if len(body) > MOST_BYTES:
+                raise GatewayRefusal(413, "isv.INVALID_PARAMETERS", "报文过大")
+            gateway.authenticate(request.headers, body)
+            biz_id = gateway.send(body)
+        except GatewayRefusal as refusal:
+            return _answer(refusal.status, refusal.code, refusal.message)
+        if faults.strikes("answer_lost"):
+            return drop_connection()
+        return _answer(200, "OK", "OK", biz_id)
+
+    @pages.get("/messages")
+    def messages() -> ResponseReturnValue:
+        return jsonify(gateway.messages())
+
+    @pages.get("")
+    def inbox() -> ResponseReturnValue:
+        rows = [row | {"when": local(datetime.fromisoformat(row["at"]))} for row in gateway.messages(100)]
+        return render_template("sms.html", messages=rows, switches=faults.all(), action=url_for("sms.switch"))
+
+    @pages.get("/limits")
+    def limits() -> ResponseReturnValue:
+        return jsonify(gateway.limits())
+
+    @pages.post("/limits")
+    def set_limits() -> ResponseReturnValue:
+        gateway.set_limits(request.get_json(force=True))
+        return jsonify(gateway.limits())
+
+    @pages.get("/faults")
+    def show_faults() -> ResponseReturnValue:
+        return jsonify(faults.as_json())
+
+    @pages.post("/faults")
+    def set_faults() -> ResponseReturnValue:
+        faults.set(wanted_switches(request.get_json(force=True)))
+        return jsonify(faults.as_json())
+
+    @pages.post("/switch")
+    def switch() -> ResponseReturnValue:
+        switch_from_form(faults, request.form)
+        return redirect(url_for("sms.inbox"), 303)
+
+    return pages
+
+
+def _answer(status: int, code: str, message: str, biz_id: str = "") -> Response:
+    response = jsonify({"code": code, "message": message, "biz_id": biz_id})
+    response.status_code = status
+    return response

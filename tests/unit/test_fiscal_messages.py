@@ -1,0 +1,74 @@
+"""Message ids, times and answers as data."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.core.clock import now
+from portal.fiscal import envelope, messages
+from portal.fiscal.envelope import EnvelopeError
+from portal.fiscal.messages import Accepted, MessageIds, Queued, Rejected, read_supervision
+from portal.fiscal.results import Result, worth_repeating
+
+
+def test_ids_never_repeat_and_read_as_times() -> None:
+    """Ten thousand at once from eight threads."""
+    ids = MessageIds()
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: ids.next(), range(10_000)))
+    assert len(set(made)) == len(made)
+    for one in made[:: len(made) // 50]:
+        assert len(one) == 17
+        assert abs(envelope.parse17(one) - now()) < timedelta(minutes=1)
+
+
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)))
+def test_times_read_back(moment: datetime) -> None:
+    """Whole seconds, hospital time, back to UTC."""
+    moment = moment.replace(microsecond=0)
+    assert messages.parse14(messages.stamp14(moment)) == moment
+
+
+@pytest.mark.parametrize("text", ["", "2026", "20261301000000", "２0260101000000", "2026010100000 "])
+def test_wrong_times_are_refused(text: str) -> None:
+    """Fourteen ASCII digits of a real moment."""
+    with pytest.raises(EnvelopeError):
+        messages.parse14(text)
+
+
+def test_answers_read_back() -> None:
+    """The three states."""
+    moment = now().replace(microsecond=0)
+    fields = envelope.parse_voucher(envelope.build_voucher(messages.accepted_fields(b"<x/>", {"SealId": "1"}, moment)))
+    assert read_supervision(fields, "4001", True) == Accepted(b"<x/>", {"SealId": "1"}, moment, "4001", True)
+    assert read_supervision({"State": "QUEUED"}, "0000", False) == Queued("0000", False)
+    refused = {"State": "REFUSED", "RefusalCode": "2001", "Opinion": "因"}
+    assert read_supervision(refused, "0000", False) == Rejected("2001", "因")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"State": "OK"},
+        {"State": "SUPERVISED"},
+        {"State": "SUPERVISED", "SupervisorPartySeal": {}, "SupervisorSignature": "*", "SupervisionTime": "1"},
+        {"State": "REFUSED"},
+    ],
+)
+def test_answers_that_the_contract_does_not_have(fields: dict[str, str | dict[str, str]]) -> None:
+    """Never half-read."""
+    with pytest.raises(EnvelopeError):
+        read_supervision(fields, "0000", False)
+
+
+def test_every_code_has_a_text_and_a_fate() -> None:
+    """System trouble, a used id and a wrong clock are tried again; data and state are not."""
+    assert all(result.title for result in Result)
+    again = {result for result in Result if worth_repeating(result)}
+    assert again == {Result.SYSTEM, Result.BUSY, Result.REPLAYED, Result.CLOCK_SKEW}
