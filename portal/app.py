@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["qupiao"] = services
     app.extensions["qupiao_desk"] = IssuingDesk(services)
     app.extensions["qupiao_limits"] = Limits(services.database, settings.redis_url)
-    app.extensions["qupiao_face"] = FaceRenderer(settings.data_dir, settings.demo)
+    app.extensions["qupiao_face"] = FaceRenderer(settings.demo)
     app.secret_key = services.keyring.derive("flask/1")
     app.extensions["qupiao_blueprint_auth"] = {blueprint.name: auth for blueprint, auth in BLUEPRINTS}
     for blueprint, _ in BLUEPRINTS:
@@ -68,7 +68,7 @@ def build_services(settings: Settings, database: Database) -> Services:
     folder = settings.data_dir / "keys"
     if settings.demo:
         ensure_demo_keys(settings.data_dir)
-    fonts.ensure(settings.data_dir / "fonts")
+    fonts.ensure()
     signer = FileSigner.load(folder / "unit.key", folder / "unit.crt")
     return Services(settings, database, keyring, keyring.cipher(), keyring.index(), signer)
 

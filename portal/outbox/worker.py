@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -22,13 +21,6 @@ Handler = Callable[[Services, Task], Outcome]
 
 MOST_ATTEMPTS = 500
 """A task that fails unexpectedly this often becomes a dead letter."""
-
-
-class Bell(Protocol):
-    """Wakes a waiting worker; polling is the floor when it does not ring."""
-
-    def wait(self, seconds: float) -> None:
-        """Return when rung, or after ``seconds``."""
 
 
 class Worker:
@@ -67,13 +59,13 @@ class Worker:
             total += done
         return total
 
-    def run(self, stop: threading.Event, bell: Bell) -> None:
-        """Work until ``stop`` is set. A database that is away is waited for."""
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set; an empty outbox is looked at twice a second, a database away waited for."""
         while not stop.is_set():
             try:
                 if self.run_once():
                     continue
-                bell.wait(0.5)
+                stop.wait(0.5)
             except DBAPIError as error:
                 log.warning("outbox.database_away", error=type(error).__name__)
                 stop.wait(1.0)

@@ -1,0 +1,219 @@
+"""The ``qupiao`` command: run everything, make demo data, push a settlement as a HIS would."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from base64 import b64decode, b64encode
+from pathlib import Path
+
+from portal.core.settings import DEMO_APPID, DEMO_KEY, Settings
+
+HOST = os.environ.get("HOST", "127.0.0.1")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry of the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="qupiao", description="Qupiao 取票：医疗财政电子票据平台")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="start web, worker and, in the demo, the simulators")
+    commands.add_parser("migrate", help="bring the database to the present schema")
+    demo = commands.add_parser("demo", help="make demo bills")
+    demo.add_argument("--days", type=int, default=30, help="how many days back (default 30)")
+    his = commands.add_parser("his", help="act as a HIS").add_subparsers(dest="his", required=True)
+    push = his.add_parser("push", help="push one settlement file by the signed HTTP interface")
+    push.add_argument("file", type=Path, help='JSON: the business object, or {"method": …, "body": …}')
+    push.add_argument("--method", default="invoiceEBillOutpatient")
+    push.add_argument("--url", default="")
+    push.add_argument("--appid", default=DEMO_APPID)
+    push.add_argument("--key", default=os.environ.get("HIS_KEY", DEMO_KEY))
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "run":
+        return run()
+    if chosen.command == "migrate":
+        return _migrate(Settings())
+    if chosen.command == "demo":
+        return make_demo(chosen.days)
+    return push_file(chosen)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _migrate(settings: Settings) -> int:
+    from portal.models.schema import migrate
+
+    migrate(settings.database)
+    return 0
+
+
+def _demo_settings() -> Settings:
+    os.environ.setdefault("QUPIAO_DEMO", "1")
+    return Settings()
+
+
+def make_demo(days: int) -> int:
+    """``qupiao demo --days N``: catalogues if missing, then bills along the day curve."""
+    from portal import demo
+    from portal.app import create_app
+
+    settings = _demo_settings()
+    _migrate(settings)
+    app = create_app(settings)
+    services = app.extensions["qupiao"]
+    demo.seed(services)
+    started = time.monotonic()
+    made = demo.bills(app, days, lambda count: _say(f"  演示票据 {count} 张 …"))
+    _say(f"  新开具 {made} 张，用时 {time.monotonic() - started:.0f} 秒")
+    return 0
+
+
+def push_file(chosen: argparse.Namespace) -> int:
+    """``qupiao his push``: sign, send, print the decoded answer; exit status 1 when refused."""
+    from portal.blueprints.his.envelope import sign
+
+    content = json.loads(chosen.file.read_text(encoding="utf-8"))
+    method, body = (content["method"], content["body"]) if "method" in content else (chosen.method, content)
+    data = b64encode(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()).decode()
+    noise = secrets.token_hex(16)
+    envelope = {"appid": chosen.appid, "data": data, "noise": noise, "version": "1.0"}
+    envelope["sign"] = sign(chosen.appid, data, noise, chosen.key, "1.0")
+    base = chosen.url or Settings().base
+    request = urllib.request.Request(
+        f"{base}/medical-web/api/medical/{method}",
+        json.dumps(envelope).encode(),
+        {"Content-Type": "application/json; charset=utf-8"},
+    )
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            inner = json.loads(b64decode(json.load(answer)["data"]))
+    except (urllib.error.URLError, OSError) as error:
+        _say(f"连不上 {base}：{error}。请确认平台已启动（make run）。")
+        return 2
+    _say(f"{inner['result']}  {b64decode(inner['message']).decode()}")
+    return 0 if inner["result"] == "S0000" else 1
+
+
+class Processes:
+    """The children of ``qupiao run``: started, watched, started again when they die, stopped together."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._children: dict[str, tuple[list[str], subprocess.Popen[bytes]]] = {}
+
+    def start(self, name: str, command: list[str]) -> None:
+        """Start one child in a process group of its own, so that Ctrl-C reaches us first."""
+        child = subprocess.Popen(command, env=self._environment, start_new_session=True, stdin=subprocess.DEVNULL)
+        self._children[name] = (command, child)
+
+    def watch(self) -> None:
+        """Start again whatever has died."""
+        for name, (command, child) in list(self._children.items()):
+            if child.poll() is not None:
+                _say(f"  {name} 已退出（{child.returncode}），正在重新启动")
+                self.start(name, command)
+
+    def stop(self) -> None:
+        """Ask all to finish; after ten seconds end them."""
+        for _, child in self._children.values():
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        for _, child in self._children.values():
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+
+
+def _wait_until_ready(url: str, stop: threading.Event) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(300):
+        try:
+            with opener.open(url, timeout=2):
+                return True
+        except OSError:
+            if stop.wait(0.2):
+                return False
+    return False
+
+
+def run() -> int:
+    """``qupiao run``: prepare data, start everything, say where it is, stop cleanly on Ctrl-C."""
+    settings = _demo_settings()
+    _say("Qupiao 正在准备数据 …")
+    if settings.demo:
+        _prepare_demo(settings)
+    else:
+        _migrate(settings)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    python = sys.executable
+    web = [python, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(settings.port)]
+    web += ["--workers", str(settings.workers), "--blocking-threads", str(settings.threads)]
+    web += ["--no-ws", "--backpressure", "128", "--log-level", "warning", "--workers-kill-timeout", "8"]
+    processes = Processes(os.environ | {"PORT": str(settings.port)})
+    processes.start("网站", [*web, "wsgi:application"])
+    if settings.demo:
+        processes.start("模拟器", [python, "-m", "portal.simulators"])
+    processes.start("后台任务", [python, "-m", "portal.worker"])
+    try:
+        pages = [f"http://127.0.0.1:{settings.port}/readyz"] + ([settings.simulators + "/"] if settings.demo else [])
+        if all(_wait_until_ready(page, stop) for page in pages):
+            _announce(settings)
+        elif not stop.is_set():
+            _say("启动没有成功，请查看上面的输出。")
+            return 1
+        while not stop.wait(1.0):
+            processes.watch()
+    finally:
+        _say("正在停止 …")
+        processes.stop()
+    _say("已停止。")
+    return 0
+
+
+def _prepare_demo(settings: Settings) -> None:
+    from portal.models.schema import migrate
+
+    migrate(settings.database)
+    done = settings.data_dir / "demo.done"
+    if not done.exists():
+        # In a process of its own: what the preparation held in memory is gone before the servers start.
+        days = os.environ.get("DEMO_DAYS", "30")
+        subprocess.run([sys.executable, "-m", "portal.cli", "demo", "--days", days], check=True, env=dict(os.environ))
+        done.touch()
+
+
+def _announce(settings: Settings) -> None:
+    _say(f"\nQupiao is ready: http://127.0.0.1:{settings.port}\n")
+    if not settings.demo:
+        return
+    base, simulators = settings.base, settings.simulators
+    for title, address in (
+        ("患者取票（单位通码）", f"{base}/h/pgzx"),
+        ("结算台（模拟HIS推送）", f"{simulators}/desk"),
+        ("财政模拟器", f"{simulators}/finance"),
+        ("短信收件箱（验证码在这里）", f"{simulators}/sms"),
+        ("HIS 接口", f"{base}/medical-web/api/medical/"),
+    ):
+        _say(f"  {address:<52} {title}")
+    _say("\n  演示患者  林演安  000000195203150010      验证码看短信收件箱")
+    _say(f"  演示接口账号  appid {DEMO_APPID}  key {DEMO_KEY}")
+    _say("\n  按 Ctrl-C 停止\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,291 @@
+"""The demo hospital (features §5): catalogues, points, numbers of region 99, an account, and bills of many days.
+
+Everything is invented. Bills are issued by the same service as in production, only with a past time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from flask import Flask
+from sqlalchemy import Connection, func, insert, select
+
+from portal.access.his_account import KEY_FIELD, load
+from portal.core.clock import SHANGHAI, now
+from portal.core.services import Services
+from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.domain.settlement import Scene
+from portal.models import (
+    Bill,
+    BillKind,
+    ChargeItem,
+    Department,
+    HisAccount,
+    HisMapping,
+    InsuranceType,
+    NumberRange,
+    NumberSegment,
+    Point,
+    Unit,
+)
+from portal.simulators.settlements import PERSONS, settlement as invent
+
+UNIT_CODE = "pgzx"
+POINTS = (
+    ("01", "门诊收费1号窗", "window"),
+    ("02", "门诊收费2号窗", "window"),
+    ("03", "急诊收费窗", "window"),
+    ("04", "住院结算窗", "window"),
+    ("05", "体检收费", "window"),
+    ("06", "接种门诊收费", "window"),
+    ("07", "自助机A", "kiosk"),
+    ("08", "自助机B", "kiosk"),
+    ("09", "线上（公众号/小程序）", "online"),
+    ("99", "应急开票点", "emergency"),
+)
+DEPARTMENTS = (
+    ("0101", "急诊科", ""),
+    ("0201", "全科门诊", ""),
+    ("0301", "内科", ""),
+    ("0401", "外科", ""),
+    ("0501", "妇产科", "专科门诊"),
+    ("0601", "儿科", ""),
+    ("0701", "中医科（中医馆）", ""),
+    ("0702", "康复理疗科", ""),
+    ("0801", "口腔科", ""),
+    ("0802", "五官科", ""),
+    ("0901", "预防接种门诊", ""),
+    ("0902", "公共卫生科", ""),
+    ("1001", "体检中心", ""),
+    ("1101", "检验科", ""),
+    ("1102", "放射科", ""),
+    ("1103", "超声心电室", ""),
+    ("1201", "西药房", ""),
+    ("1202", "中药房", ""),
+    ("1301", "内儿科病区", ""),
+    ("1302", "外妇产科病区", ""),
+    ("1401", "收费处", ""),
+    ("1402", "住院结算处", ""),
+)
+ITEMS = (
+    ("0101", "诊查费", "0801", "诊察费"),
+    ("0102", "检查费", "0802", "检查费"),
+    ("0103", "化验费", "0803", "化验费"),
+    ("0104", "治疗费", "0804", "治疗费"),
+    ("0105", "手术费", "0805", "手术费"),
+    ("0106", "卫生材料费", "0806", "卫生材料费"),
+    ("0109", "西药费", "0807", "西药费"),
+    ("0110", "中成药费", "0808", "中成药费"),
+    ("0111", "中药饮片费", "0809", "中药饮片"),
+    ("0112", "一般诊疗费", "0810", "一般诊疗费"),
+    ("0113", "挂号费", "0811", "挂号费"),
+    ("0114", "床位费", "0812", "床位费"),
+    ("0115", "护理费", "0813", "护理费"),
+    ("0199", "其他费", "0899", "其他门诊收费"),
+)
+INSURANCE = (
+    ("01", "职工基本医疗保险"),
+    ("02", "城乡居民基本医疗保险"),
+    ("05", "商业保险"),
+    ("06", "公费"),
+    ("07", "全自费"),
+    ("90", "城乡居民基本医疗保险"),
+    ("99", "其他"),
+)
+BUS_TYPES = {
+    "01": Scene.INPATIENT,
+    "02": Scene.OUTPATIENT,
+    "03": Scene.EMERGENCY,
+    "04": Scene.CHRONIC,
+    "05": Scene.CHECKUP,
+    "06": Scene.REGISTRATION,
+    "13": Scene.IMMUNISATION,
+}
+CHANNELS = {
+    "01": "pos",
+    "02": "cash",
+    "03": "transfer",
+    "04": "alipay",
+    "05": "wechat",
+    "06": "cheque",
+    "07": "card",
+    "08": "card",
+    "09": "kiosk",
+    "10": "pos",
+    "11": "insurance",
+    "12": "prepayment",
+    "13": "online",
+    "99": "other",
+    "00": "other",
+    "YBK": "insurance_account",
+    "YBTCJJ": "insurance",
+    "HBWC": "rounding",
+}
+SHARES = (
+    ("registration", 26),
+    ("outpatient", 44),
+    ("emergency", 7),
+    ("chronic", 8),
+    ("checkup", 4),
+    ("checkup_employer", 1),
+    ("immunisation", 7),
+    ("inpatient", 3),
+)
+HOURS = ((8, 15), (9, 16), (10, 14), (11, 10), (14, 12), (15, 11), (16, 7), (7, 4), (12, 3), (13, 2), (17, 3), (20, 3))
+A_DAY = 66
+NUMBERS_A_POINT = 100_000
+
+
+def seed(services: Services) -> bool:
+    """Write the catalogues once; returns whether they were written now."""
+    with services.database.write() as connection:
+        if connection.scalar(select(func.count()).select_from(Unit)):
+            return False
+        _hospital(connection)
+        _account(services, connection)
+        for year in sorted({now().astimezone(SHANGHAI).year, (now() - timedelta(days=31)).astimezone(SHANGHAI).year}):
+            _numbers(connection, year)
+    return True
+
+
+def _hospital(connection: Connection) -> None:
+    connection.execute(
+        insert(Unit),
+        {
+            "id": 1,
+            "code": UNIT_CODE,
+            "name": "阳江高新技术产业开发区平冈镇中心卫生院",
+            "short_name": "平冈镇中心卫生院",
+            "credit_code": "TEST0000000000001X",
+            "region_code": "990000",
+            "org_type": "乡镇卫生院",
+            "desk_place": "1号收费窗口",
+            "desk_phone": "0662-0000000",
+            "desk_hours": "8:00–17:30",
+        },
+    )
+    connection.execute(
+        insert(Point), [{"unit_id": 1, "code": code, "name": name, "kind": kind} for code, name, kind in POINTS]
+    )
+    connection.execute(
+        insert(Department),
+        [{"unit_id": 1, "code": code, "name": name, "general_name": general} for code, name, general in DEPARTMENTS],
+    )
+    connection.execute(
+        insert(ChargeItem),
+        [
+            {"unit_id": 1, "code": code, "name": name, "fiscal_code": fiscal_code, "fiscal_name": fiscal_name}
+            for code, name, fiscal_code, fiscal_name in ITEMS
+        ],
+    )
+    connection.execute(insert(InsuranceType), [{"code": code, "name": name} for code, name in INSURANCE])
+    connection.execute(
+        insert(BillKind),
+        [
+            {
+                "id": number,
+                "prefix": prefix,
+                "name": f"广东省医疗{word}收费票据（电子）",
+                "form": form,
+                "specimen_code": f"{prefix}2601",
+            }
+            for number, (prefix, word, form) in enumerate(
+                (("990601", "门诊", "outpatient"), ("990602", "住院", "inpatient")), 1
+            )
+        ],
+    )
+
+
+def _account(services: Services, connection: Connection) -> None:
+    account = {
+        "unit_id": 1,
+        "appid": DEMO_APPID,
+        "name": "演示HIS",
+        "key": services.cipher.encrypt(KEY_FIELD, DEMO_APPID, DEMO_KEY),
+        "policies": {},
+    }
+    account_id = connection.execute(insert(HisAccount).returning(HisAccount.id), account).scalar_one()
+    tables: list[tuple[str, str, str]] = [("bus_type", code, scene.value) for code, scene in BUS_TYPES.items()]
+    tables += [("channel", code, ours) for code, ours in CHANNELS.items()]
+    tables += [("card_type", "1101", "id_card"), ("card_type", "1102", "social"), ("card_type", "3101", "clinic")]
+    tables += [("place", f"0{code}", code) for code, _, _ in POINTS]
+    connection.execute(
+        insert(HisMapping.__table__),
+        [
+            {"account_id": account_id, "table_name": table, "sent_code": sent, "our_code": ours}
+            for table, sent, ours in tables
+        ],
+    )
+
+
+def _numbers(connection: Connection, year: int) -> None:
+    """One segment a kind, one range a point: outpatient from 9000000001, inpatient from 8000000001."""
+    points = connection.scalars(select(Point.id).order_by(Point.code)).all()
+    moment = now()
+    for kind_id, prefix, first in ((1, "990601", 9_000_000_001), (2, "990602", 8_000_000_001)):
+        code, last = f"{prefix}{year % 100:02d}", first + NUMBERS_A_POINT * len(points) - 1
+        segment = {
+            "unit_id": 1,
+            "kind_id": kind_id,
+            "bill_code": code,
+            "first": first,
+            "last": last,
+            "received_at": moment,
+        }
+        segment_id = connection.execute(insert(NumberSegment).returning(NumberSegment.id), segment).scalar_one()
+        for place, point_id in enumerate(points):
+            start = first + place * NUMBERS_A_POINT
+            connection.execute(
+                insert(NumberRange),
+                {
+                    "segment_id": segment_id,
+                    "point_id": point_id,
+                    "bill_code": code,
+                    "first": start,
+                    "last": start + NUMBERS_A_POINT - 1,
+                    "next": start,
+                    "handed_out_at": moment,
+                },
+            )
+
+
+def moments(days: int, rng: random.Random, until: datetime) -> Iterator[datetime]:
+    """Times of settlements of the last ``days`` days along the day curve of features §5.2, oldest first."""
+    hours, weights = zip(*HOURS, strict=True)
+    for back in range(days, -1, -1):
+        day = (until - timedelta(days=back)).astimezone(SHANGHAI)
+        busy = 1.3 if day.weekday() == 0 or day.day % 5 == 1 else 0.6 if day.weekday() == 6 else 1.0
+        times = sorted(
+            day.replace(
+                hour=rng.choices(hours, weights)[0],
+                minute=rng.randrange(60),
+                second=rng.randrange(60),
+                microsecond=rng.randrange(1000) * 1000,
+            )
+            for _ in range(round(A_DAY * busy))
+        )
+        yield from (moment for moment in times if moment < until)
+
+
+def bills(app: Flask, days: int, progress: Callable[[int], None]) -> int:
+    """Issue the bills of the last ``days`` days; returns how many were new. Safe to repeat and to interrupt."""
+    from portal.blueprints.his import schema
+
+    services, desk = app.extensions["qupiao"], app.extensions["qupiao_desk"]
+    with services.database.read() as connection:
+        account = load(connection, services.cipher, DEMO_APPID)
+        before = connection.scalar(select(func.count()).select_from(Bill)) or 0
+    rng = random.Random(20260105)
+    scenes, weights = zip(*SHARES, strict=True)
+    for count, moment in enumerate(moments(days, rng, now()), 1):
+        scene, person = rng.choices(scenes, weights)[0], rng.choice(PERSONS)
+        serial = f"YS{moment:%Y%m%d%H%M%S}{count:05d}"
+        method, body = invent(scene, person, serial, moment, rng)
+        settled = schema.settlement(method, body, account)
+        desk.issue(account, settled, "demo", moment + timedelta(seconds=2))
+        if count % 100 == 0:
+            progress(count)
+    with services.database.read() as connection:
+        return (connection.scalar(select(func.count()).select_from(Bill)) or 0) - before

@@ -1,0 +1,58 @@
+"""The fonts of the faces: Debian's fonts-noto-cjk, with fonts-hanazono for the rarest characters (design D11)."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from fontTools.ttLib import TTFont
+
+_FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".local/share/fonts")
+_FILES = (
+    ("NotoSerifCJK-Regular.ttc", "fonts-noto-cjk", True),
+    ("NotoSansCJK-Regular.ttc", "fonts-noto-cjk", True),
+    ("HanaMinA.ttf", "fonts-hanazono", False),
+    ("HanaMinB.ttf", "fonts-hanazono", False),
+)
+FAMILIES = '"Noto Serif CJK SC", "Noto Sans CJK SC", "HanaMinA", "HanaMinB", serif'
+
+
+class FontMissing(RuntimeError):
+    """A font that every face needs is not installed; the text names the Debian package."""
+
+
+@cache
+def files() -> tuple[Path, ...]:
+    """The font files in force. Raises :class:`FontMissing`."""
+    found = []
+    for name, package, required in _FILES:
+        path = next((file for folder in _FOLDERS if folder.is_dir() for file in folder.rglob(name)), None)
+        if path is not None:
+            found.append(path)
+        elif required:
+            raise FontMissing(f"缺少字体 {name}：请安装 Debian 软件包 {package}")
+    return tuple(found)
+
+
+@cache
+def _covered() -> frozenset[int]:
+    points: set[int] = set()
+    for path in files():
+        font = TTFont(path, fontNumber=2 if path.suffix == ".ttc" else -1, lazy=True)
+        points.update(font.getBestCmap())
+        font.close()
+    return frozenset(points)
+
+
+def missing(text: str) -> str:
+    """The characters of ``text`` that no font can draw, each once."""
+    if text.isascii():
+        return ""
+    covered = _covered()
+    return "".join(dict.fromkeys(char for char in text if ord(char) not in covered))
+
+
+def ensure() -> None:
+    """Check the fonts at start, so that a missing one is told then and not at the first bill."""
+    files()
+    _covered()

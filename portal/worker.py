@@ -1,0 +1,59 @@
+"""The background process: drains the outbox and the schedule, with the same wiring as the web application."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from flask import Flask
+
+from portal.access.limits import Limits
+from portal.app import create_app
+from portal.core.services import Services
+from portal.core.settings import Settings
+from portal.fiscal.exchange import upload_bill
+from portal.outbox.tasks import Done, Outcome, Task
+from portal.outbox.worker import Handler, Worker
+from portal.retrieval import sessions
+from portal.retrieval.identify import SMS_TOPIC
+from portal.retrieval.sms import SmsSender
+
+CLEAN_TOPIC = "clean"
+JOBS = {CLEAN_TOPIC: 600}
+
+
+def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
+    """Every outbox topic and what does it; a structure test compares it with the topics that are enqueued."""
+    settings = services.settings
+
+    def clean(of: Services, _task: Task) -> Outcome:
+        limits.clean()
+        with of.database.write() as connection:
+            sessions.clean(connection)
+        return Done()
+
+    return {
+        "bill.issued": upload_bill,
+        SMS_TOPIC: SmsSender(limits, settings.sms, settings.sms_app_id, settings.sms_app_key),
+        CLEAN_TOPIC: clean,
+    }
+
+
+def build(app: Flask) -> Worker:
+    """A worker on an application's services."""
+    services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
+    return Worker(services, handlers(services, limits), JOBS)
+
+
+def main() -> None:
+    """Work until SIGTERM or SIGINT; tasks in hand are finished first."""
+    settings = Settings()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    worker = build(create_app(settings))
+    worker.run(stop)
+
+
+if __name__ == "__main__":
+    main()

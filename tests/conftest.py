@@ -1,0 +1,105 @@
+"""Fixtures that every test may use: databases of both kinds, the application on each, a HIS that signs its calls."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import create_engine, text
+
+from portal import demo
+from portal.app import create_app
+from portal.core.settings import Settings
+from portal.models.schema import migrate
+from tests import services as real
+from tests.his import His
+
+SOAK = os.environ.get("QUPIAO_SOAK") == "1"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """A PostgreSQL server for this run."""
+    with real.postgresql() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis server for this run."""
+    with real.redis_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys and fonts, made once a run."""
+    folder = tmp_path_factory.mktemp("data")
+    settings = Settings(demo=True, data_dir=folder)
+    migrate(settings.database)
+    demo.seed(create_app(settings).extensions["qupiao"])
+    return folder
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, data_dir: Path, tmp_path: Path) -> Iterator[str]:
+    """A fresh seeded database; every test that takes it runs on both kinds."""
+    if request.param == "sqlite":
+        shutil.copy(data_dir / "qupiao.sqlite3", tmp_path / "qupiao.sqlite3")
+        yield f"sqlite:///{tmp_path / 'qupiao.sqlite3'}"
+        return
+    server = request.getfixturevalue("postgresql_server")
+    template = request.getfixturevalue("postgresql_template")
+    name = f"t{uuid.uuid4().hex[:12]}"
+    administrator = create_engine(server, isolation_level="AUTOCOMMIT")
+    with administrator.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield server.rsplit("/", 1)[0] + f"/{name}"
+    with administrator.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    administrator.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str, data_dir: Path) -> str:
+    """A migrated and seeded database to copy from."""
+    administrator = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+    with administrator.connect() as connection:
+        connection.execute(text("CREATE DATABASE seeded"))
+    administrator.dispose()
+    url = postgresql_server.rsplit("/", 1)[0] + "/seeded"
+    migrate(url)
+    app = create_app(Settings(demo=True, data_dir=data_dir, database_url=url))
+    demo.seed(app.extensions["qupiao"])
+    _close(app)
+    return "seeded"
+
+
+def _close(app: Flask) -> None:
+    app.extensions["qupiao"].database.engine.dispose()
+
+
+@pytest.fixture
+def settings(database_url: str, data_dir: Path, request: pytest.FixtureRequest) -> Settings:
+    """Settings of a demo installation on that database; with Redis where the database is PostgreSQL."""
+    redis = request.getfixturevalue("redis_url") if database_url.startswith("postgresql") else ""
+    return Settings(demo=True, data_dir=data_dir, database_url=database_url, redis_url=redis, port=18000)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """The application."""
+    made = create_app(settings)
+    yield made
+    _close(made)
+
+
+@pytest.fixture
+def his(app: Flask) -> His:
+    """A HIS that calls the application in process with signed envelopes."""
+    return His(app)
