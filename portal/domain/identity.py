@@ -24,7 +24,7 @@ class Kind(StrEnum):
     CARD = "card"
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]
         """The word on screen."""
         return _TITLES[self]
 
@@ -83,12 +83,7 @@ def id_check_character(first17: str) -> str:
     """The 18th character of an ID number (GB 11643-1999, ISO 7064 MOD 11-2). Raises ValueError unless 17 digits."""
     if not re.fullmatch(r"\d{17}", first17, re.ASCII):
         raise ValueError("seventeen digits are needed")
-    remainder = (
-        sum(
-            int(digit) * (2 ** (17 - place) % 11) for place, digit in enumerate(first17)
-        )
-        % 11
-    )
+    remainder = sum(int(digit) * (2 ** (17 - place) % 11) for place, digit in enumerate(first17)) % 11
     return "10X98765432"[remainder]
 
 
@@ -119,9 +114,7 @@ def recognise(text: str) -> tuple[Kind, ...]:
     found = []
     if is_id_card(number):
         # Since 2023 the permanent residence card has 18 digits as well, beginning with 9.
-        found.append(
-            Kind.RESIDENCE if number[0] == "9" and len(number) == 18 else Kind.ID_CARD
-        )
+        found.append(Kind.RESIDENCE if number[0] == "9" and len(number) == 18 else Kind.ID_CARD)
     if _PHONE.fullmatch(number):
         found.append(Kind.PHONE)
     if _RESIDENCE_OLD.fullmatch(number):
@@ -132,11 +125,7 @@ def recognise(text: str) -> tuple[Kind, ...]:
         found.append(Kind.TAIWAN)
     if _PASSPORT.fullmatch(number):
         found.append(Kind.PASSPORT)
-    if (
-        _CARD.fullmatch(number)
-        and Kind.ID_CARD not in found
-        and Kind.PHONE not in found
-    ):
+    if _CARD.fullmatch(number) and Kind.ID_CARD not in found and Kind.PHONE not in found:
         found.append(Kind.CARD)
     return tuple(found)
 

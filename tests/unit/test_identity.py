@@ -19,9 +19,7 @@ DEMO_IDS = (
     "000000197605180078",
     "000000196506300084",
 )
-NUMBERS = st.text(
-    alphabet="0123456789xX-－０１２３４５６７８９ \u3000\u200bABCabc*", max_size=24
-)
+NUMBERS = st.text(alphabet="0123456789xX-－０１２３４５６７８９ \u3000\u200bABCabc*", max_size=24)
 
 
 @pytest.mark.parametrize("number", DEMO_IDS)
@@ -36,19 +34,13 @@ def test_demo_identities_are_right_and_a_changed_digit_is_not(number: str) -> No
 
 
 @given(st.from_regex(r"\A[0-9]{17}\Z"), st.integers(0, 16), st.integers(1, 9))
-def test_check_character_notices_every_single_wrong_digit(
-    first17: str, place: int, shift: int
-) -> None:
+def test_check_character_notices_every_single_wrong_digit(first17: str, place: int, shift: int) -> None:
     """ISO 7064 MOD 11-2 finds all single substitutions."""
-    wrong = (
-        first17[:place] + str((int(first17[place]) + shift) % 10) + first17[place + 1 :]
-    )
+    wrong = first17[:place] + str((int(first17[place]) + shift) % 10) + first17[place + 1 :]
     assert identity.id_check_character(first17) != identity.id_check_character(wrong)
 
 
-@pytest.mark.parametrize(
-    "first17", ["", "1" * 16, "1" * 18, "1234567890123456X", "１" * 17]
-)
+@pytest.mark.parametrize("first17", ["", "1" * 16, "1" * 18, "1234567890123456X", "１" * 17])
 def test_check_character_wants_seventeen_digits(first17: str) -> None:
     """Anything else is a caller's error."""
     with pytest.raises(ValueError, match="seventeen"):
@@ -95,9 +87,7 @@ def test_blanks_and_dashes_never_matter(number: str, data: st.DataObject) -> Non
             max_size=18,
         )
     )
-    grouped = "".join(
-        character + gap for character, gap in zip(number, gaps, strict=False)
-    )
+    grouped = "".join(character + gap for character, gap in zip(number, gaps, strict=False))
     assert identity.normalise(grouped) == identity.normalise(number)
     assert identity.recognise(grouped) == identity.recognise(number)
 
@@ -143,9 +133,7 @@ def test_kinds(text: str, kind: Kind) -> None:
     assert all(candidate.title for candidate in found)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "无", "----", "12", "张三", "000000195213150018", "' OR 1=1 --"]
-)
+@pytest.mark.parametrize("text", ["", "无", "----", "12", "张三", "000000195213150018", "' OR 1=1 --"])
 def test_nothing_to_search_by(text: str) -> None:
     """An impossible birthday is no ID number; words are no number at all."""
     assert Kind.ID_CARD not in identity.recognise(text)
@@ -187,6 +175,4 @@ def test_masks_keep_the_length_and_hide_something(text: str) -> None:
         masked = mask(text)
         assert len(masked) == len(number)
         assert not number or "*" in masked
-        assert all(
-            shown in ("*", real) for shown, real in zip(masked, number, strict=True)
-        )
+        assert all(shown in ("*", real) for shown, real in zip(masked, number, strict=True))
