@@ -1,7 +1,7 @@
 """The envelope of the HIS interface (his-interface §1): reading, checking, answering. Pure functions.
 
 What clients really send is accepted (§1.4): form-encoded bodies under any header, line breaks or percent codes in
-Base64, a byte order mark, numbers as text. What could be read in two ways is refused: duplicate keys, NaN, deep nesting.
+Base64, a byte order mark, numbers as text. What could be read in two ways is refused: duplicate keys, NaN, depth.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def parse(body: bytes) -> Call:
 def _json(raw: bytes) -> Mapping[str, Any]:
     try:
         return jsonin.decode_object(raw)
-    except jsonin.JsonRefused as error:
+    except jsonin.JsonError as error:
         raise _invalid(f"外层报文{error}") from error
 
 
@@ -127,6 +127,11 @@ def signature(call: Call, key: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest().upper()
 
 
+def sign(appid: str, data: str, noise: str, key: str, version: str) -> str:
+    """The signature of a call without region, for those who send."""
+    return signature(Call(appid, data, noise, version), key)
+
+
 def signature_holds(call: Call, key: str) -> bool:
     """Whether the call carries the right signature, whatever the letter case; compared in constant time.
 
@@ -141,7 +146,7 @@ def signature_holds(call: Call, key: str) -> bool:
     calls = [replace(call, data=spelling) for spelling in spellings]
     if not call.region and not call.deptcode:
         calls += [replace(one, region=None, deptcode=None) for one in calls]
-    return any([hmac.compare_digest(sent.upper(), signature(one, key)) for one in calls])
+    return sum(hmac.compare_digest(sent.upper(), signature(one, key)) for one in calls) > 0
 
 
 def _plain_base64(data: str) -> str:
@@ -161,7 +166,7 @@ def business(call: Call) -> dict[str, Any]:
         raise _invalid("data 不是正确的 Base64") from error
     try:
         return jsonin.decode_object(raw)
-    except jsonin.JsonRefused as error:
+    except jsonin.JsonError as error:
         raise _invalid(f"data 解码后{error}") from error
 
 

@@ -14,17 +14,17 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
 
 
-class JsonRefused(ValueError):
+class JsonError(ValueError):
     """The text is not JSON that we accept; the message is a Chinese reason without any content of the text."""
 
 
 def _no_constant(name: str) -> Never:
-    raise JsonRefused(f"JSON 中不允许 {name}")
+    raise JsonError(f"JSON 中不允许 {name}")
 
 
 def _integer(text: str) -> int:
     if len(text) > LONGEST_NUMBER:
-        raise JsonRefused("JSON 数字过长")
+        raise JsonError("JSON 数字过长")
     return int(text)
 
 
@@ -32,21 +32,21 @@ def _decimal(text: str) -> Decimal:
     number = Decimal(text) if len(text) <= LONGEST_NUMBER else None
     # An exponent makes few characters a long number: 1e999999999 must never be written out.
     if number is None or abs(number.adjusted()) > LONGEST_NUMBER:
-        raise JsonRefused("JSON 数字过长")
+        raise JsonError("JSON 数字过长")
     return number
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise JsonRefused("JSON 对象中有重复的键")
+        raise JsonError("JSON 对象中有重复的键")
     return found
 
 
 _DECODER = json.JSONDecoder(
     parse_float=_decimal, parse_int=_integer, parse_constant=_no_constant, object_pairs_hook=_object, strict=False
 )
-"""``strict=False`` lets raw control characters inside strings through here, so that the field check can name the field."""
+"""``strict=False`` lets raw control characters inside strings through, so that the field check can name the field."""
 
 
 def _check_depth(text: str) -> None:
@@ -57,27 +57,27 @@ def _check_depth(text: str) -> None:
     for bracket in _BRACKETS.findall(_STRING.sub("", text)):
         depth += 1 if bracket in "[{" else -1
         if depth > MOST_DEPTH:
-            raise JsonRefused(f"JSON 嵌套超过 {MOST_DEPTH} 层")
+            raise JsonError(f"JSON 嵌套超过 {MOST_DEPTH} 层")
 
 
 def decode(raw: bytes) -> Any:
-    """UTF-8 bytes (a BOM is allowed) → value, fractions as ``Decimal``. Raises :class:`JsonRefused`."""
+    """UTF-8 bytes (a BOM is allowed) → value, fractions as ``Decimal``. Raises :class:`JsonError`."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise JsonRefused("不是 UTF-8 编码") from error
+        raise JsonError("不是 UTF-8 编码") from error
     _check_depth(text)
     try:
         return _DECODER.decode(text.strip())
-    except JsonRefused:
+    except JsonError:
         raise
     except (ValueError, RecursionError, ArithmeticError) as error:
-        raise JsonRefused("不是正确的 JSON") from error
+        raise JsonError("不是正确的 JSON") from error
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
     """As :func:`decode`, and the value must be an object."""
     value = decode(raw)
     if not isinstance(value, dict):
-        raise JsonRefused("应为 JSON 对象")
+        raise JsonError("应为 JSON 对象")
     return value

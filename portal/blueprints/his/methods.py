@@ -1,0 +1,245 @@
+"""What each method of the HIS interface does (his-interface §2), and the table of all of them."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from portal.access.his_account import HisAccount
+from portal.blueprints.his import jsonin
+from portal.blueprints.his.reader import Fields, Problems
+from portal.blueprints.his.schema import METHOD_SCENES, settlement
+from portal.core.clock import stamp17
+from portal.core.services import Services
+from portal.domain.errors import Refusal
+from portal.domain.states import BillState
+from portal.issuing import queries
+from portal.issuing.issue import IssuingDesk
+from portal.issuing.queries import BillFacts
+from portal.rendering import qr
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who calls, and what serves the call."""
+
+    services: Services
+    desk: IssuingDesk
+    account: HisAccount
+    method: str
+    request_id: str
+
+
+Handler = Callable[[Context, Mapping[str, Any]], Mapping[str, Any]]
+
+
+def _links(services: Services, token: str) -> tuple[str, str, str]:
+    """pictureUrl, pictureNetUrl and billQRCode of a bill link."""
+    inside = f"{services.settings.base}/b/{token}"
+    outside = f"{services.settings.net_url.rstrip('/')}/b/{token}" if services.settings.net_url else ""
+    return inside, outside, b64encode(qr.png(outside or inside)).decode("ascii")
+
+
+def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The four issue methods: one bill per serial; the same content again gives the same answer."""
+    wanted = settlement(context.method, message, context.account)
+    issued = context.desk.issue(context.account, wanted, request_id=context.request_id)
+    inside, outside, picture = _links(context.services, issued.token)
+    return {
+        "billBatchCode": issued.code,
+        "billNo": issued.number,
+        "random": issued.check_code,
+        "createTime": stamp17(issued.issued_at),
+        "billQRCode": picture,
+        "pictureUrl": inside,
+        "pictureNetUrl": outside,
+        "billBusDate": stamp17(issued.business_at),
+    }
+
+
+def _fields(message: Mapping[str, Any]) -> Fields:
+    return Fields(message, Problems())
+
+
+def _refuse_problems(fields: Fields) -> None:
+    if fields.problems.count:
+        raise Refusal("FIELD_INVALID", problems=fields.problems.text())
+
+
+def _named_bill(context: Context, connection: Connection, message: Mapping[str, Any]) -> BillFacts:
+    """The unit's bill of billBatchCode and billNo; a check code, where one is sent, must fit. Raises BILL_NOT_FOUND."""
+    fields = _fields(message)
+    code = fields.text("billBatchCode", "电子票据代码", 50, required=True)
+    number = fields.text("billNo", "电子票据号码", 20, required=True)
+    check_code = fields.text("random", "校验码", 20)
+    _refuse_problems(fields)
+    bill = queries.by_number(connection, context.account.unit_id, code, number)
+    if bill is None or (check_code and check_code.lower() != bill.check_code.lower()):
+        raise Refusal("BILL_NOT_FOUND")
+    return bill
+
+
+def by_business_number(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """getEBillByBusNo: repairs a lost answer. busDateTime is a hint only and not looked at."""
+    fields = _fields(message)
+    serial = fields.text("busNo", "业务流水号", 50, required=True)
+    _refuse_problems(fields)
+    with context.services.database.read() as connection:
+        bill = queries.by_serial(connection, context.account.id, serial)
+    if bill is None:
+        raise Refusal("BILL_NOT_FOUND")
+    return {"billBatchCode": bill.code, "billNo": bill.number, "random": bill.check_code}
+
+
+def states(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """getEBillStatesByBillInfo. Paper comes with paper exchange; until then every bill is without."""
+    services = context.services
+    with services.database.read() as connection:
+        bill = _named_bill(context, connection, message)
+        red = queries.red_of(connection, bill.bill_id) if bill.state is BillState.REVERSED else None
+    picture = _links(services, queries.token_of(services, context.account.unit_code, red))[2] if red else ""
+    return {
+        "billName": bill.title,
+        "billBatchCode": bill.code,
+        "billNo": bill.number,
+        "random": bill.check_code,
+        "ivcDateTime": stamp17(bill.issued_at),
+        "state": "1",
+        "isPrtPaper": "0",
+        "pBillBatchCode": "",
+        "pBillNo": "",
+        "isScarlet": "1" if bill.state is BillState.REVERSED else "0",
+        "scarletBillBatchCode": red.code if red else "",
+        "scarletBillNo": red.number if red else "",
+        "scarletRandom": red.check_code if red else "",
+        "scarletBillQRCode": picture,
+    }
+
+
+_TEXTS = (
+    "busNo",
+    "busType",
+    "payer",
+    "busDateTime",
+    "placeCode",
+    "payee",
+    "author",
+    "checker",
+    "remark",
+    "cardType",
+    "cardNo",
+    "sex",
+    "age",
+    "category",
+    "patientCategory",
+    "patientCategoryCode",
+    "patientNo",
+    "patientId",
+    "caseNumber",
+    "hospitalNo",
+    "medicalInstitution",
+    "medicalCareType",
+    "inHospitalDate",
+    "outHospitalDate",
+    "hospitalDays",
+)
+_COSTS = {
+    "accountPay": "个人账户支付",
+    "fundPay": "医保统筹基金支付",
+    "otherfundPay": "其它医保支付",
+    "ownPay": "自费金额",
+    "selfConceitedAmt": "个人自负",
+    "selfPayAmt": "个人自付",
+    "selfCashPay": "个人现金支付",
+    "ownAcBalance": "个人账户余额",
+    "reimbursementAmt": "医保报销总金额",
+    "cashPay": "预交金额",
+    "cashRecharge": "补交金额",
+    "cashRefund": "退还金额",
+}
+
+
+def _plain(value: Any) -> str:
+    """Any sent value as text; absent is ``""``."""
+    return "" if value is None or isinstance(value, dict | list) else str(value)
+
+
+def _columns(rows: Any, names: str) -> list[dict[str, str]]:
+    found = rows if isinstance(rows, list) else [rows] if isinstance(rows, dict) else []
+    return [{name: _plain(row.get(name)) for name in names.split()} for row in found if isinstance(row, dict)]
+
+
+def detail(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """getBillDetail: what the HIS itself sent for the bill, in the shape of §2.7.
+
+    Every member is always there, as text: kiosks call ``toString()`` on them. ``random`` is required here, since
+    the answer is personal.
+    """
+    fields = _fields(message)
+    fields.text("random", "校验码", 20, required=True)
+    _refuse_problems(fields)
+    with context.services.database.read() as connection:
+        bill = _named_bill(context, connection, message)
+    sent = jsonin.decode_object(queries.sent_body(context.services, bill.bill_id).encode())
+    list_rows = _columns(sent.get("listDetail"), "chrgtype code name unit std number amt selfAmt remark")
+    labels = [(title, _plain(sent.get(name))) for name, title in _COSTS.items()]
+    return {
+        **{name: _plain(sent.get(name)) for name in _TEXTS},
+        "category": _plain(sent.get("category")) or bill.department,
+        "totalAmt": _plain(sent.get("totalAmt")),
+        **{name: _plain(sent.get(name)) or "0" for name in _COSTS},
+        "payChannelDetail": _columns(sent.get("payChannelDetail"), "payChannelCode payChannelValue"),
+        "otherParameter": [{"infoName": title, "infoValue": value} for title, value in labels if value],
+        "otherSpecialParameter": _columns(sent.get("otherInfo"), "infoName infoValue"),
+        "chargeDetail": _columns(sent.get("chargeDetail"), "chargeCode chargeName unit number std amt selfAmt remark"),
+        "listDetail": [row | {"price": row["std"], "count": row["number"]} for row in list_rows],
+    }
+
+
+HANDLERS: Mapping[str, Handler] = {
+    **dict.fromkeys(METHOD_SCENES, issue),
+    "getEBillByBusNo": by_business_number,
+    "getEBillStatesByBillInfo": states,
+    "getBillDetail": detail,
+}
+"""The methods that are served whole."""
+
+NOT_OPEN: Mapping[str, str] = {
+    "writeOffEBill": "电子票据冲红",
+    "getEBillAccountStatus": "查询入账状态",
+    "getEBillUnPrintList": "获取电子票据未换开列表",
+    "getPaperBillNo": "获取当前纸质票据可用号码",
+    "getValidBillBatchCode": "获取纸质票据有效票据代码列表",
+    "getValidBillNo": "获取有效票据号段",
+    "turnPaper": "换开纸质票据",
+    "reTurnPaper": "重新换开纸质票据",
+    "invalidPaper": "作废换开的纸质票据",
+    "invalidBlankBillNo": "作废空白纸质票据",
+    "invoicePayMentVoucher": "预交金凭证开具",
+    "writeOffPayMentVoucher": "预交金凭证退款",
+    "cancelPayMentVoucherBalance": "预交金凭证余额撤销",
+    "invalidPayMentVoucherPaper": "作废预交金纸质凭证",
+    "checkTotalData": "总笔数核对",
+    "checkWriteOffData": "退费数据核对",
+    "getBillByBusDate": "根据业务时间获取开票信息",
+    "noticeEBill": "发送告知单",
+    "sendNotice": "发送告知单",
+    "printElectBill": "打印电子票据",
+    "printElectBillList": "打印电子票据清单",
+    "printPaperBill": "打印纸质票据",
+}
+"""Methods of the contract that answer a refusal saying that they are not open yet, with their names."""
+
+
+def dispatch(context: Context, message: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Run a method; ``message`` gives the business object when it is needed. Raises METHOD_UNKNOWN, METHOD_NOT_OPEN."""
+    handler = HANDLERS.get(context.method)
+    if handler is not None:
+        return handler(context, message())
+    if context.method in NOT_OPEN:
+        raise Refusal("METHOD_NOT_OPEN", method=context.method, title=NOT_OPEN[context.method])
+    raise Refusal("METHOD_UNKNOWN", method=context.method)
