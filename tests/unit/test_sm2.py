@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -164,6 +166,24 @@ def test_bytes_that_are_no_key_are_refused(junk: bytes) -> None:
     assert PUBLIC.verify(KEY.sign(b"x"), b"x"), "an earlier refusal must not spoil later calls"
 
 
-def test_encrypted_key_is_refused_without_asking_anybody() -> None:
-    with pytest.raises(CryptoError):
-        PrivateKey.from_pem(_pem(ec.generate_private_key(ec.SECP256R1()), b"secret"))
+READ_KEY = """
+import sys
+from pathlib import Path
+from portal.core.sm2 import CryptoError, PrivateKey
+try:
+    PrivateKey.from_pem(Path(sys.argv[1]).read_bytes())
+except CryptoError:
+    print("refused")
+"""
+
+
+def test_encrypted_key_is_refused_without_asking_anybody(tmp_path: Path) -> None:
+    """At a terminal, where libcrypto would otherwise wait for a pass phrase."""
+    path = tmp_path / "key.pem"
+    path.write_bytes(_pem(ec.generate_private_key(ec.SECP256R1()), b"secret"))
+    terminal = ["script", "-qec", shlex.join([sys.executable, "-c", READ_KEY, str(path)]), "/dev/null"]
+    shown = subprocess.run(
+        terminal, input="\n", capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    assert "refused" in shown.stdout
+    assert "pass phrase" not in shown.stdout
