@@ -80,14 +80,14 @@ def make_demo(days: int) -> int:
 
 def push_file(chosen: argparse.Namespace) -> int:
     """``qupiao his push``: sign, send, print the decoded answer; exit status 1 when refused."""
-    from portal.blueprints.his.envelope import sign
+    from portal.blueprints.his.envelope import Call, signature
 
     content = json.loads(chosen.file.read_text(encoding="utf-8"))
     method, body = (content["method"], content["body"]) if "method" in content else (chosen.method, content)
     data = b64encode(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()).decode()
     noise = secrets.token_hex(16)
-    envelope = {"appid": chosen.appid, "data": data, "noise": noise, "version": "1.0"}
-    envelope["sign"] = sign(chosen.appid, data, noise, chosen.key, "1.0")
+    envelope = {"appid": chosen.appid, "data": data, "noise": noise, "version": "1.0", "sign": ""}
+    envelope["sign"] = signature(Call(**envelope), chosen.key)
     base = chosen.url or Settings().base
     request = urllib.request.Request(
         f"{base}/medical-web/api/medical/{method}",

@@ -30,7 +30,6 @@ from portal.models import (
     Point,
     Unit,
 )
-from portal.simulators.settlements import PERSONS, settlement as invent
 
 UNIT_CODE = "pgzx"
 POINTS = (
@@ -272,6 +271,8 @@ def moments(days: int, rng: random.Random, until: datetime) -> Iterator[datetime
 def bills(app: Flask, days: int, progress: Callable[[int], None]) -> int:
     """Issue the bills of the last ``days`` days; returns how many were new. Safe to repeat and to interrupt."""
     from portal.blueprints.his import schema
+    from portal.simulators.settlements import PERSONS
+    from portal.simulators.settlements import settlement as invent
 
     services, desk = app.extensions["qupiao"], app.extensions["qupiao_desk"]
     with services.database.read() as connection:

@@ -42,7 +42,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     settings = Settings(demo=True, data_dir=folder)
     migrate(settings.database)
-    demo.seed(create_app(settings).extensions["qupiao"])
+    seeded = create_app(settings)
+    demo.seed(seeded.extensions["qupiao"])
+    _close(seeded)  # SQLite moves its journal into the file, which is copied
     return folder
 
 

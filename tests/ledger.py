@@ -1,0 +1,33 @@
+"""What must always hold of the ledger, read straight from the tables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from sqlalchemy import Connection, select
+
+from portal.models import AuditEntry, Bill, BillDocument, BillItem, BillParty, NumberRange, OutboxTask
+
+
+def numbers_by_range(connection: Connection) -> dict[int, list[int]]:
+    """Issued numbers of every range, sorted."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for range_id, number in connection.execute(select(Bill.range_id, Bill.number).order_by(Bill.number)):
+        found[range_id].append(number)
+    return found
+
+
+def check(connection: Connection) -> int:
+    """Every range is dense up to its ``next``, every bill is whole; returns how many bills there are."""
+    issued = numbers_by_range(connection)
+    for row in connection.execute(select(NumberRange.id, NumberRange.first, NumberRange.next)):
+        assert issued.get(row.id, []) == list(range(row.first, row.next)), f"range {row.id} has gaps or doubles"
+    bills = set(connection.scalars(select(Bill.id)))
+    for table, column in ((BillDocument, BillDocument.bill_id), (BillParty, BillParty.bill_id)):
+        assert set(connection.scalars(select(column))) == bills, f"{table.__tablename__} differs from the bills"
+    assert set(connection.scalars(select(BillItem.bill_id))) == bills
+    keys = connection.scalars(select(OutboxTask.key).where(OutboxTask.topic == "bill.issued"))
+    assert set(keys) == {f"bill.issued:{bill}" for bill in bills}
+    audited = connection.scalars(select(AuditEntry.object_id).where(AuditEntry.action == "bill.issued"))
+    assert set(audited) == {str(bill) for bill in bills}
+    return len(bills)
