@@ -24,6 +24,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
+from portal.domain.identity import is_phone
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.forms import switch_from_form, wanted_switches
@@ -43,7 +44,6 @@ LIMITS = ((60, 1), (3600, 5), (86400, 10))
 """Seconds → most messages to one phone with one template, counted at submission (delivery-channels §8.2)."""
 SKEW_SECONDS = 300
 MOST_BYTES = 16 * 1024
-_PHONE = re.compile(r"1[3-9][0-9]{9}")
 _OUT_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -156,7 +156,7 @@ def _read(body: bytes) -> tuple[str, str, dict[str, str], str]:
     if not isinstance(fields, dict) or set(fields) != {"phone", "template", "params", "out_id"}:
         raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "报文应有 phone、template、params、out_id 四项")
     phone, template, params, out_id = (fields[name] for name in ("phone", "template", "params", "out_id"))
-    if not isinstance(phone, str) or not _PHONE.fullmatch(phone):
+    if not isinstance(phone, str) or not is_phone(phone):
         raise GatewayRefusal(422, "isv.MOBILE_NUMBER_ILLEGAL", "手机号码不正确")
     if not isinstance(out_id, str) or not _OUT_ID.fullmatch(out_id):
         raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "out_id 不正确")
