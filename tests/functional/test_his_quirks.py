@@ -49,12 +49,14 @@ def test_addresses(app: Flask) -> None:
     addresses = [
         f"{ADDRESS}{ISSUE}",
         f"/medical-web//api/medical/{ISSUE}",
-        f"//medical-web/api//medical//{ISSUE}",
+        f"/medical-web/api//medical//{ISSUE}",
         f"{ADDRESS}{ISSUE}%20",
         f"{ADDRESS}{ISSUE}?random=%200.123",
         f"{ADDRESS}{ISSUE}/",
     ]
     numbers = {post(client, address, body).payload["billNo"] for address in addresses}
+    doubled = {"PATH_INFO": f"//medical-web/api/medical/{ISSUE}"}
+    numbers.add(post(client, "/", body, environ_overrides=doubled).payload["billNo"])
     assert len(numbers) == 1
     assert bills(app) == 1
 

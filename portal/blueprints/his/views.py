@@ -46,12 +46,6 @@ def _prepare(state: BlueprintSetupState) -> None:
     provide_automatic_options=False,
     merge_slashes=False,
 )
-@his.route(
-    "//medical-web<his_tail:tail>",
-    methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-    provide_automatic_options=False,
-    merge_slashes=False,
-)
 def call(tail: str) -> Response:
     """One call of a HIS: ``POST /medical-web/api/medical/<method>``."""
     found = _TAIL.fullmatch(tail)
