@@ -84,7 +84,7 @@ class Fields:
         if FORBIDDEN.search(value):
             self.problem(name, title, "含有控制字符或不完整的字符", "请去除不可见字符后重新推送")
             return ""
-        return value  # type: ignore[no-any-return]
+        return value
 
     def _as_text(self, name: str, title: str, value: Any) -> str:
         if value is None:
