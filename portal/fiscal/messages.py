@@ -18,7 +18,7 @@ SUPERVISED, QUEUED, REFUSED = "SUPERVISED", "QUEUED", "REFUSED"
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A bill for 监制. ``document`` is ``einvoice.xml`` with the unit's signature, ``related`` a red bill's original."""
+    """A bill for 监制. ``document`` is ``einvoice.xml`` with the unit's signature, ``related`` a red one's original."""
 
     code: str
     number: str

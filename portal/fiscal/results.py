@@ -32,7 +32,7 @@ class Result(StrEnum):
     BUSY = "5001"
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
         """The general text of the code; an answer may carry a more exact one."""
         return _TITLES[self]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from portal.simulators.store import Store
 
-SLOWEST_MS = 120_000
+LONGEST_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,6 @@ def _checked(switch: Switch, body: Any) -> tuple[str, float, int | None, int]:
         raise ValueError("概率应在 0 到 1 之间")
     if count is not None and (isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= 1_000_000):
         raise ValueError("次数应为不超过一百万的非负整数")
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= SLOWEST_MS:
-        raise ValueError(f"毫秒数应在 0 到 {SLOWEST_MS} 之间")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LONGEST_MS:
+        raise ValueError(f"毫秒数应在 0 到 {LONGEST_MS} 之间")
     return switch.name, float(probability), count, value
