@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from flask import Flask
 from sqlalchemy import Connection, func, insert, select
 
-from portal.access.his_account import KEY_FIELD, load
+from portal.access.his_account import KEY_FIELD, MAPPING, load
 from portal.core.clock import SHANGHAI, now
 from portal.core.services import Services
 from portal.core.settings import DEMO_APPID, DEMO_KEY
@@ -23,7 +23,6 @@ from portal.models import (
     ChargeItem,
     Department,
     HisAccount,
-    HisMapping,
     InsuranceType,
     NumberRange,
     NumberSegment,
@@ -211,7 +210,7 @@ def _account(services: Services, connection: Connection) -> None:
     tables += [("card_type", "1101", "id_card"), ("card_type", "1102", "social"), ("card_type", "3101", "clinic")]
     tables += [("place", f"0{code}", code) for code, _, _ in POINTS]
     connection.execute(
-        insert(HisMapping.__table__),
+        insert(MAPPING),
         [
             {"account_id": account_id, "table_name": table, "sent_code": sent, "our_code": ours}
             for table, sent, ours in tables
@@ -278,6 +277,8 @@ def bills(app: Flask, days: int, progress: Callable[[int], None]) -> int:
     with services.database.read() as connection:
         account = load(connection, services.cipher, DEMO_APPID)
         before = connection.scalar(select(func.count()).select_from(Bill)) or 0
+    if account is None:
+        return 0
     rng = random.Random(20260105)
     scenes, weights = zip(*SHARES, strict=True)
     for count, moment in enumerate(moments(days, rng, now()), 1):

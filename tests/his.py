@@ -116,7 +116,15 @@ def outpatient(serial: str, **changes: Any) -> dict[str, Any]:
             {"payChannelCode": "11", "payChannelValue": 80},
         ],
         "chargeDetail": [
-            {"sortNo": 1, "chargeCode": "0101", "chargeName": "诊查费", "unit": "次", "std": 20, "number": 1, "amt": 20},
+            {
+                "sortNo": 1,
+                "chargeCode": "0101",
+                "chargeName": "诊查费",
+                "unit": "次",
+                "std": 20,
+                "number": 1,
+                "amt": 20,
+            },
             {"sortNo": 2, "chargeCode": "0109", "chargeName": "西药费", "std": 108.5, "number": 1, "amt": 108.5},
         ],
         "listDetail": [

@@ -29,8 +29,10 @@ class Limits:
         if self._redis is not None:
             try:
                 key = f"qupiao:limit:{bucket}:{end}"
-                count, _ = self._redis.pipeline().incr(key).expireat(key, end + 1).execute()
-                return int(count) <= most
+                both = self._redis.pipeline()
+                both.incr(key)
+                both.expireat(key, end + 1)
+                return int(both.execute()[0]) <= most
             except redis.RedisError as error:
                 log.warning("limits.redis_away", error=type(error).__name__)
         return self._hit_database(bucket, end) <= most

@@ -19,13 +19,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="QUPIAO_", extra="ignore", frozen=True, populate_by_name=True)
 
-    database_url: str = Field("", validation_alias=AliasChoices("database_url", "DATABASE_URL"))
+    database_url: str = Field(default="", validation_alias=AliasChoices("database_url", "DATABASE_URL"))
     """Empty: ``DATA_DIR/qupiao.sqlite3``. Production: ``postgresql://…``."""
-    redis_url: str = Field("", validation_alias=AliasChoices("redis_url", "REDIS_URL"))
+    redis_url: str = Field(default="", validation_alias=AliasChoices("redis_url", "REDIS_URL"))
     """Empty: no Redis; limits are counted in the database."""
-    port: int = Field(8000, ge=1, le=65534, validation_alias=AliasChoices("port", "PORT"))
+    port: int = Field(default=8000, ge=1, le=65534, validation_alias=AliasChoices("port", "PORT"))
     """Web port; the demo's simulators listen on the next one."""
-    data_dir: Path = Field(Path("var"), validation_alias=AliasChoices("data_dir", "DATA_DIR"))
+    data_dir: Path = Field(default=Path("var"), validation_alias=AliasChoices("data_dir", "DATA_DIR"))
 
     demo: bool = False
     """Demo mode: invented people, simulators, keys made on first start, 演示 on every page."""
@@ -35,21 +35,21 @@ class Settings(BaseSettings):
     """Address of this platform as seen in the hospital's network. Empty: ``http://127.0.0.1:PORT``."""
     net_url: str = ""
     """The same from outside (internet); empty when there is none."""
-    workers: int = Field(2, ge=1, le=32)
-    threads: int = Field(4, ge=1, le=64)
+    workers: int = Field(default=2, ge=1, le=32)
+    threads: int = Field(default=4, ge=1, le=64)
 
     finance_url: str = ""
     """Front-end machine of finance (前置机). Empty in the demo: the simulator on ``PORT + 1``."""
     finance_app_id: str = "KPQPDE00000001"
     finance_app_key: str = "DEMO_FINANCE_KEY"
-    finance_timeout: float = Field(10.0, gt=0, le=60)
+    finance_timeout: float = Field(default=10.0, gt=0, le=60)
 
     sms_url: str = ""
     """SMS gateway. Empty in the demo: the simulator on ``PORT + 1``."""
     sms_app_id: str = "QPDEMO"
     sms_app_key: str = "DEMO_SMS_KEY"
 
-    session_minutes: int = Field(15, ge=5, le=120)
+    session_minutes: int = Field(default=15, ge=5, le=120)
     """How long an identified patient's pages stay open without use (features §4.6: never under 5 minutes)."""
 
     @field_validator("database_url")

@@ -1,4 +1,4 @@
-"""The content of one fiscal e-bill, as finance defines it (fiscal-ebill reference §3): frozen data, no behaviour of I/O.
+"""The content of one fiscal e-bill, as finance defines it (fiscal-ebill reference §3): frozen data.
 
 ``BillDocument`` is what is written to XML, signed, stored, read back and drawn. Money is integer fen; prices,
 quantities and list amounts are millionths (``portal.domain.money``); dates are ``date``/``datetime`` in Asia/Shanghai.

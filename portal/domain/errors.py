@@ -25,13 +25,19 @@ CATALOGUE: dict[str, Text] = {
     "APPID_UNKNOWN": Text(401, "应用账号无效", "应用账号 {appid} 未登记或已停用", "请联系票据管理员核对 appid"),
     "SIGN_WRONG": Text(401, "签名不正确", "按约定的签名串计算结果与 sign 不一致", "请检查签名私钥、字段顺序和字符编码"),
     "METHOD_UNKNOWN": Text(404, "没有这个接口", "方法名 {method} 不存在", "请核对接口地址中的方法名"),
-    "METHOD_NOT_OPEN": Text(501, "该接口尚未开通", "{method}（{title}）在当前版本未提供", "请暂用其他方式办理，并关注版本更新"),
+    "METHOD_NOT_OPEN": Text(
+        501, "该接口尚未开通", "{method}（{title}）在当前版本未提供", "请暂用其他方式办理，并关注版本更新"
+    ),
     "BODY_TOO_LARGE": Text(413, "报文过大", "报文超过 {limit} 字节", "请拆分清单或联系平台管理员"),
     # content of a settlement
     "FIELD_INVALID": Text(422, "数据校验未通过", "{problems}", "请在 HIS 中更正后用同一业务流水号重新推送"),
     "SUM_MISMATCH": Text(422, "金额不一致", "{problems}", "请核对各项金额后重新推送"),
-    "POINT_UNKNOWN": Text(422, "开票点无效", "开票点 {place} 未登记或已停用", "请在开票点或接口账号的对照表中维护该编码"),
-    "SCENE_UNKNOWN": Text(422, "业务标识未对照", "业务标识 {bus_type} 没有对应的业务场景", "请在接口账号的业务标识对照表中维护"),
+    "POINT_UNKNOWN": Text(
+        422, "开票点无效", "开票点 {place} 未登记或已停用", "请在开票点或接口账号的对照表中维护该编码"
+    ),
+    "SCENE_UNKNOWN": Text(
+        422, "业务标识未对照", "业务标识 {bus_type} 没有对应的业务场景", "请在接口账号的业务标识对照表中维护"
+    ),
     "SERIAL_CONFLICT": Text(
         409,
         "业务流水号重复",
@@ -59,12 +65,16 @@ CATALOGUE: dict[str, Text] = {
         "请核对后再试，或带证件到收费窗口查询",
     ),
     "CODE_WRONG": Text(422, "验证码不对", "验证码填错、已过期或已用过", "请核对短信，或重新获取验证码"),
-    "TRY_LATER": Text(429, "操作太频繁", "为保护个人信息，短时间内尝试次数有限", "请{minutes}分钟后再试，或到收费窗口办理"),
+    "TRY_LATER": Text(
+        429, "操作太频繁", "为保护个人信息，短时间内尝试次数有限", "请{minutes}分钟后再试，或到收费窗口办理"
+    ),
     "LINK_INVALID": Text(404, "这个取票链接打不开", "链接不完整、已失效或已作废", "请重新扫码，或到收费窗口补打告知单"),
     "SESSION_OVER": Text(401, "需要重新验证", "为保护隐私，验证结果只保留一段时间", "请重新填写"),
     # general
     "BUSY": Text(503, "系统繁忙", "{reason}", "请稍后用同一业务流水号重试，不会重复开票"),
-    "INTERNAL": Text(500, "系统出错", "内部错误，编号 {request_id}", "数据没有改动；请稍后重试，仍不行请把编号告诉平台管理员"),
+    "INTERNAL": Text(
+        500, "系统出错", "内部错误，编号 {request_id}", "数据没有改动；请稍后重试，仍不行请把编号告诉平台管理员"
+    ),
 }
 
 

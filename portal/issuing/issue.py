@@ -140,7 +140,7 @@ class IssuingDesk:
                 entries.row("bill.issued", "bill", ready.bill_id, actor, moment, request_id),
             )
             connection.execute(
-                insert(OutboxTask.__table__),
+                insert(OutboxTask),
                 tasks.row("bill.issued", f"bill.issued:{ready.bill_id}", {"bill": ready.bill_id}, moment),
             )
             taken = take_number(connection, ready.point_id, ready.bill_code)
@@ -215,7 +215,7 @@ def _insert_lines(connection: Connection, made: Lines) -> None:
         (PartyKey, made.keys),
     ):
         if rows:
-            connection.execute(insert(model.__table__), rows)
+            connection.execute(insert(model), rows)
     connection.execute(insert(PARTY), made.party)
 
 

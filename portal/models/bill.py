@@ -49,7 +49,9 @@ class Bill(Base):
     __table_args__ = (
         UniqueConstraint("bill_code", "number"),
         UniqueConstraint("account_id", "serial"),
-        CheckConstraint("(red_of_id IS NULL AND total_fen >= 0) OR (red_of_id IS NOT NULL AND total_fen <= 0)", name="red"),
+        CheckConstraint(
+            "(red_of_id IS NULL AND total_fen >= 0) OR (red_of_id IS NOT NULL AND total_fen <= 0)", name="red"
+        ),
         CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in BillState)), name="state"),
         CheckConstraint("payer_kind IN ('1', '2')", name="payer_kind"),
         Index(None, "unit_id", "business_day"),
@@ -172,7 +174,7 @@ class PartyKey(Base):
 
 
 class BillDocument(Base):
-    """The signed bytes exactly as they were (compressed, sealed), the unit's signature, and what the HIS sent (sealed)."""
+    """The signed bytes exactly as they were and what the HIS sent (both compressed, sealed); the unit's signature."""
 
     __tablename__ = "bill_document"
 

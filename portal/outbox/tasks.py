@@ -72,7 +72,9 @@ def row(topic: str, key: str, payload: dict[str, Any], at: datetime, due_at: dat
     }
 
 
-def enqueue(connection: Connection, topic: str, key: str, payload: dict[str, Any], due_at: datetime | None = None) -> None:
+def enqueue(
+    connection: Connection, topic: str, key: str, payload: dict[str, Any], due_at: datetime | None = None
+) -> None:
     """Add a task in the caller's transaction; a second one with the same ``key`` is a no-op."""
     if connection.scalar(select(TASK.c.id).where(TASK.c.key == key)) is None:
         connection.execute(insert(TASK), row(topic, key, payload, now(), due_at))

@@ -162,9 +162,7 @@ class FaceRenderer:
             file_obj=io.BytesIO(xml), name="einvoice.xml", description="财政电子票据数据文件", relationship="Data"
         )
         page = HTML(string=source, url_fetcher=_refuse)
-        data = page.write_pdf(font_config=FontConfiguration(), attachments=[attachment])
-        assert data is not None
-        return data
+        return bytes(page.write_pdf(font_config=FontConfiguration(), attachments=[attachment]) or b"")
 
     def png(self, pdf: bytes, width: int) -> bytes:
         """The first page as PNG, ``width`` pixels wide."""

@@ -97,7 +97,7 @@ def _send_code(services: Services, connection: Connection, session_digest: bytes
         },
     )
     connection.execute(
-        insert(OutboxTask.__table__), tasks.row(SMS_TOPIC, f"{SMS_TOPIC}:{code_id}", {"code": code_id}, moment)
+        insert(OutboxTask), tasks.row(SMS_TOPIC, f"{SMS_TOPIC}:{code_id}", {"code": code_id}, moment)
     )
 
 

@@ -68,7 +68,9 @@ class SmsSender:
 
     def _headers(self, body: bytes, nonce: str) -> dict[str, str]:
         stamp = str(int(time.time()))
-        text = b"\n".join((self._app_id.encode(), stamp.encode(), nonce.encode(), hashlib.sha256(body).hexdigest().encode()))
+        text = b"\n".join(
+            (self._app_id.encode(), stamp.encode(), nonce.encode(), hashlib.sha256(body).hexdigest().encode())
+        )
         return {
             "Content-Type": "application/json",
             "X-Sms-App-Id": self._app_id,

@@ -29,7 +29,12 @@ SCENES = {
 @pytest.mark.parametrize("bus_type", SCENES)
 def test_every_scene_is_issued(his: His, app: Flask, bus_type: str) -> None:
     method, scene, code = SCENES[bus_type]
-    stay = {"inHospitalDate": "2026-11-10", "outHospitalDate": "20261118", "hospitalNo": "ZY1", "category": "内儿科病区"}
+    stay = {
+        "inHospitalDate": "2026-11-10",
+        "outHospitalDate": "20261118",
+        "hospitalNo": "ZY1",
+        "category": "内儿科病区",
+    }
     answer = his.call(method, outpatient(f"S{bus_type}", busType=bus_type, **(stay if bus_type == "01" else {})))
     assert answer.ok, answer.message
     assert answer.payload["billBatchCode"] == code

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Response, current_app, g, render_template, request
-from sqlalchemy import Row, select
+from sqlalchemy import Connection, Row, select
 
 from portal.core.clock import local
 from portal.core.services import Services
@@ -24,10 +24,11 @@ CARE = "qp_care"
 
 def services() -> Services:
     """The process's services."""
-    return current_app.extensions["qupiao"]
+    found: Services = current_app.extensions["qupiao"]
+    return found
 
 
-def unit_of(connection: Any, *, code: str = "", unit_id: int = 0) -> Row[Any]:
+def unit_of(connection: Connection, *, code: str = "", unit_id: int = 0) -> Row[Any]:
     """The unit by its public code or id. Raises LINK_INVALID for an unknown one."""
     where = Unit.code == code if code else Unit.id == unit_id
     found = connection.execute(select(Unit.__table__).where(where)).one_or_none()
@@ -37,7 +38,7 @@ def unit_of(connection: Any, *, code: str = "", unit_id: int = 0) -> Row[Any]:
     return found
 
 
-def session_of(connection: Any) -> sessions.Session | None:
+def session_of(connection: Connection) -> sessions.Session | None:
     """The browser's session, kept open by being used."""
     found = sessions.read(services(), connection, request.cookies.get(COOKIE, ""))
     g.patient_session = found
