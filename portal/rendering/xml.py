@@ -92,15 +92,8 @@ class Prepared:
 
     def finish(self, number: str, check_code: str, issued_at: datetime) -> bytes:
         """The bytes to sign. Raises ValueError unless the number has ten digits and the check code six characters."""
-        if not (
-            len(number) == 10
-            and number.isascii()
-            and number.isdigit()
-            and _CHECK_CODE.fullmatch(check_code)
-        ):
-            raise ValueError(
-                "number must have ten digits, check code six letters or digits"
-            )
+        if not (len(number) == 10 and number.isascii() and number.isdigit() and _CHECK_CODE.fullmatch(check_code)):
+            raise ValueError("number must have ten digits, check code six letters or digits")
         at = local(issued_at)
         identity, stamp = f"{number[::-1]}-{self.code[::-1]}", at.strftime("%Y%m%d")
         fills = (identity, number, check_code, stamp, at.strftime("%H:%M:%S"))
@@ -117,16 +110,12 @@ def prepare(document: BillDocument) -> Prepared:
         f"{_element('Version', document.version)}</Header>"
     )
     body = f"<EInvoiceData>{_main(document)}{_details(document)}</EInvoiceData>"
-    return Prepared(
-        document.code, tuple(piece.encode() for piece in (head + body).split(_HOLE))
-    )
+    return Prepared(document.code, tuple(piece.encode() for piece in (head + body).split(_HOLE)))
 
 
 def write(document: BillDocument) -> bytes:
     """The bytes to sign of a complete document."""
-    return prepare(document).finish(
-        document.number, document.check_code, document.issued_at
-    )
+    return prepare(document).finish(document.number, document.check_code, document.issued_at)
 
 
 def _main(document: BillDocument) -> str:
@@ -212,16 +201,10 @@ _EXT: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 
 
 def _ext(ext: MedicalExt) -> str:
-    extras = (
-        _group("Info", _element("Label", label), _element("Value", value))
-        for label, value in ext.extras
-    )
+    extras = (_group("Info", _element("Label", label), _element("Value", value)) for label, value in ext.extras)
     return _group(
         "MainExt",
-        *(
-            _element(name, write_value(getattr(ext, key)))
-            for name, key, write_value in _EXT
-        ),
+        *(_element(name, write_value(getattr(ext, key))) for name, key, write_value in _EXT),
         _group("OtherInfo", *extras),
     )
 
@@ -258,9 +241,7 @@ def _details(document: BillDocument) -> str:
     return _group("Details", *items) + _group("AuxDetails", *aux)
 
 
-def _signature(
-    name: str, algorithm: str, signed_at: datetime, serial_hex: str, value_der: bytes
-) -> bytes:
+def _signature(name: str, algorithm: str, signed_at: datetime, serial_hex: str, value_der: bytes) -> bytes:
     return _group(
         name,
         _element("SignatureAlgorithm", algorithm),
@@ -271,22 +252,14 @@ def _signature(
     ).encode()
 
 
-def unit_signature_element(
-    algorithm: str, signed_at: datetime, serial_hex: str, value_der: bytes
-) -> bytes:
+def unit_signature_element(algorithm: str, signed_at: datetime, serial_hex: str, value_der: bytes) -> bytes:
     """The serialised InvoicingPartySignature (§3.6 OURS); ``value_der`` is the CMS SignedData."""
-    return _signature(
-        "InvoicingPartySignature", algorithm, signed_at, serial_hex, value_der
-    )
+    return _signature("InvoicingPartySignature", algorithm, signed_at, serial_hex, value_der)
 
 
-def supervisor_signature_element(
-    algorithm: str, signed_at: datetime, serial_hex: str, value_der: bytes
-) -> bytes:
+def supervisor_signature_element(algorithm: str, signed_at: datetime, serial_hex: str, value_der: bytes) -> bytes:
     """The serialised SupervisorPartySignature, likewise."""
-    return _signature(
-        "SupervisorPartySignature", algorithm, signed_at, serial_hex, value_der
-    )
+    return _signature("SupervisorPartySignature", algorithm, signed_at, serial_hex, value_der)
 
 
 def supervised_bytes(signed: bytes, unit_element: bytes) -> bytes:
@@ -299,13 +272,9 @@ _OPEN, _CLOSE = b"<EInvoiceSignature>", b"</EInvoiceSignature></EInvoice>"
 _UNIT_END, _FINANCE = b"</InvoicingPartySignature>", b"<SupervisorPartySignature>"
 
 
-def assemble(
-    signed: bytes, unit_element: bytes, supervisor_element: bytes | None
-) -> bytes:
+def assemble(signed: bytes, unit_element: bytes, supervisor_element: bytes | None) -> bytes:
     """The whole ``einvoice.xml``."""
-    return b"".join(
-        (_START, signed, _OPEN, unit_element, supervisor_element or b"", _CLOSE)
-    )
+    return b"".join((_START, signed, _OPEN, unit_element, supervisor_element or b"", _CLOSE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,9 +301,7 @@ class Split:
 
 def parse(data: bytes) -> Any:
     """Parse outside XML: no DTD, no entities, no network, bounded. Raises ValueError."""
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
-    )
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
@@ -349,9 +316,7 @@ def signature_fields(element: bytes) -> SignatureFields:
     root = parse(element)
     values = {child.tag: child.text or "" for child in root}
     try:
-        at = datetime.strptime(values["SignatureTime"], "%Y%m%d%H%M%S").replace(
-            tzinfo=SHANGHAI
-        )
+        at = datetime.strptime(values["SignatureTime"], "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI)
         value = b64decode(values["SignatureValue"], validate=True)
         return SignatureFields(
             values["SignatureAlgorithm"],
@@ -366,10 +331,7 @@ def signature_fields(element: bytes) -> SignatureFields:
 
 def split(full: bytes) -> Split:
     """Take an ``einvoice.xml`` apart without changing a byte of what was signed. Raises ValueError."""
-    if (
-        not (full.startswith(_START) and full.endswith(_CLOSE))
-        or full.count(_OPEN) != 1
-    ):
+    if not (full.startswith(_START) and full.endswith(_CLOSE)) or full.count(_OPEN) != 1:
         raise ValueError("not an einvoice.xml of the known form")
     parse(full)
     signed, rest = full[len(_START) : -len(_CLOSE)].split(_OPEN)
@@ -377,9 +339,7 @@ def split(full: bytes) -> Split:
     if end < len(_UNIT_END):
         raise ValueError("the unit's signature is missing")
     unit, supervisor = rest[:end], rest[end:] or None
-    if not unit.startswith(b"<InvoicingPartySignature>") or not (
-        supervisor or _FINANCE
-    ).startswith(_FINANCE):
+    if not unit.startswith(b"<InvoicingPartySignature>") or not (supervisor or _FINANCE).startswith(_FINANCE):
         raise ValueError("the signature block holds something else")
     fields = signature_fields(supervisor) if supervisor else None
     return Split(signed, unit, signature_fields(unit), supervisor, fields)
@@ -406,9 +366,7 @@ def _document(header: Any, data: Any) -> BillDocument:
     main = data.find("Main")
     values, head = _values(main), _values(header)
     unit, payer = _values(main.find("InvoicingParty")), _values(main.find("PayerParty"))
-    issued = datetime.strptime(
-        values["IssueDate"] + values["IssueTime"], "%Y%m%d%H:%M:%S"
-    ).replace(tzinfo=SHANGHAI)
+    issued = datetime.strptime(values["IssueDate"] + values["IssueTime"], "%Y%m%d%H:%M:%S").replace(tzinfo=SHANGHAI)
     document = BillDocument(
         name=values.get("EInvoiceName", ""),
         code=values["EInvoiceCode"],
@@ -428,12 +386,8 @@ def _document(header: Any, data: Any) -> BillDocument:
         cashier=values.get("HandlingPerson", ""),
         checker=values.get("Checker", ""),
         ext=_read_ext(main.find("MainExt")),
-        items=tuple(
-            _read_item(_values(item)) for item in data.iterfind("Details/Item")
-        ),
-        aux_items=tuple(
-            _read_aux(_values(row)) for row in data.iterfind("AuxDetails/AuxItem")
-        ),
+        items=tuple(_read_item(_values(item)) for item in data.iterfind("Details/Item")),
+        aux_items=tuple(_read_aux(_values(row)) for row in data.iterfind("AuxDetails/AuxItem")),
         pay_mode=values.get("PayMode", ""),
         remark=values.get("Remark", ""),
         supervisor_remark=values.get("SupervisorRemark", ""),
@@ -458,22 +412,14 @@ _UNIT_KEYS = (
 
 def _read_seal(parent: Any) -> Seal | None:
     values = _values(parent)
-    return (
-        None
-        if parent is None
-        else Seal(*(values.get(key, "") for key in ("SealId", "SealName", "SealHash")))
-    )
+    return None if parent is None else Seal(*(values.get(key, "") for key in ("SealId", "SealName", "SealHash")))
 
 
 def _read_ext(parent: Any) -> MedicalExt:
     if parent is None:
         return MedicalExt()
     values = _values(parent)
-    fields = {
-        key: _EXT_READERS[writer](values[name])
-        for name, key, writer in _EXT
-        if values.get(name)
-    }
+    fields = {key: _EXT_READERS[writer](values[name]) for name, key, writer in _EXT if values.get(name)}
     infos = (_values(info) for info in parent.iterfind("OtherInfo/Info"))
     extras = tuple((info.get("Label", ""), info.get("Value", "")) for info in infos)
     return MedicalExt(**fields, extras=extras)
