@@ -156,7 +156,7 @@ def _read(body: bytes) -> tuple[str, str, dict[str, str], str]:
     if not isinstance(fields, dict) or set(fields) != {"phone", "template", "params", "out_id"}:
         raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "报文应有 phone、template、params、out_id 四项")
     phone, template, params, out_id = (fields[name] for name in ("phone", "template", "params", "out_id"))
-    if not isinstance(phone, str) or not is_phone(phone):
+    if not isinstance(phone, str) or not phone.isascii() or not is_phone(phone):
         raise GatewayRefusal(422, "isv.MOBILE_NUMBER_ILLEGAL", "手机号码不正确")
     if not isinstance(out_id, str) or not _OUT_ID.fullmatch(out_id):
         raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "out_id 不正确")
