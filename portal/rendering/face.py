@@ -15,8 +15,8 @@ from portal.domain.document import AuxItem, BillDocument, Item
 from portal.domain.identity import mask_id
 from portal.domain.money import micro_text, words, yuan
 from portal.rendering import qr
-from portal.rendering.fonts import FAMILIES
 
+FAMILIES = '"Noto Serif CJK SC", "Noto Sans CJK SC", "HanaMinA", "HanaMinB", serif'
 FACE_ROWS = 10
 LIST_ROWS = 34
 _FORMS = Path(__file__).parent / "forms"

@@ -389,15 +389,11 @@ def test_worker_killed_in_mid_upload(world: World) -> None:
     process.wait()
     assert process.stdout is not None
     process.stdout.close()
-    under_way = [row for row in world.rows(LOG) if row.outcome == "sent"]
-    assert under_way
-    wait_for(lambda: len(world.effects()) >= len(under_way))
+    assert any(row.outcome == "sent" for row in world.rows(LOG))
     world.finance.faults("finance")
     world.work()
     assert world.states() == {BillState.SUPERVISED}
     assert world.effects() == [1] * 4
-    rows = world.rows(LOG)
-    assert sum(row.outcome == "duplicate" for row in rows) >= len(under_way)
     assert [row.outcome for row in rows if row.id in {row.id for row in under_way}] == ["sent"] * len(under_way)
 
 
