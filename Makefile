@@ -14,7 +14,7 @@ DAYS ?= 90
 ARGS ?=
 export PYTHON
 
-.PHONY: help setup setup-test run demo-days test lint format types imports pytest unit soak bench routes lock clean
+.PHONY: help setup setup-test run demo-days test lint format types imports pytest unit soak lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do
@@ -24,7 +24,7 @@ help: ## show this list
 setup: ## prepare this checkout (implied by run)
 	@bin/setup run
 
-setup-test: ## the same, with what the tests need (implied by test, soak, bench)
+setup-test: ## the same, with what the tests need (implied by test, soak)
 	@bin/setup test
 
 run: setup ## start Qupiao with demo data at http://127.0.0.1:$PORT (8000)
@@ -56,13 +56,8 @@ unit: setup-test ## the fast tests only (no database, no browser)
 	@exec $(py) -m pytest tests/unit $(ARGS)
 
 soak: setup-test ## races, kills and outages at full length
-	@QUPIAO_SOAK=1 exec $(py) -m pytest -m soak $(ARGS)
-
-bench: setup-test ## speed as ratios to the floor, taken in turns in one run
-	@exec $(py) -m bench
-
-routes: setup-test ## write the list of routes that tests/structure compares with
-	@exec $(py) -m tests.structure.routes
+	@export QUPIAO_SOAK=1
+	exec $(py) -m pytest tests/concurrency tests/crash $(ARGS)
 
 lock: setup-test ## renew both lock files from pyproject.toml
 	@options=(-q --universal --python-version 3.11 --generate-hashes --upgrade)

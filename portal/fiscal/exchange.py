@@ -40,7 +40,6 @@ BILL: Table = Bill.__table__  # type: ignore[assignment]
 SUPERVISION: Table = Supervision.__table__  # type: ignore[assignment]
 
 TOPIC = "bill.issued"
-NEXT_TOPIC = "bill.supervised"
 ACTOR = "worker:fiscal"
 POLLS = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 """Seconds until 9302 is asked for the first, second, … time; the last repeats (fiscal-ebill §6.7)."""
@@ -232,8 +231,6 @@ def _accept(services: Services, facts: _Facts, attempt: Attempt, answer: Accepte
         )
         details: dict[str, Any] = {"message_id": attempt.message_id, "duplicate": answer.duplicate}
         entries.record(connection, "bill.supervised", "bill", facts.bill_id, ACTOR, details=details)
-        key = f"{NEXT_TOPIC}:{facts.bill_id}"
-        tasks.enqueue(connection, NEXT_TOPIC, key, {"bill": facts.bill_id})
 
 
 def _compare(connection: Connection, bill_id: int, supervised: Supervised) -> None:

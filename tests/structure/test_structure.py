@@ -1,0 +1,104 @@
+"""The structure itself is tested: who may call what, what the database looks like, which topics have a worker."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from flask import Blueprint, Flask
+
+from portal.models.schema import config
+from portal.worker import handlers
+
+ROOT = Path(__file__).resolve().parents[2]
+AUTHENTICATIONS = {"his-signature", "patient-session", "none"}
+
+
+def undeclared(app: Flask) -> list[str]:
+    """Blueprints whose callers prove who they are in no declared way."""
+    declared = app.extensions["qupiao_blueprint_auth"]
+    return [name for name in app.blueprints if declared.get(name) not in AUTHENTICATIONS]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_every_blueprint_declares_its_authentication(app: Flask) -> None:
+    assert undeclared(app) == []
+    app.register_blueprint(Blueprint("stranger", __name__))
+    assert undeclared(app) == ["stranger"], "the check must be able to fail"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_route_list_is_the_one_agreed_on(app: Flask) -> None:
+    """No address appears or vanishes unnoticed. A deliberate change edits routes.txt in the same commit."""
+    methods = {"GET", "POST"}
+    routes = sorted(f"{rule.rule} {' '.join(sorted(rule.methods & methods))}" for rule in app.url_map.iter_rules())
+    assert routes == (Path(__file__).parent / "routes.txt").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_every_address_is_plain_and_typed(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith("his.") or rule.endpoint == "static":
+            continue
+        assert re.fullmatch(r"(/|(/([a-z0-9.\-]+|<(string|int):[a-z_]+>))+)", rule.rule), rule.rule
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_every_topic_has_a_handler(app: Flask) -> None:
+    known = set(handlers(app.extensions["qupiao"], app.extensions["qupiao_limits"]))
+    named = set()
+    for path in (ROOT / "portal").rglob("*.py"):
+        named.update(re.findall(r"""tasks\.row\(\s*"([a-z.]+)\"""", path.read_text(encoding="utf-8")))
+    assert "bill.issued" in named
+    assert named <= known
+
+
+def test_models_equal_the_migrated_schema(database_url: str) -> None:
+    command.check(config(database_url))
+
+
+def test_migrations_run_both_ways_and_have_one_head(database_url: str) -> None:
+    settings = config(database_url)
+    command.downgrade(settings, "base")
+    command.upgrade(settings, "head")
+    assert len(ScriptDirectory.from_config(settings).get_heads()) == 1
+
+
+def test_the_layers_can_fail(tmp_path: Path) -> None:
+    """A planted upward import breaks the contract that ``make imports`` keeps."""
+    planted = tmp_path / "copy"
+    shutil.copytree(ROOT / "portal", planted / "portal")
+    shutil.copy(ROOT / "pyproject.toml", planted)
+    with (planted / "portal" / "domain" / "money.py").open("a", encoding="utf-8") as file:
+        file.write("\nimport portal.issuing.issue\n")
+    lint = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run([str(lint), "--no-cache"], cwd=planted, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "portal.domain.money -> portal.issuing.issue" in done.stdout
+
+
+def test_tests_neither_sleep_nor_skip() -> None:
+    for path in (ROOT / "tests").rglob("*.py"):
+        if path == Path(__file__) or path.name == "services.py":
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"time\.sleep\(|pytest\.skip\(|mark\.(skip|xfail)", text), path
+
+
+def test_no_file_outgrows_its_subject() -> None:
+    for path in (ROOT / "portal").rglob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 500, path
+
+
+def test_links_of_the_documents_resolve() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    assert len(documents) >= 5
+    for path in documents:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
