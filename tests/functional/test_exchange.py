@@ -382,19 +382,29 @@ def _worker_process(world: World) -> subprocess.Popen[str]:
 def test_worker_killed_in_mid_upload(world: World) -> None:
     """kill -9 while finance is at work: the effect is there, the next worker learns it, nothing is doubled."""
     world.issue(4)
-    world.finance.faults("finance", slow={"value": 400})
+    world.finance.faults("finance", slow={"value": 800, "count": 100})
     process = _worker_process(world)
-    wait_for(lambda: [row for row in world.rows(LOG) if row.outcome == "sent"])
+
+    def received() -> int:
+        return 100 - int(world.finance.get("/finance/faults")["slow"]["remaining"])
+
+    wait_for(received)
     process.kill()
     process.wait()
     assert process.stdout is not None
     process.stdout.close()
-    assert any(row.outcome == "sent" for row in world.rows(LOG))
+    wait_for(lambda: len(world.effects()) == received())
+    told = [row for row in world.rows(LOG) if row.outcome == "supervised"]
+    unknown = [row.id for row in world.rows(LOG) if row.outcome == "sent"]
+    lost = received() - len(told)
+    assert lost > 0
     world.finance.faults("finance")
     world.work()
     assert world.states() == {BillState.SUPERVISED}
     assert world.effects() == [1] * 4
-    assert [row.outcome for row in rows if row.id in {row.id for row in under_way}] == ["sent"] * len(under_way)
+    rows = world.rows(LOG)
+    assert sum(row.outcome == "duplicate" for row in rows) == lost
+    assert [row.id for row in rows if row.outcome == "sent"] == unknown
 
 
 def test_log_counts_every_message_that_finance_saw(world: World) -> None:
