@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from portal.core.certificates import ensure_demo_keys
 from portal.core.settings import Settings
-from portal.simulators import finance, sms
+from portal.simulators import desk, finance, sms
 from portal.simulators.context import Context
 from portal.simulators.store import Store
 
@@ -31,6 +31,7 @@ class Party:
 
 
 PARTIES: tuple[Party, ...] = (
+    Party("结算台", "/desk", "模拟 HIS：选人物和业务场景，按正式接口推送结算并开票", desk.blueprint),
     Party("财政监制", "/finance", "接收上传的票据，验单位签名，加监制签名；可以制造故障", finance.blueprint),
     Party("短信网关", "/sms", "接收要发的短信，在这里查看；可以制造故障", sms.blueprint),
 )

@@ -125,3 +125,12 @@ def test_the_link_of_a_slip_opens_one_bill_by_name(installation: Installation, p
     assert "交款人" in phone.inner_text("main") and "陈样英" in phone.inner_text("main")
     phone.click("text=看费用清单")
     assert "示例药片" in phone.inner_text("main")
+
+
+def test_the_desk_pushes_every_scene(installation: Installation, phone: Page) -> None:
+    phone.goto(f"{installation.simulators}/desk")
+    for scene in range(phone.locator("button[name=scene]").count()):
+        phone.locator("button[name=scene]").nth(scene).click()
+        assert "已开票" in phone.inner_text("main")
+    phone.click("text=打开患者看到的票据")
+    assert "收费票据" in phone.inner_text("h1")
