@@ -15,8 +15,8 @@ depends_on = None
 FROZEN_BILL = (
     "id, unit_id, account_id, point_id, kind_id, range_id, serial, scene, bill_code, number, check_code, title, "
     "payer_kind, total_fen, fund_fen, other_fund_fen, account_fen, own_cash_fen, own_cost_fen, self_pay_fen, "
-    "business_at, business_day, issued_at, department, department_code, insurance_type, cashier, checker, circulating, red_of_id, "
-    "content, warnings"
+    "business_at, business_day, issued_at, department, department_code, insurance_type, cashier, checker, "
+    "circulating, red_of_id, content, warnings"
 )
 FROZEN_TABLES = (
     "bill_item",

@@ -96,9 +96,7 @@ def _send_code(services: Services, connection: Connection, session_digest: bytes
             "used_at": None,
         },
     )
-    connection.execute(
-        insert(OutboxTask), tasks.row(SMS_TOPIC, f"{SMS_TOPIC}:{code_id}", {"code": code_id}, moment)
-    )
+    connection.execute(insert(OutboxTask), tasks.row(SMS_TOPIC, f"{SMS_TOPIC}:{code_id}", {"code": code_id}, moment))
 
 
 def confirm(services: Services, session: Session, typed: str) -> str:
