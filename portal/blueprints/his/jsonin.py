@@ -10,7 +10,9 @@ from typing import Any, Never
 MOST_DEPTH = 40
 LONGEST_NUMBER = 40
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# The last string may be left open: it then reaches to the end, so that no character is looked at twice. Otherwise
+# every quotation mark of such a text starts another search to its end, and a small body keeps a worker for hours.
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
 
 

@@ -27,6 +27,8 @@ _LINE_BREAKS = re.compile(r"[\t\r\n]+")
 _MOMENT = re.compile(r"\d{14}(?:\d{3})?", re.ASCII)
 _DAY = re.compile(r"(\d{4})([-/.]?)(\d{2})\2(\d{2})", re.ASCII)
 _ABSENT = (None, "")
+_NO_DAY = date(1, 1, 1)
+"""What .NET sends for a day that was never set."""
 
 
 class Problems:
@@ -146,13 +148,17 @@ class Fields:
         return None
 
     def day(self, name: str, title: str) -> date | None:
-        """A day ``yyyy-MM-dd`` or ``yyyyMMdd``; absent is ``None``."""
+        """A day ``yyyy-MM-dd`` or ``yyyyMMdd`` of 1900 to 2099; absent, or .NET's empty day, is ``None``."""
         value = self.text(name, title, 10)
         if not value:
             return None
         if found := _DAY.fullmatch(value):
             try:
-                return date(int(found[1]), int(found[3]), int(found[4]))
+                day = date(int(found[1]), int(found[3]), int(found[4]))
+                if day == _NO_DAY:
+                    return None
+                if 1900 <= day.year <= 2099:
+                    return day
             except ValueError:
                 pass
         self.problem(name, title, "不是有效的日期", "格式为 yyyy-MM-dd 或 yyyyMMdd")

@@ -22,7 +22,7 @@ from portal.domain.errors import Refusal
 his = Blueprint("his", __name__)
 log = structlog.get_logger("qupiao.his")
 
-_TAIL = re.compile(r"/+api/+medical/+([^/]*?)\s*/*", re.ASCII)
+_TAIL = re.compile(r"/+api/+medical/+([^/]*)/*", re.ASCII)
 _METHOD = re.compile(r"[A-Za-z]{1,60}", re.ASCII)
 
 
@@ -53,7 +53,7 @@ def call(tail: str) -> Response:
         abort(404)
     if request.method == "OPTIONS":
         return _cors(Response())
-    return _cors(Response(_answer(found[1]), content_type="application/json;charset=UTF-8"))
+    return _cors(Response(_answer(found[1].strip()), content_type="application/json;charset=UTF-8"))
 
 
 def _cors(response: Response) -> Response:
