@@ -59,7 +59,9 @@ class BillKind(Base):
     """票据种类, as finance grants it: the first six digits of the bill code, name, face, specimen."""
 
     __tablename__ = "bill_kind"
-    __table_args__ = (CheckConstraint("form IN ('outpatient', 'inpatient')", name="form"),)
+    __table_args__ = (
+        CheckConstraint("form IN ('outpatient', 'inpatient', 'general', 'donation', 'voucher', 'paper')", name="form"),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     prefix: Mapped[str] = mapped_column(String(6), unique=True)
