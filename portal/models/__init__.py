@@ -15,6 +15,15 @@ from portal.models.bill import (
 )
 from portal.models.number import NumberRange, NumberSegment
 from portal.models.unit import BillKind, ChargeItem, Department, InsuranceType, Point, Unit
+from portal.models.voucher import (
+    SlipPrint,
+    Voucher,
+    VoucherKey,
+    VoucherMovement,
+    VoucherPaper,
+    VoucherParty,
+    VoucherPayment,
+)
 from portal.models.work import AuditEntry, OutboxTask
 
 __all__ = [
@@ -41,6 +50,13 @@ __all__ = [
     "PartyKey",
     "PatientSession",
     "Point",
+    "SlipPrint",
     "Supervision",
     "Unit",
+    "Voucher",
+    "VoucherKey",
+    "VoucherMovement",
+    "VoucherPaper",
+    "VoucherParty",
+    "VoucherPayment",
 ]

@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
-
-from portal.access.his_account import HisAccount
 from portal.blueprints.his import jsonin
-from portal.blueprints.his.reader import Fields, Problems
+from portal.blueprints.his.context import Context, Handler, fields_of, links, named_bill, refuse_problems
 from portal.blueprints.his.schema import METHOD_SCENES, settlement
 from portal.core.clock import stamp17
-from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
 from portal.issuing import queries
-from portal.issuing.issue import IssuingDesk
-from portal.issuing.queries import BillFacts
-from portal.rendering import qr
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Who calls, and what serves the call."""
-
-    services: Services
-    desk: IssuingDesk
-    account: HisAccount
-    method: str
-    request_id: str
-
-
-Handler = Callable[[Context, Mapping[str, Any]], Mapping[str, Any]]
-
-
-def _links(services: Services, token: str) -> tuple[str, str, str]:
-    """pictureUrl, pictureNetUrl and billQRCode of a bill link."""
-    inside = f"{services.settings.base}/b/{token}"
-    outside = f"{services.settings.net_url.rstrip('/')}/b/{token}" if services.settings.net_url else ""
-    return inside, outside, b64encode(qr.png(outside or inside)).decode("ascii")
 
 
 def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     """The four issue methods: one bill per serial; the same content again gives the same answer."""
     wanted = settlement(context.method, message, context.account)
     issued = context.desk.issue(context.account, wanted, request_id=context.request_id)
-    inside, outside, picture = _links(context.services, issued.token)
+    inside, outside, picture = links(context.services, issued.token)
     return {
         "billBatchCode": issued.code,
         "billNo": issued.number,
@@ -61,33 +31,11 @@ def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _fields(message: Mapping[str, Any]) -> Fields:
-    return Fields(message, Problems())
-
-
-def _refuse_problems(fields: Fields) -> None:
-    if fields.problems.count:
-        raise Refusal("FIELD_INVALID", problems=fields.problems.text())
-
-
-def _named_bill(context: Context, connection: Connection, message: Mapping[str, Any]) -> BillFacts:
-    """The unit's bill of billBatchCode and billNo; a check code, where one is sent, must fit. Raises BILL_NOT_FOUND."""
-    fields = _fields(message)
-    code = fields.text("billBatchCode", "电子票据代码", 50, required=True)
-    number = fields.text("billNo", "电子票据号码", 20, required=True)
-    check_code = fields.text("random", "校验码", 20)
-    _refuse_problems(fields)
-    bill = queries.by_number(connection, context.account.unit_id, code, number)
-    if bill is None or (check_code and check_code.lower() != bill.check_code.lower()):
-        raise Refusal("BILL_NOT_FOUND")
-    return bill
-
-
 def by_business_number(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     """getEBillByBusNo: repairs a lost answer. busDateTime is a hint only and not looked at."""
-    fields = _fields(message)
+    fields = fields_of(message)
     serial = fields.text("busNo", "业务流水号", 50, required=True)
-    _refuse_problems(fields)
+    refuse_problems(fields)
     with context.services.database.read() as connection:
         bill = queries.by_serial(connection, context.account.id, serial)
     if bill is None:
@@ -99,9 +47,9 @@ def states(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     """getEBillStatesByBillInfo. Paper comes with paper exchange; until then every bill is without."""
     services = context.services
     with services.database.read() as connection:
-        bill = _named_bill(context, connection, message)
+        bill = named_bill(context, connection, message)
         red = queries.red_of(connection, bill.bill_id) if bill.state is BillState.REVERSED else None
-    picture = _links(services, queries.token_of(services, context.account.unit_code, red))[2] if red else ""
+    picture = links(services, queries.token_of(services, context.account.unit_code, red))[2] if red else ""
     return {
         "billName": bill.title,
         "billBatchCode": bill.code,
@@ -179,11 +127,11 @@ def detail(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     Every member is always there, as text: kiosks call ``toString()`` on them. ``random`` is required here, since
     the answer is personal.
     """
-    fields = _fields(message)
+    fields = fields_of(message)
     fields.text("random", "校验码", 20, required=True)
-    _refuse_problems(fields)
+    refuse_problems(fields)
     with context.services.database.read() as connection:
-        bill = _named_bill(context, connection, message)
+        bill = named_bill(context, connection, message)
     sent = jsonin.decode_object(queries.sent_body(context.services, bill.bill_id).encode())
     list_rows = _columns(sent.get("listDetail"), "chrgtype code name unit std number amt selfAmt remark")
     labels = [(title, _plain(sent.get(name))) for name, title in _COSTS.items()]

@@ -15,8 +15,9 @@ from werkzeug.routing import BaseConverter
 
 from portal.blueprints.his import envelope
 from portal.blueprints.his.accounts import AccountCache
+from portal.blueprints.his.context import Context
 from portal.blueprints.his.envelope import NO_CALL, Call
-from portal.blueprints.his.methods import Context, dispatch
+from portal.blueprints.his.methods import dispatch
 from portal.domain.errors import Refusal
 
 his = Blueprint("his", __name__)
