@@ -1,12 +1,17 @@
-"""HIS accounts with their keys and mapping tables (his-interface §1.1, §3)."""
+"""HIS accounts with their keys and mapping tables (his-interface §1.1, §3), and the console's own account.
+
+A bill's serial belongs to an account. What people issue at the console has an account of kind ``console``, one a unit:
+it has no key and no call over HTTP can ever name it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy.exc import IntegrityError
 
+from portal.core.database import Database
 from portal.core.fieldcrypt import FieldCipher
 from portal.domain.settlement import Scene
 from portal.models import HisAccount as HisAccountRow
@@ -17,6 +22,7 @@ MAPPING: Table = HisMapping.__table__  # type: ignore[assignment]
 UNIT: Table = Unit.__table__  # type: ignore[assignment]
 
 KEY_FIELD = "his_account.key"
+HIS, CONSOLE = "his", "console"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount 
     row = connection.execute(
         select(ACCOUNT, UNIT.c.code.label("unit_code"))
         .join(UNIT, UNIT.c.id == ACCOUNT.c.unit_id)
-        .where(ACCOUNT.c.appid == appid, ACCOUNT.c.active)
+        .where(ACCOUNT.c.appid == appid, ACCOUNT.c.active, ACCOUNT.c.kind == HIS)
     ).one_or_none()
     if row is None:
         return None
@@ -61,3 +67,37 @@ def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount 
         card_types=tables["card_type"],
         places=tables["place"],
     )
+
+
+def console(database: Database, unit_id: int) -> HisAccount:
+    """The console's account of a unit; made on first use."""
+    statement = (
+        select(ACCOUNT.c.id, ACCOUNT.c.appid, UNIT.c.code)
+        .join(UNIT, UNIT.c.id == ACCOUNT.c.unit_id)
+        .where(ACCOUNT.c.unit_id == unit_id, ACCOUNT.c.kind == CONSOLE)
+    )
+    with database.read() as connection:
+        row = connection.execute(statement).one_or_none()
+    if row is None:
+        try:
+            with database.write() as connection:
+                code = connection.execute(select(UNIT.c.code).where(UNIT.c.id == unit_id)).scalar_one()
+                connection.execute(insert(ACCOUNT), _console_row(unit_id, code))
+        except IntegrityError:
+            pass  # somebody else was quicker
+        with database.read() as connection:
+            row = connection.execute(statement).one()
+    return HisAccount(row.id, unit_id, row.code, row.appid, "", {}, {}, {}, {}, {})
+
+
+def _console_row(unit_id: int, unit_code: str) -> dict[str, object]:
+    appid = f"console:{unit_code}"
+    return {
+        "unit_id": unit_id,
+        "appid": appid,
+        "name": "控制台",
+        "key": b"",
+        "policies": {},
+        "kind": CONSOLE,
+        "active": True,
+    }

@@ -131,8 +131,16 @@ class BillDocument:
 
     @property
     def form(self) -> str:
-        """Which face: ``inpatient`` for kind 0602, else ``outpatient`` (§2.3)."""
-        return "inpatient" if self.code[2:6] == "0602" else "outpatient"
+        """Which face: ``general`` for class 04, ``donation`` for 05, ``inpatient`` for kind 0602, else ``outpatient``
+        (§2.2, §2.3)."""
+        if self.code[2:6] == "0602":
+            return "inpatient"
+        return {"04": "general", "05": "donation"}.get(self.code[2:4], "outpatient")
+
+    @property
+    def medical(self) -> bool:
+        """Whether it carries the medical extension (§3.3)."""
+        return self.form in ("inpatient", "outpatient")
 
     @property
     def document_id(self) -> str:

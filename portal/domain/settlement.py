@@ -21,11 +21,23 @@ class Scene(StrEnum):
     CHECKUP = "checkup"
     IMMUNISATION = "immunisation"
     INPATIENT = "inpatient"
+    DEALING = "dealing"
+    DONATION = "donation"
 
     @property
     def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
         """The word on screen."""
         return _TITLES[self]
+
+    @property
+    def form(self) -> str:
+        """Which kind of bill it is issued on (``bill_kind.form``)."""
+        return _FORMS.get(self, "outpatient")
+
+    @property
+    def medical(self) -> bool:
+        """Whether it is a charge for medical care, with visit and insurance split."""
+        return self not in (Scene.DEALING, Scene.DONATION)
 
 
 _TITLES = {
@@ -36,7 +48,28 @@ _TITLES = {
     Scene.CHECKUP: "体检",
     Scene.IMMUNISATION: "免疫接种",
     Scene.INPATIENT: "住院",
+    Scene.DEALING: "往来",
+    Scene.DONATION: "捐赠",
 }
+_FORMS = {Scene.INPATIENT: "inpatient", Scene.DEALING: "general", Scene.DONATION: "donation"}
+
+CHANNELS = {
+    "cash": "现金",
+    "pos": "POS刷卡",
+    "wechat": "微信",
+    "alipay": "支付宝",
+    "transfer": "转账",
+    "cheque": "支票",
+    "card": "院内卡",
+    "kiosk": "自助机",
+    "online": "线上",
+    "insurance": "医保统筹",
+    "insurance_account": "医保个人账户",
+    "prepayment": "预交金",
+    "rounding": "误差",
+    "other": "其他",
+}
+"""缴费渠道: our code → the word on screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +175,27 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Dealing:
+    """往来: what kind of money it is (押金, 保证金, 代收, 暂收), the other unit, on what basis."""
+
+    category: str
+    counterparty: str = ""
+    basis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Donation:
+    """捐赠. ``goods``: in kind, the lines say what and its value. Of foreign money the bill states the yuan received;
+    ``original_micro`` units of ``currency`` at ``rate_micro`` yuan each say where they come from."""
+
+    project: str
+    goods: bool = False
+    currency: str = "CNY"
+    original_micro: int | None = None
+    rate_micro: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """Everything one bill is made of. ``sent`` is the sender's own JSON text, kept encrypted with the bill."""
 
@@ -163,5 +217,6 @@ class Settlement:
     remark: str = ""
     circulating: bool = True
     arrears_reason: str = ""
+    purpose: Dealing | Donation | None = None
     warnings: tuple[str, ...] = field(default=(), compare=False)
     sent: str = field(default="", compare=False, repr=False)

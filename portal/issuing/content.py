@@ -20,6 +20,7 @@ PARTS = {
     "charges": "收费项目",
     "details": "清单明细",
     "payments": "缴费渠道",
+    "purpose": "往来或捐赠内容",
 }
 
 
@@ -35,6 +36,8 @@ def digests(index: BlindIndex, settlement: Settlement) -> dict[str, str]:
         "details": repr([(row.code, row.name, row.quantity_micro, row.amount_micro) for row in settlement.details]),
         "payments": repr(sorted((row.channel, row.amount_fen) for row in settlement.payments)),
     }
+    if settlement.purpose is not None:
+        parts["purpose"] = repr(settlement.purpose)
     return {name: index.digest(f"content.{name}", text).hex()[:16] for name, text in parts.items()}
 
 

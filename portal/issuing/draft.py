@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from portal.core.clock import business_day, local
 from portal.domain.document import AuxItem, BillDocument, InvoicingParty, Item, MedicalExt, PayerParty, Seal
-from portal.domain.money import yuan
-from portal.domain.settlement import Scene, Settlement
+from portal.domain.money import micro_text, yuan
+from portal.domain.settlement import Dealing, Donation, Scene, Settlement
 from portal.issuing.references import References
-
-
-def form_of(scene: Scene) -> str:
-    """Which kind of bill a scene is issued on: ``inpatient`` or ``outpatient``."""
-    return "inpatient" if scene is Scene.INPATIENT else "outpatient"
 
 
 def document(settlement: Settlement, references: References, bill_code: str) -> BillDocument:
     """The document without number, check code and time of issue, which are known only inside the transaction."""
-    unit, kind = references.unit, references.kinds[form_of(settlement.scene)]
+    unit, kind = references.unit, references.kinds[settlement.scene.form]
     return BillDocument(
         name=kind.name,
         code=bill_code,
@@ -31,7 +26,7 @@ def document(settlement: Settlement, references: References, bill_code: str) -> 
         serial=settlement.serial,
         cashier=settlement.cashier or settlement.author,
         checker=settlement.checker,
-        ext=_ext(settlement, unit.org_type),
+        ext=_ext(settlement, unit.org_type) if settlement.scene.medical else _purpose(settlement),
         items=tuple(_items(settlement, references)),
         aux_items=tuple(_aux_items(settlement, references)),
         remark=settlement.remark,
@@ -108,4 +103,24 @@ def _ext(settlement: Settlement, org_type: str) -> MedicalExt:
         recharge_fen=split.recharge_fen if inpatient else None,
         refund_fen=split.refund_fen if inpatient else None,
         extras=tuple(extras),
+    )
+
+
+def _purpose(settlement: Settlement) -> MedicalExt:
+    """What a bill of class 04 or 05 says beside its lines: finance has no elements for it, so it stands in the open
+    label–value list that §3.3 leaves us."""
+    facts: list[tuple[str, str]] = []
+    purpose = settlement.purpose
+    if isinstance(purpose, Dealing):
+        facts = [("往来类别", purpose.category), ("对方单位", purpose.counterparty), ("依据", purpose.basis)]
+    elif isinstance(purpose, Donation):
+        facts = [("捐赠项目", purpose.project), ("捐赠形式", "实物" if purpose.goods else "货币")]
+        facts += [] if purpose.goods else [("币种", purpose.currency)]
+        if purpose.original_micro is not None:
+            facts.append(("原币金额", micro_text(purpose.original_micro, 2)))
+        if purpose.rate_micro is not None:
+            facts.append(("汇率", micro_text(purpose.rate_micro)))
+    facts += settlement.extras
+    return MedicalExt(
+        business_date=business_day(settlement.business_at), extras=tuple(fact for fact in facts if fact[1])
     )

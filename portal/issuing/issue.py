@@ -24,7 +24,17 @@ from portal.domain.states import BillState
 from portal.issuing import content, draft
 from portal.issuing.references import ReferenceCache
 from portal.issuing.rows import Lines, lines
-from portal.models import Bill, BillDetail, BillDocument, BillItem, BillParty, BillPayment, OutboxTask, PartyKey
+from portal.models import (
+    Bill,
+    BillDetail,
+    BillDocument,
+    BillItem,
+    BillParty,
+    BillPayment,
+    BillPurpose,
+    OutboxTask,
+    PartyKey,
+)
 from portal.outbox import tasks
 from portal.rendering import fonts, xml
 from portal.stock.ranges import take_number
@@ -72,30 +82,37 @@ class IssuingDesk:
         self.references = ReferenceCache(services.database)
 
     def issue(
-        self, account: HisAccount, settlement: Settlement, request_id: str = "", at: datetime | None = None
+        self,
+        account: HisAccount,
+        settlement: Settlement,
+        request_id: str = "",
+        at: datetime | None = None,
+        actor: str = "",
     ) -> Issued:
         """Issue the bill of ``settlement`` or return the one its serial already has.
 
-        ``at`` is the time of issue (demo data only; normally the present). Raises :class:`Refusal`:
-        SERIAL_CONFLICT, SERIAL_REVERSED, POINT_UNKNOWN, NAME_UNRENDERABLE, STOCK_EXHAUSTED, BUSY. A refusal leaves
+        ``actor`` is the label of the person who issues it; without one it is the account's machine. ``at`` is the
+        time of issue (demo data only; normally the present). Raises :class:`Refusal`: SERIAL_CONFLICT,
+        SERIAL_REVERSED, KIND_MISSING, POINT_UNKNOWN, NAME_UNRENDERABLE, STOCK_EXHAUSTED, BUSY. A refusal leaves
         nothing behind but its audit entry.
         """
         sent = content.digests(self.services.index, settlement)
+        actor = actor or f"his:{account.appid}"
         with self.services.database.read() as connection:
             known = _by_serial(connection, account.id, settlement.serial)
         if known is not None:
-            return self._again(account, settlement, known, sent, request_id)
+            return self._again(account, settlement, known, sent, request_id, actor)
         moment = at or now()
         ready = self._ready(account, settlement, sent, moment)
         for _ in range(3):
             try:
-                return self._write(account, settlement, ready, moment, request_id)
+                return self._write(account, settlement, ready, moment, request_id, actor)
             except IntegrityError:
                 # Another push of this serial was quicker (or, once in millions, a row id met its twin).
                 with self.services.database.read() as connection:
                     known = _by_serial(connection, account.id, settlement.serial)
                 if known is not None:
-                    return self._again(account, settlement, known, sent, request_id)
+                    return self._again(account, settlement, known, sent, request_id, actor)
                 ready = self._ready(account, settlement, sent, moment)
             except OperationalError as error:
                 raise Refusal("BUSY", reason="数据库正忙或暂时不可用") from error
@@ -108,7 +125,9 @@ class IssuingDesk:
             raise Refusal("POINT_UNKNOWN", place=settlement.point_code)
         if missing := fonts.missing(settlement.payer.name):
             raise Refusal("NAME_UNRENDERABLE", characters=missing)
-        kind = references.kinds[draft.form_of(settlement.scene)]
+        kind = references.kinds.get(settlement.scene.form)
+        if kind is None:
+            raise Refusal("KIND_MISSING", scene=settlement.scene.title)
         bill_code = f"{kind.prefix}{local(moment).year % 100:02d}"
         bill_id = new_id()
         return _Ready(
@@ -129,12 +148,17 @@ class IssuingDesk:
         return link_token(mac, LINK_KEY_ID, account.unit_code, account.appid, serial, generation)
 
     def _write(
-        self, account: HisAccount, settlement: Settlement, ready: _Ready, moment: datetime, request_id: str
+        self,
+        account: HisAccount,
+        settlement: Settlement,
+        ready: _Ready,
+        moment: datetime,
+        request_id: str,
+        actor: str,
     ) -> Issued:
         services, check_code = self.services, secrets.token_hex(3)
         with services.database.write() as connection:
             _insert_lines(connection, ready.lines)
-            actor = f"his:{account.appid}"
             connection.execute(
                 insert(entries.ENTRY),
                 entries.row("bill.issued", "bill", ready.bill_id, actor, moment, request_id),
@@ -164,7 +188,13 @@ class IssuingDesk:
         )
 
     def _again(
-        self, account: HisAccount, settlement: Settlement, known: Any, sent: dict[str, str], request_id: str
+        self,
+        account: HisAccount,
+        settlement: Settlement,
+        known: Any,
+        sent: dict[str, str],
+        request_id: str,
+        actor: str,
     ) -> Issued:
         number = f"{known.number:010d}"
         differing = content.differing(known.content, sent)
@@ -180,7 +210,7 @@ class IssuingDesk:
                 "bill.conflict",
                 "bill",
                 known.id,
-                f"his:{account.appid}",
+                actor,
                 request_id=request_id,
                 details={"parts": differing, "total_fen": settlement.total_fen},
             )
@@ -213,6 +243,7 @@ def _insert_lines(connection: Connection, made: Lines) -> None:
         (BillDetail, made.details),
         (BillPayment, made.payments),
         (PartyKey, made.keys),
+        (BillPurpose, made.purpose),
     ):
         if rows:
             connection.execute(insert(model), rows)

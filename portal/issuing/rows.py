@@ -9,7 +9,7 @@ from typing import Any
 
 from portal.core.services import Services
 from portal.domain.identity import is_phone, normalise, normalise_name
-from portal.domain.settlement import Payer, Settlement
+from portal.domain.settlement import Dealing, Donation, Payer, Settlement
 from portal.issuing.references import References
 
 IDENTITY_FIELDS = ("id_type", "id_no", "email", "card_type", "card_no", "insurance_no", "patient_id", "open_id")
@@ -24,6 +24,7 @@ class Lines:
     payments: list[dict[str, Any]]
     party: dict[str, Any]
     keys: list[dict[str, Any]]
+    purpose: list[dict[str, Any]]
     sent: bytes
 
 
@@ -44,6 +45,7 @@ def lines(services: Services, settlement: Settlement, references: References, bi
         ],
         party=_party(services, settlement.payer, bill_id),
         keys=_keys(services, settlement.payer, bill_id),
+        purpose=_purpose(settlement.purpose, bill_id),
         sent=services.cipher.encrypt("bill_document.sent", bill_id, zlib.compress(settlement.sent.encode(), 1)),
     )
 
@@ -121,3 +123,22 @@ def _keys(services: Services, payer: Payer, bill_id: int) -> list[dict[str, Any]
     }
     found = {number_digest(services, text): kind for kind, text in numbers.items() if normalise(text)}
     return [{"digest": digest, "bill_id": bill_id, "kind": kind} for digest, kind in found.items()]
+
+
+def _purpose(purpose: Dealing | Donation | None, bill_id: int) -> list[dict[str, Any]]:
+    if purpose is None:
+        return []
+    row: dict[str, Any] = {"bill_id": bill_id, "counterparty": "", "basis": "", "project": "", "currency": "CNY"}
+    row |= {"original_micro": None, "rate_micro": None}
+    if isinstance(purpose, Dealing):
+        return [row | {"category": purpose.category, "counterparty": purpose.counterparty, "basis": purpose.basis}]
+    return [
+        row
+        | {
+            "category": "实物" if purpose.goods else "货币",
+            "project": purpose.project,
+            "currency": purpose.currency,
+            "original_micro": purpose.original_micro,
+            "rate_micro": purpose.rate_micro,
+        }
+    ]

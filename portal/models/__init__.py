@@ -9,10 +9,12 @@ from portal.models.bill import (
     BillItem,
     BillParty,
     BillPayment,
+    BillPurpose,
     FiscalExchange,
     PartyKey,
     Supervision,
 )
+from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
 from portal.models.number import NumberRange, NumberSegment
 from portal.models.unit import BillKind, ChargeItem, Department, InsuranceType, Point, Unit
 from portal.models.voucher import (
@@ -30,6 +32,8 @@ __all__ = [
     "AttemptCount",
     "AuditEntry",
     "Base",
+    "Batch",
+    "BatchBill",
     "Bill",
     "BillDetail",
     "BillDocument",
@@ -37,12 +41,16 @@ __all__ = [
     "BillKind",
     "BillParty",
     "BillPayment",
+    "BillPurpose",
+    "CatalogueItem",
     "ChargeItem",
     "Department",
+    "DeskDraft",
     "FiscalExchange",
     "HisAccount",
     "HisMapping",
     "InsuranceType",
+    "KnownPayer",
     "NumberRange",
     "NumberSegment",
     "OneTimeCode",

@@ -4,16 +4,40 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, BigKey, UtcDateTime
 
 
 class HisAccount(Base):
-    """接口账号. ``key`` is sealed; ``policies`` are the switches of the sum policy (refuse, warn, ignore)."""
+    """接口账号. ``key`` is sealed; ``policies`` are the switches of the sum policy (refuse, warn, ignore).
+
+    ``kind``: ``his``, or ``console`` for the one account of a unit that owns the serials of the issuing desk."""
 
     __tablename__ = "his_account"
+    __table_args__ = (
+        CheckConstraint("kind IN ('his', 'console')", name="kind"),
+        Index(
+            "ix_his_account_console",
+            "unit_id",
+            unique=True,
+            sqlite_where=text("kind = 'console'"),
+            postgresql_where=text("kind = 'console'"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
@@ -21,6 +45,7 @@ class HisAccount(Base):
     name: Mapped[str] = mapped_column(String(100))
     key: Mapped[bytes] = mapped_column(LargeBinary)
     policies: Mapped[dict[str, str]] = mapped_column(JSON)
+    kind: Mapped[str] = mapped_column(String(8), default="his", server_default="his")
     active: Mapped[bool] = mapped_column(Boolean, default=True)
 
 

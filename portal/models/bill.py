@@ -162,6 +162,21 @@ class BillParty(Base):
     """Sealed JSON of the other identity fields (id type and number, cards, e-mail, patient numbers)."""
 
 
+class BillPurpose(Base):
+    """What a bill of class 04 (往来) or 05 (捐赠) is for. ``category``: 押金 保证金 代收 暂收, or 货币 实物."""
+
+    __tablename__ = "bill_purpose"
+
+    bill_id: Mapped[int] = _of_bill()
+    category: Mapped[str] = mapped_column(String(8))
+    counterparty: Mapped[str] = mapped_column(String(200))
+    basis: Mapped[str] = mapped_column(String(200))
+    project: Mapped[str] = mapped_column(String(200))
+    currency: Mapped[str] = mapped_column(String(3))
+    original_micro: Mapped[int | None] = mapped_column(BigInteger)
+    rate_micro: Mapped[int | None] = mapped_column(BigInteger)
+
+
 class PartyKey(Base):
     """Blind index: under which numbers a bill can be found. ``digest`` is HMAC-SM3 of kind and normalised number."""
 

@@ -151,7 +151,7 @@ def _main(document: BillDocument) -> str:
             _element("HandlingPerson", document.cashier),
             _element("Checker", document.checker),
             _element("SupervisorRemark", document.supervisor_remark),
-            _ext(document.ext),
+            _ext(document.ext, document.medical),
             _seal("InvoicingPartySeal", document.unit_seal),
             _seal("SupervisorPartySeal", document.supervisor_seal),
             "</Main>",
@@ -200,11 +200,15 @@ _EXT: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 """Element, field and writer, in the order of §3.3."""
 
 
-def _ext(ext: MedicalExt) -> str:
+def _ext(ext: MedicalExt, medical: bool) -> str:
     extras = (_group("Info", _element("Label", label), _element("Value", value)) for label, value in ext.extras)
     return _group(
         "MainExt",
-        *(_element(name, write_value(getattr(ext, key))) for name, key, write_value in _EXT),
+        *(
+            _element(name, write_value(value))
+            for name, key, write_value in _EXT
+            if (value := getattr(ext, key)) or medical  # a bill of another class has no amounts of insurance
+        ),
         _group("OtherInfo", *extras),
     )
 
