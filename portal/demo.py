@@ -16,6 +16,7 @@ from portal.access.his_account import KEY_FIELD, MAPPING, load
 from portal.core.clock import SHANGHAI, now
 from portal.core.services import Services
 from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.domain.actor import Actor
 from portal.domain.settlement import Scene
 from portal.models import (
     Bill,
@@ -29,6 +30,7 @@ from portal.models import (
     Point,
     Unit,
 )
+from portal.stock import movements
 
 UNIT_CODE = "pgzx"
 POINTS = (
@@ -134,6 +136,22 @@ SHARES = (
 HOURS = ((8, 15), (9, 16), (10, 14), (11, 10), (14, 12), (15, 11), (16, 7), (7, 4), (12, 3), (13, 2), (17, 3), (20, 3))
 A_DAY = 66
 NUMBERS_A_POINT = 100_000
+ALL = tuple(code for code, _, _ in POINTS)
+DESKS = ("01", "02", "03", "04", "05", "06", "07", "08")
+KINDS = (
+    ("990601", "广东省医疗门诊收费票据（电子）", "outpatient", "990621", 9_000_000_001, NUMBERS_A_POINT, ALL),
+    ("990602", "广东省医疗住院收费票据（电子）", "inpatient", "990622", 8_000_000_001, NUMBERS_A_POINT, ALL),
+    ("990401", "广东省资金往来结算票据（电子）", "general", "990421", 7_000_000_001, 2_000, ("01", "04")),
+    ("990501", "广东省公益事业捐赠票据（电子）", "donation", "990521", 6_000_000_001, 1_000, ("01", "04")),
+    ("999901", "预交金凭证（电子）", "voucher", "999921", 5_000_000_001, 10_000, ("01", "03", "04", "05", "07", "99")),
+    ("990621", "广东省医疗门诊收费票据（机打纸质）", "paper", "", 100_001, 1_000, DESKS),
+    ("990622", "广东省医疗住院收费票据（机打纸质）", "paper", "", 200_001, 1_000, DESKS),
+    ("990421", "广东省资金往来结算票据（机打纸质）", "paper", "", 300_001, 500, ("01", "04")),
+    ("990521", "广东省公益事业捐赠票据（机打纸质）", "paper", "", 400_001, 500, ("01", "04")),
+    ("999921", "预交金凭证（机打纸质）", "paper", "", 500_001, 1_000, ("01", "03", "04", "05", "07")),
+)
+"""Prefix, name, form, paper form, first number, numbers a point, points. The unit keeps two points' worth itself."""
+STOREKEEPER = Actor("system:demo", "演示数据", 1)
 
 
 def seed(services: Services) -> bool:
@@ -185,13 +203,12 @@ def _hospital(connection: Connection) -> None:
             {
                 "id": number,
                 "prefix": prefix,
-                "name": f"广东省医疗{word}收费票据（电子）",
+                "name": name,
                 "form": form,
                 "specimen_code": f"{prefix}2601",
+                "paper_prefix": paper,
             }
-            for number, (prefix, word, form) in enumerate(
-                (("990601", "门诊", "outpatient"), ("990602", "住院", "inpatient")), 1
-            )
+            for number, (prefix, name, form, paper, *_) in enumerate(KINDS, 1)
         ],
     )
 
@@ -219,11 +236,11 @@ def _account(services: Services, connection: Connection) -> None:
 
 
 def _numbers(connection: Connection, year: int) -> None:
-    """One segment a kind, one range a point: outpatient from 9000000001, inpatient from 8000000001."""
-    points = connection.scalars(select(Point.id).order_by(Point.code)).all()
+    """One segment a kind, one range a point that uses it; what the emergency point has is reserved."""
+    points = {row.code: row for row in connection.execute(select(Point.id, Point.code, Point.kind))}
     moment = now()
-    for kind_id, prefix, first in ((1, "990601", 9_000_000_001), (2, "990602", 8_000_000_001)):
-        code, last = f"{prefix}{year % 100:02d}", first + NUMBERS_A_POINT * len(points) - 1
+    for kind_id, (prefix, _, _, _, first, share, places) in enumerate(KINDS, 1):
+        code, last = f"{prefix}{year % 100:02d}", first + share * (len(places) + 2) - 1
         segment = {
             "unit_id": 1,
             "kind_id": kind_id,
@@ -233,20 +250,26 @@ def _numbers(connection: Connection, year: int) -> None:
             "received_at": moment,
         }
         segment_id = connection.execute(insert(NumberSegment).returning(NumberSegment.id), segment).scalar_one()
-        for place, point_id in enumerate(points):
-            start = first + place * NUMBERS_A_POINT
+        opening, slip = movements.next_no(connection, "QC"), movements.next_no(connection, "FF")
+        movements.record(connection, "receipt", segment_id, code, first, last, opening, STOREKEEPER, at=moment)
+        for place, point_code in enumerate(places):
+            point, start = points[point_code], first + place * share
             connection.execute(
                 insert(NumberRange),
                 {
                     "segment_id": segment_id,
-                    "point_id": point_id,
+                    "point_id": point.id,
                     "bill_code": code,
                     "first": start,
-                    "last": start + NUMBERS_A_POINT - 1,
+                    "last": start + share - 1,
                     "next": start,
                     "handed_out_at": moment,
+                    "state": "reserved" if point.kind == "emergency" else "open",
+                    "slip": slip,
                 },
             )
+            ends = (start, start + share - 1)
+            movements.record(connection, "hand_out", segment_id, code, *ends, slip, STOREKEEPER, point.id, at=moment)
 
 
 def moments(days: int, rng: random.Random, until: datetime) -> Iterator[datetime]:

@@ -18,4 +18,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    replace_check("bill_kind", "ck_bill_kind_form", ALL, MEDICAL)
+    replace_check("bill_kind", "ck_bill_kind_form", ALL, MEDICAL, validate=False)

@@ -57,6 +57,18 @@ CATALOGUE: dict[str, Text] = {
     "STOCK_EXHAUSTED": Text(
         409, "无可用票号", "开票点 {point} 的 {kind} 号段已用完", "请票据管理员为该开票点分发号段后重试"
     ),
+    "NUMBER_NOT_NEXT": Text(
+        409,
+        "票号不是下一号",
+        "开票点 {point} 的 {bill_code} 下一号是 {next}，不是 {given}",
+        "请核对手中票据的号码；缺号、坏号请先做空白票报损",
+    ),
+    "NUMBERS_NOT_UNUSED": Text(
+        409,
+        "号码不是未用的号码",
+        "{bill_code} 的 {first}–{last} 中有号码已使用，或不在开票点 {point} 的结存中",
+        "请核对起止号，只能填写该开票点尚未使用的号码",
+    ),
     # queries
     "BILL_NOT_FOUND": Text(404, "未查询到票据", "没有与所给要素一致的票据", "请核对票据代码、号码、校验码或业务流水号"),
     "STATE_ILLEGAL": Text(409, "当前状态不能这样操作", "票据状态为{state}", "{next}"),

@@ -15,7 +15,8 @@ from portal.models.bill import (
     Supervision,
 )
 from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
-from portal.models.number import NumberRange, NumberSegment
+from portal.models.number import NumberRange, NumberSegment, StockMovement
+from portal.models.stock import StockCounter, StockVoid
 from portal.models.unit import BillKind, ChargeItem, Department, InsuranceType, Point, Unit
 from portal.models.voucher import (
     SlipPrint,
@@ -59,6 +60,9 @@ __all__ = [
     "PatientSession",
     "Point",
     "SlipPrint",
+    "StockCounter",
+    "StockMovement",
+    "StockVoid",
     "Supervision",
     "Unit",
     "Voucher",

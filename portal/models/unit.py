@@ -56,7 +56,10 @@ class Point(Base):
 
 
 class BillKind(Base):
-    """票据种类, as finance grants it: the first six digits of the bill code, name, face, specimen."""
+    """票据种类, as finance grants it: the first six digits of the bill code, name, face, specimen.
+
+    ``paper_prefix``: the kind of paper form that it is exchanged to; empty when there is none.
+    """
 
     __tablename__ = "bill_kind"
     __table_args__ = (
@@ -68,6 +71,7 @@ class BillKind(Base):
     name: Mapped[str] = mapped_column(String(100))
     form: Mapped[str] = mapped_column(String(12))
     specimen_code: Mapped[str] = mapped_column(String(20))
+    paper_prefix: Mapped[str] = mapped_column(String(6), default="", server_default="")
 
 
 class ChargeItem(Base):

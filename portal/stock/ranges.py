@@ -1,29 +1,75 @@
-"""Taking the next number of a point's range (design D2, invariant 1)."""
+"""Taking the next number of a point's range, and looking at what is left (design D2, invariant 1).
+
+Everything here works inside the caller's write transaction. Numbers of every kind are taken alike: e-bills, paper
+forms, vouchers; the bill code tells them apart.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Table, select, update
+from dataclasses import dataclass
 
-from portal.models import NumberRange
+from sqlalchemy import Connection, ScalarSelect, Select, Table, select, update
+
+from portal.domain.errors import Refusal
+from portal.models import BillKind, NumberRange, Point
 
 RANGE: Table = NumberRange.__table__  # type: ignore[assignment]
+POINT: Table = Point.__table__  # type: ignore[assignment]
+KIND: Table = BillKind.__table__  # type: ignore[assignment]
 
 
-def take_number(connection: Connection, point_id: int, bill_code: str) -> tuple[int, int] | None:
-    """Take the next number of the point's first open range: ``(range id, number)``, or ``None`` when it has none.
+@dataclass(frozen=True, slots=True)
+class OpenRange:
+    """What is left of one range: ``next``…``last``, ``left`` numbers."""
 
-    Call it as late as possible in the write transaction of the act that uses the number: it locks this one range
-    row until commit, and a rollback gives the number back, so there are neither gaps nor doubles.
-    """
-    first_open = (
+    id: int
+    point_id: int
+    bill_code: str
+    first: int
+    next: int
+    last: int
+
+    @property
+    def left(self) -> int:
+        """How many numbers are unused."""
+        return self.last - self.next + 1
+
+
+def _first_open(point_id: int, bill_code: str, emergency: bool) -> Select[tuple[int]]:
+    return (
         select(RANGE.c.id)
-        .where(RANGE.c.point_id == point_id, RANGE.c.bill_code == bill_code, RANGE.c.next <= RANGE.c.last)
+        .where(
+            RANGE.c.point_id == point_id,
+            RANGE.c.bill_code == bill_code,
+            RANGE.c.next <= RANGE.c.last,
+            RANGE.c.state == _usable(emergency),
+        )
         .order_by(RANGE.c.first)
         .limit(1)
     )
+
+
+def _usable(emergency: bool) -> str:
+    return "reserved" if emergency else "open"
+
+
+def take_number(
+    connection: Connection, point_id: int, bill_code: str, emergency: bool = False
+) -> tuple[int, int] | None:
+    """Take the next number of the point's first open range: ``(range id, number)``, or ``None`` when it has none.
+
+    Call it as late as possible in the write transaction of the act that uses the number: it locks this one range
+    row until commit, and a rollback gives the number back, so there are neither gaps nor doubles. ``emergency``
+    draws from ranges reserved for it, which nothing else may touch.
+    """
+    first_open = _first_open(point_id, bill_code, emergency)
     take = (
         update(RANGE)
-        .where(RANGE.c.id == first_open.scalar_subquery(), RANGE.c.next <= RANGE.c.last)
+        .where(
+            RANGE.c.id == first_open.scalar_subquery(),
+            RANGE.c.next <= RANGE.c.last,
+            RANGE.c.state == _usable(emergency),
+        )
         .values(next=RANGE.c.next + 1)
         .returning(RANGE.c.id, RANGE.c.next)
     )
@@ -34,3 +80,47 @@ def take_number(connection: Connection, point_id: int, bill_code: str) -> tuple[
         # Another transaction used the range up while we waited for its row: is there a later one?
         if connection.execute(first_open).one_or_none() is None:
             return None
+
+
+def take_given(connection: Connection, point_id: int, bill_code: str, number: int) -> int:
+    """Take exactly ``number`` when it is the point's next one; returns the range's id.
+
+    For forms that a person holds in the hand: the number printed on the paper must be the one in the books. Raises
+    Refusal NUMBER_NOT_NEXT, which says which one is next, or STOCK_EXHAUSTED.
+    """
+    first_open: ScalarSelect[int] = _first_open(point_id, bill_code, emergency=False).scalar_subquery()
+    taken: int | None = connection.scalar(
+        update(RANGE)
+        .where(RANGE.c.id == first_open, RANGE.c.next == number, RANGE.c.next <= RANGE.c.last, RANGE.c.state == "open")
+        .values(next=RANGE.c.next + 1)
+        .returning(RANGE.c.id)
+    )
+    if taken is not None:
+        return taken
+    following = peek(connection, point_id, bill_code)
+    point = connection.scalar(select(POINT.c.code).where(POINT.c.id == point_id)) or str(point_id)
+    if following is None:
+        raise Refusal("STOCK_EXHAUSTED", point=point, kind=kind_name(connection, bill_code))
+    raise Refusal("NUMBER_NOT_NEXT", point=point, bill_code=bill_code, given=f"{number:010d}", next=f"{following:010d}")
+
+
+def peek(connection: Connection, point_id: int, bill_code: str) -> int | None:
+    """The number that the point takes next, or ``None``. It is a promise to nobody: another may take it first."""
+    return connection.scalar(
+        select(RANGE.c.next).where(RANGE.c.id == _first_open(point_id, bill_code, emergency=False).scalar_subquery())
+    )
+
+
+def open_ranges(connection: Connection, point_id: int, bill_code: str | None = None) -> list[OpenRange]:
+    """The point's ranges that have numbers left and may be used, in the order of use, by code."""
+    query = select(RANGE.c.id, RANGE.c.point_id, RANGE.c.bill_code, RANGE.c.first, RANGE.c.next, RANGE.c.last).where(
+        RANGE.c.point_id == point_id, RANGE.c.next <= RANGE.c.last, RANGE.c.state == "open"
+    )
+    if bill_code is not None:
+        query = query.where(RANGE.c.bill_code == bill_code)
+    return [OpenRange(*row) for row in connection.execute(query.order_by(RANGE.c.bill_code, RANGE.c.first))]
+
+
+def kind_name(connection: Connection, bill_code: str) -> str:
+    """The name of a bill code's kind; the code itself when it is unknown."""
+    return connection.scalar(select(KIND.c.name).where(KIND.c.prefix == bill_code[:6])) or bill_code
