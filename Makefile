@@ -10,11 +10,11 @@ py := .venv/bin/python
 WORKERS ?= 2
 # DAYS of demo bills for `make demo-days`.
 DAYS ?= 90
-# Further arguments for pytest: make unit ARGS="-k money"
+# Further arguments for pytest or the benchmarks: make unit ARGS="-k money"
 ARGS ?=
 export PYTHON
 
-.PHONY: help setup setup-test run demo-days test lint format types imports pytest unit soak lock clean
+.PHONY: help setup setup-test run demo-days test lint format types imports pytest unit soak bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do
@@ -58,6 +58,9 @@ unit: setup-test ## the fast tests only (no database, no browser)
 soak: setup-test ## races, kills and outages at full length
 	@export QUPIAO_SOAK=1
 	exec $(py) -m pytest tests/concurrency tests/crash $(ARGS)
+
+bench: setup-test ## ratios against floors, in turns in one run: make bench ARGS="issue --rounds 3"
+	@exec $(py) -m bench $(ARGS)
 
 lock: setup-test ## renew both lock files from pyproject.toml
 	@options=(-q --universal --python-version 3.11 --generate-hashes --upgrade)

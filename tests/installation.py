@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -21,12 +22,17 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass
 class Installation:
-    """Running processes by name; ``kill`` ends one without warning, ``start`` brings it back."""
+    """Running processes by name; ``kill`` ends one without warning, ``start`` brings it back.
+
+    ``application`` is what the web process serves; ``environment`` is added to its variables.
+    """
 
     data_dir: Path
     database_url: str
     port: int
     redis_url: str = ""
+    application: str = "wsgi:application"
+    environment: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -47,9 +53,10 @@ class Installation:
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "PORT": str(self.port),
+            **self.environment,
         }
         web = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
-        web += ["--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", "wsgi:application"]
+        web += ["--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", self.application]
         arguments = {"web": web, "worker": ["-m", "portal.worker"], "simulators": ["-m", "portal.simulators"]}[name]
         with (self.data_dir / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
@@ -90,9 +97,11 @@ def _pair(port: int) -> int:
 
 
 @contextmanager
-def running(data_dir: Path, database_url: str, names: tuple[str, ...], redis_url: str = "") -> Iterator[Installation]:
-    """An installation with these processes; always ended."""
-    installation = Installation(data_dir, database_url, free_pair(), redis_url)
+def running(
+    data_dir: Path, database_url: str, names: tuple[str, ...], redis_url: str = "", **more: Any
+) -> Iterator[Installation]:
+    """An installation with these processes; always ended. ``more``: further fields of :class:`Installation`."""
+    installation = Installation(data_dir, database_url, free_pair(), redis_url, **more)
     try:
         for name in names:
             installation.start(name)

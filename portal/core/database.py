@@ -7,12 +7,14 @@ has to be upgraded (and refused) half-way. PostgreSQL runs READ COMMITTED with b
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -21,6 +23,8 @@ _PRAGMAS = (
     "PRAGMA busy_timeout=20000",
     "PRAGMA cache_size=-16000",
 )
+_TRUSTED_SECONDS = 1.0
+"""A connection that was used so lately is taken to be alive."""
 _PG_OPTIONS = "-c lock_timeout=15s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
 
 
@@ -32,7 +36,6 @@ def engine_options(url: str) -> dict[str, Any]:
         "pool_size": 8,
         "max_overflow": 8,
         "pool_timeout": 10,
-        "pool_pre_ping": True,
         "connect_args": {"options": _PG_OPTIONS, "connect_timeout": 5},
     }
 
@@ -40,6 +43,7 @@ def engine_options(url: str) -> dict[str, Any]:
 def configure(engine: Engine) -> Engine:
     """Attach our transaction habits to an engine; returns it."""
     if engine.dialect.name != "sqlite":
+        _ping_the_idle(engine)
         return engine
 
     @event.listens_for(engine, "connect")
@@ -56,6 +60,23 @@ def configure(engine: Engine) -> Engine:
     return engine
 
 
+def _ping_the_idle(engine: Engine) -> None:
+    """Ask a pooled connection whether it lives, but only one that was not in use just now: a ping is a round trip."""
+
+    @event.listens_for(engine, "checkin")
+    def _checkin(_connection: Any, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _checkout(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("idle_since", time.monotonic()) < _TRUSTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error  # the pool drops it and tries another
+
+
 def make_engine(url: str) -> Engine:
     """An engine of our habits outside the web application (tools, tests)."""
     return configure(create_engine(url, **engine_options(url)))
@@ -70,11 +91,14 @@ class Database:
         # Threads of one process queue here in order; SQLite's own waiting is polling and unfair.
         self._turn = threading.Lock() if self.dialect == "sqlite" else nullcontext()
         self._writing = engine.execution_options(write=True)
+        # READ COMMITTED shows each statement a state of its own, with or without a transaction around them.
+        reading = {} if self.dialect == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+        self._reading = engine.execution_options(**reading)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection in a read transaction; what it sees is consistent on SQLite."""
-        with self.engine.begin() as connection:
+        """A connection to read from: on SQLite one consistent state, on PostgreSQL what is committed at each query."""
+        with self._reading.begin() as connection:
             yield connection
 
     @contextmanager

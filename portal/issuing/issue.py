@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal.access.his_account import HisAccount
@@ -40,8 +40,23 @@ from portal.rendering import fonts, xml
 from portal.stock.ranges import take_number
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
-DOCUMENT: Table = BillDocument.__table__  # type: ignore[assignment]
-PARTY: Table = BillParty.__table__  # type: ignore[assignment]
+
+# Built once: building and hashing a statement costs more than running it.
+_LINES = tuple(insert(model) for model in (BillItem, BillDetail, BillPayment, PartyKey, BillPurpose))
+_PARTY, _TASK, _BILL, _DOCUMENT = (insert(model) for model in (BillParty, OutboxTask, Bill, BillDocument))
+_AUDIT = insert(entries.ENTRY)
+_BY_SERIAL = select(
+    BILL.c.id,
+    BILL.c.bill_code,
+    BILL.c.number,
+    BILL.c.check_code,
+    BILL.c.issued_at,
+    BILL.c.business_at,
+    BILL.c.serial,
+    BILL.c.content,
+    BILL.c.state,
+    BILL.c.link_generation,
+).where(BILL.c.account_id == bindparam("account"), BILL.c.serial == bindparam("sent_serial"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +175,11 @@ class IssuingDesk:
         with services.database.write() as connection:
             _insert_lines(connection, ready.lines)
             connection.execute(
-                insert(entries.ENTRY),
+                _AUDIT,
                 entries.row("bill.issued", "bill", ready.bill_id, actor, moment, request_id),
             )
             connection.execute(
-                insert(OutboxTask),
+                _TASK,
                 tasks.row("bill.issued", f"bill.issued:{ready.bill_id}", {"bill": ready.bill_id}, moment),
             )
             taken = take_number(connection, ready.point_id, ready.bill_code)
@@ -173,8 +188,8 @@ class IssuingDesk:
             range_id, number = taken
             signed = ready.prepared.finish(f"{number:010d}", check_code, moment)
             bill = _bill_row(services, account, settlement, ready, moment)
-            connection.execute(insert(BILL), bill | {"range_id": range_id, "number": number, "check_code": check_code})
-            connection.execute(insert(DOCUMENT), _document_row(services, ready, signed, moment))
+            connection.execute(_BILL, bill | {"range_id": range_id, "number": number, "check_code": check_code})
+            connection.execute(_DOCUMENT, _document_row(services, ready, signed, moment))
         return Issued(
             ready.bill_id,
             ready.bill_code,
@@ -221,33 +236,15 @@ class IssuingDesk:
 
 
 def _by_serial(connection: Connection, account_id: int, serial: str) -> Any:
-    return connection.execute(
-        select(
-            BILL.c.id,
-            BILL.c.bill_code,
-            BILL.c.number,
-            BILL.c.check_code,
-            BILL.c.issued_at,
-            BILL.c.business_at,
-            BILL.c.serial,
-            BILL.c.content,
-            BILL.c.state,
-            BILL.c.link_generation,
-        ).where(BILL.c.account_id == account_id, BILL.c.serial == serial)
-    ).one_or_none()
+    return connection.execute(_BY_SERIAL, {"account": account_id, "sent_serial": serial}).one_or_none()
 
 
 def _insert_lines(connection: Connection, made: Lines) -> None:
-    for model, rows in (
-        (BillItem, made.items),
-        (BillDetail, made.details),
-        (BillPayment, made.payments),
-        (PartyKey, made.keys),
-        (BillPurpose, made.purpose),
-    ):
+    made_rows = (made.items, made.details, made.payments, made.keys, made.purpose)
+    for statement, rows in zip(_LINES, made_rows, strict=True):
         if rows:
-            connection.execute(insert(model), rows)
-    connection.execute(insert(PARTY), made.party)
+            connection.execute(statement, rows)
+    connection.execute(_PARTY, made.party)
 
 
 def _document_row(services: Services, ready: _Ready, signed: bytes, moment: datetime) -> dict[str, Any]:

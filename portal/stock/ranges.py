@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, ScalarSelect, Select, Table, select, update
+from sqlalchemy import Connection, Table, bindparam, select, update
 
 from portal.domain.errors import Refusal
 from portal.models import BillKind, NumberRange, Point
@@ -16,6 +16,23 @@ from portal.models import BillKind, NumberRange, Point
 RANGE: Table = NumberRange.__table__  # type: ignore[assignment]
 POINT: Table = Point.__table__  # type: ignore[assignment]
 KIND: Table = BillKind.__table__  # type: ignore[assignment]
+
+# Built once: building and hashing a statement costs more than running it.
+_MINE = (
+    (RANGE.c.point_id == bindparam("point"))
+    & (RANGE.c.bill_code == bindparam("code"))
+    & (RANGE.c.state == bindparam("usable"))
+    & (RANGE.c.next <= RANGE.c.last)
+)
+_FIRST_OPEN = select(RANGE.c.id).where(_MINE).order_by(RANGE.c.first).limit(1)
+_TAKE = (
+    update(RANGE)
+    .where(RANGE.c.id == _FIRST_OPEN.scalar_subquery(), _MINE)
+    .values(next=RANGE.c.next + 1)
+    .returning(RANGE.c.id, RANGE.c.next)
+)
+_TAKE_GIVEN = _TAKE.where(RANGE.c.next == bindparam("given"))
+_PEEK = select(RANGE.c.next).where(RANGE.c.id == _FIRST_OPEN.scalar_subquery())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +52,8 @@ class OpenRange:
         return self.last - self.next + 1
 
 
-def _first_open(point_id: int, bill_code: str, emergency: bool) -> Select[tuple[int]]:
-    return (
-        select(RANGE.c.id)
-        .where(
-            RANGE.c.point_id == point_id,
-            RANGE.c.bill_code == bill_code,
-            RANGE.c.next <= RANGE.c.last,
-            RANGE.c.state == _usable(emergency),
-        )
-        .order_by(RANGE.c.first)
-        .limit(1)
-    )
-
-
-def _usable(emergency: bool) -> str:
-    return "reserved" if emergency else "open"
+def _wanted(point_id: int, bill_code: str, emergency: bool = False) -> dict[str, object]:
+    return {"point": point_id, "code": bill_code, "usable": "reserved" if emergency else "open"}
 
 
 def take_number(
@@ -62,23 +65,13 @@ def take_number(
     row until commit, and a rollback gives the number back, so there are neither gaps nor doubles. ``emergency``
     draws from ranges reserved for it, which nothing else may touch.
     """
-    first_open = _first_open(point_id, bill_code, emergency)
-    take = (
-        update(RANGE)
-        .where(
-            RANGE.c.id == first_open.scalar_subquery(),
-            RANGE.c.next <= RANGE.c.last,
-            RANGE.c.state == _usable(emergency),
-        )
-        .values(next=RANGE.c.next + 1)
-        .returning(RANGE.c.id, RANGE.c.next)
-    )
+    wanted = _wanted(point_id, bill_code, emergency)
     while True:
-        taken = connection.execute(take).one_or_none()
+        taken = connection.execute(_TAKE, wanted).one_or_none()
         if taken is not None:
             return taken.id, taken.next - 1
         # Another transaction used the range up while we waited for its row: is there a later one?
-        if connection.execute(first_open).one_or_none() is None:
+        if connection.execute(_FIRST_OPEN, wanted).one_or_none() is None:
             return None
 
 
@@ -88,15 +81,10 @@ def take_given(connection: Connection, point_id: int, bill_code: str, number: in
     For forms that a person holds in the hand: the number printed on the paper must be the one in the books. Raises
     Refusal NUMBER_NOT_NEXT, which says which one is next, or STOCK_EXHAUSTED.
     """
-    first_open: ScalarSelect[int] = _first_open(point_id, bill_code, emergency=False).scalar_subquery()
-    taken: int | None = connection.scalar(
-        update(RANGE)
-        .where(RANGE.c.id == first_open, RANGE.c.next == number, RANGE.c.next <= RANGE.c.last, RANGE.c.state == "open")
-        .values(next=RANGE.c.next + 1)
-        .returning(RANGE.c.id)
-    )
+    wanted = _wanted(point_id, bill_code) | {"given": number}
+    taken = connection.execute(_TAKE_GIVEN, wanted).one_or_none()
     if taken is not None:
-        return taken
+        return int(taken.id)
     following = peek(connection, point_id, bill_code)
     point = connection.scalar(select(POINT.c.code).where(POINT.c.id == point_id)) or str(point_id)
     if following is None:
@@ -106,9 +94,7 @@ def take_given(connection: Connection, point_id: int, bill_code: str, number: in
 
 def peek(connection: Connection, point_id: int, bill_code: str) -> int | None:
     """The number that the point takes next, or ``None``. It is a promise to nobody: another may take it first."""
-    return connection.scalar(
-        select(RANGE.c.next).where(RANGE.c.id == _first_open(point_id, bill_code, emergency=False).scalar_subquery())
-    )
+    return connection.scalar(_PEEK, _wanted(point_id, bill_code))
 
 
 def open_ranges(connection: Connection, point_id: int, bill_code: str | None = None) -> list[OpenRange]:

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against floors, taken in turns in one run, and where the time goes (``make bench``)."""
