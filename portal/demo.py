@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from flask import Flask
 from sqlalchemy import Connection, func, insert, select
 
+from portal import demo_catalogue
 from portal.access.his_account import KEY_FIELD, MAPPING, load
 from portal.core.clock import SHANGHAI, now
 from portal.core.services import Services
@@ -196,6 +197,7 @@ def _hospital(connection: Connection) -> None:
             for code, name, fiscal_code, fiscal_name in ITEMS
         ],
     )
+    demo_catalogue.seed(connection, 1)
     connection.execute(insert(InsuranceType), [{"code": code, "name": name} for code, name in INSURANCE])
     connection.execute(
         insert(BillKind),
