@@ -36,6 +36,17 @@ def main(arguments: list[str] | None = None) -> int:
     push.add_argument("--url", default="")
     push.add_argument("--appid", default=DEMO_APPID)
     push.add_argument("--key", default=os.environ.get("HIS_KEY", DEMO_KEY))
+    offline = commands.add_parser("offline", help="bill links without a network").add_subparsers(
+        dest="offline", required=True
+    )
+    key = offline.add_parser("key", help="print the link key to hand to a HIS account (keep it secret)")
+    link = offline.add_parser("link", help="print the link that a serial's bill has or will have")
+    for offline_command in (key, link):
+        offline_command.add_argument("--appid", default=DEMO_APPID)
+        offline_command.add_argument("--key-id", default="", help="default: the one in use")
+    link.add_argument("serial", help="业务流水号 as the HIS sends it (busNo)")
+    link.add_argument("--unit", default="pgzx", help="单位通码 code of the unit")
+    link.add_argument("--key", default="", help="the account's link key in hex; default: from this installation")
     chosen = parser.parse_args(arguments)
     if chosen.command == "run":
         return run()
@@ -43,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _migrate(Settings())
     if chosen.command == "demo":
         return make_demo(chosen.days)
+    if chosen.command == "offline":
+        return offline_link(chosen)
     return push_file(chosen)
 
 
@@ -102,6 +115,27 @@ def push_file(chosen: argparse.Namespace) -> int:
         return 2
     _say(f"{inner['result']}  {b64decode(inner['message']).decode()}")
     return 0 if inner["result"] == "S0000" else 1
+
+
+def offline_link(chosen: argparse.Namespace) -> int:
+    """``qupiao offline key|link``: the rule of docs/offline-link.md, computed without database or network."""
+    from portal.core.keyring import Keyring
+    from portal.domain.link import token
+
+    settings = _demo_settings()
+    key_id = chosen.key_id or settings.link_key_ids[0]
+    given = getattr(chosen, "key", "")
+    if given:
+        key = bytes.fromhex(given)
+    else:
+        keyring = Keyring.open(settings.data_dir, settings.master_key, settings.demo)
+        key = keyring.link_key(key_id, chosen.appid)
+    if chosen.offline == "key":
+        _say(f"{key_id} {key.hex()}")
+    else:
+        base = (settings.net_url or settings.base).rstrip("/")
+        _say(f"{base}/b/{token(key, key_id, chosen.unit, chosen.serial.strip())}")
+    return 0
 
 
 class Processes:

@@ -14,27 +14,31 @@ from portal.core.settings import Settings
 from portal.fiscal.exchange import upload_bill
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.outbox.worker import Handler, Worker
-from portal.retrieval import sessions
+from portal.retrieval import sessions, watch
 from portal.retrieval.identify import SMS_TOPIC
-from portal.retrieval.sms import SmsSender
+from portal.retrieval.sms import CodeSender, SmsGateway
 
 CLEAN_TOPIC = "clean"
-JOBS = {CLEAN_TOPIC: 600}
+JOBS = {CLEAN_TOPIC: 600, watch.LOOK_TOPIC: 10}
 
 
 def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
     """Every outbox topic and what does it; a structure test compares it with the topics that are enqueued."""
     settings = services.settings
+    gateway = SmsGateway(settings.sms, settings.sms_app_id, settings.sms_app_key)
 
     def clean(of: Services, _task: Task) -> Outcome:
         limits.clean()
         with of.database.write() as connection:
             sessions.clean(connection)
+            watch.clean(connection)
         return Done()
 
     return {
         "bill.issued": upload_bill,
-        SMS_TOPIC: SmsSender(limits, settings.sms, settings.sms_app_id, settings.sms_app_key),
+        SMS_TOPIC: CodeSender(limits, gateway),
+        watch.LOOK_TOPIC: watch.look,
+        watch.TELL_TOPIC: watch.Teller(gateway),
         CLEAN_TOPIC: clean,
     }
 

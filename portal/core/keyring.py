@@ -11,9 +11,6 @@ from pathlib import Path
 
 from portal.core.fieldcrypt import BlindIndex, FieldCipher, hmac_sm3
 
-LINK_KEY_ID = "A"
-"""Key id of the bill links made now (design D16)."""
-
 _FIRST = 1
 _MAKE = "请用 openssl rand -base64 32 生成，并妥善备份"
 
@@ -61,9 +58,12 @@ class Keyring:
         """For blind indexes and stored hashes of tokens; kinds keep the two apart."""
         return BlindIndex(self.derive("index/1", _FIRST))
 
-    def link_mac(self, message: bytes) -> bytes:
-        """The keyed hash of bill links under :data:`LINK_KEY_ID`."""
-        return hmac_sm3(self.derive(f"link/{LINK_KEY_ID}", _FIRST), message)
+    def link_key(self, key_id: str, appid: str) -> bytes:
+        """The key of an account's bill links under ``key_id``: what a HIS is given to compute them offline (D16).
+
+        One account's key tells nothing of another's.
+        """
+        return hmac_sm3(self.derive(f"link/{key_id}", _FIRST), appid.encode())
 
     def session_secret(self) -> bytes:
         """Signs Flask's session cookies. A new master ends the open sessions."""

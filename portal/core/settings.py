@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     sms_app_id: str = "QPDEMO"
     sms_app_key: str = "DEMO_SMS_KEY"
 
+    link_keys: str = Field(default="A", pattern=r"^[A-Za-z0-9](,[A-Za-z0-9])?$")
+    """Key ids of the bill links: the one in use, then the one before it while slips with it are still printed."""
+
     session_minutes: int = Field(default=15, ge=5, le=120)
     """How long an identified patient's pages stay open without use (features §4.6: never under 5 minutes)."""
 
@@ -59,6 +62,11 @@ class Settings(BaseSettings):
             if value.startswith(plain):
                 return "postgresql+psycopg://" + value.removeprefix(plain)
         return value
+
+    @property
+    def link_key_ids(self) -> tuple[str, ...]:
+        """The key ids in force, newest first."""
+        return tuple(self.link_keys.split(","))
 
     @property
     def database(self) -> str:

@@ -1,19 +1,26 @@
-"""The bill link's token: computable from the serial before the bill exists (design D16, requirement 3(5))."""
+"""The bill link's token: computable from the serial before the bill exists (design D16, requirement 3(5)).
+
+The rule is published in ``docs/offline-link.md``; a HIS or a window without a network computes the same.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
 
 TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{22}", re.ASCII)
 """One character of key id, then 22 of URL-safe Base64: 128 bits."""
+KEY_ID = re.compile(r"[A-Za-z0-9]", re.ASCII)
 
 
-def token(mac: Callable[[bytes], bytes], key_id: str, unit: str, appid: str, serial: str, generation: int = 0) -> str:
-    """The token of one settlement's bill: key id + 128 bits of a keyed hash over unit, account, serial, generation.
+def token(key: bytes, key_id: str, unit: str, serial: str, generation: int = 0) -> str:
+    """The token of one settlement's bill: key id + 128 bits of HMAC-SHA-256 over unit, serial and generation.
 
-    ``mac`` is HMAC-SM3 under the link key named by ``key_id``; ``generation`` grows when a lost slip is revoked.
+    ``key`` is the HIS account's link key under ``key_id``; ``generation`` grows when a lost slip is revoked.
+    SHA-256, not SM3, because every HIS has it at hand; what the link opens is guarded by more than its token.
     """
-    message = "\x00".join(("qupiao-link-1", unit, appid, serial, str(generation))).encode()
-    return key_id + urlsafe_b64encode(mac(message)[:16]).rstrip(b"=").decode()
+    message = "\x00".join(("qupiao-link-2", unit, serial, str(generation))).encode()
+    mac = hmac.digest(key, message, hashlib.sha256)
+    return key_id + urlsafe_b64encode(mac[:16]).rstrip(b"=").decode()

@@ -15,10 +15,9 @@ from portal.access.his_account import HisAccount
 from portal.audit import entries
 from portal.core.clock import business_day, local, now
 from portal.core.ids import new_id
-from portal.core.keyring import LINK_KEY_ID
 from portal.core.services import Services
+from portal.domain import link
 from portal.domain.errors import Refusal
-from portal.domain.link import token as link_token
 from portal.domain.settlement import Settlement
 from portal.domain.states import BillState
 from portal.issuing import content, draft
@@ -56,6 +55,7 @@ _BY_SERIAL = select(
     BILL.c.content,
     BILL.c.state,
     BILL.c.link_generation,
+    BILL.c.link_key,
 ).where(BILL.c.account_id == bindparam("account"), BILL.c.serial == bindparam("sent_serial"))
 
 
@@ -85,6 +85,7 @@ class _Ready:
     lines: Lines
     content: dict[str, str]
     token: str
+    earlier_token: str
     kind_id: int
     title: str
 
@@ -143,6 +144,7 @@ class IssuingDesk:
         kind = references.kinds.get(settlement.scene.form)
         if kind is None:
             raise Refusal("KIND_MISSING", scene=settlement.scene.title)
+        earlier = self.services.settings.link_key_ids[1:]
         bill_code = f"{kind.prefix}{local(moment).year % 100:02d}"
         bill_id = new_id()
         return _Ready(
@@ -153,14 +155,16 @@ class IssuingDesk:
             lines=lines(self.services, settlement, references, bill_id),
             content=sent,
             token=self.token(account, settlement.serial),
+            earlier_token="".join(self.token(account, settlement.serial, key_id) for key_id in earlier),
             kind_id=kind.id,
             title=kind.name,
         )
 
-    def token(self, account: HisAccount, serial: str, generation: int = 0) -> str:
-        """The bill link's token of a serial, computable before the bill exists (design D16)."""
-        mac = self.services.keyring.link_mac
-        return link_token(mac, LINK_KEY_ID, account.unit_code, account.appid, serial, generation)
+    def token(self, account: HisAccount, serial: str, key_id: str = "", generation: int = 0) -> str:
+        """The bill link's token of a serial, computable before the bill exists (design D16); newest key by default."""
+        key_id = key_id or self.services.settings.link_key_ids[0]
+        key = self.services.keyring.link_key(key_id, account.appid)
+        return link.token(key, key_id, account.unit_code, serial, generation)
 
     def _write(
         self,
@@ -214,7 +218,7 @@ class IssuingDesk:
         number = f"{known.number:010d}"
         differing = content.differing(known.content, sent)
         if not differing and known.state != BillState.REVERSED:
-            token = self.token(account, known.serial, known.link_generation)
+            token = self.token(account, known.serial, known.link_key, known.link_generation)
             business_at, issued_at = known.business_at, known.issued_at
             return Issued(
                 known.id, known.bill_code, number, known.check_code, issued_at, business_at, known.serial, token, True
@@ -296,4 +300,6 @@ def _bill_row(
         "state_at": moment,
         "link_digest": services.index.digest("link", ready.token),
         "link_generation": 0,
+        "link_key": ready.token[0],
+        "earlier_link_digest": services.index.digest("link", ready.earlier_token) if ready.earlier_token else None,
     }

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy import Connection, Select, Table, or_, select
 
-from portal.core.keyring import LINK_KEY_ID
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.states import BillState
@@ -57,6 +56,7 @@ class BillFacts:
     point_code: str
     appid: str
     link_generation: int
+    link_key: str
 
     @property
     def insured_fen(self) -> int:
@@ -115,8 +115,9 @@ def by_number(connection: Connection, unit_id: int, code: str, number: str) -> B
 
 
 def by_link(connection: Connection, link_digest: bytes) -> BillFacts | None:
-    """The bill whose link has this keyed hash."""
-    return _one(connection, _FACTS.where(BILL.c.link_digest == link_digest))
+    """The bill whose link has this keyed hash, under the newest key or the one before it."""
+    found = or_(BILL.c.link_digest == link_digest, BILL.c.earlier_link_digest == link_digest)
+    return _one(connection, _FACTS.where(found))
 
 
 def by_ids(connection: Connection, bill_ids: Sequence[int]) -> list[BillFacts]:
@@ -183,5 +184,5 @@ def payer_name(services: Services, connection: Connection, bill_id: int) -> str:
 
 def token_of(services: Services, unit_code: str, bill: BillFacts) -> str:
     """The token of a bill's link, computed again (only its keyed hash is stored)."""
-    mac = services.keyring.link_mac
-    return link.token(mac, LINK_KEY_ID, unit_code, bill.appid, bill.serial, bill.link_generation)
+    key = services.keyring.link_key(bill.link_key, bill.appid)
+    return link.token(key, bill.link_key, unit_code, bill.serial, bill.link_generation)

@@ -27,6 +27,7 @@ from portal.models.voucher import (
     VoucherParty,
     VoucherPayment,
 )
+from portal.models.watch import LinkWatch
 from portal.models.work import AuditEntry, OutboxTask
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "HisMapping",
     "InsuranceType",
     "KnownPayer",
+    "LinkWatch",
     "NumberRange",
     "NumberSegment",
     "OneTimeCode",

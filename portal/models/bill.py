@@ -42,7 +42,8 @@ class Bill(Base):
     """电子票据. Money in fen; ``number`` without leading zeros (printed with ten digits).
 
     ``content`` holds one short keyed digest per part of the settlement, to tell a repeated push from a conflicting
-    one and to name the part that differs. ``link_digest`` is the keyed hash of the bill link's token.
+    one and to name the part that differs. ``link_digest`` is the keyed hash of the bill link's token, made under
+    ``link_key``; ``earlier_link_digest`` that of the token under the key before it, while both were in force.
     """
 
     __tablename__ = "bill"
@@ -57,6 +58,7 @@ class Bill(Base):
         Index(None, "unit_id", "business_day"),
         Index(None, "point_id", "issued_at"),
         Index(None, "issued_at"),
+        Index(None, "earlier_link_digest", unique=True),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -95,6 +97,8 @@ class Bill(Base):
     state_at: Mapped[datetime] = mapped_column(UtcDateTime)
     link_digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     link_generation: Mapped[int] = mapped_column(SmallInteger)
+    link_key: Mapped[str] = mapped_column(String(1), server_default="A")
+    earlier_link_digest: Mapped[bytes | None] = mapped_column(LargeBinary(32))
 
 
 class BillItem(Base):

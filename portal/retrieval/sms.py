@@ -1,4 +1,4 @@
-"""Sending a one-time code: the handler of the ``sms.code`` tasks, and the client of the SMS gateway's contract."""
+"""Text messages: the client of the SMS gateway's contract, and the handler that sends one-time codes."""
 
 from __future__ import annotations
 
@@ -20,44 +20,19 @@ CODE: Table = OneTimeCode.__table__  # type: ignore[assignment]
 TEMPLATE = "code"
 
 
-class SmsSender:
-    """Handler and gateway client. The gateway is told our ``out_id``, so a repeated request sends one message."""
+class SmsGateway:
+    """The gateway's client. It is told our ``out_id``, so a repeated request sends one message."""
 
-    def __init__(self, limits: Limits, url: str, app_id: str, app_key: str, timeout: float = 10.0) -> None:
-        self._limits = limits
+    def __init__(self, url: str, app_id: str, app_key: str, timeout: float = 10.0) -> None:
         self._url = url
         self._app_id = app_id
         self._app_key = app_key.encode()
         self._http = httpx.Client(timeout=timeout, trust_env=False)
 
-    def __call__(self, services: Services, task: Task) -> Outcome:
-        """Send the code of ``task.payload["code"]``. Too old, used, or nobody to send to: nothing is sent."""
-        code_id = task.payload["code"]
-        with services.database.read() as connection:
-            row = connection.execute(
-                select(CODE.c.phone, CODE.c.code, CODE.c.expires_at, CODE.c.used_at).where(CODE.c.id == code_id)
-            ).one_or_none()
-        if row is None or row.code is None or row.used_at is not None or row.expires_at <= now():
-            return Done()
-        phone = services.cipher.decrypt_text("one_time_code.phone", code_id, row.phone).strip()
-        outcome: Outcome = Done()
-        if phone and (task.attempts > 1 or self._allowed(services, phone)):
-            code = services.cipher.decrypt_text("one_time_code.code", code_id, row.code)
-            outcome = self._send(phone, f"qp-{code_id}", code)
-        if isinstance(outcome, Done):
-            with services.database.write() as connection:
-                connection.execute(update(CODE).where(CODE.c.id == code_id).values(code=None))
-        return outcome
-
-    def _allowed(self, services: Services, phone: str) -> bool:
-        digest = services.index.digest("phone", phone).hex()[:24]
-        rules = ((1, 60), (5, 3600), (10, 86400))
-        return all(self._limits.hit(f"sms.phone.{seconds}:{digest}", most, seconds) for most, seconds in rules)
-
-    def _send(self, phone: str, out_id: str, code: str) -> Outcome:
-        body = json.dumps(
-            {"phone": phone, "template": TEMPLATE, "params": {"code": code}, "out_id": out_id}, separators=(",", ":")
-        ).encode()
+    def send(self, phone: str, template: str, params: dict[str, str], out_id: str) -> Outcome:
+        """Ask for one message; what the gateway's answer means for the task."""
+        message = {"phone": phone, "template": template, "params": params, "out_id": out_id}
+        body = json.dumps(message, separators=(",", ":")).encode()
         try:
             answer = self._http.post(self._url, content=body, headers=self._headers(body, out_id))
         except httpx.HTTPError as error:
@@ -78,3 +53,35 @@ class SmsSender:
             "X-Sms-Nonce": nonce,
             "X-Sms-Signature": hmac.new(self._app_key, text, hashlib.sha256).hexdigest(),
         }
+
+
+class CodeSender:
+    """The handler of the ``sms.code`` tasks."""
+
+    def __init__(self, limits: Limits, gateway: SmsGateway) -> None:
+        self._limits = limits
+        self._gateway = gateway
+
+    def __call__(self, services: Services, task: Task) -> Outcome:
+        """Send the code of ``task.payload["code"]``. Too old, used, or nobody to send to: nothing is sent."""
+        code_id = task.payload["code"]
+        with services.database.read() as connection:
+            row = connection.execute(
+                select(CODE.c.phone, CODE.c.code, CODE.c.expires_at, CODE.c.used_at).where(CODE.c.id == code_id)
+            ).one_or_none()
+        if row is None or row.code is None or row.used_at is not None or row.expires_at <= now():
+            return Done()
+        phone = services.cipher.decrypt_text("one_time_code.phone", code_id, row.phone).strip()
+        outcome: Outcome = Done()
+        if phone and (task.attempts > 1 or self._allowed(services, phone)):
+            code = services.cipher.decrypt_text("one_time_code.code", code_id, row.code)
+            outcome = self._gateway.send(phone, TEMPLATE, {"code": code}, f"qp-{code_id}")
+        if isinstance(outcome, Done):
+            with services.database.write() as connection:
+                connection.execute(update(CODE).where(CODE.c.id == code_id).values(code=None))
+        return outcome
+
+    def _allowed(self, services: Services, phone: str) -> bool:
+        digest = services.index.digest("phone", phone).hex()[:24]
+        rules = ((1, 60), (5, 3600), (10, 86400))
+        return all(self._limits.hit(f"sms.phone.{seconds}:{digest}", most, seconds) for most, seconds in rules)

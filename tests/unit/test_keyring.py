@@ -17,7 +17,7 @@ import pytest
 from portal.core.certificates import ensure_demo_keys, load_certificate
 from portal.core.cms import FileSigner, verify_detached
 from portal.core.fieldcrypt import SealBroken, hmac_sm3
-from portal.core.keyring import LINK_KEY_ID, Keyring, MasterKeyMissing
+from portal.core.keyring import Keyring, MasterKeyMissing
 
 FIRST, SECOND = (hashlib.sha256(name).digest() for name in (b"first", b"second"))
 
@@ -96,18 +96,18 @@ def test_many_random_secrets_are_all_accepted(tmp_path: Path) -> None:
 
 def test_each_purpose_has_a_key_of_its_own() -> None:
     ring = Keyring(FIRST)
-    message = b"m"
     made = {
         ring.derive("field/1"),
         ring.index().digest("", ""),
-        ring.link_mac(message),
+        ring.link_key("A", "HIS1"),
+        ring.link_key("A", "HIS2"),
+        ring.link_key("B", "HIS1"),
         ring.session_secret(),
-        Keyring(SECOND).link_mac(message),
-        hmac_sm3(FIRST, message),
+        Keyring(SECOND).link_key("A", "HIS1"),
+        hmac_sm3(FIRST, b"HIS1"),
     }
-    assert len(made) == 6
-    assert len(LINK_KEY_ID) == 1
-    assert ring.link_mac(message) == Keyring(FIRST).link_mac(message)
+    assert len(made) == 8
+    assert ring.link_key("A", "HIS1") == Keyring(FIRST).link_key("A", "HIS1")
 
 
 def test_a_second_master_seals_new_values_and_keeps_what_is_found_from_outside() -> None:
@@ -120,7 +120,7 @@ def test_a_second_master_seals_new_values_and_keeps_what_is_found_from_outside()
     with pytest.raises(SealBroken):
         before.cipher().decrypt("f", 1, new)
     assert after.index().digest("name", "张三") == before.index().digest("name", "张三")
-    assert after.link_mac(b"m") == before.link_mac(b"m")
+    assert after.link_key("A", "HIS1") == before.link_key("A", "HIS1")
     assert after.session_secret() != before.session_secret()
 
 

@@ -148,11 +148,32 @@ def detail(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
+def link_of_serial(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """getEBillUrlByBusNo (ours, docs/offline-link.md): the addresses that a serial's bill has or will have."""
+    fields = fields_of(message)
+    serial = fields.text("busNo", "业务流水号", 50, required=True)
+    refuse_problems(fields)
+    services, account = context.services, context.account
+    with services.database.read() as connection:
+        bill = queries.by_serial(connection, account.id, serial)
+    known = queries.token_of(services, account.unit_code, bill) if bill else ""
+    token = known or context.desk.token(account, serial)
+    inside, outside, picture = links(services, token)
+    return {
+        "busNo": serial,
+        "pictureUrl": inside,
+        "pictureNetUrl": outside,
+        "billQRCode": picture,
+        "linkKeyId": token[0],
+    }
+
+
 HANDLERS: Mapping[str, Handler] = {
     **dict.fromkeys(METHOD_SCENES, issue),
     "getEBillByBusNo": by_business_number,
     "getEBillStatesByBillInfo": states,
     "getBillDetail": detail,
+    "getEBillUrlByBusNo": link_of_serial,
 }
 """The methods that are served whole."""
 

@@ -31,7 +31,7 @@ from portal.issuing import queries
 from portal.issuing.queries import BillFacts
 from portal.models import BillDetail, BillItem, Department
 from portal.rendering import xml
-from portal.retrieval import identify, sessions
+from portal.retrieval import identify, sessions, watch
 
 patient = Blueprint("patient", __name__)
 
@@ -205,7 +205,10 @@ def einvoice(unit_code: str, bill_id: int) -> Response:
 def link(token: str) -> Response:
     """A bill's link (slip, HIS answer, message): level 0, and the way on to level 1."""
     with services().database.read() as connection:
-        facts = _linked(connection, token)
+        try:
+            facts = _linked(connection, token)
+        except _NotYet:
+            return _waiting(token)
         session = session_of(connection)
         payer = mask_name(queries.payer_name(services(), connection, facts.bill_id))
         mine = session is not None and identify.may_see(connection, session, facts.bill_id)
@@ -231,6 +234,25 @@ def open_link(token: str) -> Response:
         return page("link.html", 422, bill=facts, payer=payer, mine=False, token=token, problem=problem)
     unit_code = g.unit.code
     return remember(_see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
+
+
+@patient.post("/b/<string:token>/watch")
+def watch_link(token: str) -> Response:
+    """A phone to be told when the bill of a link that was opened early is there."""
+    with services().database.read() as connection:
+        try:
+            _linked(connection, token)
+        except _NotYet:
+            pass
+        else:
+            return _see_other(url_for("patient.link", token=token))
+    limits = current_app.extensions["qupiao_limits"]
+    phone = request.form.get("phone", "")[:40]
+    try:
+        watch.register(services(), limits, token, phone, request.remote_addr or "")
+    except Refusal as refusal:
+        return _waiting(token, refusal.status, phone=phone, problem=f"{refusal.why}。")
+    return _waiting(token, told=True)
 
 
 @patient.post("/h/<string:unit_code>/leave")
@@ -278,9 +300,25 @@ def _own_bill(connection: Any, bill_id: int) -> tuple[BillFacts, sessions.Sessio
     return facts, session
 
 
+class _NotYet(Refusal):
+    """A link of the right shape without a bill: not issued yet (requirement 3(5)), or never made by us."""
+
+    def __init__(self) -> None:
+        super().__init__("BILL_NOT_YET")
+
+
+def _waiting(token: str, status: int = 200, *, phone: str = "", problem: str = "", told: bool = False) -> Response:
+    with services().database.read() as connection:
+        units = connection.execute(select(queries.UNIT).limit(2)).all()
+    unit = units[0] if len(units) == 1 else None
+    return page("waiting.html", status, unit=unit, token=token, phone=phone, problem=problem, told=told)
+
+
 def _linked(connection: Any, token: str) -> BillFacts:
     digest = services().index.digest("link", token)
     facts = queries.by_link(connection, digest) if TOKEN.fullmatch(token) else None
+    if facts is None and TOKEN.fullmatch(token) and token[0] in services().settings.link_key_ids:
+        raise _NotYet
     if facts is None:
         raise Refusal("LINK_INVALID")
     unit_of(connection, unit_id=facts.unit_id)
