@@ -12,6 +12,7 @@ from portal.app import create_app
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.fiscal.exchange import upload_bill
+from portal.outbox.lanes import Lane
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.outbox.worker import Handler, Worker
 from portal.retrieval import sessions, watch
@@ -20,6 +21,11 @@ from portal.retrieval.sms import CodeSender, SmsGateway
 
 CLEAN_TOPIC = "clean"
 JOBS = {CLEAN_TOPIC: 600, watch.LOOK_TOPIC: 10}
+LANES = (
+    Lane("codes", (SMS_TOPIC,), 2),  # a patient stands there and waits
+    Lane("finance", ("bill.issued",), 4),  # may be slow or away for a day, with a backlog of thousands
+)
+"""Who may wait behind whom; topics not named here share one lane more."""
 
 
 def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
@@ -46,7 +52,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
 def build(app: Flask) -> Worker:
     """A worker on an application's services."""
     services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
-    return Worker(services, handlers(services, limits), JOBS)
+    return Worker(services, handlers(services, limits), JOBS, threads=2, lanes=LANES)
 
 
 def main() -> None:

@@ -16,36 +16,55 @@ from portal import demo
 from portal.app import create_app
 from portal.core.settings import Settings
 from portal.models.schema import migrate
+from tests import guard, run
 from tests import services as real
 from tests.his import His
 
 SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 
 
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """A PostgreSQL server for this run."""
-    with real.postgresql() as url:
-        yield url
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the run that all processes share, and watch where this process connects to."""
+    guard.install()
+    if run.begin():
+        config.add_cleanup(run.end)
+
+
+@pytest.fixture(autouse=True)
+def _stays_on_this_machine() -> Iterator[None]:
+    """A test that connects to anything but loopback fails, also when it swallows the error."""
+    guard.strays.clear()
+    yield
+    assert guard.strays == []
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """A Redis server for this run."""
-    with real.redis_server() as url:
-        yield url
+def postgresql_server() -> str:
+    """The PostgreSQL server of this run."""
+    return run.server("postgresql", real.start_postgresql)
 
 
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keys and fonts, made once a run."""
-    folder = tmp_path_factory.mktemp("data")
+def redis_url() -> str:
+    """The Redis server of this run."""
+    return run.server("redis", real.start_redis)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Keys and a seeded SQLite database, made once a run; nobody writes here."""
+    return Path(run.once("data", _seed_data))
+
+
+def _seed_data(parent: Path) -> str:
+    folder = parent / "data"
+    folder.mkdir()
     settings = Settings(demo=True, data_dir=folder)
     migrate(settings.database)
     seeded = create_app(settings)
     demo.seed(seeded.extensions["qupiao"])
     _close(seeded)  # SQLite moves its journal into the file, which is copied
-    return folder
+    return str(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -70,16 +89,20 @@ def database_url(request: pytest.FixtureRequest, data_dir: Path, tmp_path: Path)
 @pytest.fixture(scope="session")
 def postgresql_template(postgresql_server: str, data_dir: Path) -> str:
     """A migrated and seeded database to copy from."""
-    administrator = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
-    with administrator.connect() as connection:
-        connection.execute(text("CREATE DATABASE seeded"))
-    administrator.dispose()
-    url = postgresql_server.rsplit("/", 1)[0] + "/seeded"
-    migrate(url)
-    app = create_app(Settings(demo=True, data_dir=data_dir, database_url=url))
-    demo.seed(app.extensions["qupiao"])
-    _close(app)
-    return "seeded"
+
+    def make(_folder: Path) -> str:
+        administrator = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+        with administrator.connect() as connection:
+            connection.execute(text("CREATE DATABASE seeded"))
+        administrator.dispose()
+        url = postgresql_server.rsplit("/", 1)[0] + "/seeded"
+        migrate(url)
+        app = create_app(Settings(demo=True, data_dir=data_dir, database_url=url))
+        demo.seed(app.extensions["qupiao"])
+        _close(app)
+        return "seeded"
+
+    return run.once("template", make)
 
 
 def _close(app: Flask) -> None:

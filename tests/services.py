@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -39,9 +41,27 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """A PostgreSQL server of our own; yields the URL of its administrative database."""
+@dataclass
+class Server:
+    """A server process of our own: its URL, and how it is ended."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    folder: Path | None = None
+
+    def stop(self) -> None:
+        """End it at once and remove what it wrote; its data are of no use to anybody."""
+        self.process.send_signal(signal.SIGQUIT if self.folder else signal.SIGTERM)
+        self.process.wait(30)
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start_postgresql() -> Server:
+    """A PostgreSQL server on a free port; its URL names the administrative database.
+
+    It never waits for the disk: what a killed *client* leaves behind is tested, not a power cut of the database.
+    """
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     programs = binaries[0] if binaries else Path(shutil.which("initdb") or "initdb").parent
     folder = Path(tempfile.mkdtemp(prefix="qupiao-pg-"))
@@ -52,27 +72,44 @@ def postgresql() -> Iterator[str]:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
     data = str(folder / "data")
     initdb = [str(programs / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
-    subprocess.run([*user, *initdb], check=True, **quiet)  # type: ignore[call-overload]
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c max_connections=200"
-    server = subprocess.Popen([*user, str(programs / "postgres"), "-D", data, *options.split()], **quiet)  # type: ignore[call-overload]
+    subprocess.run([*user, *initdb, "--no-sync"], check=True, **quiet)  # type: ignore[call-overload]
+    values = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "max_connections": 300}
+    values |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "4GB"}
+    options = [word for name, value in values.items() for word in ("-c", f"{name}={value}")]
+    command = [str(programs / "postgres"), "-D", data, *options]
+    identity: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if user else {}
+    process = subprocess.Popen(command, start_new_session=True, **quiet, **identity)  # type: ignore[call-overload]
+    ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    wait_for(lambda: subprocess.run(ready, check=False, **quiet).returncode == 0, what="PostgreSQL")  # type: ignore[call-overload]
+    return Server(f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres", process, folder)
+
+
+def start_redis() -> Server:
+    """A Redis server on a free port, which keeps nothing."""
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd=tempfile.gettempdir()
+    )
+    wait_for(lambda: listening(port), what="Redis")
+    return Server(f"redis://127.0.0.1:{port}/0", process)
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL server for the length of a block; yields the URL of its administrative database."""
+    server = start_postgresql()
     try:
-        wait_for(lambda: listening(port), what="PostgreSQL")
-        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+        yield server.url
     finally:
-        subprocess.run([*user, str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "stop"], check=False, **quiet)  # type: ignore[call-overload]
-        server.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
+        server.stop()
 
 
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """A Redis server of our own; yields its URL."""
-    port = free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    """A Redis server for the length of a block; yields its URL."""
+    server = start_redis()
     try:
-        wait_for(lambda: listening(port), what="Redis")
-        yield f"redis://127.0.0.1:{port}/0"
+        yield server.url
     finally:
-        server.terminate()
-        server.wait(10)
+        server.stop()

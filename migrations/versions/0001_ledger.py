@@ -90,7 +90,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_task_due",
         "outbox_task",
-        ["due_at"],
+        ["topic", "due_at"],
         unique=False,
         sqlite_where=sa.text("state = 'pending'"),
         postgresql_where=sa.text("state = 'pending'"),

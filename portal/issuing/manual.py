@@ -232,7 +232,7 @@ class ManualDesk:
             facts = queries.by_id(connection, found.bill_id) if found.bill_id else None
         if facts is None or facts.unit_id != actor.unit_id:
             raise Refusal("BILL_NOT_FOUND")
-        token = self.desk.token(account, facts.serial, facts.link_generation)
+        token = self.desk.token(account, facts.serial, facts.link_key, facts.link_generation)
         return Issued(
             facts.bill_id,
             facts.code,

@@ -23,6 +23,7 @@ class OutboxTask(Base):
         CheckConstraint("state IN ('pending', 'done', 'dead')", name="state"),
         Index(
             "ix_outbox_task_due",
+            "topic",
             "due_at",
             sqlite_where=text("state = 'pending'"),
             postgresql_where=text("state = 'pending'"),

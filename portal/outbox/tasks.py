@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, func, literal, select, union_all, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.clock import now
 from portal.core.database import Database
@@ -72,36 +73,83 @@ def row(topic: str, key: str, payload: dict[str, Any], at: datetime, due_at: dat
     }
 
 
+CHANNEL = "qupiao_outbox"
+"""PostgreSQL's channel on which a commit says that a task of a topic is there; see :func:`wake`."""
+
+
 def enqueue(
     connection: Connection, topic: str, key: str, payload: dict[str, Any], due_at: datetime | None = None
-) -> None:
-    """Add a task in the caller's transaction; a second one with the same ``key`` is a no-op."""
-    if connection.scalar(select(TASK.c.id).where(TASK.c.key == key)) is None:
-        connection.execute(insert(TASK), row(topic, key, payload, now(), due_at))
+) -> bool:
+    """Add a task in the caller's transaction and wake a worker at its commit; returns whether it is new.
+
+    A second one with the same ``key`` is a no-op, also when both are added at the same moment.
+    """
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    values = row(topic, key, payload, now(), due_at)
+    insert = make(TASK).values(values).on_conflict_do_nothing(index_elements=["key"]).returning(TASK.c.id)
+    added = connection.execute(insert).first() is not None
+    if added and due_at is None:
+        wake(connection, topic)
+    return added
+
+
+def wake(connection: Connection, topic: str) -> None:
+    """Wake the workers of a topic when the caller's transaction commits; only PostgreSQL can, elsewhere they look.
+
+    Not for bills while they are issued: commits that notify stand in one line, and an upload may wait half a second.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_notify(CHANNEL, topic)))
 
 
 def claim(database: Database, worker: str, topics: Sequence[str], limit: int, lease: float) -> list[Task]:
-    """Take up to ``limit`` due tasks for ``lease`` seconds; a worker that dies gives them back by the lease's end."""
+    """Take up to ``limit`` due tasks for ``lease`` seconds; a worker that dies gives them back by the lease's end.
+
+    Each topic that has due tasks gets an even share, so that a backlog of one does not keep the others waiting.
+    """
     moment = now()
+    waiting = _waiting(database, topics, moment)
+    if not waiting or limit < 1:
+        return []  # an idle queue must not take SQLite's only write lock
+    found: list[Task] = []
+    with database.write() as connection:
+        for index, topic in enumerate(waiting):
+            share = -(-(limit - len(found)) // (len(waiting) - index))
+            found += _claim_topic(connection, database.dialect, worker, topic, share, moment, lease)
+    return found
+
+
+def _waiting(database: Database, topics: Sequence[str], moment: datetime) -> list[str]:
+    """The topics that have due tasks: one probe of the index each, however long the backlog is."""
+    due = [
+        select(literal(topic)).where(
+            select(TASK.c.id).where(TASK.c.topic == topic, TASK.c.state == "pending", TASK.c.due_at <= moment).exists()
+        )
+        for topic in topics
+    ]
+    if not due:
+        return []
+    with database.read() as connection:
+        return list(connection.scalars(union_all(*due)))
+
+
+def _claim_topic(
+    connection: Connection, dialect: str, worker: str, topic: str, limit: int, moment: datetime, lease: float
+) -> list[Task]:
     due = (
         select(TASK.c.id)
-        .where(TASK.c.state == "pending", TASK.c.due_at <= moment, TASK.c.topic.in_(topics))
+        .where(TASK.c.topic == topic, TASK.c.state == "pending", TASK.c.due_at <= moment)
         .order_by(TASK.c.due_at)
         .limit(limit)
     )
-    if database.dialect == "sqlite":
-        with database.read() as connection:  # an idle queue must not take the only write lock
-            if connection.scalar(due.limit(1)) is None:
-                return []
-    else:
+    if dialect != "sqlite":
         due = due.with_for_update(skip_locked=True)
-    with database.write() as connection:
-        rows = connection.execute(
-            update(TASK)
-            .where(TASK.c.id.in_(due))
-            .values(attempts=TASK.c.attempts + 1, leased_by=worker, due_at=moment + timedelta(seconds=lease))
-            .returning(TASK.c.id, TASK.c.topic, TASK.c.key, TASK.c.payload, TASK.c.attempts, TASK.c.created_at)
-        ).all()
+    rows = connection.execute(
+        update(TASK)
+        .where(TASK.c.id.in_(due))
+        .values(attempts=TASK.c.attempts + 1, leased_by=worker, due_at=moment + timedelta(seconds=lease))
+        .returning(TASK.c.id, TASK.c.topic, TASK.c.key, TASK.c.payload, TASK.c.attempts, TASK.c.created_at)
+    )
     return [Task(*found) for found in rows]
 
 

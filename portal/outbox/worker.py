@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
 from portal.core.services import Services
-from portal.outbox.tasks import Dead, Outcome, Retry, Task, claim, enqueue, settle
+from portal.outbox.lanes import Lane, LaneWork, complete
+from portal.outbox.tasks import Dead, Outcome, Retry, Task, enqueue
+from portal.outbox.wake import listen
 
 log = structlog.get_logger("qupiao.worker")
 
@@ -24,7 +25,10 @@ MOST_ATTEMPTS = 500
 
 
 class Worker:
-    """Runs handlers by topic; ``jobs`` maps a periodic topic to its interval in seconds (a unique row per slot)."""
+    """Runs handlers by topic. ``lanes`` keep topics from waiting for each other; ``threads`` are for the rest.
+
+    ``jobs`` maps a periodic topic to its interval in seconds (a unique row per slot).
+    """
 
     def __init__(
         self,
@@ -33,24 +37,25 @@ class Worker:
         jobs: Mapping[str, int] | None = None,
         threads: int = 4,
         lease: float = 60.0,
+        lanes: Sequence[Lane] = (),
     ) -> None:
         self.services = services
         self.handlers = dict(handlers)
         self.jobs = dict(jobs or {})
         self.name = f"worker-{secrets.token_hex(6)}"
-        self.lease = lease
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="outbox")
-        self._batch = threads * 4
+        self.lanes = [
+            LaneWork(lane, services.database, self.name, lease, self._do)
+            for lane in complete(lanes, self.handlers, threads)
+        ]
         self._slots: dict[str, int] = {}
 
     def run_once(self) -> int:
-        """Claim and do one batch of due tasks; returns how many were done."""
+        """Claim and do one batch of due tasks in every lane; returns how many were done."""
         self._schedule()
-        tasks = claim(self.services.database, self.name, list(self.handlers), self._batch, self.lease)
-        if tasks:
-            outcomes = list(self._pool.map(self._do, tasks))
-            settle(self.services.database, self.name, list(zip(tasks, outcomes, strict=True)))
-        return len(tasks)
+        count = sum(lane.fill() for lane in self.lanes)
+        for lane in self.lanes:
+            lane.join()
+        return count
 
     def drain(self) -> int:
         """Work until nothing is due; returns how many tasks were done."""
@@ -60,16 +65,27 @@ class Worker:
         return total
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set; an empty outbox is looked at twice a second, a database away waited for."""
-        while not stop.is_set():
+        """Work until ``stop`` is set; a database that is away is waited for, tasks in hand are finished."""
+        threads = [threading.Thread(target=lane.run, args=(stop,), name=lane.lane.name) for lane in self.lanes]
+        if self.services.database.dialect == "postgresql":
+            threads.append(threading.Thread(target=listen, args=(self.services.database.engine, self.ring, stop)))
+        for thread in threads:
+            thread.start()
+        while not stop.wait(0.5):
             try:
-                if self.run_once():
-                    continue
-                stop.wait(0.5)
+                self._schedule()
             except DBAPIError as error:
                 log.warning("outbox.database_away", error=type(error).__name__)
-                stop.wait(1.0)
-        self._pool.shutdown(wait=True)
+        for lane in self.lanes:
+            lane.ring()
+        for thread in threads:
+            thread.join()
+
+    def ring(self, topic: str) -> None:
+        """A task of this topic is there: its lane looks at once."""
+        for lane in self.lanes:
+            if topic in lane.lane.topics:
+                lane.ring()
 
     def _do(self, task: Task) -> Outcome:
         try:

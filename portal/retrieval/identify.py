@@ -21,7 +21,7 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import normalise, normalise_name
 from portal.issuing.queries import BillFacts
 from portal.issuing.rows import number_digest
-from portal.models import Bill, BillParty, OneTimeCode, OutboxTask, PartyKey
+from portal.models import Bill, BillParty, OneTimeCode, PartyKey
 from portal.outbox import tasks
 from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim, Session
@@ -96,7 +96,7 @@ def _send_code(services: Services, connection: Connection, session_digest: bytes
             "used_at": None,
         },
     )
-    connection.execute(insert(OutboxTask), tasks.row(SMS_TOPIC, f"{SMS_TOPIC}:{code_id}", {"code": code_id}, moment))
+    tasks.enqueue(connection, SMS_TOPIC, f"{SMS_TOPIC}:{code_id}", {"code": code_id})
 
 
 def confirm(services: Services, session: Session, typed: str) -> str:

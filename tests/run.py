@@ -1,0 +1,94 @@
+"""What all processes of one test run share: made once by whoever needs it first, ended by the one that began the run.
+
+pytest-xdist starts several processes. One PostgreSQL, one Redis and one seeded installation serve them all; each test
+has a database of its own in that server.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests import services as real
+
+FOLDER = "QUPIAO_TEST_RUN"
+"""Environment variable: the run's folder, handed from the first process to the others."""
+
+
+def begin() -> bool:
+    """Make the run's folder unless a process before us has; returns whether it was us."""
+    if FOLDER in os.environ:
+        return False
+    os.environ[FOLDER] = tempfile.mkdtemp(prefix="qupiao-tests-")
+    return True
+
+
+def end() -> None:
+    """End every server of the run, whoever started it, and remove what it left."""
+    folder = Path(os.environ.pop(FOLDER))
+    for server in folder.glob("*.server"):
+        facts = json.loads(server.read_text())
+        _kill(facts["pid"])
+        if facts["folder"]:
+            shutil.rmtree(facts["folder"], ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGQUIT)
+        real.wait_for(lambda: not _alive(pid), what=f"the end of process {pid}")
+    except ProcessLookupError:
+        return
+
+
+def _alive(pid: int) -> bool:
+    try:
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return False
+    except ChildProcessError:
+        pass  # another process of the run started it
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not _defunct(pid)
+
+
+def _defunct(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return False
+
+
+def once(name: str, make: Callable[[Path], Any]) -> Any:
+    """What ``make(folder)`` returned (JSON) for the first process of the run that asked for ``name``."""
+    folder = Path(os.environ[FOLDER])
+    result = folder / f"{name}.json"
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not result.exists():
+            part = result.with_suffix(".part")
+            part.write_text(json.dumps(make(folder)))
+            part.rename(result)
+    return json.loads(result.read_text())
+
+
+def server(name: str, start: Callable[[], real.Server]) -> str:
+    """The URL of the run's server of that name."""
+
+    def make(folder: Path) -> str:
+        started = start()
+        facts = {"pid": started.process.pid, "folder": str(started.folder or "")}
+        (folder / f"{name}.server").write_text(json.dumps(facts))
+        return started.url
+
+    return once(name, make)
