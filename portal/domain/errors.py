@@ -84,6 +84,26 @@ CATALOGUE: dict[str, Text] = {
         "流水号 {serial} 已由接口开具票据 {bill}",
         "请核对是否重复开票；确为另一笔业务请更正流水号",
     ),
+    # reversal
+    "ALREADY_REVERSED": Text(
+        409, "该票据已冲销，不能冲销开票", "票据 {bill} 已冲红，红票为 {red}", "无需再冲；请按红票的代码和号码登记"
+    ),
+    "RED_NOT_REVERSIBLE": Text(409, "红票不能再冲红", "{bill} 本身是红票", "请用新的业务流水号重新开具正确的票据"),
+    "PAPER_STILL_VALID": Text(
+        409,
+        "该票据已换开纸质票据，不能直接冲红",
+        "纸质票据 {paper} 仍然有效",
+        "请先收回纸质票据并作废，再冲红电子票据",
+    ),
+    "BILL_BOOKED": Text(
+        409,
+        "该票据已入账，不能冲红",
+        "交款单位{party}已于 {day} 入账",
+        "请交款人先到入账单位撤销入账，状态更新后再冲红",
+    ),
+    "REVERSAL_NEEDS_APPROVAL": Text(
+        409, "大额冲红需要复核", "金额 {total} 元达到大额冲红金额 {limit} 元", "请提交复核，由另一人同意后自动冲红"
+    ),
     # queries
     "BILL_NOT_FOUND": Text(404, "未查询到票据", "没有与所给要素一致的票据", "请核对票据代码、号码、校验码或业务流水号"),
     "STATE_ILLEGAL": Text(409, "当前状态不能这样操作", "票据状态为{state}", "{next}"),

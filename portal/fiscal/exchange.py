@@ -3,6 +3,9 @@
 One task drives a bill to the end: upload (9301/9303), and while finance has it queued, ask (9302) on a schedule.
 No database connection is held while finance is spoken to. Repeating is safe because finance answers the same bill
 with the same signature (4001), and seen because every message has its row in ``fiscal_exchange``.
+
+A bill may be reversed before finance has seen it: its upload goes on all the same, and its red bill waits here until
+the original is supervised, since finance knows no red bill of an unknown one.
 """
 
 from __future__ import annotations
@@ -62,9 +65,11 @@ class _Facts:
     number: str
     check_code: str
     serial: str
-    state: BillState
     issued_at: datetime
+    supervised: bool
+    queued: bool
     related: tuple[str, str] | None
+    related_supervised: bool
     document: StoredDocument
 
     def upload(self) -> Upload:
@@ -90,11 +95,13 @@ class Exchange:
         facts = _read(services, int(task.payload["bill"]))
         if facts is None:
             return Dead("没有这张票据")
-        if facts.state in (BillState.SUPERVISED, BillState.REVERSED):
+        if facts.supervised:
             return Done()
+        if facts.related and not facts.related_supervised:
+            return Retry("红票的原票尚未监制，等待原票")
         if pause := self._breaker.wait():
             return Retry("财政系统连续无应答，暂停联系", pause)
-        if facts.state is BillState.UPLOADED:
+        if facts.queued:
             outcome = self._ask(services, task, facts)
             if outcome is not None:
                 return outcome
@@ -183,42 +190,55 @@ def send_again(services: Services, actor: str) -> int:
 
 
 def _read(services: Services, bill_id: int) -> _Facts | None:
-    original = BILL.alias("original")
+    original, of_original = BILL.alias("original"), SUPERVISION.alias("of_original")
     with services.database.read() as connection:
         row = connection.execute(
-            select(BILL, original.c.bill_code.label("original_code"), original.c.number.label("original_number"))
-            .select_from(BILL.outerjoin(original, original.c.id == BILL.c.red_of_id))
+            select(
+                BILL,
+                original.c.bill_code.label("original_code"),
+                original.c.number.label("original_number"),
+                of_original.c.bill_id.label("original_supervised"),
+                SUPERVISION.c.bill_id.label("supervised"),
+            )
+            .select_from(
+                BILL.outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id)
+                .outerjoin(original, original.c.id == BILL.c.red_of_id)
+                .outerjoin(of_original, of_original.c.bill_id == original.c.id)
+            )
             .where(BILL.c.id == bill_id)
         ).one_or_none()
         if row is None:
             return None
         document = stored_document(services, connection, bill_id)
+        state = BillState(row.state)
+        queued = state is BillState.UPLOADED or (state is BillState.REVERSED and log.queued(connection, bill_id))
     return _Facts(
         bill_id=bill_id,
         code=row.bill_code,
         number=f"{row.number:010d}",
         check_code=row.check_code,
         serial=row.serial,
-        state=BillState(row.state),
         issued_at=row.issued_at,
+        supervised=row.supervised is not None,
+        queued=queued,
         related=(row.original_code, f"{row.original_number:010d}") if row.red_of_id else None,
+        related_supervised=row.original_supervised is not None,
         document=document,
     )
 
 
-def _move(connection: Connection, bill_id: int, state: BillState) -> BillState:
-    """Move the bill if that is a legal step; returns the state it was in. Holds the bill's row to the commit."""
+def _move(connection: Connection, bill_id: int, state: BillState) -> None:
+    """Move the bill if that is a legal step; one reversed meanwhile stays so. Holds the bill's row to the commit."""
     old = BillState(connection.execute(select(BILL.c.state).where(BILL.c.id == bill_id).with_for_update()).scalar_one())
     if may_move(old, state):
         connection.execute(update(BILL).where(BILL.c.id == bill_id).values(state=state.value, state_at=now()))
-    return old
 
 
 def _accept(services: Services, facts: _Facts, attempt: Attempt, answer: Accepted, supervised: Supervised) -> None:
     with services.database.write() as connection:
         log.end(connection, attempt, "duplicate" if answer.duplicate else "supervised", answer.code)
-        if _move(connection, facts.bill_id, BillState.SUPERVISED) in (BillState.SUPERVISED, BillState.REVERSED):
-            _compare(connection, facts.bill_id, supervised)  # another worker was quicker
+        _move(connection, facts.bill_id, BillState.SUPERVISED)
+        if _known(connection, facts.bill_id, supervised):  # another worker was quicker
             return
         connection.execute(
             insert(SUPERVISION).values(
@@ -231,14 +251,31 @@ def _accept(services: Services, facts: _Facts, attempt: Attempt, answer: Accepte
         )
         details: dict[str, Any] = {"message_id": attempt.message_id, "duplicate": answer.duplicate}
         entries.record(connection, "bill.supervised", "bill", facts.bill_id, ACTOR, details=details)
+        _call_red(connection, facts.bill_id)
 
 
-def _compare(connection: Connection, bill_id: int, supervised: Supervised) -> None:
-    stored = connection.execute(select(SUPERVISION.c.element).where(SUPERVISION.c.bill_id == bill_id)).scalar_one()
+def _call_red(connection: Connection, bill_id: int) -> None:
+    """The red bill of this one, where it waits, may be uploaded now."""
+    table: Table = OutboxTask.__table__  # type: ignore[assignment]
+    red_id = connection.scalar(select(BILL.c.id).where(BILL.c.red_of_id == bill_id))
+    if red_id is not None:
+        connection.execute(
+            update(table)
+            .where(table.c.key == f"{TOPIC}:{red_id}", table.c.state == "pending", table.c.leased_by == "")
+            .values(due_at=now())
+        )
+
+
+def _known(connection: Connection, bill_id: int, supervised: Supervised) -> bool:
+    """Whether the bill has its supervision already; a different one is made known."""
+    stored = connection.scalar(select(SUPERVISION.c.element).where(SUPERVISION.c.bill_id == bill_id))
+    if stored is None:
+        return False
     if stored != supervised.element:  # finance has supervised one bill twice: somebody must know
         details = {"certificate": supervised.certificate_serial, "at": supervised.at.isoformat()}
         entries.record(connection, "bill.supervised_twice", "bill", bill_id, ACTOR, details=details)
         _log.error("fiscal.supervised_twice", bill=bill_id)
+    return True
 
 
 def _refuse(services: Services, facts: _Facts, attempt: Attempt, answer: Rejected) -> Outcome:

@@ -68,3 +68,14 @@ def end(connection: Connection, attempt: Attempt, outcome: str, code: str, reaso
         .where(EXCHANGE.c.id == attempt.id)
         .values(answered_at=now(), outcome=outcome, result_code=code[:8], reason=reason[:500])
     )
+
+
+def queued(connection: Connection, bill_id: int) -> bool:
+    """Whether finance's last answer about this bill was that it waits there for its supervision."""
+    statement = (
+        select(EXCHANGE.c.outcome)
+        .where(EXCHANGE.c.bill_id == bill_id, EXCHANGE.c.outcome.not_in(("sent", "failed")))
+        .order_by(EXCHANGE.c.id.desc())
+        .limit(1)
+    )
+    return connection.scalar(statement) == "queued"

@@ -16,6 +16,7 @@ from portal.models.bill import (
 )
 from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
 from portal.models.number import NumberRange, NumberSegment, StockMovement
+from portal.models.reversal import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
 from portal.models.stock import StockCounter, StockVoid
 from portal.models.unit import BillKind, ChargeItem, Department, InsuranceType, Point, Unit
 from portal.models.voucher import (
@@ -44,6 +45,7 @@ __all__ = [
     "BillParty",
     "BillPayment",
     "BillPurpose",
+    "Booking",
     "CatalogueItem",
     "ChargeItem",
     "Department",
@@ -52,15 +54,20 @@ __all__ = [
     "HisAccount",
     "HisMapping",
     "InsuranceType",
+    "KioskDevice",
     "KnownPayer",
     "LinkWatch",
     "NumberRange",
     "NumberSegment",
     "OneTimeCode",
     "OutboxTask",
+    "PaperBill",
+    "PaperCheck",
     "PartyKey",
     "PatientSession",
     "Point",
+    "Printer",
+    "Reversal",
     "SlipPrint",
     "StockCounter",
     "StockMovement",

@@ -414,3 +414,76 @@ def test_log_counts_every_message_that_finance_saw(world: World) -> None:
     seen = sum(row["attempts"] for row in world.finance.get("/finance/bills.json"))
     with world.services.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(LOG)) == seen
+
+
+def reverse_first(world: World) -> None:
+    """Reverse the first bill by the HIS interface."""
+    bill = world.rows(BILL)[0]
+    answer = world.his.call(
+        "writeOffEBill",
+        {
+            "billBatchCode": bill.bill_code,
+            "billNo": f"{bill.number:010d}",
+            "reason": "退费",
+            "operator": "收费员甲",
+            "busDateTime": "20261124093000000",
+            "placeCode": "01",
+        },
+    )
+    assert answer.ok, answer.message
+
+
+def test_a_bill_reversed_before_finance_saw_it(world: World) -> None:
+    """Both are uploaded all the same, the red one by 9303 and only after its original; the original stays reversed."""
+    [bill_id] = world.issue()
+    world.finance.faults("finance", down=True)
+    world.work()
+    reverse_first(world)
+    world.work()
+    world.finance.faults("finance")
+    world.work()
+    world.work()
+    original, red = world.rows(BILL)
+    assert (original.id, original.state, red.state) == (bill_id, BillState.REVERSED, BillState.SUPERVISED)
+    assert {row.bill_id for row in world.rows(SUPERVISION)} == {original.id, red.id}
+    done = [(row.bill_id, row.message_no) for row in world.rows(LOG) if row.outcome == "supervised"]
+    assert done == [(original.id, "9301"), (red.id, "9303")]
+    assert world.effects() == [1, 1]
+    assert {row.state for row in world.rows(TASK, topic=TOPIC)} == {"done"}
+
+
+def test_a_red_bill_waits_while_its_original_is_queued(world: World) -> None:
+    """Finance takes its time over the original, which is reversed meanwhile: it is asked for (9302), then the red."""
+    [bill_id] = world.issue()
+    world.finance.faults("finance", queue={"value": 300, "count": 1})
+    world.work()
+    assert world.states() == {BillState.UPLOADED}
+    reverse_first(world)
+    exchange = world.exchange(polls=(0.0,))
+
+    def both() -> bool:
+        world.work(exchange)
+        return len(world.rows(SUPERVISION)) == 2
+
+    wait_for(both, 20, "both supervisions")
+    original, red = world.rows(BILL)
+    assert (original.state, red.state) == (BillState.REVERSED, BillState.SUPERVISED)
+    numbers = [row.message_no for row in world.rows(LOG, bill_id=bill_id)]
+    assert numbers[0] == "9301" and set(numbers[1:]) == {"9302"}
+
+
+def test_a_red_bill_of_a_refused_one_waits_for_the_cure(world: World) -> None:
+    """Finance refused the original's content: the red one is never sent before it, and nothing is given up."""
+    [bill_id] = world.issue()
+    world.finance.faults("finance", reject_field={"count": 1})
+    world.work()
+    assert world.states() == {BillState.REFUSED}
+    reverse_first(world)
+    world.work()
+    original, red = world.rows(BILL)
+    assert world.rows(LOG, bill_id=red.id) == []
+    assert (original.state, red.state) == (BillState.REVERSED, BillState.ISSUED)
+    assert send_again(world.services, "staff:test") == 1
+    world.work(threads=1)
+    world.work(threads=1)
+    assert {row.bill_id for row in world.rows(SUPERVISION)} == {bill_id, red.id}

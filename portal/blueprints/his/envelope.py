@@ -42,6 +42,11 @@ RESULT_CODES: Mapping[str, str] = {
     "STOCK_EXHAUSTED": "E3001",
     "BILL_NOT_FOUND": "E4001",
     "STATE_ILLEGAL": "E4002",
+    "ALREADY_REVERSED": "E4003",
+    "PAPER_STILL_VALID": "E4004",
+    "BILL_BOOKED": "E4005",
+    "RED_NOT_REVERSIBLE": "E4006",
+    "REVERSAL_NEEDS_APPROVAL": "E4007",
     "BUSY": "E9001",
 }
 """Refusal code → result code of the answer, one to one. The contract fixes no list (§1.5); ours is documented."""

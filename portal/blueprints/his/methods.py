@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portal.blueprints.his import jsonin
+from portal.blueprints.his import jsonin, reversal
 from portal.blueprints.his.context import Context, Handler, fields_of, links, named_bill, refuse_problems
 from portal.blueprints.his.schema import METHOD_SCENES, settlement
 from portal.core.clock import stamp17
@@ -174,12 +174,12 @@ HANDLERS: Mapping[str, Handler] = {
     "getEBillStatesByBillInfo": states,
     "getBillDetail": detail,
     "getEBillUrlByBusNo": link_of_serial,
+    "writeOffEBill": reversal.write_off,
+    "getEBillAccountStatus": reversal.account_status,
 }
 """The methods that are served whole."""
 
 NOT_OPEN: Mapping[str, str] = {
-    "writeOffEBill": "电子票据冲红",
-    "getEBillAccountStatus": "查询入账状态",
     "getEBillUnPrintList": "获取电子票据未换开列表",
     "getPaperBillNo": "获取当前纸质票据可用号码",
     "getValidBillBatchCode": "获取纸质票据有效票据代码列表",

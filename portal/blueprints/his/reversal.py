@@ -1,0 +1,52 @@
+"""writeOffEBill and the booking status (his-interface §2.6, §2.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from portal.blueprints.his.context import Context, fields_of, links, named_bill, refuse_problems
+from portal.core.clock import stamp17
+from portal.domain.actor import Actor
+from portal.domain.states import ReversalReason
+from portal.issuing.reverse import BOOKING, Order, reverse
+
+
+def write_off(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """writeOffEBill: the whole bill by a red bill from the named point. A second call is told that it is done."""
+    services, account = context.services, context.account
+    fields = fields_of(message)
+    reason = fields.text("reason", "冲红原因", 200, required=True, folded=True)
+    operator = fields.text("operator", "经办人", 60, required=True)
+    place = fields.text("placeCode", "开票点编码", 50, required=True)
+    business_at = fields.moment("busDateTime", "业务发生时间")
+    refuse_problems(fields)
+    with services.database.read() as connection:
+        bill = named_bill(context, connection, message)
+    actor = Actor(f"his:{account.appid}", operator, account.unit_id, context.request_id)
+    red = reverse(
+        services,
+        actor,
+        Order(bill.bill_id, account.places.get(place, place), ReversalReason.of(reason), reason, business_at),
+    )
+    inside, outside, picture = links(services, red.token)
+    return {
+        "eScarletBillBatchCode": red.code,
+        "eScarletBillNo": red.number,
+        "eScarletRandom": red.check_code,
+        "createTime": stamp17(red.issued_at),
+        "billQRCode": picture,
+        "pictureUrl": inside,
+        "pictureNetUrl": outside,
+        "billBusDate": stamp17(red.business_at),
+    }
+
+
+def account_status(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """getEBillAccountStatus: 1 when the payer's unit has booked the bill, else 0. createTime is a hint only."""
+    with context.services.database.read() as connection:
+        bill = named_bill(context, connection, message)
+        booked = connection.scalar(select(BOOKING.c.bill_id).where(BOOKING.c.bill_id == bill.bill_id))
+    return {"state": "0" if booked is None else "1"}
