@@ -34,11 +34,16 @@ def files() -> tuple[Path, ...]:
     return tuple(found)
 
 
+def index(path: Path) -> int:
+    """Which font of the file is the one for Simplified Chinese."""
+    return 2 if path.suffix == ".ttc" else 0
+
+
 @cache
 def _covered() -> frozenset[int]:
     points: set[int] = set()
     for path in files():
-        font = TTFont(path, fontNumber=2 if path.suffix == ".ttc" else -1, lazy=True)
+        font = TTFont(path, fontNumber=index(path), lazy=True)
         points.update(font.getBestCmap())
         font.close()
     return frozenset(points)
