@@ -8,10 +8,12 @@ import sys
 
 import structlog
 from flask import Flask, Response, g, request
+from flask_bootstrap import Bootstrap5
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from admin import wiring as console
 from portal.access.limits import Limits
 from portal.blueprints.health import health
 from portal.blueprints.his.views import his
@@ -34,6 +36,7 @@ BLUEPRINTS = (
     (his, "his-signature"),
     (patient, "patient-session"),
     (health, "none"),
+    *console.BLUEPRINTS,
 )
 """Every blueprint and how its callers prove who they are; a structure test refuses one that is not listed."""
 
@@ -46,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _configure(app, settings)
     db.init_app(app)
     csrf.init_app(app)
+    Bootstrap5(app)
     with app.app_context():
         services = build_services(settings, Database(configure(db.engine)))
     app.extensions["qupiao"] = services
@@ -53,7 +57,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["qupiao_limits"] = Limits(services.database, settings.redis_url)
     app.extensions["qupiao_face"] = FaceRenderer(settings.demo)
     app.secret_key = services.keyring.derive("flask/1")
-    app.extensions["qupiao_blueprint_auth"] = {blueprint.name: auth for blueprint, auth in BLUEPRINTS}
+    app.extensions["qupiao_blueprint_auth"] = {"bootstrap": "none"} | {one.name: auth for one, auth in BLUEPRINTS}
+    console.prepare(app)
     for blueprint, _ in BLUEPRINTS:
         app.register_blueprint(blueprint)
     csrf.exempt(his)
@@ -77,13 +82,14 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database),
-        SESSION_COOKIE_NAME="qp_form",
+        SESSION_COOKIE_NAME="__Host-qp_form" if settings.base.startswith("https:") else "qp_form",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.base.startswith("https:"),
         MAX_CONTENT_LENGTH=8 * 1024 * 1024,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
+        BOOTSTRAP_SERVE_LOCAL=True,
         DEMO=settings.demo,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -126,7 +132,7 @@ def _protect(response: Response) -> Response:
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("X-Robots-Tag", "noindex, nofollow")
-    if request.endpoint != "static":
+    if not (request.endpoint or "").endswith("static"):
         headers["Cache-Control"] = "no-store"
     headers.setdefault("X-Request-Id", getattr(g, "request_id", ""))
     return response

@@ -235,9 +235,12 @@ def _announce(settings: Settings) -> None:
     _say(f"\nQupiao is ready: http://127.0.0.1:{settings.port}\n")
     if not settings.demo:
         return
+    from portal.demo import STAFF
+
     base, simulators = settings.base, settings.simulators
     for title, address in (
         ("患者取票（单位通码）", f"{base}/h/pgzx"),
+        ("工作人员控制台", f"{base}/console"),
         ("结算台（模拟HIS推送）", f"{simulators}/desk"),
         ("财政模拟器", f"{simulators}/finance"),
         ("短信收件箱（验证码在这里）", f"{simulators}/sms"),
@@ -245,6 +248,7 @@ def _announce(settings: Settings) -> None:
     ):
         _say(f"  {address:<52} {title}")
     _say("\n  演示患者  林演安  000000195203150010      验证码看短信收件箱")
+    _say(f"  演示工作人员  {'、'.join(name for name, *_ in STAFF)}      密码 {settings.demo_password}")
     _say(f"  演示接口账号  appid {DEMO_APPID}  key {DEMO_KEY}")
     _say("\n  按 Ctrl-C 停止\n")
 

@@ -13,7 +13,9 @@ from flask import Flask
 from sqlalchemy import Connection, func, insert, select
 
 from portal import demo_catalogue
+from portal.access import accounts
 from portal.access.his_account import KEY_FIELD, MAPPING, load
+from portal.access.permissions import Role
 from portal.core.clock import SHANGHAI, now
 from portal.core.services import Services
 from portal.core.settings import DEMO_APPID, DEMO_KEY
@@ -135,6 +137,19 @@ SHARES = (
     ("inpatient", 3),
 )
 HOURS = ((8, 15), (9, 16), (10, 14), (11, 10), (14, 12), (15, 11), (16, 7), (7, 4), (12, 3), (13, 2), (17, 3), (20, 3))
+STAFF = (
+    ("cashier", "陈某", Role.CASHIER, ("01", "02", "03", "04", "05", "06")),
+    ("lead", "张某", Role.LEAD, ("01", "02", "03", "04", "05", "06", "99")),
+    ("keeper", "刘某", Role.KEEPER, ("01",)),
+    ("accountant", "黄某", Role.ACCOUNTANT, ()),
+    ("supervisor", "林某", Role.SUPERVISOR, ()),
+    ("system", "吴某", Role.SYSTEM, ()),
+    ("security", "郑某", Role.SECURITY, ()),
+    ("auditor", "关某", Role.AUDITOR, ()),
+    ("inspector", "财政检查员", Role.INSPECTOR, ()),
+    ("kiosk07", "自助机A", Role.KIOSK, ("07",)),
+)
+"""One account a role: user name, name, role, points. The password is ``DEMO_PASSWORD``."""
 A_DAY = 66
 NUMBERS_A_POINT = 100_000
 ALL = tuple(code for code, _, _ in POINTS)
@@ -162,6 +177,7 @@ def seed(services: Services) -> bool:
             return False
         _hospital(connection)
         _account(services, connection)
+        _staff(services, connection)
         for year in sorted({now().astimezone(SHANGHAI).year, (now() - timedelta(days=31)).astimezone(SHANGHAI).year}):
             _numbers(connection, year)
     return True
@@ -235,6 +251,15 @@ def _account(services: Services, connection: Connection) -> None:
             for table, sent, ours in tables
         ],
     )
+
+
+def _staff(services: Services, connection: Connection) -> None:
+    points = {point.code: point.id for point in connection.execute(select(Point.code, Point.id))}
+    for username, name, role, codes in STAFF:
+        over = now() + timedelta(days=365) if role is Role.INSPECTOR else None
+        places = [points[code] for code in codes]
+        password = services.settings.demo_password
+        accounts.create(connection, 1, username, name, password, [role], places, over, must_change=False)
 
 
 def _numbers(connection: Connection, year: int) -> None:

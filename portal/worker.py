@@ -7,6 +7,7 @@ import threading
 
 from flask import Flask
 
+from portal.access import staff_sessions
 from portal.access.limits import Limits
 from portal.app import create_app
 from portal.core.services import Services
@@ -38,6 +39,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         with of.database.write() as connection:
             sessions.clean(connection)
             watch.clean(connection)
+            staff_sessions.clean(connection)
         return Done()
 
     return {

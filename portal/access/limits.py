@@ -6,7 +6,7 @@ import time
 
 import redis
 import structlog
-from sqlalchemy import Table, delete
+from sqlalchemy import Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.database import Database
@@ -36,6 +36,19 @@ class Limits:
             except redis.RedisError as error:
                 log.warning("limits.redis_away", error=type(error).__name__)
         return self._hit_database(bucket, end) <= most
+
+    def count(self, bucket: str, seconds: int) -> int:
+        """How many attempts fall into the present window, without counting one."""
+        end = (int(time.time()) // seconds + 1) * seconds
+        counted = 0
+        if self._redis is not None:
+            try:
+                counted = int(self._redis.get(f"qupiao:limit:{bucket}:{end}") or 0)
+            except redis.RedisError as error:
+                log.warning("limits.redis_away", error=type(error).__name__)
+        with self._database.read() as connection:
+            found = select(COUNT.c.count).where(COUNT.c.bucket == bucket, COUNT.c.window_end == end)
+            return max(counted, connection.scalar(found) or 0)
 
     def _hit_database(self, bucket: str, end: int) -> int:
         make = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert

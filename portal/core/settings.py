@@ -51,6 +51,10 @@ class Settings(BaseSettings):
 
     link_keys: str = Field(default="A", pattern=r"^[A-Za-z0-9](,[A-Za-z0-9])?$")
     """Key ids of the bill links: the one in use, then the one before it while slips with it are still printed."""
+    demo_password: str = Field(
+        default="qupiao-demo-2026", validation_alias=AliasChoices("demo_password", "DEMO_PASSWORD")
+    )
+    """Password of the demo's staff accounts; without the demo there are none."""
 
     session_minutes: int = Field(default=15, ge=5, le=120)
     """How long an identified patient's pages stay open without use (features §4.6: never under 5 minutes)."""

@@ -17,6 +17,7 @@ from portal.models.bill import (
 from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
 from portal.models.number import NumberRange, NumberSegment, StockMovement
 from portal.models.reversal import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
+from portal.models.staff import Approval, FormReceipt, Parameter, StaffAccount, StaffPoint, StaffRole, StaffSession
 from portal.models.stock import StockCounter, StockVoid
 from portal.models.unit import BillKind, ChargeItem, Department, InsuranceType, Point, Unit
 from portal.models.voucher import (
@@ -29,11 +30,13 @@ from portal.models.voucher import (
     VoucherPayment,
 )
 from portal.models.watch import LinkWatch
-from portal.models.work import AuditEntry, OutboxTask
+from portal.models.work import AuditEntry, AuditSeal, OutboxTask
 
 __all__ = [
+    "Approval",
     "AttemptCount",
     "AuditEntry",
+    "AuditSeal",
     "Base",
     "Batch",
     "BatchBill",
@@ -51,6 +54,7 @@ __all__ = [
     "Department",
     "DeskDraft",
     "FiscalExchange",
+    "FormReceipt",
     "HisAccount",
     "HisMapping",
     "InsuranceType",
@@ -63,12 +67,17 @@ __all__ = [
     "OutboxTask",
     "PaperBill",
     "PaperCheck",
+    "Parameter",
     "PartyKey",
     "PatientSession",
     "Point",
     "Printer",
     "Reversal",
     "SlipPrint",
+    "StaffAccount",
+    "StaffPoint",
+    "StaffRole",
+    "StaffSession",
     "StockCounter",
     "StockMovement",
     "StockVoid",

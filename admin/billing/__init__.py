@@ -1,0 +1,1 @@
+"""开票管理: bills, manual issue, reversal, paper, vouchers."""

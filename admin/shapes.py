@@ -1,0 +1,67 @@
+"""How values look on console pages: money, numbers, days, times, states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from portal.core.clock import local
+from portal.domain.money import yuan
+from portal.domain.states import BillState
+
+
+class State(NamedTuple):
+    """A state's word and its tone: ``ok``, ``wait``, ``red``, ``plain``."""
+
+    title: str
+    tone: str = "plain"
+
+
+BILL_STATES = {
+    BillState.ISSUED: State("待监制", "wait"),
+    BillState.UPLOADED: State("待监制（已上传）", "wait"),
+    BillState.SUPERVISED: State("已监制", "ok"),
+    BillState.REFUSED: State("监制未通过", "red"),
+    BillState.REVERSED: State("已冲红", "red"),
+}
+
+
+def money(fen: int | None) -> str:
+    """``-1234550`` → ``−12,345.50``; nothing for ``None``."""
+    if fen is None:
+        return ""
+    whole, _, cents = yuan(abs(fen)).partition(".")
+    return ("−" if fen < 0 else "") + f"{int(whole):,}.{cents}"
+
+
+def bill_number(code: str, number: int | str) -> str:
+    """``9906 0126-90 0000 0412``: how numbers are read aloud and retyped."""
+    digits = f"{int(number):010d}"
+    return f"{code[:4]} {code[4:]}-{digits[:2]} {digits[2:6]} {digits[6:]}"
+
+
+def day(value: date | datetime | None) -> str:
+    """``2026-11-24`` in the hospital's time."""
+    if value is None:
+        return ""
+    return (local(value) if isinstance(value, datetime) else value).strftime("%Y-%m-%d")
+
+
+def moment(value: datetime | None) -> str:
+    """``2026-11-24 09:41:22`` in the hospital's time."""
+    return "" if value is None else local(value).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def count(value: int | None) -> str:
+    """``12,345``."""
+    return "" if value is None else f"{value:,}"
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "money": money,
+    "bill_number": lambda pair: bill_number(*pair),
+    "console_day": day,
+    "moment": moment,
+    "count_text": count,
+}

@@ -1,0 +1,1 @@
+"""系统管理: users, roles, parameters, log."""

@@ -1,0 +1,21 @@
+"""Everything the application registers for the console. A new page module is imported and listed here, no more."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from admin import entrance, groups, home, shapes
+from admin.billing import bills
+from admin.system import users
+
+PAGES = (home, bills, users)
+"""The modules whose views hang on the groups' blueprints."""
+
+BLUEPRINTS = ((entrance.entrance, "none"), *((blueprint, "staff-session") for blueprint in groups.ALL))
+"""The log-in page proves nobody; everything else needs a staff session."""
+
+
+def prepare(app: Flask) -> None:
+    """Filters of the templates, and what a session must do before it may work."""
+    app.jinja_env.filters.update(shapes.FILTERS)
+    app.extensions["qupiao_next_step"] = entrance.next_step

@@ -1,0 +1,131 @@
+"""Signing in: password, lock-out that cannot be turned against everybody, and the device that is remembered.
+
+Wrong passwords lock an account for browsers that never signed in to it. A browser that has carries a device cookie
+and is counted apart (OWASP "Device Cookies"), so that an attacker who tries every name locks out nobody at work.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from portal.access import passwords, staff_sessions
+from portal.access.limits import Limits
+from portal.access.staff import STAFF, by_username
+from portal.audit import entries
+from portal.core.clock import now
+from portal.core.services import Services
+from portal.domain.errors import Refusal
+
+TRIES = 10
+"""Wrong passwords in a row before a pause of :data:`PAUSE`."""
+PAUSE = timedelta(minutes=15)
+MOST_FAILURES = 100
+"""Wrong passwords in a row before only another administrator can unlock (NIST SP 800-63B §5.2.2)."""
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+_DEVICE_SECONDS = 90 * 86_400
+ADDRESS_TRIES = 120
+"""Attempts from one address in 15 minutes; a whole hospital may come from one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """Where an attempt comes from: network address, what it calls itself, its session and device cookies."""
+
+    address: str
+    agent: str
+    device: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The new cookies after a proof."""
+
+    session: str
+    device: str
+
+
+def device_cookie(services: Services, username: str) -> str:
+    """The value that marks a browser as one that has signed in to this account."""
+    nonce = secrets.token_urlsafe(12)
+    return f"{nonce}.{services.index.digest('staff-device', f'{username}/{nonce}').hex()}"
+
+
+def knows(services: Services, username: str, device: str) -> str:
+    """The nonce of a right device cookie of this account, else an empty text."""
+    nonce, _, mac = device.partition(".")
+    right = services.index.digest("staff-device", f"{username}/{nonce}").hex()
+    return nonce if nonce and mac.isascii() and hmac.compare_digest(mac, right) else ""
+
+
+def sign_in(services: Services, limits: Limits, username: str, password: str, browser: Browser) -> SignedIn:
+    """Check name and password and open a session with one factor.
+
+    Raises LOGIN_REFUSED, always with the same words and after the same work, whether the name is unknown, the
+    password wrong, or the account locked, disabled or over; TRY_LATER when too many attempts come from one address.
+    """
+    if not limits.hit(f"login:a:{services.index.digest('address', browser.address).hex()[:24]}", ADDRESS_TRIES, 900):
+        raise Refusal("TRY_LATER", minutes=15)
+    username = username.strip().casefold()[:40]
+    with services.database.read() as connection:
+        account = by_username(connection, username)
+    device = knows(services, username, browser.device)
+    if device and limits.count(f"login:d:{device}", _DEVICE_SECONDS) >= TRIES:
+        device = ""
+    right = passwords.matches(account.password if account is not None else passwords.nobody(), password[:200])
+    if device and not right:
+        limits.hit(f"login:d:{device}", TRIES, _DEVICE_SECONDS)
+    with services.database.write() as connection:
+        opened = _decide(services, connection, account.id if account is not None else 0, right, bool(device), browser)
+    if opened is None:
+        raise Refusal("LOGIN_REFUSED")
+    return SignedIn(opened, device_cookie(services, username))
+
+
+def _decide(
+    services: Services, connection: Connection, account_id: int, right: bool, trusted: bool, browser: Browser
+) -> str | None:
+    """The counting and the opening, on the locked row: two attempts at once are counted as two."""
+    account = connection.execute(select(STAFF).where(STAFF.c.id == account_id).with_for_update()).one_or_none()
+    moment = now()
+    if account is None:
+        return None
+    locked = account.locked_until is not None and account.locked_until > moment and not trusted
+    over = not account.active or (account.valid_until is not None and account.valid_until <= moment)
+    about: dict[str, Any] = {"request_id": browser.request_id, "details": {"address": browser.address}}
+    if not right or locked or over:
+        if not right and not locked:
+            _count_failure(connection, account, moment, trusted)
+        entries.record(connection, "staff.login-refused", "staff", account.id, f"staff:{account.username}", **about)
+        return None
+    connection.execute(
+        update(STAFF).where(STAFF.c.id == account.id).values(failures=0, locked_until=None, last_login_at=moment)
+    )
+    entries.record(connection, "staff.signed-in", "staff", account.id, f"staff:{account.username}", **about)
+    return staff_sessions.start(services, connection, account.id, 1, browser.address, browser.agent)
+
+
+def _count_failure(connection: Connection, account: Row[Any], moment: datetime, trusted: bool) -> None:
+    if trusted:  # counted with its device cookie, which loses its trust after TRIES
+        return
+    failures = account.failures + 1
+    until = account.locked_until
+    if failures >= MOST_FAILURES:
+        until = FOREVER
+    elif failures % TRIES == 0:
+        until = moment + PAUSE
+    connection.execute(update(STAFF).where(STAFF.c.id == account.id).values(failures=failures, locked_until=until))
+
+
+def sign_out(services: Services, session: staff_sessions.Session, request_id: str = "") -> None:
+    """End the session on the server."""
+    with services.database.write() as connection:
+        staff_sessions.end(connection, session.digest)
+        person = session.staff
+        entries.record(connection, "staff.signed-out", "staff", person.id, person.label, request_id=request_id)

@@ -1,0 +1,131 @@
+"""Signed-in browsers: the cookie carries a random id, the table its keyed hash (checks A8).
+
+A session ends 30 minutes after its last use and 12 hours after it began, at log-out, when it is closed from the
+list, and at once when its account is disabled, because the account is read with every request.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, delete, insert, select, update
+
+from portal.access import staff
+from portal.access.staff import Place, Staff
+from portal.core.clock import now
+from portal.core.services import Services
+from portal.models import FormReceipt, StaffSession
+
+SESSION: Table = StaffSession.__table__  # type: ignore[assignment]
+RECEIPT: Table = FormReceipt.__table__  # type: ignore[assignment]
+
+IDLE = timedelta(minutes=30)
+TOTAL = timedelta(hours=12)
+MOST = 5
+"""Sessions an account may have at once; the least used one gives way."""
+
+_TOUCH = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One signed-in browser with its account. ``factors`` says how many proofs were given: 1 or 2."""
+
+    digest: bytes
+    staff: Staff
+    factors: int
+    point: Place | None
+    seen_at: datetime
+
+
+def _alive(moment: datetime) -> Any:
+    return (SESSION.c.seen_at > moment - IDLE) & (SESSION.c.created_at > moment - TOTAL)
+
+
+def read(services: Services, connection: Connection, cookie: str) -> Session | None:
+    """The session of a cookie, when it is alive and its account usable."""
+    if not cookie:
+        return None
+    digest, moment = services.index.digest("staff-session", cookie), now()
+    row = connection.execute(select(SESSION).where(SESSION.c.digest == digest, _alive(moment))).one_or_none()
+    person = staff.load(connection, row.account_id, moment) if row is not None else None
+    if row is None or person is None:
+        return None
+    only = person.points[0] if len(person.points) == 1 else None
+    chosen = next((point for point in person.points if point.id == row.point_id), only)
+    return Session(digest, person, row.factors, chosen, row.seen_at)
+
+
+def start(services: Services, connection: Connection, account_id: int, factors: int, address: str, agent: str) -> str:
+    """Open a session and return the cookie's value; every proof gets a new id, the caller ends the old one."""
+    cookie = secrets.token_urlsafe(32)
+    moment = now()
+    alive = connection.scalars(
+        select(SESSION.c.digest).where(SESSION.c.account_id == account_id, _alive(moment)).order_by(SESSION.c.seen_at)
+    ).all()
+    for digest in alive[: max(0, len(alive) - MOST + 1)]:
+        end(connection, digest)
+    connection.execute(
+        insert(SESSION),
+        {
+            "digest": services.index.digest("staff-session", cookie),
+            "account_id": account_id,
+            "factors": factors,
+            "point_id": None,
+            "address": address[:45],
+            "agent": agent[:160],
+            "created_at": moment,
+            "seen_at": moment,
+        },
+    )
+    return cookie
+
+
+def touch(services: Services, session: Session) -> None:
+    """Keep a used session open; written at most twice a minute."""
+    moment = now()
+    if moment - session.seen_at > _TOUCH:
+        with services.database.write() as connection:
+            connection.execute(update(SESSION).where(SESSION.c.digest == session.digest).values(seen_at=moment))
+
+
+def choose_point(connection: Connection, session: Session, point_id: int) -> bool:
+    """Work at this point from now on; ``False`` when the account is not bound to it."""
+    if point_id not in {point.id for point in session.staff.points}:
+        return False
+    connection.execute(update(SESSION).where(SESSION.c.digest == session.digest).values(point_id=point_id))
+    return True
+
+
+def end(connection: Connection, digest: bytes) -> None:
+    """Close one session on the server."""
+    connection.execute(delete(SESSION).where(SESSION.c.digest == digest))
+
+
+def end_all(connection: Connection, account_id: int, but: bytes = b"") -> int:
+    """Close the sessions of an account, all ``but`` one; returns how many."""
+    which = delete(SESSION).where(SESSION.c.account_id == account_id, SESSION.c.digest != but)
+    return connection.execute(which).rowcount
+
+
+def open_ones(connection: Connection, unit_id: int, account_id: int | None = None) -> list[Row[Any]]:
+    """Live sessions of a unit or of one account, newest use first."""
+    found = (
+        select(SESSION, staff.STAFF.c.username, staff.STAFF.c.name)
+        .join(staff.STAFF, staff.STAFF.c.id == SESSION.c.account_id)
+        .where(staff.STAFF.c.unit_id == unit_id, _alive(now()))
+        .order_by(SESSION.c.seen_at.desc())
+    )
+    if account_id is not None:
+        found = found.where(SESSION.c.account_id == account_id)
+    return list(connection.execute(found))
+
+
+def clean(connection: Connection) -> None:
+    """Forget sessions that are over and tokens of forms older than two days."""
+    moment = now()
+    connection.execute(delete(SESSION).where(~_alive(moment)))
+    connection.execute(delete(RECEIPT).where(RECEIPT.c.at < moment - timedelta(days=2)))

@@ -1,0 +1,43 @@
+"""Lists of bills for the console: what a unit's staff see in rows, the payer sealed until a page masks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from portal.core.services import Services
+from portal.domain.identity import mask_name
+from portal.issuing.queries import BILL, PARTY, POINT
+
+
+def of_unit(unit_id: int) -> Select[Any]:
+    """Bills of a unit with point and sealed payer; add conditions on ``BILL`` columns."""
+    return (
+        select(
+            BILL.c.id,
+            BILL.c.bill_code,
+            BILL.c.number,
+            BILL.c.check_code,
+            BILL.c.serial,
+            BILL.c.scene,
+            BILL.c.title,
+            BILL.c.total_fen,
+            BILL.c.issued_at,
+            BILL.c.business_at,
+            BILL.c.department,
+            BILL.c.cashier,
+            BILL.c.state,
+            BILL.c.red_of_id,
+            POINT.c.code.label("point_code"),
+            POINT.c.name.label("point_name"),
+            PARTY.c.name.label("sealed_payer"),
+        )
+        .select_from(BILL.join(POINT, POINT.c.id == BILL.c.point_id).join(PARTY, PARTY.c.bill_id == BILL.c.id))
+        .where(BILL.c.unit_id == unit_id)
+    )
+
+
+def masked_payer(services: Services, row: Any) -> str:
+    """The payer of a row of :func:`of_unit`, masked (林**)."""
+    return mask_name(services.cipher.decrypt_text("bill_party.name", row.id, row.sealed_payer))

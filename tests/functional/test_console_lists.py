@@ -1,0 +1,88 @@
+"""Lists of the console: paging by key in both directions, filters in the address, Excel without formulas, print."""
+
+from __future__ import annotations
+
+import io
+import re
+from decimal import Decimal
+from urllib.parse import quote
+
+import openpyxl
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.rendering.sheet import SheetColumn, workbook
+from tests.console import Console
+from tests.his import His, outpatient
+
+
+def numbers(html: str) -> list[str]:
+    """The bill numbers on a page of the list, as shown."""
+    return re.findall(r"9906 0126-(90 \d{4} \d{4})", html)
+
+
+@pytest.fixture
+def issued(his: His) -> int:
+    """Enough bills for three pages."""
+    for number in range(101):
+        assert his.call("invoiceEBillOutpatient", outpatient(f"L{number}")).ok
+    return 101
+
+
+def test_pages_go_forth_and_back_without_gap_or_double(app: Flask, issued: int) -> None:
+    person = Console(app, "cashier")
+    html = person.get("/console/billing/bills").text
+    seen, pages = numbers(html), [numbers(html)]
+    while found := re.search(r'href="([^"]+)">下一页', html):
+        html = person.get(found[1].replace("&amp;", "&")).text
+        pages.append(numbers(html))
+        seen += pages[-1]
+    assert [len(page) for page in pages] == [50, 50, 1]
+    assert len(set(seen)) == issued and "共 101 条" in html
+    for expected in reversed(pages[:-1]):
+        html = person.get(re.search(r'href="([^"]+)">← 上一页', html)[1].replace("&amp;", "&")).text  # type: ignore[index]
+        assert numbers(html) == expected
+    assert "上一页" not in html
+
+
+def test_filters_totals_columns_and_errors_stay_in_the_address(app: Flask, issued: int) -> None:
+    person = Console(app, "cashier")
+    html = person.get("/console/billing/bills?serial=L7&cols=serial&cols=total_fen").text
+    assert html.count("<tbody>") == 1 and ">L7<" in html and "共 1 条" in html and "128.50" in html
+    assert "开票时间</th>" not in html
+    assert "没有符合条件的票据" in person.get("/console/billing/bills?from=2020-01-01&to=2020-01-02").text
+    wrong = person.get("/console/billing/bills?from=yesterday").text
+    assert "业务日期从请写成" in wrong and 'value="yesterday"' in wrong
+    for hostile in ("after=xx", "after=WzFd", "before=W10", f"after={quote('€')}", "state='", "cols=payer'", "point=0"):
+        person.get(f"/console/billing/bills?{hostile}")
+
+
+def test_excel_holds_the_same_rows_and_is_audited(app: Flask, issued: int) -> None:
+    answer = Console(app, "cashier").client.get("/console/billing/bills?format=xlsx")
+    sheet = openpyxl.load_workbook(io.BytesIO(answer.data)).active
+    rows = list(sheet.iter_rows(values_only=True))
+    assert rows[0][:5] == ("开票时间", "业务", "票据号码", "交款人", "金额") and len(rows) == 1 + issued + 1
+    assert rows[1][4] == 128.5 and rows[1][3].endswith("*") and "导出人：陈某" in rows[-1][0]
+    with app.extensions["qupiao"].database.read() as connection:
+        row = connection.exec_driver_sql("SELECT actor, details FROM audit_entry WHERE action = 'list.exported'").one()
+    assert row[0] == "staff:cashier" and "101" in str(row[1])
+
+
+def test_print_shows_all_rows_with_who_and_when(app: Flask, issued: int) -> None:
+    html = Console(app, "cashier").get("/console/billing/bills?format=print").text
+    assert len(numbers(html)) == issued and "打印人：陈某" in html
+
+
+DANGEROUS = st.sampled_from(["=", "+", "-", "@", "\t", "\r", "\x00", "＝", "＋", "－", "＠"])
+
+
+@given(st.lists(st.builds("{}{}".format, DANGEROUS, st.text(max_size=20)), min_size=1, max_size=5))
+def test_text_in_excel_stays_text_whatever_it_begins_with(texts: list[str]) -> None:
+    data = workbook(
+        "=标题", [SheetColumn("=列"), SheetColumn("额", "money")], [[text, Decimal(1)] for text in texts], "=x"
+    )
+    for row in openpyxl.load_workbook(io.BytesIO(data)).active.iter_rows():
+        assert all(cell.data_type != "f" for cell in row)
+        assert not isinstance(row[0].value, str) or row[0].data_type == "s"

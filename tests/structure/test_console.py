@@ -1,0 +1,84 @@
+"""The console's structure: every view says what it requires, menus cover the pages and lead nowhere dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask, url_for
+
+from admin import wiring
+from admin.shell import Requirement, all_entries, requirement_of
+from portal.access.permissions import APART, ROLES, TITLES, TWO_FACTORS, Permission, Role, conflict, permissions_of
+from tests.console import Console
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+GUARDED = {blueprint.name for blueprint, authentication in wiring.BLUEPRINTS if authentication == "staff-session"}
+
+
+def endpoints(app: Flask) -> Iterator[str]:
+    """Endpoints that need a staff session."""
+    return (endpoint for endpoint in app.view_functions if endpoint.partition(".")[0] in GUARDED)
+
+
+def undeclared(app: Flask) -> list[str]:
+    """Views of the console that say nothing about who may call them."""
+    with app.app_context():
+        return [endpoint for endpoint in endpoints(app) if not isinstance(requirement_of(endpoint), Requirement)]
+
+
+def test_every_view_declares_its_permission_and_an_unmarked_one_is_never_served(app: Flask) -> None:
+    assert undeclared(app) == []
+    app.add_url_rule("/console/system/planted", "system.planted", lambda: "secret")
+    assert undeclared(app) == ["system.planted"], "the check must be able to fail"
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    answer = Console(app, "system").client.get("/console/system/planted")
+    assert answer.status_code == 500 and "secret" not in answer.text
+
+
+def test_pages_without_parameters_are_in_a_menu_or_within_a_page_of_one(app: Flask) -> None:
+    with app.app_context():
+        menu = {entry.endpoint for entries in all_entries().values() for entry in entries}
+        for rule in app.url_map.iter_rules():
+            requirement = requirement_of(rule.endpoint)
+            if requirement is None or "GET" not in (rule.methods or ()):
+                continue
+            assert rule.arguments or requirement.menu or requirement.within, f"{rule.rule}: menu or within"
+            assert not requirement.within or requirement.within in menu, f"{rule.rule}: within leads nowhere"
+
+
+def test_menus_lead_nowhere_dead_for_any_role(app: Flask) -> None:
+    with app.test_request_context():
+        addresses = [
+            (entry.permissions, url_for(entry.endpoint)) for entries in all_entries().values() for entry in entries
+        ]
+    opened = set()
+    for role in Role:
+        username = "kiosk07" if role is Role.KIOSK else role.value
+        person = Console(app, username)
+        for permissions, address in addresses:
+            allowed = not permissions or bool(permissions & ROLES[role])
+            person.get(address, 200 if allowed else 403)
+            if allowed:
+                opened.add(address)
+    assert opened == {address for _, address in addresses}, "a menu entry that no role can open"
+
+
+def test_permissions_have_titles_and_each_is_granted_to_some_role(app: Flask) -> None:
+    assert set(TITLES) == set(Permission)
+    assert permissions_of(Role) == frozenset(Permission)
+    assert set(ROLES) == set(Role) and all(role.title for role in Role)
+
+
+def test_the_three_officers_stand_apart(app: Flask) -> None:
+    officers = (Role.SYSTEM, Role.SECURITY, Role.AUDITOR)
+    for one in officers:
+        assert one in TWO_FACTORS and one in APART
+        assert conflict([one]) is None and conflict([one, Role.CASHIER]) is one
+        for other in officers:
+            assert one is other or not {Permission.USERS_EDIT, Permission.ROLES_EDIT, Permission.AUDIT_VIEW} & (
+                ROLES[one] & ROLES[other]
+            )
+    assert conflict([Role.CASHIER, Role.LEAD, Role.KEEPER]) is None
+    changing = {Permission(p) for p in Permission if p.value.partition(":")[2] not in ("view", "verify", "watch")}
+    assert not ROLES[Role.AUDITOR] & changing and not ROLES[Role.INSPECTOR] & changing, "readers change nothing"
