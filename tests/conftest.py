@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from sqlalchemy import create_engine, text
 
 from portal import demo
@@ -19,6 +21,10 @@ from portal.models.schema import migrate
 from tests import guard, run
 from tests import services as real
 from tests.his import His
+
+# How long an example takes says more about the machine's load than about the code.
+examples.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("house")
 
 SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 
