@@ -64,7 +64,7 @@ class Installation:
             )
         pages = {"web": f"{self.base}/healthz", "simulators": f"{self.simulators}/"}
         if name in pages:
-            wait_for(lambda: answers(pages[name]), 60, name)
+            wait_for(lambda: answers(pages[name]), 180, name)
 
     def kill(self, name: str) -> None:
         """SIGKILL to the whole process group."""
