@@ -5,11 +5,12 @@ A further simulator is a module with ``blueprint(context)`` and one line in :dat
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Blueprint, Flask, render_template
+from flask import Blueprint, Flask, Response, g, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -45,6 +46,20 @@ def create_simulators(data_dir: Path, settings: Settings | None = None, parties:
     context = Context(settings or Settings(), Store(folder / "state.sqlite3"), ensure_demo_keys(data_dir))
     for party in parties:
         app.register_blueprint(party.blueprint(context))
+
+    @app.before_request
+    def name_request() -> None:
+        g.nonce = secrets.token_urlsafe(16)
+
+    @app.after_request
+    def protect(response: Response) -> Response:
+        policy = f"default-src 'none'; style-src 'nonce-{g.get('nonce', '')}'; img-src 'self' data:; base-uri 'none'"
+        response.headers["Content-Security-Policy"] = f"{policy}; form-action 'self'; frame-ancestors 'none'"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     @app.get("/")
     def start() -> ResponseReturnValue:
