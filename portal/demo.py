@@ -21,6 +21,7 @@ from portal.core.services import Services
 from portal.core.settings import DEMO_APPID, DEMO_KEY
 from portal.domain.actor import Actor
 from portal.domain.settlement import Scene
+from portal.domain.voucher import VoucherScene
 from portal.models import (
     Bill,
     BillKind,
@@ -97,13 +98,16 @@ INSURANCE = (
     ("90", "城乡居民基本医疗保险"),
     ("99", "其他"),
 )
-BUS_TYPES = {
+BUS_TYPES: dict[str, Scene | VoucherScene] = {
     "01": Scene.INPATIENT,
     "02": Scene.OUTPATIENT,
     "03": Scene.EMERGENCY,
     "04": Scene.CHRONIC,
     "05": Scene.CHECKUP,
     "06": Scene.REGISTRATION,
+    "07": VoucherScene.INPATIENT,
+    "08": VoucherScene.CHECKUP,
+    "12": VoucherScene.OUTPATIENT,
     "13": Scene.IMMUNISATION,
 }
 CHANNELS = {

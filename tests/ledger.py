@@ -6,14 +6,15 @@ from collections import defaultdict
 
 from sqlalchemy import Connection, select
 
-from portal.models import AuditEntry, Bill, BillDocument, BillItem, BillParty, NumberRange, OutboxTask
+from portal.models import AuditEntry, Bill, BillDocument, BillItem, BillParty, NumberRange, OutboxTask, Voucher
 
 
 def numbers_by_range(connection: Connection) -> dict[int, list[int]]:
     """Issued numbers of every range, sorted."""
     found: dict[int, list[int]] = defaultdict(list)
-    for range_id, number in connection.execute(select(Bill.range_id, Bill.number).order_by(Bill.number)):
-        found[range_id].append(number)
+    for table in (Bill, Voucher):
+        for range_id, number in connection.execute(select(table.range_id, table.number).order_by(table.number)):
+            found[range_id].append(number)
     return found
 
 

@@ -16,7 +16,7 @@ branch_labels = None
 depends_on = None
 
 FROZEN_VOUCHER = (
-    "id, unit_id, account_id, source, point_id, kind_id, range_id, serial, form, scene, of_id, code, number, "
+    "id, unit_id, account_id, point_id, kind_id, range_id, serial, form, scene, of_id, code, number, "
     "check_code, title, amount_fen, own_balance_fen, business_at, business_day, issued_at, hospital_digest, "
     "visit_digest, department, department_code, cashier, author, reason, remark, content, warnings"
 )
@@ -86,8 +86,7 @@ def upgrade() -> None:
         "voucher",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("unit_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("source", sa.String(length=50), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("point_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("range_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -116,6 +115,7 @@ def upgrade() -> None:
         sa.Column("warnings", sa.JSON(), nullable=False),
         sa.Column("link_digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("link_generation", sa.SmallInteger(), nullable=False),
+        sa.Column("link_key", sa.String(length=1), nullable=False),
         sa.CheckConstraint("(form = 'deposit') = (of_id IS NULL)", name=op.f("ck_voucher_of")),
         sa.CheckConstraint("form IN ('deposit', 'refund', 'cancellation')", name=op.f("ck_voucher_form")),
         sa.CheckConstraint(
@@ -131,7 +131,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voucher")),
         sa.UniqueConstraint("code", "number", name=op.f("uq_voucher_code_number")),
         sa.UniqueConstraint("link_digest", name=op.f("uq_voucher_link_digest")),
-        sa.UniqueConstraint("unit_id", "source", "serial", name=op.f("uq_voucher_unit_id_source_serial")),
+        sa.UniqueConstraint("account_id", "serial", name=op.f("uq_voucher_account_id_serial")),
     )
     op.create_index(op.f("ix_voucher_hospital_digest"), "voucher", ["hospital_digest"], unique=False)
     op.create_index(op.f("ix_voucher_issued_at"), "voucher", ["issued_at"], unique=False)

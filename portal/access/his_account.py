@@ -6,7 +6,7 @@ it has no key and no call over HTTP can ever name it."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Table, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from portal.core.database import Database
 from portal.core.fieldcrypt import FieldCipher
 from portal.domain.settlement import Scene
+from portal.domain.voucher import VoucherScene
 from portal.models import HisAccount as HisAccountRow
 from portal.models import HisMapping, Unit
 
@@ -23,6 +24,7 @@ UNIT: Table = Unit.__table__  # type: ignore[assignment]
 
 KEY_FIELD = "his_account.key"
 HIS, CONSOLE = "his", "console"
+_SCENES = frozenset(Scene)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class HisAccount:
     channels: Mapping[str, str]
     card_types: Mapping[str, str]
     places: Mapping[str, str]
+    voucher_types: Mapping[str, VoucherScene] = field(default_factory=dict)
 
 
 def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount | None:
@@ -62,7 +65,8 @@ def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount 
         appid=row.appid,
         key=cipher.decrypt(KEY_FIELD, row.appid, row.key).decode(),
         policies=row.policies,
-        bus_types={code: Scene(scene) for code, scene in tables["bus_type"].items()},
+        bus_types={code: Scene(scene) for code, scene in tables["bus_type"].items() if scene in _SCENES},
+        voucher_types={code: VoucherScene(scene) for code, scene in tables["bus_type"].items() if scene not in _SCENES},
         channels=tables["channel"],
         card_types=tables["card_type"],
         places=tables["place"],

@@ -104,6 +104,19 @@ CATALOGUE: dict[str, Text] = {
     "REVERSAL_NEEDS_APPROVAL": Text(
         409, "大额冲红需要复核", "金额 {total} 元达到大额冲红金额 {limit} 元", "请提交复核，由另一人同意后自动冲红"
     ),
+    # prepayment vouchers
+    "VOUCHER_NOT_FOUND": Text(404, "未查询到预交金凭证", "没有凭证 {voucher}", "请核对凭证代码和号码"),
+    "VOUCHER_BALANCE": Text(
+        409,
+        "预交金余额不足",
+        "凭证 {voucher} 余额 {balance} 元，本次退款 {amount} 元",
+        "请核对金额；已用于结算的部分须先冲红住院票据",
+    ),
+    "VOUCHER_STATE": Text(409, "预交金凭证不能这样操作", "凭证 {voucher} {state}", "{next}"),
+    "VOUCHER_USE": Text(
+        422, "预交金扣款有误", "{problems}", "请核对 payMentVoucher 中的凭证代码、号码和金额后重新推送"
+    ),
+    "VOUCHER_PAPER": Text(409, "纸质凭证不能作废", "纸质凭证 {paper} {state}", "请核对纸质凭证代码和号码"),
     # queries
     "BILL_NOT_FOUND": Text(404, "未查询到票据", "没有与所给要素一致的票据", "请核对票据代码、号码、校验码或业务流水号"),
     "STATE_ILLEGAL": Text(409, "当前状态不能这样操作", "票据状态为{state}", "{next}"),

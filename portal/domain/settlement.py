@@ -196,6 +196,20 @@ class Donation:
 
 
 @dataclass(frozen=True, slots=True)
+class VoucherUse:
+    """预交金扣款: the part of a prepayment voucher that this settlement uses (his-interface §2.4, table A-6)."""
+
+    code: str
+    number: str
+    amount_fen: int
+
+    @property
+    def pair(self) -> str:
+        """Code and number as people read them."""
+        return f"{self.code} {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """Everything one bill is made of. ``sent`` is the sender's own JSON text, kept encrypted with the bill."""
 
@@ -213,6 +227,7 @@ class Settlement:
     charges: tuple[Charge, ...]
     details: tuple[Detail, ...] = ()
     payments: tuple[Payment, ...] = ()
+    vouchers: tuple[VoucherUse, ...] = ()
     extras: tuple[tuple[str, str], ...] = ()
     remark: str = ""
     circulating: bool = True

@@ -117,17 +117,5 @@ class Taking:
     reason: str
     amount_fen: int | None = None
     remark: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class VoucherUse:
-    """A part of a voucher that a settlement consumes (his-interface §2.4, table A-6)."""
-
-    code: str
-    number: str
-    amount_fen: int
-
-    @property
-    def pair(self) -> str:
-        """Code and number as people read them."""
-        return f"{self.code} {self.number}"
+    serial: str = ""
+    """Set by a sender that has a key of its own for this act (the console's form); else it is derived."""

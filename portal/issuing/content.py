@@ -21,6 +21,7 @@ PARTS = {
     "details": "清单明细",
     "payments": "缴费渠道",
     "purpose": "往来或捐赠内容",
+    "vouchers": "预交金扣款",
 }
 
 
@@ -38,6 +39,8 @@ def digests(index: BlindIndex, settlement: Settlement) -> dict[str, str]:
     }
     if settlement.purpose is not None:
         parts["purpose"] = repr(settlement.purpose)
+    if settlement.vouchers:  # a part of its own only where there are any: bills without stay as they were
+        parts["vouchers"] = repr(sorted((row.pair, row.amount_fen) for row in settlement.vouchers))
     return {name: index.digest(f"content.{name}", text).hex()[:16] for name, text in parts.items()}
 
 

@@ -17,10 +17,11 @@ from portal.core.clock import business_day, local, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain import link
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.settlement import Settlement
 from portal.domain.states import BillState
-from portal.issuing import content, draft
+from portal.issuing import content, draft, voucher_ledger
 from portal.issuing.references import ReferenceCache
 from portal.issuing.rows import Lines, lines
 from portal.models import (
@@ -109,8 +110,8 @@ class IssuingDesk:
 
         ``actor`` is the label of the person who issues it; without one it is the account's machine. ``at`` is the
         time of issue (demo data only; normally the present). Raises :class:`Refusal`: SERIAL_CONFLICT,
-        SERIAL_REVERSED, KIND_MISSING, POINT_UNKNOWN, NAME_UNRENDERABLE, STOCK_EXHAUSTED, BUSY. A refusal leaves
-        nothing behind but its audit entry.
+        SERIAL_REVERSED, KIND_MISSING, POINT_UNKNOWN, NAME_UNRENDERABLE, STOCK_EXHAUSTED, VOUCHER_USE, BUSY. A
+        refusal leaves nothing behind but its audit entry.
         """
         sent = content.digests(self.services.index, settlement)
         actor = actor or f"his:{account.appid}"
@@ -178,6 +179,10 @@ class IssuingDesk:
         services, check_code = self.services, secrets.token_hex(3)
         with services.database.write() as connection:
             _insert_lines(connection, ready.lines)
+            told: list[str] = []
+            if settlement.vouchers:
+                person = Actor(actor, settlement.cashier, account.unit_id, request_id)
+                told = voucher_ledger.consume(services, connection, account, settlement, ready.bill_id, moment, person)
             connection.execute(
                 _AUDIT,
                 entries.row("bill.issued", "bill", ready.bill_id, actor, moment, request_id),
@@ -192,6 +197,7 @@ class IssuingDesk:
             range_id, number = taken
             signed = ready.prepared.finish(f"{number:010d}", check_code, moment)
             bill = _bill_row(services, account, settlement, ready, moment)
+            bill["warnings"] += told
             connection.execute(_BILL, bill | {"range_id": range_id, "number": number, "check_code": check_code})
             connection.execute(_DOCUMENT, _document_row(services, ready, signed, moment))
         return Issued(

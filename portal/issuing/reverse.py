@@ -26,7 +26,7 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
 from portal.domain.states import BillState, PaperState, ReversalReason
-from portal.issuing import red
+from portal.issuing import red, voucher_ledger
 from portal.issuing.queries import ACCOUNT, BILL, DOCUMENT, POINT, UNIT, stored_document
 from portal.models import BillKind, Booking, OutboxTask, PaperBill, Reversal
 from portal.outbox import tasks
@@ -220,6 +220,7 @@ def _write(services: Services, actor: Actor, order: Order, reason: str, ready: _
     check_code, original_id = secrets.token_hex(3), order.bill_id
     with services.database.write() as connection:
         standing(connection, hold(connection, original_id)).check()
+        voucher_ledger.release(connection, original_id, actor, moment)
         for table, rows in ready.lines:
             if rows:
                 connection.execute(insert(table), rows)

@@ -44,14 +44,14 @@ def _of_voucher() -> Mapped[int]:
 class Voucher(Base):
     """预交金凭证: a deposit, a refund or a cancellation. ``amount_fen`` is positive; ``form`` gives the direction.
 
-    ``source`` is the appid of the sender, or ``desk``. ``hospital_digest`` and ``visit_digest`` are keyed hashes of
+    The account is that of a HIS or the console's. ``hospital_digest`` and ``visit_digest`` are keyed hashes of
     hospitalNo and visitNo, by which an admission's vouchers are found together.
     """
 
     __tablename__ = "voucher"
     __table_args__ = (
         UniqueConstraint("code", "number"),
-        UniqueConstraint("unit_id", "source", "serial"),
+        UniqueConstraint("account_id", "serial"),
         CheckConstraint("amount_fen > 0", name="amount"),
         CheckConstraint(_one_of("form", VoucherForm), name="form"),
         CheckConstraint(_one_of("scene", VoucherScene), name="scene"),
@@ -64,8 +64,7 @@ class Voucher(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
-    account_id: Mapped[int | None] = mapped_column(ForeignKey("his_account.id"))
-    source: Mapped[str] = mapped_column(String(50))
+    account_id: Mapped[int] = mapped_column(ForeignKey("his_account.id"))
     point_id: Mapped[int] = mapped_column(ForeignKey("point.id"))
     kind_id: Mapped[int] = mapped_column(ForeignKey("bill_kind.id"))
     range_id: Mapped[int] = mapped_column(ForeignKey("number_range.id"))
@@ -94,6 +93,7 @@ class Voucher(Base):
     warnings: Mapped[list[str]] = mapped_column(JSON)
     link_digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     link_generation: Mapped[int] = mapped_column(SmallInteger)
+    link_key: Mapped[str] = mapped_column(String(1))
 
 
 class VoucherParty(Base):

@@ -30,7 +30,8 @@ class Context:
     request_id: str
 
 
-Handler = Callable[[Context, Mapping[str, Any]], Mapping[str, Any]]
+Handler = Callable[[Context, Mapping[str, Any]], Mapping[str, Any] | str]
+"""Answers a payload, or the plain text that the contract wants where there is none."""
 
 
 def links(services: Services, token: str) -> tuple[str, str, str]:

@@ -47,6 +47,11 @@ RESULT_CODES: Mapping[str, str] = {
     "BILL_BOOKED": "E4005",
     "RED_NOT_REVERSIBLE": "E4006",
     "REVERSAL_NEEDS_APPROVAL": "E4007",
+    "VOUCHER_NOT_FOUND": "E5001",
+    "VOUCHER_BALANCE": "E5002",
+    "VOUCHER_STATE": "E5003",
+    "VOUCHER_USE": "E5004",
+    "VOUCHER_PAPER": "E5005",
     "BUSY": "E9001",
 }
 """Refusal code → result code of the answer, one to one. The contract fixes no list (§1.5); ours is documented."""
@@ -195,9 +200,9 @@ def refusal_answer(call: Call, key: str, refusal: Refusal, noise: str) -> bytes:
     return answer(call, key, RESULT_CODES.get(refusal.code, RESULT_CODES["INTERNAL"]), str(refusal), noise)
 
 
-def payload(values: Mapping[str, Any]) -> str:
-    """A success message as compact JSON."""
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+def payload(values: Mapping[str, Any] | str) -> str:
+    """A success message: compact JSON, or the text itself where the contract wants a plain word."""
+    return values if isinstance(values, str) else json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def documented_codes() -> list[tuple[str, str, str]]:

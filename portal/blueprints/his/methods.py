@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portal.blueprints.his import jsonin, reversal
+from portal.blueprints.his import jsonin, reversal, vouchers
 from portal.blueprints.his.context import Context, Handler, fields_of, links, named_bill, refuse_problems
 from portal.blueprints.his.schema import METHOD_SCENES, settlement
 from portal.core.clock import stamp17
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
-from portal.issuing import queries
+from portal.issuing import queries, voucher_queries
 
 
 def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -32,15 +32,18 @@ def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def by_business_number(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """getEBillByBusNo: repairs a lost answer. busDateTime is a hint only and not looked at."""
+    """getEBillByBusNo: repairs a lost answer, of bills and vouchers. busDateTime is a hint only and not looked at."""
     fields = fields_of(message)
     serial = fields.text("busNo", "业务流水号", 50, required=True)
     refuse_problems(fields)
     with context.services.database.read() as connection:
-        bill = queries.by_serial(connection, context.account.id, serial)
-    if bill is None:
+        account_id = context.account.id
+        found = queries.by_serial(connection, account_id, serial) or voucher_queries.by_serial(
+            connection, account_id, serial
+        )
+    if found is None:
         raise Refusal("BILL_NOT_FOUND")
-    return {"billBatchCode": bill.code, "billNo": bill.number, "random": bill.check_code}
+    return {"billBatchCode": found.code, "billNo": found.number, "random": found.check_code}
 
 
 def states(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -176,6 +179,7 @@ HANDLERS: Mapping[str, Handler] = {
     "getEBillUrlByBusNo": link_of_serial,
     "writeOffEBill": reversal.write_off,
     "getEBillAccountStatus": reversal.account_status,
+    **vouchers.HANDLERS,
 }
 """The methods that are served whole."""
 
@@ -188,10 +192,6 @@ NOT_OPEN: Mapping[str, str] = {
     "reTurnPaper": "重新换开纸质票据",
     "invalidPaper": "作废换开的纸质票据",
     "invalidBlankBillNo": "作废空白纸质票据",
-    "invoicePayMentVoucher": "预交金凭证开具",
-    "writeOffPayMentVoucher": "预交金凭证退款",
-    "cancelPayMentVoucherBalance": "预交金凭证余额撤销",
-    "invalidPayMentVoucherPaper": "作废预交金纸质凭证",
     "checkTotalData": "总笔数核对",
     "checkWriteOffData": "退费数据核对",
     "getBillByBusDate": "根据业务时间获取开票信息",
@@ -204,7 +204,7 @@ NOT_OPEN: Mapping[str, str] = {
 """Methods of the contract that answer a refusal saying that they are not open yet, with their names."""
 
 
-def dispatch(context: Context, message: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+def dispatch(context: Context, message: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | str:
     """Run a method; ``message`` gives the business object when it is needed. Raises METHOD_UNKNOWN, METHOD_NOT_OPEN."""
     handler = HANDLERS.get(context.method)
     if handler is not None:

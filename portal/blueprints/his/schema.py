@@ -11,7 +11,7 @@ from portal.blueprints.his.checks import check_sums
 from portal.blueprints.his.reader import Fields, Problems
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_id_card
-from portal.domain.settlement import Charge, Detail, Payer, Payment, Scene, Settlement, Split, Visit
+from portal.domain.settlement import Charge, Detail, Payer, Payment, Scene, Settlement, Split, Visit, VoucherUse
 
 MOST_CHARGES = 500
 MOST_DETAILS = 5000
@@ -39,7 +39,7 @@ def settlement(method: str, message: Mapping[str, Any], account: HisAccount) -> 
     """
     problems = Problems()
     fields = Fields(message, problems)
-    sent = _canonical(fields)
+    sent = canonical(fields)
     scene = _scene(fields, method, account)
     business_at = fields.moment("busDateTime", "业务发生时间")
     total = fields.fen("totalAmt", "开票总金额", required=True)
@@ -50,14 +50,15 @@ def settlement(method: str, message: Mapping[str, Any], account: HisAccount) -> 
         fields.problem("payee", "收费员", "不能为空", "请填写收费员姓名")
     found: dict[str, Any] = {
         "serial": fields.text("busNo", "业务流水号", 50, required=True),
-        "point_code": _point(fields, account),
-        "payer": _payer(fields, account),
+        "point_code": point(fields, account),
+        "payer": payer(fields, account),
         "checker": fields.text("checker", "票据复核人", 100),
         "split": _split(fields),
         "visit": _visit(fields, method),
         "charges": tuple(map(_charge, fields.rows("chargeDetail", "收费项目明细", MOST_CHARGES, required=True))),
         "details": tuple(map(_detail, fields.rows("listDetail", "清单项目明细", MOST_DETAILS))),
-        "payments": _payments(fields, account),
+        "payments": payments(fields, account),
+        "vouchers": _vouchers(fields),
         "extras": _extras(fields),
         "remark": fields.text("remark", "备注", 200, folded=True),
         "circulating": fields.text("isArrears", "是否可流通", 10) != "0",
@@ -82,7 +83,7 @@ def settlement(method: str, message: Mapping[str, Any], account: HisAccount) -> 
     )
 
 
-def _canonical(fields: Fields) -> str:
+def canonical(fields: Fields) -> str:
     """The message as JSON text with sorted keys; fractions become text, so that no digit is lost."""
     text = json.dumps(fields.values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
     try:
@@ -105,12 +106,14 @@ def _scene(fields: Fields, method: str, account: HisAccount) -> Scene | None:
     return scene
 
 
-def _point(fields: Fields, account: HisAccount) -> str:
+def point(fields: Fields, account: HisAccount) -> str:
+    """placeCode as our own code."""
     sent = fields.text("placeCode", "开票点编码", 50, required=True)
     return account.places.get(sent, sent)
 
 
-def _payer(fields: Fields, account: HisAccount) -> Payer:
+def payer(fields: Fields, account: HisAccount) -> Payer:
+    """交款人 with all the numbers of the message."""
     kind = fields.text("payerType", "交款人类型", 1) or "1"
     if kind not in ("1", "2"):
         fields.problem("payerType", "交款人类型", "只能是 1 或 2", "个人填 1，单位填 2")
@@ -236,13 +239,27 @@ def _detail(row: Fields) -> Detail:
     )
 
 
-def _payments(fields: Fields, account: HisAccount) -> tuple[Payment, ...]:
+def payments(fields: Fields, account: HisAccount) -> tuple[Payment, ...]:
+    """payChannelDetail, codes mapped by the account's table."""
     found = []
     for row in fields.rows("payChannelDetail", "交费渠道列表", MOST_PAYMENTS):
         sent = row.text("payChannelCode", "交费渠道编码", 20, required=True)
         channel = account.channels.get(sent, OTHER_CHANNEL)
         found.append(Payment(channel, row.fen("payChannelValue", "交费渠道金额", required=True), sent))
     return tuple(found)
+
+
+def _vouchers(fields: Fields) -> tuple[VoucherUse, ...]:
+    """payMentVoucher (table A-6); a row of 0 uses nothing and is left out."""
+    found = []
+    for row in fields.rows("payMentVoucher", "预交金凭证消费扣款列表", MOST_PAYMENTS, single=True):
+        amount = row.fen("voucherAmt", "扣款金额", required=True)
+        if amount < 0:
+            row.problem("voucherAmt", "扣款金额", "不能为负数", "退回预交金请冲红原票据或调用预交金退款接口")
+        code = row.text("voucherBatchCode", "预交金凭证代码", 50, required=True)
+        number = row.text("voucherNo", "预交金凭证号码", 20, required=True)
+        found.append(VoucherUse(code, number, amount))
+    return tuple(use for use in found if use.amount_fen)
 
 
 def _extras(fields: Fields) -> tuple[tuple[str, str], ...]:

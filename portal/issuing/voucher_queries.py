@@ -1,0 +1,393 @@
+"""Reading vouchers: by number, serial, link; lists; the statement of an admission. A balance is its last movement's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+
+from portal.core.services import Services
+from portal.domain import link
+from portal.domain.voucher import Movement, VoucherForm, VoucherScene
+from portal.issuing.rows import number_digest
+from portal.issuing.voucher_rows import admission_digest
+from portal.models import (
+    Bill,
+    HisAccount,
+    Point,
+    Voucher,
+    VoucherKey,
+    VoucherMovement,
+    VoucherPaper,
+    VoucherParty,
+    VoucherPayment,
+)
+
+VOUCHER: Table = Voucher.__table__  # type: ignore[assignment]
+PARTY: Table = VoucherParty.__table__  # type: ignore[assignment]
+KEY: Table = VoucherKey.__table__  # type: ignore[assignment]
+PAYMENT: Table = VoucherPayment.__table__  # type: ignore[assignment]
+MOVEMENT: Table = VoucherMovement.__table__  # type: ignore[assignment]
+PAPER: Table = VoucherPaper.__table__  # type: ignore[assignment]
+POINT: Table = Point.__table__  # type: ignore[assignment]
+ACCOUNT: Table = HisAccount.__table__  # type: ignore[assignment]
+BILL: Table = Bill.__table__  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherFacts:
+    """What lists and answers say of a voucher; money in fen, ``number`` with its ten digits.
+
+    ``balance_fen`` is what is left of a deposit (0 for a refund or a cancellation); ``cancelled`` and
+    ``consumed_fen`` (what bills hold of it now) tell why.
+    """
+
+    voucher_id: int
+    unit_id: int
+    appid: str
+    serial: str
+    form: VoucherForm
+    scene: VoucherScene
+    of_id: int | None
+    title: str
+    code: str
+    number: str
+    check_code: str
+    amount_fen: int
+    business_at: datetime
+    business_day: date
+    issued_at: datetime
+    department: str
+    cashier: str
+    author: str
+    reason: str
+    remark: str
+    warnings: list[str]
+    point_code: str
+    point_name: str
+    link_generation: int
+    link_key: str
+    balance_fen: int
+    consumed_fen: int
+    cancelled: bool
+
+    @property
+    def pair(self) -> str:
+        """Code and number as people read them."""
+        return f"{self.code} {self.number}"
+
+    @property
+    def state(self) -> str:
+        """``open``, ``part`` (something was taken), ``settled`` (nothing is left), ``cancelled``; else its form."""
+        if self.form is not VoucherForm.DEPOSIT:
+            return self.form.value
+        if self.cancelled:
+            return "cancelled"
+        if not self.balance_fen:
+            return "settled"
+        return "open" if self.balance_fen == self.amount_fen else "part"
+
+    @property
+    def state_title(self) -> str:
+        """The word on screen."""
+        return STATES[self.state]
+
+
+STATES = {
+    "open": "可用",
+    "part": "部分使用",
+    "settled": "已用完",
+    "cancelled": "已撤销",
+    "refund": "退款凭证",
+    "cancellation": "红字凭证",
+}
+
+
+def _sum(*kinds: Movement) -> ColumnElement[int]:
+    counted = select(func.coalesce(func.sum(MOVEMENT.c.amount_fen), 0)).where(MOVEMENT.c.voucher_id == VOUCHER.c.id)
+    if kinds:
+        counted = counted.where(MOVEMENT.c.kind.in_([kind.value for kind in kinds]))
+    return counted.correlate(VOUCHER).scalar_subquery()
+
+
+def _facts() -> Select[Any]:
+    own = [
+        VOUCHER.c[name]
+        for name in VoucherFacts.__dataclass_fields__
+        if name in VOUCHER.c and name not in ("balance_fen", "consumed_fen")
+    ]
+    return select(
+        VOUCHER.c.id.label("voucher_id"),
+        *own,
+        POINT.c.code.label("point_code"),
+        POINT.c.name.label("point_name"),
+        ACCOUNT.c.appid,
+        _sum().label("balance_fen"),
+        (-_sum(Movement.CONSUMED, Movement.RELEASED)).label("consumed_fen"),
+        (_sum(Movement.CANCELLED) != 0).label("cancelled"),
+    ).select_from(
+        VOUCHER.join(POINT, POINT.c.id == VOUCHER.c.point_id).join(ACCOUNT, ACCOUNT.c.id == VOUCHER.c.account_id)
+    )
+
+
+_FACTS = _facts()
+
+
+def _read(row: Any) -> VoucherFacts:
+    values = dict(row._mapping)
+    values["number"] = f"{values['number']:010d}"
+    values["form"], values["scene"] = VoucherForm(values["form"]), VoucherScene(values["scene"])
+    values["balance_fen"], values["consumed_fen"] = int(values["balance_fen"]), int(values["consumed_fen"])
+    values["cancelled"] = bool(values["cancelled"])
+    return VoucherFacts(**values)
+
+
+def _one(connection: Connection, statement: Select[Any]) -> VoucherFacts | None:
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _read(row)
+
+
+def by_id(connection: Connection, unit_id: int, voucher_id: int) -> VoucherFacts | None:
+    """The unit's voucher with this row id."""
+    return _one(connection, _FACTS.where(VOUCHER.c.unit_id == unit_id, VOUCHER.c.id == voucher_id))
+
+
+def by_serial(connection: Connection, account_id: int, serial: str) -> VoucherFacts | None:
+    """The voucher of an account's serial."""
+    return _one(connection, _FACTS.where(VOUCHER.c.account_id == account_id, VOUCHER.c.serial == serial))
+
+
+def by_number(connection: Connection, unit_id: int, code: str, number: str) -> VoucherFacts | None:
+    """The unit's voucher with this code and number (leading zeros do not matter)."""
+    if not (number.isascii() and number.isdigit() and len(number) <= 10):
+        return None
+    where = (VOUCHER.c.unit_id == unit_id, VOUCHER.c.code == code, VOUCHER.c.number == int(number))
+    return _one(connection, _FACTS.where(*where))
+
+
+def by_link(connection: Connection, link_digest: bytes) -> VoucherFacts | None:
+    """The voucher whose link has this keyed hash."""
+    return _one(connection, _FACTS.where(VOUCHER.c.link_digest == link_digest))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Filters of the list. Empty ones do not count. ``number``: any number of the patient, or a voucher's."""
+
+    unit_id: int
+    first: date | None = None
+    last: date | None = None
+    point_code: str = ""
+    form: str = ""
+    scene: str = ""
+    number: str = ""
+
+
+def _where(services: Services, wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [VOUCHER.c.unit_id == wanted.unit_id]
+    if wanted.first:
+        found.append(VOUCHER.c.business_day >= wanted.first)
+    if wanted.last:
+        found.append(VOUCHER.c.business_day <= wanted.last)
+    if wanted.point_code:
+        found.append(POINT.c.code == wanted.point_code)
+    if wanted.form:
+        found.append(VOUCHER.c.form == wanted.form)
+    if wanted.scene:
+        found.append(VOUCHER.c.scene == wanted.scene)
+    if text := wanted.number.strip():
+        either: ColumnElement[bool] = VOUCHER.c.id.in_(
+            select(KEY.c.voucher_id).where(KEY.c.digest == number_digest(services, text))
+        )
+        hospital = admission_digest(services.index, wanted.unit_id, "hospital", text)
+        if hospital:
+            either |= VOUCHER.c.hospital_digest == hospital
+        if text.isascii() and text.isdigit() and len(text) <= 10:
+            either |= VOUCHER.c.number == int(text)
+        found.append(either)
+    return found
+
+
+def page(
+    services: Services,
+    connection: Connection,
+    wanted: Wanted,
+    size: int,
+    before: tuple[datetime, int] | None = None,
+) -> list[VoucherFacts]:
+    """At most ``size`` vouchers, newest issue first, after the key ``before`` (time of issue and row id)."""
+    statement = _FACTS.where(*_where(services, wanted))
+    if before:
+        moment, voucher_id = before
+        earlier = (VOUCHER.c.issued_at == moment) & (VOUCHER.c.id < voucher_id)
+        statement = statement.where((VOUCHER.c.issued_at < moment) | earlier)
+    statement = statement.order_by(VOUCHER.c.issued_at.desc(), VOUCHER.c.id.desc()).limit(size)
+    return [_read(row) for row in connection.execute(statement)]
+
+
+def totals(services: Services, connection: Connection, wanted: Wanted) -> dict[str, tuple[int, int]]:
+    """Of everything the filters leave: form → (how many, fen)."""
+    statement = (
+        select(VOUCHER.c.form, func.count(), func.sum(VOUCHER.c.amount_fen))
+        .select_from(VOUCHER.join(POINT, POINT.c.id == VOUCHER.c.point_id))
+        .where(*_where(services, wanted))
+        .group_by(VOUCHER.c.form)
+    )
+    return {form: (int(count), int(fen)) for form, count, fen in connection.execute(statement)}
+
+
+@dataclass(frozen=True, slots=True)
+class MoveFacts:
+    """One movement of a deposit; ``other`` is code and number of the bill or document that caused it, or ``""``."""
+
+    voucher_id: int
+    voucher: str
+    line: int
+    kind: Movement
+    amount_fen: int
+    balance_fen: int
+    at: datetime
+    actor: str
+    bill_id: int | None
+    document_id: int | None
+    other: str
+
+
+def movements(connection: Connection, voucher_ids: Sequence[int]) -> list[MoveFacts]:
+    """The ledger of these deposits, oldest first."""
+    document = VOUCHER.alias("document")
+    statement = (
+        select(
+            MOVEMENT,
+            VOUCHER.c.code,
+            VOUCHER.c.number,
+            BILL.c.bill_code,
+            BILL.c.number.label("bill_number"),
+            document.c.code.label("document_code"),
+            document.c.number.label("document_number"),
+        )
+        .select_from(
+            MOVEMENT.join(VOUCHER, VOUCHER.c.id == MOVEMENT.c.voucher_id)
+            .outerjoin(BILL, BILL.c.id == MOVEMENT.c.bill_id)
+            .outerjoin(document, document.c.id == MOVEMENT.c.document_id)
+        )
+        .where(MOVEMENT.c.voucher_id.in_(voucher_ids))
+        .order_by(MOVEMENT.c.at, MOVEMENT.c.voucher_id, MOVEMENT.c.line)
+    )
+    return [_move(row) for row in connection.execute(statement)]
+
+
+def _move(row: Any) -> MoveFacts:
+    other = ""
+    if row.bill_id is not None:
+        other = f"{row.bill_code} {row.bill_number:010d}"
+    elif row.document_id is not None:
+        other = f"{row.document_code} {row.document_number:010d}"
+    return MoveFacts(
+        row.voucher_id,
+        f"{row.code} {row.number:010d}",
+        row.line,
+        Movement(row.kind),
+        row.amount_fen,
+        row.balance_fen,
+        row.at,
+        row.actor,
+        row.bill_id,
+        row.document_id,
+        other,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """预交金对账单 of one admission: its deposits, their movements, and the sum of each kind, fen."""
+
+    deposits: list[VoucherFacts]
+    movements: list[MoveFacts]
+    sums: dict[Movement, int]
+    balance_fen: int
+
+
+def statement(services: Services, connection: Connection, unit_id: int, hospital_no: str, visit_no: str) -> Statement:
+    """The statement of hospitalNo, of one visitNo of it where that is given. Empty when nothing was paid in."""
+    hospital = admission_digest(services.index, unit_id, "hospital", hospital_no)
+    wanted = _FACTS.where(VOUCHER.c.unit_id == unit_id, VOUCHER.c.form == VoucherForm.DEPOSIT.value)
+    wanted = wanted.where(VOUCHER.c.hospital_digest == hospital)
+    if visit := admission_digest(services.index, unit_id, "visit", visit_no):
+        wanted = wanted.where(VOUCHER.c.visit_digest == visit)
+    deposits = [_read(row) for row in connection.execute(wanted.order_by(VOUCHER.c.issued_at, VOUCHER.c.id))]
+    moved = movements(connection, [row.voucher_id for row in deposits])
+    sums = {kind: sum(row.amount_fen for row in moved if row.kind is kind) for kind in Movement}
+    return Statement(deposits, moved, sums, sum(sums.values()))
+
+
+def cancellation(connection: Connection, voucher_id: int) -> VoucherFacts | None:
+    """The red voucher that took this deposit back."""
+    return _one(
+        connection, _FACTS.where(VOUCHER.c.of_id == voucher_id, VOUCHER.c.form == VoucherForm.CANCELLATION.value)
+    )
+
+
+def holding_bills(connection: Connection, voucher_id: int) -> list[str]:
+    """Code and number of the bills that hold a part of this deposit now."""
+    statement = (
+        select(BILL.c.bill_code, BILL.c.number)
+        .select_from(MOVEMENT.join(BILL, BILL.c.id == MOVEMENT.c.bill_id))
+        .where(MOVEMENT.c.voucher_id == voucher_id)
+        .group_by(BILL.c.id, BILL.c.bill_code, BILL.c.number)
+        .having(func.sum(MOVEMENT.c.amount_fen) < 0)
+    )
+    return [f"{row.bill_code} {row.number:010d}" for row in connection.execute(statement)]
+
+
+def valid_paper(connection: Connection, voucher_id: int) -> str:
+    """Code and number of the valid sheet of a voucher, or ``""``."""
+    row = connection.execute(
+        select(PAPER.c.paper_code, PAPER.c.paper_number).where(
+            PAPER.c.voucher_id == voucher_id, PAPER.c.void_at.is_(None)
+        )
+    ).one_or_none()
+    return "" if row is None else f"{row.paper_code} {row.paper_number}"
+
+
+def payments(connection: Connection, voucher_id: int) -> list[tuple[str, int]]:
+    """Channel and fen of every payment of a voucher."""
+    rows = select(PAYMENT.c.channel, PAYMENT.c.amount_fen).where(PAYMENT.c.voucher_id == voucher_id)
+    return [(row.channel, row.amount_fen) for row in connection.execute(rows.order_by(PAYMENT.c.line))]
+
+
+def papers(connection: Connection, voucher_id: int) -> list[Any]:
+    """Printed sheets of a voucher, newest first."""
+    rows = select(PAPER).where(PAPER.c.voucher_id == voucher_id).order_by(PAPER.c.id.desc())
+    return list(connection.execute(rows))
+
+
+def payer_name(services: Services, connection: Connection, voucher: VoucherFacts) -> str:
+    """The payer's full name, opened. The caller masks or audits."""
+    owner = voucher.of_id or voucher.voucher_id
+    sealed = connection.execute(select(PARTY.c.name).where(PARTY.c.voucher_id == owner)).scalar_one()
+    return services.cipher.decrypt_text("voucher_party.name", owner, sealed)
+
+
+def identity(services: Services, connection: Connection, voucher: VoucherFacts) -> dict[str, str]:
+    """The sealed identity fields, opened. The caller masks or audits."""
+    owner = voucher.of_id or voucher.voucher_id
+    sealed = connection.execute(select(PARTY.c.identity).where(PARTY.c.voucher_id == owner)).scalar_one()
+    found: dict[str, str] = json.loads(services.cipher.decrypt_text("voucher_party.identity", owner, sealed))
+    return found
+
+
+def token(services: Services, unit_code: str, appid: str, serial: str, key_id: str = "", generation: int = 0) -> str:
+    """The token of a voucher's link; by a key of its own, so that a bill of an equal serial has another."""
+    key_id = key_id or services.settings.link_key_ids[0]
+    key = services.keyring.link_key(key_id, f"voucher:{appid}")
+    return link.token(key, key_id, unit_code, serial, generation)
+
+
+def token_of(services: Services, unit_code: str, voucher: VoucherFacts) -> str:
+    """The token of this voucher's link, computed again (only its keyed hash is stored)."""
+    return token(services, unit_code, voucher.appid, voucher.serial, voucher.link_key, voucher.link_generation)
