@@ -8,12 +8,14 @@ import platform
 import sys
 import time
 
-from bench import issue, where
+from bench import issue, lookup, pages, where
 from bench.site import Site, sites
 
 PARTS = {
     "issue": issue.run,
     "where": where.run,
+    "pages": pages.run,
+    "lookup": lookup.run,
 }
 """What can be measured, in the order of a whole run; each is called for every kind of database."""
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, or_, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, or_, select
 
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.states import BillState
-from portal.models import Bill, BillDocument, BillParty, HisAccount, Point, Supervision, Unit
+from portal.models import Bill, BillDocument, BillItem, BillParty, HisAccount, Point, Supervision, Unit
 from portal.rendering import xml
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
@@ -23,6 +23,7 @@ POINT: Table = Point.__table__  # type: ignore[assignment]
 SUPERVISION: Table = Supervision.__table__  # type: ignore[assignment]
 ACCOUNT: Table = HisAccount.__table__  # type: ignore[assignment]
 UNIT: Table = Unit.__table__  # type: ignore[assignment]
+ITEM: Table = BillItem.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,71 +65,96 @@ class BillFacts:
         return self.fund_fen + self.other_fund_fen + self.account_fen
 
 
-def _facts() -> Select[Any]:
-    columns = [
-        BILL.c.id.label("bill_id"),
-        BILL.c.bill_code.label("code"),
-        POINT.c.code.label("point_code"),
-        ACCOUNT.c.appid,
-        *(
-            BILL.c[name]
-            for name in BillFacts.__dataclass_fields__
-            if name not in ("bill_id", "code", "point_code", "appid")
-        ),
-    ]
-    source = BILL.join(POINT, POINT.c.id == BILL.c.point_id).join(ACCOUNT, ACCOUNT.c.id == BILL.c.account_id)
-    return select(*columns).select_from(source)
+_NAMES = tuple(BillFacts.__dataclass_fields__)
+_NUMBER, _STATE = _NAMES.index("number"), _NAMES.index("state")
+_ELSEWHERE = {"bill_id": BILL.c.id, "code": BILL.c.bill_code, "point_code": POINT.c.code, "appid": ACCOUNT.c.appid}
+
+# Statements are built once: building and hashing one costs more than running it.
+FACTS: Select[Any] = (
+    select(*(_ELSEWHERE[name].label(name) if name in _ELSEWHERE else BILL.c[name] for name in _NAMES))
+    .select_from(BILL)
+    .join(POINT, POINT.c.id == BILL.c.point_id)
+    .join(ACCOUNT, ACCOUNT.c.id == BILL.c.account_id)
+)
+"""The columns of :class:`BillFacts`, in its order. Narrow it with ``where`` at the top of a module."""
+FACTS_AND_PAYER: Select[Any] = FACTS.add_columns(PARTY.c.name).join(PARTY, PARTY.c.bill_id == BILL.c.id)
+"""The same and the payer's sealed name."""
+
+_BY_ID = FACTS.where(BILL.c.id == bindparam("bill"))
+_BY_SERIAL = FACTS.where(BILL.c.account_id == bindparam("account"), BILL.c.serial == bindparam("sent"))
+_BY_NUMBER = FACTS.where(
+    BILL.c.unit_id == bindparam("unit"), BILL.c.bill_code == bindparam("kind"), BILL.c.number == bindparam("sent")
+)
+_BY_LINK = FACTS_AND_PAYER.where(
+    or_(BILL.c.link_digest == bindparam("digest"), BILL.c.earlier_link_digest == bindparam("digest"))
+)
+_RED_OF = FACTS.where(BILL.c.red_of_id == bindparam("bill"))
+_DOCUMENT = (
+    select(
+        DOCUMENT.c.signed,
+        DOCUMENT.c.signature,
+        DOCUMENT.c.signed_at,
+        DOCUMENT.c.certificate_serial,
+        SUPERVISION.c.element,
+    )
+    .select_from(DOCUMENT.outerjoin(SUPERVISION, SUPERVISION.c.bill_id == DOCUMENT.c.bill_id))
+    .where(DOCUMENT.c.bill_id == bindparam("bill"))
+)
+_ITEMS = select(ITEM.c.fiscal_name, ITEM.c.amount_fen).where(ITEM.c.bill_id == bindparam("bill")).order_by(ITEM.c.line)
 
 
-_FACTS = _facts()
+def read_facts(row: Row[Any]) -> BillFacts:
+    """The facts in a row of :data:`FACTS` or :data:`FACTS_AND_PAYER`."""
+    values = list(row[: len(_NAMES)])
+    values[_NUMBER] = f"{values[_NUMBER]:010d}"
+    values[_STATE] = BillState(values[_STATE])
+    return BillFacts(*values)
 
 
-def _read(row: Any) -> BillFacts:
-    values = dict(row._mapping)
-    values["number"] = f"{values['number']:010d}"
-    values["state"] = BillState(values["state"])
-    return BillFacts(**values)
+def read_payer(services: Services, row: Row[Any]) -> str:
+    """The payer's full name in a row of :data:`FACTS_AND_PAYER`, opened. The caller masks or audits."""
+    return services.cipher.decrypt_text("bill_party.name", row.bill_id, row.name)
 
 
-def _one(connection: Connection, statement: Select[Any]) -> BillFacts | None:
-    row = connection.execute(statement).one_or_none()
-    return None if row is None else _read(row)
+def _one(connection: Connection, statement: Select[Any], **wanted: Any) -> BillFacts | None:
+    row = connection.execute(statement, wanted).one_or_none()
+    return None if row is None else read_facts(row)
 
 
 def by_id(connection: Connection, bill_id: int) -> BillFacts | None:
     """The bill with this row id."""
-    return _one(connection, _FACTS.where(BILL.c.id == bill_id))
+    return _one(connection, _BY_ID, bill=bill_id)
 
 
 def by_serial(connection: Connection, account_id: int, serial: str) -> BillFacts | None:
     """The bill of a HIS account's serial."""
-    return _one(connection, _FACTS.where(BILL.c.account_id == account_id, BILL.c.serial == serial))
+    return _one(connection, _BY_SERIAL, account=account_id, sent=serial)
 
 
 def by_number(connection: Connection, unit_id: int, code: str, number: str) -> BillFacts | None:
     """The unit's bill with this code and number (leading zeros do not matter)."""
     if not (number.isascii() and number.isdigit() and len(number) <= 10):
         return None
-    return _one(
-        connection, _FACTS.where(BILL.c.unit_id == unit_id, BILL.c.bill_code == code, BILL.c.number == int(number))
-    )
+    return _one(connection, _BY_NUMBER, unit=unit_id, kind=code, sent=int(number))
 
 
-def by_link(connection: Connection, link_digest: bytes) -> BillFacts | None:
-    """The bill whose link has this keyed hash, under the newest key or the one before it."""
-    found = or_(BILL.c.link_digest == link_digest, BILL.c.earlier_link_digest == link_digest)
-    return _one(connection, _FACTS.where(found))
+def by_link(services: Services, connection: Connection, link_digest: bytes) -> tuple[BillFacts, str] | None:
+    """The bill whose link has this keyed hash, under the newest key or the one before it; its payer's full name.
 
-
-def by_ids(connection: Connection, bill_ids: Sequence[int]) -> list[BillFacts]:
-    """These bills, newest business first."""
-    statement = _FACTS.where(BILL.c.id.in_(bill_ids)).order_by(BILL.c.business_at.desc(), BILL.c.id.desc())
-    return [_read(row) for row in connection.execute(statement)]
+    The caller masks or audits the name.
+    """
+    row = connection.execute(_BY_LINK, {"digest": link_digest}).one_or_none()
+    return None if row is None else (read_facts(row), read_payer(services, row))
 
 
 def red_of(connection: Connection, bill_id: int) -> BillFacts | None:
     """The red bill that reversed this one."""
-    return _one(connection, _FACTS.where(BILL.c.red_of_id == bill_id))
+    return _one(connection, _RED_OF, bill=bill_id)
+
+
+def items(connection: Connection, bill_id: int) -> Sequence[Row[Any, Any]]:
+    """The charge items of a bill in their order: ``fiscal_name``, ``amount_fen``."""
+    return connection.execute(_ITEMS, {"bill": bill_id}).all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +173,7 @@ class StoredDocument:
 
 def stored_document(services: Services, connection: Connection, bill_id: int) -> StoredDocument:
     """Read and open a bill's document. Raises NoResultFound, SealBroken."""
-    row = connection.execute(
-        select(
-            DOCUMENT.c.signed,
-            DOCUMENT.c.signature,
-            DOCUMENT.c.signed_at,
-            DOCUMENT.c.certificate_serial,
-            SUPERVISION.c.element,
-        )
-        .select_from(DOCUMENT.outerjoin(SUPERVISION, SUPERVISION.c.bill_id == DOCUMENT.c.bill_id))
-        .where(DOCUMENT.c.bill_id == bill_id)
-    ).one()
+    row = connection.execute(_DOCUMENT, {"bill": bill_id}).one()
     signed = zlib.decompress(services.cipher.decrypt("bill_document.signed", bill_id, row.signed))
     unit = xml.unit_signature_element("SM3withSM2", row.signed_at, row.certificate_serial, row.signature)
     return StoredDocument(signed, unit, row.element)
@@ -174,12 +190,6 @@ def sent_body(services: Services, bill_id: int) -> str:
     with services.database.read() as connection:
         sealed = connection.execute(select(DOCUMENT.c.sent).where(DOCUMENT.c.bill_id == bill_id)).scalar_one()
     return zlib.decompress(services.cipher.decrypt("bill_document.sent", bill_id, sealed)).decode()
-
-
-def payer_name(services: Services, connection: Connection, bill_id: int) -> str:
-    """The payer's full name, opened. The caller masks or audits."""
-    sealed = connection.execute(select(PARTY.c.name).where(PARTY.c.bill_id == bill_id)).scalar_one()
-    return services.cipher.decrypt_text("bill_party.name", bill_id, sealed)
 
 
 def token_of(services: Services, unit_code: str, bill: BillFacts) -> str:

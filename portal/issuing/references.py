@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Table, bindparam, select
 
 from portal.core.database import Database
+from portal.core.snapshots import Snapshots
 from portal.models import BillKind, ChargeItem, Point, Unit
-
-FRESH_SECONDS = 5.0
 
 UNIT: Table = Unit.__table__  # type: ignore[assignment]
 KIND: Table = BillKind.__table__  # type: ignore[assignment]
@@ -44,21 +42,28 @@ def load(connection: Connection, unit_id: int) -> References:
     )
 
 
-class ReferenceCache:
-    """Snapshots by unit, read again after :data:`FRESH_SECONDS`, so that a change of the catalogue soon counts."""
+class ReferenceCache(Snapshots[int, References]):
+    """Snapshots by unit."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._lock = threading.Lock()
-        self._known: dict[int, tuple[float, References]] = {}
+        def read(unit_id: int) -> References:
+            with database.read() as connection:
+                return load(connection, unit_id)
 
-    def get(self, unit_id: int) -> References:
-        """The snapshot of a unit, at most :data:`FRESH_SECONDS` old."""
-        moment = time.monotonic()
-        known = self._known.get(unit_id)
-        if known and moment - known[0] < FRESH_SECONDS:
-            return known[1]
-        with self._lock, self._database.read() as connection:
-            fresh = load(connection, unit_id)
-            self._known[unit_id] = (moment, fresh)
-        return fresh
+        super().__init__(read)
+
+
+_BY_CODE = select(UNIT).where(UNIT.c.code == bindparam("key"))
+_BY_ID = select(UNIT).where(UNIT.c.id == bindparam("key"))
+
+
+class UnitCache(Snapshots[str | int, Row[Any] | None]):
+    """Units by their public code (text) or id (number); ``None`` for an unknown one."""
+
+    def __init__(self, database: Database) -> None:
+        def read(key: str | int) -> Row[Any] | None:
+            with database.read() as connection:
+                statement = _BY_CODE if isinstance(key, str) else _BY_ID
+                return connection.execute(statement, {"key": key}).one_or_none()
+
+        super().__init__(read)

@@ -10,7 +10,7 @@ import hmac
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Boolean, Connection, Table, bindparam, exists, insert, or_, select, update
 
 from portal.access.limits import Limits
 from portal.audit import entries
@@ -19,7 +19,8 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise, normalise_name
-from portal.issuing.queries import BillFacts
+from portal.issuing import queries
+from portal.issuing.queries import FACTS_AND_PAYER, BillFacts
 from portal.issuing.rows import number_digest
 from portal.models import Bill, BillParty, OneTimeCode, PartyKey
 from portal.outbox import tasks
@@ -156,36 +157,52 @@ def open_by_slip(
         return sessions.start(services, connection, bill.unit_id, level, Claim(claim.number, claim.name, bills))
 
 
-def visible_bills(services: Services, connection: Connection, session: Session) -> list[int]:
-    """Row ids of the bills this session may see: of the person at level 2, and those opened by slip."""
-    found = list(session.claim.bills)
+# Statements are built once: building and hashing one costs more than running it.
+_OF_PERSON = (
+    FACTS_AND_PAYER.join(KEY, KEY.c.bill_id == BILL.c.id)
+    .where(KEY.c.digest == bindparam("number"), PARTY.c.name_digest == bindparam("name"))
+    .where(BILL.c.unit_id == bindparam("unit"))
+)
+_OPENED = FACTS_AND_PAYER.where(BILL.c.id.in_(bindparam("bills", expanding=True)), BILL.c.unit_id == bindparam("unit"))
+_OWN = FACTS_AND_PAYER.where(
+    BILL.c.id == bindparam("bill"),
+    BILL.c.unit_id == bindparam("unit"),
+    or_(
+        bindparam("opened", type_=Boolean),
+        exists().where(KEY.c.digest == bindparam("number"), KEY.c.bill_id == BILL.c.id)
+        & (PARTY.c.name_digest == bindparam("name")),
+    ),
+)
+
+
+def _proved(session: Session) -> dict[str, object]:
+    """What the session has proved, as parameters; below level 2 the number and name that were typed prove nothing."""
+    claim = session.claim if session.level >= 2 else Claim()
+    return {"unit": session.unit_id, "number": bytes.fromhex(claim.number), "name": bytes.fromhex(claim.name)}
+
+
+def visible_bills(services: Services, connection: Connection, session: Session) -> tuple[list[BillFacts], str]:
+    """The bills this session may see, newest business first: of the person at level 2, and those opened by slip.
+
+    With them the full name of the newest one's payer (``""`` without bills); the caller masks it.
+    """
+    proved, rows = _proved(session), {}
     if session.level >= 2:
-        found += connection.scalars(
-            select(KEY.c.bill_id)
-            .select_from(KEY.join(PARTY, PARTY.c.bill_id == KEY.c.bill_id).join(BILL, BILL.c.id == KEY.c.bill_id))
-            .where(
-                KEY.c.digest == bytes.fromhex(session.claim.number),
-                PARTY.c.name_digest == bytes.fromhex(session.claim.name),
-                BILL.c.unit_id == session.unit_id,
-            )
-        ).all()
-    return list(dict.fromkeys(found))
+        rows = {row.bill_id: row for row in connection.execute(_OF_PERSON, proved)}
+    if others := [bill for bill in session.claim.bills if bill not in rows]:
+        found = connection.execute(_OPENED, {"unit": session.unit_id, "bills": others})
+        rows |= {row.bill_id: row for row in found}
+    newest = sorted(rows.values(), key=lambda row: (row.business_at, row.bill_id), reverse=True)
+    return [queries.read_facts(row) for row in newest], queries.read_payer(services, newest[0]) if newest else ""
 
 
-def may_see(connection: Connection, session: Session, bill_id: int) -> bool:
-    """Whether this session may open this bill. Not yours and not there look the same to the caller."""
-    if bill_id in session.claim.bills:
-        return True
-    if session.level < 2:
-        return False
-    found = connection.scalar(
-        select(KEY.c.bill_id)
-        .select_from(KEY.join(PARTY, PARTY.c.bill_id == KEY.c.bill_id).join(BILL, BILL.c.id == KEY.c.bill_id))
-        .where(
-            KEY.c.digest == bytes.fromhex(session.claim.number),
-            KEY.c.bill_id == bill_id,
-            PARTY.c.name_digest == bytes.fromhex(session.claim.name),
-            BILL.c.unit_id == session.unit_id,
-        )
-    )
-    return found is not None
+def own_bill(
+    services: Services, connection: Connection, session: Session, bill_id: int
+) -> tuple[BillFacts, str] | None:
+    """The bill and its payer's full name, when this session may open it; the caller masks or audits the name.
+
+    Not yours and not there look the same to the caller.
+    """
+    wanted = _proved(session) | {"bill": bill_id, "opened": bill_id in session.claim.bills}
+    row = connection.execute(_OWN, wanted).one_or_none()
+    return None if row is None else (queries.read_facts(row), queries.read_payer(services, row))

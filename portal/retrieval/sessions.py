@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from portal.core.clock import now
 from portal.core.services import Services
@@ -15,6 +15,13 @@ from portal.models import OneTimeCode, PatientSession
 
 SESSION: Table = PatientSession.__table__  # type: ignore[assignment]
 CODE: Table = OneTimeCode.__table__  # type: ignore[assignment]
+
+_BY_DIGEST = select(SESSION.c.unit_id, SESSION.c.level, SESSION.c.claim, SESSION.c.expires_at).where(
+    SESSION.c.digest == bindparam("cookie"), SESSION.c.expires_at > bindparam("moment")
+)
+"""Built once: building and hashing a statement costs more than running it."""
+TOUCH_EVERY = timedelta(minutes=1)
+"""How often use is written down: a write for every page would cost more than the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class Session:
     unit_id: int
     level: int
     claim: Claim
+    expires_at: datetime
 
 
 def _seal(services: Services, digest: bytes, claim: Claim) -> bytes:
@@ -45,15 +53,12 @@ def read(services: Services, connection: Connection, cookie: str) -> Session | N
     if not cookie:
         return None
     digest = services.index.digest("session", cookie)
-    row = connection.execute(
-        select(SESSION.c.unit_id, SESSION.c.level, SESSION.c.claim).where(
-            SESSION.c.digest == digest, SESSION.c.expires_at > now()
-        )
-    ).one_or_none()
+    row = connection.execute(_BY_DIGEST, {"cookie": digest, "moment": now()}).one_or_none()
     if row is None:
         return None
     claim = json.loads(services.cipher.decrypt("patient_session.claim", digest.hex(), row.claim))
-    return Session(digest, row.unit_id, row.level, Claim(claim["number"], claim["name"], tuple(claim["bills"])))
+    proved = Claim(claim["number"], claim["name"], tuple(claim["bills"]))
+    return Session(digest, row.unit_id, row.level, proved, row.expires_at)
 
 
 def start(services: Services, connection: Connection, unit_id: int, level: int, claim: Claim) -> str:
@@ -75,10 +80,13 @@ def start(services: Services, connection: Connection, unit_id: int, level: int, 
     return cookie
 
 
-def touch(services: Services, connection: Connection, session: Session) -> None:
-    """Keep a session open for another while, because it is used."""
+def touch(services: Services, session: Session) -> None:
+    """Keep a session open for another while, because it is used; written at most once in :data:`TOUCH_EVERY`."""
     until = now() + timedelta(minutes=services.settings.session_minutes)
-    connection.execute(update(SESSION).where(SESSION.c.digest == session.digest).values(expires_at=until))
+    if until - session.expires_at < TOUCH_EVERY:
+        return
+    with services.database.write() as connection:
+        connection.execute(update(SESSION).where(SESSION.c.digest == session.digest).values(expires_at=until))
 
 
 def end(connection: Connection, session: Session) -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from flask import Response, current_app, g, render_template, request
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from portal.core.clock import local
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, yuan
-from portal.models import Unit
 from portal.retrieval import sessions
 
 COOKIE = "qp_session"
@@ -28,10 +27,9 @@ def services() -> Services:
     return found
 
 
-def unit_of(connection: Connection, *, code: str = "", unit_id: int = 0) -> Row[Any]:
+def unit_of(key: str | int) -> Row[Any]:
     """The unit by its public code or id. Raises LINK_INVALID for an unknown one."""
-    where = Unit.code == code if code else Unit.id == unit_id
-    found = connection.execute(select(Unit.__table__).where(where)).one_or_none()
+    found: Row[Any] | None = current_app.extensions["qupiao_units"].get(key)
     if found is None:
         raise Refusal("LINK_INVALID")
     g.unit = found
@@ -39,10 +37,18 @@ def unit_of(connection: Connection, *, code: str = "", unit_id: int = 0) -> Row[
 
 
 def session_of(connection: Connection) -> sessions.Session | None:
-    """The browser's session, kept open by being used."""
+    """The browser's session; being used keeps it open (:func:`keep_open`)."""
     found = sessions.read(services(), connection, request.cookies.get(COOKIE, ""))
     g.patient_session = found
     return found
+
+
+def keep_open(response: Response) -> Response:
+    """After a page of a session: write down that it is used, when that is due."""
+    session: sessions.Session | None = g.get("patient_session")
+    if session is not None:
+        sessions.touch(services(), session)
+    return response
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:

@@ -16,6 +16,7 @@ from portal.blueprints.patient.context import (
     CARE,
     COOKIE,
     FILTERS,
+    keep_open,
     page,
     remember,
     services,
@@ -29,7 +30,8 @@ from portal.domain.link import TOKEN
 from portal.domain.settlement import Scene
 from portal.issuing import queries
 from portal.issuing.queries import BillFacts
-from portal.models import BillDetail, BillItem, Department
+from portal.issuing.references import UnitCache
+from portal.models import BillDetail, Department
 from portal.rendering import xml
 from portal.retrieval import identify, sessions, watch
 
@@ -37,9 +39,13 @@ patient = Blueprint("patient", __name__)
 
 
 @patient.record_once
-def _add_filters(state: Any) -> None:
+def _prepare(state: Any) -> None:
+    state.app.extensions["qupiao_units"] = UnitCache(state.app.extensions["qupiao"].database)
     state.app.jinja_env.filters.update(FILTERS)
     state.app.jinja_env.globals["scene_title"] = lambda scene: Scene(scene).title
+
+
+patient.after_request(keep_open)
 
 
 @patient.errorhandler(Refusal)
@@ -86,8 +92,8 @@ def home() -> Response:
 @patient.get("/h/<string:unit_code>")
 def entry(unit_code: str) -> Response:
     """The hospital code's page: who are you."""
+    unit_of(unit_code)
     with services().database.read() as connection:
-        unit_of(connection, code=unit_code)
         session = session_of(connection)
     return page("find.html", session=session, number="", name="", problem="")
 
@@ -95,8 +101,7 @@ def entry(unit_code: str) -> Response:
 @patient.post("/h/<string:unit_code>")
 def find(unit_code: str) -> Response:
     """Number and name typed: the next page asks for the code, whether anything matched or not."""
-    with services().database.read() as connection:
-        unit = unit_of(connection, code=unit_code)
+    unit = unit_of(unit_code)
     number, name = request.form.get("number", "")[:60], request.form.get("name", "")[:100]
     if len(normalise(number)) < 5 or not normalise_name(name):
         problem = "请填写完整的号码和患者姓名，两项都需要。"
@@ -109,8 +114,8 @@ def find(unit_code: str) -> Response:
 @patient.get("/h/<string:unit_code>/code")
 def code(unit_code: str) -> Response:
     """Asks for the code that was sent."""
+    unit_of(unit_code)
     with services().database.read() as connection:
-        unit_of(connection, code=unit_code)
         _session_here(session_of(connection))
     return page("code.html", problem="")
 
@@ -118,8 +123,8 @@ def code(unit_code: str) -> Response:
 @patient.post("/h/<string:unit_code>/code")
 def confirm(unit_code: str) -> Response:
     """Checks the code; right: the list."""
+    unit_of(unit_code)
     with services().database.read() as connection:
-        unit_of(connection, code=unit_code)
         session = _session_here(session_of(connection))
     try:
         cookie = identify.confirm(services(), session, request.form.get("code", "")[:20])
@@ -131,12 +136,10 @@ def confirm(unit_code: str) -> Response:
 @patient.get("/h/<string:unit_code>/bills")
 def bills(unit_code: str) -> Response:
     """The person's bills of one year, grouped by visit day."""
+    unit_of(unit_code)
     with services().database.read() as connection:
-        unit_of(connection, code=unit_code)
         session = _session_here(session_of(connection), 1)
-        found = queries.by_ids(connection, identify.visible_bills(services(), connection, session))
-        name = queries.payer_name(services(), connection, found[0].bill_id) if found else ""
-    _touch(session)
+        found, name = identify.visible_bills(services(), connection, session)
     years = sorted({local(bill.business_at).year for bill in found}, reverse=True)
     chosen = request.args.get("year", type=int) or (years[0] if years else 0)
     shown = [bill for bill in found if local(bill.business_at).year == chosen]
@@ -148,22 +151,19 @@ def bills(unit_code: str) -> Response:
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>")
 def bill(unit_code: str, bill_id: int) -> Response:
     """One bill in plain words, with its face and its elements."""
+    unit_of(unit_code)
     with services().database.read() as connection:
-        unit_of(connection, code=unit_code)
-        facts, session = _own_bill(connection, bill_id)
-        payer = queries.payer_name(services(), connection, bill_id)
-        items = connection.execute(
-            select(BillItem.fiscal_name, BillItem.amount_fen).where(BillItem.bill_id == bill_id).order_by(BillItem.line)
-        ).all()
+        facts, payer, session = _own_bill(connection, bill_id)
+        items = queries.items(connection, bill_id)
     return page("bill.html", bill=facts, payer=payer, items=items, session=session)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/details")
 def details(unit_code: str, bill_id: int) -> Response:
     """The list lines of one bill."""
+    unit_of(unit_code)
     with services().database.read() as connection:
-        unit_of(connection, code=unit_code)
-        facts, _ = _own_bill(connection, bill_id)
+        facts, *_ = _own_bill(connection, bill_id)
         rows = connection.execute(
             select(BillDetail.__table__).where(BillDetail.bill_id == bill_id).order_by(BillDetail.line)
         ).all()
@@ -193,9 +193,9 @@ def face(unit_code: str, bill_id: int) -> Response:
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/einvoice.xml")
 def einvoice(unit_code: str, bill_id: int) -> Response:
     """The signed document itself."""
+    unit_of(unit_code)
     with services().database.read() as connection:
-        unit_of(connection, code=unit_code)
-        facts, _ = _own_bill(connection, bill_id)
+        facts, *_ = _own_bill(connection, bill_id)
         document = queries.stored_document(services(), connection, bill_id)
     _record("bill.downloaded", facts)
     return _file(document.einvoice_xml, "application/xml", f"{facts.code}-{facts.number}.xml")
@@ -206,22 +206,22 @@ def link(token: str) -> Response:
     """A bill's link (slip, HIS answer, message): level 0, and the way on to level 1."""
     with services().database.read() as connection:
         try:
-            facts = _linked(connection, token)
+            facts, payer = _linked(connection, token)
         except _NotYet:
             return _waiting(token)
         session = session_of(connection)
-        payer = mask_name(queries.payer_name(services(), connection, facts.bill_id))
-        mine = session is not None and identify.may_see(connection, session, facts.bill_id)
-    return page("link.html", bill=facts, payer=payer, mine=mine, token=token, problem="")
+        mine = session is not None and identify.own_bill(services(), connection, session, facts.bill_id) is not None
+    unit_of(facts.unit_id)
+    return page("link.html", bill=facts, payer=mask_name(payer), mine=mine, token=token, problem="")
 
 
 @patient.post("/b/<string:token>")
 def open_link(token: str) -> Response:
     """The payer's name typed on the link's page: opens this one bill."""
     with services().database.read() as connection:
-        facts = _linked(connection, token)
+        facts, payer = _linked(connection, token)
         session = session_of(connection)
-        payer = mask_name(queries.payer_name(services(), connection, facts.bill_id))
+    unit_of(facts.unit_id)
     limits = current_app.extensions["qupiao_limits"]
     try:
         cookie = identify.open_by_slip(
@@ -231,7 +231,7 @@ def open_link(token: str) -> Response:
         if refusal.code != "NOT_MATCHED":
             raise
         problem = "姓名与票据上的交款人不一致。请核对后再试，或到收费窗口查询。"
-        return page("link.html", 422, bill=facts, payer=payer, mine=False, token=token, problem=problem)
+        return page("link.html", 422, bill=facts, payer=mask_name(payer), mine=False, token=token, problem=problem)
     unit_code = g.unit.code
     return remember(_see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
 
@@ -287,17 +287,13 @@ def _session_here(session: sessions.Session | None, level: int = 0) -> sessions.
     return session
 
 
-def _touch(session: sessions.Session) -> None:
-    with services().database.write() as connection:
-        sessions.touch(services(), connection, session)
-
-
-def _own_bill(connection: Any, bill_id: int) -> tuple[BillFacts, sessions.Session]:
+def _own_bill(connection: Any, bill_id: int) -> tuple[BillFacts, str, sessions.Session]:
+    """The session's bill, its payer's full name (shown to the person themselves), the session."""
     session = _session_here(session_of(connection), 1)
-    facts = queries.by_id(connection, bill_id) if identify.may_see(connection, session, bill_id) else None
-    if facts is None:
+    found = identify.own_bill(services(), connection, session, bill_id)
+    if found is None:
         raise Refusal("BILL_NOT_FOUND")
-    return facts, session
+    return *found, session
 
 
 class _NotYet(Refusal):
@@ -314,21 +310,21 @@ def _waiting(token: str, status: int = 200, *, phone: str = "", problem: str = "
     return page("waiting.html", status, unit=unit, token=token, phone=phone, problem=problem, told=told)
 
 
-def _linked(connection: Any, token: str) -> BillFacts:
+def _linked(connection: Any, token: str) -> tuple[BillFacts, str]:
+    """The bill of a link and its payer's full name."""
     digest = services().index.digest("link", token)
-    facts = queries.by_link(connection, digest) if TOKEN.fullmatch(token) else None
-    if facts is None and TOKEN.fullmatch(token) and token[0] in services().settings.link_key_ids:
+    found = queries.by_link(services(), connection, digest) if TOKEN.fullmatch(token) else None
+    if found is None and TOKEN.fullmatch(token) and token[0] in services().settings.link_key_ids:
         raise _NotYet
-    if facts is None:
+    if found is None:
         raise Refusal("LINK_INVALID")
-    unit_of(connection, unit_id=facts.unit_id)
-    return facts
+    return found
 
 
 def _face(unit_code: str, bill_id: int) -> tuple[BillFacts, bytes]:
+    unit_of(unit_code)
     with services().database.read() as connection:
-        unit_of(connection, code=unit_code)
-        facts, _ = _own_bill(connection, bill_id)
+        facts, *_ = _own_bill(connection, bill_id)
         stored = queries.stored_document(services(), connection, bill_id)
     settings, token = services().settings, queries.token_of(services(), g.unit.code, facts)
     data = current_app.extensions["qupiao_face"].pdf(

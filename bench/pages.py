@@ -1,0 +1,149 @@
+"""Part ``pages``: the patient's pages with a session, against a bare Flask page in the same kind of server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+from sqlalchemy import select
+
+from bench.client import Connection, drive, request
+from bench.report import Samples, in_turns, spread, table
+from bench.settlements import METHOD, twelve
+from bench.site import Site, cpu_seconds
+from portal.demo import UNIT_CODE
+from portal.domain.identity import normalise_name
+from portal.issuing.queries import BILL
+from portal.issuing.rows import number_digest
+from portal.retrieval import sessions
+from portal.simulators.settlements import PERSONS, Person
+from tests.his import His
+from tests.installation import Installation
+
+COUNT = 1500
+"""Pages a measurement."""
+PEOPLE, BILLS_EACH = PERSONS[:20], 12
+VALUES = (
+    "title",
+    "bill_code",
+    "number",
+    "check_code",
+    "total_fen",
+    "department",
+    "cashier",
+    "serial",
+    "scene",
+    "state",
+)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One bill of a person who is logged in: the cookie, the bill's id and its link."""
+
+    cookie: str
+    bill_id: int
+    token: str
+
+
+def visits(site: Site) -> list[Visit]:
+    """Issue :data:`BILLS_EACH` bills to each of :data:`PEOPLE` and open a session for each person."""
+    with site.app() as app:
+        his, services, made = His(app), app.extensions["qupiao"], []
+
+        def push(person: Person, number: int) -> str:
+            identity = {"payer": person.name, "cardNo": person.id_no, "tel": person.phone}
+            answer = his.call(METHOD, twelve(f"page-{person.id_no}-{number}", **identity))
+            assert answer.ok, answer.message
+            return answer.payload["pictureUrl"].rpartition("/")[2]
+
+        for person in PEOPLE:
+            tokens = {
+                services.index.digest("link", token): token for token in (push(person, n) for n in range(BILLS_EACH))
+            }
+            claim = sessions.Claim(
+                number_digest(services, person.id_no).hex(),
+                services.index.digest("name", normalise_name(person.name)).hex(),
+            )
+            with services.database.write() as connection:
+                cookie = sessions.start(services, connection, 1, 2, claim)
+            with services.database.read() as connection:
+                mine = select(BILL.c.id, BILL.c.link_digest).where(BILL.c.link_digest.in_(tokens))
+                made += [Visit(cookie, row.id, tokens[row.link_digest]) for row in connection.execute(mine)]
+    return made
+
+
+def _get(path: str, visit: Visit) -> bytes:
+    return request("GET", path, Cookie=f"qp_session={visit.cookie}")
+
+
+PAGES: dict[str, Callable[[Visit], bytes]] = {
+    "bill": lambda visit: _get(f"/h/{UNIT_CODE}/bills/{visit.bill_id}", visit),
+    "list": lambda visit: _get(f"/h/{UNIT_CODE}/bills", visit),
+    "link": lambda visit: _get(f"/b/{visit.token}", visit),
+}
+TITLES = {
+    "bill": "a bill, in plain words",
+    "list": f"the list of {BILLS_EACH} bills",
+    "link": "a bill's link (level 0)",
+    "bare": "floor: bare Flask, one row, same size",
+}
+
+
+def template(html: str) -> str:
+    """The real page as a template of its size: fixed text with values of one row in it."""
+    parts, names = html.split("</dd>"), cycle(VALUES)
+    return parts[0] + "".join(f"{{{{ bill.{next(names)} }}}}</dd>{part}" for part in parts[1:])
+
+
+def measure(site: Site, rounds: int) -> tuple[Samples, int]:
+    """Rates and CPU costs of the pages and of the bare one, in turns; and the bytes of the bill's page."""
+    everyone, costs = visits(site), Samples()
+    with site.web() as real:
+        connection = Connection(real.port)
+        head, _, html = connection.exchange(PAGES["bill"](everyone[0])).partition(b"\r\n\r\n")
+        connection.close()
+        assert b" 200 " in head.splitlines()[0], head
+        sample = site.data_dir / f"bare-{site.kind}.html"
+        sample.write_text(template(html.decode()), encoding="utf-8")
+        environment = {"BENCH_PAGE": str(sample)}
+        with site.web(application="bench.bare:application", environment=environment) as bare:
+
+            def load(name: str, server: Installation, made: list[bytes]) -> float:
+                before = cpu_seconds(server)
+                done = drive(server.port, list(islice(cycle(made), COUNT)), b"HTTP/1.1 200 ")
+                costs.add(f"{name} cpu", (cpu_seconds(server) - before) / done.count * 1000)
+                costs.add("client", done.cpu / done.count * 1000)
+                return done.rate
+
+            def page(name: str) -> Callable[[], float]:
+                made = [PAGES[name](visit) for visit in everyone]
+                return lambda: load(name, real, made)
+
+            rows = [request("GET", f"/bill/{visit.bill_id}") for visit in everyone]
+            samples = in_turns(
+                rounds, {name: page(name) for name in PAGES} | {"bare": lambda: load("bare", bare, rows)}
+            )
+    samples.values |= costs.values
+    return samples, len(html)
+
+
+def run(site: Site, rounds: int) -> None:
+    """Measure and print."""
+    samples, size = measure(site, rounds)
+    rows = [
+        (
+            title,
+            f"{samples.middle(name):.0f}",
+            spread(samples.ratio(name, "bare")) if name != "bare" else "",
+            f"{samples.middle(f'{name} cpu'):.2f}",
+        )
+        for name, title in TITLES.items()
+    ]
+    table(
+        f"Patient pages on {site.kind} (aim for the bill: ≥ 0.5 of the bare page; it has {size / 1000:.1f} kB)",
+        ("8 clients, logged in", "pages/s", "page ÷ bare", "CPU ms"),
+        rows,
+    )
+    print(f"  The load generator took {samples.middle('client'):.2f} ms of CPU a page beside the server.")
