@@ -100,10 +100,11 @@ _DOCUMENT = (
     .select_from(DOCUMENT.outerjoin(SUPERVISION, SUPERVISION.c.bill_id == DOCUMENT.c.bill_id))
     .where(DOCUMENT.c.bill_id == bindparam("bill"))
 )
+_PAYER = select(PARTY.c.bill_id, PARTY.c.name).where(PARTY.c.bill_id == bindparam("bill"))
 _ITEMS = select(ITEM.c.fiscal_name, ITEM.c.amount_fen).where(ITEM.c.bill_id == bindparam("bill")).order_by(ITEM.c.line)
 
 
-def read_facts(row: Row[Any]) -> BillFacts:
+def read_facts(row: Any) -> BillFacts:
     """The facts in a row of :data:`FACTS` or :data:`FACTS_AND_PAYER`."""
     values = list(row[: len(_NAMES)])
     values[_NUMBER] = f"{values[_NUMBER]:010d}"
@@ -111,7 +112,7 @@ def read_facts(row: Row[Any]) -> BillFacts:
     return BillFacts(*values)
 
 
-def read_payer(services: Services, row: Row[Any]) -> str:
+def read_payer(services: Services, row: Any) -> str:
     """The payer's full name in a row of :data:`FACTS_AND_PAYER`, opened. The caller masks or audits."""
     return services.cipher.decrypt_text("bill_party.name", row.bill_id, row.name)
 
@@ -190,6 +191,11 @@ def sent_body(services: Services, bill_id: int) -> str:
     with services.database.read() as connection:
         sealed = connection.execute(select(DOCUMENT.c.sent).where(DOCUMENT.c.bill_id == bill_id)).scalar_one()
     return zlib.decompress(services.cipher.decrypt("bill_document.sent", bill_id, sealed)).decode()
+
+
+def payer_name(services: Services, connection: Connection, bill_id: int) -> str:
+    """The payer's full name, opened. The caller masks or audits."""
+    return read_payer(services, connection.execute(_PAYER, {"bill": bill_id}).one())
 
 
 def token_of(services: Services, unit_code: str, bill: BillFacts) -> str:
