@@ -29,26 +29,13 @@ from portal.models import (
     Department,
     HisAccount,
     InsuranceType,
-    NumberRange,
-    NumberSegment,
     Point,
     Unit,
 )
-from portal.stock import movements
+from portal.simulators.granted import PLANS, POINTS
+from portal.stock import balances, handouts, receipts
 
 UNIT_CODE = "pgzx"
-POINTS = (
-    ("01", "门诊收费1号窗", "window"),
-    ("02", "门诊收费2号窗", "window"),
-    ("03", "急诊收费窗", "window"),
-    ("04", "住院结算窗", "window"),
-    ("05", "体检收费", "window"),
-    ("06", "接种门诊收费", "window"),
-    ("07", "自助机A", "kiosk"),
-    ("08", "自助机B", "kiosk"),
-    ("09", "线上（公众号/小程序）", "online"),
-    ("99", "应急开票点", "emergency"),
-)
 DEPARTMENTS = (
     ("0101", "急诊科", ""),
     ("0201", "全科门诊", ""),
@@ -155,23 +142,10 @@ STAFF = (
 )
 """One account a role: user name, name, role, points. The password is ``DEMO_PASSWORD``."""
 A_DAY = 66
-NUMBERS_A_POINT = 100_000
-ALL = tuple(code for code, _, _ in POINTS)
-DESKS = ("01", "02", "03", "04", "05", "06", "07", "08")
-KINDS = (
-    ("990601", "广东省医疗门诊收费票据（电子）", "outpatient", "990621", 9_000_000_001, NUMBERS_A_POINT, ALL),
-    ("990602", "广东省医疗住院收费票据（电子）", "inpatient", "990622", 8_000_000_001, NUMBERS_A_POINT, ALL),
-    ("990401", "广东省资金往来结算票据（电子）", "general", "990421", 7_000_000_001, 2_000, ("01", "04")),
-    ("990501", "广东省公益事业捐赠票据（电子）", "donation", "990521", 6_000_000_001, 1_000, ("01", "04")),
-    ("999901", "预交金凭证（电子）", "voucher", "999921", 5_000_000_001, 10_000, ("01", "03", "04", "05", "07", "99")),
-    ("990621", "广东省医疗门诊收费票据（机打纸质）", "paper", "", 100_001, 1_000, DESKS),
-    ("990622", "广东省医疗住院收费票据（机打纸质）", "paper", "", 200_001, 1_000, DESKS),
-    ("990421", "广东省资金往来结算票据（机打纸质）", "paper", "", 300_001, 500, ("01", "04")),
-    ("990521", "广东省公益事业捐赠票据（机打纸质）", "paper", "", 400_001, 500, ("01", "04")),
-    ("999921", "预交金凭证（机打纸质）", "paper", "", 500_001, 1_000, ("01", "03", "04", "05", "07")),
-)
-"""Prefix, name, form, paper form, first number, numbers a point, points. The unit keeps two points' worth itself."""
-STOREKEEPER = Actor("system:demo", "演示数据", 1)
+KEEPER, SECOND = Actor("system:demo", "演示票管员", 1), Actor("system:demo-2", "演示复核员", 1)
+LINES = (("990601", "unit", 50_000, 0), ("990602", "unit", 50_000, 0), ("990621", "unit", 500, 0))
+TOP_UPS = (("990601", "07"), ("990601", "08"), ("990601", "09"))
+"""Warning lines of the unit; points that are topped up by themselves."""
 
 
 def seed(services: Services) -> bool:
@@ -184,6 +158,7 @@ def seed(services: Services) -> bool:
         _staff(services, connection)
         for year in sorted({now().astimezone(SHANGHAI).year, (now() - timedelta(days=31)).astimezone(SHANGHAI).year}):
             _numbers(connection, year)
+        _rules(connection)
     return True
 
 
@@ -224,13 +199,13 @@ def _hospital(connection: Connection) -> None:
         [
             {
                 "id": number,
-                "prefix": prefix,
-                "name": name,
-                "form": form,
-                "specimen_code": f"{prefix}2601",
-                "paper_prefix": paper,
+                "prefix": plan.prefix,
+                "name": plan.name,
+                "form": plan.form,
+                "specimen_code": f"{plan.prefix}2601",
+                "paper_prefix": plan.paper,
             }
-            for number, (prefix, name, form, paper, *_) in enumerate(KINDS, 1)
+            for number, plan in enumerate(PLANS, 1)
         ],
     )
 
@@ -267,40 +242,25 @@ def _staff(services: Services, connection: Connection) -> None:
 
 
 def _numbers(connection: Connection, year: int) -> None:
-    """One segment a kind, one range a point that uses it; what the emergency point has is reserved."""
-    points = {row.code: row for row in connection.execute(select(Point.id, Point.code, Point.kind))}
-    moment = now()
-    for kind_id, (prefix, _, _, _, first, share, places) in enumerate(KINDS, 1):
-        code, last = f"{prefix}{year % 100:02d}", first + share * (len(places) + 2) - 1
-        segment = {
-            "unit_id": 1,
-            "kind_id": kind_id,
-            "bill_code": code,
-            "first": first,
-            "last": last,
-            "received_at": moment,
-        }
-        segment_id = connection.execute(insert(NumberSegment).returning(NumberSegment.id), segment).scalar_one()
-        opening, slip = movements.next_no(connection, "QC"), movements.next_no(connection, "FF")
-        movements.record(connection, "receipt", segment_id, code, first, last, opening, STOREKEEPER, at=moment)
-        for place, point_code in enumerate(places):
-            point, start = points[point_code], first + place * share
-            connection.execute(
-                insert(NumberRange),
-                {
-                    "segment_id": segment_id,
-                    "point_id": point.id,
-                    "bill_code": code,
-                    "first": start,
-                    "last": start + share - 1,
-                    "next": start,
-                    "handed_out_at": moment,
-                    "state": "reserved" if point.kind == "emergency" else "open",
-                    "slip": slip,
-                },
-            )
-            ends = (start, start + share - 1)
-            movements.record(connection, "hand_out", segment_id, code, *ends, slip, STOREKEEPER, point.id, at=moment)
+    """Opening stock of every kind, handed out to the points that use it; the emergency point's is reserved."""
+    points = {row.code: row.id for row in connection.execute(select(Point.id, Point.code))}
+    for plan in PLANS:
+        code = f"{plan.prefix}{year % 100:02d}"
+        receipts.confirm(connection, SECOND, receipts.opening(connection, KEEPER, code, plan.first, plan.last))
+        for point_code in plan.points:
+            slip = handouts.draft(connection, KEEPER, points[point_code], code, plan.share)
+            handouts.hand_out(connection, KEEPER, slip)
+            if handouts.waits(connection, KEEPER, slip):
+                handouts.accept(connection, SECOND, slip)
+
+
+def _rules(connection: Connection) -> None:
+    kinds = {row.prefix: row.id for row in connection.execute(select(BillKind.id, BillKind.prefix))}
+    points = {row.code: row.id for row in connection.execute(select(Point.id, Point.code))}
+    for prefix, _, low, lot in LINES:
+        balances.set_rule(connection, KEEPER, kinds[prefix], None, low, lot)
+    for prefix, point_code in TOP_UPS:
+        balances.set_rule(connection, KEEPER, kinds[prefix], points[point_code], 500, 5_000)
 
 
 def moments(days: int, rng: random.Random, until: datetime) -> Iterator[datetime]:

@@ -117,6 +117,29 @@ CATALOGUE: dict[str, Text] = {
         422, "预交金扣款有误", "{problems}", "请核对 payMentVoucher 中的凭证代码、号码和金额后重新推送"
     ),
     "VOUCHER_PAPER": Text(409, "纸质凭证不能作废", "纸质凭证 {paper} {state}", "请核对纸质凭证代码和号码"),
+    "NUMBERS_NOT_IN_STOCK": Text(
+        409,
+        "号码不在单位库存中",
+        "{bill_code} 的 {first}–{last} 不全是单位库存里未分发的号码",
+        "请在票号地图上核对，只能填写单位库存的号码；已分发的请先撤回",
+    ),
+    "NUMBERS_NOT_VOID": Text(
+        409,
+        "号码不能销毁",
+        "{bill_code} 的 {first}–{last} 不全是已作废的号码，或已有销毁单",
+        "先作废或报损，再登记销毁；每个号码只登记一次",
+    ),
+    "STOCK_SHORT": Text(
+        409, "单位库存不足", "{bill_code} 可分发 {free} 份，本次需要 {wanted} 份", "请先申领入库，或减少份数"
+    ),
+    "NOTHING_UNUSED": Text(409, "没有可撤回的号码", "分发单 {no} 的号码已全部使用", "无需撤回"),
+    "DOCUMENT_UNKNOWN": Text(404, "没有这张单据", "单号 {no} 不存在", "请核对单号"),
+    "DOCUMENT_STATE": Text(409, "单据当前不能这样办理", "{no} 现在是“{state}”", "请刷新后查看可办理的操作"),
+    "APPLICATION_PENDING": Text(
+        409, "已有未办结的申领", "{kind} 的申领单 {no} 还在等财政办理", "请等待结果，或先撤销上报"
+    ),
+    "SEGMENT_UNUSABLE": Text(409, "号段不能入库", "{problems}", "系统已拒收并报警；请联系财政部门核对后重新下发"),
+    "SECOND_PERSON": Text(403, "须由另一人办理", "{no} 由您本人编制", "请由另一位有权限的人员确认"),
     # queries
     "BILL_NOT_FOUND": Text(404, "未查询到票据", "没有与所给要素一致的票据", "请核对票据代码、号码、校验码或业务流水号"),
     "STATE_ILLEGAL": Text(409, "当前状态不能这样操作", "票据状态为{state}", "{next}"),

@@ -9,7 +9,16 @@ import httpx
 from portal.core.clock import now
 from portal.fiscal import envelope
 from portal.fiscal.envelope import EnvelopeError, text_of
-from portal.fiscal.messages import RESULT, Answer, MessageIds, Rejected, Upload, read_supervision, result_voucher
+from portal.fiscal.messages import (
+    RESULT,
+    Answer,
+    MessageIds,
+    Rejected,
+    Reply,
+    Upload,
+    read_supervision,
+    result_voucher,
+)
 from portal.fiscal.results import Result, worth_repeating
 
 
@@ -63,20 +72,28 @@ class FinanceClient:
         """9302: what became of an uploaded bill. Raises FinanceAway."""
         return self._exchange(RESULT, result_voucher(code, number, check), message_id)
 
-    def _exchange(self, message_no: str, voucher: bytes, message_id: str | None) -> Answer:
+    def ask(self, message_no: str, voucher: bytes, message_id: str | None = None) -> Reply:
+        """Any message: finance's authentic answer, whatever it says. Raises FinanceAway, for 5xxx too."""
         message_id = message_id or self.new_message_id()
         body = envelope.build(envelope.head_for(message_no, self._app_id, message_id, now()), voucher)
         reply, reply_headers = self._post(body)
         try:
             fields = self._open(reply, reply_headers, message_no, message_id)
             code, reason = (text_of(fields, "ResultCode"), text_of(fields, "ResultMsg", required=False))
-            if code in (Result.OK, Result.DUPLICATE_SAME):
-                return read_supervision(fields, code, code == Result.DUPLICATE_SAME)
         except EnvelopeError as error:
-            raise FinanceAway("reply", f"财政应答无法采信：{error}") from error
+            raise _unusable(error) from error
         if worth_repeating(code):
             raise FinanceAway(code, f"财政系统暂时不能处理：{reason}"[:500])
-        return Rejected(code[:8], reason[:500])
+        return Reply(code, reason, fields)
+
+    def _exchange(self, message_no: str, voucher: bytes, message_id: str | None) -> Answer:
+        reply = self.ask(message_no, voucher, message_id)
+        if reply.code not in (Result.OK, Result.DUPLICATE_SAME):
+            return Rejected(reply.code[:8], reply.reason[:500])
+        try:
+            return read_supervision(reply.fields, reply.code, reply.code == Result.DUPLICATE_SAME)
+        except EnvelopeError as error:
+            raise _unusable(error) from error
 
     def _post(self, body: bytes) -> tuple[bytes, httpx.Headers]:
         deadline = time.monotonic() + self._timeout
@@ -109,3 +126,7 @@ class FinanceClient:
         if (head.app_id, head.message_no, head.message_id) != (self._app_id, message_no, message_id):
             raise EnvelopeError("应答不是对本报文的应答")
         return envelope.parse_voucher(message.voucher)
+
+
+def _unusable(error: EnvelopeError) -> FinanceAway:
+    return FinanceAway("reply", f"财政应答无法采信：{error}")

@@ -85,6 +85,15 @@ class Rejected:
 Answer = Accepted | Queued | Rejected
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An authentic answer as it stands: finance's code and text, and the fields of its voucher."""
+
+    code: str
+    reason: str
+    fields: Mapping[str, str | dict[str, str]]
+
+
 def stamp14(moment: datetime) -> str:
     """``yyyyMMddHHmmss`` in the hospital's time."""
     return local(moment).strftime("%Y%m%d%H%M%S")

@@ -25,6 +25,10 @@ class Result(StrEnum):
     DOCUMENT_DISAGREES = "2003"
     RELATED_UNKNOWN = "2004"
     NUMBER_NOT_GRANTED = "3001"
+    APPLICATION_UNKNOWN = "3002"
+    SEGMENT_UNKNOWN = "3003"
+    TOO_LATE = "3004"
+    RANGE_NOT_YOURS = "3005"
     DUPLICATE_SAME = "4001"
     DUPLICATE_OTHER = "4002"
     BILL_UNKNOWN = "4003"
@@ -51,6 +55,10 @@ _TITLES = {
     Result.DOCUMENT_DISAGREES: "票据内容与报文不一致",
     Result.RELATED_UNKNOWN: "红票的原票不存在",
     Result.NUMBER_NOT_GRANTED: "票据号码不在已发放的号段内",
+    Result.APPLICATION_UNKNOWN: "没有这张申领单",
+    Result.SEGMENT_UNKNOWN: "没有下发过这个号段",
+    Result.TOO_LATE: "财政已经办理，不能撤销",
+    Result.RANGE_NOT_YOURS: "号码不在已入库的号段内，或已退回",
     Result.DUPLICATE_SAME: "票据已上传，内容相同",
     Result.DUPLICATE_OTHER: "票据代码和号码已被另一内容占用",
     Result.BILL_UNKNOWN: "没有收到过这张票据",

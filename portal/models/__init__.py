@@ -18,7 +18,19 @@ from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, Known
 from portal.models.number import NumberRange, NumberSegment, StockMovement
 from portal.models.reversal import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
 from portal.models.staff import Approval, FormReceipt, Parameter, StaffAccount, StaffPoint, StaffRole, StaffSession
-from portal.models.stock import StockCounter, StockVoid
+from portal.models.stock import (
+    StockAlarm,
+    StockApplication,
+    StockCounter,
+    StockDestruction,
+    StockExchange,
+    StockReceipt,
+    StockReconcile,
+    StockReturn,
+    StockRule,
+    StockSlip,
+    StockVoid,
+)
 from portal.models.unit import BillKind, ChargeItem, Department, InsuranceType, Point, Unit
 from portal.models.voucher import (
     SlipPrint,
@@ -78,8 +90,17 @@ __all__ = [
     "StaffPoint",
     "StaffRole",
     "StaffSession",
+    "StockAlarm",
+    "StockApplication",
     "StockCounter",
+    "StockDestruction",
+    "StockExchange",
     "StockMovement",
+    "StockReceipt",
+    "StockReconcile",
+    "StockReturn",
+    "StockRule",
+    "StockSlip",
     "StockVoid",
     "Supervision",
     "Unit",

@@ -23,6 +23,19 @@ CREATE TABLE IF NOT EXISTS finance_bill (
   attempts INTEGER NOT NULL, PRIMARY KEY (bill_code, number));
 CREATE TABLE IF NOT EXISTS finance_effect (bill_code TEXT, number TEXT, at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS finance_effect_bill ON finance_effect (bill_code, number);
+CREATE TABLE IF NOT EXISTS finance_setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS finance_application (
+  apply_no TEXT PRIMARY KEY, agency TEXT NOT NULL, bill_code TEXT NOT NULL, quantity INTEGER NOT NULL,
+  reason TEXT NOT NULL, status TEXT NOT NULL, approved INTEGER, opinion TEXT NOT NULL, received_at REAL NOT NULL,
+  decided_at REAL, attempts INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS finance_grant (
+  segment_id TEXT PRIMARY KEY, agency TEXT NOT NULL, bill_code TEXT NOT NULL, first INTEGER NOT NULL,
+  last INTEGER NOT NULL, count INTEGER NOT NULL, apply_no TEXT NOT NULL, issued_at REAL NOT NULL,
+  confirmed INTEGER, operator TEXT NOT NULL, opinion TEXT NOT NULL, attempts INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS finance_return (
+  return_no TEXT PRIMARY KEY, bill_code TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  reason TEXT NOT NULL, status TEXT NOT NULL, opinion TEXT NOT NULL, received_at REAL NOT NULL,
+  attempts INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS sms_message (
   id INTEGER PRIMARY KEY AUTOINCREMENT, biz_id TEXT NOT NULL, out_id TEXT NOT NULL UNIQUE, content TEXT NOT NULL,
   phone TEXT NOT NULL, template TEXT NOT NULL, params TEXT NOT NULL, text TEXT NOT NULL, at REAL NOT NULL,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, insert, text
+from sqlalchemy import Connection, insert, text
 
 from portal.core.clock import business_day, now
 from portal.domain.actor import Actor
-from portal.models import StockMovement
 from portal.models.number import MOVES
-
-MOVEMENT: Table = StockMovement.__table__  # type: ignore[assignment]
+from portal.stock.tables import MOVEMENT
 
 _WAYS = {kind: tuple(way.split(">")) for kind, way in (move.split(":") for move in MOVES)}
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from portal.domain.errors import Refusal
-from portal.models import BillKind, NumberRange, Point
-
-RANGE: Table = NumberRange.__table__  # type: ignore[assignment]
-POINT: Table = Point.__table__  # type: ignore[assignment]
-KIND: Table = BillKind.__table__  # type: ignore[assignment]
+from portal.stock.tables import KIND, POINT, RANGE
+from portal.stock.topups import top_up
 
 # Built once: building and hashing a statement costs more than running it.
 _MINE = (
@@ -63,7 +60,8 @@ def take_number(
 
     Call it as late as possible in the write transaction of the act that uses the number: it locks this one range
     row until commit, and a rollback gives the number back, so there are neither gaps nor doubles. ``emergency``
-    draws from ranges reserved for it, which nothing else may touch.
+    draws from ranges reserved for it, which nothing else may touch. A point with an automatic top-up gets its next lot
+    here when it is empty, in the same transaction.
     """
     wanted = _wanted(point_id, bill_code, emergency)
     while True:
@@ -71,7 +69,13 @@ def take_number(
         if taken is not None:
             return taken.id, taken.next - 1
         # Another transaction used the range up while we waited for its row: is there a later one?
-        if connection.execute(_FIRST_OPEN, wanted).one_or_none() is None:
+        if connection.execute(_FIRST_OPEN, wanted).one_or_none() is not None:
+            continue
+        if emergency:
+            return None
+        topped = top_up(connection, point_id, bill_code)
+        # Another transaction may have topped the point up meanwhile, so its ranges are looked at again.
+        if topped is None and connection.execute(_FIRST_OPEN, wanted).one_or_none() is None:
             return None
 
 

@@ -1,20 +1,19 @@
-"""空白票报损: unused numbers of a point that will never be used, taken out of its ranges by range."""
+"""作废: 库存作废 of unit stock and 空白票报损 at a point; numbers that will never be used, by range."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from portal.audit import entries
 from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.models import StockVoid
 from portal.stock import movements
-from portal.stock.ranges import POINT, RANGE
+from portal.stock.holdings import choose
+from portal.stock.tables import POINT, RANGE, VOID, audit, document, number
 
-VOID: Table = StockVoid.__table__  # type: ignore[assignment]
+STATES = {"waiting": "待复核", "done": "已作废", "refused": "未通过"}
 
 
 def void_blank(
@@ -23,48 +22,85 @@ def void_blank(
     """Void ``first``…``last``, all unused at the point; returns the document's number (单号).
 
     They may begin at the next number or lie further on: the ranges are split around them. Raises Refusal
-    NUMBERS_NOT_UNUSED when one of them is used, elsewhere or not handed out; then nothing has changed. The ranges'
-    rows are locked to the commit.
+    FIELD_INVALID, NUMBERS_NOT_UNUSED when one of them is used, elsewhere or not handed out; then nothing has changed.
+    The ranges' rows are locked to the commit.
+    """
+    no = propose(connection, actor, bill_code, first, last, reason, point_id)
+    carry_out(connection, actor, no)
+    return no
+
+
+def propose(
+    connection: Connection,
+    actor: Actor,
+    bill_code: str,
+    first: int,
+    last: int,
+    reason: str,
+    point_id: int | None = None,
+) -> str:
+    """Ask for a void, of unit stock or of a point's blank numbers; nothing moves until a second person agrees.
+
+    Returns the document's number. Raises Refusal FIELD_INVALID.
     """
     if first > last or not reason.strip():
-        raise Refusal("FIELD_INVALID", problems="起号不能大于止号" if first > last else "报损原因必填")
-    no = movements.next_no(connection, "BS")
-    pieces = cut(connection, point_id, bill_code, first, last)
-    moment = now()
+        raise Refusal("FIELD_INVALID", problems="起号不能大于止号" if first > last else "作废原因必填")
+    no = movements.next_no(connection, "ZF" if point_id is None else "BS")
     connection.execute(
         insert(VOID),
         {
             "unit_id": actor.unit_id,
             "no": no,
-            "category": "blank",
+            "category": "stock" if point_id is None else "blank",
             "point_id": point_id,
             "bill_code": bill_code,
             "first": first,
             "last": last,
-            "reason": reason.strip(),
-            "state": "done",
+            "reason": reason.strip()[:200],
+            "state": "waiting",
             "made_by": actor.label,
             "made_name": actor.name,
-            "made_at": moment,
+            "made_at": now(),
             "decided_name": "",
-            "decided_at": moment,
         },
     )
-    for segment_id, low, high in pieces:
-        movements.record(
-            connection, "blank_loss", segment_id, bill_code, low, high, no, actor, point_id, reason.strip(), moment
-        )
-    entries.record(
-        connection,
-        "stock.blank_voided",
-        "stock",
-        no,
-        actor.label,
-        at=moment,
-        request_id=actor.request_id,
-        details={"point": point_id, "code": bill_code, "first": first, "last": last, "reason": reason.strip()},
-    )
+    details = {"point": point_id, "code": bill_code, "first": first, "last": last, "reason": reason.strip()}
+    audit(connection, actor, "stock.void_proposed", no, details)
     return no
+
+
+def carry_out(connection: Connection, actor: Actor, no: str) -> None:
+    """Void the numbers of a proposal. The caller has made sure that the right person agrees.
+
+    Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE, NUMBERS_NOT_IN_STOCK, NUMBERS_NOT_UNUSED.
+    """
+    row = document(connection, VOID, actor.unit_id, no, lock=True)
+    _decide(connection, actor, row, "done")
+    if row.category == "stock":
+        kind, pieces = "stock_void", choose(connection, row.unit_id, row.bill_code, row.last - row.first + 1, row.first)
+    else:
+        kind, pieces = "blank_loss", cut(connection, row.point_id, row.bill_code, row.first, row.last)
+    for segment_id, low, high in pieces:
+        movements.record(connection, kind, segment_id, row.bill_code, low, high, no, actor, row.point_id, row.reason)
+    details = {"point": row.point_id, "code": row.bill_code, "first": row.first, "last": row.last}
+    audit(connection, actor, "stock.voided", no, details)
+
+
+def refuse(connection: Connection, actor: Actor, no: str) -> None:
+    """The second person does not agree. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
+    row = document(connection, VOID, actor.unit_id, no, lock=True)
+    _decide(connection, actor, row, "refused")
+    audit(connection, actor, "stock.void_refused", no, {})
+
+
+def _decide(connection: Connection, actor: Actor, row: Any, state: str) -> None:
+    changed = connection.execute(
+        update(VOID)
+        .where(VOID.c.id == row.id, VOID.c.state == "waiting")
+        .values(state=state, decided_name=actor.name, decided_at=now())
+    )
+    if changed.rowcount != 1:
+        raise Refusal("DOCUMENT_STATE", no=row.no, state=STATES[row.state])
 
 
 def cut(connection: Connection, point_id: int, bill_code: str, first: int, last: int) -> list[tuple[int, int, int]]:
@@ -93,9 +129,7 @@ def cut(connection: Connection, point_id: int, bill_code: str, first: int, last:
         wanted = high + 1
     if wanted != last + 1:
         point = connection.scalar(select(POINT.c.code).where(POINT.c.id == point_id)) or str(point_id)
-        raise Refusal(
-            "NUMBERS_NOT_UNUSED", point=point, bill_code=bill_code, first=f"{first:010d}", last=f"{last:010d}"
-        )
+        raise Refusal("NUMBERS_NOT_UNUSED", point=point, bill_code=bill_code, first=number(first), last=number(last))
     for row, low, high in parts:
         _split(connection, row, low, high)
     return [(row.segment_id, low, high) for row, low, high in parts]

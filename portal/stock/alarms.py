@@ -1,0 +1,38 @@
+"""预警: raised once, standing until its cause is gone or somebody has dealt with it."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, bindparam, select, text, update
+
+from portal.core.clock import now
+from portal.models.base import UtcDateTime
+from portal.stock.tables import ALARM
+
+_RAISE = text(
+    "INSERT INTO stock_alarm (unit_id, rule, subject, text, raised_at, cleared_by)"
+    " VALUES (:unit_id, :rule, :subject, :text, :raised_at, '')"
+    " ON CONFLICT (unit_id, rule, subject) WHERE cleared_at IS NULL DO NOTHING"
+).bindparams(bindparam("raised_at", type_=UtcDateTime()))
+
+
+def raise_alarm(connection: Connection, unit_id: int, rule: str, subject: str, words: str) -> bool:
+    """Raise it unless it stands already, however many ask at once; whether it was raised now."""
+    values = {"unit_id": unit_id, "rule": rule, "subject": subject[:60], "text": words[:300], "raised_at": now()}
+    return connection.execute(_RAISE, values).rowcount == 1
+
+
+def clear(connection: Connection, unit_id: int, rule: str, subject: str, by: str) -> bool:
+    """The cause is gone or dealt with; whether one stood."""
+    standing = (ALARM.c.unit_id == unit_id, ALARM.c.rule == rule, ALARM.c.subject == subject[:60])
+    changed = connection.execute(
+        update(ALARM).where(*standing, ALARM.c.cleared_at.is_(None)).values(cleared_at=now(), cleared_by=by)
+    )
+    return changed.rowcount == 1
+
+
+def standing(connection: Connection, unit_id: int, rule: str) -> set[str]:
+    """The subjects of the alarms of one rule that stand."""
+    query = select(ALARM.c.subject).where(
+        ALARM.c.unit_id == unit_id, ALARM.c.rule == rule, ALARM.c.cleared_at.is_(None)
+    )
+    return set(connection.scalars(query))

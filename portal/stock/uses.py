@@ -1,0 +1,129 @@
+"""What uses numbers: bills, vouchers, paper forms. Each taken number has exactly one row in exactly one of these.
+
+A further family is one more :class:`Use` in :data:`USES`; the stock knows of it everywhere from then on (identity,
+number map, average use).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, case, func, literal, select
+
+from portal.domain.stock import Fate
+from portal.models import Bill, Voucher
+from portal.stock.tables import RANGE
+
+BILL: Table = Bill.__table__  # type: ignore[assignment]
+VOUCHER: Table = Voucher.__table__  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One table whose rows use numbers. ``fate`` is an SQL expression of a :class:`Fate`; ``id`` what a click opens."""
+
+    name: str
+    table: Table
+    code: ColumnElement[str]
+    number: ColumnElement[int]
+    range_id: ColumnElement[int]
+    at: ColumnElement[datetime]
+    fate: ColumnElement[str]
+    id: ColumnElement[int]
+
+
+USES: tuple[Use, ...] = (
+    Use(
+        "bill",
+        BILL,
+        BILL.c.bill_code,
+        BILL.c.number,
+        BILL.c.range_id,
+        BILL.c.issued_at,
+        case((BILL.c.red_of_id.is_not(None), Fate.RED.value), else_=Fate.ISSUED.value),
+        BILL.c.id,
+    ),
+    Use(
+        "voucher",
+        VOUCHER,
+        VOUCHER.c.code,
+        VOUCHER.c.number,
+        VOUCHER.c.range_id,
+        VOUCHER.c.issued_at,
+        literal(Fate.ISSUED.value),
+        VOUCHER.c.id,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many rows use numbers of one range, and the lowest and highest of them."""
+
+    count: int
+    low: int
+    high: int
+
+
+def tallies(connection: Connection) -> dict[int, Tally]:
+    """Of every range that is used: its tally over all uses."""
+    found: dict[int, Tally] = {}
+    for use in USES:
+        query = select(
+            use.range_id, func.count(), func.count(use.number.distinct()), func.min(use.number), func.max(use.number)
+        ).group_by(use.range_id)
+        for range_id, count, _, low, high in connection.execute(query):
+            known = found.get(range_id)
+            found[range_id] = (
+                Tally(count, low, high)
+                if known is None
+                else Tally(known.count + count, min(known.low, low), max(known.high, high))
+            )
+    return found
+
+
+def runs(connection: Connection, bill_code: str, first: int, last: int) -> list[tuple[int, int, Fate]]:
+    """Used numbers between ``first`` and ``last`` as runs of one fate, in order."""
+    found: list[tuple[int, int, Fate]] = []
+    for use in USES:
+        used = (
+            select(
+                use.number.label("number"),
+                use.fate.label("fate"),
+                (use.number - func.row_number().over(partition_by=use.fate, order_by=use.number)).label("island"),
+            )
+            .where(use.code == bill_code, use.number >= first, use.number <= last)
+            .subquery()
+        )
+        grouped = select(func.min(used.c.number), func.max(used.c.number), used.c.fate).group_by(
+            used.c.fate, used.c.island
+        )
+        found += [(low, high, Fate(fate)) for low, high, fate in connection.execute(grouped)]
+    return sorted(found)
+
+
+def user_of(connection: Connection, bill_code: str, number: int) -> tuple[str, int] | None:
+    """What uses this number: ``(name of the use, row id)``, or ``None``."""
+    for use in USES:
+        row_id = connection.scalar(select(use.id).where(use.code == bill_code, use.number == number))
+        if row_id is not None:
+            return use.name, row_id
+    return None
+
+
+def used_since(connection: Connection, since: datetime) -> dict[tuple[str, int], int]:
+    """Numbers used since a moment, by (prefix of the code, point id)."""
+    found: dict[tuple[str, int], int] = {}
+    for use in USES:
+        rows: Any = connection.execute(
+            select(use.code, RANGE.c.point_id, func.count())
+            .join_from(use.table, RANGE, RANGE.c.id == use.range_id)
+            .where(use.at >= since)
+            .group_by(use.code, RANGE.c.point_id)
+        )
+        for code, point_id, count in rows:
+            key = (code[:6], point_id)
+            found[key] = found.get(key, 0) + count
+    return found
