@@ -12,6 +12,7 @@ from portal.access.limits import Limits
 from portal.app import create_app
 from portal.core.services import Services
 from portal.core.settings import Settings
+from portal.fiscal import stock as fiscal_stock
 from portal.fiscal.exchange import upload_bill
 from portal.outbox.lanes import Lane
 from portal.outbox.tasks import Done, Outcome, Task
@@ -19,12 +20,22 @@ from portal.outbox.worker import Handler, Worker
 from portal.retrieval import sessions, watch
 from portal.retrieval.identify import SMS_TOPIC
 from portal.retrieval.sms import CodeSender, SmsGateway
+from portal.stock import balances
 
 CLEAN_TOPIC = "clean"
-JOBS = {CLEAN_TOPIC: 600, watch.LOOK_TOPIC: 10}
+JOBS = {
+    CLEAN_TOPIC: 600,
+    watch.LOOK_TOPIC: 10,
+    balances.WATCH_TOPIC: 60,
+    fiscal_stock.POLL_TOPIC: 600,
+    fiscal_stock.CHECK_TOPIC: 3600,
+}
+DEMO_JOBS = {fiscal_stock.POLL_TOPIC: 15}
+"""In the demo nobody waits ten minutes for the simulated finance office."""
 LANES = (
     Lane("codes", (SMS_TOPIC,), 2),  # a patient stands there and waits
     Lane("finance", ("bill.issued",), 4),  # may be slow or away for a day, with a backlog of thousands
+    Lane("stock", tuple(fiscal_stock.HANDLERS), 1),  # few, and not behind that backlog
 )
 """Who may wait behind whom; topics not named here share one lane more."""
 
@@ -48,13 +59,16 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         watch.LOOK_TOPIC: watch.look,
         watch.TELL_TOPIC: watch.Teller(gateway),
         CLEAN_TOPIC: clean,
+        balances.WATCH_TOPIC: balances.watch_all,
+        **{topic: fiscal_stock.handle(act) for topic, act in fiscal_stock.HANDLERS.items()},
     }
 
 
 def build(app: Flask) -> Worker:
     """A worker on an application's services."""
     services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
-    return Worker(services, handlers(services, limits), JOBS, threads=2, lanes=LANES)
+    jobs = JOBS | (DEMO_JOBS if services.settings.demo else {})
+    return Worker(services, handlers(services, limits), jobs, threads=2, lanes=LANES)
 
 
 def main() -> None:

@@ -20,6 +20,9 @@ from portal.fiscal.results import Result
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.finance_office import Answer, Manner, Office, OfficeRefusal
+from portal.simulators.finance_stock import SWITCHES as STOCK_SWITCHES
+from portal.simulators.finance_stock import WORK, StockOffice
+from portal.simulators.finance_stock_page import add_routes
 from portal.simulators.forms import switch_from_form, wanted_switches
 from portal.simulators.server import drop_connection, half_answer
 
@@ -35,16 +38,18 @@ SWITCHES = (
     Switch("queue", "排队，稍后监制", "多久以后（毫秒）"),
     Switch("wrong_signature", "监制签名与票据不符"),
     Switch("wrong_digest", "应答摘要错误"),
+    *STOCK_SWITCHES,
 )
 
 
 class FrontEnd:
     """One front-end machine: knows one account."""
 
-    def __init__(self, settings: Settings, office: Office, faults: Faults) -> None:
+    def __init__(self, settings: Settings, office: Office, stock: StockOffice, faults: Faults) -> None:
         self._app_id = settings.finance_app_id
         self._app_key = settings.finance_app_key
         self._office = office
+        self._stock = stock
         self._faults = faults
 
     def answer(self, body: bytes) -> Response:
@@ -92,6 +97,8 @@ class FrontEnd:
         fields, number = (envelope.parse_voucher(message.voucher), message.head.message_no)
         if number == RESULT:
             return self._office.result(fields)
+        if number in WORK:
+            return self._stock.answer(number, fields)
         if number not in (UPLOAD, UPLOAD_RED):
             raise OfficeRefusal(Result.MESSAGE_UNKNOWN)
         if self._faults.strikes("reject_field"):
@@ -108,7 +115,8 @@ def blueprint(context: Context) -> Blueprint:
     pages = Blueprint("finance", __name__, url_prefix="/finance")
     faults = Faults(context.store, "finance", SWITCHES)
     office = Office(context.store, context.keys)
-    front_end = FrontEnd(context.settings, office, faults)
+    stock = StockOffice(context.store, faults)
+    front_end = FrontEnd(context.settings, office, stock, faults)
 
     @pages.post("/exchange")
     def exchange() -> ResponseReturnValue:
@@ -166,6 +174,7 @@ def blueprint(context: Context) -> Blueprint:
         switch_from_form(faults, request.form)
         return redirect(url_for("finance.desk"), 303)
 
+    add_routes(pages, stock)
     return pages
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +34,16 @@ SWITCHES = (
     Switch("return_refused", "退回申退（不收）"),
     Switch("stock_differs", "库存核对有不符"),
 )
+WORK = (
+    messages.APPLY,
+    messages.APPLY_STATUS,
+    messages.SEGMENTS,
+    messages.STOCK_IN,
+    messages.GIVE_BACK,
+    messages.STOCK_CHECK,
+    messages.APPLY_WITHDRAW,
+)
+"""The messages that this desk answers."""
 Fields = Mapping[str, "str | dict[str, str]"]
 
 
@@ -229,11 +239,11 @@ class StockOffice:
     def _compare(self, connection: sqlite3.Connection, fields: Fields) -> Answer:
         """What finance granted (and saw confirmed) and took back, against what the unit says."""
         differences = []
-        theirs = self._books(connection)
+        said = {line["BillCode"]: line for line in lines_of(fields)}
+        theirs = self._books(connection, said)
         if self._faults.strikes("stock_differs") and theirs:
             code = sorted(theirs)[0]
             theirs[code] = (theirs[code][0] + 100, theirs[code][1])
-        said = {line["BillCode"]: line for line in lines_of(fields)}
         for code in sorted({*said, *theirs}):
             line = said.get(code, {})
             got = int(line.get("Opening", "0")) + int(line.get("Received", "0"))
@@ -246,8 +256,14 @@ class StockOffice:
                 differences.append({"BillCode": code, "Item": "收支结存", "Ours": str(rest), "Theirs": "0"})
         return _answer(Result.OK) | list_fields(differences)
 
-    def _books(self, connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
-        books = {_this_year(plan.prefix): (plan.last - plan.first + 1, 0) for plan in PLANS}
+    def _books(self, connection: sqlite3.Connection, said: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Granted and taken back by code. The opening plan holds for this year and any other that is spoken of."""
+        books = {
+            code: (plan.last - plan.first + 1, 0)
+            for plan in PLANS
+            for code in {_this_year(plan.prefix), *said}
+            if code[:6] == plan.prefix
+        }
         for row in connection.execute(
             "SELECT bill_code, sum(confirmed) AS n FROM finance_grant WHERE confirmed > 0 GROUP BY bill_code"
         ):
@@ -259,6 +275,12 @@ class StockOffice:
             granted, returned = books.get(row["bill_code"], (0, 0))
             books[row["bill_code"]] = (granted, returned + row["n"])
         return books
+
+    def forget(self) -> None:
+        """Begin anew, as for a demo hospital that begins anew: only the opening stock is known."""
+        with self._store.transaction() as connection:
+            for table in ("application", "grant", "return", "segment", "setting"):
+                connection.execute(f"DELETE FROM finance_{table}")
 
     # what the page and the tests look at
 

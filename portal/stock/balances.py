@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,14 +10,17 @@ from sqlalchemy import Connection, insert, select, update
 
 from portal.core.clock import local, now
 from portal.core.database import Database
+from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import ReceiptState
+from portal.outbox.tasks import Done, Outcome, Task
 from portal.stock import alarms, topups, uses
 from portal.stock.fates import identity
 from portal.stock.holdings import unit_stock
 from portal.stock.tables import KIND, POINT, RANGE, RECEIPT, RULE, SEGMENT, UNIT, audit
 
+WATCH_TOPIC = "stock.watch"
 WEEK, MONTH = 7, 30
 APPLY_FOR_DAYS = 180
 """An application is suggested for half a year's use at most (fiscal-ebill §1.3)."""
@@ -203,9 +205,13 @@ def _warning(each: Holding) -> str:
     return f"{each.point_name} 的 {each.kind_name} 余 {each.left} 份，低于预警线 {each.low} 份{lasts}"
 
 
-def units(connection: Connection) -> Sequence[int]:
-    """Every unit, for the watch."""
-    return connection.scalars(select(UNIT.c.id).order_by(UNIT.c.id)).all()
+def watch_all(services: Services, _task: Task) -> Outcome:
+    """The periodic watch over every unit."""
+    with services.database.read() as connection:
+        units = connection.scalars(select(UNIT.c.id).order_by(UNIT.c.id)).all()
+    for unit_id in units:
+        watch(services.database, unit_id)
+    return Done()
 
 
 def for_finance(connection: Connection, unit_id: int) -> list[dict[str, Any]]:
