@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin import entrance, groups, home, shapes
+from admin import approvals, entrance, groups, home, shapes
 from admin.billing import bills
 from admin.system import users
+from portal.access.approvals import Kind
 
-PAGES = (home, bills, users)
+PAGES = (home, approvals, bills, users)
 """The modules whose views hang on the groups' blueprints."""
+
+APPROVALS: dict[str, Kind] = {}
+"""Every kind of four-eyes approval and what runs when it is approved: ``"bill.reversal": Kind("大额冲红", act)``."""
 
 BLUEPRINTS = ((entrance.entrance, "none"), *((blueprint, "staff-session") for blueprint in groups.ALL))
 """The log-in page proves nobody; everything else needs a staff session."""
@@ -18,4 +22,5 @@ BLUEPRINTS = ((entrance.entrance, "none"), *((blueprint, "staff-session") for bl
 def prepare(app: Flask) -> None:
     """Filters of the templates, and what a session must do before it may work."""
     app.jinja_env.filters.update(shapes.FILTERS)
+    app.extensions["qupiao_approval_kinds"] = APPROVALS
     app.extensions["qupiao_next_step"] = entrance.next_step
