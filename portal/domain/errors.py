@@ -140,6 +140,45 @@ CATALOGUE: dict[str, Text] = {
     ),
     "SEGMENT_UNUSABLE": Text(409, "号段不能入库", "{problems}", "系统已拒收并报警；请联系财政部门核对后重新下发"),
     "SECOND_PERSON": Text(403, "须由另一人办理", "{no} 由您本人编制", "请由另一位有权限的人员确认"),
+    # paper
+    "PAPER_NOT_ALLOWED": Text(409, "该票据不能换开纸质票据", "票据状态为{state}", "{next}"),
+    "PAPER_EXCHANGED": Text(
+        409, "该票据已换开纸质票据", "纸质票据 {paper} 有效", "请使用重新换开，或先收回并作废该纸质票据"
+    ),
+    "PAPER_NOT_EXCHANGED": Text(409, "该票据尚未换开纸质票据", "{bill} 没有有效的纸质票据", "请使用换开"),
+    "PAPER_TAKEN": Text(409, "该纸质票据已使用", "{paper} 已对应另一张电子票据", "请核对打印机中纸质票据的号码"),
+    "PAPER_ENDED": Text(409, "该纸质票据已作废", "{paper} 状态为{state}", "请使用下一张纸质票据"),
+    "PAPER_NOT_FOUND": Text(
+        404,
+        "未查询到纸质票据",
+        "没有换开过号码为 {paper} 的纸质票据",
+        "请核对纸质票据代码和号码；空白票请使用空白票报损",
+    ),
+    "PAPER_FORM_WRONG": Text(
+        409,
+        "纸质票据种类不符",
+        "{kind}应换开到代码以 {prefix} 开头的纸质票据，不能用 {paper_code}",
+        "请更换打印机中的票据，或在基础信息中维护对应的纸质票种",
+    ),
+    "PAPER_EXHAUSTED": Text(
+        409, "无可用票据", "开票点 {point} 没有可用的纸质票据 {paper_code}", "请票据管理员分发纸质票据后重试"
+    ),
+    "PAPER_NOT_CONFIRMED": Text(
+        409,
+        "请先核对纸质票号",
+        "本班在开票点 {point} 还没有核对过打印机中的纸质票号",
+        "请照打印机中那张票据输入号码后再换开",
+    ),
+    "PAPER_SKIPS_TOO_MANY": Text(
+        409,
+        "跳过的号码太多",
+        "打印机中的号码比下一号靠后 {count} 个，一次最多报损 {most} 个",
+        "请核对输入的号码；确需报损请分段办理空白票报损",
+    ),
+    "PAPER_LOST_NEEDS_APPROVAL": Text(
+        409, "纸质票据遗失需要复核", "{paper} 没有收回", "请填写遗失声明并提交复核，由另一人同意后作废"
+    ),
+    "UNPRINTED_NONE": Text(404, "未查询到未换开票据", "没有符合条件的未换开票据", "请核对卡号和日期范围"),
     # queries
     "BILL_NOT_FOUND": Text(404, "未查询到票据", "没有与所给要素一致的票据", "请核对票据代码、号码、校验码或业务流水号"),
     "STATE_ILLEGAL": Text(409, "当前状态不能这样操作", "票据状态为{state}", "{next}"),

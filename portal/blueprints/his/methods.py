@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portal.blueprints.his import jsonin, reversal, vouchers
+from portal.blueprints.his import jsonin, paper, reversal, vouchers
 from portal.blueprints.his.context import Context, Handler, fields_of, links, named_bill, refuse_problems
 from portal.blueprints.his.schema import METHOD_SCENES, settlement
 from portal.core.clock import stamp17
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
 from portal.issuing import queries, voucher_queries
+from portal.issuing.paper import valid_sheet
 
 
 def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -47,10 +48,11 @@ def by_business_number(context: Context, message: Mapping[str, Any]) -> Mapping[
 
 
 def states(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """getEBillStatesByBillInfo. Paper comes with paper exchange; until then every bill is without."""
+    """getEBillStatesByBillInfo: the bill with its red bill and its valid sheet."""
     services = context.services
     with services.database.read() as connection:
         bill = named_bill(context, connection, message)
+        sheet = valid_sheet(connection, bill.bill_id)
         red = queries.red_of(connection, bill.bill_id) if bill.state is BillState.REVERSED else None
     picture = links(services, queries.token_of(services, context.account.unit_code, red))[2] if red else ""
     return {
@@ -60,9 +62,9 @@ def states(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
         "random": bill.check_code,
         "ivcDateTime": stamp17(bill.issued_at),
         "state": "1",
-        "isPrtPaper": "0",
-        "pBillBatchCode": "",
-        "pBillNo": "",
+        "isPrtPaper": "1" if sheet else "0",
+        "pBillBatchCode": sheet.paper_code if sheet else "",
+        "pBillNo": f"{sheet.number:010d}" if sheet else "",
         "isScarlet": "1" if bill.state is BillState.REVERSED else "0",
         "scarletBillBatchCode": red.code if red else "",
         "scarletBillNo": red.number if red else "",
@@ -180,18 +182,11 @@ HANDLERS: Mapping[str, Handler] = {
     "writeOffEBill": reversal.write_off,
     "getEBillAccountStatus": reversal.account_status,
     **vouchers.HANDLERS,
+    **paper.HANDLERS,
 }
 """The methods that are served whole."""
 
 NOT_OPEN: Mapping[str, str] = {
-    "getEBillUnPrintList": "获取电子票据未换开列表",
-    "getPaperBillNo": "获取当前纸质票据可用号码",
-    "getValidBillBatchCode": "获取纸质票据有效票据代码列表",
-    "getValidBillNo": "获取有效票据号段",
-    "turnPaper": "换开纸质票据",
-    "reTurnPaper": "重新换开纸质票据",
-    "invalidPaper": "作废换开的纸质票据",
-    "invalidBlankBillNo": "作废空白纸质票据",
     "checkTotalData": "总笔数核对",
     "checkWriteOffData": "退费数据核对",
     "getBillByBusDate": "根据业务时间获取开票信息",

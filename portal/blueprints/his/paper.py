@@ -1,0 +1,229 @@
+"""Paper numbers and paper replacement (his-interface §2.7–2.9): stock of a place, exchange, void, blank loss."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection
+
+from portal.blueprints.his.context import Context, Handler, fields_of, named_bill, refuse_problems
+from portal.blueprints.his.reader import Fields
+from portal.core.clock import stamp17
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.money import yuan
+from portal.issuing import paper, paper_queries, queries
+from portal.issuing.paper import Ending, Exchange, Sheet
+from portal.issuing.queries import PARTY, BillFacts
+from portal.issuing.rows import number_digest
+from portal.rendering import xml
+from portal.stock.ranges import OpenRange
+
+DONE = "操作成功"
+MOST_A_PAGE = 200
+
+
+def _place(context: Context, fields: Fields) -> str:
+    sent = fields.text("placeCode", "开票点编码", 50, required=True)
+    return context.account.places.get(sent, sent)
+
+
+def _number(fields: Fields, name: str, title: str) -> int:
+    """A paper number, with or without leading zeros."""
+    text = fields.text(name, title, 20, required=True)
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        fields.problem(name, title, "不是 10 位以内的数字", "请填写纸质票据上印刷的号码")
+        return 0
+    return int(text)
+
+
+def _sheet(fields: Fields) -> Sheet:
+    code = fields.text("pBillBatchCode", "纸质票据代码", 50, required=True)
+    return Sheet(code, _number(fields, "pBillNo", "纸质票据号码"))
+
+
+def _ranges(context: Context, connection: Connection, place: str, code: str) -> list[OpenRange]:
+    """Open paper ranges of a place. Raises POINT_UNKNOWN, PAPER_EXHAUSTED."""
+    point_id = paper.point_id(connection, context.account.unit_id, place)
+    found = paper_queries.paper_ranges(connection, point_id, code)
+    if not found:
+        raise Refusal("PAPER_EXHAUSTED", point=place, paper_code=code)
+    return found
+
+
+def next_number(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """getPaperBillNo: the next unused number of this place and code; nothing is reserved."""
+    fields = fields_of(message)
+    place, code = _place(context, fields), fields.text("pBillBatchCode", "纸质票据代码", 50, required=True)
+    refuse_problems(fields)
+    with context.services.database.read() as connection:
+        found = _ranges(context, connection, place, code)[0]
+    return {"pBillBatchCode": found.bill_code, "pBillNo": f"{found.next:010d}"}
+
+
+def codes(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """getValidBillBatchCode: the paper codes that this place has numbers of, by kind."""
+    fields = fields_of(message)
+    place = _place(context, fields)
+    refuse_problems(fields)
+    with context.services.database.read() as connection:
+        found = dict.fromkeys(row.bill_code for row in _ranges(context, connection, place, ""))
+    return {
+        "billCodeList": [
+            {"billCode": kind, "billBatchCodeList": [{"billBatchCode": code} for code in members]}
+            for kind, members in groupby(found, key=lambda code: code[:6])
+        ]
+    }
+
+
+def ranges(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """getValidBillNo: what is left of this place's paper ranges; remaining = billEndNo − billBgnNo + 1."""
+    fields = fields_of(message)
+    place = _place(context, fields)
+    code = fields.text("billBatchCode", "票据代码", 50) or fields.text("billCode", "票据种类代码", 50)
+    refuse_problems(fields)
+    with context.services.database.read() as connection:
+        found = _ranges(context, connection, place, code)
+    return {
+        "count": str(len(found)),
+        "billNoList": [
+            {
+                "billCode": row.bill_code[:6],
+                "billBatchCode": row.bill_code,
+                "billBgnNo": f"{row.next:010d}",
+                "billEndNo": f"{row.last:010d}",
+            }
+            for row in found
+        ],
+    }
+
+
+def _turning(act: Callable[..., int]) -> Handler:
+    def handler(context: Context, message: Mapping[str, Any]) -> str:
+        fields = fields_of(message)
+        sheet, place = _sheet(fields), _place(context, fields)
+        operator = fields.text("operator", "经办人", 60, required=True)
+        fields.moment("busDateTime", "业务发生时间")
+        refuse_problems(fields)
+        with context.services.database.read() as connection:
+            bill = named_bill(context, connection, message)
+        act(context.services, _actor(context, operator), Exchange(bill.bill_id, place, sheet))
+        return DONE
+
+    return handler
+
+
+turn = _turning(paper.exchange)
+"""turnPaper: the sheet must be the next one; the same again is the same success."""
+re_turn = _turning(paper.re_exchange)
+"""reTurnPaper: a new sheet, the old one becomes void. Refused when none is in force (clients then call turnPaper)."""
+
+
+def invalidate(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """invalidPaper: the sheet was taken back. The e-bill stays as it is, so the message is an empty object."""
+    fields = fields_of(message)
+    sheet = _sheet(fields)
+    _place(context, fields)
+    author = fields.text("author", "经办人", 100, required=True)
+    reason = fields.text("reason", "作废原因", 200, required=True, folded=True)
+    fields.moment("busDateTime", "业务发生时间")
+    refuse_problems(fields)
+    paper.void(context.services, _actor(context, author), Ending(sheet, reason))
+    return {}
+
+
+def lose_blanks(context: Context, message: Mapping[str, Any]) -> str:
+    """invalidBlankBillNo: unused numbers that will never be used; the next number moves on behind them."""
+    fields = fields_of(message)
+    code, place = fields.text("pBillBatchCode", "纸质票据代码", 50, required=True), _place(context, fields)
+    first, last = _number(fields, "pBillNoStart", "起始号码"), _number(fields, "pBillNoEnd", "终止号码")
+    author = fields.text("author", "经办人", 100, required=True)
+    reason = fields.text("reason", "作废原因", 200, required=True, folded=True)
+    fields.moment("busDateTime", "业务发生时间")
+    if first > last:
+        fields.problem("pBillNoEnd", "终止号码", "小于起始号码", "请核对起止号码")
+    refuse_problems(fields)
+    paper.lose_blanks(context.services, _actor(context, author), place, code, first, last, reason)
+    return DONE
+
+
+def _actor(context: Context, name: str) -> Actor:
+    return Actor(f"his:{context.account.appid}", name, context.account.unit_id, context.request_id)
+
+
+def unprinted(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """getEBillUnPrintList: bills neither on paper nor reversed. None: a failure, as clients expect."""
+    fields, services = fields_of(message), context.services
+    begins, ends = fields.moment("busBgnDate", "起始时间"), fields.moment("busEndDate", "截止时间")
+    bus_type = fields.text("busType", "业务标识", 20)
+    numbers = [fields.number("cardNo", "卡号", 50), fields.number("patientId", "患者唯一编号", 50)]
+    if not any(numbers):
+        fields.problem("cardNo", "卡号", "不能为空", "请填写卡号或患者唯一编号")
+    page, size = _count(fields, "pageNo", "页码", 1), min(_count(fields, "pageSize", "每页行数", 30), MOST_A_PAGE)
+    refuse_problems(fields)
+    scene = context.account.bus_types.get(bus_type) or context.account.bus_types.get(bus_type.zfill(2))
+    if bus_type and scene is None:
+        raise Refusal("SCENE_UNKNOWN", bus_type=bus_type)
+    wanted = paper_queries.Unprinted(
+        context.account.unit_id,
+        begins,
+        ends,
+        (scene.value,) if scene else (),
+        [number_digest(services, number) for number in numbers if number],
+    )
+    with services.database.read() as connection:
+        total, found = paper_queries.unprinted(connection, wanted, (page - 1) * size, size)
+        rows = [_row(context, connection, bill) for bill in found]
+    if not rows:
+        raise Refusal("UNPRINTED_NONE")
+    return {"total": total, "pageNo": page, "billList": rows}
+
+
+def _count(fields: Fields, name: str, title: str, usual: int) -> int:
+    """A page number or size; numbers and texts alike."""
+    text = fields.text(name, title, 9)
+    if not text:
+        return usual
+    if not (text.isascii() and text.isdigit() and int(text)):
+        fields.problem(name, title, "不是正整数", "请填写从 1 起的整数")
+        return usual
+    return int(text)
+
+
+def _row(context: Context, connection: Connection, bill: BillFacts) -> dict[str, str]:
+    services = context.services
+    sealed = connection.execute(PARTY.select().where(PARTY.c.bill_id == bill.bill_id)).one()
+    identity = json.loads(services.cipher.decrypt_text("bill_party.identity", bill.bill_id, sealed.identity))
+    document = xml.read(queries.stored_document(services, connection, bill.bill_id).signed)
+    return {
+        "busDate": stamp17(bill.business_at),
+        "busNo": bill.serial,
+        "billName": bill.title,
+        "billBatchCode": bill.code,
+        "billNo": bill.number,
+        "random": bill.check_code,
+        "totalAmt": yuan(bill.total_fen),
+        "ivcDateTime": stamp17(bill.issued_at),
+        "payer": document.payer.name,
+        "remark": document.remark,
+        "sex": document.ext.gender,
+        "idCardNo": identity.get("id_no", ""),
+    }
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "getPaperBillNo": next_number,
+    "getValidBillBatchCode": codes,
+    "getValidBillNo": ranges,
+    "turnPaper": turn,
+    "reTurnPaper": re_turn,
+    "invalidPaper": invalidate,
+    "invalidBlankBillNo": lose_blanks,
+    "getEBillUnPrintList": unprinted,
+}
+"""The paper methods."""

@@ -1,0 +1,86 @@
+"""Reading paper: what a point has in stock, which bills are still without a sheet. Named queries for every edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, func, select
+
+from portal.domain.states import BillState, PaperState
+from portal.issuing.queries import BILL, FACTS, BillFacts, read_facts
+from portal.issuing.reverse import KIND, PAPER
+from portal.models import PartyKey
+from portal.stock.ranges import OpenRange, open_ranges
+
+KEY: Table = PartyKey.__table__  # type: ignore[assignment]
+LIVE = (BillState.ISSUED.value, BillState.UPLOADED.value, BillState.SUPERVISED.value)
+
+
+def paper_ranges(connection: Connection, point_id: int, code: str = "") -> list[OpenRange]:
+    """The point's open ranges of paper forms; ``code``: of one paper code, or of one kind (its first digits)."""
+    prefixes = set(connection.scalars(select(KIND.c.prefix).where(KIND.c.form == "paper")))
+    return [
+        found
+        for found in open_ranges(connection, point_id)
+        if found.bill_code[:6] in prefixes and found.bill_code.startswith(code)
+    ]
+
+
+def paper_code_for(connection: Connection, bill: BillFacts, point_id: int) -> str:
+    """The paper code that this bill would be exchanged to at the point now; ``""`` when it has no form there."""
+    prefix = connection.scalar(
+        select(KIND.c.paper_prefix)
+        .select_from(BILL.join(KIND, KIND.c.id == BILL.c.kind_id))
+        .where(BILL.c.id == bill.bill_id)
+    )
+    ranges = paper_ranges(connection, point_id, prefix) if prefix else []
+    return ranges[0].bill_code if ranges else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unprinted:
+    """Which bills without a sheet are wanted. Times are of the business; ``digests`` are keyed hashes of numbers of
+    which one must be the person's."""
+
+    unit_id: int
+    begins: datetime | None = None
+    ends: datetime | None = None
+    scenes: Sequence[str] = ()
+    digests: Sequence[bytes] = ()
+    point_id: int | None = None
+
+
+def unprinted(connection: Connection, wanted: Unprinted, offset: int, limit: int) -> tuple[int, list[BillFacts]]:
+    """Bills neither on paper nor reversed nor red, newest first: how many there are, and one page of them."""
+    total = connection.scalar(_unprinted(wanted, select(func.count(BILL.c.id)))) or 0
+    newest = _unprinted(wanted, FACTS).order_by(BILL.c.business_at.desc(), BILL.c.id.desc())
+    return total, [read_facts(row) for row in connection.execute(newest.offset(offset).limit(limit))]
+
+
+def _unprinted(wanted: Unprinted, columns: Select[Any]) -> Select[Any]:
+    on_paper = select(PAPER.c.id).where(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value)
+    query = columns.where(
+        BILL.c.unit_id == wanted.unit_id, BILL.c.state.in_(LIVE), BILL.c.red_of_id.is_(None), ~on_paper.exists()
+    )
+    if wanted.begins is not None:
+        query = query.where(BILL.c.business_at >= wanted.begins)
+    if wanted.ends is not None:
+        query = query.where(BILL.c.business_at <= wanted.ends)
+    if wanted.scenes:
+        query = query.where(BILL.c.scene.in_(wanted.scenes))
+    if wanted.point_id is not None:
+        query = query.where(BILL.c.point_id == wanted.point_id)
+    if wanted.digests:
+        theirs = select(KEY.c.bill_id).where(KEY.c.digest.in_(wanted.digests))
+        query = query.where(BILL.c.id.in_(theirs))
+    return query
+
+
+def sheets_of(connection: Connection, bill_id: int) -> list[Any]:
+    """All sheets that ever stood for a bill, newest first."""
+    return list(
+        connection.execute(select(PAPER).where(PAPER.c.bill_id == bill_id).order_by(PAPER.c.exchanged_at.desc()))
+    )
