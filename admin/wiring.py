@@ -6,10 +6,11 @@ from flask import Flask
 
 from admin import approvals, entrance, groups, home, shapes
 from admin.billing import bills
+from admin.delivery import notices
 from admin.system import users
 from portal.access.approvals import Kind
 
-PAGES = (home, approvals, bills, users)
+PAGES = (home, approvals, bills, users, notices)
 """The modules whose views hang on the groups' blueprints."""
 
 APPROVALS: dict[str, Kind] = {}

@@ -75,13 +75,15 @@ def upgrade() -> None:
         sa.Column("object_kind", sa.String(length=8), nullable=False),
         sa.Column("object_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("line", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("job", sa.BigInteger(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("paper", sa.String(length=8), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("actor", sa.String(length=80), nullable=False),
         sa.CheckConstraint("object_kind IN ('bill', 'voucher')", name=op.f("ck_slip_print_object_kind")),
         sa.PrimaryKeyConstraint("object_kind", "object_id", "line", name=op.f("pk_slip_print")),
     )
-    op.create_index(op.f("ix_slip_print_at"), "slip_print", ["at"], unique=False)
+    op.create_index(op.f("ix_slip_print_job"), "slip_print", ["job"], unique=False)
     op.create_table(
         "voucher",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -301,5 +303,5 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_voucher_issued_at"), table_name="voucher")
     op.drop_index(op.f("ix_voucher_hospital_digest"), table_name="voucher")
     op.drop_table("voucher")
-    op.drop_index(op.f("ix_slip_print_at"), table_name="slip_print")
+    op.drop_index(op.f("ix_slip_print_job"), table_name="slip_print")
     op.drop_table("slip_print")

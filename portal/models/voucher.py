@@ -190,11 +190,14 @@ class SlipPrint(Base):
     """Every print of a notice slip or voucher sheet: the second one of an object says 补打 and its count."""
 
     __tablename__ = "slip_print"
-    __table_args__ = (CheckConstraint("object_kind IN ('bill', 'voucher')", name="object_kind"), Index(None, "at"))
+    __table_args__ = (CheckConstraint("object_kind IN ('bill', 'voucher')", name="object_kind"), Index(None, "job"))
 
     object_kind: Mapped[str] = mapped_column(String(8), primary_key=True)
     object_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    job: Mapped[int] = mapped_column(BigInteger)
+    """What was printed together; opening the same PDF again is no new print."""
+    place: Mapped[int] = mapped_column(Integer)
     paper: Mapped[str] = mapped_column(String(8))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     actor: Mapped[str] = mapped_column(String(80))

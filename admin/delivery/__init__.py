@@ -1,0 +1,1 @@
+"""交付管理: notices to patients."""
