@@ -39,7 +39,7 @@ class Ink:
     alpha: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Run:
     """Words of the form itself. ``matrix`` turns and places them, in points; ``group``: shown with it only."""
 
@@ -49,8 +49,13 @@ class Run:
     text: str
     group: str
 
+    @property
+    def turned(self) -> bool:
+        """Whether it stands askew."""
+        return not isclose(self.matrix[1], 0, abs_tol=1e-6)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Slot:
     """Room for one text. ``inks``: of the text, or of label and value."""
 
@@ -64,10 +69,10 @@ class Slot:
     @property
     def turned(self) -> bool:
         """Whether it stands askew; such a text is never fitted."""
-        return not isclose(self.matrix[0], 1, abs_tol=1e-6)
+        return not isclose(self.matrix[1], 0, abs_tol=1e-6)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Page:
     """A compiled form: drawing below the words (deflated), words and slots in reading order, drawing above them."""
 

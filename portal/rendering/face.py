@@ -11,6 +11,7 @@ import io
 
 import pypdfium2
 import structlog
+from PIL import Image
 from weasyprint import HTML, Attachment
 from weasyprint.text.fonts import FontConfiguration
 
@@ -77,7 +78,7 @@ class FaceRenderer:
         finally:
             document.close()
         out = io.BytesIO()
-        picture.quantize(64).save(out, "PNG")
+        picture.quantize(64, Image.Quantize.FASTOCTREE).save(out, "PNG")
         return out.getvalue()
 
 

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from portal.rendering.compiled import Slot
 
@@ -20,8 +20,7 @@ LEADING = 1.1
 ELLIPSIS = "…"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """Where a line begins, in points, and its parts: index of the ink, text."""
 
     x: float
@@ -30,8 +29,7 @@ class Line:
     parts: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """The lines of a text; ``whole`` is False when their sequence is not the text itself, as it is to be found."""
 
     lines: tuple[Line, ...]

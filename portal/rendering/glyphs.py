@@ -56,12 +56,11 @@ class Glyphs:
 
     def learn(self, chars: Iterable[str]) -> None:
         """Read the outlines of ``chars``. Raises :class:`Uncovered`."""
-        for char in chars:
-            if char not in self._known:
-                with self._lock:
-                    glyph = self._read(char)
-                    self._known[char] = glyph
-                    self.advances[char] = glyph.advance
+        for char in set(chars) - self.advances.keys():
+            with self._lock:
+                glyph = self._read(char)
+                self._known[char] = glyph
+                self.advances[char] = glyph.advance
 
     def of_first(self, char: str) -> int | None:
         """The number that the first font gives ``char``: what a laid-out form writes."""

@@ -36,9 +36,9 @@ class Writer:
         self._objects[place - 1] = body.encode("ascii")
         return place
 
-    def stream(self, data: bytes, entries: str = "") -> int:
+    def stream(self, data: bytes, entries: str = "", level: int = LEVEL) -> int:
         """A stream, deflated here; ``entries`` are further members of its dictionary."""
-        return self.deflated(zlib.compress(data, LEVEL), entries)
+        return self.deflated(zlib.compress(data, level), entries)
 
     def deflated(self, data: bytes, entries: str = "") -> int:
         """A stream whose data are deflated already."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import md5
@@ -19,22 +18,21 @@ from portal.rendering.pdf import Writer, number, text
 
 ATTACHMENT = "einvoice.xml"
 DESCRIPTION = "财政电子票据数据文件"
-_SPACE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_FONT_LEVEL = 3
+"""Outlines hardly shrink: two per cent more than by level 6, in two thirds of its time."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-@dataclass(slots=True)
-class _Words:
-    """A piece of a text stream: operators, then words to be shown (or none)."""
-
-    operators: str
-    words: str = ""
+Piece = tuple[str, str]
+"""Of a text stream: operators, then words to be shown (or none)."""
 
 
 def stamp(pages: Sequence[tuple[Page, Sheet]], *, title: str, qr_text: str, xml: bytes, issued_at: datetime) -> bytes:
     """The PDF. Same input, same bytes. Raises :class:`~portal.rendering.glyphs.Uncovered`."""
     known = glyphs()
+    known.learn("".join(_texts(pages)))
     streams = [_page_words(page, sheet, qr_text, known) for page, sheet in pages]
-    chars = sorted({char for stream in streams for piece in stream for char in piece.words})
+    chars = sorted({char for stream in streams for _, words in stream for char in words})
     codes = {ord(char): code for code, char in enumerate(chars, 1)}
     writer = Writer()
     root, tree = writer.reserve(), writer.reserve()
@@ -62,6 +60,19 @@ def stamp(pages: Sequence[tuple[Page, Sheet]], *, title: str, qr_text: str, xml:
     return writer.finish(root, info)
 
 
+def _texts(pages: Sequence[tuple[Page, Sheet]]) -> Iterator[str]:
+    """Everything that may be written, for its outlines to be read in one go."""
+    yield ELLIPSIS + " "
+    for _, sheet in pages:
+        for value in sheet.fields.values():
+            yield from map(_visible, (value,) if isinstance(value, str) else value)
+
+
+def _visible(words: str) -> str:
+    """Without what is no character of a line."""
+    return words if words.isprintable() else _CONTROL.sub(" ", words)
+
+
 def _time(at: datetime) -> str:
     return local(at).strftime("D:%Y%m%d%H%M%S+08'00'")
 
@@ -77,7 +88,7 @@ def _attachment(writer: Writer, xml: bytes, issued_at: datetime) -> int:
 
 
 def _font(writer: Writer, chars: list[str], known: Glyphs) -> int:
-    outlines = writer.stream(program(known.charstrings(chars)), "/Subtype/CIDFontType0C")
+    outlines = writer.stream(program(known.charstrings(chars)), "/Subtype/CIDFontType0C", _FONT_LEVEL)
     descriptor = writer.add(
         "<</Type/FontDescriptor/FontName/QPFACE+QupiaoFace/Flags 4/FontBBox[-200 -300 1200 1200]/ItalicAngle 0"
         f"/Ascent 880/Descent -120/CapHeight 733/StemV 80/FontFile3 {outlines} 0 R>>"
@@ -100,16 +111,15 @@ def _resources(writer: Writer, pages: Sequence[tuple[Page, Sheet]], font: int) -
     return writer.add(f"<</Font<</F {font} 0 R>>/ExtGState<<{states}>>>>")
 
 
-def _page_words(page: Page, sheet: Sheet, qr_text: str, known: Glyphs) -> list[_Words]:
+def _page_words(page: Page, sheet: Sheet, qr_text: str, known: Glyphs) -> list[Piece]:
     """Everything written on a page, in reading order."""
-    pieces: list[_Words] = []
+    pieces: list[Piece] = []
     for item in page.items:
         if isinstance(item, Run):
             if not item.group or item.group in sheet.groups:
-                pieces.append(_Words(_run(item), item.text))
-                pieces.append(_Words(_end(item.ink)))
+                pieces += ((_run(item), item.text), (_end(item), ""))
         elif item.key == "qr":
-            pieces.append(_Words(_qr(item, qr_text)))
+            pieces.append((_qr(item, qr_text), ""))
         else:
             value = sheet.fields.get(item.key)
             if value:
@@ -119,46 +129,46 @@ def _page_words(page: Page, sheet: Sheet, qr_text: str, known: Glyphs) -> list[_
 
 @lru_cache(maxsize=4096)
 def _run(run: Run) -> str:
-    return f"{_begin(run.ink)}/F {number(run.size)} Tf {run.ink.colour} {_turn(run.matrix)} {_at(*run.matrix[4:])} Tm "
+    x, y = run.matrix[4:]
+    silent = _actual("") if run.turned else ""  # a seal's glyphs stand one by one: nobody searches for them
+    return f"{silent}{_begin(run.ink)}{_set(run.size, run.matrix[:4])} {x:.2f} {y:.2f} Tm {run.ink.colour} "
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
+def _end(item: Run | Slot) -> str:
+    ink = item.ink if isinstance(item, Run) else item.inks[0]
+    end = "ET\n" if ink.alpha == 1 else "ET Q\n"
+    return f"{end}EMC\n" if isinstance(item, Run) and item.turned else end
+
+
 def _begin(ink: Ink) -> str:
     return "BT " if ink.alpha == 1 else f"q /ca{ink.alpha:g} gs BT "
 
 
-@lru_cache(maxsize=256)
-def _end(ink: Ink) -> str:
-    return "ET\n" if ink.alpha == 1 else "ET Q\n"
+@lru_cache(maxsize=1024)
+def _set(size: float, turn: tuple[float, ...]) -> str:
+    return f"/F {number(size)} Tf " + " ".join(f"{part:.5g}" for part in turn)
 
 
-def _turn(matrix: tuple[float, ...]) -> str:
-    return "1 0 0 1" if matrix[0] == 1 else " ".join(f"{part:.5g}" for part in matrix[:4])
+def _actual(words: str) -> str:
+    """What stands here in truth, for those who search or copy."""
+    return f"/Span<</ActualText<feff{words.encode('utf-16-be').hex()}>>>BDC "
 
 
-def _at(x: float, y: float) -> str:
-    return f"{x:.2f} {y:.2f}"
-
-
-def _slot(pieces: list[_Words], slot: Slot, texts: tuple[str, ...], known: Glyphs) -> None:
-    texts = tuple(_SPACE.sub(" ", part) for part in texts)
-    for part in texts:
-        known.learn(part)
-    known.learn(ELLIPSIS)
+def _slot(pieces: list[Piece], slot: Slot, texts: tuple[str, ...], known: Glyphs) -> None:
+    texts = tuple(map(_visible, texts))
     setting = fit(texts, slot, known.advances)
-    first = slot.inks[0]
     if not setting.whole:
-        actual = "".join(texts).encode("utf-16-be").hex()
-        pieces.append(_Words(f"/Span<</ActualText<feff{actual}>>>BDC "))
-    for line in setting.lines:
-        pieces.append(
-            _Words(f"{_begin(first)}/F {number(line.size)} Tf {_turn(slot.matrix)} {_at(line.x, line.y)} Tm ")
-        )
-        for ink, words in line.parts:
-            pieces.append(_Words(f"{slot.inks[ink].colour} ", words))
-        pieces.append(_Words(_end(first)))
+        pieces.append((_actual("".join(texts)), ""))
+    begin, end = _begin(slot.inks[0]), _end(slot)
+    for x, y, size, parts in setting.lines:
+        head = f"{begin}{_set(size, slot.matrix[:4])} {x:.2f} {y:.2f} Tm "
+        for ink, words in parts:
+            pieces.append((f"{head}{slot.inks[ink].colour} ", words))
+            head = ""
+        pieces.append((end, ""))
     if not setting.whole:
-        pieces.append(_Words("EMC\n"))
+        pieces.append(("EMC\n", ""))
 
 
 def _qr(slot: Slot, qr_text: str) -> str:
@@ -171,12 +181,12 @@ def _qr(slot: Slot, qr_text: str) -> str:
     return f"q 0 g {place} cm\n{rectangles}f Q\n"
 
 
-def _encode(stream: list[_Words], codes: dict[int, int]) -> bytes:
+def _encode(stream: list[Piece], codes: dict[int, int]) -> bytes:
     parts = []
-    for piece in stream:
-        parts.append(piece.operators)
-        if piece.words:
-            parts.append(f"<{piece.words.translate(codes).encode('utf-16-be').hex()}>Tj ")
+    for operators, words in stream:
+        parts.append(operators)
+        if words:
+            parts.append(f"<{words.translate(codes).encode('utf-16-be').hex()}>Tj ")
     return "".join(parts).encode("ascii")
 
 
