@@ -8,6 +8,7 @@ where the first has no compiled form.
 from __future__ import annotations
 
 import io
+from threading import Lock
 
 import pypdfium2
 import structlog
@@ -23,6 +24,8 @@ from portal.rendering.glyphs import Uncovered
 from portal.rendering.stamp import ATTACHMENT, DESCRIPTION, stamp
 
 log = structlog.get_logger()
+_pdfium = Lock()
+"""pdfium keeps state of its own: one thread at a time."""
 
 
 class FaceRenderer:
@@ -71,12 +74,13 @@ class FaceRenderer:
 
     def png(self, pdf: bytes, width: int) -> bytes:
         """The first page as PNG, ``width`` pixels wide."""
-        document = pypdfium2.PdfDocument(pdf)
-        try:
-            first = document[0]
-            picture = first.render(scale=width / first.get_width()).to_pil()
-        finally:
-            document.close()
+        with _pdfium:
+            document = pypdfium2.PdfDocument(pdf)
+            try:
+                first = document[0]
+                picture = first.render(scale=width / first.get_width()).to_pil()
+            finally:
+                document.close()
         out = io.BytesIO()
         picture.quantize(64, Image.Quantize.FASTOCTREE).save(out, "PNG")
         return out.getvalue()

@@ -353,3 +353,10 @@ def test_the_preview_is_as_wide_as_asked() -> None:
     data = RENDERER.png(stamped(faces.outpatient()), 1080)
     assert Image.open(io.BytesIO(data)).width == 1080
     assert len(data) < 150_000
+
+
+def test_previews_in_threads_are_the_same() -> None:
+    data = stamped(faces.outpatient())
+    with ThreadPoolExecutor(4) as pool:
+        pictures = set(pool.map(lambda _: RENDERER.png(data, 540), range(12)))
+    assert len(pictures) == 1
