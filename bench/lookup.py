@@ -22,6 +22,7 @@ from bench.settlements import METHOD, twelve
 from bench.site import Site
 from portal.demo import UNIT_CODE
 from portal.domain.identity import id_check_character
+from tests.alike import without_tokens
 from tests.his import His
 from tests.installation import running
 
@@ -29,14 +30,6 @@ EACH = 1000
 LIMIT_SECONDS = 60.0
 """On a slow machine fewer than :data:`EACH` are asked; the table says how many."""
 STEPS = ("number and name", "page for the code", "wrong code")
-_TOKENS = (
-    re.compile(rb'(?<=name="csrf_token" value=")[^"]+'),
-    re.compile(rb"(?i)(?<=\r\nset-cookie: qp_session=)[^;]+"),
-    re.compile(rb"(?i)(?<=\r\nset-cookie: qp_form=)[^;]+"),
-    re.compile(rb"(?i)(?<=\r\nx-request-id: )[^\r]+"),
-    re.compile(rb"(?i)(?<=\r\ndate: )[^\r]+"),
-    re.compile(rb"(?<='nonce-)[^']+"),
-)
 _SESSION = re.compile(rb"(?i)\r\nset-cookie: qp_session=([^;]+)")
 _FORM = re.compile(rb"(?i)\r\nset-cookie: qp_form=([^;]+)")
 _CSRF = re.compile(rb'name="csrf_token" value="([^"]+)"')
@@ -49,13 +42,6 @@ class Asked:
     stored: bool
     number: str
     name: str
-
-
-def without_tokens(answer: bytes) -> bytes:
-    """An answer with everything that is random by design blanked."""
-    for token in _TOKENS:
-        answer = token.sub(b"*", answer)
-    return answer
 
 
 def _people(rng: random.Random, count: int) -> Iterator[tuple[str, str, str, str]]:

@@ -86,7 +86,7 @@ class OneTimeCode(Base):
     purpose: Mapped[str] = mapped_column(String(20))
     code_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     phone: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """Sealed phone; empty when nobody matched, so that both cases write and wait alike."""
+    """Sealed phone that it was sent to; empty when nobody matched. Written by the task that sends, until it is used."""
     code: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Sealed code for the sender; removed once sent."""
     tries: Mapped[int] = mapped_column(SmallInteger)

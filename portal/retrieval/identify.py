@@ -38,18 +38,19 @@ SMS_TOPIC = "sms.code"
 
 
 def begin(services: Services, limits: Limits, unit_id: int, number: str, name: str, address: str) -> str:
-    """Take number and name, send a code to the phone on file if they match; returns the cookie of a new session.
+    """Take number and name and have a code sent if they match; returns the cookie of a new session.
 
-    ``address`` is the caller's network address, counted by keyed hash. Raises TRY_LATER when too often.
+    Whether they match is not even looked at here, but by the task that sends: what is not known while the page is
+    made cannot change its time (check A1). ``address`` is the caller's network address, counted by keyed hash.
+    Raises TRY_LATER when too often.
     """
     digest = number_digest(services, number).hex()
     claim = Claim(digest, services.index.digest("name", normalise_name(name)).hex())
     _limit(limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
     _limit(limits, f"find.number:{digest[:24]}", 5, 1800, 30)
     with services.database.write() as connection:
-        phone = _phone_on_file(services, connection, unit_id, claim)
         cookie = sessions.start(services, connection, unit_id, 0, claim)
-        _send_code(services, connection, services.index.digest("session", cookie), phone)
+        _send_code(services, connection, services.index.digest("session", cookie))
     return cookie
 
 
@@ -58,30 +59,12 @@ def _limit(limits: Limits, bucket: str, most: int, seconds: int, minutes: int) -
         raise Refusal("TRY_LATER", minutes=minutes)
 
 
-def _phone_on_file(services: Services, connection: Connection, unit_id: int, claim: Claim) -> str:
-    """The newest phone of the bills that match number and name; ``""`` when there is none."""
-    row = connection.execute(
-        select(PARTY.c.bill_id, PARTY.c.phone)
-        .select_from(KEY.join(PARTY, PARTY.c.bill_id == KEY.c.bill_id).join(BILL, BILL.c.id == KEY.c.bill_id))
-        .where(
-            KEY.c.digest == bytes.fromhex(claim.number),
-            PARTY.c.name_digest == bytes.fromhex(claim.name),
-            PARTY.c.phone.is_not(None),
-            BILL.c.unit_id == unit_id,
-        )
-        .order_by(BILL.c.issued_at.desc())
-        .limit(1)
-    ).one_or_none()
-    return "" if row is None else services.cipher.decrypt_text("bill_party.phone", row.bill_id, row.phone)
-
-
 def _code_digest(services: Services, session_digest: bytes, code: str) -> bytes:
     return services.index.digest("code", session_digest + code.encode())
 
 
-def _send_code(services: Services, connection: Connection, session_digest: bytes, phone: str) -> None:
+def _send_code(services: Services, connection: Connection, session_digest: bytes) -> None:
     code_id, code, moment = new_id(), f"{secrets.randbelow(1_000_000):06d}", now()
-    sealed = services.cipher.encrypt("one_time_code.phone", code_id, phone.ljust(20))
     connection.execute(
         insert(CODE),
         {
@@ -89,7 +72,7 @@ def _send_code(services: Services, connection: Connection, session_digest: bytes
             "session_digest": session_digest,
             "purpose": "find",
             "code_digest": _code_digest(services, session_digest, code),
-            "phone": sealed,
+            "phone": None,
             "code": services.cipher.encrypt("one_time_code.code", code_id, code),
             "tries": 0,
             "created_at": moment,
