@@ -6,13 +6,23 @@ from collections import defaultdict
 
 from sqlalchemy import Connection, select
 
-from portal.models import AuditEntry, Bill, BillDocument, BillItem, BillParty, NumberRange, OutboxTask, Voucher
+from portal.models import (
+    AuditEntry,
+    Bill,
+    BillDocument,
+    BillItem,
+    BillParty,
+    NumberRange,
+    OutboxTask,
+    PaperBill,
+    Voucher,
+)
 
 
 def numbers_by_range(connection: Connection) -> dict[int, list[int]]:
     """Issued numbers of every range, sorted."""
     found: dict[int, list[int]] = defaultdict(list)
-    for table in (Bill, Voucher):
+    for table in (Bill, Voucher, PaperBill):
         for range_id, number in connection.execute(select(table.range_id, table.number).order_by(table.number)):
             found[range_id].append(number)
     return found

@@ -58,7 +58,7 @@ class Exchange:
 
     ``skip`` allows that the sheet lies further on than the next number; what lies between is written off.
     ``confirmed``: whether the person has read the number from the sheet; ``None`` where a HIS compares by itself.
-    ``recovered``: of a re-exchange, whether the old sheet is back.
+    ``replaces``: of a re-exchange, the sheet that is taken back; ``None``: the one in force when it is asked.
     """
 
     bill_id: int
@@ -68,6 +68,7 @@ class Exchange:
     confirmed: bool | None = None
     printer_id: int | None = None
     reason: str = ""
+    replaces: Sheet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,11 @@ def exchange(services: Services, actor: Actor, order: Exchange) -> int:
 def re_exchange(services: Services, actor: Actor, order: Exchange) -> int:
     """重新换开: the sheet in force is taken back and ended, a new one takes its place; returns the new row id.
 
-    Raises as :func:`exchange`, and PAPER_NOT_EXCHANGED when no sheet is in force.
+    Raises as :func:`exchange`, PAPER_NOT_EXCHANGED when no sheet is in force, PAPER_EXCHANGED when it is another than
+    the one that is to be replaced: of two windows that take back the same sheet, one is told.
     """
+    with services.database.read() as connection:
+        seen = order.replaces or _sheet(valid_sheet(connection, order.bill_id))
 
     def act(connection: Connection) -> int:
         bill = _exchangeable(connection, actor, order.bill_id)
@@ -141,6 +145,8 @@ def re_exchange(services: Services, actor: Actor, order: Exchange) -> int:
             raise Refusal("PAPER_NOT_EXCHANGED", bill=f"{bill.bill_code} {bill.number:010d}")
         if _is(current, order.sheet):
             return int(current.id)
+        if _sheet(current) != seen:
+            raise Refusal("PAPER_EXCHANGED", paper=str(_sheet(current)))
         _end(services, connection, actor, current, Ending(order.sheet, order.reason or MISPRINTED))
         return _take(connection, actor, bill, order, "paper.re_exchanged")
 
@@ -247,6 +253,10 @@ def _act(services: Services, act: Callable[[Connection], T]) -> T:
         except OperationalError as error:
             raise Refusal("BUSY", reason="数据库正忙或暂时不可用") from error
     raise Refusal("BUSY", reason="同时提交过多")
+
+
+def _sheet(row: Any) -> Sheet | None:
+    return None if row is None else Sheet(row.paper_code, row.number)
 
 
 def _is(row: Any, sheet: Sheet) -> bool:
