@@ -14,6 +14,8 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.fiscal import stock as fiscal_stock
 from portal.fiscal.exchange import upload_bill
+from portal.issuing import batch, manual, payers
+from portal.issuing.issue import IssuingDesk
 from portal.outbox.lanes import Lane
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.outbox.worker import Handler, Worker
@@ -34,6 +36,7 @@ DEMO_JOBS = {fiscal_stock.POLL_TOPIC: 15}
 """In the demo nobody waits ten minutes for the simulated finance office."""
 LANES = (
     Lane("codes", (SMS_TOPIC,), 2),  # a patient stands there and waits
+    Lane("batches", (batch.TOPIC,), 1),  # thousands of bills at a time, in the order of their file
     Lane("finance", ("bill.issued",), 4),  # may be slow or away for a day, with a backlog of thousands
     Lane("stock", tuple(fiscal_stock.HANDLERS), 1),  # few, and not behind that backlog
 )
@@ -49,6 +52,8 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         limits.clean()
         with of.database.write() as connection:
             sessions.clean(connection)
+            for remove in (manual.clean, payers.clean, batch.clean):
+                remove(connection)
             watch.clean(connection)
             staff_sessions.clean(connection)
         return Done()
@@ -58,6 +63,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         SMS_TOPIC: CodeSender(limits, gateway),
         watch.LOOK_TOPIC: watch.look,
         watch.TELL_TOPIC: watch.Teller(gateway),
+        batch.TOPIC: batch.BatchDesk(services, IssuingDesk(services)).work,
         CLEAN_TOPIC: clean,
         balances.WATCH_TOPIC: balances.watch_all,
         **{topic: fiscal_stock.handle(act) for topic, act in fiscal_stock.HANDLERS.items()},

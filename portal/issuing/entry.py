@@ -109,6 +109,11 @@ class _Reader:
         self.titles = {item.name: item for item in fields(entry.kind)}
         self.today = local(context.moment).date()
 
+    @property
+    def readable(self) -> bool:
+        """Whether every line could be read; else their sum means nothing and is held against nothing."""
+        return bool(self.result.line_amounts) and None not in self.result.line_amounts
+
     def problem(self, where: str, title: str, reason: str, remedy: str) -> None:
         self.result.problems.append(Problem(where, title, reason, remedy))
 
@@ -127,7 +132,7 @@ class _Reader:
         visit = self.visit(texts) if kind.medical else Visit()
         purpose = self.purpose(texts, goods)
         serial = self.serial(texts.get("serial", ""))
-        if not kind.medical and lines and not result.total_fen:
+        if not kind.medical and self.readable and not result.total_fen:
             self.problem("lines", "金额", "合计为 0", "往来和捐赠票据的合计应大于 0")
         if not result.problems:
             result.settlement = Settlement(
@@ -316,7 +321,7 @@ class _Reader:
                 self.problem(f"{where}.amount", table["amount"].title, "不能为空", "几种渠道时请各填金额")
             rows.append(Payment(channel, amount or 0))
         self.result.paid_fen = sum(row.amount_fen for row in rows)
-        if self.result.paid_fen != total:
+        if self.result.paid_fen != total and self.readable:
             reason = f"缴款渠道合计 {yuan(self.result.paid_fen)} 与票面合计 {yuan(total)} 不一致"
             self.problem("payments", "缴款渠道", reason, "请核对各渠道金额；医保支付的部分另写一条“医保统筹”")
         return tuple(rows)
@@ -328,7 +333,7 @@ class _Reader:
         insured = sum(sums[name] or 0 for name in ("fund", "other_fund", "account"))
         own = total - insured if sums["own_cash"] is None else sums["own_cash"]
         self.result.own_cash_fen = own
-        if insured + own != total or own < 0:
+        if (insured + own != total or own < 0) and self.readable:
             reason = f"统筹、其他、个人账户、个人现金合计 {yuan(insured + max(own, 0))}，票面合计 {yuan(total)}"
             self.problem("own_cash", self.titles["own_cash"].title, reason, "请核对四项金额，或把个人现金留空")
         balance = (sums["prepay"] or 0) + (sums["recharge"] or 0) - (sums["refund"] or 0)
@@ -395,7 +400,7 @@ class _Reader:
                 self.problem(name, self.titles[name].title, f"捐赠{title}时不能为空", "请按银行结汇单填写")
         if original and rate:
             due = (original * rate + 5 * 10**9) // 10**10
-            if due != self.result.total_fen:
+            if due != self.result.total_fen and self.readable:
                 reason = f"原币乘以汇率是 {yuan(due)} 元，各行合计是 {yuan(self.result.total_fen)} 元"
                 self.problem("original", self.titles["original"].title, reason, "请核对原币金额、汇率和行金额")
 

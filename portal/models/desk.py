@@ -112,6 +112,8 @@ class Batch(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_by: Mapped[str] = mapped_column(String(80))
+    runs: Mapped[int] = mapped_column(Integer)
+    """How often it was started: names the outbox task of each run."""
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     purged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
