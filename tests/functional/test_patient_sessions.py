@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import pypdf
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select, update
 
 from portal.core.clock import now
+from portal.domain.states import BillState
+from portal.issuing import queries
 from portal.issuing.queries import BILL
 from portal.issuing.rows import number_digest
 from portal.retrieval import sessions
 from portal.retrieval.sessions import SESSION, Claim
+from tests.functional.test_paper import Window
 from tests.his import His, outpatient
 
 MOST_QUERIES = 4
@@ -77,6 +82,24 @@ def test_no_page_asks_more_than_four_questions(app: Flask, patient: FlaskClient,
             assert patient.get(page).status_code == 200
         assert len(statements) <= MOST_QUERIES, (page, statements)
         assert statements, "the count must see something"
+
+
+def test_the_pdf_says_that_paper_is_out(app: Flask, patient: FlaskClient, his: His) -> None:
+    """已换开 across the face once a supervised bill stands on paper (fiscal-ebill §4.4); files never say so before."""
+    bill, window = newest(app), Window(his)
+    with app.extensions["qupiao"].database.write() as connection:
+        connection.execute(update(BILL).where(BILL.c.id == bill).values(state=BillState.SUPERVISED.value))
+        facts = queries.by_id(connection, bill)
+    assert "已换开" not in face_text(patient, bill)
+    assert window.turn({"billBatchCode": facts.code, "billNo": facts.number}, window.next()).ok
+    assert "已换开" in face_text(patient, bill)
+
+
+def face_text(patient: FlaskClient, bill: int) -> str:
+    """The words of the bill's PDF."""
+    answer = patient.get(f"/h/pgzx/bills/{bill}/bill.pdf")
+    assert answer.status_code == 200 and answer.mimetype == "application/pdf"
+    return "".join(pypdf.PdfReader(io.BytesIO(answer.data)).pages[0].extract_text().split())
 
 
 def test_a_session_sees_its_own_bills_and_no_others(app: Flask, patient: FlaskClient, token: str) -> None:

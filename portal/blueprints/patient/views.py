@@ -29,6 +29,7 @@ from portal.domain.identity import mask_name, normalise, normalise_name
 from portal.domain.link import TOKEN
 from portal.domain.settlement import Scene
 from portal.issuing import queries
+from portal.issuing.paper import valid_sheet
 from portal.issuing.queries import BillFacts
 from portal.issuing.references import UnitCache
 from portal.models import BillDetail, Department
@@ -326,6 +327,7 @@ def _face(unit_code: str, bill_id: int) -> tuple[BillFacts, bytes]:
     with services().database.read() as connection:
         facts, *_ = _own_bill(connection, bill_id)
         stored = queries.stored_document(services(), connection, bill_id)
+        exchanged = valid_sheet(connection, bill_id) is not None
     settings, token = services().settings, queries.token_of(services(), g.unit.code, facts)
     data = current_app.extensions["qupiao_face"].pdf(
         xml.read(stored.signed),
@@ -333,6 +335,7 @@ def _face(unit_code: str, bill_id: int) -> tuple[BillFacts, bytes]:
         qr_text=f"{settings.net_url or settings.base}/b/{token}",
         xml=stored.einvoice_xml,
         supervised=stored.supervisor_element is not None,
+        exchanged=exchanged,
     )
     return facts, data
 
