@@ -7,10 +7,17 @@ from flask import Flask
 from admin import approvals, entrance, groups, home, shapes
 from admin.billing import bills
 from admin.delivery import notices
-from admin.system import users
+from admin.system import log, users
 from portal.access.approvals import Kind
 
-PAGES = (home, approvals, bills, users, notices)
+PAGES = (
+    approvals,
+    bills,
+    home,
+    log,
+    notices,
+    users,
+)
 """The modules whose views hang on the groups' blueprints."""
 
 APPROVALS: dict[str, Kind] = {}

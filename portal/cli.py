@@ -16,6 +16,7 @@ import urllib.request
 from base64 import b64decode, b64encode
 from pathlib import Path
 
+from portal.core.services import Services
 from portal.core.settings import DEMO_APPID, DEMO_KEY, Settings
 
 HOST = os.environ.get("HOST", "127.0.0.1")
@@ -47,6 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
     link.add_argument("serial", help="业务流水号 as the HIS sends it (busNo)")
     link.add_argument("--unit", default="pgzx", help="单位通码 code of the unit")
     link.add_argument("--key", default="", help="the account's link key in hex; default: from this installation")
+    audit = commands.add_parser("audit", help="the log of acts").add_subparsers(dest="audit", required=True)
+    audit.add_parser("verify", help="compute the hash chain again and name every row that does not fit")
+    staff = commands.add_parser("staff", help="staff accounts").add_subparsers(dest="staff", required=True)
+    first = staff.add_parser("add", help="the first administrators of an installation; prints a one-time password")
+    first.add_argument("username")
+    first.add_argument("name")
+    first.add_argument("role", choices=["system", "security", "auditor"])
+    first.add_argument("--unit", default="", help="code of the unit; default: the only one")
     chosen = parser.parse_args(arguments)
     if chosen.command == "run":
         return run()
@@ -54,6 +63,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _migrate(Settings())
     if chosen.command == "demo":
         return make_demo(chosen.days)
+    if chosen.command == "audit":
+        return verify_audit()
+    if chosen.command == "staff":
+        return add_officer(chosen)
     if chosen.command == "offline":
         return offline_link(chosen)
     return push_file(chosen)
@@ -88,6 +101,45 @@ def make_demo(days: int) -> int:
     started = time.monotonic()
     made = demo.bills(app, days, lambda count: _say(f"  演示票据 {count} 张 …"))
     _say(f"  新开具 {made} 张，用时 {time.monotonic() - started:.0f} 秒")
+    return 0
+
+
+def _services(settings: Settings) -> Services:
+    from portal.app import build_services
+    from portal.core.database import Database, make_engine
+
+    return build_services(settings, Database(make_engine(settings.database)))
+
+
+def verify_audit() -> int:
+    """``qupiao audit verify``: exit status 1 when a row was changed, deleted, reordered or slipped in."""
+    from portal.audit import chain
+
+    services = _services(Settings())
+    with services.database.read() as connection:
+        report = chain.verify(services, connection)
+    for problem in report.problems:
+        _say(f"  第 {problem.seq} 环  记录 {problem.entry_id}  {problem.what}")
+    verdict = "没有发现改动" if report.sound else f"发现 {len(report.problems)} 处异常"
+    _say(f"日志链共 {report.links} 环，{verdict}；{report.waiting} 条新日志等待入链。")
+    return 0 if report.sound else 1
+
+
+def add_officer(chosen: argparse.Namespace) -> int:
+    """``qupiao staff add``: an officer who must change the printed password at the first log-in."""
+    from portal.access import accounts
+    from portal.access.permissions import Role
+    from portal.domain.errors import Refusal
+
+    password = secrets.token_urlsafe(18)
+    services = _services(Settings())
+    try:
+        with services.database.write() as connection:
+            accounts.create_first(connection, chosen.unit, chosen.username, chosen.name, Role(chosen.role), password)
+    except Refusal as refusal:
+        _say(str(refusal))
+        return 1
+    _say(f"已创建 {chosen.username}（{Role(chosen.role).title}）。一次性密码：{password}　首次登录须修改。")
     return 0
 
 

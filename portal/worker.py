@@ -10,6 +10,7 @@ from flask import Flask
 from portal.access import staff_sessions
 from portal.access.limits import Limits
 from portal.app import create_app
+from portal.audit import chain
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.fiscal import stock as fiscal_stock
@@ -25,7 +26,9 @@ from portal.retrieval.sms import CodeSender, SmsGateway
 from portal.stock import balances
 
 CLEAN_TOPIC = "clean"
+SEAL_TOPIC = "audit.seal"
 JOBS = {
+    SEAL_TOPIC: chain.EVERY,
     CLEAN_TOPIC: 600,
     watch.LOOK_TOPIC: 10,
     balances.WATCH_TOPIC: 60,
@@ -58,7 +61,12 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
             staff_sessions.clean(connection)
         return Done()
 
+    def seal(of: Services, _task: Task) -> Outcome:
+        chain.seal(of)
+        return Done()
+
     return {
+        SEAL_TOPIC: seal,
         "bill.issued": upload_bill,
         SMS_TOPIC: CodeSender(limits, gateway),
         watch.LOOK_TOPIC: watch.look,

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, 
 
 from portal.access import passwords
 from portal.access.permissions import Role, conflict
-from portal.access.staff import BOUND, POINT, ROLE, STAFF
+from portal.access.staff import BOUND, POINT, ROLE, STAFF, UNIT
+from portal.audit import entries
 from portal.core.clock import now
 from portal.domain.errors import Refusal
 
@@ -66,12 +67,14 @@ def create(
 ) -> int:
     """Write an account with its roles and points; returns its id. The caller audits.
 
-    Raises INPUT_INVALID when roles that must stand apart are mixed (三员分立).
+    Raises INPUT_INVALID when the name is taken or roles that must stand apart are mixed (三员分立).
     """
     chosen = sorted(set(roles))
     alone = conflict(chosen)
     if alone is not None:
         raise Refusal("INPUT_INVALID", reason=f"“{alone.title}”不能与其他角色兼任")
+    if connection.scalar(select(STAFF.c.id).where(STAFF.c.username == username.casefold())) is not None:
+        raise Refusal("INPUT_INVALID", reason=f"用户名 {username} 已被使用")
     moment = now()
     values = {
         "unit_id": unit_id,
@@ -95,3 +98,18 @@ def create(
     for point_id in sorted(set(point_ids)):
         connection.execute(insert(BOUND), {"account_id": account_id, "point_id": point_id})
     return int(account_id)
+
+
+def create_first(connection: Connection, unit_code: str, username: str, name: str, role: Role, password: str) -> int:
+    """An officer made from the command line, where nobody is signed in yet; audited as such.
+
+    Raises INPUT_INVALID for an unknown unit and a name that is taken.
+    """
+    units = select(UNIT.c.id).where(UNIT.c.code == unit_code) if unit_code else select(UNIT.c.id)
+    found = connection.scalars(units).all()
+    if len(found) != 1:
+        raise Refusal("INPUT_INVALID", reason="单位编码不存在，或有多个单位而没有写明是哪一个")
+    account_id = create(connection, found[0], username, name, password, [role])
+    details = {"roles": [role.value]}
+    entries.record(connection, "staff.created", "staff", account_id, "system:command-line", details=details)
+    return account_id
