@@ -8,24 +8,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.phone import WIDTH, last_code, launched
 from tests.his import http, outpatient
 from tests.installation import Installation, running
 from tests.services import wait_for
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "chromium")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
@@ -38,28 +27,15 @@ def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    with sync_playwright() as playwright, launched(playwright) as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
 def phone(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 360, "height": 740}, locale="zh-CN", java_script_enabled=False)
+    context = browser.new_context(viewport={"width": WIDTH, "height": 740}, locale="zh-CN", java_script_enabled=False)
     yield context.new_page()
     context.close()
-
-
-def last_code(installation: Installation, after: int) -> str:
-    """The newest code in the SMS simulator's inbox once more than ``after`` messages are there."""
-
-    def newest() -> str:
-        answer = httpx.get(f"{installation.simulators}/sms/messages", trust_env=False).json()
-        messages = answer["messages"] if isinstance(answer, dict) else answer
-        return re.search(r"验证码(\d{6})", str(messages[0])).group(1) if len(messages) > after else ""  # type: ignore[union-attr]
-
-    return wait_for(newest, 30, "the text message")
 
 
 def test_from_scan_to_saved_pdf(installation: Installation, phone: Page, tmp_path: Path) -> None:
