@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import request
@@ -24,6 +24,7 @@ from wtforms import (
 from wtforms import (
     Form as PlainForm,
 )
+from wtforms.fields.choices import SelectChoice
 
 from portal.domain.money import fen_of, yuan
 
@@ -41,10 +42,17 @@ __all__ = [
     "TextArea",
     "YuanField",
     "between",
+    "choices",
     "length",
     "optional",
     "required",
 ]
+
+
+def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """(value, word) of a choice, for ``SelectField(choices=…)``."""
+    return [SelectChoice(value, word) for value, word in pairs]
+
 
 required = validators.InputRequired("必填")
 optional = validators.Optional()

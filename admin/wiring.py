@@ -5,19 +5,12 @@ from __future__ import annotations
 from flask import Flask
 
 from admin import approvals, entrance, groups, home, shapes
-from admin.billing import bills
+from admin.billing import bills, voucher_acts, vouchers
 from admin.delivery import notices
 from admin.system import log, users
 from portal.access.approvals import Kind
 
-PAGES = (
-    approvals,
-    bills,
-    home,
-    log,
-    notices,
-    users,
-)
+PAGES = (approvals, bills, home, log, notices, users, vouchers, voucher_acts)
 """The modules whose views hang on the groups' blueprints."""
 
 APPROVALS: dict[str, Kind] = {}

@@ -6,7 +6,7 @@ A sheet without a number of its own bears the voucher's.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal.audit import entries
@@ -48,6 +48,15 @@ def register(
             state, remedy = f"不能使用纸质凭证 {' '.join(sheet)}（已用过）", "请核对打印机中纸质凭证的号码"
             raise Refusal("VOUCHER_STATE", voucher=voucher.pair, state=state, next=remedy) from error
         _record(connection, actor, "voucher.paper_printed", voucher.voucher_id, " ".join(sheet))
+
+
+def register_next(services: Services, actor: Actor, voucher: VoucherFacts) -> None:
+    """Note a print on a sheet without a number of its own: the voucher's, then ``-2``, ``-3``."""
+    with services.database.read() as connection:
+        before = connection.scalar(
+            select(func.count()).select_from(PAPER).where(PAPER.c.voucher_id == voucher.voucher_id)
+        )
+    register(services, actor, voucher, paper_number=f"{voucher.number}-{before + 1}" if before else "")
 
 
 def void(services: Services, actor: Actor, paper_code: str, paper_number: str, reason: str) -> None:

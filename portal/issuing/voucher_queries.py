@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
 from portal.core.services import Services
 from portal.domain import link
+from portal.domain.identity import mask_name, normalise
 from portal.domain.voucher import Movement, VoucherForm, VoucherScene
 from portal.issuing.rows import number_digest
 from portal.issuing.voucher_rows import admission_digest
@@ -137,8 +138,8 @@ def _facts() -> Select[Any]:
 _FACTS = _facts()
 
 
-def _read(row: Any) -> VoucherFacts:
-    values = dict(row._mapping)
+def _read(row: Mapping[Any, Any]) -> VoucherFacts:
+    values: dict[str, Any] = dict(row)
     values["number"] = f"{values['number']:010d}"
     values["form"], values["scene"] = VoucherForm(values["form"]), VoucherScene(values["scene"])
     values["balance_fen"], values["consumed_fen"] = int(values["balance_fen"]), int(values["consumed_fen"])
@@ -148,7 +149,7 @@ def _read(row: Any) -> VoucherFacts:
 
 def _one(connection: Connection, statement: Select[Any]) -> VoucherFacts | None:
     row = connection.execute(statement).one_or_none()
-    return None if row is None else _read(row)
+    return None if row is None else _read(row._mapping)
 
 
 def by_id(connection: Connection, unit_id: int, voucher_id: int) -> VoucherFacts | None:
@@ -174,70 +175,44 @@ def by_link(connection: Connection, link_digest: bytes) -> VoucherFacts | None:
     return _one(connection, _FACTS.where(VOUCHER.c.link_digest == link_digest))
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Filters of the list. Empty ones do not count. ``number``: any number of the patient, or a voucher's."""
-
-    unit_id: int
-    first: date | None = None
-    last: date | None = None
-    point_code: str = ""
-    form: str = ""
-    scene: str = ""
-    number: str = ""
+def of_unit(unit_id: int) -> Select[Any]:
+    """Vouchers of a unit with point, balance and sealed payer, for lists; add conditions on ``VOUCHER`` columns."""
+    owner = func.coalesce(VOUCHER.c.of_id, VOUCHER.c.id)
+    rows = _FACTS.add_columns(PARTY.c.name.label("sealed_payer"), PARTY.c.voucher_id.label("owner_id"))
+    return rows.join(PARTY, PARTY.c.voucher_id == owner).where(VOUCHER.c.unit_id == unit_id)
 
 
-def _where(services: Services, wanted: Wanted) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [VOUCHER.c.unit_id == wanted.unit_id]
-    if wanted.first:
-        found.append(VOUCHER.c.business_day >= wanted.first)
-    if wanted.last:
-        found.append(VOUCHER.c.business_day <= wanted.last)
-    if wanted.point_code:
-        found.append(POINT.c.code == wanted.point_code)
-    if wanted.form:
-        found.append(VOUCHER.c.form == wanted.form)
-    if wanted.scene:
-        found.append(VOUCHER.c.scene == wanted.scene)
-    if text := wanted.number.strip():
-        either: ColumnElement[bool] = VOUCHER.c.id.in_(
-            select(KEY.c.voucher_id).where(KEY.c.digest == number_digest(services, text))
-        )
-        hospital = admission_digest(services.index, wanted.unit_id, "hospital", text)
-        if hospital:
-            either |= VOUCHER.c.hospital_digest == hospital
-        if text.isascii() and text.isdigit() and len(text) <= 10:
-            either |= VOUCHER.c.number == int(text)
-        found.append(either)
-    return found
+def facts_of(row: Any) -> VoucherFacts:
+    """The facts of a row of :func:`of_unit`."""
+    return _read({name: row._mapping[name] for name in VoucherFacts.__dataclass_fields__})
 
 
-def page(
-    services: Services,
-    connection: Connection,
-    wanted: Wanted,
-    size: int,
-    before: tuple[datetime, int] | None = None,
-) -> list[VoucherFacts]:
-    """At most ``size`` vouchers, newest issue first, after the key ``before`` (time of issue and row id)."""
-    statement = _FACTS.where(*_where(services, wanted))
-    if before:
-        moment, voucher_id = before
-        earlier = (VOUCHER.c.issued_at == moment) & (VOUCHER.c.id < voucher_id)
-        statement = statement.where((VOUCHER.c.issued_at < moment) | earlier)
-    statement = statement.order_by(VOUCHER.c.issued_at.desc(), VOUCHER.c.id.desc()).limit(size)
-    return [_read(row) for row in connection.execute(statement)]
+def masked_payer(services: Services, row: Any) -> str:
+    """The payer of a row of :func:`of_unit`, masked (林**)."""
+    return mask_name(services.cipher.decrypt_text("voucher_party.name", row.owner_id, row.sealed_payer))
 
 
-def totals(services: Services, connection: Connection, wanted: Wanted) -> dict[str, tuple[int, int]]:
-    """Of everything the filters leave: form → (how many, fen)."""
-    statement = (
-        select(VOUCHER.c.form, func.count(), func.sum(VOUCHER.c.amount_fen))
-        .select_from(VOUCHER.join(POINT, POINT.c.id == VOUCHER.c.point_id))
-        .where(*_where(services, wanted))
-        .group_by(VOUCHER.c.form)
+def deposits_of(services: Services, connection: Connection, unit_id: int, text: str) -> list[VoucherFacts]:
+    """The unit's deposits that a typed number finds, newest first: a number of the patient, the hospital number, or
+    the voucher's own (its code may stand before it)."""
+    typed = normalise(text)
+    either: ColumnElement[bool] = VOUCHER.c.id.in_(
+        select(KEY.c.voucher_id).where(KEY.c.digest == number_digest(services, typed))
     )
-    return {form: (int(count), int(fen)) for form, count, fen in connection.execute(statement)}
+    if hospital := admission_digest(services.index, unit_id, "hospital", typed):
+        either |= VOUCHER.c.hospital_digest == hospital
+    if typed.isascii() and typed.isdigit() and len(typed) in (10, 18):
+        document = (VOUCHER.c.number == int(typed[-10:])) & (VOUCHER.c.code.startswith(typed[:-10]))
+        either |= VOUCHER.c.id.in_(select(func.coalesce(VOUCHER.c.of_id, VOUCHER.c.id)).where(document))
+    wanted = _FACTS.where(VOUCHER.c.unit_id == unit_id, VOUCHER.c.form == VoucherForm.DEPOSIT.value, either)
+    rows = connection.execute(wanted.order_by(VOUCHER.c.issued_at.desc(), VOUCHER.c.id.desc()).limit(100))
+    return [_read(row._mapping) for row in rows]
+
+
+def documents_of(connection: Connection, voucher_id: int) -> list[VoucherFacts]:
+    """Refunds and the cancellation of a deposit, oldest first."""
+    rows = connection.execute(_FACTS.where(VOUCHER.c.of_id == voucher_id).order_by(VOUCHER.c.issued_at, VOUCHER.c.id))
+    return [_read(row._mapping) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,11 +290,27 @@ class Statement:
 def statement(services: Services, connection: Connection, unit_id: int, hospital_no: str, visit_no: str) -> Statement:
     """The statement of hospitalNo, of one visitNo of it where that is given. Empty when nothing was paid in."""
     hospital = admission_digest(services.index, unit_id, "hospital", hospital_no)
-    wanted = _FACTS.where(VOUCHER.c.unit_id == unit_id, VOUCHER.c.form == VoucherForm.DEPOSIT.value)
-    wanted = wanted.where(VOUCHER.c.hospital_digest == hospital)
+    wanted = VOUCHER.c.hospital_digest == hospital
     if visit := admission_digest(services.index, unit_id, "visit", visit_no):
-        wanted = wanted.where(VOUCHER.c.visit_digest == visit)
-    deposits = [_read(row) for row in connection.execute(wanted.order_by(VOUCHER.c.issued_at, VOUCHER.c.id))]
+        wanted &= VOUCHER.c.visit_digest == visit
+    return _statement(connection, (VOUCHER.c.unit_id == unit_id) & wanted)
+
+
+def statement_with(connection: Connection, voucher: VoucherFacts) -> Statement:
+    """The statement of the admission of this deposit; of the deposit alone when it names no admission."""
+    own = connection.execute(
+        select(VOUCHER.c.hospital_digest, VOUCHER.c.visit_digest).where(VOUCHER.c.id == voucher.voucher_id)
+    ).one()
+    if own.hospital_digest is None:
+        return _statement(connection, VOUCHER.c.id == voucher.voucher_id)
+    visit = VOUCHER.c.visit_digest == own.visit_digest if own.visit_digest else VOUCHER.c.visit_digest.is_(None)
+    same = (VOUCHER.c.unit_id == voucher.unit_id) & (VOUCHER.c.hospital_digest == own.hospital_digest) & visit
+    return _statement(connection, same)
+
+
+def _statement(connection: Connection, same: ColumnElement[bool]) -> Statement:
+    wanted = _FACTS.where(VOUCHER.c.form == VoucherForm.DEPOSIT.value, same)
+    deposits = [_read(row._mapping) for row in connection.execute(wanted.order_by(VOUCHER.c.issued_at, VOUCHER.c.id))]
     moved = movements(connection, [row.voucher_id for row in deposits])
     sums = {kind: sum(row.amount_fen for row in moved if row.kind is kind) for kind in Movement}
     return Statement(deposits, moved, sums, sum(sums.values()))
@@ -379,6 +370,13 @@ def identity(services: Services, connection: Connection, voucher: VoucherFacts) 
     sealed = connection.execute(select(PARTY.c.identity).where(PARTY.c.voucher_id == owner)).scalar_one()
     found: dict[str, str] = json.loads(services.cipher.decrypt_text("voucher_party.identity", owner, sealed))
     return found
+
+
+def phone(services: Services, connection: Connection, voucher: VoucherFacts) -> str:
+    """The phone on file, opened, or ``""``. The caller masks or audits."""
+    owner = voucher.of_id or voucher.voucher_id
+    sealed = connection.execute(select(PARTY.c.phone).where(PARTY.c.voucher_id == owner)).scalar_one()
+    return services.cipher.decrypt_text("voucher_party.phone", owner, sealed) if sealed else ""
 
 
 def token(services: Services, unit_code: str, appid: str, serial: str, key_id: str = "", generation: int = 0) -> str:
