@@ -223,9 +223,10 @@ class Processes:
                 child.wait()
 
 
-def _wait_until_ready(url: str, stop: threading.Event) -> bool:
+def _wait_until_ready(url: str, stop: threading.Event, seconds: float = 300) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for _ in range(300):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         try:
             with opener.open(url, timeout=2):
                 return True

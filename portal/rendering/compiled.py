@@ -14,11 +14,9 @@ from math import hypot, isclose
 from threading import Lock
 from typing import Any
 
-from weasyprint import HTML
-from weasyprint.text.fonts import FontConfiguration
-
 from portal.rendering import pdf, templates
 from portal.rendering.glyphs import Glyphs, glyphs
+from portal.rendering.layout import lay_out
 
 Matrix = tuple[float, float, float, float, float, float]
 Box = tuple[float, float, float, float]
@@ -98,7 +96,7 @@ def page(form: str, demo: bool) -> Page:
 @cache
 def _compile(form: str, demo: bool) -> Page:
     source, keys = templates.blank(form, demo)
-    document = HTML(string=source, url_fetcher=refuse).render(font_config=FontConfiguration())
+    document = lay_out(source)
     if len(document.pages) != 1:
         raise FormError(f"form {form}: one page wanted, {len(document.pages)} laid out")
     height = document.pages[0].height * _PIXEL
@@ -128,11 +126,6 @@ def _boxes(links: Any, height: float) -> dict[str, Box]:
         known = boxes.get(name, box)
         boxes[name] = (*map(min, known[:2], box[:2]), *map(max, known[2:], box[2:]))
     return boxes
-
-
-def refuse(url: str, *_: object, **__: object) -> dict[str, object]:
-    """A fetcher that fetches nothing."""
-    raise ValueError("a face fetches nothing")
 
 
 def _characters(source: str, known: Glyphs) -> dict[int, str]:

@@ -13,14 +13,13 @@ from threading import Lock
 import pypdfium2
 import structlog
 from PIL import Image
-from weasyprint import HTML, Attachment
-from weasyprint.text.fonts import FontConfiguration
 
 from portal.domain.document import BillDocument
 from portal.rendering import templates
-from portal.rendering.compiled import FormError, page, refuse
+from portal.rendering.compiled import FormError, page
 from portal.rendering.contents import LIST, Look, sheets
 from portal.rendering.glyphs import Uncovered
+from portal.rendering.layout import attachment, lay_out
 from portal.rendering.stamp import ATTACHMENT, DESCRIPTION, stamp
 
 log = structlog.get_logger()
@@ -63,9 +62,7 @@ class FaceRenderer:
     def plain(self, document: BillDocument, look: Look, *, qr_text: str, xml: bytes) -> bytes:
         """By WeasyPrint alone: the same form, about a hundred times slower, with whole fonts of the system."""
         source = templates.filled(_title(document), sheets(document, look), qr_text, self._demo)
-        attachment = Attachment(file_obj=io.BytesIO(xml), name=ATTACHMENT, description=DESCRIPTION, relationship="Data")
-        html = HTML(string=source, url_fetcher=refuse)
-        return bytes(html.write_pdf(font_config=FontConfiguration(), attachments=[attachment]) or b"")
+        return bytes(lay_out(source).write_pdf(attachments=[attachment(xml, ATTACHMENT, DESCRIPTION)]) or b"")
 
     def compile(self, form: str) -> None:
         """Compile ``form`` and the list page now, so that no bill waits for it. Raises FormError."""

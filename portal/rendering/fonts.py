@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from fontTools.ttLib import TTFont
+import uharfbuzz as hb
 
 _FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".local/share/fonts")
 _FILES = (
@@ -43,9 +43,7 @@ def index(path: Path) -> int:
 def _covered() -> frozenset[int]:
     points: set[int] = set()
     for path in files():
-        font = TTFont(path, fontNumber=index(path), lazy=True)
-        points.update(font.getBestCmap())
-        font.close()
+        points.update(hb.Face(hb.Blob.from_file_path(path), index(path)).unicodes)
     return frozenset(points)
 
 

@@ -12,13 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
-from weasyprint import HTML
-from weasyprint.text.fonts import FontConfiguration
 
 from portal.domain.money import words, yuan
 from portal.rendering import qr
-from portal.rendering.compiled import refuse
 from portal.rendering.fonts import FAMILIES
+from portal.rendering.layout import lay_out
 
 VERIFY_AT = "财政部全国财政电子票据查验平台，或“广东财政”微信公众号"
 """Where a bill is verified officially (fiscal-ebill §4.1, note 7)."""
@@ -91,5 +89,4 @@ def pdf(slips: Sequence[Slip], paper: Paper, demo: bool, printed_at: str) -> byt
     source = _environment.get_template("slip.html").render(
         slips=slips, paper=paper.value, demo=demo, printed_at=printed_at, families=FAMILIES, verify_at=VERIFY_AT
     )
-    html = HTML(string=source, url_fetcher=refuse)
-    return bytes(html.write_pdf(font_config=FontConfiguration()) or b"")
+    return bytes(lay_out(source).write_pdf() or b"")
