@@ -1,0 +1,275 @@
+"""Two at once on the same numbers: exactly one wins, the other is told why; with the guard off the test fails."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
+
+from portal.core.database import Database
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.models import NumberRange, NumberSegment, Point, StockAlarm, StockSlip
+from portal.stock import alarms, balances, handouts, holdings, receipts, returns
+from portal.stock.fates import consistent, identity
+from portal.stock.ranges import open_ranges, peek, take_given, take_number
+from portal.stock.voids import void_blank
+from tests.conftest import SOAK
+
+PAPER, CODE = "99062126", "99042126"
+ROUNDS = 100 if SOAK else 10
+ONE, TWO = Actor("staff:one", "甲", 1), Actor("staff:two", "乙", 1)
+
+
+@pytest.fixture
+def database(app: Flask) -> Iterator[Database]:
+    made: Database = app.extensions["qupiao"].database
+    yield made
+    with made.read() as connection:
+        movements_agree(connection)
+
+
+def movements_agree(connection: Connection) -> None:
+    """Ranges hold what the movements say. (Numbers taken here have no paper behind them: that is not looked at.)"""
+    found = [
+        each for each in identity(consistent(connection)).differences if each.what not in ("已用号码与票据", "领入")
+    ]
+    assert not found, [str(each) for each in found]
+
+
+def point(database: Database, code: str) -> int:
+    with database.read() as connection:
+        return connection.scalar(select(Point.id).where(Point.code == code))
+
+
+def race(database: Database, *acts: Callable[[Connection], Any]) -> list[Any]:
+    """All at the same moment, each in its own transaction; results and refusals in the order of ``acts``."""
+    barrier = threading.Barrier(len(acts))
+
+    def run(act: Callable[[Connection], Any]) -> Any:
+        barrier.wait(20)
+        try:
+            with database.write() as connection:
+                return act(connection)
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+def winners(results: list[Any]) -> int:
+    """How many were not refused."""
+    return sum(not isinstance(result, Refusal) for result in results)
+
+
+def drafts(database: Database, count: int, first: int | None, *points: str) -> list[str]:
+    places = [point(database, code) for code in points]
+    with database.write() as connection:
+        return [handouts.draft(connection, ONE, place, CODE, count, first) for place in places]
+
+
+def test_two_hand_outs_of_the_same_free_numbers(database: Database) -> None:
+    for turn in range(ROUNDS):
+        first = 301_001 + turn * 5
+        one, two = drafts(database, 5, first, "07", "08")
+        results = race(
+            database, lambda c, no=one: handouts.hand_out(c, ONE, no), lambda c, no=two: handouts.hand_out(c, TWO, no)
+        )
+        assert winners(results) == 1, results
+        assert [r.code for r in results if isinstance(r, Refusal)] == ["NUMBERS_NOT_IN_STOCK"]
+
+
+def test_many_hand_outs_share_what_is_there(database: Database) -> None:
+    """Seven ask for 150 of 1,000: six get them, all different."""
+    slips = drafts(database, 150, None, "02", "03", "05", "06", "07", "08", "09")
+    results = race(database, *[lambda c, no=no: handouts.hand_out(c, ONE, no) for no in slips])
+    assert winners(results) == 6
+    given = [number for runs in results if not isinstance(runs, Refusal) for a, b in runs for number in range(a, b + 1)]
+    assert len(given) == len(set(given)) == 900
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_control_without_the_lock_two_hand_outs_meet(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the segments' lock the service lets both through; only the database's own guard stops the second."""
+    real, barrier = holdings.unit_stock, threading.Barrier(2)
+
+    def unlocked(connection: Connection, unit_id: int, bill_code: str) -> list[Any]:
+        query = select(NumberSegment.__table__).where(NumberSegment.bill_code == bill_code)
+        return list(connection.execute(query))
+
+    def together(connection: Connection, segment_id: int) -> Any:
+        found = real(connection, segment_id)
+        barrier.wait(20)
+        return found
+
+    monkeypatch.setattr(holdings, "lock_segments", unlocked)
+    monkeypatch.setattr(holdings, "unit_stock", together)
+    one, two = drafts(database, 5, 301_001, "07", "08")
+    with pytest.raises(DBAPIError, match="overlaps"):
+        race(database, lambda c: handouts.hand_out(c, ONE, one), lambda c: handouts.hand_out(c, TWO, two))
+
+
+def test_withdrawal_against_issue(database: Database) -> None:
+    """Each number is taken or withdrawn; what was taken stays the point's."""
+    place = point(database, "08")
+    for _ in range(ROUNDS):
+        (slip,) = drafts(database, 3, None, "08")
+        with database.write() as connection:
+            for old in open_ranges(connection, place, CODE):
+                void_blank(connection, ONE, place, CODE, old.next, old.last, "清空")
+            (run,) = handouts.hand_out(connection, ONE, slip)
+        takers = [lambda c: take_number(c, place, CODE)] * 4
+        *taken, back = race(database, *takers, lambda c, no=slip: handouts.withdraw(c, TWO, no))
+        numbers = sorted(each[1] for each in taken if each is not None)
+        withdrawn = 0 if isinstance(back, Refusal) else back
+        assert len(numbers) + withdrawn == 3
+        assert numbers == list(range(run[0], run[0] + len(numbers)))
+        if isinstance(back, Refusal):
+            assert back.code == "NOTHING_UNUSED"
+
+
+def test_the_given_number_against_the_next(database: Database) -> None:
+    """Both want the same form: one has it, the other gets the next one or is told which is next."""
+    place = point(database, "01")
+    for _ in range(ROUNDS):
+        with database.read() as connection:
+            following = peek(connection, place, PAPER)
+        given, taken = race(
+            database, lambda c, n=following: take_given(c, place, PAPER, n), lambda c: take_number(c, place, PAPER)
+        )
+        assert taken is not None
+        if isinstance(given, Refusal):
+            assert taken[1] == following and given.code == "NUMBER_NOT_NEXT"
+        else:
+            assert taken[1] == following + 1
+
+
+def test_two_persons_hold_the_same_form(database: Database) -> None:
+    place = point(database, "01")
+    for _ in range(ROUNDS):
+        with database.read() as connection:
+            following = peek(connection, place, PAPER)
+        results = race(database, *[lambda c, n=following: take_given(c, place, PAPER, n)] * 4)
+        assert winners(results) == 1
+        with database.read() as connection:
+            assert peek(connection, place, PAPER) == following + 1
+
+
+def test_control_reading_first_lets_two_take_one_form(database: Database) -> None:
+    """The same race with a check before the take, as one would write it without thinking."""
+    place, barrier = point(database, "01"), threading.Barrier(4)
+
+    with database.read() as connection:
+        wanted = peek(connection, place, PAPER)
+
+    def run(_: int) -> bool:
+        with database.read() as looking:
+            seen = peek(looking, place, PAPER)
+        barrier.wait(20)
+        with database.write() as connection:
+            return seen == wanted and take_number(connection, place, PAPER) is not None
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(run, range(4))) > 1
+
+
+def test_blank_loss_against_taking(database: Database) -> None:
+    """The next form is lost or used, never both."""
+    place = point(database, "01")
+    for _ in range(ROUNDS):
+        with database.read() as connection:
+            following = peek(connection, place, PAPER)
+        lost, taken = race(
+            database,
+            lambda c, n=following: void_blank(c, ONE, place, PAPER, n, n, "卡纸"),
+            lambda c: take_number(c, place, PAPER),
+        )
+        assert taken is not None
+        assert isinstance(lost, Refusal) == (taken[1] == following)
+
+
+def test_confirmed_once(database: Database) -> None:
+    granted = receipts.Granted("HD1", "TEST0000000000001X", CODE, 400_001, 400_100, 100, None)
+    with database.write() as connection:
+        no = receipts.arrive(connection, 1, granted)
+    results = race(database, *[lambda c: receipts.confirm(c, TWO, str(no))] * 6)
+    assert winners(results) == 1
+    assert {r.code for r in results if isinstance(r, Refusal)} == {"DOCUMENT_STATE"}
+    with database.read() as connection:
+        segments = select(NumberSegment.id).where(NumberSegment.bill_code == CODE, NumberSegment.first == 400_001)
+        assert len(connection.execute(segments).all()) == 1
+
+
+def test_overlapping_segments_at_once(database: Database) -> None:
+    """The database's own guard, without any service in front: one of two overlapping segments gets in."""
+
+    def write(connection: Connection, first: int) -> int:
+        row = {"unit_id": 1, "kind_id": 8, "bill_code": CODE, "first": first, "last": first + 9}
+        statement = NumberSegment.__table__.insert().values(**row, received_at=receipts.now())
+        return connection.execute(statement).rowcount
+
+    def tried(connection: Connection, first: int) -> Any:
+        try:
+            with connection.begin_nested():
+                return write(connection, first)
+        except DBAPIError:
+            return Refusal("SEGMENT_UNUSABLE", problems="重叠")
+
+    for turn in range(ROUNDS):
+        base = 500_001 + turn * 100
+        results = race(database, *[lambda c, n=base + shift: tried(c, n) for shift in (0, 3, 6, 9)])
+        stored = [not isinstance(result, Refusal) for result in results]
+        assert sum(stored) == 1
+    mine = (NumberSegment.bill_code == CODE) & (NumberSegment.first >= 500_001)
+    with database.write() as connection:  # no movement tells of these: they are not this test's subject
+        for segment in connection.execute(select(NumberSegment.__table__).where(mine)).all():
+            ends = (segment.first, segment.last)
+            receipts.movements.record(connection, "receipt", segment.id, CODE, *ends, "RK", ONE)
+
+
+def test_handed_out_or_returned(database: Database) -> None:
+    for turn in range(ROUNDS):
+        first = 301_001 + turn * 5
+        (slip,) = drafts(database, 5, first, "07")
+        results = race(
+            database,
+            lambda c, no=slip: handouts.hand_out(c, ONE, no),
+            lambda c, n=first: returns.report(c, TWO, CODE, n, n + 4, "停用"),
+        )
+        assert winners(results) == 1
+
+
+def test_an_empty_point_is_topped_up_once(database: Database) -> None:
+    """Eight find the kiosk empty: one lot is handed out, all eight get numbers."""
+    place = point(database, "07")
+    with database.write() as connection:
+        kind = connection.scalar(select(balances.KIND.c.id).where(balances.KIND.c.prefix == CODE[:6]))
+        balances.set_rule(connection, ONE, kind, place, 5, 50)
+    results = race(database, *[lambda c: take_number(c, place, CODE)] * 8)
+    assert len({number for _, number in results}) == 8
+    with database.read() as connection:
+        lots = connection.execute(select(StockSlip.count).where(StockSlip.automatic)).all()
+        assert lots == [(50,)]
+        assert (
+            connection.scalar(
+                select(NumberRange.next).where(NumberRange.point_id == place, NumberRange.bill_code == CODE)
+            )
+            == 301_009
+        )
+
+
+def test_a_warning_is_raised_once(database: Database) -> None:
+    with database.write() as connection:
+        balances.set_rule(connection, ONE, 8, None, 5_000, 0)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: balances.watch(database, 1), range(16)))
+    with database.read() as connection:
+        assert len(connection.execute(select(StockAlarm.id)).all()) == 1
+        assert alarms.standing(connection, 1, "low") == {f"unit:{CODE}"}
