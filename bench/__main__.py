@@ -7,9 +7,10 @@ import os
 import platform
 import sys
 import time
+from itertools import product
 
-from bench import issue, lookup, pages, where
-from bench.site import Site, sites
+from bench import face, issue, lookup, pages, where
+from bench.site import sites
 
 PARTS = {
     "issue": issue.run,
@@ -17,13 +18,14 @@ PARTS = {
     "pages": pages.run,
     "lookup": lookup.run,
 }
-"""What can be measured, in the order of a whole run; each is called for every kind of database."""
+"""What is measured on every kind of database, in the order of a whole run."""
+ALL = (*PARTS, "face")
 
 
 def main() -> int:
     """Entry; returns the exit status."""
     parser = argparse.ArgumentParser(prog="make bench", description="Ratios against floors, taken in turns in one run.")
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=f"of: {', '.join(PARTS)}")
+    parser.add_argument("parts", nargs="*", choices=[[], *ALL], metavar="PART", help=f"of: {', '.join(ALL)}")
     parser.add_argument("--rounds", type=int, default=3, choices=range(1, 31), metavar="N", help="rounds (default 3)")
     parser.add_argument("--database", choices=("SQLite", "PostgreSQL"), help="one kind only (default: both)")
     chosen = parser.parse_args()
@@ -31,16 +33,15 @@ def main() -> int:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{machine}; {chosen.rounds} rounds in turns")
     print("Ratios are median (least–most) of the rounds.", flush=True)
-    with sites((chosen.database,) if chosen.database else ("SQLite", "PostgreSQL")) as made:
-        for part in chosen.parts or PARTS:
-            _run(part, made, chosen.rounds)
+    parts = chosen.parts or ALL
+    if set(parts) & set(PARTS):
+        with sites((chosen.database,) if chosen.database else ("SQLite", "PostgreSQL")) as made:
+            for part, site in product([part for part in PARTS if part in parts], made):
+                PARTS[part](site, chosen.rounds)
+    if "face" in parts:
+        face.run(chosen.rounds)
     print(f"\nDone in {time.monotonic() - started:.0f} s.")
     return 0
-
-
-def _run(part: str, made: list[Site], rounds: int) -> None:
-    for site in made:
-        PARTS[part](site, rounds)
 
 
 if __name__ == "__main__":

@@ -52,9 +52,10 @@ def keep_open(response: Response) -> Response:
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
-    """Render a patient page."""
+    """Render a patient page. ``here`` is its own address: what lies below it is named from there."""
     values.setdefault("unit", getattr(g, "unit", None))
     values["care"] = request.cookies.get(CARE) == "1"
+    values["here"] = request.path
     values["style"] = style_version()
     values["demo"] = current_app.config["DEMO"]
     return Response(render_template(f"patient/{template}", **values), status=status)

@@ -1,0 +1,58 @@
+"""Part ``face``: a bill's PDF stamped into the compiled form, against WeasyPrint's layout of the same filled form."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from bench.report import in_turns, spread, table
+from portal.domain.document import BillDocument
+from portal.rendering import fonts, xml
+from portal.rendering.contents import Look
+from portal.rendering.face import FaceRenderer
+from tests.factories import faces
+
+COUNTS = {"stamped": 20, "plain": 1}
+"""PDFs a measurement: stamping takes milliseconds, the layout a tenth of a second or more."""
+SUPERVISED = Look("supervised", True)
+FACES = {"outpatient, 12 items": faces.outpatient(12, 0), "inpatient, 12 items, list of 40": faces.inpatient(12, 40)}
+
+
+def _drawing(kind: str, document: BillDocument, sizes: dict[str, int]) -> Callable[[], float]:
+    draw = getattr(FaceRenderer(demo=True), kind)
+    attached = xml.write(document)
+
+    def milliseconds() -> float:
+        started = time.perf_counter()
+        for _ in range(COUNTS[kind]):
+            sizes[kind] = len(draw(document, SUPERVISED, qr_text=faces.LINK, xml=attached))
+        return (time.perf_counter() - started) / COUNTS[kind] * 1000
+
+    return milliseconds
+
+
+def run(rounds: int) -> None:
+    """Measure and print."""
+    fonts.ensure()
+    rows = []
+    for title, document in FACES.items():
+        sizes: dict[str, int] = {}
+        measures = {kind: _drawing(kind, document, sizes) for kind in COUNTS}
+        for warm in measures.values():
+            warm()  # forms are compiled, fonts are read
+        samples = in_turns(rounds, measures)
+        rows.append(
+            (
+                title,
+                f"{samples.middle('stamped'):.2f}",
+                f"{samples.middle('plain'):.0f}",
+                spread(samples.ratio("plain", "stamped"), 0),
+                f"{sizes['stamped'] / 1000:.0f}",
+                f"{sizes['plain'] / 1000:.0f}",
+            )
+        )
+    table(
+        "PDF of a bill (aim: ≥ 30 times as fast as plain WeasyPrint, ≤ 50 kB)",
+        ("one thread", "stamped ms", "plain ms", "times", "stamped kB", "plain kB"),
+        rows,
+    )
