@@ -1,5 +1,9 @@
 # Qupiao: everything is one of these commands. `make help` lists them. PYTHON=… chooses the interpreter (3.11 to 3.13).
 
+ifeq (,$(filter oneshell,$(.FEATURES)))
+$(error Qupiao needs GNU make 3.82 or newer; macOS has 3.81: brew install make, then call gmake instead)
+endif
+
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
