@@ -102,7 +102,7 @@ def new_voucher() -> Response:
     back = url_for("billing.vouchers")
     lead = f"开票点：{point.code} {point.name}"
     return page(
-        "form.html", title="开具预交金凭证", form=form, verb="收款并开具", back=back, lead=lead, problem=problem
+        "voucher_new.html", title="开具预交金凭证", form=form, verb="收款并开具", back=back, lead=lead, problem=problem
     )
 
 

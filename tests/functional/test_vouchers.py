@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from portal.issuing import voucher_paper, voucher_queries
 from portal.issuing.voucher_ledger import release
 from portal.models import AuditEntry, Bill, Voucher, VoucherMovement, VoucherParty
 from tests import ledger
+from tests.console import valid
 from tests.his import His
 from tests.vouchers import deposit, paid_in, policies, settlement, taking
 
@@ -265,3 +267,25 @@ def test_personal_data_is_not_in_the_tables_in_clear(his: His, app: Flask) -> No
                     assert secret not in text and repr(secret.encode())[2:-1] not in text, table.name
         actions = set(connection.scalars(select(AuditEntry.action).where(AuditEntry.object_kind == "voucher")))
     assert actions == {"voucher.issued", "voucher.refunded"}
+
+
+def test_a_vouchers_link_opens_like_a_bills(his: His, app: Flask) -> None:
+    made = paid_in(his)
+    his.call(REFUND, taking(made, 300))
+    address = made["pictureUrl"].removeprefix(app.extensions["qupiao"].settings.base)
+    client = app.test_client()
+    page = valid(client.get(address).text)
+    assert "预交金凭证" in page and "谭**" in page and "1000.00" in page and "部分使用" in page
+    assert "谭例霞" not in page and "700.00" not in page and "内儿科病区" not in page
+
+    def typed(name: str) -> tuple[int, str]:
+        token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(address).text)
+        assert token
+        answer = client.post(f"{address}/voucher", data={"csrf_token": token[1], "name": name})
+        return answer.status_code, valid(answer.text)
+
+    status, page = typed("陈样英")
+    assert status == 422 and "姓名与凭证上的患者不一致" in page and "700.00" not in page
+    status, page = typed("谭例霞")
+    assert status == 200 and "余额 700.00 元" in page and "-300.00" in page
+    assert [typed("陈样英")[0] for _ in range(4)][-1] == 429, "names are not guessed for long"

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
 
 from portal.audit import entries
+from portal.blueprints.patient import voucher_pages
 from portal.blueprints.patient.context import (
     CARE,
     COOKIE,
@@ -209,7 +210,7 @@ def link(token: str) -> Response:
         try:
             facts, payer = _linked(connection, token)
         except _NotYet:
-            return _waiting(token)
+            return voucher_pages.show(token) or _waiting(token)
         session = session_of(connection)
         mine = session is not None and identify.own_bill(services(), connection, session, facts.bill_id) is not None
     unit_of(facts.unit_id)
@@ -235,6 +236,12 @@ def open_link(token: str) -> Response:
         return page("link.html", 422, bill=facts, payer=mask_name(payer), mine=False, token=token, problem=problem)
     unit_code = g.unit.code
     return remember(_see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
+
+
+@patient.post("/b/<string:token>/voucher")
+def open_voucher(token: str) -> Response:
+    """The patient's name typed on the page of a voucher's link: its balance."""
+    return voucher_pages.opened(token)
 
 
 @patient.post("/b/<string:token>/watch")
