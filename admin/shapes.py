@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from portal.core.clock import local
 from portal.domain.money import yuan
-from portal.domain.states import BillState
+from portal.domain.states import BillState, PaperState
 
 
 class State(NamedTuple):
@@ -24,6 +24,13 @@ BILL_STATES = {
     BillState.SUPERVISED: State("已监制", "ok"),
     BillState.REFUSED: State("监制未通过", "red"),
     BillState.REVERSED: State("已冲红", "red"),
+}
+
+
+SHEET_STATES = {
+    PaperState.VALID.value: State("有效", "ok"),
+    PaperState.RECOVERED.value: State("已收回作废", "red"),
+    PaperState.VOID.value: State("已作废（未收回）", "red"),
 }
 
 

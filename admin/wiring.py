@@ -5,15 +5,28 @@ from __future__ import annotations
 from flask import Flask
 
 from admin import approvals, entrance, groups, home, shapes
-from admin.billing import bills, voucher_acts, vouchers
+from admin.billing import bills, paper, paper_lists, reversal, voucher_acts, vouchers
 from admin.delivery import notices
 from admin.system import log, users
 from portal.access.approvals import Kind
+from portal.issuing import second_person
 
-PAGES = (approvals, bills, home, log, notices, users, vouchers, voucher_acts)
+PAGES = (
+    approvals,
+    bills,
+    home,
+    log,
+    notices,
+    paper,
+    paper_lists,
+    reversal,
+    users,
+    voucher_acts,
+    vouchers,
+)
 """The modules whose views hang on the groups' blueprints."""
 
-APPROVALS: dict[str, Kind] = {}
+APPROVALS: dict[str, Kind] = {**second_person.KINDS}
 """Every kind of four-eyes approval and what runs when it is approved: ``"bill.reversal": Kind("大额冲红", act)``."""
 
 BLUEPRINTS = ((entrance.entrance, "none"), *((blueprint, "staff-session") for blueprint in groups.ALL))

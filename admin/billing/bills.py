@@ -8,16 +8,17 @@ from datetime import timedelta
 from flask import Response, url_for
 from sqlalchemy import select
 
+from admin.billing.life import life_of
 from admin.groups import billing
 from admin.lists import Column, Filter, ListPage
-from admin.shapes import BILL_STATES, bill_number
+from admin.shapes import BILL_STATES, SHEET_STATES, bill_number
 from admin.shell import current_staff, page, requires, services
 from portal.access.permissions import Permission
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.settlement import Scene
 from portal.issuing import lists, queries
-from portal.issuing.queries import BILL, POINT
+from portal.issuing.queries import BILL, POINT, BillFacts
 
 
 def points() -> Mapping[str, str]:
@@ -93,13 +94,21 @@ def bills() -> Response:
     return BILLS.respond(lists.of_unit(current_staff().unit_id))
 
 
+def own_bill(bill_id: int) -> BillFacts:
+    """A bill of the person's unit. Raises PAGE_NOT_FOUND."""
+    with services().database.read() as connection:
+        facts = queries.by_id(connection, bill_id)
+    if facts is None or facts.unit_id != current_staff().unit_id:
+        raise Refusal("PAGE_NOT_FOUND")
+    return facts
+
+
 @billing.get("/bills/<int:bill_id>")
 @requires(Permission.BILLS_VIEW, within="billing.bills")
 def bill(bill_id: int) -> Response:
     """One bill."""
+    facts = own_bill(bill_id)
     with services().database.read() as connection:
-        facts = queries.by_id(connection, bill_id)
-        if facts is None or facts.unit_id != current_staff().unit_id:
-            raise Refusal("PAGE_NOT_FOUND")
         payer = queries.payer_name(services(), connection, bill_id)
-    return page("bill.html", bill=facts, payer=payer)
+        life = life_of(connection, facts)
+    return page("bill.html", bill=facts, payer=payer, life=life, sheet_states=SHEET_STATES)

@@ -158,6 +158,12 @@ def void(services: Services, actor: Actor, ending: Ending) -> int:
 
     Raises PAPER_NOT_FOUND, PAPER_ENDED (voiding twice), PAPER_LOST_NEEDS_APPROVAL, FIELD_INVALID, BUSY.
     """
+    check_ending(ending)
+    return _act(services, lambda connection: void_on(services, connection, actor, ending))
+
+
+def check_ending(ending: Ending) -> None:
+    """Raises FIELD_INVALID: no reason, an attachment too large, or a lost sheet without a statement."""
     if not ending.reason.strip():
         raise Refusal("FIELD_INVALID", problems="reason（作废原因）不能为空，请填写作废原因")
     if len(ending.attachment) > MOST_ATTACHED:
@@ -165,20 +171,53 @@ def void(services: Services, actor: Actor, ending: Ending) -> int:
     if not ending.recovered and not ending.statement.strip():
         raise Refusal("FIELD_INVALID", problems="遗失声明不能为空，请写明遗失经过并由交款人签字")
 
-    def act(connection: Connection) -> int:
-        row = sheet_row(connection, actor.unit_id, ending.sheet)
-        if row is None:
-            raise Refusal("PAPER_NOT_FOUND", paper=str(ending.sheet))
-        hold(connection, row.bill_id)
-        row = sheet_row(connection, actor.unit_id, ending.sheet)
-        if row.state != PaperState.VALID:
-            raise _ended(row)
-        if not ending.recovered and not ending.approver:
-            raise Refusal("PAPER_LOST_NEEDS_APPROVAL", paper=str(ending.sheet))
-        _end(services, connection, actor, row, ending)
-        return int(row.bill_id)
 
-    return _act(services, act)
+def void_on(services: Services, connection: Connection, actor: Actor, ending: Ending) -> int:
+    """As :func:`void`, in the caller's transaction (an approval's decision)."""
+    row = held_sheet(connection, actor, ending.sheet)
+    if not ending.recovered and not ending.approver:
+        raise Refusal("PAPER_LOST_NEEDS_APPROVAL", paper=str(ending.sheet))
+    _end(services, connection, actor, row, ending)
+    return int(row.bill_id)
+
+
+def held_sheet(connection: Connection, actor: Actor, sheet: Sheet) -> Any:
+    """The row of a valid sheet, its bill locked to the commit. Raises PAPER_NOT_FOUND, PAPER_ENDED."""
+    row = sheet_row(connection, actor.unit_id, sheet)
+    if row is None:
+        raise Refusal("PAPER_NOT_FOUND", paper=str(sheet))
+    hold(connection, row.bill_id)
+    row = sheet_row(connection, actor.unit_id, sheet)
+    if row.state != PaperState.VALID:
+        raise _ended(row)
+    return row
+
+
+def keep_statement(services: Services, connection: Connection, row_id: int, statement: str, attachment: bytes) -> None:
+    """Keep what the payer declares of a sheet, sealed, while the second person has not decided."""
+    cipher = services.cipher
+    connection.execute(
+        update(PAPER)
+        .where(PAPER.c.id == row_id)
+        .values(
+            statement=cipher.encrypt("paper_bill.statement", row_id, statement),
+            attachment=cipher.encrypt("paper_bill.attachment", row_id, zlib.compress(attachment))
+            if attachment
+            else None,
+        )
+    )
+
+
+def statement_of(services: Services, row: Any) -> str:
+    """The statement kept with a sheet, opened; the caller audits."""
+    return services.cipher.decrypt_text("paper_bill.statement", row.id, row.statement) if row.statement else ""
+
+
+def attachment_of(services: Services, row: Any) -> bytes:
+    """The attachment kept with a sheet, opened; the caller audits."""
+    if not row.attachment:
+        return b""
+    return zlib.decompress(services.cipher.decrypt("paper_bill.attachment", row.id, row.attachment))
 
 
 def lose_blanks(
@@ -359,7 +398,7 @@ def _skip(connection: Connection, actor: Actor, place: int, order: Exchange) -> 
 
 
 def _end(services: Services, connection: Connection, actor: Actor, row: Any, ending: Ending) -> None:
-    cipher, state = services.cipher, PaperState.RECOVERED if ending.recovered else PaperState.VOID
+    state = PaperState.RECOVERED if ending.recovered else PaperState.VOID
     connection.execute(
         update(PAPER)
         .where(PAPER.c.id == row.id)
@@ -369,12 +408,10 @@ def _end(services: Services, connection: Connection, actor: Actor, row: Any, end
             ended_by=actor.name,
             ended_reason=ending.reason.strip()[:200],
             approver=ending.approver,
-            statement=cipher.encrypt("paper_bill.statement", row.id, ending.statement) if ending.statement else None,
-            attachment=cipher.encrypt("paper_bill.attachment", row.id, zlib.compress(ending.attachment))
-            if ending.attachment
-            else None,
         )
     )
+    if ending.statement:
+        keep_statement(services, connection, row.id, ending.statement, ending.attachment)
     sheet = str(Sheet(row.paper_code, row.number))
     _audit(connection, actor, "paper.ended", row.bill_id, {"paper": sheet, "state": state.value})
 

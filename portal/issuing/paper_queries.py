@@ -40,6 +40,18 @@ def paper_code_for(connection: Connection, bill: BillFacts, point_id: int) -> st
     return ranges[0].bill_code if ranges else ""
 
 
+def next_of_forms(connection: Connection, point_id: int) -> dict[str, int]:
+    """The paper codes that bills are exchanged to at the point, the commonest kind first, with their next numbers."""
+    prefixes = connection.scalars(
+        select(KIND.c.paper_prefix).where(KIND.c.paper_prefix != "", KIND.c.form != "voucher").order_by(KIND.c.id)
+    ).all()
+    found: dict[str, int] = {}
+    for prefix in prefixes:
+        for one in paper_ranges(connection, point_id, prefix):
+            found.setdefault(one.bill_code, one.next)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Unprinted:
     """Which bills without a sheet are wanted. Times are of the business; ``digests`` are keyed hashes of numbers of
@@ -60,11 +72,14 @@ def unprinted(connection: Connection, wanted: Unprinted, offset: int, limit: int
     return total, [read_facts(row) for row in connection.execute(newest.offset(offset).limit(limit))]
 
 
-def _unprinted(wanted: Unprinted, columns: Select[Any]) -> Select[Any]:
+def without_sheet(bills: Select[Any]) -> Select[Any]:
+    """Of these bills those that may be exchanged: neither on paper nor reversed nor red nor refused."""
     on_paper = select(PAPER.c.id).where(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value)
-    query = columns.where(
-        BILL.c.unit_id == wanted.unit_id, BILL.c.state.in_(LIVE), BILL.c.red_of_id.is_(None), ~on_paper.exists()
-    )
+    return bills.where(BILL.c.state.in_(LIVE), BILL.c.red_of_id.is_(None), ~on_paper.exists())
+
+
+def _unprinted(wanted: Unprinted, columns: Select[Any]) -> Select[Any]:
+    query = without_sheet(columns.where(BILL.c.unit_id == wanted.unit_id))
     if wanted.begins is not None:
         query = query.where(BILL.c.business_at >= wanted.begins)
     if wanted.ends is not None:
@@ -83,4 +98,16 @@ def sheets_of(connection: Connection, bill_id: int) -> list[Any]:
     """All sheets that ever stood for a bill, newest first."""
     return list(
         connection.execute(select(PAPER).where(PAPER.c.bill_id == bill_id).order_by(PAPER.c.exchanged_at.desc()))
+    )
+
+
+def own_sheets(connection: Connection, unit_id: int, sheet_ids: Sequence[int]) -> list[Any]:
+    """These valid sheets, those of the unit only, in the order of their numbers."""
+    return list(
+        connection.execute(
+            select(PAPER)
+            .select_from(PAPER.join(BILL, BILL.c.id == PAPER.c.bill_id))
+            .where(PAPER.c.id.in_(sheet_ids), BILL.c.unit_id == unit_id, PAPER.c.state == PaperState.VALID.value)
+            .order_by(PAPER.c.paper_code, PAPER.c.number)
+        )
     )

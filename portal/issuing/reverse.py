@@ -71,7 +71,7 @@ class Red:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands between a bill and its reversal, read in one moment."""
+    """What stands between a bill and its reversal, read in one moment. ``red`` and ``paper`` as code and number."""
 
     row: Any
     red: str
@@ -138,19 +138,32 @@ def reverse(services: Services, actor: Actor, order: Order) -> Red:
     Raises :class:`Refusal`: BILL_NOT_FOUND, POINT_UNKNOWN, FIELD_INVALID (no reason), those of
     :meth:`Standing.check`, REVERSAL_NEEDS_APPROVAL, STOCK_EXHAUSTED, BUSY. A refusal changes nothing.
     """
-    reason = order.reason.strip() or ("" if order.kind is ReversalReason.OTHER else order.kind.title)
-    if not reason:
-        raise Refusal("FIELD_INVALID", problems="reason（冲红原因）不能为空，请填写冲红原因")
-    moment = now()
+    reason = _reason(order)
     for _ in range(3):
         try:
+            moment = now()
             ready = _prepare(services, actor, order, reason, moment)
-            return _write(services, actor, order, reason, ready, moment)
+            with services.database.write() as connection:
+                return _write(services, connection, actor, order, reason, ready, moment)
         except IntegrityError:
             continue  # what the database refused, the guards name at the next try
         except OperationalError as error:
             raise Refusal("BUSY", reason="数据库正忙或暂时不可用") from error
     raise Refusal("BUSY", reason="同时提交过多")
+
+
+def reverse_on(services: Services, connection: Connection, actor: Actor, order: Order) -> Red:
+    """As :func:`reverse`, in the caller's transaction (an approval's decision)."""
+    reason, moment = _reason(order), now()
+    ready = _prepare(services, actor, order, reason, moment)
+    return _write(services, connection, actor, order, reason, ready, moment)
+
+
+def _reason(order: Order) -> str:
+    reason = order.reason.strip() or ("" if order.kind is ReversalReason.OTHER else order.kind.title)
+    if not reason:
+        raise Refusal("FIELD_INVALID", problems="reason（冲红原因）不能为空，请填写冲红原因")
+    return reason[:200]
 
 
 def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment: datetime) -> _Ready:
@@ -216,27 +229,28 @@ def _facts(connection: Connection, actor: Actor, order: Order) -> tuple[Any, Any
     return original, connection.execute(select(KIND).where(KIND.c.id == original.kind_id)).one(), point_id
 
 
-def _write(services: Services, actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime) -> Red:
+def _write(
+    services: Services, connection: Connection, actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime
+) -> Red:
     check_code, original_id = secrets.token_hex(3), order.bill_id
-    with services.database.write() as connection:
-        standing(connection, hold(connection, original_id)).check()
-        voucher_ledger.release(connection, original_id, actor, moment)
-        for table, rows in ready.lines:
-            if rows:
-                connection.execute(insert(table), rows)
-        _record(connection, actor, order, reason, ready, moment)
-        taken = take_number(connection, ready.point_id, ready.bill["bill_code"])
-        if taken is None:
-            raise Refusal("STOCK_EXHAUSTED", point=order.point_code, kind=ready.title)
-        range_id, number = taken
-        signed = ready.prepared.finish(f"{number:010d}", check_code, moment)
-        numbered = {"range_id": range_id, "number": number, "check_code": check_code}
-        connection.execute(insert(BILL), ready.bill | numbered)
-        connection.execute(insert(DOCUMENT), _document(services, ready.red_id, signed, actor, reason, moment))
-        connection.execute(insert(REVERSAL), _reversal(actor, order, reason, ready, moment))
-        connection.execute(
-            update(BILL).where(BILL.c.id == original_id).values(state=BillState.REVERSED.value, state_at=moment)
-        )
+    standing(connection, hold(connection, original_id)).check()
+    voucher_ledger.release(connection, original_id, actor, moment)
+    for table, rows in ready.lines:
+        if rows:
+            connection.execute(insert(table), rows)
+    _record(connection, actor, order, reason, ready, moment)
+    taken = take_number(connection, ready.point_id, ready.bill["bill_code"])
+    if taken is None:
+        raise Refusal("STOCK_EXHAUSTED", point=order.point_code, kind=ready.title)
+    range_id, number = taken
+    signed = ready.prepared.finish(f"{number:010d}", check_code, moment)
+    numbered = {"range_id": range_id, "number": number, "check_code": check_code}
+    connection.execute(insert(BILL), ready.bill | numbered)
+    connection.execute(insert(DOCUMENT), _document(services, ready.red_id, signed, actor, reason, moment))
+    connection.execute(insert(REVERSAL), _reversal(actor, order, reason, ready, moment))
+    connection.execute(
+        update(BILL).where(BILL.c.id == original_id).values(state=BillState.REVERSED.value, state_at=moment)
+    )
     return Red(
         ready.red_id,
         ready.bill["bill_code"],

@@ -33,8 +33,10 @@ class Look:
 
     def mark(self, document: BillDocument) -> str:
         """The words across the face (§4.4)."""
-        plain = "红票" if document.total_fen < 0 else ""
-        return MARKS.get(self.state) or ("已换开" if self.exchanged else plain)
+        waiting = MARKS.get(self.state, "")
+        if document.ext.related_code or document.total_fen < 0:
+            return "红票" + (f"（{waiting}）" if waiting else "")
+        return waiting or ("已换开" if self.exchanged else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,221 @@
+"""换开列表: what is still without paper, one by one or all at day end; 纸质票据: every sheet with its end."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+from flask import Response, request, url_for
+from sqlalchemy import select
+
+from admin.billing.bills import points
+from admin.billing.paper import digits, print_sheets
+from admin.groups import billing
+from admin.lists import Act, Column, Filter, ListPage
+from admin.shapes import BILL_STATES, SHEET_STATES, bill_number
+from admin.shell import (
+    current_actor,
+    current_point,
+    current_session,
+    current_staff,
+    may,
+    requires,
+    say,
+    see_other,
+    services,
+)
+from portal.access.permissions import Permission
+from portal.core.clock import SHANGHAI, business_day, now
+from portal.domain.errors import Refusal
+from portal.domain.settlement import Scene
+from portal.domain.states import PaperState
+from portal.issuing import lists, paper, paper_prints, paper_queries, queries
+from portal.issuing.paper import Exchange, Sheet
+from portal.issuing.queries import BILL, POINT
+from portal.issuing.reverse import PAPER
+
+MOST = 50
+"""Sheets of one batch."""
+
+
+def _today() -> str:
+    return business_day(now()).isoformat()
+
+
+UNEXCHANGED = ListPage(
+    name="unexchanged",
+    title="换开列表",
+    order=(BILL.c.issued_at, BILL.c.id),
+    columns=(
+        Column("issued_at", "开票时间", "time"),
+        Column("serial", "单据号"),
+        Column("payer", "姓名", value=lambda row: lists.masked_payer(services(), row)),
+        Column("scene", "业务", value=lambda row: Scene(row.scene).title),
+        Column(
+            "number",
+            "票据号码",
+            "number",
+            value=lambda row: bill_number(row.bill_code, row.number),
+            link=lambda row: url_for("billing.bill", bill_id=row.id),
+        ),
+        Column("total_fen", "金额", "money", total=True),
+        Column("state", "状态", "state", states=BILL_STATES),
+        Column("point", "开票点", value=lambda row: f"{row.point_code} {row.point_name}"),
+        Column("title", "票据类型", shown=False),
+        Column("check_code", "校验码", shown=False),
+    ),
+    filters=(
+        Filter("from", "业务日期从", lambda day: BILL.c.business_day >= day, "date", default=_today),
+        Filter("to", "到", lambda day: BILL.c.business_day <= day, "date", default=_today),
+        Filter(
+            "scene",
+            "业务",
+            lambda scene: BILL.c.scene == scene,
+            "choice",
+            choices={scene.value: scene.title for scene in Scene},
+        ),
+        Filter("point", "开票点", lambda code: POINT.c.code == code, "choice", choices=points),
+        Filter("serial", "单据号", lambda serial: BILL.c.serial == serial),
+    ),
+    empty="这段时间没有未换开的票据。开票后没有换开纸质、也没有冲红的票据会出现在这里；可以放宽日期再查。",
+    acts=lambda row: (
+        [Act("换开", url_for("billing.exchange", bill_id=row.id), True)] if may(Permission.PAPER_EXCHANGE) else []
+    ),
+)
+
+SHEETS = ListPage(
+    name="sheets",
+    title="纸质票据",
+    order=(PAPER.c.exchanged_at, PAPER.c.id),
+    columns=(
+        Column("exchanged_at", "换开时间", "time"),
+        Column("sheet", "纸质票据", "number", value=lambda row: str(Sheet(row.paper_code, row.number))),
+        Column("state", "状态", "state", states=SHEET_STATES),
+        Column(
+            "bill",
+            "电子票据",
+            "number",
+            value=lambda row: bill_number(row.bill_code, row.bill_number),
+            link=lambda row: url_for("billing.bill", bill_id=row.bill_id),
+        ),
+        Column("total_fen", "金额", "money", total=True),
+        Column("point", "开票点", value=lambda row: row.point_code),
+        Column("operator", "经办人"),
+        Column("prints", "打印次数", "count"),
+        Column("ended_at", "作废时间", "time"),
+        Column("ended_reason", "作废原因", "long"),
+        Column("ended_by", "作废人", shown=False),
+        Column("approver", "复核人", shown=False),
+    ),
+    filters=(
+        Filter("from", "换开日期从", lambda day: PAPER.c.exchanged_at >= _midnight(day), "date", default=_today),
+        Filter(
+            "to",
+            "到",
+            lambda day: PAPER.c.exchanged_at < _midnight(day) + timedelta(days=1),
+            "date",
+            default=_today,
+        ),
+        Filter(
+            "state",
+            "状态",
+            lambda state: PAPER.c.state == state,
+            "choice",
+            choices={code: state.title for code, state in SHEET_STATES.items()},
+        ),
+        Filter("point", "开票点", lambda code: POINT.c.code == code, "choice", choices=points),
+        Filter("number", "纸质票号", lambda text: PAPER.c.number == _number(text)),
+    ),
+    empty="没有符合条件的纸质票据。换开过的纸质票据会出现在这里。",
+)
+
+
+def _midnight(day: object) -> datetime:
+    return datetime.combine(day, time(), SHANGHAI)  # type: ignore[arg-type]
+
+
+def _number(text: str) -> int:
+    number = digits(text)
+    if number is None:
+        raise ValueError("纸质票号应为 10 位以内的数字")
+    return number
+
+
+@billing.get("/paper")
+@requires(Permission.PAPER_EXCHANGE, menu="换开列表", order=50)
+def unexchanged() -> Response:
+    """Bills neither on paper nor reversed."""
+    statement = paper_queries.without_sheet(lists.of_unit(current_staff().unit_id))
+    point = current_session().point
+    with services().database.read() as connection:
+        nexts = paper_queries.next_of_forms(connection, point.id) if point is not None else {}
+        printers = paper_prints.printers(connection, current_staff().unit_id, point.id if point is not None else None)
+    return UNEXCHANGED.respond(statement, "unexchanged.html", point=point, nexts=nexts, printers=printers, most=MOST)
+
+
+@billing.post("/paper/batch")
+@requires(Permission.PAPER_EXCHANGE, within="billing.unexchanged")
+def exchange_batch() -> Response:
+    """Exchange the chosen bills one after another from the sheet in the printer on; each is an act of its own."""
+    names = "shown" if "all" in request.form else "bill"
+    ids = [int(one) for one in request.form.getlist(names) if one.isdecimal() and len(one) < 20]
+    ids, code, number = ids[:MOST], request.form.get("code", "")[:8], digits(request.form.get("number", ""))
+    if not ids or number is None:
+        raise Refusal("PAPER_BATCH_EMPTY", most=MOST)
+    done, failed = _batch(ids, Sheet(code, number), request.form.get("printer", type=int))
+    if failed:
+        say("没有换开：" + "；".join(failed), "warning")
+    if not done:
+        return see_other(url_for("billing.unexchanged"))
+    say(f"已换开 {len(done)} 张，纸质票号 {done[0]} 起。请打印。")
+    return see_other(url_for("billing.sheets", number="", point=current_point().code))
+
+
+def _batch(ids: list[int], first: Sheet, printer: int | None) -> tuple[list[Sheet], list[str]]:
+    point, actor, sheet = current_point(), current_actor(), first
+    done: list[Sheet] = []
+    failed: list[str] = []
+    with services().database.read() as connection:
+        found = [queries.by_id(connection, bill_id) for bill_id in ids]
+    for bill in sorted((one for one in found if one is not None), key=lambda one: (one.issued_at, one.bill_id)):
+        order = Exchange(
+            bill.bill_id, point.code, sheet, confirmed=not done, printer_id=printer or None, reason="批量换开"
+        )
+        try:
+            paper.exchange(services(), actor, order)
+        except Refusal as refusal:
+            failed.append(f"{bill.number}（{refusal.what}，{refusal.why}）")
+            if refusal.code in ("NUMBER_NOT_NEXT", "STOCK_EXHAUSTED"):
+                break  # the sheets of the printer and of the books no longer go together
+            continue
+        done.append(sheet)
+        sheet = Sheet(sheet.code, sheet.number + 1)
+    return done, failed
+
+
+@billing.get("/paper/sheets")
+@requires(Permission.PAPER_VIEW, menu="纸质票据", order=60)
+def sheets() -> Response:
+    """Every sheet, newest first."""
+    statement = (
+        select(
+            *(column for column in PAPER.c if column.name not in ("statement", "attachment")),
+            BILL.c.bill_code,
+            BILL.c.number.label("bill_number"),
+            BILL.c.total_fen,
+            POINT.c.code.label("point_code"),
+        )
+        .select_from(PAPER.join(BILL, BILL.c.id == PAPER.c.bill_id).join(POINT, POINT.c.id == PAPER.c.point_id))
+        .where(BILL.c.unit_id == current_staff().unit_id)
+    )
+    return SHEETS.respond(
+        statement, "sheets.html", valid=PaperState.VALID.value, may_print=may(Permission.PAPER_EXCHANGE)
+    )
+
+
+@billing.post("/paper/print")
+@requires(Permission.PAPER_EXCHANGE, within="billing.sheets")
+def print_chosen() -> Response:
+    """Print the chosen sheets, or all valid ones of the page."""
+    names = "shown" if "all" in request.form else "sheet"
+    ids = [int(one) for one in request.form.getlist(names) if one.isdecimal() and len(one) < 20]
+    return print_sheets(ids[:MOST])
