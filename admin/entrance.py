@@ -1,4 +1,4 @@
-"""The way in: log-in page, and what a session must do before it may work."""
+"""The way in: the log-in page."""
 
 from __future__ import annotations
 
@@ -29,11 +29,6 @@ def remember(response: Response, cookie: str) -> Response:
     secure = cookie_name().startswith("__Host-")
     response.set_cookie(cookie_name(), cookie, httponly=True, samesite="Lax", secure=secure, path="/")
     return response
-
-
-def next_step(_of: staff_sessions.Session) -> str:
-    """The endpoint that a session must visit before any other, or an empty text."""
-    return ""
 
 
 @entrance.get("")

@@ -74,9 +74,10 @@ class Form(PlainForm):
     class Meta:
         locales = ("zh",)
 
-    def __init__(self, obj: Any = None, **values: Any) -> None:
+    def __init__(self, obj: Any = None, fresh: bool = False, **values: Any) -> None:
+        """``fresh`` takes nothing from the request: for a form beside the one that was posted."""
         posted: Any = None
-        if request.method == "POST":
+        if request.method == "POST" and not fresh:
             posted = CombinedMultiDict[str, Any]([request.files, request.form])
         super().__init__(posted, obj, **values)
 

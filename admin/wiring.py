@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin import approvals, entrance, groups, home, shapes
+from admin import approvals, entrance, groups, home, own, shapes
 from admin.billing import bills, paper, paper_lists, reversal, voucher_acts, vouchers
 from admin.delivery import notices
-from admin.system import log, users
+from admin.system import log, parameters, users
 from portal.access.approvals import Kind
 from portal.issuing import second_person
 
@@ -17,8 +17,10 @@ PAGES = (
     home,
     log,
     notices,
+    own,
     paper,
     paper_lists,
+    parameters,
     reversal,
     users,
     voucher_acts,
@@ -37,4 +39,4 @@ def prepare(app: Flask) -> None:
     """Filters of the templates, and what a session must do before it may work."""
     app.jinja_env.filters.update(shapes.FILTERS)
     app.extensions["qupiao_approval_kinds"] = APPROVALS
-    app.extensions["qupiao_next_step"] = entrance.next_step
+    app.extensions["qupiao_next_step"] = own.next_step

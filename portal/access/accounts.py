@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, insert, select, update
 
-from portal.access import passwords
+from portal.access import parameters, passwords, staff_sessions
 from portal.access.permissions import Role, conflict
 from portal.access.staff import BOUND, POINT, ROLE, STAFF, UNIT
+from portal.access.staff_sessions import Session
 from portal.audit import entries
 from portal.core.clock import now
+from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 
 
@@ -113,3 +118,136 @@ def create_first(connection: Connection, unit_code: str, username: str, name: st
     details = {"roles": [role.value]}
     entries.record(connection, "staff.created", "staff", account_id, "system:command-line", details=details)
     return account_id
+
+
+_USERNAME = re.compile(r"[a-z][a-z0-9._-]{2,39}", re.ASCII)
+
+
+def _record(connection: Connection, action: str, account_id: int, actor: Actor, **details: Any) -> None:
+    about = {"request_id": actor.request_id, "details": details}
+    entries.record(connection, f"staff.{action}", "staff", account_id, actor.label, **about)
+
+
+def get(connection: Connection, account_id: int, actor: Actor) -> Row[Any]:
+    """An account of the actor's unit, locked for a change. Raises PAGE_NOT_FOUND for any other."""
+    found = select(STAFF).where(STAFF.c.id == account_id, STAFF.c.unit_id == actor.unit_id).with_for_update()
+    row = connection.execute(found).one_or_none()
+    if row is None:
+        raise Refusal("PAGE_NOT_FOUND")
+    return row
+
+
+def other(connection: Connection, account_id: int, actor: Actor) -> Row[Any]:
+    """:func:`get` of somebody else: nobody unlocks, resets, disables or promotes oneself. Raises INPUT_INVALID."""
+    row = get(connection, account_id, actor)
+    if actor.label == f"staff:{row.username}":
+        raise Refusal("INPUT_INVALID", reason="不能对本人的账号这样操作，请另一位管理员办理")
+    return row
+
+
+def one_time_password() -> str:
+    """A password to hand over once; it must be changed at the first log-in."""
+    return f"{secrets.token_urlsafe(9)}-{secrets.randbelow(10_000):04d}"
+
+
+def open_account(
+    connection: Connection, username: str, name: str, point_ids: Iterable[int], over: datetime | None, actor: Actor
+) -> tuple[int, str]:
+    """A new account without roles (the security administrator grants them); returns id and one-time password.
+
+    Raises INPUT_INVALID for a name that is taken or not well-formed.
+    """
+    username = username.casefold()
+    if not _USERNAME.fullmatch(username):
+        raise Refusal("INPUT_INVALID", reason="用户名应为 3 至 40 位小写字母、数字、点、横线，以字母开头")
+    password = one_time_password()
+    account_id = create(connection, actor.unit_id, username, name, password, [], point_ids, over)
+    _record(connection, "created", account_id, actor, username=username)
+    return account_id, password
+
+
+def change(
+    connection: Connection, account_id: int, name: str, point_ids: Iterable[int], over: datetime | None, actor: Actor
+) -> None:
+    """Name, points, and until when; audited with before and after. The session's point follows at once."""
+    row = get(connection, account_id, actor)
+    bound = select(BOUND.c.point_id).where(BOUND.c.account_id == account_id).order_by(BOUND.c.point_id)
+    before = list(connection.scalars(bound))
+    allowed = set(connection.scalars(select(POINT.c.id).where(POINT.c.unit_id == actor.unit_id)))
+    after = sorted(set(point_ids) & allowed)
+    connection.execute(update(STAFF).where(STAFF.c.id == account_id).values(name=name, valid_until=over))
+    connection.execute(delete(BOUND).where(BOUND.c.account_id == account_id))
+    for point_id in after:
+        connection.execute(insert(BOUND), {"account_id": account_id, "point_id": point_id})
+    names = {"before": row.name, "after": name}
+    _record(connection, "changed", account_id, actor, name=names, points={"before": before, "after": after})
+
+
+def set_active(connection: Connection, account_id: int, active: bool, actor: Actor) -> None:
+    """Disable or enable; a disabled account's sessions end now."""
+    other(connection, account_id, actor)
+    connection.execute(update(STAFF).where(STAFF.c.id == account_id).values(active=active))
+    if not active:
+        staff_sessions.end_all(connection, account_id)
+    _record(connection, "enabled" if active else "disabled", account_id, actor)
+
+
+def set_roles(connection: Connection, account_id: int, roles: Iterable[Role], actor: Actor) -> None:
+    """Grant exactly these roles to somebody else; their sessions end, so that new rights begin with a log-in.
+
+    Raises INPUT_INVALID when roles that must stand apart are mixed (三员分立).
+    """
+    other(connection, account_id, actor)
+    chosen = sorted(set(roles))
+    alone = conflict(chosen)
+    if alone is not None:
+        raise Refusal("INPUT_INVALID", reason=f"“{alone.title}”不能与其他角色兼任")
+    before = sorted(connection.scalars(select(ROLE.c.role).where(ROLE.c.account_id == account_id)))
+    connection.execute(delete(ROLE).where(ROLE.c.account_id == account_id))
+    for role in chosen:
+        connection.execute(insert(ROLE), {"account_id": account_id, "role": role})
+    staff_sessions.end_all(connection, account_id)
+    _record(connection, "roles-changed", account_id, actor, before=before, after=[role.value for role in chosen])
+
+
+def unlock(connection: Connection, account_id: int, actor: Actor) -> None:
+    """Forget the wrong passwords of somebody else's account."""
+    other(connection, account_id, actor)
+    connection.execute(update(STAFF).where(STAFF.c.id == account_id).values(failures=0, locked_until=None))
+    _record(connection, "unlocked", account_id, actor)
+
+
+def reset_password(connection: Connection, account_id: int, actor: Actor) -> str:
+    """Somebody else gets a one-time password, which is returned; the second factor stays, all sessions end."""
+    row = other(connection, account_id, actor)
+    password = one_time_password()
+    values = {"password": passwords.hashed(password), "password_at": now(), "must_change": True}
+    values |= {"past_passwords": [row.password, *row.past_passwords][:10], "failures": 0, "locked_until": None}
+    connection.execute(update(STAFF).where(STAFF.c.id == account_id).values(values))
+    staff_sessions.end_all(connection, account_id)
+    _record(connection, "password-reset", account_id, actor)
+    return password
+
+
+def policy_of(connection: Connection, unit_id: int) -> passwords.Policy:
+    """The password profile that the unit has chosen."""
+    return passwords.POLICIES[parameters.value(connection, unit_id, "login.policy")]
+
+
+def change_password(services: Services, session: Session, current: str, new: str, actor: Actor) -> None:
+    """One's own password; every other session of the account ends.
+
+    Raises INPUT_INVALID for a wrong present password, PASSWORD_WEAK when the policy refuses the new one.
+    """
+    with services.database.read() as connection:
+        row = connection.execute(select(STAFF).where(STAFF.c.id == session.staff.id)).one()
+        policy = policy_of(connection, session.staff.unit_id)
+    if not passwords.matches(row.password, current[:200]):
+        raise Refusal("INPUT_INVALID", reason="当前密码不对")
+    passwords.check(policy, new, row.username, [row.password, *row.past_passwords[: policy.past]])
+    values = {"password": passwords.hashed(new), "password_at": now(), "must_change": False}
+    values |= {"past_passwords": [row.password, *row.past_passwords][:10]}
+    with services.database.write() as connection:
+        connection.execute(update(STAFF).where(STAFF.c.id == row.id).values(values))
+        staff_sessions.end_all(connection, row.id, but=session.digest)
+        _record(connection, "password-changed", row.id, actor)

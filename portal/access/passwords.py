@@ -85,7 +85,7 @@ def _problem(policy: Policy, password: str, username: str) -> str | None:
     rest = plain
     for word in sorted(_COMMON, key=len, reverse=True):
         rest = rest.replace(word, "")
-    if len(rest) < policy.length // 2:
+    if len(rest) < policy.length * 2 // 3:
         return "太常见，容易被猜到"
     return None
 

@@ -1,0 +1,47 @@
+"""参数: what the unit may set, each change audited with before and after."""
+
+from __future__ import annotations
+
+from flask import Response, request, url_for
+from sqlalchemy import select
+
+from admin.groups import system
+from admin.shell import current_actor, current_staff, page, requires, say, see_other, services
+from portal.access import parameters
+from portal.access.parameters import CATALOGUE, PARAMETER
+from portal.access.permissions import Permission
+from portal.domain.errors import Refusal
+
+
+@system.get("/parameters")
+@requires(Permission.PARAMETERS_VIEW, menu="参数", order=30)
+def parameters_page() -> Response:
+    """Every parameter with its value, default, meaning, and who changed it last."""
+    return _page()
+
+
+def _page(problem: str = "", status: int = 200) -> Response:
+    unit_id = current_staff().unit_id
+    with services().database.read() as connection:
+        values = parameters.values(connection, unit_id)
+        changed = {
+            row.key: row for row in connection.execute(select(PARAMETER).where(PARAMETER.c.unit_id == unit_id)).all()
+        }
+    return page(
+        "parameters.html", status, catalogue=CATALOGUE.values(), values=values, changed=changed, problem=problem
+    )
+
+
+@system.post("/parameters/<string:key>")
+@requires(Permission.PARAMETERS_EDIT)
+def change_parameter(key: str) -> Response:
+    """Set one."""
+    try:
+        with services().database.write() as connection:
+            changed = parameters.change(connection, key, request.form.get("value", ""), current_actor())
+    except Refusal as refusal:
+        if refusal.code != "INPUT_INVALID":
+            raise
+        return _page(str(refusal), 422)
+    say(f"“{CATALOGUE[key].title}”已保存。" if changed else "没有变化。")
+    return see_other(url_for("system.parameters_page"))

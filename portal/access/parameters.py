@@ -1,0 +1,173 @@
+"""参数: the typed catalogue of what a unit may set, its defaults and meanings (features §3.6, §3.10).
+
+A value that was never set is its default; each change is audited with before and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert, select
+
+from portal.audit import entries
+from portal.core.clock import now
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.money import fen_of, yuan
+from portal.models import Parameter as ParameterRow
+
+PARAMETER: Table = ParameterRow.__table__  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter. ``kind``: money (fen), count, flag, text, choice; ``choices`` maps value → word."""
+
+    key: str
+    group: str
+    title: str
+    meaning: str
+    kind: str
+    default: Any
+    choices: Mapping[str, str] = field(default_factory=dict)
+    least: int = 0
+    most: int = 100_000_000
+
+    def shown(self, value: Any) -> str:
+        """A value in words."""
+        if self.kind == "money":
+            return f"{yuan(value)} 元"
+        if self.kind == "flag":
+            return "是" if value else "否"
+        return self.choices.get(value, str(value)) if self.kind == "choice" else str(value)
+
+    def typed(self, value: Any) -> str:
+        """A value as it stands in a form."""
+        if self.kind == "money":
+            return yuan(value)
+        return {True: "1", False: "0"}[value] if self.kind == "flag" else str(value)
+
+    def parse(self, text: str) -> Any:
+        """What was typed → the value. Raises ValueError with a Chinese reason."""
+        text = text.strip()
+        if self.kind in ("money", "count"):
+            if self.kind == "count" and not (text.isascii() and text.isdigit() and len(text) <= 9):
+                raise ValueError("请填写整数")
+            number = fen_of(text) if self.kind == "money" else int(text)
+            if not self.least <= number <= self.most:
+                low, high = self.shown(self.least), self.shown(self.most)
+                raise ValueError(f"应在 {low} 至 {high} 之间")
+            return number
+        if self.kind == "flag":
+            if text not in ("0", "1"):
+                raise ValueError("请选择是或否")
+            return text == "1"
+        if self.kind == "choice" and text not in self.choices:
+            raise ValueError("没有这个选项")
+        if len(text) > 100:
+            raise ValueError("最多 100 个字符")
+        return text
+
+
+CATALOGUE: dict[str, Parameter] = {
+    one.key: one
+    for one in (
+        Parameter(
+            "reversal.large-fen", "冲红", "大额冲红金额", "达到这一金额的冲红须另一人复核", "money", 500_000, least=1
+        ),
+        Parameter("reversal.reason", "冲红", "冲红必须录入原因", "界面和接口冲红时是否必须写明原因", "flag", True),
+        Parameter("issue.zero", "开票", "零费用开票", "合计为零的结算（如免费接种）是否开具票据", "flag", True),
+        Parameter("issue.rounding-item", "开票", "误差费项目编码", "四舍五入误差计入的院内收费项目", "text", ""),
+        Parameter(
+            "paper.exchange",
+            "纸质票据",
+            "换开方式",
+            "窗口结算后是否换开纸质票据",
+            "choice",
+            "2",
+            {"0": "不换开", "1": "自动换开", "2": "提示后换开"},
+        ),
+        Parameter(
+            "notice.print",
+            "告知单",
+            "告知单打印",
+            "开票后是否打印告知单",
+            "choice",
+            "2",
+            {"0": "不打印", "1": "自动打印", "2": "提示后打印"},
+        ),
+        Parameter(
+            "stock.warn-days",
+            "库存",
+            "库存预警线（天）",
+            "按近 7 日用量估算，低于这一天数提醒",
+            "count",
+            3,
+            least=1,
+            most=90,
+        ),
+        Parameter(
+            "login.policy",
+            "登录",
+            "密码策略",
+            "新密码的要求与更换周期",
+            "choice",
+            "dengbao",
+            {
+                "dengbao": "等保：至少 12 位、3 类字符、90 天更换",
+                "nist": "NIST 800-63B：至少 15 位、不限种类、不定期更换",
+            },
+        ),
+        Parameter(
+            "login.totp",
+            "登录",
+            "两步验证范围",
+            "系统、安全、审计管理员和复核人始终需要；其他人员按此设置",
+            "choice",
+            "officers",
+            {"officers": "仅管理员和复核人", "all": "所有人员"},
+        ),
+    )
+}
+
+
+def value(connection: Connection, unit_id: int, key: str) -> Any:
+    """The value in force. Raises KeyError for a key outside the catalogue."""
+    known = CATALOGUE[key]
+    found = select(PARAMETER.c.value).where(PARAMETER.c.unit_id == unit_id, PARAMETER.c.key == key)
+    row = connection.execute(found).one_or_none()
+    return known.default if row is None else row.value
+
+
+def values(connection: Connection, unit_id: int) -> dict[str, Any]:
+    """Every value in force."""
+    rows = connection.execute(select(PARAMETER.c.key, PARAMETER.c.value).where(PARAMETER.c.unit_id == unit_id))
+    set_ones = {row.key: row.value for row in rows}
+    return {key: set_ones.get(key, one.default) for key, one in CATALOGUE.items()}
+
+
+def change(connection: Connection, key: str, text: str, actor: Actor) -> bool:
+    """Set a parameter from what was typed, in the caller's transaction; ``False`` when it was so already.
+
+    Raises INPUT_INVALID for an unknown key and a value outside its kind.
+    """
+    known = CATALOGUE.get(key)
+    if known is None:
+        raise Refusal("PAGE_NOT_FOUND")
+    try:
+        after = known.parse(text)
+    except ValueError as error:
+        raise Refusal("INPUT_INVALID", reason=f"{known.title}：{error}") from None
+    before = value(connection, actor.unit_id, key)
+    if before == after:
+        return False
+    connection.execute(delete(PARAMETER).where(PARAMETER.c.unit_id == actor.unit_id, PARAMETER.c.key == key))
+    row = {"unit_id": actor.unit_id, "key": key, "value": after, "changed_by": actor.label, "changed_at": now()}
+    connection.execute(insert(PARAMETER), row)
+    details = {"before": before, "after": after}
+    entries.record(
+        connection, "parameter.changed", "parameter", key, actor.label, request_id=actor.request_id, details=details
+    )
+    return True
