@@ -32,8 +32,8 @@ SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the run that all processes share, and watch where this process connects to."""
     guard.install()
-    if run.begin():
-        config.add_cleanup(run.end)
+    if end := run.begin():
+        config.add_cleanup(end)
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,21 +20,32 @@ from typing import Any
 
 from tests import services as real
 
+ROOT = Path(__file__).resolve().parents[1]
 FOLDER = "QUPIAO_TEST_RUN"
 """Environment variable: the run's folder, handed from the first process to the others."""
 
 
-def begin() -> bool:
-    """Make the run's folder unless a process before us has; returns whether it was us."""
+def begin() -> Callable[[], None] | None:
+    """Make the run's folder unless a process before us has; returns what ends the run, or ``None`` when it is not us.
+
+    A caretaker outlives us: however this process ends, also by ``kill -9``, the servers of the run end with it.
+    """
     if FOLDER in os.environ:
-        return False
-    os.environ[FOLDER] = tempfile.mkdtemp(prefix="qupiao-tests-")
-    return True
+        return None
+    folder = os.environ[FOLDER] = tempfile.mkdtemp(prefix="qupiao-tests-")
+    caretaker = subprocess.Popen(
+        [sys.executable, "-m", "tests.run", folder], stdin=subprocess.PIPE, start_new_session=True, cwd=ROOT
+    )
+
+    def end() -> None:
+        del os.environ[FOLDER]
+        caretaker.communicate()
+
+    return end
 
 
-def end() -> None:
+def clean_up(folder: Path) -> None:
     """End every server of the run, whoever started it, and remove what it left."""
-    folder = Path(os.environ.pop(FOLDER))
     for server in folder.glob("*.server"):
         facts = json.loads(server.read_text())
         _kill(facts["pid"])
@@ -51,21 +64,9 @@ def _kill(pid: int) -> None:
 
 def _alive(pid: int) -> bool:
     try:
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
-    except ChildProcessError:
-        pass  # another process of the run started it
-    try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return not _defunct(pid)
-
-
-def _defunct(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
         return False
 
 
@@ -92,3 +93,9 @@ def server(name: str, start: Callable[[], real.Server]) -> str:
         return started.url
 
     return once(name, make)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdin.buffer.read()  # ends when the process that began the run has ended
+    clean_up(Path(sys.argv[1]))
