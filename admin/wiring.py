@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from admin import approvals, entrance, groups, home, own, shapes
-from admin.billing import bills, paper, paper_lists, reversal, voucher_acts, vouchers
+from admin.basics import catalogue, payers
+from admin.billing import batches, bills, desk, paper, paper_lists, reversal, voucher_acts, vouchers
 from admin.delivery import notices
 from admin.system import log, parameters, users
 from portal.access.approvals import Kind
@@ -13,7 +14,10 @@ from portal.issuing import second_person
 
 PAGES = (
     approvals,
+    batches,
     bills,
+    catalogue,
+    desk,
     home,
     log,
     notices,
@@ -21,6 +25,7 @@ PAGES = (
     paper,
     paper_lists,
     parameters,
+    payers,
     reversal,
     users,
     voucher_acts,

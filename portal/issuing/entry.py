@@ -15,7 +15,7 @@ from datetime import date, datetime, time, timedelta
 
 from portal.core.clock import SHANGHAI, local
 from portal.domain.entry import CURRENCIES, LINE, PAYMENT, Entry, Field, fields, figure, line_fen
-from portal.domain.identity import is_id_card, is_phone, normalise, recognise
+from portal.domain.identity import is_id_card, is_phone, normalise, normalise_name, recognise
 from portal.domain.money import yuan
 from portal.domain.settlement import (
     CHANNELS,
@@ -269,7 +269,7 @@ class _Reader:
         if code and item is None:
             self.problem(f"{where}.code", table["code"].title, f"收费明细中没有“{code}”", "请从收费明细中选择编码")
         name = self.text(f"{where}.name", table["name"], row["name"] or (item.name if item else ""))
-        if item and name and name != item.name and item.area != "donation" and item.id:
+        if item and name and normalise_name(name) != normalise_name(item.name) and item.area != "donation" and item.id:
             self.problem(f"{where}.name", table["name"].title, f"编码 {code} 是“{item.name}”", "请核对编码和名称")
         unit = self.text(f"{where}.unit", table["unit"], row["unit"] or (item.unit if item else ""))
         remark = self.text(f"{where}.remark", table["remark"], row["remark"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from portal.access import his_account
 from portal.core.clock import business_day, local, now
@@ -25,11 +25,13 @@ from portal.domain.settlement import Scene
 from portal.issuing import catalogue, draft, payers, queries
 from portal.issuing.entry import ANONYMOUS, OWN_SERIAL, Checked, Context, check
 from portal.issuing.issue import Issued, IssuingDesk
-from portal.models import Bill, DeskDraft, HisAccount
+from portal.models import Bill, DeskDraft, HisAccount, NumberRange, Point
 
 DRAFT: Table = DeskDraft.__table__  # type: ignore[assignment]
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 ACCOUNT: Table = HisAccount.__table__  # type: ignore[assignment]
+RANGE: Table = NumberRange.__table__  # type: ignore[assignment]
+POINT: Table = Point.__table__  # type: ignore[assignment]
 
 KEEP = timedelta(days=30)
 """A draft that nobody touches for so long is removed."""
@@ -244,6 +246,28 @@ class ManualDesk:
             token,
             duplicate=True,
         )
+
+    def places(self, actor: Actor, kind: Scene) -> list[tuple[str, str, int]]:
+        """Points that can issue this kind today: code, name, how many numbers are left there."""
+        form = self.desk.references.get(actor.unit_id).kinds.get(kind.form)
+        if form is None:
+            return []
+        left = func.sum(RANGE.c.last - RANGE.c.next + 1)
+        statement = (
+            select(POINT.c.code, POINT.c.name, left)
+            .join(RANGE, RANGE.c.point_id == POINT.c.id)
+            .where(
+                POINT.c.unit_id == actor.unit_id,
+                POINT.c.active,
+                RANGE.c.bill_code == f"{form.prefix}{local(now()).year % 100:02d}",
+                RANGE.c.state == "open",
+                RANGE.c.next <= RANGE.c.last,
+            )
+            .group_by(POINT.c.code, POINT.c.name)
+            .order_by(POINT.c.code)
+        )
+        with self.services.database.read() as connection:
+            return [(code, name, int(count)) for code, name, count in connection.execute(statement)]
 
     def keep_token(self, actor: Actor, draft_id: int) -> str:
         """Proves that the form of this draft was drawn for its owner; stands hidden in the form."""

@@ -6,7 +6,7 @@ A slot holds a text, or a pair (label, value). A new form is a template in ``for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from portal.domain.document import AuxItem, BillDocument, Item
 from portal.domain.identity import mask_id
@@ -20,12 +20,13 @@ LIST_ROWS = 34
 LIST = "list"
 FACTS = 24
 
-MARKS = {"issued": "待监制", "uploaded": "待监制", "refused": "待监制", "reversed": "已冲红"}
+MARKS = {"preview": "预览", "issued": "待监制", "uploaded": "待监制", "refused": "待监制", "reversed": "已冲红"}
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a face shows besides its document. ``state``: a BillState value; ``exchanged``: a paper bill is out."""
+    """What a face shows besides its document. ``state``: a BillState value, or ``preview`` for a bill that is not yet
+    issued; ``exchanged``: a paper bill is out."""
 
     state: str
     supervised: bool
@@ -135,7 +136,7 @@ def _face_aux(row: AuxItem) -> Cell:
     return Cell(name, "/".join(filter(None, (cell.quantity, cell.unit))), cell.amount, cell.remark)
 
 
-_OUTPATIENT_ROOM, _INPATIENT_ROOM = 2 * FACE_ROWS, 3 * FACE_ROWS
+_OUTPATIENT_ROOM, _INPATIENT_ROOM, _PLAIN_ROOM = 2 * FACE_ROWS, 3 * FACE_ROWS, FACE_ROWS
 
 
 def _outpatient_table(document: BillDocument) -> tuple[list[Cell], bool]:
@@ -151,6 +152,25 @@ def _outpatient_table(document: BillDocument) -> tuple[list[Cell], bool]:
 def _inpatient_table(document: BillDocument) -> tuple[list[Cell], bool]:
     room = _INPATIENT_ROOM
     return [_item(item) for item in document.items][:room], bool(document.aux_items) or len(document.items) > room
+
+
+def _plain_table(document: BillDocument) -> tuple[list[Cell], bool]:
+    """One wide block with the price of each line: the items, then the details if all of them have room."""
+    cells = [_priced(_item(item), item.price_micro) for item in document.items]
+    details = [_priced(_face_aux(row), row.price_micro) for row in document.aux_items]
+    if details and len(cells) + 1 + len(details) <= _PLAIN_ROOM:
+        return [*cells, SEPARATOR, *details], False
+    return cells[:_PLAIN_ROOM], bool(details) or len(cells) > _PLAIN_ROOM
+
+
+def _priced(cell: Cell, price_micro: int | None) -> Cell:
+    return replace(cell, price="" if price_micro is None else micro_text(price_micro, 2))
+
+
+def _plain_facts(document: BillDocument) -> list[tuple[str, str]]:
+    """What a 往来 or 捐赠 bill is for stands in its open list (fiscal-ebill §3.3)."""
+    remark = [("备注", document.remark)] if document.remark else []
+    return [("业务流水号", document.serial), *document.ext.extras, *remark]
 
 
 def _day(value: object) -> str:
@@ -219,5 +239,7 @@ class Form:
 FORMS = {
     "outpatient": Form(_OUTPATIENT_ROOM, _outpatient_table, _outpatient_facts),
     "inpatient": Form(_INPATIENT_ROOM, _inpatient_table, _inpatient_facts),
+    "general": Form(_PLAIN_ROOM, _plain_table, _plain_facts),
+    "donation": Form(_PLAIN_ROOM, _plain_table, _plain_facts),
 }
 """By ``BillDocument.form``."""

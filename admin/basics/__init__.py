@@ -1,0 +1,1 @@
+"""基础信息: what issuing refers to."""

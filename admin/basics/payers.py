@@ -1,0 +1,29 @@
+"""常用交款人: whom the desk remembers, masked; each can be forgotten."""
+
+from __future__ import annotations
+
+from flask import Response, request, url_for
+
+from admin.groups import basics
+from admin.shell import current_actor, current_staff, page, requires, say, see_other, services
+from portal.access.permissions import Permission
+from portal.issuing import payers
+
+
+@basics.route("/payers", methods=["GET", "POST"])
+@requires(Permission.BILLS_ISSUE, menu="常用交款人", order=70)
+def known_payers() -> Response:
+    """The remembered payers; a whole name or number finds one. It is posted, so that no address holds it."""
+    typed = request.form.get("find", "")[:100] if request.method == "POST" else ""
+    with services().database.read() as connection:
+        found = payers.shown(services(), connection, current_staff().unit_id, typed)
+    return page("payers.html", title="常用交款人", payers=found, typed=typed, days=payers.KEEP.days)
+
+
+@basics.post("/payers/<int:payer_id>/forget")
+@requires(Permission.BILLS_ISSUE, within="basics.known_payers")
+def forget_payer(payer_id: int) -> Response:
+    """Remove one."""
+    payers.forget(services(), current_actor(), payer_id)
+    say("已删除。")
+    return see_other(url_for("basics.known_payers"))
