@@ -8,7 +8,7 @@ from admin import approvals, entrance, groups, home, own, shapes
 from admin.basics import catalogue, payers
 from admin.billing import batches, bills, desk, paper, paper_lists, reversal, voucher_acts, vouchers
 from admin.delivery import notices
-from admin.system import log, parameters, users
+from admin.system import his_accounts, log, parameters, users
 from portal.access.approvals import Kind
 from portal.issuing import second_person
 
@@ -18,6 +18,7 @@ PAGES = (
     bills,
     catalogue,
     desk,
+    his_accounts,
     home,
     log,
     notices,

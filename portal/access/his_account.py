@@ -41,6 +41,8 @@ class HisAccount:
     channels: Mapping[str, str]
     card_types: Mapping[str, str]
     places: Mapping[str, str]
+    earlier_key: str = ""
+    """The key before ``key``, good beside it until somebody ends it; ``""`` when there is none."""
     voucher_types: Mapping[str, VoucherScene] = field(default_factory=dict)
 
 
@@ -64,6 +66,7 @@ def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount 
         unit_code=row.unit_code,
         appid=row.appid,
         key=cipher.decrypt(KEY_FIELD, row.appid, row.key).decode(),
+        earlier_key=_opened(cipher, row.appid, row.earlier_key),
         policies=row.policies,
         bus_types={code: Scene(scene) for code, scene in tables["bus_type"].items() if scene in _SCENES},
         voucher_types={code: VoucherScene(scene) for code, scene in tables["bus_type"].items() if scene not in _SCENES},
@@ -71,6 +74,10 @@ def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount 
         card_types=tables["card_type"],
         places=tables["place"],
     )
+
+
+def _opened(cipher: FieldCipher, appid: str, sealed: bytes | None) -> str:
+    return "" if sealed is None else cipher.decrypt(KEY_FIELD, appid, sealed).decode()
 
 
 def console(database: Database, unit_id: int) -> HisAccount:

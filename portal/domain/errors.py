@@ -125,6 +125,11 @@ CATALOGUE: dict[str, Text] = {
     "VOUCHER_USE": Text(
         422, "预交金扣款有误", "{problems}", "请核对 payMentVoucher 中的凭证代码、号码和金额后重新推送"
     ),
+    # basic information
+    "HIS_KEYS": Text(
+        409, "已有两个密钥有效", "账号 {appid} 的新旧密钥正在同时使用", "请先确认 HIS 已改用新密钥，停用旧密钥后再更换"
+    ),
+    "HIS_KEY_SEEN": Text(409, "密钥已显示过", "新密钥只显示一次", "没有记下的请再更换一次密钥"),
     "NOTICE_EMPTY": Text(422, "没有选择要打印的票据", "一次可以打印 1 至 {most} 张", "请勾选要打印的票据后再打印"),
     "VOUCHER_PAPER": Text(409, "纸质凭证不能作废", "纸质凭证 {paper} {state}", "请核对纸质凭证代码和号码"),
     "NUMBERS_NOT_IN_STOCK": Text(

@@ -31,7 +31,17 @@ from portal.models.stock import (
     StockSlip,
     StockVoid,
 )
-from portal.models.unit import BillKind, ChargeItem, Department, InsuranceType, Point, Unit
+from portal.models.unit import (
+    BillKind,
+    ChargeItem,
+    Department,
+    IncomeItem,
+    InsuranceType,
+    Point,
+    PointKind,
+    Reviewer,
+    Unit,
+)
 from portal.models.voucher import (
     SlipPrint,
     Voucher,
@@ -69,6 +79,7 @@ __all__ = [
     "FormReceipt",
     "HisAccount",
     "HisMapping",
+    "IncomeItem",
     "InsuranceType",
     "KioskDevice",
     "KnownPayer",
@@ -83,8 +94,10 @@ __all__ = [
     "PartyKey",
     "PatientSession",
     "Point",
+    "PointKind",
     "Printer",
     "Reversal",
+    "Reviewer",
     "SlipPrint",
     "StaffAccount",
     "StaffPoint",

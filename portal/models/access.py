@@ -44,6 +44,10 @@ class HisAccount(Base):
     appid: Mapped[str] = mapped_column(String(50), unique=True)
     name: Mapped[str] = mapped_column(String(100))
     key: Mapped[bytes] = mapped_column(LargeBinary)
+    earlier_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The sealed key before it, accepted until somebody ends it: a HIS changes its key without a pause."""
+    key_unseen: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
+    """A new key may be looked at once."""
     policies: Mapped[dict[str, str]] = mapped_column(JSON)
     kind: Mapped[str] = mapped_column(String(8), default="his", server_default="his")
     active: Mapped[bool] = mapped_column(Boolean, default=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, String, UniqueConstraint
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.models.base import Base, BigKey
+from portal.models.base import Base, BigKey, UtcDateTime
 
 
 class Unit(Base):
@@ -86,6 +88,44 @@ class ChargeItem(Base):
     name: Mapped[str] = mapped_column(String(100))
     fiscal_code: Mapped[str] = mapped_column(String(30))
     fiscal_name: Mapped[str] = mapped_column(String(200))
+    valid_from: Mapped[date | None] = mapped_column(Date)
+    valid_until: Mapped[date | None] = mapped_column(Date)
+    low_fen: Mapped[int | None] = mapped_column(BigInteger)
+    high_fen: Mapped[int | None] = mapped_column(BigInteger)
+    """Bounds of one charge line; outside of them the bill keeps a warning."""
+
+
+class IncomeItem(Base):
+    """收入项目, as finance sends them; read only here."""
+
+    __tablename__ = "income_item"
+
+    code: Mapped[str] = mapped_column(String(30), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PointKind(Base):
+    """允许票种 of a point. A point without any row may issue every kind."""
+
+    __tablename__ = "point_kind"
+
+    point_id: Mapped[int] = mapped_column(ForeignKey("point.id"), primary_key=True)
+    kind_id: Mapped[int] = mapped_column(ForeignKey("bill_kind.id"), primary_key=True)
+
+
+class Reviewer(Base):
+    """复核人 whose names stand on bills."""
+
+    __tablename__ = "reviewer"
+    __table_args__ = (UniqueConstraint("unit_id", "code"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    code: Mapped[str] = mapped_column(String(50))
+    name: Mapped[str] = mapped_column(String(100))
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
 
 
 class InsuranceType(Base):

@@ -77,7 +77,9 @@ def _answer(sent_method: str) -> bytes:
             raise Refusal("APPID_UNKNOWN", appid=sender.appid[:50])
         key = account.key
         if not envelope.signature_holds(sender, key):
-            raise Refusal("SIGN_WRONG")
+            if not account.earlier_key or not envelope.signature_holds(sender, account.earlier_key):
+                raise Refusal("SIGN_WRONG")
+            key = account.earlier_key
         context = Context(
             current_app.extensions["qupiao"], current_app.extensions["qupiao_desk"], account, method, _request_id()
         )
