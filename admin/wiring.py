@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from admin import approvals, entrance, groups, home, own, shapes
-from admin.basics import catalogue, payers
+from admin.basics import catalogue, devices, payers
 from admin.billing import batches, bills, desk, paper, paper_lists, reversal, voucher_acts, vouchers
 from admin.delivery import notices
 from admin.system import his_accounts, log, parameters, users
@@ -18,6 +18,7 @@ PAGES = (
     bills,
     catalogue,
     desk,
+    devices,
     his_accounts,
     home,
     log,

@@ -17,6 +17,7 @@ from admin import wiring as console
 from portal.access.limits import Limits
 from portal.blueprints.health import health
 from portal.blueprints.his.views import his
+from portal.blueprints.kiosk.views import kiosk
 from portal.blueprints.patient.views import patient
 from portal.core.certificates import ensure_demo_keys
 from portal.core.cms import FileSigner
@@ -35,6 +36,7 @@ csrf = CSRFProtect()
 BLUEPRINTS = (
     (his, "his-signature"),
     (patient, "patient-session"),
+    (kiosk, "device-token"),
     (health, "none"),
     *console.BLUEPRINTS,
 )

@@ -58,9 +58,12 @@ def printers(connection: Connection, unit_id: int, point_id: int | None = None) 
 
 
 def save_printer(services: Services, actor: Actor, printer_id: int | None, values: dict[str, Any]) -> int:
-    """Add a printer or change one; returns its id. Raises PAGE_NOT_FOUND for another unit's."""
+    """Add a printer or change one; returns its id. Raises PAGE_NOT_FOUND for another unit's, DEVICE_NAME_TAKEN."""
     with services.database.write() as connection:
         before = None
+        same = select(PRINTER.c.id).where(PRINTER.c.unit_id == actor.unit_id, PRINTER.c.name == values["name"])
+        if connection.scalar(same) not in (None, printer_id):
+            raise Refusal("DEVICE_NAME_TAKEN", name=values["name"])
         if printer_id is None:
             row = values | {"unit_id": actor.unit_id}
             printer_id = connection.execute(insert(PRINTER).returning(PRINTER.c.id), row).scalar_one()
@@ -75,3 +78,8 @@ def save_printer(services: Services, actor: Actor, printer_id: int | None, value
             connection, "printer.saved", "printer", printer_id, actor.label, request_id=actor.request_id, details=told
         )
     return printer_id
+
+
+def calibration_page(moved: Offset) -> bytes:
+    """The calibration page of a printer."""
+    return form.calibration_page(moved)

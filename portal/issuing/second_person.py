@@ -5,9 +5,9 @@ The request keeps ids and figures only. On approval the act runs in the decision
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
-from portal.access import approvals
+from portal.access import approvals, parameters
 from portal.access.approvals import Approved, Kind
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -18,19 +18,13 @@ from portal.issuing import paper, reverse
 from portal.issuing.paper import Ending, Sheet
 from portal.issuing.queries import BILL
 from portal.issuing.reverse import Order, Red
-from portal.models import Parameter
 
-PARAMETER: Table = Parameter.__table__  # type: ignore[assignment]
-LARGE = "reversal.large_fen"
-LARGE_FEN = 500_000
-"""大额冲红金额 until the unit sets its own: 5,000 yuan."""
 REVERSAL, LOST_PAPER = "bill.reversal", "paper.lost"
 
 
 def limit_of(connection: Connection, unit_id: int) -> int:
     """大额冲红金额 of a unit, in fen."""
-    value = connection.scalar(select(PARAMETER.c.value).where(PARAMETER.c.unit_id == unit_id, PARAMETER.c.key == LARGE))
-    return LARGE_FEN if value is None else int(value)
+    return int(parameters.value(connection, unit_id, "reversal.large-fen"))
 
 
 def reverse_or_ask(services: Services, actor: Actor, order: Order) -> Red | None:

@@ -82,3 +82,12 @@ def pdf(prints: Sequence[PaperPrint], offset: Offset, *, demo: bool, underlay: b
         demo=demo,
     )
     return bytes(lay_out(source).write_pdf() or b"")
+
+
+def calibration_page(offset: Offset) -> bytes:
+    """A calibration page: the form's lines, and crosses whose places it says."""
+    crosses = [(left, top) for top in (20, 80, 140) for left in (20, 107, 195)]
+    source = _environment.get_template("calibration.html").render(
+        crosses=crosses, x=offset.x / 10, y=offset.y / 10, families=FAMILIES
+    )
+    return bytes(lay_out(source).write_pdf() or b"")

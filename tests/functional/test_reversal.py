@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import Table, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
+from portal.access import parameters
 from portal.core.certificates import load_certificate
 from portal.core.clock import now
 from portal.core.cms import verify_detached
@@ -25,6 +26,7 @@ from portal.models import (
     BillItem,
     BillPayment,
     Booking,
+    HisAccount,
     NumberRange,
     OutboxTask,
     PartyKey,
@@ -218,6 +220,18 @@ def test_large_amounts_need_a_second_person(his: His, app: Flask) -> None:
         told = connection.execute(select(Reversal.__table__)).one()
         document = xml.read(queries.stored_document(services, connection, red.bill_id).signed)
     assert (told.reason, told.approver, document.checker) == ("信息错误", "赵主管", "赵主管")
+
+
+def test_an_account_may_be_held_to_four_eyes(his: His, app: Flask) -> None:
+    services, bill = app.extensions["qupiao"], issued(his)
+    with services.database.write() as connection:
+        connection.execute(update(HisAccount).values(policies={"large_reversal": "refuse"}))
+        lead = Actor("staff:lead", "张某", 1)
+        parameters.change(connection, "reversal.large-fen", "100", lead)
+    app.extensions["qupiao_his_accounts"].__init__(services)  # what is remembered of accounts is seconds old
+    answer = red_flush(his, bill)
+    assert answer.result == "E4007" and "128.50" in answer.message
+    assert len(rows(app)) == 1
 
 
 def test_other_needs_words_and_another_unit_sees_nothing(his: His, app: Flask) -> None:

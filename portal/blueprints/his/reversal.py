@@ -7,11 +7,17 @@ from typing import Any
 
 from sqlalchemy import select
 
+from portal.blueprints.his.checks import REFUSE
 from portal.blueprints.his.context import Context, fields_of, links, named_bill, refuse_problems
 from portal.core.clock import stamp17
 from portal.domain.actor import Actor
 from portal.domain.states import ReversalReason
+from portal.issuing import second_person
 from portal.issuing.reverse import BOOKING, Order, reverse
+
+LARGE_REVERSAL = "large_reversal"
+"""Switch of an account: ``refuse`` stops what needs four eyes at the console as well; by default the HIS's own desk
+has approved."""
 
 
 def write_off(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -25,11 +31,13 @@ def write_off(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]
     refuse_problems(fields)
     with services.database.read() as connection:
         bill = named_bill(context, connection, message)
+        strict = account.policies.get(LARGE_REVERSAL) == REFUSE
+        limit = second_person.limit_of(connection, account.unit_id) if strict else None
     actor = Actor(f"his:{account.appid}", operator, account.unit_id, context.request_id)
     red = reverse(
         services,
         actor,
-        Order(bill.bill_id, account.places.get(place, place), ReversalReason.of(reason), reason, business_at),
+        Order(bill.bill_id, account.places.get(place, place), ReversalReason.of(reason), reason, business_at, limit),
     )
     inside, outside, picture = links(services, red.token)
     return {
