@@ -8,6 +8,8 @@ from admin import approvals, entrance, groups, home, own, shapes
 from admin.basics import catalogue, devices, payers
 from admin.billing import batches, bills, desk, paper, paper_lists, reversal, voucher_acts, vouchers
 from admin.delivery import notices
+from admin.stock import applications, endings, number_map, overview, slips
+from admin.stock import receipts as stock_receipts
 from admin.system import his_accounts, log, parameters, users
 from portal.access.approvals import Kind
 from portal.issuing import second_person
@@ -32,10 +34,16 @@ PAGES = (
     users,
     voucher_acts,
     vouchers,
+    applications,
+    endings,
+    number_map,
+    overview,
+    slips,
+    stock_receipts,
 )
 """The modules whose views hang on the groups' blueprints."""
 
-APPROVALS: dict[str, Kind] = {**second_person.KINDS}
+APPROVALS: dict[str, Kind] = {**second_person.KINDS, **endings.APPROVALS}
 """Every kind of four-eyes approval and what runs when it is approved: ``"bill.reversal": Kind("大额冲红", act)``."""
 
 BLUEPRINTS = ((entrance.entrance, "none"), *((blueprint, "staff-session") for blueprint in groups.ALL))

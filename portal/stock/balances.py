@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from portal.core.clock import local, now
 from portal.core.database import Database
@@ -15,7 +15,7 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import ReceiptState
 from portal.outbox.tasks import Done, Outcome, Task
-from portal.stock import alarms, topups, uses
+from portal.stock import alarms, refusals, topups, uses
 from portal.stock.fates import identity
 from portal.stock.holdings import unit_stock
 from portal.stock.tables import KIND, POINT, RANGE, RECEIPT, RULE, SEGMENT, UNIT, audit
@@ -119,6 +119,16 @@ def _holding(
     )
 
 
+def of_slip(connection: Connection, no: str) -> tuple[int, int]:
+    """How many numbers of a hand-out are used, and how many are left with the point."""
+    row = connection.execute(
+        select(func.sum(RANGE.c.next - RANGE.c.first), func.sum(RANGE.c.last - RANGE.c.next + 1)).where(
+            RANGE.c.slip == no
+        )
+    ).one()
+    return int(row[0] or 0), int(row[1] or 0)
+
+
 def _rules(connection: Connection, unit_id: int) -> dict[tuple[int, str], Any]:
     rows = connection.execute(select(RULE).where(RULE.c.unit_id == unit_id))
     return {(row.kind_id, row.place): row for row in rows}
@@ -211,6 +221,8 @@ def watch_all(services: Services, _task: Task) -> Outcome:
         units = connection.scalars(select(UNIT.c.id).order_by(UNIT.c.id)).all()
     for unit_id in units:
         watch(services.database, unit_id)
+    with services.database.write() as connection:
+        refusals.close(connection)
     return Done()
 
 

@@ -8,10 +8,13 @@ from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import DestructionState, Fate
-from portal.stock import movements
+from portal.stock import movements, refusals
 from portal.stock.fates import fate_map
 from portal.stock.intervals import Intervals
 from portal.stock.tables import DESTRUCTION, SEGMENT, audit, document, move, number
+
+APPROVAL = "stock.destruction"
+"""The kind of the approval that a destruction waits for."""
 
 
 def propose(
@@ -23,6 +26,7 @@ def propose(
     """
     if first > last or not reason.strip() or not witness.strip():
         raise Refusal("FIELD_INVALID", problems="起号不能大于止号" if first > last else "销毁原因和监销人必填")
+    refusals.close(connection)
     _check(connection, actor.unit_id, bill_code, first, last)
     no = movements.next_no(connection, "XH")
     connection.execute(

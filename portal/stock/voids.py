@@ -13,6 +13,8 @@ from portal.stock import movements
 from portal.stock.holdings import choose
 from portal.stock.tables import POINT, RANGE, VOID, audit, document, number
 
+APPROVAL = "stock.void"
+"""The kind of the approval that a void waits for."""
 STATES = {"waiting": "待复核", "done": "已作废", "refused": "未通过"}
 
 

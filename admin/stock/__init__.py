@@ -1,0 +1,1 @@
+"""票据库存: pages of the stock."""

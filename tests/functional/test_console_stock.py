@@ -1,0 +1,170 @@
+"""The stock's pages: every one opens and is valid; the acts are there where they are legal, and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from portal.models import NumberSegment, StockApplication, StockMovement, StockRule, StockSlip, StockVoid
+from portal.stock.fates import consistent, identity
+from tests.console import Console
+from tests.his import His, outpatient
+
+BASE = "/console/stock"
+PAPER = "8"
+"""Kind 8: 往来 paper, of which the unit has 0000301001 to 0000302000."""
+
+
+@pytest.fixture
+def keeper(app: Flask) -> Iterator[Console]:
+    """The bill manager; whatever was done, the books agree afterwards."""
+    yield Console(app, "keeper")
+    with app.extensions["qupiao"].database.read() as connection:
+        assert identity(consistent(connection)).holds
+
+
+def newest(app: Flask, column: object) -> str:
+    """The number of the newest document of a sort."""
+    with app.extensions["qupiao"].database.read() as connection:
+        return str(connection.scalar(select(column).order_by(column.desc()).limit(1)))  # type: ignore[attr-defined]
+
+
+def test_every_page_opens(keeper: Console) -> None:
+    pages = ("balances", "map", "openings", "applications", "receipts", "slips", "returns", "voids", "destructions")
+    for path in (*pages, "emergency", "check", "rules", "applications/new", "openings/new", "slips/new"):
+        keeper.get(f"{BASE}/{path}")
+    for path in pages[2:]:
+        assert keeper.get(f"{BASE}/{path}?format=xlsx").mimetype.endswith("sheet")
+        keeper.get(f"{BASE}/{path}?format=print")
+
+
+def test_apply_report_withdraw(keeper: Console, app: Flask) -> None:
+    page = keeper.follow(
+        keeper.send(f"{BASE}/applications/new", "保存草稿", kind=PAPER, quantity="500", reason="按用量补充")
+    )
+    no = newest(app, StockApplication.no)
+    assert "草稿" in page and "上报财政" in page and "撤销上报" not in page
+    page = keeper.follow(keeper.send(f"{BASE}/applications/{no}", "保存修改", quantity="600", reason="改多一些"))
+    assert "600" in page
+    page = keeper.follow(keeper.send(f"{BASE}/applications/{no}", "上报财政"))
+    assert "已上报" in page and "撤销上报" in page and "保存修改" not in page
+    page = keeper.follow(keeper.send(f"{BASE}/applications/{no}", "撤销上报"))
+    assert "已撤销" in page and "上报财政" in page
+    again = keeper.client.post(
+        f"{BASE}/applications/{no}/withdraw", data=keeper.form(f"{BASE}/applications/new").values
+    )
+    assert again.status_code == 409 and "当前不能" in again.text
+
+
+def test_hand_out_accept_withdraw(keeper: Console, app: Flask) -> None:
+    page = keeper.follow(
+        keeper.send(f"{BASE}/slips/new", "保存草稿", point="2", kind=PAPER, count="100", first="", taker="窗口二")
+    )
+    no = newest(app, StockSlip.no)
+    assert "下发" in page and "确认接收" not in page
+    page = keeper.follow(keeper.send(f"{BASE}/slips/{no}", "下发"))
+    assert "确认接收" in page and "0030 1001" in page
+    page = keeper.follow(keeper.send(f"{BASE}/slips/{no}", "确认接收"))
+    assert "已接收" in page and "确认接收" not in page and "撤回未用部分" in page
+    page = keeper.follow(keeper.send(f"{BASE}/slips/{no}", "撤回未用部分"))
+    assert "已撤回 100 份" in page and "撤回未用部分" not in page
+
+
+def test_a_cashier_accepts_only_for_the_own_point(keeper: Console, app: Flask) -> None:
+    for point in ("1", "2"):
+        keeper.send(f"{BASE}/slips/new", "保存草稿", point=point, kind=PAPER, count="10", first="", taker="")
+        keeper.send(f"{BASE}/slips/{newest(app, StockSlip.no)}", "下发")
+    other = newest(app, StockSlip.no)
+    own = other[:-4] + f"{int(other[-4:]) - 1:04d}"
+    cashier = Console(app, "cashier")
+    cashier.send("/console/home", "选定", point="1")
+    assert "新增分发" not in cashier.get(f"{BASE}/slips").text
+    assert cashier.send(f"{BASE}/slips/{other}", "确认接收").status_code == 404
+    assert "已接收" in cashier.follow(cashier.send(f"{BASE}/slips/{own}", "确认接收"))
+    assert cashier.get(f"{BASE}/slips/new", status=403)
+
+
+def test_too_many_says_how_many_there_are(keeper: Console, app: Flask) -> None:
+    keeper.send(f"{BASE}/slips/new", "保存草稿", point="2", kind=PAPER, count="1001", first="", taker="")
+    answer = keeper.send(f"{BASE}/slips/{newest(app, StockSlip.no)}", "下发")
+    assert answer.status_code == 409 and "可分发 1000 份" in answer.text
+
+
+def test_opening_stock_is_confirmed_by_another(keeper: Console, app: Flask) -> None:
+    page = keeper.follow(
+        keeper.send(f"{BASE}/openings/new", "登记", kind=PAPER, code="", first="00 0070 0001", last="700100")
+    )
+    assert "须由登记人以外的人确认" in page and "/confirm" not in page
+    refused = keeper.send(f"{BASE}/openings/new", "登记", kind=PAPER, code="", first="700050", last="700200")
+    assert refused.status_code == 200 and "重叠" in refused.text and "700200" in refused.text
+
+
+def test_voids_and_destructions_take_two(keeper: Console, app: Flask) -> None:
+    fields = {"kind": PAPER, "code": "", "place": "unit", "first": "301001", "last": "301010", "reason": "印制错误"}
+    page = keeper.follow(keeper.send(f"{BASE}/voids/new", "提交复核", **fields))
+    assert "待复核" in page and "等待复核" in page
+    no = newest(app, StockVoid.no)
+    supervisor = Console(app, "supervisor")
+    approve_newest(supervisor)
+    assert "已作废" in keeper.get(f"{BASE}/voids/{no}").text
+    fields = {"kind": PAPER, "code": "", "first": "301001", "last": "301010", "reason": "到期", "witness": "丙"}
+    page = keeper.follow(keeper.send(f"{BASE}/destructions/new", "提交复核", **fields))
+    assert "待复核" in page
+    approve_newest(supervisor)
+    assert "已销毁" in keeper.get(f"{BASE}/destructions").text
+    again = keeper.send(f"{BASE}/destructions/new", "提交复核", **fields)
+    assert "不能销毁" in again.text and "到期" in again.text
+
+
+def approve_newest(supervisor: Console) -> None:
+    """Agree to the newest request, on its page."""
+    page = supervisor.get("/console/home/approvals").text
+    path = page.split('href="/console/home/approvals/')[1].split('"')[0]
+    answer = supervisor.send(f"/console/home/approvals/{path}", "同意并办理", opinion="同意")
+    assert answer.status_code == 303, answer.text
+
+
+def test_return_and_rules(keeper: Console, app: Flask) -> None:
+    fields = {"kind": PAPER, "code": "", "first": "301901", "last": "302000", "reason": "停用"}
+    assert "已上报" in keeper.follow(keeper.send(f"{BASE}/returns/new", "上报申退", **fields))
+    assert "不在单位库存" in keeper.send(f"{BASE}/returns/new", "上报申退", **fields).text
+    page = keeper.follow(keeper.send(f"{BASE}/rules", "保存", place="1", kind=PAPER, low="50", lot="100"))
+    assert "已保存" in page
+    with app.extensions["qupiao"].database.read() as connection:
+        rule = select(StockRule.low, StockRule.lot).where(StockRule.place == "1", StockRule.kind_id == int(PAPER))
+        assert connection.execute(rule).one() == (50, 100)
+    assert "下限" in keeper.send(f"{BASE}/rules", "保存", place="unit", kind=PAPER, low="50", lot="100").text
+
+
+def test_the_map_leads_to_the_bill(keeper: Console, app: Flask, his: His) -> None:
+    assert his.call("invoiceEBillOutpatient", outpatient("M1")).ok
+    page = keeper.get(f"{BASE}/map").text
+    assert "已开具" in page and "应急预留" in page and "单位库存" in page
+    zoomed = keeper.get(f"{BASE}/map/1?low=9000000001&high=9000000005").text
+    assert "/console/stock/numbers/99060126/9000000001" in zoomed and "已分发未用" in zoomed
+    answer = keeper.get(f"{BASE}/numbers/99060126/9000000001", status=303)
+    assert answer.location.startswith("/console/billing/bills/")
+    assert "已分发未用" in keeper.get(f"{BASE}/numbers/99060126/9000000002").text
+    assert keeper.get(f"{BASE}/numbers?code=99060126&number=90+0000+0002", status=303).location.endswith("/9000000002")
+    keeper.get(f"{BASE}/numbers/99060126/1", status=404)
+    keeper.get(f"{BASE}/map/9999", status=404)
+
+
+def test_the_check_says_that_the_books_agree(keeper: Console) -> None:
+    assert "账实相符" in keeper.get(f"{BASE}/check").text
+    assert "已发出核对" in keeper.follow(keeper.send(f"{BASE}/check", "现在与财政核对"))
+
+
+def test_a_double_click_hands_out_once(keeper: Console, app: Flask) -> None:
+    keeper.send(f"{BASE}/slips/new", "保存草稿", point="7", kind=PAPER, count="10", first="", taker="")
+    no = newest(app, StockSlip.no)
+    form = keeper.form(f"{BASE}/slips/{no}", "下发")
+    first, second = (keeper.client.post(form.action, data=form.values) for _ in range(2))
+    assert first.status_code == second.status_code == 303 and first.location == second.location
+    with app.extensions["qupiao"].database.read() as connection:
+        moved = select(func.count()).where(StockMovement.slip == no)
+        assert connection.scalar(moved) == 1
+        assert connection.scalar(select(func.count()).select_from(NumberSegment)) == 10
