@@ -147,8 +147,10 @@ def one_number(code: str, number: int) -> Response:
         run = next(r for r in fates.fate_map(connection, home[0].id) if r.first <= number <= r.last)
         points = lists.points(connection, current_staff().unit_id)
         story = lists.story(connection, code, number)
-    if user is not None and user[0] == "bill" and may(Permission.BILLS_VIEW):
+    if user is not None and user[0] in ("bill", "paper") and may(Permission.BILLS_VIEW):
         return see_other(url_for("billing.bill", bill_id=user[1]))
+    if user is not None and user[0] == "voucher" and may(Permission.VOUCHERS_VIEW):
+        return see_other(url_for("billing.voucher", voucher_id=user[1]))
     return page(
         "stock_number.html",
         code=code,

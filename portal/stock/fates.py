@@ -206,13 +206,14 @@ class _Segment:
     def _point(self, point_id: int) -> Balance:
         place: Place = ("point", point_id)
         mine = [row for row in self.ranges if row.point_id == point_id]
-        used = sum(self.tallies[row.id].count for row in mine if row.id in self.tallies)
+        tallies = [self.tallies[row.id] for row in mine if row.id in self.tallies]
+        spoilt = sum(tally.void for tally in tallies)
         went = self.books.went
         return self._balance(
             str(point_id),
             self.books.came.get(place, 0),
-            used,
-            went.get((place, "void"), 0),
+            sum(tally.count for tally in tallies) - spoilt,
+            went.get((place, "void"), 0) + spoilt,
             went.get((place, "unit"), 0),
             sum(row.last - row.next + 1 for row in mine),
         )

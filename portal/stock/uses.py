@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, literal, select
 
+from portal.domain.states import PaperState
 from portal.domain.stock import Fate
-from portal.models import Bill, Voucher
+from portal.models import Bill, PaperBill, Voucher
 from portal.stock.tables import RANGE
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
+PAPER: Table = PaperBill.__table__  # type: ignore[assignment]
 VOUCHER: Table = Voucher.__table__  # type: ignore[assignment]
+
+_ON_PAPER = exists().where(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,22 @@ USES: tuple[Use, ...] = (
         BILL.c.number,
         BILL.c.range_id,
         BILL.c.issued_at,
-        case((BILL.c.red_of_id.is_not(None), Fate.RED.value), else_=Fate.ISSUED.value),
+        case(
+            (BILL.c.red_of_id.is_not(None), Fate.RED.value),
+            (_ON_PAPER, Fate.EXCHANGED.value),
+            else_=Fate.ISSUED.value,
+        ),
         BILL.c.id,
+    ),
+    Use(
+        "paper",
+        PAPER,
+        PAPER.c.paper_code,
+        PAPER.c.number,
+        PAPER.c.range_id,
+        PAPER.c.exchanged_at,
+        case((PAPER.c.state == PaperState.VALID.value, Fate.PAPER.value), else_=Fate.VOID.value),
+        PAPER.c.bill_id,
     ),
     Use(
         "voucher",
@@ -60,26 +78,25 @@ USES: tuple[Use, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many rows use numbers of one range, and the lowest and highest of them."""
+    """How many rows use numbers of one range, the lowest and highest of them, and how many are void (spoilt paper)."""
 
     count: int
     low: int
     high: int
+    void: int = 0
 
 
 def tallies(connection: Connection) -> dict[int, Tally]:
     """Of every range that is used: its tally over all uses."""
     found: dict[int, Tally] = {}
     for use in USES:
-        query = select(
-            use.range_id, func.count(), func.count(use.number.distinct()), func.min(use.number), func.max(use.number)
-        ).group_by(use.range_id)
-        for range_id, count, _, low, high in connection.execute(query):
-            known = found.get(range_id)
-            found[range_id] = (
-                Tally(count, low, high)
-                if known is None
-                else Tally(known.count + count, min(known.low, low), max(known.high, high))
+        spoilt = func.sum(case((use.fate == Fate.VOID.value, 1), else_=0))
+        ends = (func.min(use.number), func.max(use.number))
+        query = select(use.range_id, func.count(), *ends, spoilt).select_from(use.table).group_by(use.range_id)
+        for range_id, count, low, high, void in connection.execute(query):
+            known = found.get(range_id, Tally(0, low, high))
+            found[range_id] = Tally(
+                known.count + count, min(known.low, low), max(known.high, high), known.void + int(void)
             )
     return found
 

@@ -228,6 +228,22 @@ def test_rules_are_checked_and_audited(database: Database) -> None:
         balances.set_rule(connection, ONE, 1, point(database, "01"), 0, 10)
 
 
+def test_paper_that_stands_for_a_bill_and_paper_that_was_spoilt(database: Database, his: His) -> None:
+    """Exchanged, then exchanged anew after a jam: the bill's number is exchanged, one sheet used, one void."""
+    issued = his.call("invoiceEBillOutpatient", outpatient("P1")).payload
+    bill = {"billBatchCode": issued["billBatchCode"], "billNo": issued["billNo"]}
+    paper = {"pBillBatchCode": "99062126", "placeCode": "01", "busDateTime": "20261124093000000", "operator": "甲"}
+    for method, number in (("turnPaper", "0000100001"), ("reTurnPaper", "0000100002")):
+        answer = his.call(method, bill | paper | {"pBillNo": number})
+        assert answer.ok, answer.message
+    assert fates(database, BILLS)[Fate.EXCHANGED] == 1 and Fate.ISSUED not in fates(database, BILLS)
+    sheets = fates(database, "99062126")
+    assert (sheets[Fate.PAPER], sheets[Fate.VOID]) == (1, 1)
+    with database.read() as connection:
+        found = [each for each in identity(connection).balances if each.bill_code == "99062126" and each.place == "all"]
+    assert (found[0].used, found[0].void, found[0].holds) == (1, 1, True)
+
+
 def granted(**changes: object) -> receipts.Granted:
     """A good segment of this year; ``changes`` spoil it."""
     values = {
