@@ -13,6 +13,7 @@ from sqlalchemy import Table, insert, select, update
 from portal.domain.states import BillState
 from portal.models import Bill, OneTimeCode, Unit
 from portal.retrieval.sms import CODE
+from tests.functional.test_paper import Window
 from tests.his import His, outpatient
 from tests.pages import Fetched, Pages, Rules
 
@@ -87,22 +88,45 @@ def test_by_slip(either: Pages, his: His) -> None:
     assert "已通过验证" in either.get("/h/pgzx").text
 
 
-@pytest.mark.parametrize("state", [state for state in BillState if state is not BillState.ISSUED])
+@pytest.mark.parametrize("state", [BillState.UPLOADED, BillState.SUPERVISED, BillState.REFUSED])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_state_of_a_bill(pages: Pages, his: His, app: Flask, state: BillState) -> None:
     assert his.call("invoiceEBillOutpatient", outpatient("P1")).ok
     with app.extensions["qupiao"].database.write() as connection:
-        for step in path_to(state):
-            connection.execute(update(BILL).values(state=step.value))
+        connection.execute(update(BILL).values(state=state.value))
     listed = identified(pages, app)
     assert "128.50" in listed.text
     assert "这次一共" in pages.get(first(listed, r"/bills/\d+")).text
 
 
-def path_to(state: BillState) -> list[BillState]:
-    """Legal steps from issued to a state."""
-    steps = {BillState.REVERSED: [BillState.UPLOADED, BillState.SUPERVISED]}
-    return [*steps.get(state, []), state]
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_reversed_bill_points_to_what_counts(either: Pages, his: His, app: Flask) -> None:
+    """The original says 已冲红 and leads to the bill issued instead; the red one leads back; nobody else's is named."""
+    window = Window(his)
+    bill = window.issue("P1")
+    red = window.red(bill).payload
+    window.issue("P2", totalAmt=20, chargeDetail=[{"chargeCode": "0101", "chargeName": "诊查费", "amt": 20}])
+    window.issue("P3", payer="陈样英", cardNo="000000194809060023", tel="")
+    window.issue("P4", busType="03")
+    listed = identified(either, app)
+    assert "红票" in listed.text and "已冲红" in listed.text and "<s>128.50 元</s>" in listed.text
+    pages = {address: either.get(address).text for address in re.findall(r'href="([^"]*/bills/\d+)"', listed.text)}
+    [original] = [page for page in pages.values() if "这张票已冲红" in page]
+    assert red["eScarletBillNo"] in original.replace(" ", "")
+    counting = re.findall(r'href="([^"]+)">现在有效的票：([\d.]+) 元', original)
+    assert [amount for _, amount in counting] == ["20.00"]
+    assert "这次一共 <b>20.00</b>" in pages[counting[0][0]]
+    [page] = [page for page in pages.values() if "这是红票" in page]
+    assert bill["billNo"] in page.replace(" ", "") and "看原票" in page
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_bill_on_paper_says_which_sheet(pages: Pages, his: His, app: Flask) -> None:
+    window = Window(his)
+    bill = window.issue("P1")
+    window.turn(bill, window.next())
+    listed = identified(pages, app)
+    assert '已换开纸质票据，编号 <span class="mono">99062126 0000100001' in pages.get(first(listed, r"/bills/\d+")).text
 
 
 Refused = Callable[[Pages, Flask], Fetched]

@@ -29,7 +29,7 @@ from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import mask_name, normalise, normalise_name
 from portal.domain.link import TOKEN
 from portal.domain.settlement import Scene
-from portal.issuing import queries
+from portal.issuing import queries, relations
 from portal.issuing.paper import valid_sheet
 from portal.issuing.queries import BillFacts
 from portal.issuing.references import UnitCache
@@ -157,7 +157,8 @@ def bill(unit_code: str, bill_id: int) -> Response:
     with services().database.read() as connection:
         facts, payer, session = _own_bill(connection, bill_id)
         items = queries.items(connection, bill_id)
-    return page("bill.html", bill=facts, payer=payer, items=items, session=session)
+        related = relations.of(connection, facts)
+    return page("bill.html", bill=facts, payer=payer, items=items, session=session, related=related)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/details")

@@ -1,0 +1,72 @@
+"""What belongs to a bill: its red bill or original, the sheet that stands for it, the bill that counts instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from portal.domain.states import BillState
+from portal.issuing import paper
+from portal.issuing.paper import Sheet
+from portal.issuing.paper_queries import KEY
+from portal.issuing.queries import BILL, FACTS, PARTY, SUPERVISION, BillFacts, by_id, read_facts, red_of
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """``counting``: live bills of the same person, day and scene, issued after this one was; for a reversed bill the
+    ones that count instead. ``supervised``: finance has signed, whatever the state is now."""
+
+    red: BillFacts | None
+    original: BillFacts | None
+    sheet: Sheet | None
+    counting: tuple[BillFacts, ...]
+    supervised: bool
+
+
+_ROW = (
+    select(BILL.c.red_of_id, BILL.c.business_day, SUPERVISION.c.bill_id.label("supervised"))
+    .select_from(BILL.outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id))
+    .where(BILL.c.id == bindparam("bill"))
+)
+_OWN_KEYS = select(KEY.c.digest).where(KEY.c.bill_id == bindparam("bill"))
+_OWN_NAME = select(PARTY.c.name_digest).where(PARTY.c.bill_id == bindparam("bill")).scalar_subquery()
+_COUNTING = (
+    FACTS.join(PARTY, PARTY.c.bill_id == BILL.c.id)
+    .where(
+        BILL.c.id.in_(select(KEY.c.bill_id).where(KEY.c.digest.in_(_OWN_KEYS))),
+        PARTY.c.name_digest == _OWN_NAME,
+        BILL.c.unit_id == bindparam("unit"),
+        BILL.c.business_day == bindparam("day"),
+        BILL.c.scene == bindparam("of_scene"),
+        BILL.c.issued_at > bindparam("since"),
+        BILL.c.state != BillState.REVERSED.value,
+        BILL.c.red_of_id.is_(None),
+    )
+    .order_by(BILL.c.issued_at)
+)
+
+
+def of(connection: Connection, bill: BillFacts) -> Relations:
+    """Read them."""
+    row: Any = connection.execute(_ROW, {"bill": bill.bill_id}).one()
+    sheet = paper.valid_sheet(connection, bill.bill_id)
+    counting: tuple[BillFacts, ...] = ()
+    if bill.state is BillState.REVERSED:
+        wanted = {
+            "bill": bill.bill_id,
+            "unit": bill.unit_id,
+            "day": row.business_day,
+            "of_scene": bill.scene,
+            "since": bill.issued_at,
+        }
+        counting = tuple(read_facts(found) for found in connection.execute(_COUNTING, wanted))
+    return Relations(
+        red_of(connection, bill.bill_id) if bill.state is BillState.REVERSED else None,
+        by_id(connection, row.red_of_id) if row.red_of_id else None,
+        Sheet(sheet.paper_code, sheet.number) if sheet is not None else None,
+        counting,
+        row.supervised is not None,
+    )
