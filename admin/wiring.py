@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from admin import approvals, entrance, groups, home, own, shapes
-from admin.basics import catalogue, devices, payers
+from admin.basics import catalogue, devices, hospital, payers, points, seals
 from admin.billing import batches, bills, desk, paper, paper_lists, reversal, voucher_acts, vouchers
 from admin.delivery import notices
 from admin.stock import applications, endings, number_map, overview, slips
@@ -23,6 +23,7 @@ PAGES = (
     devices,
     his_accounts,
     home,
+    hospital,
     log,
     notices,
     own,
@@ -30,7 +31,9 @@ PAGES = (
     paper_lists,
     parameters,
     payers,
+    points,
     reversal,
+    seals,
     users,
     voucher_acts,
     vouchers,

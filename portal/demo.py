@@ -28,8 +28,10 @@ from portal.models import (
     ChargeItem,
     Department,
     HisAccount,
+    IncomeItem,
     InsuranceType,
     Point,
+    Reviewer,
     Unit,
 )
 from portal.simulators.granted import PLANS, POINTS
@@ -192,6 +194,10 @@ def _hospital(connection: Connection) -> None:
             for code, name, fiscal_code, fiscal_name in ITEMS
         ],
     )
+    fiscal = dict(sorted((code, name) for _, _, code, name in ITEMS))
+    rows = [{"code": code, "name": name, "active": True, "received_at": now()} for code, name in fiscal.items()]
+    connection.execute(insert(IncomeItem), rows)
+    connection.execute(insert(Reviewer), {"unit_id": 1, "code": "01", "name": "演示复核员", "active": True})
     demo_catalogue.seed(connection, 1)
     connection.execute(insert(InsuranceType), [{"code": code, "name": name} for code, name in INSURANCE])
     connection.execute(

@@ -71,7 +71,7 @@ CATALOGUE: dict[str, Text] = {
     ),
     # issuing desk
     "ENTRY_INVALID": Text(422, "填写有误", "{problems}", "请按提示更正，已填的内容都还在"),
-    "CODE_TAKEN": Text(409, "项目编码已存在", "收费明细中已有编码 {taken}", "请换一个编码，或修改原有项目"),
+    "CODE_TAKEN": Text(409, "编码已存在", "已有编码 {taken}", "请换一个编码，或修改原有的一条"),
     "ITEM_UNKNOWN": Text(404, "没有这个收费明细", "该项目不存在", "请刷新列表后重试"),
     "DRAFT_UNKNOWN": Text(404, "没有这份草稿", "草稿不存在、已删除，或不是您的草稿", "请在草稿列表中选择，或重新开始"),
     "DRAFT_CHANGED": Text(
@@ -126,6 +126,12 @@ CATALOGUE: dict[str, Text] = {
         422, "预交金扣款有误", "{problems}", "请核对 payMentVoucher 中的凭证代码、号码和金额后重新推送"
     ),
     # basic information
+    "KIND_NOT_ALLOWED": Text(
+        409,
+        "开票点不能开具该票种",
+        "开票点 {point} 未允许 {kind}",
+        "请在基础信息的开票点中勾选该票种，或换用其他开票点",
+    ),
     "HIS_KEYS": Text(
         409, "已有两个密钥有效", "账号 {appid} 的新旧密钥正在同时使用", "请先确认 HIS 已改用新密钥，停用旧密钥后再更换"
     ),

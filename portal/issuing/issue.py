@@ -89,6 +89,8 @@ class _Ready:
     earlier_token: str
     kind_id: int
     title: str
+    outside: tuple[str, ...]
+    """What charge lines break the bounds of their items: warnings of the bill."""
 
 
 class IssuingDesk:
@@ -146,6 +148,8 @@ class IssuingDesk:
         if kind is None:
             raise Refusal("KIND_MISSING", scene=settlement.scene.title)
         earlier = self.services.settings.link_key_ids[1:]
+        if not references.may_issue(point_id, kind.id):
+            raise Refusal("KIND_NOT_ALLOWED", point=settlement.point_code, kind=kind.name)
         bill_code = f"{kind.prefix}{local(moment).year % 100:02d}"
         bill_id = new_id()
         return _Ready(
@@ -159,6 +163,7 @@ class IssuingDesk:
             earlier_token="".join(self.token(account, settlement.serial, key_id) for key_id in earlier),
             kind_id=kind.id,
             title=kind.name,
+            outside=tuple(references.outside(settlement.charges)),
         )
 
     def token(self, account: HisAccount, serial: str, key_id: str = "", generation: int = 0) -> str:
@@ -179,7 +184,7 @@ class IssuingDesk:
         services, check_code = self.services, secrets.token_hex(3)
         with services.database.write() as connection:
             _insert_lines(connection, ready.lines)
-            told: list[str] = []
+            told = list(ready.outside)
             if settlement.vouchers:
                 person = Actor(actor, settlement.cashier, account.unit_id, request_id)
                 told = voucher_ledger.consume(services, connection, account, settlement, ready.bill_id, moment, person)

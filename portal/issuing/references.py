@@ -2,43 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, bindparam, select
 
+from portal.core.clock import business_day, now
 from portal.core.database import Database
 from portal.core.snapshots import Snapshots
-from portal.models import BillKind, ChargeItem, Point, Unit
+from portal.domain.money import yuan
+from portal.domain.settlement import Charge
+from portal.models import BillKind, ChargeItem, Point, PointKind, Unit
 
 UNIT: Table = Unit.__table__  # type: ignore[assignment]
 KIND: Table = BillKind.__table__  # type: ignore[assignment]
 POINT: Table = Point.__table__  # type: ignore[assignment]
+POINT_KIND: Table = PointKind.__table__  # type: ignore[assignment]
 ITEM: Table = ChargeItem.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """A snapshot for one unit. ``kinds`` by form, ``points`` by code (active ones), ``items`` by charge code."""
+    """A snapshot for one unit. ``kinds`` by form, ``points`` by code (active ones), ``items`` by charge code (those
+    valid today), ``bounds`` of charge lines in fen, ``allowed`` kinds of points that have a list."""
 
     unit: Row[tuple[object, ...]]
     kinds: Mapping[str, Row[tuple[object, ...]]]
     points: Mapping[str, int]
     items: Mapping[str, tuple[str, str]]
+    bounds: Mapping[str, tuple[int | None, int | None]]
+    allowed: Mapping[int, frozenset[int]]
+
+    def may_issue(self, point_id: int, kind_id: int) -> bool:
+        """Whether the point may issue bills of this kind; a point without a list may issue all."""
+        kinds = self.allowed.get(point_id)
+        return kinds is None or kind_id in kinds
+
+    def outside(self, charges: Sequence[Charge]) -> list[str]:
+        """A Chinese sentence for every charge line whose amount is outside the bounds of its item."""
+        told = []
+        for charge in charges if self.bounds else ():
+            low, high = self.bounds.get(charge.code, (None, None))
+            if low is not None and charge.amount_fen < low:
+                told.append(f"{charge.name} 金额 {yuan(charge.amount_fen)} 元低于下限 {yuan(low)} 元")
+            if high is not None and charge.amount_fen > high:
+                told.append(f"{charge.name} 金额 {yuan(charge.amount_fen)} 元高于上限 {yuan(high)} 元")
+        return told
 
 
 def load(connection: Connection, unit_id: int) -> References:
     """Read the snapshot from the tables."""
     points = connection.execute(select(POINT.c.code, POINT.c.id).where(POINT.c.unit_id == unit_id, POINT.c.active))
+    today = business_day(now())
     items = connection.execute(
-        select(ITEM.c.code, ITEM.c.fiscal_code, ITEM.c.fiscal_name).where(ITEM.c.unit_id == unit_id)
-    )
+        select(ITEM).where(
+            ITEM.c.unit_id == unit_id,
+            ITEM.c.valid_from.is_(None) | (ITEM.c.valid_from <= today),
+            ITEM.c.valid_until.is_(None) | (ITEM.c.valid_until >= today),
+        )
+    ).all()
+    allowed: dict[int, set[int]] = {}
+    for row in connection.execute(select(POINT_KIND.c.point_id, POINT_KIND.c.kind_id)):
+        allowed.setdefault(row.point_id, set()).add(row.kind_id)
     return References(
         unit=connection.execute(select(UNIT).where(UNIT.c.id == unit_id)).one(),
         kinds={row.form: row for row in connection.execute(select(KIND).order_by(KIND.c.id.desc()))},
         points={row.code: row.id for row in points},
         items={row.code: (row.fiscal_code, row.fiscal_name) for row in items},
+        bounds={
+            row.code: (row.low_fen, row.high_fen)
+            for row in items
+            if row.low_fen is not None or row.high_fen is not None
+        },
+        allowed={point: frozenset(kinds) for point, kinds in allowed.items()},
     )
 
 

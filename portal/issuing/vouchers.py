@@ -234,6 +234,8 @@ class VoucherDesk:
         )
         if kind is None:
             raise Refusal("KIND_MISSING", scene=head.form.title)
+        if not references.may_issue(point_id, kind.id):
+            raise Refusal("KIND_NOT_ALLOWED", point=head.point_code, kind=kind.name)
         code = f"{kind.prefix}{local(head.moment).year % 100:02d}"
         taken = take_number(connection, point_id, code)
         if taken is None:

@@ -11,7 +11,18 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.core.settings import DEMO_APPID, DEMO_KEY
-from portal.models import AuditEntry, HisAccount, HisMapping
+from portal.models import (
+    AuditEntry,
+    Bill,
+    BillItem,
+    BillKind,
+    ChargeItem,
+    Department,
+    HisAccount,
+    HisMapping,
+    Point,
+    StaffAccount,
+)
 from tests.console import Console
 from tests.his import Answer, His, encode, outpatient
 
@@ -105,3 +116,88 @@ def test_every_mapping_table_is_saved_as_it_stands(app: Flask, table: str) -> No
     form = person.form(address, "保存")
     person.follow(person.client.post(address, data=form.values | {"sent": sent, "ours": [*ours, *[""] * 5]}))
     assert kept() == before and audited(app, "his.mapping_changed") == []
+
+
+BASICS = "/console/basics"
+
+
+def row_of(app: Flask, table: Any, **wanted: Any) -> int:
+    conditions = [getattr(table, name) == value for name, value in wanted.items()]
+    with app.extensions["qupiao"].database.read() as connection:
+        return int(connection.scalars(select(table.id).where(*conditions)).one())
+
+
+def test_the_unit_is_changed_by_the_keeper_only(app: Flask) -> None:
+    keeper = Console(app, "keeper")
+    assert "已保存" in keeper.follow(keeper.send(f"{BASICS}/unit", "保存", desk_phone="0662-1111111"))
+    [told] = audited(app, "unit.changed")
+    assert told == {"before": {"desk_phone": "0662-0000000"}, "after": {"desk_phone": "0662-1111111"}}
+    inspector = Console(app, "inspector")
+    form = inspector.form(f"{BASICS}/unit")
+    assert inspector.client.post(f"{BASICS}/unit", data=form.values | {"desk_phone": "1"}).status_code == 403
+    assert len(audited(app, "unit.changed")) == 1
+
+
+def test_a_point_issues_what_it_may(app: Flask) -> None:
+    keeper = Console(app, "keeper")
+    point = f"{BASICS}/points/{row_of(app, Point, code='01')}"
+    inpatient = row_of(app, BillKind, form="inpatient")
+    cashier = row_of(app, StaffAccount, username="cashier")
+    keeper.follow(keeper.send(point, "保存", kinds=[str(inpatient)], staff=[str(cashier)]))
+    refused = pushed(app, "B1")
+    assert refused.result == "E2008" and "开票点 01" in refused.message
+    keeper.follow(keeper.send(point, "保存", kinds=[], staff=[str(cashier)]))
+    assert pushed(app, "B1").ok
+    form = keeper.form(point, "保存")
+    form.values.pop("active")
+    keeper.follow(keeper.client.post(point, data=form.values))
+    assert pushed(app, "B2").result == "E2003"
+    assert audited(app, "point.kinds_bound")[0]["after"] == {"kinds": [inpatient]}
+    assert audited(app, "point.changed") == [{"before": {"active": True}, "after": {"active": False}}]
+    twice = keeper.send(f"{BASICS}/points/new", "保存", code="02", name="又一个", kind="window")
+    assert twice.status_code == 200 and "02" in twice.text and "已存在" in twice.text
+
+
+def test_a_mapping_has_bounds_and_a_time(app: Flask) -> None:
+    keeper = Console(app, "keeper")
+    address = f"{BASICS}/charge-items/{row_of(app, ChargeItem, code='0109')}"
+    keeper.follow(keeper.send(address, "保存", high_fen="100", fiscal_code="0807"))
+    assert pushed(app, "C1").ok
+    with app.extensions["qupiao"].database.read() as connection:
+        told = connection.scalar(select(Bill.warnings))
+    assert told == ["西药费 金额 108.50 元高于上限 100.00 元"]
+    wrong = keeper.send(address, "保存", low_fen="200", high_fen="100")
+    assert wrong.status_code == 422 and "下限不能大于上限" in wrong.text and 'value="200"' in wrong.text
+    keeper.follow(keeper.send(address, "保存", high_fen="", valid_until="2026-01-01"))
+    assert pushed(app, "C2").ok
+    with app.extensions["qupiao"].database.read() as connection:
+        items = list(connection.scalars(select(BillItem.fiscal_code).where(BillItem.charge_code == "0109")))
+    assert sorted(items) == ["0109", "0807"], "an expired mapping counts no longer"
+    assert audited(app, "charge_item.changed")[1]["after"] == {"high_fen": None, "valid_until": "2026-01-01"}
+
+
+def test_departments_and_reviewers_are_kept(app: Flask) -> None:
+    keeper = Console(app, "keeper")
+    keeper.follow(
+        keeper.send(f"{BASICS}/departments/new", "保存", code="9901", name="皮肤科（性病）", general_name="专科")
+    )
+    assert "皮肤科（性病）" in keeper.get(f"{BASICS}/departments").text
+    address = f"{BASICS}/departments/{row_of(app, Department, code='9901')}"
+    assert "皮肤科" in keeper.get(address).text
+    again = keeper.send(f"{BASICS}/departments/new", "保存", code="9901", name="x")
+    assert "已存在" in again.text
+    keeper.follow(keeper.send(f"{BASICS}/reviewers/new", "保存", code="02", name="复核员乙", active="y"))
+    assert "复核员乙" in keeper.get(f"{BASICS}/reviewers").text
+    assert [told["after"]["name"] for told in audited(app, "department.created")] == ["皮肤科（性病）"]
+    keeper.get(f"{BASICS}/departments/999999", 404)
+
+
+def test_what_finance_sends_is_read_only_and_faces_are_shown(app: Flask) -> None:
+    keeper = Console(app, "keeper")
+    assert "诊察费" in keeper.get(f"{BASICS}/income-items").text
+    assert "预交金凭证" in keeper.get(f"{BASICS}/kinds").text
+    assert "还有" in keeper.get(f"{BASICS}/seals").text
+    assert keeper.get(f"{BASICS}/seals/inpatient/specimen.pdf").mimetype == "application/pdf"
+    keeper.get(f"{BASICS}/seals/voucher/specimen.pdf", 404)
+    for name in ("income-items", "kinds"):
+        assert keeper.client.post(f"{BASICS}/{name}").status_code in (400, 405)

@@ -1,0 +1,233 @@
+"""开票点 and 收费项目对照: who may issue what where, and how the hospital's charges become fiscal items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request, url_for
+from sqlalchemy import func, select
+
+from admin.basics.hospital import ON_OFF, edit_acts, keep, kept, name_field
+from admin.forms import (
+    BooleanField,
+    DayField,
+    Form,
+    SelectField,
+    SelectMultipleField,
+    Text,
+    YuanField,
+    choices,
+    optional,
+    required,
+)
+from admin.groups import basics as group
+from admin.lists import Column, Filter, ListPage
+from admin.shapes import State
+from admin.shell import current_actor, current_staff, page, requires, say, see_other, services
+from portal.access.permissions import Permission
+from portal.access.staff import BOUND
+from portal.core.clock import business_day, now
+from portal.domain.errors import Refusal
+from portal.issuing import basics
+from portal.issuing.basics import CHARGE, INCOME, POINT, POINT_KIND, STAFF
+from portal.issuing.references import KIND
+from portal.models import Printer
+
+PRINTER: Any = Printer.__table__
+POINT_TYPES = {"window": "窗口", "kiosk": "自助机", "online": "线上", "emergency": "应急"}
+
+_bound = select(BOUND.c.point_id, func.count().label("staff")).group_by(BOUND.c.point_id).subquery()
+_allowed = select(POINT_KIND.c.point_id, func.count().label("kinds")).group_by(POINT_KIND.c.point_id).subquery()
+_printers = (
+    select(PRINTER.c.point_id, func.min(PRINTER.c.name).label("printer")).group_by(PRINTER.c.point_id).subquery()
+)
+
+POINTS = ListPage(
+    name="points",
+    title="开票点",
+    order=(POINT.c.code,),
+    ascending=True,
+    columns=(
+        Column("code", "编码", "number"),
+        Column("name", "名称", "long"),
+        Column(
+            "kind",
+            "类型",
+            "state",
+            states={
+                name: State(title, "wait" if name == "emergency" else "plain") for name, title in POINT_TYPES.items()
+            },
+        ),
+        Column("active", "状态", "state", states=ON_OFF),
+        Column("kinds", "允许票种", value=lambda row: f"{row.kinds} 种" if row.kinds else "全部"),
+        Column("staff", "挂接人员", "count"),
+        Column("printer", "打印机"),
+    ),
+    empty="还没有开票点。",
+    acts=edit_acts("basics.edit_point"),
+)
+
+
+class PointForm(Form):
+    """One point."""
+
+    code = Text("编码", [required], most=50)
+    name = name_field("名称", 100)
+    kind = SelectField("类型", choices=choices(POINT_TYPES.items()), description="应急开票点只用预留的应急号段")
+    active = BooleanField("启用（停用后不能再开票）", default=True)
+    kinds = SelectMultipleField("允许票种（都不选表示全部）", coerce=int)
+    staff = SelectMultipleField("挂接人员", coerce=int)
+
+
+@group.get("/points")
+@requires(Permission.CATALOGUE_VIEW, menu="开票点", order=40)
+def points() -> Response:
+    """The unit's points."""
+    statement = (
+        select(
+            POINT,
+            func.coalesce(_allowed.c.kinds, 0).label("kinds"),
+            func.coalesce(_bound.c.staff, 0).label("staff"),
+            _printers.c.printer,
+        )
+        .select_from(
+            POINT.outerjoin(_allowed, _allowed.c.point_id == POINT.c.id)
+            .outerjoin(_bound, _bound.c.point_id == POINT.c.id)
+            .outerjoin(_printers, _printers.c.point_id == POINT.c.id)
+        )
+        .where(POINT.c.unit_id == current_staff().unit_id)
+    )
+    return POINTS.respond(statement, "kept.html", new="basics.new_point", verb="新增开票点")
+
+
+@group.route("/points/new", methods=["GET", "POST"])
+@requires(Permission.CATALOGUE_EDIT, within="basics.points")
+def new_point() -> Response:
+    """Add a point."""
+    return _point(0, PointForm())
+
+
+@group.route("/points/<int:row_id>", methods=["GET", "POST"])
+@requires(Permission.CATALOGUE_EDIT, within="basics.points")
+def edit_point(row_id: int) -> Response:
+    """Change a point; stock and printers have pages of their own."""
+    row = kept("point", row_id)
+    with services().database.read() as connection:
+        allowed = list(connection.scalars(select(POINT_KIND.c.kind_id).where(POINT_KIND.c.point_id == row_id)))
+        bound = list(connection.scalars(select(BOUND.c.account_id).where(BOUND.c.point_id == row_id)))
+    return _point(row_id, PointForm(row, kinds=allowed, staff=bound))
+
+
+def _point(row_id: int, form: PointForm) -> Response:
+    with services().database.read() as connection:
+        kinds = connection.execute(select(KIND.c.id, KIND.c.name).where(KIND.c.form != "paper").order_by(KIND.c.prefix))
+        form.kinds.choices = choices((str(row.id), row.name) for row in kinds)
+        staff = connection.execute(
+            select(STAFF.c.id, STAFF.c.username, STAFF.c.name)
+            .where(STAFF.c.unit_id == current_staff().unit_id, STAFF.c.active)
+            .order_by(STAFF.c.username)
+        )
+        form.staff.choices = choices((str(row.id), f"{row.name}（{row.username}）") for row in staff)
+    problem = ""
+    if form.accepted():
+        values = {name: form[name].data for name in ("code", "name", "kind", "active")}
+        try:
+            basics.save_point(services(), current_actor(), row_id, values, form.kinds.data, form.staff.data)
+        except Refusal as refusal:
+            problem = str(refusal)
+        else:
+            say("已保存，几秒后生效。")
+            return see_other(url_for("basics.points"))
+    title = "修改开票点" if row_id else "新增开票点"
+    return page("point.html", title=title, form=form, back=url_for("basics.points"), problem=problem)
+
+
+def _state(row: Any) -> str:
+    today = business_day(now())
+    if row.valid_from and row.valid_from > today:
+        return "later"
+    return "over" if row.valid_until and row.valid_until < today else "on"
+
+
+CHARGES = ListPage(
+    name="charge-items",
+    title="收费项目对照",
+    order=(CHARGE.c.code,),
+    ascending=True,
+    columns=(
+        Column("code", "院内编码", "number"),
+        Column("name", "院内名称", "long"),
+        Column("fiscal", "财政收入项目", "long", value=lambda row: f"{row.fiscal_code} {row.fiscal_name}"),
+        Column("low_fen", "单行下限", "money"),
+        Column("high_fen", "单行上限", "money"),
+        Column("valid_from", "生效日期", "date"),
+        Column("valid_until", "失效日期", "date"),
+        Column(
+            "state",
+            "状态",
+            "state",
+            value=_state,
+            states={"on": State("有效", "ok"), "later": State("未生效", "wait"), "over": State("已失效", "red")},
+        ),
+    ),
+    filters=(
+        Filter(
+            "text",
+            "编码或名称",
+            lambda text: (CHARGE.c.code == text) | CHARGE.c.name.contains(text, autoescape=True),
+        ),
+    ),
+    empty="没有符合条件的对照。没有对照的院内项目会原样印在票面上。",
+    acts=edit_acts("basics.edit_charge"),
+)
+
+
+class ChargeForm(Form):
+    """One mapping."""
+
+    code = Text("院内编码", [required], most=50)
+    name = name_field("院内名称", 100)
+    fiscal_code = SelectField("财政收入项目")
+    low_fen = YuanField("单行下限（元）", description="可空；HIS 推送的该项目金额低于它时，票据带提醒")
+    high_fen = YuanField("单行上限（元）", description="可空；高于它时，票据带提醒")
+    valid_from = DayField("生效日期", [optional])
+    valid_until = DayField("失效日期", [optional], description="到期后不再对照，该项目原样印在票面上")
+
+
+@group.get("/charge-items")
+@requires(Permission.CATALOGUE_VIEW, menu="收费项目对照", order=50)
+def charges() -> Response:
+    """The hospital's charge items and their fiscal items."""
+    statement = select(CHARGE).where(CHARGE.c.unit_id == current_staff().unit_id)
+    return CHARGES.respond(statement, "kept.html", new="basics.new_charge", verb="新增对照")
+
+
+@group.route("/charge-items/new", methods=["GET", "POST"])
+@requires(Permission.CATALOGUE_EDIT, within="basics.charges")
+def new_charge() -> Response:
+    """Add a mapping."""
+    return _charge(0, ChargeForm(), "新增对照")
+
+
+@group.route("/charge-items/<int:row_id>", methods=["GET", "POST"])
+@requires(Permission.CATALOGUE_EDIT, within="basics.charges")
+def edit_charge(row_id: int) -> Response:
+    """Change a mapping."""
+    return _charge(row_id, ChargeForm(kept("charge_item", row_id)), "修改对照")
+
+
+def _charge(row_id: int, form: ChargeForm, title: str) -> Response:
+    with services().database.read() as connection:
+        known = connection.execute(select(INCOME.c.code, INCOME.c.name).where(INCOME.c.active).order_by(INCOME.c.code))
+        names = {row.code: row.name for row in known}
+    form.fiscal_code.choices = choices((code, f"{code} {name}") for code, name in names.items())
+    problem = ""
+    if request.method == "POST" and form.low_fen.data and form.high_fen.data and form.low_fen.data > form.high_fen.data:
+        problem = "单行下限不能大于上限。"
+    elif request.method == "POST" and form.valid_from.data and form.valid_until.data:
+        problem = "" if form.valid_from.data <= form.valid_until.data else "生效日期不能晚于失效日期。"
+    if problem:
+        back = url_for("basics.charges")
+        return page("form.html", 422, title=title, form=form, verb="保存", back=back, problem=problem)
+    more = {"fiscal_name": names.get(form.fiscal_code.data or "", "")}
+    return keep("charge_item", row_id, form, title, "basics.charges", more)
