@@ -5,16 +5,28 @@ from __future__ import annotations
 from flask import Response, g, request, url_for
 
 from admin.groups import home as group
-from admin.shell import cookie_name, current_session, page, say, see_other, services, signed_in
-from portal.access import login, staff_sessions
+from admin.shell import cookie_name, current_session, current_staff, may, page, say, see_other, services, signed_in
+from portal.access import approvals, login, staff_sessions
+from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
+from portal.issuing import overview as figures
+from portal.stock import balances
 
 
 @group.get("")
 @signed_in(menu="首页", order=1)
 def home() -> Response:
     """Is anything wrong now, and where to begin."""
-    return page("home.html")
+    unit_id = current_staff().unit_id
+    with services().database.read() as connection:
+        overview = figures.of_unit(connection, unit_id) if may(Permission.BILLS_VIEW) else None
+        low = [one for one in balances.holdings(connection, unit_id) if one.state != "good"] if _stock() else None
+        pending = approvals.pending(connection, unit_id) if may(Permission.APPROVALS_VIEW) else None
+    return page("home.html", overview=overview, low=low, pending=pending)
+
+
+def _stock() -> bool:
+    return may(Permission.STOCK_VIEW)
 
 
 @group.post("/point")

@@ -6,7 +6,7 @@ from flask import Flask
 
 from admin import approvals, entrance, groups, home, own, shapes
 from admin.basics import catalogue, devices, hospital, payers, points, seals
-from admin.billing import batches, bills, desk, paper, paper_lists, reversal, voucher_acts, vouchers
+from admin.billing import batches, bills, desk, paper, paper_lists, reversal, search, voucher_acts, vouchers
 from admin.delivery import notices
 from admin.stock import applications, endings, number_map, overview, slips
 from admin.stock import receipts as stock_receipts
@@ -15,17 +15,21 @@ from portal.access.approvals import Kind
 from portal.issuing import second_person
 
 PAGES = (
+    applications,
     approvals,
     batches,
     bills,
     catalogue,
     desk,
     devices,
+    endings,
     his_accounts,
     home,
     hospital,
     log,
     notices,
+    number_map,
+    overview,
     own,
     paper,
     paper_lists,
@@ -34,15 +38,12 @@ PAGES = (
     points,
     reversal,
     seals,
+    search,
+    slips,
+    stock_receipts,
     users,
     voucher_acts,
     vouchers,
-    applications,
-    endings,
-    number_map,
-    overview,
-    slips,
-    stock_receipts,
 )
 """The modules whose views hang on the groups' blueprints."""
 

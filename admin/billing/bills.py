@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from flask import Response, url_for
 from sqlalchemy import select
@@ -12,11 +13,14 @@ from admin.billing.life import life_of
 from admin.groups import billing
 from admin.lists import Column, Filter, ListPage
 from admin.shapes import BILL_STATES, SHEET_STATES, bill_number
-from admin.shell import current_staff, page, requires, services
+from admin.shell import current_staff, may, page, requires, services
 from portal.access.permissions import Permission
+from portal.audit import entries
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
+from portal.domain.identity import mask_name
 from portal.domain.settlement import Scene
+from portal.domain.states import BillState
 from portal.issuing import lists, queries
 from portal.issuing.queries import BILL, POINT, BillFacts
 
@@ -107,8 +111,35 @@ def own_bill(bill_id: int) -> BillFacts:
 @requires(Permission.BILLS_VIEW, within="billing.bills")
 def bill(bill_id: int) -> Response:
     """One bill."""
-    facts = own_bill(bill_id)
+    return bill_page(own_bill(bill_id))
+
+
+def bill_page(facts: BillFacts, status: int = 200, **more: Any) -> Response:
+    """The page of a bill: five steps, money, payer (masked unless ``party`` is given), paper, finance, log."""
+    bill_id = facts.bill_id
     with services().database.read() as connection:
-        payer = queries.payer_name(services(), connection, bill_id)
+        payer = mask_name(queries.payer_name(services(), connection, bill_id))
         life = life_of(connection, facts)
-    return page("bill.html", bill=facts, payer=payer, life=life, sheet_states=SHEET_STATES)
+        exchanges = queries.exchanges(connection, bill_id)
+        items = queries.items(connection, bill_id)
+        log = entries.about(connection, "bill", bill_id) if may(Permission.AUDIT_VIEW) or may_see_log() else []
+    shown = {"payer": payer, "life": life, "exchanges": exchanges, "items": items, "log": log, "track": track(facts)}
+    return page("bill.html", status, bill=facts, sheet_states=SHEET_STATES, **shown, **more)
+
+
+def may_see_log() -> bool:
+    """Whose work it is to answer questions about a bill sees what was done to it."""
+    return may(Permission.PERSONS_REVEAL) or may(Permission.APPROVALS_DECIDE)
+
+
+def track(facts: BillFacts) -> list[tuple[str, str]]:
+    """The five steps of a bill (结算, 开具, 上传, 监制, 可取票) with ``done``, ``stop`` or nothing."""
+    reached = {BillState.ISSUED: 2, BillState.UPLOADED: 3, BillState.SUPERVISED: 5, BillState.REVERSED: 5}
+    steps = ("收费结算", "已开具", "已上传财政", "财政监制", "可取票")
+    done = reached.get(facts.state, 3)
+    found = [(title, "done" if place < done else "") for place, title in enumerate(steps)]
+    if facts.state is BillState.REFUSED:
+        found[3] = ("监制未通过", "stop")
+    if facts.state is BillState.REVERSED:
+        found[4] = ("已冲红", "stop")
+    return found

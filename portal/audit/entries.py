@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, Row, Table, insert, select
 
 from portal.core.clock import now
 from portal.core.ids import new_id
@@ -39,3 +39,9 @@ def row(
 def record(connection: Connection, action: str, object_kind: str, object_id: object, actor: str, **more: Any) -> None:
     """Write one entry in the caller's transaction; ``more`` as in :func:`row`."""
     connection.execute(insert(ENTRY), row(action, object_kind, object_id, actor, more.pop("at", None) or now(), **more))
+
+
+def about(connection: Connection, object_kind: str, object_id: object, most: int = 100) -> list[Row[Any]]:
+    """The entries about one object, oldest first."""
+    found = select(ENTRY).where(ENTRY.c.object_kind == object_kind, ENTRY.c.object_id == str(object_id))
+    return list(connection.execute(found.order_by(ENTRY.c.id).limit(most)))

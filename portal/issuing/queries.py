@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, Table, bindparam, or_, select
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.states import BillState
-from portal.models import Bill, BillDocument, BillItem, BillParty, HisAccount, Point, Supervision, Unit
+from portal.models import Bill, BillDocument, BillItem, BillParty, FiscalExchange, HisAccount, Point, Supervision, Unit
 from portal.rendering import xml
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
@@ -23,6 +24,7 @@ POINT: Table = Point.__table__  # type: ignore[assignment]
 SUPERVISION: Table = Supervision.__table__  # type: ignore[assignment]
 ACCOUNT: Table = HisAccount.__table__  # type: ignore[assignment]
 UNIT: Table = Unit.__table__  # type: ignore[assignment]
+EXCHANGE: Table = FiscalExchange.__table__  # type: ignore[assignment]
 ITEM: Table = BillItem.__table__  # type: ignore[assignment]
 
 
@@ -202,3 +204,19 @@ def token_of(services: Services, unit_code: str, bill: BillFacts) -> str:
     """The token of a bill's link, computed again (only its keyed hash is stored)."""
     key = services.keyring.link_key(bill.link_key, bill.appid)
     return link.token(key, bill.link_key, unit_code, bill.serial, bill.link_generation)
+
+
+def party(services: Services, connection: Connection, bill_id: int) -> dict[str, str]:
+    """The payer opened: name, phone and the other identity fields by name. The caller audits."""
+    row = connection.execute(select(PARTY).where(PARTY.c.bill_id == bill_id)).one()
+    opened = {"name": services.cipher.decrypt_text("bill_party.name", bill_id, row.name)}
+    if row.phone is not None:
+        opened["phone"] = services.cipher.decrypt_text("bill_party.phone", bill_id, row.phone)
+    identity = json.loads(services.cipher.decrypt("bill_party.identity", bill_id, row.identity))
+    return opened | {key: str(value) for key, value in identity.items() if value}
+
+
+def exchanges(connection: Connection, bill_id: int) -> Sequence[Row[Any]]:
+    """The messages to finance about a bill, oldest first."""
+    found = select(EXCHANGE).where(EXCHANGE.c.bill_id == bill_id).order_by(EXCHANGE.c.sent_at)
+    return connection.execute(found).all()

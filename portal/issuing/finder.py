@@ -1,0 +1,75 @@
+"""Scan-first search of the console: one text of any kind → the unit's bills it may mean, newest first."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, or_, select
+
+from portal.core.services import Services
+from portal.domain.identity import normalise, normalise_name
+from portal.domain.link import TOKEN
+from portal.issuing import lists
+from portal.issuing.queries import BILL, PARTY
+from portal.issuing.rows import number_digest
+from portal.models import PartyKey
+
+KEY: Table = PartyKey.__table__  # type: ignore[assignment]
+MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows as of :func:`portal.issuing.lists.of_unit`. ``how`` for the log: link, bill, serial, number or name."""
+
+    how: str
+    rows: list[Row[Any]]
+
+    @property
+    def personal(self) -> bool:
+        """Whether somebody was looked up by what identifies a person."""
+        return self.how in ("number", "name")
+
+
+def find(services: Services, connection: Connection, unit_id: int, text: str) -> Found:
+    """Try what the text can be, likeliest first: a bill link, a bill's code and number, a serial, a number of the
+    patient (ID, card, phone), a name. The first that finds anything is the answer."""
+    text = text.strip()[:500]
+    for how, condition in _meanings(services, text):
+        found = lists.of_unit(unit_id).where(condition).order_by(BILL.c.issued_at.desc(), BILL.c.id.desc())
+        rows = list(connection.execute(found.limit(MOST)))
+        if rows:
+            return Found(how, rows)
+    return Found("nothing", [])
+
+
+def _meanings(services: Services, text: str) -> list[tuple[str, Any]]:
+    meanings: list[tuple[str, Any]] = []
+    token = text.rstrip("/").rpartition("/")[2]
+    if TOKEN.fullmatch(token):
+        digest = services.index.digest("link", token)
+        meanings.append(("link", or_(BILL.c.link_digest == digest, BILL.c.earlier_link_digest == digest)))
+    number = normalise(text)
+    # The fiscal QR of a face has code and number as neighbouring parts between commas.
+    parts = [part.strip() for part in text.split(",")]
+    pairs = [(a, b) for a, b in zip(parts, parts[1:], strict=False) if _digits(a, 8) and _digits(b, 10)]
+    if _digits(number, 18):
+        pairs.append((number[:8], number[8:]))
+    meanings += [("bill", (BILL.c.bill_code == code) & (BILL.c.number == int(last))) for code, last in pairs]
+    if _digits(number, 10):
+        meanings.append(("bill", BILL.c.number == int(number)))
+    if text:
+        meanings.append(("serial", BILL.c.serial == text[:50]))
+    if number:
+        by_key = select(KEY.c.bill_id).where(KEY.c.digest == number_digest(services, number))
+        meanings.append(("number", BILL.c.id.in_(by_key)))
+    name = normalise_name(text)
+    if name:
+        meanings.append(("name", PARTY.c.name_digest == services.index.digest("name", name)))
+    return meanings
+
+
+def _digits(text: str, count: int) -> bool:
+    return re.fullmatch(rf"\d{{{count}}}", text, re.ASCII) is not None

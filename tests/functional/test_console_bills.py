@@ -1,0 +1,109 @@
+"""Search by anything, the page of a bill, the audited reveal, home; nothing of another unit (checks A5, O7)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from portal.access.accounts import create
+from portal.access.permissions import Role
+from tests.console import PASSWORD, Console
+from tests.his import His, outpatient
+
+ID, PHONE, NAME = "000000195203150010", "10000000001", "林演安"
+
+
+@pytest.fixture
+def bill_id(app: Flask, his: His) -> int:
+    """One bill of the demo patient."""
+    assert his.call("invoiceEBillOutpatient", outpatient("S1")).ok
+    with app.extensions["qupiao"].database.read() as connection:
+        return int(connection.execute(text("SELECT id FROM bill WHERE serial = 'S1'")).scalar_one())
+
+
+def search(person: Console, what: str) -> str | None:
+    """Where the search box leads; ``None`` when it shows a page."""
+    form = next(one for one in person.forms(person.get("/console/home").text) if one.action.endswith("/search"))
+    answer = person.client.post(form.action, data=form.values | {"q": what})
+    return answer.location if answer.status_code == 303 else None
+
+
+def entries(app: Flask, action: str) -> list[str]:
+    """Actors of the log entries with this action."""
+    with app.extensions["qupiao"].database.read() as connection:
+        return list(connection.scalars(text("SELECT actor FROM audit_entry WHERE action = :a"), {"a": action}))
+
+
+def test_anything_finds_the_bill(app: Flask, his: His, bill_id: int) -> None:
+    person = Console(app, "cashier")
+    answer = his.call("invoiceEBillOutpatient", outpatient("S1")).payload
+    page = f"/console/billing/bills/{bill_id}"
+    code, number, link = answer["billBatchCode"], answer["billNo"], answer["pictureUrl"]
+    numbers = (f"{code}{number}", f" {code[:4]} {code[4:]}-{number[:2]} {number[2:6]} {number[6:]} ", number)
+    for what in (*numbers, f"01,01,{code},{number},128.50,20261118,x", link, "S1", ID, PHONE, NAME, "林演 安"):
+        assert search(person, what) == page, what
+    assert len(entries(app, "party.searched")) == 4, "whoever is looked up as a person is in the log"
+    for what in ("", "王无此", "000000194809060023", "x" * 600, "%", "'", "9" * 18):
+        assert search(person, what) is None, what
+
+
+def test_several_bills_are_listed_with_their_next_steps(app: Flask, his: His, bill_id: int) -> None:
+    assert his.call("invoiceEBillOutpatient", outpatient("S2")).ok
+    person = Console(app, "cashier")
+    form = next(one for one in person.forms(person.get("/console/home").text) if one.action.endswith("/search"))
+    shown = person.client.post(form.action, data=form.values | {"q": NAME}).text
+    assert "共 2 张" in shown and "林**" in shown and NAME not in shown and shown.count(">换开</a>") == 2
+
+
+def test_the_payer_is_masked_until_a_reason_is_written_down(app: Flask, bill_id: int) -> None:
+    address = f"/console/billing/bills/{bill_id}"
+    person = Console(app, "cashier")
+    plain = person.get(address).text
+    assert "林**" in plain and not any(secret in plain for secret in (NAME, ID, PHONE))
+    assert person.send(address, "查看完整信息", reason="").status_code == 422
+    assert entries(app, "party.revealed") == []
+    shown = person.send(address, "查看完整信息", reason="患者核对").text
+    assert NAME in shown and ID in shown and PHONE in shown
+    assert entries(app, "party.revealed") == ["staff:cashier"]
+    assert NAME not in person.get(address).text, "once"
+    keeper = Console(app, "keeper")
+    assert "查看完整信息" not in keeper.get(address).text
+    form = person.form(address, "查看完整信息")
+    token = keeper.form(address, "打印告知单").values["csrf_token"]
+    assert keeper.client.post(form.action, data={"csrf_token": token, "reason": "好奇"}).status_code == 403
+
+
+def test_nothing_of_another_unit_is_found(app: Flask, bill_id: int) -> None:
+    services = app.extensions["qupiao"]
+    with services.database.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO unit (id, code, name, short_name, credit_code, region_code, org_type, desk_place,"
+                " desk_phone, desk_hours) VALUES (2, 'other', '别院', '别院', 'T2', '990000', '', '', '', '')"
+            )
+        )
+        create(connection, 2, "stranger", "外人", PASSWORD, [Role.LEAD], must_change=False)
+        create(connection, 2, "strange-system", "外人", PASSWORD, [Role.SYSTEM], must_change=False)
+    stranger = Console(app, "stranger")
+    for path in (
+        f"/console/billing/bills/{bill_id}",
+        f"/console/billing/bills/{bill_id}/reverse",
+        f"/console/billing/bills/{bill_id}/exchange",
+        f"/console/billing/bills/{bill_id}/void-paper",
+    ):
+        mine, none = stranger.get(path, 404).text, stranger.get(path.replace(str(bill_id), "1"), 404).text
+        strip = re.compile(r'value="[^"]*"|nonce="[^"]*"')
+        assert strip.sub("", mine) == strip.sub("", none), "not found and not yours look the same"
+    assert "99060126" not in stranger.get("/console/billing/bills").text
+    for what in ("S1", NAME, ID):
+        assert search(stranger, what) is None
+    assert Console(app, "strange-system").get("/console/system/users/1", 404)
+
+
+def test_the_home_page_says_whether_anything_is_wrong(app: Flask, bill_id: int) -> None:
+    shown = Console(app, "lead").get("/console/home").text
+    assert re.search(r"待财政监制</small><b>1</b>", shown) and "待复核" in shown
+    assert "待财政监制" not in Console(app, "system").get("/console/home").text
