@@ -15,7 +15,7 @@ from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.fiscal.stock import CHECK_TOPIC
 from portal.outbox import tasks
-from portal.stock import balances, fates, lists
+from portal.stock import alarms, balances, fates, lists
 from portal.stock.tables import ALARM, RECONCILE
 
 LEVELS = {"empty": State("已用完", "red"), "low": State("低于预警线", "red"), "good": State("正常", "ok")}
@@ -45,6 +45,16 @@ def stock_balances() -> Response:
         kind=kind,
         place=place,
     )
+
+
+@stock.post("/alarms/<int:alarm_id>/clear")
+@requires(Permission.STOCK_RECEIVE)
+def clear_alarm(alarm_id: int) -> Response:
+    """A refused segment or a difference with finance has been dealt with; a low stock clears itself."""
+    with services().database.write() as connection:
+        alarms.dealt_with(connection, current_actor(), alarm_id)
+    say("已标记为处理完毕。")
+    return see_other(url_for("stock.stock_balances"))
 
 
 class RuleForm(Form):

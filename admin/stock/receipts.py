@@ -32,6 +32,7 @@ from portal.stock.tables import RECEIPT
 
 SOURCES = {"application": "申领", "push": "财政主动下发", "opening": "期初"}
 _COLUMNS = (
+    Column("state", "状态", "state", states=RECEIPT_STATES),
     Column("arrived_at", "到达时间", "time"),
     Column("source", "来源", value=lambda row: SOURCES[row.source]),
     Column("kind_name", "票据种类"),
@@ -39,7 +40,6 @@ _COLUMNS = (
     bounds_column("last", "终止号"),
     Column("count", "份数", "count", total=True),
     Column("issued_on", "下发日期", "date", shown=False),
-    Column("state", "状态", "state", states=RECEIPT_STATES),
     Column("decided_name", "确认人"),
     Column("decided_at", "确认时间", "time", shown=False),
     Column("problem", "差异说明", "long"),

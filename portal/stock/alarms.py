@@ -5,8 +5,10 @@ from __future__ import annotations
 from sqlalchemy import Connection, bindparam, select, text, update
 
 from portal.core.clock import now
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
 from portal.models.base import UtcDateTime
-from portal.stock.tables import ALARM
+from portal.stock.tables import ALARM, audit
 
 _RAISE = text(
     "INSERT INTO stock_alarm (unit_id, rule, subject, text, raised_at, cleared_by)"
@@ -19,6 +21,14 @@ def raise_alarm(connection: Connection, unit_id: int, rule: str, subject: str, w
     """Raise it unless it stands already, however many ask at once; whether it was raised now."""
     values = {"unit_id": unit_id, "rule": rule, "subject": subject[:60], "text": words[:300], "raised_at": now()}
     return connection.execute(_RAISE, values).rowcount == 1
+
+
+def dealt_with(connection: Connection, actor: Actor, alarm_id: int) -> None:
+    """A person has dealt with it. Raises Refusal DOCUMENT_UNKNOWN when it does not stand (any more)."""
+    mine = (ALARM.c.id == alarm_id, ALARM.c.unit_id == actor.unit_id, ALARM.c.cleared_at.is_(None))
+    if connection.execute(update(ALARM).where(*mine).values(cleared_at=now(), cleared_by=actor.name)).rowcount != 1:
+        raise Refusal("DOCUMENT_UNKNOWN", no="预警")
+    audit(connection, actor, "stock.alarm_cleared", str(alarm_id), {})
 
 
 def clear(connection: Connection, unit_id: int, rule: str, subject: str, by: str) -> bool:

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from portal.models import NumberSegment, StockApplication, StockMovement, StockRule, StockSlip, StockVoid
+from portal.stock import alarms
 from portal.stock.fates import consistent, identity
 from tests.console import Console
 from tests.his import His, outpatient
@@ -156,6 +157,15 @@ def test_the_map_leads_to_the_bill(keeper: Console, app: Flask, his: His) -> Non
 def test_the_check_says_that_the_books_agree(keeper: Console) -> None:
     assert "账实相符" in keeper.get(f"{BASE}/check").text
     assert "已发出核对" in keeper.follow(keeper.send(f"{BASE}/check", "现在与财政核对"))
+
+
+def test_an_alarm_is_dealt_with_once(keeper: Console, app: Flask) -> None:
+    with app.extensions["qupiao"].database.write() as connection:
+        alarms.raise_alarm(connection, 1, "segment", "RK1", "号段已拒收（试）")
+    assert "号段已拒收（试）" in keeper.get(f"{BASE}/balances").text
+    assert "号段已拒收（试）" not in keeper.follow(keeper.send(f"{BASE}/balances", "已处理"))
+    with app.extensions["qupiao"].database.read() as connection:
+        assert alarms.standing(connection, 1, "segment") == set()
 
 
 def test_a_double_click_hands_out_once(keeper: Console, app: Flask) -> None:
