@@ -30,6 +30,11 @@ class Scene(StrEnum):
         return _TITLES[self]
 
     @property
+    def charged(self) -> str:
+        """What a payer calls it: 门诊收费, 往来, 捐赠."""
+        return f"{self.title}收费" if self.medical else self.title
+
+    @property
     def form(self) -> str:
         """Which kind of bill it is issued on (``bill_kind.form``)."""
         return _FORMS.get(self, "outpatient")

@@ -268,7 +268,8 @@ class _Reader:
         item = self.context.catalogue.find(code, self.entry.kind) if code else None
         if code and item is None:
             self.problem(f"{where}.code", table["code"].title, f"收费明细中没有“{code}”", "请从收费明细中选择编码")
-        name = self.text(f"{where}.name", table["name"], row["name"] or (item.name if item else ""))
+        named = row["name"] or (item.name if item else "")
+        name = self.text(f"{where}.name", table["name"], named, required=not code or item is not None)
         if item and name and normalise_name(name) != normalise_name(item.name) and item.area != "donation" and item.id:
             self.problem(f"{where}.name", table["name"].title, f"编码 {code} 是“{item.name}”", "请核对编码和名称")
         unit = self.text(f"{where}.unit", table["unit"], row["unit"] or (item.unit if item else ""))

@@ -44,7 +44,7 @@ patient = Blueprint("patient", __name__)
 def _prepare(state: Any) -> None:
     state.app.extensions["qupiao_units"] = UnitCache(state.app.extensions["qupiao"].database)
     state.app.jinja_env.filters.update(FILTERS)
-    state.app.jinja_env.globals["scene_title"] = lambda scene: Scene(scene).title
+    state.app.jinja_env.globals["scene_title"] = lambda scene: Scene(scene).charged
 
 
 patient.after_request(keep_open)
