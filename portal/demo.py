@@ -194,11 +194,11 @@ def _hospital(connection: Connection) -> None:
             for code, name, fiscal_code, fiscal_name in ITEMS
         ],
     )
-    fiscal = dict(sorted((code, name) for _, _, code, name in ITEMS))
-    rows = [{"code": code, "name": name, "active": True, "received_at": now()} for code, name in fiscal.items()]
-    connection.execute(insert(IncomeItem), rows)
     connection.execute(insert(Reviewer), {"unit_id": 1, "code": "01", "name": "演示复核员", "active": True})
     demo_catalogue.seed(connection, 1)
+    fiscal = connection.execute(select(ChargeItem.fiscal_code, ChargeItem.fiscal_name).distinct()).all()
+    rows = [{"code": code, "name": name, "active": True, "received_at": now()} for code, name in fiscal]
+    connection.execute(insert(IncomeItem), rows)
     connection.execute(insert(InsuranceType), [{"code": code, "name": name} for code, name in INSURANCE])
     connection.execute(
         insert(BillKind),

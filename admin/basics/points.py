@@ -220,6 +220,8 @@ def _charge(row_id: int, form: ChargeForm, title: str) -> Response:
     with services().database.read() as connection:
         known = connection.execute(select(INCOME.c.code, INCOME.c.name).where(INCOME.c.active).order_by(INCOME.c.code))
         names = {row.code: row.name for row in known}
+    if form.fiscal_code.object_data and form.fiscal_code.object_data not in names:
+        names[form.fiscal_code.object_data] = "（财政未下发）"
     form.fiscal_code.choices = choices((code, f"{code} {name}") for code, name in names.items())
     problem = ""
     if request.method == "POST" and form.low_fen.data and form.high_fen.data and form.low_fen.data > form.high_fen.data:
@@ -229,5 +231,7 @@ def _charge(row_id: int, form: ChargeForm, title: str) -> Response:
     if problem:
         back = url_for("basics.charges")
         return page("form.html", 422, title=title, form=form, verb="保存", back=back, problem=problem)
-    more = {"fiscal_name": names.get(form.fiscal_code.data or "", "")}
+    chosen = form.fiscal_code.data or ""
+    kept_name = not chosen or chosen == form.fiscal_code.object_data
+    more = {} if kept_name else {"fiscal_name": names.get(chosen, "")}
     return keep("charge_item", row_id, form, title, "basics.charges", more)

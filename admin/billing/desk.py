@@ -20,14 +20,14 @@ from admin.shell import (
     see_other,
     services,
 )
-from portal.access import staff_sessions
+from portal.access import parameters, staff_sessions
 from portal.access.permissions import Permission
 from portal.domain import entry as fields
 from portal.domain.entry import KINDS, MOST_LINES, MOST_PAYMENTS, Entry, entry
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, words
 from portal.domain.settlement import CHANNELS, Scene
-from portal.issuing import catalogue, payers, queries
+from portal.issuing import catalogue, notices, payers, queries
 from portal.issuing.catalogue import area_of
 from portal.issuing.entry import Checked
 from portal.issuing.issue import Issued
@@ -137,8 +137,12 @@ def desk_result(draft_id: int) -> Response:
     made = manual().issued(current_actor(), found)
     with services().database.read() as connection:
         bill = queries.by_id(connection, made.bill_id)
+        notice = parameters.value(connection, current_actor().unit_id, "notice.print")
+        prints = notices.counts(connection, notices.BILLS, [made.bill_id]).get(made.bill_id, 0)
     size, path = qr.path(_link(made))
-    return page("desk_result.html", title="开票结果", bill=bill, kind=found.entry.kind, size=size, path=path)
+    # 1: printed by itself, once; 2: offered; 0: neither, the bill's own page still prints it
+    slip = {"0": "never", "1": "ask" if prints else "always"}.get(notice, "ask")
+    return page("desk_result.html", title="开票结果", bill=bill, kind=found.entry.kind, size=size, path=path, slip=slip)
 
 
 @billing.post("/desk/<int:draft_id>/discard")

@@ -10,12 +10,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from portal.access import parameters
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.issuing import notices
 from portal.models import AuditEntry, Bill, SlipPrint
 from portal.rendering.slip import Paper
 from tests.console import Console
+from tests.functional.test_console_desk import GOOD, issue, press, start
 from tests.his import His, outpatient
 
 ACTOR = Actor("staff:x", "演示收费员甲", 1)
@@ -96,3 +98,23 @@ def test_the_console_prints_one_and_many(app: Flask) -> None:
     answer = cashier.client.post(form.action, data=form.values | {"all": "1", "shown": [str(one) for one in bills]})
     assert ["补打" in page for page in texts(cashier.get(answer.location or "").data)] == [True, True, False]
     Console(app, "auditor").get("/console/delivery/notices", 403)
+
+
+@pytest.mark.parametrize(
+    ("value", "offered", "by_itself"), [("0", False, False), ("1", True, True), ("2", True, False)]
+)
+def test_after_issuing_a_slip_is_printed_never_by_itself_or_when_asked(
+    app: Flask, value: str, offered: bool, by_itself: bool
+) -> None:
+    with app.extensions["qupiao"].database.write() as connection:
+        parameters.change(connection, "notice.print", value, ACTOR)
+    person = Console(app, "cashier")
+    path = start(person)
+    press(person, path, "preview", **GOOD)
+    result = person.follow(issue(person, path))
+    assert ("打印告知单" in result) is offered and ("requestSubmit" in result) is by_itself
+    if by_itself:
+        bill = re.findall(r"/bills/([0-9]+)", result)[0]
+        person.send(f"/console/billing/bills/{bill}", "打印告知单")
+        again = person.get(f"{path}/result").text
+        assert "requestSubmit" not in again, "coming back prints nothing again"

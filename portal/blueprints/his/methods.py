@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portal.blueprints.his import jsonin, paper, reversal, vouchers
+from portal.blueprints.his import jsonin, paper, reconcile, reversal, vouchers
 from portal.blueprints.his.context import Context, Handler, fields_of, links, named_bill, refuse_problems
 from portal.blueprints.his.schema import METHOD_SCENES, settlement
 from portal.core.clock import stamp17
@@ -183,13 +183,11 @@ HANDLERS: Mapping[str, Handler] = {
     "getEBillAccountStatus": reversal.account_status,
     **vouchers.HANDLERS,
     **paper.HANDLERS,
+    **reconcile.HANDLERS,
 }
 """The methods that are served whole."""
 
 NOT_OPEN: Mapping[str, str] = {
-    "checkTotalData": "总笔数核对",
-    "checkWriteOffData": "退费数据核对",
-    "getBillByBusDate": "根据业务时间获取开票信息",
     "noticeEBill": "发送告知单",
     "sendNotice": "发送告知单",
     "printElectBill": "打印电子票据",
