@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from flask import Response, g, request, url_for
+from urllib.parse import urlsplit
+
+from flask import Response, current_app, g, request, url_for
+from werkzeug.exceptions import HTTPException
 
 from admin.groups import home as group
-from admin.shell import cookie_name, current_session, current_staff, may, page, say, see_other, services, signed_in
+from admin.shell import (
+    cookie_name,
+    current_session,
+    current_staff,
+    local_path,
+    may,
+    page,
+    say,
+    see_other,
+    services,
+    signed_in,
+)
 from portal.access import approvals, login, staff_sessions
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
@@ -37,8 +51,18 @@ def choose_point() -> Response:
     with services().database.write() as connection:
         if not staff_sessions.choose_point(connection, current_session(), point_id):
             raise Refusal("PAGE_NOT_FOUND")
-    say("已切换开票点。")
-    return see_other(url_for("home.home"))
+    say("已选定开票点。")
+    return see_other(_where_from())
+
+
+def _where_from() -> str:
+    """The page that the person was on when it can be opened again, else the home page."""
+    path = urlsplit(request.referrer or "").path
+    try:
+        current_app.url_map.bind(request.host).match(path, method="GET")
+    except HTTPException:
+        return url_for("home.home")
+    return local_path(path)
 
 
 @group.post("/leave")

@@ -122,12 +122,19 @@ class Filter:
             return None
         if self.kind == "date":
             try:
-                return self.where(date.fromisoformat(text))
+                return self.where(_day(text))
             except ValueError:
                 raise ValueError(f"{self.title}请写成 2026-11-24 的样子") from None
         if self.kind == "choice" and text not in self.options():
             raise ValueError(f"{self.title}没有这个选项")
         return self.where(text)
+
+
+def _day(text: str) -> date:
+    day = date.fromisoformat(text)
+    if not 1970 <= day.year <= 2200:  # a moment of such a day must be a moment in UTC and in every database
+        raise ValueError(text)
+    return day
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,11 @@ class Listing:
     def acts(self, row: Row[Any]) -> Sequence[Act]:
         """The next legal steps of a row."""
         return self.of.acts(row) if self.of.acts is not None else ()
+
+    @property
+    def with_acts(self) -> bool:
+        """Whether any row of the page has a next step for this person."""
+        return any(self.acts(row) for row in self.rows)
 
     def total(self, column: Column) -> str:
         """The sum of a column over all rows that the filters leave."""

@@ -65,8 +65,15 @@ def count(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
 
+def actor(label: str) -> str:
+    """``staff:cashier`` → ``cashier``, ``his:QPDEMO0000001`` → ``接口 QPDEMO0000001``: who did it, as people say it."""
+    kind, _, name = label.partition(":")
+    return {"staff": "", "his": "接口 ", "worker": "后台 ", "system": "系统 "}.get(kind, f"{kind} ") + (name or "")
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "money": money,
+    "actor": actor,
     "bill_number": lambda pair: bill_number(*pair),
     "console_day": day,
     "moment": moment,

@@ -46,13 +46,18 @@ def life_of(connection: Connection, facts: BillFacts) -> Life:
         red=queries.red_of(connection, facts.bill_id),
         original=queries.by_id(connection, row.red_of_id) if row.red_of_id else None,
         told=told,
-        reason=f"{ReversalReason(told.kind).title}：{told.reason}" if told else "",
+        reason=_reason(told) if told else "",
         sheets=paper_queries.sheets_of(connection, facts.bill_id),
         sheet=sheet,
         waiting=waiting,
         acts=[] if waiting else _acts(facts, stands, sheet),
         guard=_guard(facts, stands, waiting),
     )
+
+
+def _reason(told: Any) -> str:
+    title = ReversalReason(told.kind).title
+    return title if told.reason in ("", title) else f"{title}：{told.reason}"
 
 
 def _waiting(connection: Connection, facts: BillFacts, sheet: Any) -> Any:

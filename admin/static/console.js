@@ -26,11 +26,13 @@
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "1";
     setTimeout(function () { form.querySelectorAll("button").forEach(function (b) { b.disabled = true; }); }, 0);
+    setTimeout(ready, 8000); // a browser that saves a PDF stays here; the server knows a form that was sent twice
   });
-  window.addEventListener("pageshow", function () {
+  window.addEventListener("pageshow", ready);
+  function ready() {
     document.querySelectorAll("form").forEach(function (form) {
       delete form.dataset.sent;
       form.querySelectorAll("button").forEach(function (b) { b.disabled = false; });
     });
-  });
+  }
 }());

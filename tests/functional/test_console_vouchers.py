@@ -25,7 +25,9 @@ def at_a_window(app: Flask, username: str = "cashier") -> Console:
         (form for form in person.forms(person.get("/console/home").text) if form.action.endswith("/point")), None
     )
     if form is not None:
-        person.client.post(form.action, data=form.values)
+        place = re.search(r'<option value="(\d+)"', person.get("/console/home").text)
+        assert place
+        person.client.post(form.action, data=form.values | {"point": place[1]})
     return person
 
 
