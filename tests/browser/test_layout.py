@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from tests.browser.phone import WIDTH, last_code, launched
 from tests.his import http, outpatient
 from tests.installation import Installation, running
+from tests.vouchers import deposit
 
 SIZES = {"": (17.0, 23.8, 29.75), "care": (23.0, 32.2, 40.25)}
 """Root size in px by mode: 100 %, 140 %, 175 %."""
@@ -113,10 +114,35 @@ def test_every_page_at_every_size(installation: Installation, phone: Page) -> No
     phone.click("main form button")
     phone.goto(f"{installation.base}/h/pgzx/bills")
     look("list by slip")
+    phone.goto(early_link(installation, link))
+    look("waiting")
+    phone.fill("#phone", "1")
+    phone.click("main form button")
+    look("waiting, wrong phone")
+    phone.fill("#phone", "10000000001")
+    phone.click("main form button")
+    assert "记下了" in phone.inner_text("main")
+    look("waiting, phone noted")
+    voucher = call("invoicePayMentVoucher", deposit("L4")).payload["pictureUrl"]
+    phone.goto(installation.base + re.sub(r"^https?://[^/]+", "", voucher))
+    look("voucher")
+    phone.fill("#name", "谭例")
+    phone.click("main form button")
+    look("voucher, wrong name")
+    phone.fill("#name", "谭例霞")
+    phone.click("main form button")
+    assert "余额" in phone.inner_text("main")
+    look("voucher, opened")
     phone.goto(f"{installation.base}/nowhere")
     look("error")
     assert {name: some for name, some in found.items() if some} == {}
-    assert len(found) == 13
+    assert len(found) == 19
+
+
+def early_link(installation: Installation, link: str) -> str:
+    """A link of the right shape whose bill does not exist; it looks like one that was opened too early."""
+    token = link.rsplit("/", 1)[1]
+    return f"{installation.base}/b/{token[0]}{token[:0:-1]}"
 
 
 LINES = [

@@ -10,12 +10,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import Table, insert, select, update
 
+from portal.core.settings import DEMO_APPID
+from portal.domain.link import token
 from portal.domain.states import BillState
 from portal.models import Bill, OneTimeCode, Unit
 from portal.retrieval.sms import CODE
 from tests.functional.test_paper import Window
 from tests.his import His, outpatient
 from tests.pages import Fetched, Pages, Rules
+from tests.vouchers import paid_in
 
 ROOT = Path(__file__).resolve().parents[2]
 BILL: Table = Bill.__table__  # type: ignore[assignment]
@@ -129,6 +132,28 @@ def test_a_bill_on_paper_says_which_sheet(pages: Pages, his: His, app: Flask) ->
     assert '已换开纸质票据，编号 <span class="mono">99062126 0000100001' in pages.get(first(listed, r"/bills/\d+")).text
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_link_opened_before_its_bill(either: Pages, app: Flask) -> None:
+    """What the page says before, with a wrong phone, and when a phone was noted."""
+    key = app.extensions["qupiao"].keyring.link_key("A", DEMO_APPID)
+    link = f"/b/{token(key, 'A', 'pgzx', 'EARLY')}"
+    early = either.get(link)
+    assert "正在生成" in early.text
+    assert "11 位" in either.submit(early, {"phone": "12345"}, 422, action="/watch").text
+    told = either.submit(early, {"phone": PHONE}, action="/watch")
+    assert "记下了" in told.text and PHONE not in told.text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_link_of_a_voucher(either: Pages, his: His) -> None:
+    either.rules = Rules(personal=("谭例霞", "000000196506300084", "10000000008", "ZY000008", "谭"))
+    made = paid_in(his)
+    link = either.get(re.sub(r"^https?://[^/]+", "", made["pictureUrl"]))
+    assert "谭**" in link.text and "查余额" in link.text
+    assert "不一致" in either.submit(link, {"name": "陈样英"}, 422, action="/voucher").text
+    assert "余额 1000.00 元" in either.submit(link, {"name": "谭例霞"}, action="/voucher").text
+
+
 Refused = Callable[[Pages, Flask], Fetched]
 REFUSED: dict[str, tuple[str, Refused]] = {
     "nothing typed": (
@@ -195,4 +220,6 @@ def test_every_template_was_among_them() -> None:
         "home.html",
         "link.html",
         "list.html",
+        "voucher.html",
+        "waiting.html",
     }
