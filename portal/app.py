@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["qupiao"] = services
     app.extensions["qupiao_desk"] = IssuingDesk(services)
     app.extensions["qupiao_limits"] = Limits(services.database, settings.redis_url)
-    app.extensions["qupiao_face"] = FaceRenderer(settings.demo)
+    app.extensions["qupiao_face"] = FaceRenderer(settings.demo, settings.face_insurance_whole)
     app.secret_key = services.keyring.derive("flask/1")
     app.extensions["qupiao_blueprint_auth"] = {"bootstrap": "none"} | {one.name: auth for one, auth in BLUEPRINTS}
     console.prepare(app)

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     )
     """Password of the demo's staff accounts; without the demo there are none."""
 
+    face_insurance_whole: bool = False
+    """医保编号 in full on faces and paper, where an insurer asks for it; else its last four characters."""
+
     session_minutes: int = Field(default=15, ge=5, le=120)
     """How long an identified patient's pages stay open without use (features §4.6: never under 5 minutes)."""
 

@@ -38,7 +38,8 @@ def pdf(services: Services, unit_id: int, sheet_ids: Sequence[int], printer_id: 
             for row in rows
         ]
         moved = offset(connection, unit_id, printer_id)
-    return form.pdf(prints, moved, demo=services.settings.demo, underlay=underlay)
+    settings = services.settings
+    return form.pdf(prints, moved, demo=settings.demo, underlay=underlay, insurance_whole=settings.face_insurance_whole)
 
 
 def offset(connection: Connection, unit_id: int, printer_id: int | None) -> Offset:

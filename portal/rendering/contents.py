@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from portal.domain.document import AuxItem, BillDocument, Item
-from portal.domain.identity import mask_id
+from portal.domain.identity import mask_card, mask_id
 from portal.domain.money import micro_text, words, yuan
 
 Value = str | tuple[str, str]
@@ -26,11 +26,13 @@ MARKS = {"preview": "预览", "issued": "待监制", "uploaded": "待监制", "r
 @dataclass(frozen=True, slots=True)
 class Look:
     """What a face shows besides its document. ``state``: a BillState value, or ``preview`` for a bill that is not yet
-    issued; ``exchanged``: a paper bill is out."""
+    issued; ``exchanged``: a paper bill is out; ``insurance_whole``: 医保编号 in full, else its last four (features
+    §4.3; the signed document always has it whole)."""
 
     state: str
     supervised: bool
     exchanged: bool = False
+    insurance_whole: bool = False
 
     def mark(self, document: BillDocument) -> str:
         """The words across the face (§4.4)."""
@@ -67,6 +69,9 @@ SEPARATOR = Cell("以下是清单项", "", "", "")
 
 def sheets(document: BillDocument, look: Look) -> list[Sheet]:
     """The face and its list pages."""
+    if document.ext.insurance_id and not look.insurance_whole:
+        ext = replace(document.ext, insurance_id=mask_card(document.ext.insurance_id))
+        document = replace(document, ext=ext)
     name = document.form if document.form in FORMS else "outpatient"
     form = FORMS[name]
     cells, listed = form.table(document)

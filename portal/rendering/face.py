@@ -30,8 +30,9 @@ _pdfium = Lock()
 class FaceRenderer:
     """Draws faces. Safe for many threads: compiled forms and glyphs are shared, everything else is the call's own."""
 
-    def __init__(self, demo: bool) -> None:
+    def __init__(self, demo: bool, insurance_whole: bool = False) -> None:
         self._demo = demo
+        self._insurance_whole = insurance_whole
 
     def pdf(
         self,
@@ -47,7 +48,7 @@ class FaceRenderer:
 
         ``state``: a BillState value; ``exchanged``: a paper bill stands for it. Same arguments, same bytes.
         """
-        look = Look(state, supervised, exchanged)
+        look = Look(state, supervised, exchanged, self._insurance_whole)
         try:
             return self.stamped(document, look, qr_text=qr_text, xml=xml)
         except (FormError, Uncovered) as reason:

@@ -55,12 +55,15 @@ class Offset:
     y: int = 0
 
 
-def pdf(prints: Sequence[PaperPrint], offset: Offset, *, demo: bool, underlay: bool = False) -> bytes:
-    """The sheets, one a page. From its second print on a sheet says 补打."""
+def pdf(
+    prints: Sequence[PaperPrint], offset: Offset, *, demo: bool, underlay: bool = False, insurance_whole: bool = False
+) -> bytes:
+    """The sheets, one a page. From its second print on a sheet says 补打. ``insurance_whole``: as in :class:`Look`."""
     pages = []
+    look = Look("supervised", supervised=False, insurance_whole=insurance_whole)
     for one in prints:
         document = one.document
-        [face, *_] = sheets(document, Look("supervised", supervised=False))
+        [face, *_] = sheets(document, look)
         pages.append(
             {
                 "form": document.form if document.form in FORMS else "outpatient",

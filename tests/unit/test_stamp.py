@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageFilter
 
 from portal.domain.document import BillDocument
-from portal.rendering import compiled, fonts, qr
+from portal.rendering import compiled, fonts, paper, qr
 from portal.rendering.contents import FORMS, LIST, Look
 from portal.rendering.face import FaceRenderer
 from portal.rendering.glyphs import Uncovered
@@ -236,6 +236,23 @@ def test_the_state_is_written_across_the_face(look: Look, negative: bool, mark: 
     )
     if negative:
         assert "-42.22" in text and "负肆拾贰元" in text and "原票据代码99060126" in squeezed(text)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("draw", ["stamped", "plain", "paper"])
+def test_the_insurance_number_shows_its_last_four(draw: str, whole: bool, tmp_path: Path) -> None:
+    """Features §4.3. A setting shows it whole."""
+    document = faces.outpatient()
+    document = replace(document, ext=replace(document.ext, insurance_id="TESTYB000123"))
+    look = Look("supervised", True, insurance_whole=whole)
+    if draw == "paper":
+        data = paper.pdf([paper.PaperPrint(document, "1", "甲")], paper.Offset(), demo=True, insurance_whole=whole)
+    else:
+        data = getattr(RENDERER, draw)(document, look, qr_text=faces.LINK, xml=b"<none/>")
+    text = squeezed(run("pdftotext", "-raw", "{}", "-", data=data, folder=tmp_path))
+    assert ("TESTYB000123" in text) == whole
+    assert ("********0123" in text) != whole
+    assert b"TESTYB" not in data or whole, "nor anywhere else in the file"
 
 
 @pytest.mark.parametrize(
