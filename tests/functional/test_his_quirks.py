@@ -1,9 +1,9 @@
-"""Every quirk of real clients (his-interface §1.4) is served, and each method answers as the contract says."""
+"""Quirks of real clients in depth (by rows: test_his_quirk_rows.py); each method answers as the contract says."""
 
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode
 
@@ -113,50 +113,6 @@ def test_region_prefix_and_letter_case(app: Flask) -> None:
     members = signed(data, region="990000", deptcode="000001")
     members["sign"] = members["sign"].lower()
     assert post(app.test_client(), ADDRESS + ISSUE, json.dumps(members)).ok
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"totalAmt": "128.50", "ownPay": "8.5", "fundPay": "80"},
-        {"patientNo": 12345, "cardNo": 990000001, "busType": 2},
-        {"remark": None, "otherMedicalList": None, "otherInfo": "", "eBillRelateNo": ""},
-        {"otherMedicalList": {"infoNo": 1, "infoName": "大病保险", "infoValue": 3, "infoOther": ""}},
-        {
-            "otherInfo": [
-                {"infoNo": "1", "infoName": "甲", "infoValue": 1.5},
-                {"infoNo": 1, "infoName": "乙", "infoValue": ""},
-            ]
-        },
-        {"amtChk": 1, "selfAmtChk": {"deep": [1]}},
-        {"isArrears": None},
-        {"otherfundPay": None, "hospitalNo": None, "visitNo": "", "checker": None},
-        {"cardNo": "******", "cardType": "999999"},
-        {"cardNo": "无", "patientId": "-"},
-        {"placeCode": "001"},
-        {"busType": None},
-        {
-            "payChannelDetail": [
-                {"payChannelCode": "HBWC", "payChannelValue": -0.02},
-                {"payChannelCode": "02", "payChannelValue": 128.52},
-            ]
-        },
-        {"listDetail": ""},
-        {"listDetail": None},
-        {"category": "内科", "patientCategory": None},
-        {"consultationDate": "2026-11-18"},
-        {"busDateTime": "20261118092800"},
-        {"payerType": "2", "idCardNo": "000000195203150010"},
-        {"payer": "𠮷演㐂·测"},
-    ],
-)
-def test_contents(his: His, changes: dict[str, Any]) -> None:
-    """Types, absences, placeholders and undocumented members of real clients."""
-    answer = his.call(ISSUE, outpatient("QUIRK-F", **changes))
-    assert answer.ok, answer
-    assert len(answer.payload["billNo"]) == 10
-    assert len(answer.payload["billBusDate"]) == len(answer.payload["createTime"]) == 17
-    assert b64decode(answer.payload["billQRCode"], validate=True).startswith(b"\x89PNG")
 
 
 def test_issue_answer_is_signed_and_repeats(app: Flask, his: His) -> None:
