@@ -6,6 +6,7 @@ has a database of its own in that server.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -28,7 +29,7 @@ FOLDER = "QUPIAO_TEST_RUN"
 def begin() -> Callable[[], None] | None:
     """Make the run's folder unless a process before us has; returns what ends the run, or ``None`` when it is not us.
 
-    A caretaker outlives us: however this process ends, also by ``kill -9``, the servers of the run end with it.
+    A caretaker outlives us: however this process ends, also by ``kill -9``, what was started for the run ends with it.
     """
     if FOLDER in os.environ:
         return None
@@ -51,7 +52,23 @@ def clean_up(folder: Path) -> None:
         _kill(facts["pid"])
         if facts["folder"]:
             shutil.rmtree(facts["folder"], ignore_errors=True)
+    for pid in descendants(folder):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def descendants(folder: Path) -> list[int]:
+    """Processes that were started within the run, known by its folder in their environment; none without ``/proc``.
+
+    A run that ends by itself has none left; one that was cut off leaves its installations and browsers.
+    """
+    mark, found = f"{FOLDER}={folder}".encode(), []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+            if mark in path.read_bytes().split(b"\0") and (pid := int(path.parent.name)) != os.getpid():
+                found.append(pid)
+    return found
 
 
 def _kill(pid: int) -> None:
@@ -96,6 +113,7 @@ def server(name: str, start: Callable[[], real.Server]) -> str:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
     sys.stdin.buffer.read()  # ends when the process that began the run has ended
     clean_up(Path(sys.argv[1]))
