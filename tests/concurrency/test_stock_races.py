@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 
 from portal.core.database import Database
@@ -232,6 +233,39 @@ def test_overlapping_segments_at_once(database: Database) -> None:
         for segment in connection.execute(select(NumberSegment.__table__).where(mine)).all():
             ends = (segment.first, segment.last)
             receipts.movements.record(connection, "receipt", segment.id, CODE, *ends, "RK", ONE)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("table", ["number_segment", "number_range"])
+def test_control_without_its_wait_a_guard_lets_two_overlap(database: Database, table: str) -> None:
+    """Neither transaction sees the other's row; only the wait inside the guard keeps the second back."""
+    guard = {"number_segment": "guard_segment_apart", "number_range": "guard_range_inside"}[table]
+    with database.read() as connection:
+        source = connection.scalar(text("SELECT prosrc FROM pg_proc WHERE proname = :name"), {"name": guard})
+        segment, place = connection.scalar(select(NumberSegment.id).limit(1)), point(database, "01")
+    row = f"SELECT nextval(pg_get_serial_sequence('{table}', 'id')), "
+    statement = text(
+        f"INSERT INTO number_segment (id, unit_id, kind_id, bill_code, first, last, received_at) {row}"
+        f" 1, 8, '{CODE}', 900001, 900009, now()"
+        if table == "number_segment"
+        else f"INSERT INTO number_range (id, point_id, segment_id, bill_code, first, last, next, handed_out_at) {row}"
+        f" {place}, id, bill_code, last, last, last, now() FROM number_segment WHERE id = {segment}"
+    )
+
+    def both() -> None:
+        with database.engine.connect() as first, database.engine.connect() as second:
+            first.execute(statement)
+            second.execute(text("SET LOCAL lock_timeout = '300ms'"))
+            second.execute(statement)  # neither is committed
+
+    with pytest.raises(DBAPIError, match="lock timeout"):
+        both()
+    without = re.sub(r"PERFORM pg_advisory_xact_lock[^;]*;", "", source)
+    assert without != source
+    with database.engine.begin() as connection:
+        head = f"CREATE OR REPLACE FUNCTION {guard}() RETURNS trigger LANGUAGE plpgsql AS"
+        connection.exec_driver_sql(f"{head} $${without}$$")
+    both()
 
 
 def test_handed_out_or_returned(database: Database) -> None:
