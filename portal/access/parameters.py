@@ -77,37 +77,6 @@ CATALOGUE: dict[str, Parameter] = {
         Parameter(
             "reversal.large-fen", "冲红", "大额冲红金额", "达到这一金额的冲红须另一人复核", "money", 500_000, least=1
         ),
-        Parameter("reversal.reason", "冲红", "冲红必须录入原因", "界面和接口冲红时是否必须写明原因", "flag", True),
-        Parameter("issue.zero", "开票", "零费用开票", "合计为零的结算（如免费接种）是否开具票据", "flag", True),
-        Parameter("issue.rounding-item", "开票", "误差费项目编码", "四舍五入误差计入的院内收费项目", "text", ""),
-        Parameter(
-            "paper.exchange",
-            "纸质票据",
-            "换开方式",
-            "窗口结算后是否换开纸质票据",
-            "choice",
-            "2",
-            {"0": "不换开", "1": "自动换开", "2": "提示后换开"},
-        ),
-        Parameter(
-            "notice.print",
-            "告知单",
-            "告知单打印",
-            "开票后是否打印告知单",
-            "choice",
-            "2",
-            {"0": "不打印", "1": "自动打印", "2": "提示后打印"},
-        ),
-        Parameter(
-            "stock.warn-days",
-            "库存",
-            "库存预警线（天）",
-            "按近 7 日用量估算，低于这一天数提醒",
-            "count",
-            3,
-            least=1,
-            most=90,
-        ),
         Parameter(
             "login.policy",
             "登录",

@@ -259,16 +259,14 @@ def test_the_cookie_is_bound_to_host_and_tls_when_served_by_https(settings: Sett
 
 def test_a_form_acts_once(app: Flask) -> None:
     system = Console(app, "system")
-    form = [
-        one for one in system.forms(system.get("/console/system/parameters").text) if "paper.exchange" in one.action
-    ]
-    values = form[0].values | {"value": "1"}
+    form = [one for one in system.forms(system.get("/console/system/parameters").text) if "login.totp" in one.action]
+    values = form[0].values | {"value": "all"}
     first = system.client.post(form[0].action, data=values)
-    second_time = system.client.post(form[0].action, data=values | {"value": "0"})
+    second_time = system.client.post(form[0].action, data=values | {"value": "officers"})
     assert (first.status_code, second_time.status_code) == (303, 303) and first.location == second_time.location
     assert "刚才已经办理过" in system.get(second_time.location or "").text
     with app.extensions["qupiao"].database.read() as connection:
         changes = connection.scalars(text("SELECT details FROM audit_entry WHERE action = 'parameter.changed'")).all()
-    assert len(changes) == 1 and '"after": "1"' in str(changes[0]).replace("'", '"')
+    assert len(changes) == 1 and '"after": "all"' in str(changes[0]).replace("'", '"')
     wrong = system.send("/console/system/parameters", "保存", value="x" * 200)
     assert wrong.status_code == 422

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask, url_for
 
 from admin import wiring
 from admin.shell import Requirement, all_entries, requirement_of
+from portal.access.parameters import CATALOGUE
 from portal.access.permissions import APART, ROLES, TITLES, TWO_FACTORS, Permission, Role, conflict, permissions_of
 from tests.console import Console
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 GUARDED = {blueprint.name for blueprint, authentication in wiring.BLUEPRINTS if authentication == "staff-session"}
@@ -82,3 +86,10 @@ def test_the_three_officers_stand_apart(app: Flask) -> None:
     assert conflict([Role.CASHIER, Role.LEAD, Role.KEEPER]) is None
     changing = {Permission(p) for p in Permission if p.value.partition(":")[2] not in ("view", "verify", "watch")}
     assert not ROLES[Role.AUDITOR] & changing and not ROLES[Role.INSPECTOR] & changing, "readers change nothing"
+
+
+def test_every_parameter_is_read_somewhere(app: Flask) -> None:
+    """A setting that changes nothing would be a lie on the screen."""
+    sources = [path for folder in ("portal", "admin") for path in (ROOT / folder).rglob("*.py")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources if path.name != "parameters.py")
+    assert [key for key in CATALOGUE if f'"{key}"' not in text] == []
