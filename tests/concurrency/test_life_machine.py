@@ -1,0 +1,27 @@
+"""Issue, reverse, exchange, void and every act of the stock, in any order (checks I6); at length with QUPIAO_SOAK=1."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+
+from portal.issuing import reverse
+from tests.concurrency.test_stock_machine import histories, machine, world
+from tests.conftest import SOAK
+from tests.life_machine import LifeMachine, next_year
+from tests.stock_machine import World
+
+__all__ = ["world"]
+
+
+@pytest.fixture(autouse=True)
+def _red_bills_of_next_year(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reverse, "now", next_year)
+
+
+def test_any_order_keeps_books_bills_and_sheets(world: World) -> None:  # noqa: F811 - a fixture
+    if world.database.dialect == "sqlite":
+        length = (500, 50) if SOAK else (6, 30)
+    else:
+        length = (60, 50) if SOAK else (2, 30)
+    run_state_machine_as_test(machine(world, LifeMachine), settings=histories(*length))
