@@ -78,6 +78,15 @@ CATALOGUE: dict[str, Parameter] = {
             "reversal.large-fen", "冲红", "大额冲红金额", "达到这一金额的冲红须另一人复核", "money", 500_000, least=1
         ),
         Parameter(
+            "notice.print",
+            "告知单",
+            "告知单打印",
+            "开票后是否打印告知单",
+            "choice",
+            "2",
+            {"0": "不打印", "1": "自动打印", "2": "提示后打印"},
+        ),
+        Parameter(
             "login.policy",
             "登录",
             "密码策略",

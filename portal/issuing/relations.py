@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, select
 
-from portal.domain.states import BillState
-from portal.issuing import paper
+from portal.domain.states import BillState, PaperState
 from portal.issuing.paper import Sheet
 from portal.issuing.paper_queries import KEY
 from portal.issuing.queries import BILL, FACTS, PARTY, SUPERVISION, BillFacts, by_id, read_facts, red_of
+from portal.issuing.reverse import PAPER
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,18 @@ class Relations:
 
 
 _ROW = (
-    select(BILL.c.red_of_id, BILL.c.business_day, SUPERVISION.c.bill_id.label("supervised"))
-    .select_from(BILL.outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id))
+    select(
+        BILL.c.red_of_id,
+        BILL.c.business_day,
+        SUPERVISION.c.bill_id.label("supervised"),
+        PAPER.c.paper_code,
+        PAPER.c.number.label("sheet"),
+    )
+    .select_from(
+        BILL.outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id).outerjoin(
+            PAPER, and_(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value)
+        )
+    )
     .where(BILL.c.id == bindparam("bill"))
 )
 _OWN_KEYS = select(KEY.c.digest).where(KEY.c.bill_id == bindparam("bill"))
@@ -52,7 +62,6 @@ _COUNTING = (
 def of(connection: Connection, bill: BillFacts) -> Relations:
     """Read them."""
     row: Any = connection.execute(_ROW, {"bill": bill.bill_id}).one()
-    sheet = paper.valid_sheet(connection, bill.bill_id)
     counting: tuple[BillFacts, ...] = ()
     if bill.state is BillState.REVERSED:
         wanted = {
@@ -66,7 +75,7 @@ def of(connection: Connection, bill: BillFacts) -> Relations:
     return Relations(
         red_of(connection, bill.bill_id) if bill.state is BillState.REVERSED else None,
         by_id(connection, row.red_of_id) if row.red_of_id else None,
-        Sheet(sheet.paper_code, sheet.number) if sheet is not None else None,
+        Sheet(row.paper_code, row.sheet) if row.sheet is not None else None,
         counting,
         row.supervised is not None,
     )
