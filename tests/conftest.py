@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from flask import Flask
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
@@ -50,10 +51,14 @@ def postgresql_server() -> str:
     return run.server("postgresql", real.start_postgresql)
 
 
-@pytest.fixture(scope="session")
-def redis_url() -> str:
-    """The Redis server of this run."""
-    return run.server("redis", real.start_redis)
+@pytest.fixture
+def redis_url(worker_id: str) -> str:
+    """An empty database in the Redis server of this run: each process of the run has its own number."""
+    number = 0 if worker_id == "master" else int(worker_id.removeprefix("gw"))
+    url = f"{run.server('redis', real.start_redis).rsplit('/', 1)[0]}/{number}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -118,8 +123,8 @@ def _close(app: Flask) -> None:
 @pytest.fixture
 def settings(database_url: str, data_dir: Path, request: pytest.FixtureRequest) -> Settings:
     """Settings of a demo installation on that database; with Redis where the database is PostgreSQL."""
-    redis = request.getfixturevalue("redis_url") if database_url.startswith("postgresql") else ""
-    return Settings(demo=True, data_dir=data_dir, database_url=database_url, redis_url=redis, port=18000)
+    url = request.getfixturevalue("redis_url") if database_url.startswith("postgresql") else ""
+    return Settings(demo=True, data_dir=data_dir, database_url=database_url, redis_url=url, port=18000)
 
 
 @pytest.fixture
