@@ -11,7 +11,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 py := .venv/bin/python
 # Processes of pytest. Two cores: more workers only wait for each other.
-WORKERS ?= 2
+WORKERS ?= 3
 # DAYS of demo bills for `make demo-days`.
 DAYS ?= 90
 # Further arguments for pytest or the benchmarks: make unit ARGS="-k money"

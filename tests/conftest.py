@@ -19,7 +19,7 @@ from portal import demo
 from portal.app import create_app
 from portal.core.settings import Settings
 from portal.models.schema import migrate
-from tests import guard, run
+from tests import guard, quick, run
 from tests import services as real
 from tests.his import His
 
@@ -33,6 +33,7 @@ SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the run that all processes share, and watch where this process connects to."""
     guard.install()
+    quick.install()
     if end := run.begin():
         config.add_cleanup(end)
 
@@ -131,6 +132,7 @@ def settings(database_url: str, data_dir: Path, request: pytest.FixtureRequest) 
 def app(settings: Settings) -> Iterator[Flask]:
     """The application."""
     made = create_app(settings)
+    made.jinja_env.bytecode_cache = quick.TEMPLATES
     yield made
     _close(made)
 

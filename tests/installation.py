@@ -33,6 +33,7 @@ class Installation:
     redis_url: str = ""
     application: str = "wsgi:application"
     environment: dict[str, str] = field(default_factory=dict)
+    web_processes: int = 1
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -56,7 +57,7 @@ class Installation:
             **self.environment,
         }
         web = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
-        web += ["--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", self.application]
+        web += ["--workers", str(self.web_processes), "--blocking-threads", "4", "--no-ws", "--log-level", "warning", self.application]
         arguments = {"web": web, "worker": ["-m", "portal.worker"], "simulators": ["-m", "portal.simulators"]}[name]
         with (self.data_dir / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from datetime import datetime
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,18 @@ from portal.domain.document import BillDocument, InvoicingParty, Item, MedicalEx
 from portal.fiscal.client import FinanceClient
 from portal.fiscal.messages import Upload
 from portal.rendering import xml
+from portal.simulators.__main__ import main as simulate
 
-ROOT = Path(__file__).resolve().parents[1]
+# Importing takes two seconds, forking none. `python -m portal.simulators` itself is started by every installation.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["portal.simulators.__main__"])
+
+
+def _serve(arguments: list[str], writer: Connection) -> None:
+    for name in [name for name in os.environ if name.startswith("QUPIAO_")]:
+        del os.environ[name]
+    with os.fdopen(os.dup(writer.fileno()), "w") as output, redirect_stdout(output):
+        simulate(arguments)
 
 
 class Simulators:
@@ -35,24 +46,19 @@ class Simulators:
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self.port = 0
-        self._process: subprocess.Popen[str] | None = None
+        self._process: ForkServerProcess | None = None
         self._http = httpx.Client(timeout=20, trust_env=False)
 
     def start(self) -> None:
         """Start and wait for the line that says ready."""
-        command = [
-            sys.executable,
-            "-m",
-            "portal.simulators",
-            "--port",
-            str(self.port),
-            "--data-dir",
-            str(self.data_dir),
-        ]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("QUPIAO_")}
-        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        reader, writer = PROCESSES.Pipe(duplex=False)
+        arguments = ["--port", str(self.port), "--data-dir", str(self.data_dir)]
+        self._process = PROCESSES.Process(target=_serve, args=(arguments, writer), daemon=True)
+        self._process.start()
+        writer.close()
+        with os.fdopen(os.dup(reader.fileno())) as output:
+            line = output.readline()
+        reader.close()
         assert "Simulators are ready" in line, line
         self.port = int(line.rsplit(":", 1)[1])
 
@@ -67,10 +73,12 @@ class Simulators:
     def _end(self, number: int) -> int:
         if self._process is None:
             return 0
-        self._process.send_signal(number)
-        status = self._process.wait(20)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+        self._process.join(20)
+        status = self._process.exitcode
+        assert status is not None
+        self._process.close()
         self._process = None
         return status
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, cast, func, select
 
 from portal.core.services import Services
 from portal.domain import link
@@ -109,7 +109,9 @@ STATES = {
 
 
 def _sum(*kinds: Movement) -> ColumnElement[int]:
-    counted = select(func.coalesce(func.sum(MOVEMENT.c.amount_fen), 0)).where(MOVEMENT.c.voucher_id == VOUCHER.c.id)
+    # PostgreSQL sums big integers to a decimal, which no amount may be
+    fen = cast(func.coalesce(func.sum(MOVEMENT.c.amount_fen), 0), BigInteger)
+    counted = select(fen).where(MOVEMENT.c.voucher_id == VOUCHER.c.id)
     if kinds:
         counted = counted.where(MOVEMENT.c.kind.in_([kind.value for kind in kinds]))
     return counted.correlate(VOUCHER).scalar_subquery()

@@ -20,8 +20,9 @@ from portal.models import Bill, OutboxTask
 from tests import ledger
 from tests.conftest import SOAK
 from tests.his import His, outpatient
+from tests.installation import ROOT
 from tests.services import wait_for
-from tests.simulators import ROOT, Simulators, running_simulators
+from tests.simulators import Simulators, running_simulators
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 TASK: Table = OutboxTask.__table__  # type: ignore[assignment]

@@ -28,7 +28,7 @@ PATIENCE = 600 if SOAK else 90
 def installation(database_url: str, data_dir: Path, tmp_path: Path) -> Iterator[Installation]:
     folder = tmp_path / "installation"
     shutil.copytree(data_dir, folder)
-    with running(folder, database_url, ("web",)) as started:
+    with running(folder, database_url, ("web",), web_processes=2) as started:
         yield started
 
 

@@ -34,8 +34,9 @@ from portal.outbox.tasks import Done, Retry, Task
 from portal.outbox.worker import Worker
 from portal.rendering import xml
 from tests.his import His, outpatient
+from tests.installation import ROOT
 from tests.services import wait_for
-from tests.simulators import ROOT, BillMaker, Simulators, running_simulators
+from tests.simulators import BillMaker, Simulators, running_simulators
 
 BILL, TASK, LOG, AUDIT, SUPERVISION = (
     model.__table__ for model in (Bill, OutboxTask, FiscalExchange, AuditEntry, Supervision)
