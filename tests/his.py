@@ -7,13 +7,29 @@ import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
 from flask import Flask
 
 from portal.blueprints.his.envelope import Call, signature
+from portal.core.clock import business_day, now, stamp17
 from portal.core.settings import DEMO_APPID, DEMO_KEY
+
+SETTLED = now() - timedelta(minutes=5)
+"""When the settlements of this run were made, by the application's clock: lists of the last days show them."""
+DAY = business_day(SETTLED)
+
+
+def day(later: int = 0) -> str:
+    """``yyyyMMdd`` of the settlements, or some days later."""
+    return f"{DAY + timedelta(days=later):%Y%m%d}"
+
+
+def at(clock: str, later: int = 0) -> str:
+    """``yyyyMMddHHmmssSSS`` of a time ``HHmmss`` on the day of the settlements, or some days later."""
+    return f"{day(later)}{clock}000"
 
 
 @dataclass(frozen=True)
@@ -87,7 +103,7 @@ def outpatient(serial: str, **changes: Any) -> dict[str, Any]:
         "busNo": serial,
         "busType": "02",
         "payer": "林演安",
-        "busDateTime": "20261118092800000",
+        "busDateTime": stamp17(SETTLED),
         "placeCode": "01",
         "payee": "收费员甲",
         "author": "收费员甲",
@@ -99,7 +115,7 @@ def outpatient(serial: str, **changes: Any) -> dict[str, Any]:
         "tel": "10000000001",
         "medicalInstitution": "乡镇卫生院",
         "medicalCareType": "城乡居民基本医疗保险",
-        "consultationDate": "20261118",
+        "consultationDate": day(),
         "patientCategory": "内科",
         "patientCategoryCode": "0301",
         "patientNo": "MZ0000001",

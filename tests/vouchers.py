@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import Flask
 
+from portal.core.clock import stamp17
 from portal.models import HisAccount
-from tests.his import His, outpatient
+from tests.his import DAY, SETTLED, His, at, outpatient
 
 
 def policies(app: Flask, **values: str) -> None:
@@ -22,7 +23,7 @@ def deposit(serial: str, amount: Any = "1000.00", **changes: Any) -> dict[str, A
         "busNo": serial,
         "busType": "07",
         "payer": "谭例霞",
-        "busDateTime": "20261118092800000",
+        "busDateTime": stamp17(SETTLED),
         "placeCode": "04",
         "payee": "收费员甲",
         "drawee": "谭示明",
@@ -36,7 +37,7 @@ def deposit(serial: str, amount: Any = "1000.00", **changes: Any) -> dict[str, A
         "ownAcBalance": 0,
         "category": "内儿科病区",
         "categoryCode": "1301",
-        "inHospitalDate": "2026-11-18",
+        "inHospitalDate": f"{DAY}",
         "hospitalNo": "ZY000008",
         "visitNo": "ZY000008-1",
         "patientId": "",
@@ -49,9 +50,7 @@ def deposit(serial: str, amount: Any = "1000.00", **changes: Any) -> dict[str, A
     } | changes
 
 
-def taking(
-    voucher: dict[str, str], amount: Any = None, at: str = "20261119100000000", **changes: Any
-) -> dict[str, Any]:
+def taking(voucher: dict[str, str], amount: Any = None, when: str = "", **changes: Any) -> dict[str, Any]:
     """A refund of ``amount`` or, without one, the taking back of the voucher that was answered."""
     body = {
         "busType": "07",
@@ -61,7 +60,7 @@ def taking(
         "voucherNo": voucher["voucherNo"],
         "reason": "退押金",
         "operator": "收费员甲",
-        "busDateTime": at,
+        "busDateTime": when or at("100000", 1),
         "placeCode": "04",
     }
     return body | ({"amt": amount, "ownAcBalance": ""} if amount is not None else {}) | changes
@@ -84,8 +83,8 @@ def settlement(serial: str, *uses: tuple[dict[str, str], Any], **changes: Any) -
         "hospitalNo": "ZY000008",
         "visitNo": "ZY000008-1",
         "category": "内儿科病区",
-        "inHospitalDate": "2026-11-18",
-        "outHospitalDate": "2026-11-20",
+        "inHospitalDate": f"{DAY}",
+        "outHospitalDate": f"{DAY}",
         "payMentVoucher": rows,
     }
     return outpatient(serial, **(stay | changes))

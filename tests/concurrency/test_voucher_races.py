@@ -33,7 +33,7 @@ def balance(app: Flask) -> int:
 
 def two_refunds(app: Flask, turn: int) -> list[Answer]:
     made = paid_in(His(app), f"R{turn}", 100)
-    calls = [(REFUND, taking(made, 60, at=f"2026111910000{second}000")) for second in (1, 2)]
+    calls = [(REFUND, taking(made, 60, when=f"2026111910000{second}000")) for second in (1, 2)]
     return together(app, *calls)
 
 

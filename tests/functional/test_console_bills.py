@@ -11,7 +11,7 @@ from sqlalchemy import text
 from portal.access.accounts import create
 from portal.access.permissions import Role
 from tests.console import PASSWORD, Console
-from tests.his import His, outpatient
+from tests.his import His, day, outpatient
 
 ID, PHONE, NAME = "000000195203150010", "10000000001", "林演安"
 
@@ -43,7 +43,7 @@ def test_anything_finds_the_bill(app: Flask, his: His, bill_id: int) -> None:
     page = f"/console/billing/bills/{bill_id}"
     code, number, link = answer["billBatchCode"], answer["billNo"], answer["pictureUrl"]
     numbers = (f"{code}{number}", f" {code[:4]} {code[4:]}-{number[:2]} {number[2:6]} {number[6:]} ", number)
-    for what in (*numbers, f"01,01,{code},{number},128.50,20261118,x", link, "S1", ID, PHONE, NAME, "林演 安"):
+    for what in (*numbers, f"01,01,{code},{number},128.50,{day()},x", link, "S1", ID, PHONE, NAME, "林演 安"):
         assert search(person, what) == page, what
     assert len(entries(app, "party.searched")) == 4, "whoever is looked up as a person is in the log"
     for what in ("", "王无此", "000000194809060023", "x" * 600, "%", "'", "9" * 18):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from tests.his import His, outpatient
+from tests.his import DAY, His, at, day, outpatient
 from tests.vouchers import paid_in, settlement, taking
 
-DAY = {"busDate": "20261118", "placeCode": ""}
+THAT_DAY = {"busDate": day(), "placeCode": ""}
 
 
 def bill(his: His, serial: str, amount: str, **changes: Any) -> dict[str, Any]:
@@ -31,58 +32,58 @@ def red(his: His, issued: dict[str, Any], at: str) -> None:
 
 
 @pytest.fixture
-def day(his: His) -> dict[str, dict[str, Any]]:
+def made(his: His) -> dict[str, dict[str, Any]]:
     """Three bills at two places of one day, one of another day, one reversed on the next."""
-    made = {
+    bills = {
         "A": bill(his, "A", "11.10"),
         "B": bill(his, "B", "22.20", busType="03"),
         "C": bill(his, "C", "33.30", placeCode="02"),
-        "D": bill(his, "D", "44.40", busDateTime="20261119080000000"),
+        "D": bill(his, "D", "44.40", busDateTime=at("080000", 1)),
     }
-    red(his, made["A"], "20261119090000000")
-    return made
+    red(his, bills["A"], at("090000", 1))
+    return bills
 
 
-@pytest.mark.usefixtures("day")
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize(
     ("asked", "count", "amount", "all_count", "all_amount"),
     [
         ({}, 3, "66.60", 3, "66.60"),
         ({"placeCode": "001"}, 2, "33.30", 2, "33.30"),
         ({"placeCode": "001", "busType": "03"}, 1, "22.20", 2, "33.30"),
-        ({"busDate": "2026-11-19"}, 1, "44.40", 1, "44.40"),
-        ({"busDate": "20261119235959999"}, 1, "44.40", 1, "44.40"),
-        ({"busDate": "20261120"}, 0, "0.00", 0, "0.00"),
+        ({"busDate": f"{DAY + timedelta(days=1)}"}, 1, "44.40", 1, "44.40"),
+        ({"busDate": f"{day(1)}235959999"}, 1, "44.40", 1, "44.40"),
+        ({"busDate": day(2)}, 0, "0.00", 0, "0.00"),
     ],
 )
 def test_counts_are_counts_and_sums_are_sums(
     his: His, asked: dict[str, str], count: int, amount: str, all_count: int, all_amount: str
 ) -> None:
-    answer = his.call("checkTotalData", DAY | asked).payload
+    answer = his.call("checkTotalData", THAT_DAY | asked).payload
     assert (answer["copyNum"], answer["totalNum"], answer["totalAmt"]) == (count, count, amount)
     assert (answer["allTotalNum"], answer["allTotalAmt"]) == (all_count, all_amount)
     assert answer["billNoList"] == []
 
 
-@pytest.mark.usefixtures("day")
+@pytest.mark.usefixtures("made")
 def test_red_bills_count_on_their_own_day_with_what_was_given_back(his: His) -> None:
-    none = his.call("checkWriteOffData", DAY).payload
+    none = his.call("checkWriteOffData", THAT_DAY).payload
     assert (none["copyNum"], none["totalAmt"]) == (0, "0.00")
-    one = his.call("checkWriteOffData", DAY | {"busDate": "20261119", "isReturnList": "1"}).payload
+    one = his.call("checkWriteOffData", THAT_DAY | {"busDate": day(1), "isReturnList": "1"}).payload
     assert (one["copyNum"], one["totalAmt"]) == (1, "11.10")
     assert [(row["busNo"], row["totalAmt"]) for row in one["billNoList"]] == [("A", "11.10")]
 
 
-def test_rows_are_matched_by_serial_and_paged(his: His, day: dict[str, dict[str, Any]]) -> None:
+def test_rows_are_matched_by_serial_and_paged(his: His, made: dict[str, dict[str, Any]]) -> None:
     paper = his.call("getValidBillBatchCode", {"placeCode": "01"}).payload["billCodeList"]
     code = next(row["billBatchCodeList"][0]["billBatchCode"] for row in paper if row["billCode"] == "990621")
     number = his.call("getPaperBillNo", {"placeCode": "01", "pBillBatchCode": code}).payload["pBillNo"]
     sheet = {"pBillBatchCode": code, "pBillNo": number, "placeCode": "01", "operator": "甲"}
-    pair = {name: day["B"][name] for name in ("billBatchCode", "billNo")}
-    assert his.call("turnPaper", pair | sheet | {"busDateTime": "20261118100000000"}).ok
+    pair = {name: made["B"][name] for name in ("billBatchCode", "billNo")}
+    assert his.call("turnPaper", pair | sheet | {"busDateTime": at("100000")}).ok
 
     def rows(kind: str, **more: Any) -> list[dict[str, Any]]:
-        asked = {"busBgnDate": "20261118", "busEndDate": "20261119235959000", "placeCode": "", "dataType": kind}
+        asked = {"busBgnDate": day(), "busEndDate": at("235959", 1), "placeCode": "", "dataType": kind}
         answer = his.call("getBillByBusDate", asked | more).payload
         assert answer["total"] == len(answer["billList"])
         return answer["billList"]
@@ -93,7 +94,7 @@ def test_rows_are_matched_by_serial_and_paged(his: His, day: dict[str, dict[str,
     pages = [[row["busNo"] for row in rows("1", pageNo=page, pageSize="2")] for page in (1, 2, 3)]
     assert pages == [["A", "C"], ["D"], []]
     first = rows("1")[0]
-    assert first["billNo"] == day["A"]["billNo"] and first["random"] == day["A"]["random"]
+    assert first["billNo"] == made["A"]["billNo"] and first["random"] == made["A"]["random"]
     assert len(first["ivcDateTime"]) == 17 and first["placeCode"] == "01"
     assert his.call("getBillByBusDate", {"busBgnDate": "1", "busEndDate": "", "dataType": "5"}).result == "E2001"
 
@@ -103,8 +104,8 @@ def test_prepayments_are_counted_by_their_own_marks(his: His, app: Flask) -> Non
     paid_in(his, "YJ2", "50.05")
     assert his.call("writeOffPayMentVoucher", taking(one, "30.30")).ok
     assert his.call("invEBillHospitalized", settlement("ZY1", (one, 10))).ok
-    total = his.call("checkTotalData", DAY | {"busType": "07"}).payload
+    total = his.call("checkTotalData", THAT_DAY | {"busType": "07"}).payload
     assert (total["copyNum"], total["totalAmt"], total["allTotalNum"]) == (2, "150.05", 1)
-    back = his.call("checkWriteOffData", DAY | {"busDate": "20261119", "busType": "7"}).payload
+    back = his.call("checkWriteOffData", THAT_DAY | {"busDate": day(1), "busType": "7"}).payload
     assert (back["copyNum"], back["totalAmt"]) == (1, "30.30")
-    assert his.call("checkTotalData", DAY | {"busType": "77"}).result == "E2004"
+    assert his.call("checkTotalData", THAT_DAY | {"busType": "77"}).result == "E2004"

@@ -18,7 +18,7 @@ from portal.models import AuditEntry, Bill, SlipPrint
 from portal.rendering.slip import Paper
 from tests.console import Console
 from tests.functional.test_console_desk import GOOD, issue, press, start
-from tests.his import His, outpatient
+from tests.his import DAY, His, at, outpatient
 
 ACTOR = Actor("staff:x", "演示收费员甲", 1)
 
@@ -46,7 +46,7 @@ def test_a_slip_says_what_it_must_and_not_more(app: Flask, paper: Paper) -> None
     with services.database.read() as connection:
         row = connection.execute(select(Bill.bill_code, Bill.check_code)).one()
     wanted = ("电子票据告知单", "本单不是票据，不能报销", row.bill_code, row.check_code, "林**", "128.50")
-    wanted += ("怎样取票", "怎样查验", "0662-0000000", "演示数据", "2026-11-18")
+    wanted += ("怎样取票", "怎样查验", "0662-0000000", "演示数据", f"{DAY}")
     assert [word for word in wanted if word not in text] == []
     for secret in ("林演安", "内科", "西药费", "补打", "000000195203150010", "10000000001"):
         assert secret not in text
@@ -78,7 +78,7 @@ def test_a_reversed_bill_is_marked(app: Flask) -> None:
     with services.database.read() as connection:
         row = connection.execute(select(Bill.bill_code, Bill.number)).one()
     red = {"billBatchCode": row.bill_code, "billNo": f"{row.number:010d}", "reason": "退费", "operator": "甲"}
-    assert His(app).call("writeOffEBill", red | {"busDateTime": "20261121090000000", "placeCode": "01"}).ok
+    assert His(app).call("writeOffEBill", red | {"busDateTime": at("090000", 3), "placeCode": "01"}).ok
     assert "已冲红" in texts(notices.job_pdf(services, 1, job))[0]
 
 
@@ -88,7 +88,7 @@ def test_the_console_prints_one_and_many(app: Flask) -> None:
     answer = cashier.send(f"/console/billing/bills/{bills[0]}", "打印告知单")
     pdf = cashier.get(answer.location or "")
     assert pdf.mimetype == "application/pdf" and len(texts(pdf.data)) == 1
-    address = "/console/delivery/notices?from=2026-11-18&to=2026-11-18"
+    address = f"/console/delivery/notices?from={DAY}&to={DAY}"
     listed = cashier.get(f"{address}&printed=no").text
     assert listed.count('name="bill"') == 2, "the printed one is not offered again"
     answer = cashier.send(f"{address}&printed=", "打印所选", bill=[str(bills[1])], paper="a5", shown=[])

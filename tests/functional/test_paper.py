@@ -18,7 +18,7 @@ from portal.issuing import paper
 from portal.issuing.paper import Ending, Exchange, Sheet
 from portal.models import AuditEntry, Bill, NumberRange, PaperBill, StockMovement
 from portal.stock.ranges import take_number
-from tests.his import Answer, His, outpatient
+from tests.his import Answer, His, at, outpatient
 
 BILL: Table = Bill.__table__
 PAPER: Table = PaperBill.__table__
@@ -202,8 +202,8 @@ def test_red_and_reversed_bills_have_no_paper(window: Window) -> None:
 def wanted(**changes: Any) -> dict[str, Any]:
     """A getEBillUnPrintList request."""
     return {
-        "busBgnDate": "20261101000000000",
-        "busEndDate": "20261130235959000",
+        "busBgnDate": at("000000"),
+        "busEndDate": at("235959"),
         "cardType": "1101",
         "cardNo": "000000195203150010",
         "pageNo": 1,
@@ -240,7 +240,11 @@ def test_unprinted_list(window: Window, his: His) -> None:
     assert (second["total"], len(second["billList"])) == (3, 1)
     assert his.call("getEBillUnPrintList", wanted(cardNo="", patientId="PT-7")).payload["total"] == 1
     assert his.call("getEBillUnPrintList", wanted(busType="02")).payload["total"] == 3
-    for changes in ({"cardNo": "9999"}, {"busType": "03"}, {"busEndDate": "20261102000000000"}):
+    for changes in (
+        {"cardNo": "9999"},
+        {"busType": "03"},
+        {"busBgnDate": at("000000", -9), "busEndDate": at("000000", -8)},
+    ):
         none = his.call("getEBillUnPrintList", wanted(**changes))
         assert none.result == "E4014" and "未查询到" in none.message
     assert his.call("getEBillUnPrintList", wanted(cardNo="")).result == "E2001"

@@ -63,8 +63,8 @@ class Model:
 
     def refund(self, place: int, yuan: int) -> None:
         hour = next(NUMBERS) % 86_400
-        at = f"20261119{hour // 3600:02d}{hour // 60 % 60:02d}{hour % 60:02d}000"
-        answer = self.call("writeOffPayMentVoucher", taking(self.vouchers[place], yuan, at=at))
+        when = f"20261119{hour // 3600:02d}{hour // 60 % 60:02d}{hour % 60:02d}000"
+        answer = self.call("writeOffPayMentVoucher", taking(self.vouchers[place], yuan, when=when))
         assert answer.ok == (yuan <= self.left[place]), answer.message
         self.left[place] -= yuan if answer.ok else 0
 

@@ -18,7 +18,7 @@ from portal.issuing.voucher_ledger import release
 from portal.models import AuditEntry, Bill, Voucher, VoucherMovement, VoucherParty
 from tests import ledger
 from tests.console import valid
-from tests.his import His
+from tests.his import His, at
 from tests.vouchers import deposit, paid_in, policies, settlement, taking
 
 ISSUE, REFUND, CANCEL = "invoicePayMentVoucher", "writeOffPayMentVoucher", "cancelPayMentVoucherBalance"
@@ -53,7 +53,7 @@ def test_a_deposit_is_vouched_for_with_one_pair_answered_twice(his: His, app: Fl
 
 def test_the_same_serial_is_the_same_voucher_and_other_content_is_named(his: His, app: Flask) -> None:
     first = paid_in(his)
-    assert paid_in(his, busDateTime="20261118120000000", payee="收费员乙") == first
+    assert paid_in(his, busDateTime=at("120000", 1), payee="收费员乙") == first
     for changes, named in (({"amt": 900}, "金额"), ({"payer": "陈样英"}, "交款人"), ({"busType": "08"}, "业务类型")):
         answer = his.call(ISSUE, deposit("YJ1") | changes)
         assert answer.result == "E2005" and named in answer.message
@@ -87,16 +87,16 @@ def test_a_wrong_deposit_is_refused_and_changes_nothing(
 
 def test_money_comes_back_in_parts_and_never_more_than_was_paid(his: His, app: Flask) -> None:
     made = paid_in(his)
-    part = his.call(REFUND, taking(made, "300.00", at="20261119100000000"))
+    part = his.call(REFUND, taking(made, "300.00", when="20261119100000000"))
     assert part.ok, part.message
     assert part.payload["voucherNo"] == part.payload["eScarletBillNo"] != made["voucherNo"]
-    again = his.call(REFUND, taking(made, "300.00", at="20261119100000000"))
+    again = his.call(REFUND, taking(made, "300.00", when="20261119100000000"))
     assert again.payload["voucherNo"] == part.payload["voucherNo"], "a lost answer is repaired, not paid twice"
-    other = his.call(REFUND, taking(made, "200.00", at="20261119100000000"))
+    other = his.call(REFUND, taking(made, "200.00", when="20261119100000000"))
     assert other.result == "E2005" and "金额" in other.message
-    much = his.call(REFUND, taking(made, "700.01", at="20261119110000000"))
+    much = his.call(REFUND, taking(made, "700.01", when="20261119110000000"))
     assert much.result == "E5002" and "余额 700.00 元" in much.message and made["voucherNo"] in much.message
-    assert his.call(REFUND, taking(made, "700", at="20261119120000000")).ok
+    assert his.call(REFUND, taking(made, "700", when="20261119120000000")).ok
     assert facts(app, made).state == "settled"
     pair = {name: part.payload[f"voucher{name[4:]}"] for name in ("billBatchCode", "billNo")}
     assert his.call(REFUND, taking(part.payload | pair, 1)).result == "E5003", "a refund voucher holds no money"
