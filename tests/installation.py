@@ -57,7 +57,8 @@ class Installation:
             **self.environment,
         }
         web = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
-        web += ["--workers", str(self.web_processes), "--blocking-threads", "4", "--no-ws", "--log-level", "warning", self.application]
+        web += ["--workers", str(self.web_processes), "--blocking-threads", "4", "--no-ws", "--log-level", "warning"]
+        web.append(self.application)
         arguments = {"web": web, "worker": ["-m", "portal.worker"], "simulators": ["-m", "portal.simulators"]}[name]
         with (self.data_dir / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
