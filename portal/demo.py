@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import Connection, func, insert, select
 
 from portal import demo_catalogue
-from portal.access import accounts
+from portal.access import accounts, parameters
 from portal.access.his_account import KEY_FIELD, MAPPING, load
 from portal.access.permissions import Role
 from portal.core.clock import SHANGHAI, now
@@ -146,6 +146,8 @@ STAFF = (
 A_DAY = 66
 KEEPER, SECOND = Actor("system:demo", "演示票管员", 1), Actor("system:demo-2", "演示复核员", 1)
 LINES = (("990601", "unit", 50_000, 0), ("990602", "unit", 50_000, 0), ("990621", "unit", 500, 0))
+DELIVERY = (("delivery.quiet", ""), ("delivery.oldest-hours", "12"))
+"""The demo is looked at by night as well, and its invented past is not announced."""
 TOP_UPS = (("990601", "07"), ("990601", "08"), ("990601", "09"))
 """Warning lines of the unit; points that are topped up by themselves."""
 
@@ -265,6 +267,8 @@ def _rules(connection: Connection) -> None:
     points = {row.code: row.id for row in connection.execute(select(Point.id, Point.code))}
     for prefix, _, low, lot in LINES:
         balances.set_rule(connection, KEEPER, kinds[prefix], None, low, lot)
+    for key, text in DELIVERY:
+        parameters.change(connection, key, text, KEEPER)
     for prefix, point_code in TOP_UPS:
         balances.set_rule(connection, KEEPER, kinds[prefix], points[point_code], 500, 5_000)
 

@@ -13,6 +13,11 @@ from portal.app import create_app
 from portal.audit import chain
 from portal.core.services import Services
 from portal.core.settings import Settings
+from portal.core.sms import SmsGateway
+from portal.delivery import channels as delivery_channels
+from portal.delivery import opening, ready, receipts
+from portal.delivery.engine import Engine
+from portal.delivery.ledger import NEXT_TOPIC, SEND_TOPIC
 from portal.fiscal import stock as fiscal_stock
 from portal.fiscal.exchange import upload_bill
 from portal.issuing import batch, manual, payers
@@ -22,7 +27,7 @@ from portal.outbox.tasks import Done, Outcome, Task
 from portal.outbox.worker import Handler, Worker
 from portal.retrieval import sessions, watch
 from portal.retrieval.identify import SMS_TOPIC
-from portal.retrieval.sms import CodeSender, SmsGateway
+from portal.retrieval.sms import CodeSender
 from portal.stock import balances
 
 CLEAN_TOPIC = "clean"
@@ -31,6 +36,7 @@ JOBS = {
     SEAL_TOPIC: chain.EVERY,
     CLEAN_TOPIC: 600,
     watch.LOOK_TOPIC: 10,
+    receipts.SWEEP_TOPIC: receipts.SWEEP_EVERY,
     balances.WATCH_TOPIC: 60,
     fiscal_stock.POLL_TOPIC: 600,
     fiscal_stock.CHECK_TOPIC: 3600,
@@ -42,6 +48,8 @@ LANES = (
     Lane("batches", (batch.TOPIC,), 1),  # thousands of bills at a time, in the order of their file
     Lane("finance", ("bill.issued",), 4),  # may be slow or away for a day, with a backlog of thousands
     Lane("stock", tuple(fiscal_stock.HANDLERS), 1),  # few, and not behind that backlog
+    Lane("delivery", (NEXT_TOPIC, opening.SUPERVISED_TOPIC, opening.REVERSED_TOPIC, ready.TELL_TOPIC), 2),
+    *(Lane(name, (f"{SEND_TOPIC}{name}",), 2) for name in delivery_channels.NAMES),  # each may be slow by itself
 )
 """Who may wait behind whom; topics not named here share one lane more."""
 
@@ -65,15 +73,19 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         chain.seal(of)
         return Done()
 
+    def issued(of: Services, task: Task) -> Outcome:
+        opening.issued(of, int(task.payload["bill"]))
+        return upload_bill(of, task)
+
     return {
         SEAL_TOPIC: seal,
-        "bill.issued": upload_bill,
+        "bill.issued": issued,
         SMS_TOPIC: CodeSender(limits, gateway),
         watch.LOOK_TOPIC: watch.look,
-        watch.TELL_TOPIC: watch.Teller(gateway),
         batch.TOPIC: batch.BatchDesk(services, IssuingDesk(services)).work,
         CLEAN_TOPIC: clean,
         balances.WATCH_TOPIC: balances.watch_all,
+        **Engine(delivery_channels.channels(services)).handlers(),
         **{topic: fiscal_stock.handle(act) for topic, act in fiscal_stock.HANDLERS.items()},
     }
 

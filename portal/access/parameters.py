@@ -5,6 +5,7 @@ A value that was never set is its default; each change is audited with before an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Table, delete, insert, select
 
 from portal.audit import entries
 from portal.core.clock import now
+from portal.domain import delivery
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import fen_of, yuan
@@ -34,6 +36,8 @@ class Parameter:
     choices: Mapping[str, str] = field(default_factory=dict)
     least: int = 0
     most: int = 100_000_000
+    form: re.Pattern[str] | None = None
+    """What a text must look like, where it is more than words; ``meaning`` says it."""
 
     def shown(self, value: Any) -> str:
         """A value in words."""
@@ -68,6 +72,8 @@ class Parameter:
             raise ValueError("没有这个选项")
         if len(text) > 100:
             raise ValueError("最多 100 个字符")
+        if self.form is not None and not self.form.fullmatch(text):
+            raise ValueError(f"格式不正确：{self.meaning}")
         return text
 
 
@@ -107,6 +113,39 @@ CATALOGUE: dict[str, Parameter] = {
             "officers",
             {"officers": "仅管理员和复核人", "all": "所有人员"},
         ),
+        Parameter("delivery.auto", "交付", "自动通知", "开票后自动通知患者取票", "flag", True),
+        Parameter(
+            "delivery.wait-supervision", "交付", "等待监制", "财政监制后再通知患者；否则开票即通知", "flag", True
+        ),
+        Parameter(
+            "delivery.order",
+            "交付",
+            "渠道顺序",
+            "按顺序尝试，冒号后为等待回执的分钟数，例如 wechat:10 alipay:10 sms",
+            "text",
+            "wechat:10 alipay:10 sms",
+            form=delivery.ORDER,
+        ),
+        Parameter(
+            "delivery.quiet",
+            "交付",
+            "免打扰时段",
+            "此时段内不主动发送通知，例如 22:00-08:00；不限制则留空",
+            "text",
+            "22:00-08:00",
+            form=delivery.QUIET,
+        ),
+        Parameter(
+            "delivery.oldest-hours",
+            "交付",
+            "补发时限",
+            "开票超过这么多小时的票据不再自动通知（如财政长时间中断后）",
+            "count",
+            72,
+            least=1,
+            most=720,
+        ),
+        Parameter("delivery.sms", "交付", "短信", "是否使用短信渠道", "flag", True),
     )
 }
 

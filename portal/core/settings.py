@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         return (self.base_url or f"http://127.0.0.1:{self.port}").rstrip("/")
 
     @property
+    def outside(self) -> str:
+        """The address that patients' phones open: from outside when there is one."""
+        return (self.net_url or self.base).rstrip("/")
+
+    @property
     def simulators(self) -> str:
         """Base address of the demo's simulators."""
         return f"http://127.0.0.1:{self.port + 1}"

@@ -22,12 +22,12 @@ import structlog
 from sqlalchemy import Connection, Table, insert, select, update
 
 from portal.audit import entries
+from portal.core.breaker import Breaker
 from portal.core.clock import now
 from portal.core.cms import SignatureInvalid
 from portal.core.services import Services
 from portal.domain.states import BillState, may_move
 from portal.fiscal import log
-from portal.fiscal.breaker import Breaker
 from portal.fiscal.client import FinanceAway, FinanceClient
 from portal.fiscal.log import Attempt
 from portal.fiscal.messages import RESULT, Accepted, Queued, Rejected, Upload
@@ -251,6 +251,10 @@ def _accept(services: Services, facts: _Facts, attempt: Attempt, answer: Accepte
         )
         details: dict[str, Any] = {"message_id": attempt.message_id, "duplicate": answer.duplicate}
         entries.record(connection, "bill.supervised", "bill", facts.bill_id, ACTOR, details=details)
+        supervised_task = tasks.row(
+            "bill.supervised", f"bill.supervised:{facts.bill_id}", {"bill": facts.bill_id}, now()
+        )
+        connection.execute(insert(OutboxTask), supervised_task)
         _call_red(connection, facts.bill_id)
 
 

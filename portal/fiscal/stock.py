@@ -14,13 +14,13 @@ import structlog
 from sqlalchemy import Connection, Table, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from portal.core.breaker import Breaker
 from portal.core.clock import business_day, local, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.stock import ReceiptState
 from portal.fiscal import stock_messages as messages
-from portal.fiscal.breaker import Breaker
 from portal.fiscal.client import FinanceAway, FinanceClient
 from portal.fiscal.envelope import EnvelopeError
 from portal.fiscal.messages import Reply

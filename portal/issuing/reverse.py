@@ -274,7 +274,10 @@ def _record(connection: Connection, actor: Actor, order: Order, reason: str, rea
     connection.execute(insert(entries.ENTRY), audit)
     connection.execute(
         insert(OutboxTask),
-        tasks.row("bill.issued", f"bill.issued:{ready.red_id}", {"bill": ready.red_id}, moment),
+        [
+            tasks.row("bill.issued", f"bill.issued:{ready.red_id}", {"bill": ready.red_id}, moment),
+            tasks.row("bill.reversed", f"bill.reversed:{order.bill_id}", {"bill": order.bill_id}, moment),
+        ],
     )
 
 

@@ -14,6 +14,7 @@ from portal.models.bill import (
     PartyKey,
     Supervision,
 )
+from portal.models.delivery import ChannelPause, Delivery, DeliveryAttempt, DeliveryStop
 from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
 from portal.models.number import NumberRange, NumberSegment, StockMovement
 from portal.models.reversal import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
@@ -72,7 +73,11 @@ __all__ = [
     "BillPurpose",
     "Booking",
     "CatalogueItem",
+    "ChannelPause",
     "ChargeItem",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryStop",
     "Department",
     "DeskDraft",
     "FiscalExchange",

@@ -1,18 +1,14 @@
-"""Text messages: the client of the SMS gateway's contract, and the handler that sends one-time codes."""
+"""The handler that sends one-time codes by text message."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-import time
-
-import httpx
 from sqlalchemy import Connection, Table, select, update
 
 from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
+from portal.core.sms import SmsGateway
+from portal.domain import delivery
 from portal.models import Bill, BillParty, OneTimeCode, PartyKey
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
 from portal.retrieval import sessions
@@ -22,41 +18,6 @@ PARTY: Table = BillParty.__table__  # type: ignore[assignment]
 KEY: Table = PartyKey.__table__  # type: ignore[assignment]
 CODE: Table = OneTimeCode.__table__  # type: ignore[assignment]
 TEMPLATE = "code"
-
-
-class SmsGateway:
-    """The gateway's client. It is told our ``out_id``, so a repeated request sends one message."""
-
-    def __init__(self, url: str, app_id: str, app_key: str, timeout: float = 10.0) -> None:
-        self._url = url
-        self._app_id = app_id
-        self._app_key = app_key.encode()
-        self._http = httpx.Client(timeout=timeout, trust_env=False)
-
-    def send(self, phone: str, template: str, params: dict[str, str], out_id: str) -> Outcome:
-        """Ask for one message; what the gateway's answer means for the task."""
-        message = {"phone": phone, "template": template, "params": params, "out_id": out_id}
-        body = json.dumps(message, separators=(",", ":")).encode()
-        try:
-            answer = self._http.post(self._url, content=body, headers=self._headers(body, out_id))
-        except httpx.HTTPError as error:
-            return Retry(type(error).__name__)
-        if answer.status_code >= 500 or answer.status_code == 429:
-            return Retry(f"gateway {answer.status_code}")
-        return Done() if answer.status_code == 200 else Dead(f"gateway {answer.status_code}")
-
-    def _headers(self, body: bytes, nonce: str) -> dict[str, str]:
-        stamp = str(int(time.time()))
-        text = b"\n".join(
-            (self._app_id.encode(), stamp.encode(), nonce.encode(), hashlib.sha256(body).hexdigest().encode())
-        )
-        return {
-            "Content-Type": "application/json",
-            "X-Sms-App-Id": self._app_id,
-            "X-Sms-Timestamp": stamp,
-            "X-Sms-Nonce": nonce,
-            "X-Sms-Signature": hmac.new(self._app_key, text, hashlib.sha256).hexdigest(),
-        }
 
 
 class CodeSender:
@@ -85,7 +46,7 @@ class CodeSender:
         outcome: Outcome = Done()
         if phone and (task.attempts > 1 or self._allowed(services, phone)):
             code = services.cipher.decrypt_text("one_time_code.code", code_id, row.code)
-            outcome = self._gateway.send(phone, TEMPLATE, {"code": code}, f"qp-{code_id}")
+            outcome = _outcome(self._gateway.send(phone, TEMPLATE, {"code": code}, f"qp-{code_id}"))
         if isinstance(outcome, Done):
             sealed = services.cipher.encrypt("one_time_code.phone", code_id, phone.ljust(20))
             with services.database.write() as connection:
@@ -98,6 +59,19 @@ class CodeSender:
         digest = services.index.digest("phone", phone).hex()[:24]
         rules = ((1, 60), (5, 3600), (10, 86400))
         return all(self._limits.hit(f"sms.phone.{seconds}:{digest}", most, seconds) for most, seconds in rules)
+
+
+def _outcome(result: delivery.Result) -> Outcome:
+    """What the gateway's answer means for a code: it may be asked for again with the same number, while it is good."""
+    match result:
+        case delivery.Accepted() | delivery.Done():
+            return Done()
+        case delivery.Retry() | delivery.Unknown() | delivery.Later():
+            return Retry(result.reason)
+        case delivery.Bug():
+            return Dead(result.code)
+        case _:
+            return Dead(result.reason)
 
 
 def phone_on_file(services: Services, connection: Connection, session: sessions.Session) -> str:

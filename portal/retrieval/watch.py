@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, Table, delete, or_, select, update
+from sqlalchemy import Connection, Table, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.access.limits import Limits
@@ -16,18 +16,16 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_phone, normalise
-from portal.models import Bill, LinkWatch, Unit
+from portal.models import Bill, LinkWatch
 from portal.outbox import tasks
-from portal.outbox.tasks import Done, Outcome, Retry, Task
-from portal.retrieval.sms import SmsGateway
+from portal.outbox.tasks import Done, Outcome, Task
 
 WATCH: Table = LinkWatch.__table__  # type: ignore[assignment]
 BILL: Table = Bill.__table__  # type: ignore[assignment]
-UNIT: Table = Unit.__table__  # type: ignore[assignment]
 
 LOOK_TOPIC = "watch.look"
 TELL_TOPIC = "watch.tell"
-TEMPLATE = "bill"
+"""Done by delivery."""
 KEPT = timedelta(days=7)
 MOST_PER_LOOK = 500
 
@@ -79,39 +77,6 @@ def look(services: Services, _task: Task) -> Outcome:
             for watch_id in found:
                 tasks.enqueue(connection, TELL_TOPIC, f"{TELL_TOPIC}:{watch_id}", {"watch": watch_id})
     return Done()
-
-
-class Teller:
-    """The handler of the ``watch.tell`` tasks: one message, which names the hospital and nobody."""
-
-    def __init__(self, gateway: SmsGateway) -> None:
-        self._gateway = gateway
-
-    def __call__(self, services: Services, task: Task) -> Outcome:
-        """Tell the phone of ``task.payload["watch"]`` that its bill is there, and forget the phone."""
-        watch_id = int(task.payload["watch"])
-        with services.database.read() as connection:
-            row = connection.execute(
-                select(WATCH.c.phone, UNIT.c.short_name)
-                .select_from(
-                    WATCH.join(
-                        BILL,
-                        or_(
-                            BILL.c.link_digest == WATCH.c.link_digest,
-                            BILL.c.earlier_link_digest == WATCH.c.link_digest,
-                        ),
-                    ).join(UNIT, UNIT.c.id == BILL.c.unit_id)
-                )
-                .where(WATCH.c.id == watch_id, WATCH.c.phone.is_not(None))
-            ).one_or_none()
-        if row is None:
-            return Done()
-        phone = services.cipher.decrypt_text("link_watch.phone", watch_id, row.phone).strip()
-        outcome = self._gateway.send(phone, TEMPLATE, {"hospital": row.short_name}, f"qp-watch-{watch_id}")
-        if not isinstance(outcome, Retry):
-            with services.database.write() as connection:
-                connection.execute(update(WATCH).where(WATCH.c.id == watch_id).values(phone=None, told_at=now()))
-        return outcome
 
 
 def clean(connection: Connection) -> None:

@@ -38,10 +38,12 @@ SWITCHES = (
 )
 TEMPLATES = {
     "code": "【取票演示】验证码{code}，5分钟内有效。工作人员不会向您索要验证码，请勿告诉他人。",
+    "reversed": "【取票演示】您在{hospital}的一张医疗电子票据已冲红作废，请以新票据为准，可在取票页面查看。",
     "bill": "【取票演示】您在{hospital}的医疗电子票据已开具，可在医院服务号或收费窗口取票。",
 }
 LIMITS = ((60, 1), (3600, 5), (86400, 10))
 """Seconds → most messages to one phone with one template, counted at submission (delivery-channels §8.2)."""
+NOTICE_LIMITS = ((86400, 50),)
 SKEW_SECONDS = 300
 MOST_BYTES = 16 * 1024
 _OUT_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -139,7 +141,7 @@ class Gateway:
             connection.executemany("INSERT OR REPLACE INTO sms_limit VALUES (?, ?)", rows)
 
     def _count(self, connection: Any, phone: str, template: str, moment: float) -> None:
-        for seconds, most in self.limits().items():
+        for seconds, most in (self.limits() if template == "code" else dict(NOTICE_LIMITS)).items():
             sent = connection.execute(
                 "SELECT count(*) FROM sms_message WHERE phone = ? AND template = ? AND at > ?",
                 (phone, template, moment - seconds),

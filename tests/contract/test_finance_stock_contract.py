@@ -11,13 +11,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from portal.core.breaker import Breaker
 from portal.core.clock import now
 from portal.core.database import Database
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.fiscal import stock as fiscal
 from portal.fiscal import stock_messages as messages
-from portal.fiscal.breaker import Breaker
 from portal.fiscal.client import FinanceAway
 from portal.fiscal.results import Result
 from portal.models import (

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Table, func, select, update
 
 from portal.app import create_app
+from portal.core.breaker import Breaker
 from portal.core.certificates import load_certificate
 from portal.core.clock import now
 from portal.core.cms import verify_detached
@@ -24,7 +25,6 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.domain.states import BillState
 from portal.fiscal import log
-from portal.fiscal.breaker import Breaker
 from portal.fiscal.exchange import POLLS, TOPIC, Exchange, send_again
 from portal.fiscal.messages import MessageIds
 from portal.fiscal.supervision import Trust

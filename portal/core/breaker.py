@@ -1,4 +1,4 @@
-"""Leaving finance alone while it is down: tasks wait without each spending a time-out (checks R6)."""
+"""Leaving a party alone while it is down: tasks wait without each spending a time-out (checks R6, R7)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Breaker:
-    """Opens after ``most`` failures in a row; then one call per pause is let through to see whether finance is back.
+    """Opens after ``most`` failures in a row; then one call per pause is let through to see whether it is back.
 
     Pauses double up to ``longest`` seconds. Per process: each worker finds out for itself, which costs ``most`` calls.
     """
@@ -38,12 +38,12 @@ class Breaker:
             return 0.0
 
     def succeeded(self) -> None:
-        """Finance answered."""
+        """It answered."""
         with self._lock:
             self._failures = 0
 
     def failed(self) -> bool:
-        """Finance did not; returns whether this failure opened the breaker."""
+        """It did not; returns whether this failure opened the breaker."""
         with self._lock:
             self._failures += 1
             self._until = self._clock() + self._pause()

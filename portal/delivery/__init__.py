@@ -1,0 +1,1 @@
+"""Delivery: one message to one person over whatever channels it takes (docs/delivery.md)."""

@@ -1,0 +1,204 @@
+"""What people ask of delivery: a bill by e-mail, "不是我", how far it has got. For the pages of other packages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from portal.access.limits import Limits
+from portal.audit import entries
+from portal.core.clock import now
+from portal.core.services import Services
+from portal.delivery import contents
+from portal.delivery.ledger import ATTEMPT, DELIVERY, STOP, Wanted, attempts_of, insert_once, open_delivery, whom
+from portal.delivery.opening import stop
+from portal.domain.actor import Actor
+from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step
+from portal.domain.errors import Refusal
+
+MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?=.{4,190}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}")
+"""Addresses that are written as nearly all are; quoted or non-ASCII local parts are refused."""
+AGAIN_AFTER = timedelta(minutes=10)
+"""The same bill to the same address is one message, until somebody asks again so much later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A delivery that was asked for. ``new`` off: it was asked for a short while ago, this is that one."""
+
+    delivery_id: int
+    state: DeliveryState
+    new: bool
+
+
+def send_bill_by_mail(services: Services, limits: Limits, actor: Actor, bill_id: int, address: str) -> Asked:
+    """Send a bill of the actor's unit to an e-mail address that somebody has typed and confirmed; audited.
+
+    The caller has checked that the person may see the bill. Raises FIELD_INVALID, BILL_NOT_FOUND, TRY_LATER.
+    """
+    address = address.strip()
+    if not MAIL.fullmatch(address) or ".." in address:
+        raise Refusal("FIELD_INVALID", problems="邮箱地址格式不正确，例如 name@example.com")
+    return send_to(services, limits, actor, "bill", bill_id, "mail", address)
+
+
+def send_to(
+    services: Services, limits: Limits, actor: Actor, kind: str, object_id: int, channel: str, address: str
+) -> Asked:
+    """Send one bill or voucher to a named address on one channel, as patient or desk has asked; audited.
+
+    Raises BILL_NOT_FOUND, TRY_LATER (more than 5 an hour for one bill, 10 for one address).
+    """
+    digest = services.index.digest(f"recipient.{channel}", address).hex()[:24]
+    for bucket, most in ((f"deliver.object:{kind}{object_id}", 5), (f"deliver.address:{digest}", 10)):
+        if not limits.hit(bucket, most, 3600):
+            raise Refusal("TRY_LATER", minutes=60)
+    with services.database.write() as connection:
+        if contents.facts(services, connection, actor.unit_id, kind, object_id) is None:
+            raise Refusal("BILL_NOT_FOUND")
+        wanted = Wanted(actor.unit_id, kind, object_id, Purpose.REQUESTED, (Step(channel),), actor.label[:80], address)
+        latest = connection.execute(
+            select(DELIVERY)
+            .where(
+                DELIVERY.c.object_kind == kind,
+                DELIVERY.c.object_id == object_id,
+                DELIVERY.c.purpose == Purpose.REQUESTED.value,
+                DELIVERY.c.recipient_digest == whom(services, wanted),
+            )
+            .order_by(DELIVERY.c.version.desc())
+            .limit(1)
+        ).one_or_none()
+        if latest is not None:
+            if latest.state == DeliveryState.OPEN or latest.created_at > now() - AGAIN_AFTER:
+                return Asked(latest.id, DeliveryState(latest.state), False)
+            wanted = Wanted(
+                actor.unit_id,
+                kind,
+                object_id,
+                Purpose.REQUESTED,
+                (Step(channel),),
+                actor.label[:80],
+                address,
+                latest.version + 1,
+            )
+        delivery_id, new = open_delivery(services, connection, wanted)
+        details = {"delivery": delivery_id, "channel": channel}
+        entries.record(
+            connection, "delivery.asked", kind, object_id, actor.label, request_id=actor.request_id, details=details
+        )
+    return Asked(delivery_id, DeliveryState.OPEN, new)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One message as its person sees it: which channel, the masked address, plain words, when."""
+
+    delivery_id: int
+    purpose: Purpose
+    channel: str
+    masked: str
+    state: AttemptState
+    words: str
+    at: datetime
+
+
+_WORDS = {
+    AttemptState.QUEUED: "正在发送",
+    AttemptState.SENDING: "正在发送",
+    AttemptState.ASKING: "正在核实是否已发出",
+    AttemptState.HELD: "暂时不能发送，恢复后自动补发",
+    AttemptState.ACCEPTED: "已发出",
+    AttemptState.DELIVERED: "已送达",
+    AttemptState.EXPIRED: "已发出，未收到送达回执",
+    AttemptState.PARKED: "需要您先在对应平台授权或订阅",
+    AttemptState.UNCERTAIN: "可能已发出，请查看；没有收到请改用其他方式",
+    AttemptState.FAILED: "没有送达，请核对地址或改用其他方式",
+    AttemptState.DEAD: "没有发出，请改用其他方式取票",
+    AttemptState.STOPPED: "已停止",
+}
+
+
+def state_for_patient(
+    connection: Connection, unit_id: int, kind: str, object_id: int, delivery_id: int | None = None
+) -> list[Shown]:
+    """How far the messages about a bill or voucher have got, newest first; one delivery's with ``delivery_id``.
+
+    The caller has checked that the person may see the bill. A delivery without a message yet says 正在发送.
+    """
+    wanted = (DELIVERY.c.unit_id == unit_id) & (DELIVERY.c.object_kind == kind) & (DELIVERY.c.object_id == object_id)
+    if delivery_id is not None:
+        wanted &= DELIVERY.c.id == delivery_id
+    found: list[Shown] = []
+    for row in connection.execute(select(DELIVERY).where(wanted).order_by(DELIVERY.c.id.desc()).limit(20)):
+        attempts = attempts_of(connection, row.id)
+        purpose = Purpose(row.purpose)
+        for one in reversed(attempts):
+            state = AttemptState(one.state)
+            at = one.ended_at or one.sent_at or one.created_at
+            found.append(Shown(row.id, purpose, one.channel, one.masked, state, _WORDS[state], at))
+        if not attempts and row.state == DeliveryState.OPEN:
+            state = AttemptState.QUEUED
+            found.append(Shown(row.id, purpose, row.policy[0][0], "", state, _WORDS[state], row.created_at))
+    return found
+
+
+def stop_channel(services: Services, token: str) -> bool:
+    """不是我: nothing more goes to the address of the message with this token, on that channel, from that unit.
+
+    Returns whether the token was one of ours; a page says the same for both. Staff see it in the delivery log.
+    """
+    attempt_id = contents.attempt_of(services, token)
+    if attempt_id is None:
+        return False
+    with services.database.write() as connection:
+        row = connection.execute(
+            select(ATTEMPT, DELIVERY.c.unit_id)
+            .select_from(ATTEMPT.join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id))
+            .where(ATTEMPT.c.id == attempt_id)
+        ).one_or_none()
+        if row is None:
+            return False
+        values = {
+            "unit_id": row.unit_id,
+            "channel": row.channel,
+            "recipient_digest": row.recipient_digest,
+            "masked": row.masked,
+            "attempt_id": row.id,
+            "stopped_at": now(),
+        }
+        if insert_once(connection, STOP, values):
+            details = {"channel": row.channel, "attempt": row.id}
+            entries.record(connection, "delivery.not_me", "delivery", row.delivery_id, "patient", details=details)
+        _take_back(connection, row)
+    return True
+
+
+def _take_back(connection: Connection, row: Any) -> None:
+    """What is queued for that address is not sent."""
+    waiting = [AttemptState.QUEUED.value, AttemptState.HELD.value]
+    same = (ATTEMPT.c.channel == row.channel) & (ATTEMPT.c.recipient_digest == row.recipient_digest)
+    found = select(ATTEMPT.c.delivery_id).where(same, ATTEMPT.c.state.in_(waiting))
+    for held in connection.execute(select(DELIVERY).where(DELIVERY.c.id.in_(found)).with_for_update()).all():
+        stop(connection, held, "收件人称不是其票据")
+
+
+def allow_again(services: Services, actor: Actor, channel: str, attempt_id: int) -> None:
+    """Staff have cleared a "不是我" (the phone in the HIS was corrected): the address gets messages again; audited."""
+    with services.database.write() as connection:
+        mine = (STOP.c.unit_id == actor.unit_id) & (STOP.c.channel == channel) & (STOP.c.attempt_id == attempt_id)
+        if not connection.execute(STOP.delete().where(mine)).rowcount:
+            raise Refusal("PAGE_NOT_FOUND")
+        details = {"channel": channel, "attempt": attempt_id}
+        entries.record(
+            connection,
+            "delivery.allowed_again",
+            "channel",
+            channel,
+            actor.label,
+            request_id=actor.request_id,
+            details=details,
+        )

@@ -1,0 +1,95 @@
+"""What a channel is: the one interface that every adapter implements, and the message it is handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+from sqlalchemy import Connection
+
+from portal.core.services import Services
+from portal.domain.delivery import Purpose, Result
+
+FOR_EVER = float("inf")
+
+PAUSES: tuple[float, ...] = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 21600.0, 28800.0)
+"""Seconds before try 2, 3, …, in all some 22 hours: a bill stays on its page, so a push need not try for days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whose address a channel is asked for: the patient of one bill or voucher (``kind`` ``bill`` or ``voucher``)."""
+
+    unit_id: int
+    kind: str
+    object_id: int
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message for one address, ready to send; nothing in it is read from the database again.
+
+    Text that reaches the person may name hospital, kind, amount and date, and nothing else (no name, department,
+    items, number). ``link`` is the bill's own page, ``stop_link`` is "不是我". ``ref`` is ours: tell it to the provider
+    with every try. ``first_at`` is when the first try began.
+    """
+
+    ref: str
+    target: Target
+    recipient: str
+    hospital: str
+    what: str
+    total_fen: int
+    day: date
+    link: str
+    stop_link: str
+    tries: int
+    first_at: datetime
+    delivery_id: int
+    attempt_id: int
+    their_ref: str = ""
+
+    @property
+    def purpose(self) -> Purpose:
+        """Why it is sent."""
+        return self.target.purpose
+
+
+@runtime_checkable
+class Channel(Protocol):
+    """An adapter to one account of one provider. Safe for many threads; holds no database connection while it calls.
+
+    ``name`` is the code in the order of channels and the topic ``delivery.send.<name>``; ``title`` the word on screen;
+    ``setting`` is the flag parameter that turns it off. ``provider`` and ``account`` name what the breaker watches
+    (never a secret).
+    ``disturbs``: quiet hours hold its messages back. ``receipt_within``: how long a receipt may take; ``None`` when the
+    provider sends none, so that being accepted is the end. ``remembers``: for how many seconds after the first try a
+    repeat with the same ``ref`` is one effect at the provider (:data:`FOR_EVER`, or 0 when it never is).
+    ``pauses``: seconds before each further try after Retry; after the last one it is a dead letter.
+    """
+
+    name: str
+    title: str
+    setting: str
+    provider: str
+    account: str
+    disturbs: bool
+    receipt_within: timedelta | None
+    remembers: float
+    pauses: tuple[float, ...]
+
+    def recipient(self, services: Services, connection: Connection, target: Target) -> str:
+        """The person's address on this channel (phone, e-mail, openid); ``""`` when there is none."""
+
+    def send(self, services: Services, message: Message) -> Result:
+        """One try. Time-outs under 30 s. Raises nothing that it can name; an exception counts as Unknown."""
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A channel that can be asked, after Unknown, whether the message is there."""
+
+    def find(self, services: Services, message: Message) -> Result | None:
+        """Accepted or Done: it went out. ``None``: surely not, send again. Never: it failed. Unknown: cannot say."""

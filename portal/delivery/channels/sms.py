@@ -1,0 +1,58 @@
+"""Bill notices by SMS to the phone that the HIS has on file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import Connection, Table, select
+
+from portal.core.services import Services
+from portal.core.settings import Settings
+from portal.core.sms import SmsGateway
+from portal.delivery.channel import FOR_EVER, PAUSES, Message, Target
+from portal.domain.delivery import Purpose, Result
+from portal.domain.identity import is_phone
+from portal.issuing import voucher_queries
+from portal.models import BillParty
+
+PARTY: Table = BillParty.__table__  # type: ignore[assignment]
+
+TEMPLATES = {Purpose.REVERSED: "reversed", Purpose.READY: "bill"}
+"""The approved template of a purpose; all others say that the bill is there."""
+
+
+def phone_of(services: Services, connection: Connection, target: Target) -> str:
+    """The phone on file of the payer of a bill or voucher; ``""`` when there is none or it is no mobile number."""
+    if target.kind == "voucher":
+        voucher = voucher_queries.by_id(connection, target.unit_id, target.object_id)
+        phone = "" if voucher is None else voucher_queries.phone(services, connection, voucher)
+    else:
+        sealed = connection.scalar(select(PARTY.c.phone).where(PARTY.c.bill_id == target.object_id))
+        phone = services.cipher.decrypt_text("bill_party.phone", target.object_id, sealed) if sealed else ""
+    return phone if is_phone(phone) else ""
+
+
+class Sms:
+    """The hospital's SMS gateway of our own contract; it remembers ``out_id`` for good, so a repeat is one message."""
+
+    name = "sms"
+    title = "短信"
+    setting = "delivery.sms"
+    provider = "gateway"
+    disturbs = True
+    receipt_within: timedelta | None = None
+    remembers: float = FOR_EVER
+    pauses: tuple[float, ...] = PAUSES
+
+    def __init__(self, settings: Settings) -> None:
+        self.account = settings.sms_app_id
+        self._gateway = SmsGateway(settings.sms, settings.sms_app_id, settings.sms_app_key)
+
+    def recipient(self, services: Services, connection: Connection, target: Target) -> str:
+        """The phone on file."""
+        return phone_of(services, connection, target)
+
+    def send(self, services: Services, message: Message) -> Result:
+        """One message by the template of its purpose; it names the hospital and nobody."""
+        template = TEMPLATES.get(message.purpose, "bill")
+        return self._gateway.send(message.recipient, template, {"hospital": message.hospital}, message.ref)

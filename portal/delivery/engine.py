@@ -1,0 +1,289 @@
+"""Drives deliveries: begins the next channel, sends, and writes down what came of it (docs/delivery.md).
+
+No database connection is held while a provider is spoken to: :meth:`Engine._take` books the try and commits, the
+channel is called, :meth:`Engine._record` writes the result if the try is still the one that was booked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, select, update
+
+from portal.access import parameters
+from portal.core.breaker import Breaker
+from portal.core.clock import local, now
+from portal.core.ids import new_id
+from portal.core.services import Services
+from portal.delivery import contents, opening, ready, receipts, results
+from portal.delivery.channel import Asking, Channel, Message, Target
+from portal.delivery.ledger import (
+    ATTEMPT,
+    DELIVERY,
+    NEXT_TOPIC,
+    PAUSE,
+    SEND_TOPIC,
+    STOP,
+    call_next,
+    conclude,
+    hold,
+    insert_once,
+)
+from portal.delivery.results import Try
+from portal.domain.delivery import (
+    AttemptState,
+    DeliveryState,
+    Purpose,
+    Result,
+    Retry,
+    Unknown,
+    mask_address,
+    quiet_until,
+)
+from portal.outbox import tasks
+from portal.outbox.tasks import Outcome, Task
+
+log = structlog.get_logger("qupiao.delivery")
+
+Handler = Callable[[Services, Task], Outcome]
+
+LEASE = 60.0
+"""Seconds after which a try that nobody has finished counts as interrupted; the outbox lease is as long."""
+HELD = 60.0
+"""Seconds between two looks at a channel that stands still."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A try that was booked: what to send, and whether to ask instead."""
+
+    tried: Try
+    message: Message
+    asking: bool
+
+
+class Engine:
+    """Delivery of one process. ``scale`` shortens every pause (tests, soaks); safe for many threads."""
+
+    def __init__(self, channels: Iterable[Channel], scale: float = 1.0) -> None:
+        self.channels: Mapping[str, Channel] = {channel.name: channel for channel in channels}
+        self._scale = scale
+        self._breakers = {(one.provider, one.account): Breaker() for one in self.channels.values()}
+
+    def handlers(self) -> dict[str, Handler]:
+        """Every outbox topic of delivery and what does it."""
+        sending = {f"{SEND_TOPIC}{name}": partial(self._send, one) for name, one in self.channels.items()}
+        return {
+            NEXT_TOPIC: self._next,
+            opening.SUPERVISED_TOPIC: opening.supervised,
+            opening.REVERSED_TOPIC: opening.reversed_bill,
+            ready.TELL_TOPIC: ready.tell,
+            receipts.SWEEP_TOPIC: receipts.sweep,
+            **sending,
+        }
+
+    # --- the next channel ---
+
+    def _next(self, services: Services, task: Task) -> Outcome:
+        """Begin the step of ``task.payload`` unless the delivery has gone on or come to its end."""
+        with services.database.write() as connection:
+            row = hold(connection, int(task.payload["delivery"]))
+            if row is None or row.state != DeliveryState.OPEN or row.step > int(task.payload["step"]):
+                return tasks.Done()
+            if conclude(connection, row) is not DeliveryState.OPEN and row.step < len(row.policy):
+                return tasks.Done()
+            self._begin(services, connection, row)
+        return tasks.Done()
+
+    def _begin(self, services: Services, connection: Connection, row: Any) -> None:
+        told = contents.facts(services, connection, row.unit_id, row.object_kind, row.object_id)
+        if told is None or (told.reversed and row.purpose != Purpose.REVERSED):
+            opening.stop(connection, row, "票据已冲红" if told else "票据不存在")
+            return
+        on = parameters.values(connection, row.unit_id)
+        passed: list[str] = []
+        for step in range(row.step, len(row.policy)):
+            name, wait = row.policy[step]
+            why = self._start(services, connection, row, step, on)
+            if not why:
+                _went_on(connection, row, step + 1, passed)
+                if wait and step + 1 < len(row.policy):
+                    call_next(connection, row.id, step + 1, now() + timedelta(seconds=wait * self._scale))
+                return
+            channel = self.channels.get(name)
+            passed.append(f"{channel.title if channel else name}：{why}")
+        _went_on(connection, row, len(row.policy), passed)
+        conclude(connection, hold(connection, row.id))
+
+    def _start(self, services: Services, connection: Connection, row: Any, step: int, on: Mapping[str, Any]) -> str:
+        """Write the attempt of a step and its task; why not, when there is none."""
+        name = row.policy[step][0]
+        channel = self.channels.get(name)
+        if channel is None:
+            return "未接入"
+        if not on.get(channel.setting, True):
+            return "未启用"
+        target = Target(row.unit_id, row.object_kind, row.object_id, Purpose(row.purpose))
+        if row.recipient is not None:
+            address = services.cipher.decrypt_text("delivery.recipient", row.id, row.recipient)
+        else:
+            address = channel.recipient(services, connection, target)
+        if not address:
+            return "没有收件信息"
+        digest = services.index.digest(f"recipient.{name}", address)
+        stopped = (STOP.c.unit_id == row.unit_id) & (STOP.c.channel == name) & (STOP.c.recipient_digest == digest)
+        if connection.scalar(select(STOP.c.channel).where(stopped)):
+            return "收件人已停收"
+        attempt_id, moment = new_id(), now()
+        effect = f"{row.object_kind}\0{row.object_id}\0{row.purpose}\0{row.version}\0{name}\0{address}"
+        due = moment
+        if channel.disturbs and row.purpose not in (Purpose.REQUESTED, Purpose.READY):
+            due = quiet_until(on["delivery.quiet"], local(moment))
+        values = {
+            "id": attempt_id,
+            "delivery_id": row.id,
+            "step": step,
+            "channel": name,
+            "provider": channel.provider,
+            "effect": services.index.digest("effect", effect),
+            "recipient": services.cipher.encrypt("delivery_attempt.recipient", attempt_id, address),
+            "recipient_digest": digest,
+            "masked": mask_address(name, address),
+            "our_ref": f"qp{attempt_id}",
+            "their_ref": "",
+            "state": AttemptState.QUEUED.value,
+            "result_class": "",
+            "code": "",
+            "message": "",
+            "tries": 0,
+            "blind": 0,
+            "asked": 0,
+            "created_at": moment,
+            "sent_at": None,
+            "next_at": due,
+            "ended_at": None,
+        }
+        if not insert_once(connection, ATTEMPT, values):
+            return "同一内容已发往同一收件人"
+        tasks.enqueue(
+            connection,
+            f"{SEND_TOPIC}{name}",
+            f"{SEND_TOPIC}{name}:{attempt_id}",
+            {"attempt": attempt_id},
+            None if due == moment else due,
+        )
+        return ""
+
+    # --- one message ---
+
+    def _send(self, channel: Channel, services: Services, task: Task) -> Outcome:
+        """One try of the attempt of ``task.payload``, or one question whether the last one went out."""
+        breaker = self._breakers[channel.provider, channel.account]
+        if pause := breaker.wait():
+            return tasks.Retry(f"{channel.title}连续无应答，暂停联系", pause * self._scale)
+        taken = self._take(channel, services, int(task.payload["attempt"]))
+        if not isinstance(taken, _Taken):
+            return taken
+        result = self._call(channel, services, taken)
+        if isinstance(result, Unknown) or (isinstance(result, Retry) and result.after is None):
+            if breaker.failed():
+                log.error("delivery.provider_away", channel=channel.name, code=result.code, reason=result.reason)
+        else:
+            breaker.succeeded()
+        return results.record(services, channel, taken.tried, result, self._scale)
+
+    def _call(self, channel: Channel, services: Services, taken: _Taken) -> Result | None:
+        try:
+            if taken.asking and isinstance(channel, Asking):
+                found = channel.find(services, taken.message)
+                # A question that could not be put says nothing about the message.
+                return Unknown(found.reason, found.code) if isinstance(found, Retry) else found
+            return channel.send(services, taken.message)
+        except Exception as error:  # noqa: BLE001 - it may have gone out; its text may quote an address
+            log.error("delivery.channel_failed", channel=channel.name, error=type(error).__name__)
+            return Unknown(type(error).__name__, "EXCEPTION")
+
+    def _take(self, channel: Channel, services: Services, attempt_id: int) -> _Taken | Outcome:
+        """Book a try: ``queued`` becomes ``sending`` and is committed, or what to do instead."""
+        with services.database.write() as connection:
+            delivery_id = connection.scalar(select(ATTEMPT.c.delivery_id).where(ATTEMPT.c.id == attempt_id))
+            delivery = None if delivery_id is None else hold(connection, delivery_id)
+            if delivery is None:
+                return tasks.Dead("没有这次发送")
+            attempt = connection.execute(select(ATTEMPT).where(ATTEMPT.c.id == attempt_id)).one()
+            state, moment = AttemptState(attempt.state), now()
+            if not state.active:
+                return tasks.Done()
+            if state is AttemptState.SENDING:
+                return self._interrupted(connection, channel, attempt, delivery)
+            if attempt.next_at is not None and attempt.next_at > moment:
+                return tasks.Retry("未到时间", (attempt.next_at - moment).total_seconds())
+            told = contents.facts(services, connection, delivery.unit_id, delivery.object_kind, delivery.object_id)
+            if told is None:
+                return tasks.Dead("票据不存在")
+            if state is not AttemptState.ASKING and (over := self._over(connection, attempt, delivery, told)):
+                return over
+            asking = state is AttemptState.ASKING
+            booked = {"state": AttemptState.SENDING.value, "next_at": moment + timedelta(seconds=LEASE * self._scale)}
+            booked |= {"asked": attempt.asked + 1} if asking else {"tries": attempt.tries + 1}
+            if attempt.sent_at is None:
+                booked["sent_at"] = moment
+            fresh = connection.execute(
+                update(ATTEMPT)
+                .where(ATTEMPT.c.id == attempt_id, ATTEMPT.c.state == attempt.state, ATTEMPT.c.tries == attempt.tries)
+                .values(**booked)
+                .returning(ATTEMPT)
+            ).one_or_none()
+            if fresh is None:
+                return tasks.Retry("另一进程正在发送", LEASE * self._scale)
+            address = services.cipher.decrypt_text("delivery_attempt.recipient", attempt_id, fresh.recipient)
+        tried = _try(fresh, delivery, asking)
+        return _Taken(tried, contents.message(services, fresh, delivery, told, address), asking)
+
+    def _over(self, connection: Connection, attempt: Any, delivery: Any, told: contents.Facts) -> Outcome | None:
+        """Whether the message is no longer to be sent, or its channel stands still."""
+        gone = told.reversed and delivery.purpose != Purpose.REVERSED
+        ended = delivery.state in (DeliveryState.DONE, DeliveryState.SENT, DeliveryState.STOPPED)
+        if ended or gone or _overtaken(connection, attempt):
+            reason = (
+                "票据已冲红" if gone else "已停止" if delivery.state == DeliveryState.STOPPED else "已由其他渠道送达"
+            )
+            opening.stop_attempt(connection, attempt.id, reason)
+            conclude(connection, delivery)
+            return tasks.Done()
+        still = (PAUSE.c.unit_id == delivery.unit_id) & (PAUSE.c.channel == attempt.channel)
+        if connection.scalar(select(PAUSE.c.channel).where(still)):
+            connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt.id).values(state=AttemptState.HELD.value))
+            return tasks.Retry("渠道已暂停", HELD * self._scale)
+        return None
+
+    def _interrupted(self, connection: Connection, channel: Channel, attempt: Any, delivery: Any) -> Outcome:
+        """A try that somebody booked and has not finished: still at work, or dead between the call and the commit."""
+        rest = (attempt.next_at - now()).total_seconds() if attempt.next_at else 0.0
+        if rest > 0:
+            return tasks.Retry("另一进程正在发送", rest)
+        tried = _try(attempt, delivery, asking=attempt.asked > 0)
+        return results.write(connection, channel, tried, Unknown("发送中断", "INTERRUPTED"), self._scale)
+
+
+def _went_on(connection: Connection, row: Any, step: int, passed: list[str]) -> None:
+    """The delivery's next step is ``step``; why channels were passed over is added to its reason."""
+    reason = "；".join(filter(None, (row.reason, *passed)))[:300]
+    connection.execute(update(DELIVERY).where(DELIVERY.c.id == row.id).values(step=step, reason=reason))
+
+
+def _try(attempt: Any, delivery: Any, asking: bool) -> Try:
+    first_at = attempt.sent_at or attempt.created_at
+    return Try(attempt.id, delivery.id, delivery.unit_id, attempt.tries, attempt.asked, attempt.blind, first_at, asking)
+
+
+def _overtaken(connection: Connection, attempt: Any) -> bool:
+    """Whether a later channel of the same delivery has its message out already."""
+    out = [AttemptState.ACCEPTED.value, AttemptState.DELIVERED.value]
+    later = (ATTEMPT.c.delivery_id == attempt.delivery_id) & (ATTEMPT.c.step > attempt.step)
+    return connection.scalar(select(ATTEMPT.c.id).where(later, ATTEMPT.c.state.in_(out)).limit(1)) is not None

@@ -1,0 +1,98 @@
+"""What providers tell later: receipts and bounces; and giving up the wait for them (SMS 72 h, template 24 h)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, select, update
+
+from portal.core.clock import now
+from portal.core.services import Services
+from portal.delivery.ledger import ATTEMPT, call_next, conclude, hold
+from portal.domain.delivery import AttemptState
+from portal.outbox.tasks import Done, Outcome, Task
+
+log = structlog.get_logger("qupiao.delivery")
+
+SWEEP_TOPIC = "delivery.sweep"
+SWEEP_EVERY = 60
+_MOST = 500
+_OPEN = tuple(
+    state.value
+    for state in (
+        AttemptState.SENDING,
+        AttemptState.ASKING,
+        AttemptState.QUEUED,
+        AttemptState.ACCEPTED,
+        AttemptState.EXPIRED,
+        AttemptState.UNCERTAIN,
+    )
+)
+"""States that a receipt may still change; one that has ended well or was refused keeps what it has."""
+
+
+def receive(
+    services: Services, channel: str, *, ref: str = "", their_ref: str = "", good: bool, code: str = "", text: str = ""
+) -> bool:
+    """A receipt for the attempt with our number ``ref`` or the provider's; returns whether we know it.
+
+    ``good`` off: it did not arrive (a bounce), the next channel begins. ``text`` without personal data.
+    The same receipt again changes nothing.
+    """
+    with services.database.write() as connection:
+        return apply(connection, channel, ref=ref, their_ref=their_ref, good=good, code=code, text=text)
+
+
+def apply(
+    connection: Connection, channel: str, *, ref: str = "", their_ref: str = "", good: bool, code: str, text: str
+) -> bool:
+    """As :func:`receive`, in the caller's transaction."""
+    found = _find(connection, channel, ref, their_ref)
+    if found is None:
+        log.warning("delivery.receipt_unknown", channel=channel)
+        return False
+    delivery = hold(connection, found.delivery_id)
+    attempt = connection.execute(select(ATTEMPT).where(ATTEMPT.c.id == found.id)).one()
+    late_bounce = not good and attempt.state == AttemptState.DELIVERED.value and attempt.result_class != "receipt"
+    if attempt.state not in _OPEN and not late_bounce:
+        return True
+    state = AttemptState.DELIVERED if good else AttemptState.FAILED
+    values: dict[str, Any] = {"state": state.value, "result_class": "receipt", "code": code[:60], "message": text[:300]}
+    values |= {"next_at": None, "ended_at": now()} | ({"their_ref": their_ref[:80]} if their_ref else {})
+    connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == found.id).values(**values))
+    if not good and delivery.step < len(delivery.policy):
+        call_next(connection, delivery.id, delivery.step)
+    conclude(connection, delivery)
+    return True
+
+
+def _find(connection: Connection, channel: str, ref: str, their_ref: str) -> Any:
+    wanted = ATTEMPT.c.our_ref == ref if ref else ATTEMPT.c.their_ref == their_ref
+    if not (ref or their_ref):
+        return None
+    return connection.execute(
+        select(ATTEMPT.c.id, ATTEMPT.c.delivery_id).where(ATTEMPT.c.channel == channel, wanted)
+    ).first()
+
+
+def sweep(services: Services, _task: Task) -> Outcome:
+    """The periodic job: messages whose receipt did not come in time are given up as sent without receipt."""
+    overdue = (
+        select(ATTEMPT.c.id, ATTEMPT.c.delivery_id)
+        .where(ATTEMPT.c.state == AttemptState.ACCEPTED.value, ATTEMPT.c.next_at <= now())
+        .order_by(ATTEMPT.c.next_at)
+        .limit(_MOST)
+    )
+    with services.database.read() as connection:
+        found = connection.execute(overdue).all()
+    for row in found:
+        with services.database.write() as connection:
+            delivery = hold(connection, row.delivery_id)
+            still = (ATTEMPT.c.id == row.id) & (ATTEMPT.c.state == AttemptState.ACCEPTED.value)
+            values = {"state": AttemptState.EXPIRED.value, "code": "NO_RECEIPT", "next_at": None, "ended_at": now()}
+            if connection.execute(update(ATTEMPT).where(still).values(**values)).rowcount:
+                if delivery.step < len(delivery.policy):
+                    call_next(connection, delivery.id, delivery.step)
+                conclude(connection, delivery)
+    return Done()

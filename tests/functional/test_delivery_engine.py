@@ -1,0 +1,302 @@
+"""The delivery engine: nine outcomes, the order of channels, receipts, crashes between call and commit, reversal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select, update
+
+from portal.access import parameters
+from portal.core.clock import now
+from portal.core.services import Services
+from portal.delivery import asks, contents, opening, receipts
+from portal.delivery.engine import Engine
+from portal.delivery.ledger import ATTEMPT, DELIVERY, NEXT_TOPIC, PAUSE, TASK, Wanted, open_delivery
+from portal.domain.actor import Actor
+from portal.domain.delivery import (
+    Accepted,
+    Bug,
+    Config,
+    Done,
+    Later,
+    NeedUser,
+    Never,
+    Purpose,
+    Retry,
+    Unknown,
+    steps_of,
+)
+from portal.issuing import queries
+from portal.outbox.tasks import Task, enqueue
+from portal.outbox.worker import Worker
+from tests.channels import Scripted, ScriptedAsking
+from tests.his import His, outpatient
+
+CLERK = Actor("staff:test", "测试", 1)
+
+
+class Bench:
+    """One bill, an engine over scripted channels, and time that passes when told to."""
+
+    def __init__(self, app: Flask, his: His, serial: str) -> None:
+        self.services: Services = app.extensions["qupiao"]
+        self.his = his
+        self.serial = serial
+        assert his.call("invoiceEBillOutpatient", outpatient(serial)).ok
+        with self.services.database.read() as connection:
+            self.bill_id = connection.execute(
+                select(queries.BILL.c.id).where(queries.BILL.c.serial == serial)
+            ).scalar_one()
+
+    def open(self, order: str, purpose: Purpose = Purpose.ISSUED) -> int:
+        """Begin a delivery of the bill by this order of channels."""
+        with self.services.database.write() as connection:
+            wanted = Wanted(1, "bill", self.bill_id, purpose, steps_of(order), "test")
+            return open_delivery(self.services, connection, wanted)[0]
+
+    def run(self, *channels: Scripted, passes: int = 12) -> None:
+        """Work, then let what waits be due, ``passes`` times: the tail of every pause without the time."""
+        engine = Engine(channels)
+        worker = Worker(self.services, engine.handlers(), threads=1)
+        for _ in range(passes):
+            worker.drain()
+            self.pass_time()
+            for breaker in engine._breakers.values():
+                breaker.succeeded()
+
+    def pass_time(self) -> None:
+        """Everything that waits for a time is due, but the wait for receipts."""
+        moment = now()
+        with self.services.database.write() as connection:
+            connection.execute(
+                update(TASK)
+                .where(TASK.c.topic.startswith("delivery."), TASK.c.state == "pending")
+                .values(due_at=moment)
+            )
+            waiting = ATTEMPT.c.state.in_(["queued", "asking", "sending"])
+            connection.execute(update(ATTEMPT).where(waiting, ATTEMPT.c.next_at > moment).values(next_at=moment))
+
+    def attempts(self, delivery_id: int) -> list[Any]:
+        """Channel, state, class, tries, blind of each attempt."""
+        columns = (ATTEMPT.c.channel, ATTEMPT.c.state, ATTEMPT.c.result_class, ATTEMPT.c.tries, ATTEMPT.c.blind)
+        found = select(*columns).where(ATTEMPT.c.delivery_id == delivery_id).order_by(ATTEMPT.c.step, ATTEMPT.c.id)
+        with self.services.database.read() as connection:
+            return [tuple(row) for row in connection.execute(found)]
+
+    def state(self, delivery_id: int) -> str:
+        """The delivery's state."""
+        with self.services.database.read() as connection:
+            return str(connection.scalar(select(DELIVERY.c.state).where(DELIVERY.c.id == delivery_id)))
+
+
+def test_each_outcome_ends_in_its_named_state(app: Flask, his: His) -> None:
+    """One bill and one delivery per outcome; the second channel shows whether the next one goes."""
+    at = now() + timedelta(hours=5)
+    cases = {
+        "accepted": ([Accepted("r1")], ("accepted", "accepted", 1, 0), False, "sent"),
+        "done": ([Done("r2")], ("delivered", "done", 1, 0), False, "done"),
+        "retry": ([Retry("busy"), Retry("busy"), Accepted()], ("accepted", "accepted", 3, 0), False, "sent"),
+        "worn-out": ([Retry("busy")], ("dead", "retry", 4, 0), True, "sent"),
+        "never": ([Never("blocked", "43004")], ("failed", "never", 1, 0), True, "sent"),
+        "user": ([NeedUser("subscribe")], ("parked", "user", 1, 0), True, "sent"),
+        "bug": ([Bug("thing2", "47003")], ("dead", "bug", 1, 0), True, "sent"),
+        "later": ([Later(at, "quota")], ("stopped", "later", 1, 0), True, "sent"),
+        "unknown": ([Unknown("time-out")], ("uncertain", "unknown", 2, 1), True, "sent"),
+        "unknown-once": ([Unknown("time-out"), Accepted()], ("accepted", "accepted", 2, 1), False, "sent"),
+        "exception": ([RuntimeError("phone 10000000001")], ("uncertain", "unknown", 2, 1), True, "sent"),
+    }
+    for name, (answers, first, second_goes, state) in cases.items():
+        bench = Bench(app, his, f"OUT-{name}")
+        one, two = Scripted("one", answers), Scripted("two")
+        delivery = bench.open("one two")
+        bench.run(one, two)
+        found = bench.attempts(delivery)
+        assert found[0] == ("one", *first), name
+        assert bool(two.calls) is second_goes, name
+        assert bench.state(delivery) == state, name
+        assert len({call.ref for call in one.calls}) == 1, "every try tells the same number"
+
+
+def test_a_stopped_channel_keeps_its_queue_until_it_is_resumed(app: Flask, his: His) -> None:
+    bench, other = Bench(app, his, "CFG1"), Bench(app, his, "CFG2")
+    channel = Scripted("one", [Config("template withdrawn", "40037"), Accepted()])
+    deliveries = [bench.open("one"), other.open("one")]
+    bench.run(channel, passes=3)
+    assert len(channel.calls) == 1, "nobody tries a channel that stands still"
+    assert [bench.attempts(one)[0][1] for one in deliveries] == ["held", "held"]
+    with bench.services.database.write() as connection:
+        assert connection.execute(select(PAUSE.c.code)).scalar_one() == "40037"
+        connection.execute(PAUSE.delete())
+    bench.run(channel, passes=2)
+    assert [bench.state(one) for one in deliveries] == ["sent", "sent"] and len(channel.calls) == 3
+
+
+def test_without_a_receipt_the_next_channel_goes_and_a_bounce_calls_it_at_once(app: Flask, his: His) -> None:
+    day = timedelta(hours=72)
+    silent, bounced, told = (Bench(app, his, f"REC{number}") for number in range(3))
+    one, two = Scripted("one", receipt_within=day), Scripted("two", receipt_within=day)
+    waits = silent.open("one:10 two")
+    silent.run(one, two)
+    assert [row[:2] for row in silent.attempts(waits)] == [("one", "accepted"), ("two", "accepted")]
+    assert silent.state(waits) == "open"
+    with silent.services.database.write() as connection:
+        connection.execute(update(ATTEMPT).where(ATTEMPT.c.delivery_id == waits).values(next_at=now()))
+    receipts.sweep(silent.services, None)  # type: ignore[arg-type]
+    assert {row[1] for row in silent.attempts(waits)} == {"expired"} and silent.state(waits) == "sent"
+    assert receipts.receive(silent.services, "two", ref=two.calls[0].ref, good=True), "a late receipt still counts"
+    assert silent.state(waits) == "done"
+
+    refused = bounced.open("one two")
+    bounced.run(one, two)
+    assert [row[:2] for row in bounced.attempts(refused)] == [("one", "accepted")], "no wait, so only a failure counts"
+    for _ in range(2):
+        assert receipts.receive(bounced.services, "one", ref=one.calls[-1].ref, good=False, code="550")
+    bounced.run(one, two)
+    assert [row[:2] for row in bounced.attempts(refused)] == [("one", "failed"), ("two", "accepted")]
+
+    good = told.open("one:10 two")
+    Worker(told.services, Engine([one, two]).handlers(), threads=1).drain()
+    assert receipts.receive(told.services, "one", their_ref="", ref=one.calls[-1].ref, good=True)
+    told.run(one, two)
+    assert told.attempts(good) == [("one", "delivered", "receipt", 1, 0)] and told.state(good) == "done"
+    assert not receipts.receive(told.services, "one", ref="qp1", good=True), "a receipt of nobody's changes nothing"
+
+
+@contextmanager
+def killed_between_call_and_commit(bench: Bench, channel: Scripted) -> Iterator[None]:
+    """What is left when a worker dies after the provider took the message and before that is written down."""
+    engine = Engine([channel])
+    worker = Worker(bench.services, {NEXT_TOPIC: engine.handlers()[NEXT_TOPIC]}, threads=1)
+    worker.drain()
+    with bench.services.database.read() as connection:
+        attempt_id = connection.scalar(select(ATTEMPT.c.id).order_by(ATTEMPT.c.id.desc()).limit(1))
+    taken = engine._take(channel, bench.services, attempt_id)
+    channel.send(bench.services, taken.message)  # type: ignore[union-attr]
+    yield
+
+
+def test_a_crash_after_the_call_is_a_question_or_one_repeat_with_the_same_number(app: Flask, his: His) -> None:
+    remembers, asked, missing, blind = (Bench(app, his, f"KILL{number}") for number in range(4))
+    known = Scripted("known", [Accepted()], remembers=float("inf"))
+    delivery = remembers.open("known")
+    with killed_between_call_and_commit(remembers, known):
+        remembers.run(known)
+    assert remembers.attempts(delivery) == [("known", "accepted", "accepted", 2, 0)]
+    assert len({call.ref for call in known.calls}) == 1
+
+    there = ScriptedAsking("there", [Accepted("x")], [Unknown("not yet"), Accepted("found")])
+    delivery = asked.open("there")
+    with killed_between_call_and_commit(asked, there):
+        asked.run(there)
+    assert asked.attempts(delivery) == [("there", "accepted", "accepted", 1, 0)] and len(there.calls) == 1
+
+    gone = ScriptedAsking("gone", [Accepted("x")], [None])
+    delivery = missing.open("gone")
+    with killed_between_call_and_commit(missing, gone):
+        missing.run(gone)
+    assert missing.attempts(delivery) == [("gone", "accepted", "accepted", 2, 0)] and len(gone.questions) == 1
+
+    once = Scripted("once", [Accepted(), Unknown("time-out"), Unknown("time-out"), Accepted()])
+    delivery = blind.open("once")
+    with killed_between_call_and_commit(blind, once):
+        blind.run(once)
+    assert blind.attempts(delivery) == [("once", "uncertain", "unknown", 2, 1)], "never a second blind repeat"
+
+
+def test_a_reversal_stops_what_waits_and_tells_who_got_the_bill(app: Flask, his: His) -> None:
+    bench, waiting = Bench(app, his, "REV1"), Bench(app, his, "REV2")
+    one, two = Scripted("one", receipt_within=timedelta(hours=1)), Scripted("two", address="other")
+    got, queued = bench.open("one:10 two"), waiting.open("one")
+    Worker(bench.services, Engine([one, two]).handlers(), threads=1).drain()
+    with waiting.services.database.write() as connection:
+        held = ATTEMPT.c.delivery_id == queued
+        connection.execute(update(ATTEMPT).where(held).values(state="queued", tries=0, sent_at=None))
+    for delivered in (bench, waiting):
+        with delivered.services.database.read() as connection:
+            facts = queries.by_id(connection, delivered.bill_id)
+        assert facts is not None
+        body = {"billBatchCode": facts.code, "billNo": facts.number, "random": facts.check_code, "reason": "退费"}
+        body |= {"operator": "甲", "busDateTime": "20261124100000000", "placeCode": "01"}
+        assert delivered.his.call("writeOffEBill", body).ok
+    bench.run(one, two)
+    assert bench.attempts(got) == [("one", "accepted", "accepted", 1, 0)], "the channel after it is not begun any more"
+    assert waiting.state(queued) == "stopped" and len(two.calls) == 0
+    told = [call for call in one.calls if call.purpose is Purpose.REVERSED]
+    assert [call.target.object_id for call in told] == [bench.bill_id], "only who got the bill hears that it is gone"
+    with bench.services.database.write() as connection:
+        enqueue(connection, opening.REVERSED_TOPIC, "again", {"bill": bench.bill_id})
+    bench.run(one, two)
+    assert len([call for call in one.calls if call.purpose is Purpose.REVERSED]) == 1
+
+
+def test_settings_decide_when_whom_and_at_what_hour(app: Flask, his: His) -> None:
+    bench = Bench(app, his, "SET1")
+    services, channel = bench.services, Scripted("sms", address="10000000001", disturbs=True)
+    task = Task(1, "bill.supervised", "k", {"bill": bench.bill_id}, 1, now())
+
+    def opened() -> list[int]:
+        with services.database.read() as connection:
+            return list(connection.scalars(select(DELIVERY.c.id).where(DELIVERY.c.object_id == bench.bill_id)))
+
+    def sets(key: str, text: str) -> None:
+        with services.database.write() as connection:
+            parameters.change(connection, key, text, CLERK)
+
+    opening.issued(services, bench.bill_id)
+    assert opened() == [], "the default waits for 监制"
+    sets("delivery.auto", "0")
+    opening.supervised(services, task)
+    assert opened() == []
+    sets("delivery.auto", "1")
+    sets("delivery.order", "wechat:10 sms")
+    begin, end = now() - timedelta(minutes=5), now() + timedelta(minutes=5)
+    clock = [f"{(moment + timedelta(hours=8)):%H:%M}" for moment in (begin, end)]
+    sets("delivery.quiet", "-".join(clock))
+    for _ in range(2):
+        opening.supervised(services, task)
+    assert len(opened()) == 1
+    Worker(services, Engine([channel]).handlers(), threads=1).drain()
+    assert channel.calls == [] and bench.attempts(opened()[0]) == [("sms", "queued", "", 0, 0)]
+    bench.run(channel)
+    assert len(channel.calls) == 1 and channel.calls[0].recipient == "10000000001"
+
+
+def test_not_me_takes_back_what_waits_and_stops_what_comes(app: Flask, his: His) -> None:
+    bench, later = Bench(app, his, "STOP1"), Bench(app, his, "STOP2")
+    channel = Scripted("one")
+    bench.open("one")
+    bench.run(channel, passes=1)
+    token = channel.calls[0].stop_link.rsplit("/", 1)[1]
+    assert contents.attempt_of(bench.services, token) is not None
+    for wrong in ("", token[:-1], token[:-1] + ("A" if token[-1] != "A" else "B"), "A" * 32, "一" * 32):
+        assert not asks.stop_channel(bench.services, wrong)
+    assert asks.stop_channel(bench.services, token) and asks.stop_channel(bench.services, token)
+    delivery = later.open("one")
+    later.run(channel)
+    assert later.attempts(delivery) == [] and later.state(delivery) == "failed" and len(channel.calls) == 1
+    attempt_id = contents.attempt_of(bench.services, token)
+    assert attempt_id is not None
+    asks.allow_again(bench.services, CLERK, "one", attempt_id)
+    again = later.open("one", Purpose.NOTICE)
+    later.run(channel)
+    assert later.state(again) == "sent"
+
+
+def test_what_a_patient_asks_for_twice_is_sent_once(app: Flask, his: His) -> None:
+    bench, limits = Bench(app, his, "ASK1"), app.extensions["qupiao_limits"]
+    channel = Scripted("mail", address="")
+    first = asks.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, " someone@example.com ")
+    second = asks.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, "someone@example.com")
+    assert first.new and not second.new and first.delivery_id == second.delivery_id
+    with bench.services.database.read() as connection:
+        waits = asks.state_for_patient(connection, 1, "bill", bench.bill_id, first.delivery_id)
+    assert [one.words for one in waits] == ["正在发送"]
+    bench.run(channel)
+    with bench.services.database.read() as connection:
+        shown = asks.state_for_patient(connection, 1, "bill", bench.bill_id)
+    assert [(one.words, one.masked) for one in shown] == [("已发出", "s***@example.com")]
+    assert channel.calls[0].recipient == "someone@example.com"
