@@ -8,13 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import AliasChoices, Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from portal.core import platforms
+from portal.core.platforms import PlatformSettings, WeChatAccount
 
 DEMO_APPID = "QPDEMO0000001"
 DEMO_KEY = "0123456789abcdef0123456789"
 
 
-class Settings(BaseSettings):
+class Settings(PlatformSettings):
     """One installation. Defaults are the embedded demo-less default: SQLite and files under ``DATA_DIR``."""
 
     model_config = SettingsConfigDict(env_prefix="QUPIAO_", extra="ignore", frozen=True, populate_by_name=True)
@@ -104,3 +107,43 @@ class Settings(BaseSettings):
     def sms(self) -> str:
         """Where text messages go; empty when none is configured."""
         return self.sms_url or (f"{self.simulators}/sms/send" if self.demo else "")
+
+    @property
+    def wechat(self) -> str:
+        """Where WeChat is called, without a trailing slash."""
+        default = f"{self.simulators}/wechat" if self.demo else platforms.WECHAT_HOST
+        return (self.wechat_url or default).rstrip("/")
+
+    @property
+    def wechat_service(self) -> WeChatAccount:
+        """The official account; false when there is none."""
+        if self.demo and not self.wechat_appid:
+            return platforms.DEMO_WECHAT
+        return WeChatAccount(self.wechat_appid, self.wechat_secret, self.wechat_token, self.wechat_aes_key)
+
+    @property
+    def wechat_mini(self) -> WeChatAccount:
+        """The mini-program; false when there is none."""
+        if self.demo and not self.mini_appid:
+            return platforms.DEMO_MINI
+        return WeChatAccount(self.mini_appid, self.mini_secret)
+
+    @property
+    def alipay(self) -> str:
+        """Alipay's gateway."""
+        default = f"{self.simulators}/alipay/gateway.do" if self.demo else platforms.ALIPAY_GATEWAY
+        return self.alipay_gateway or default
+
+    @property
+    def alipay_app(self) -> str:
+        """Our application at Alipay; empty when there is none."""
+        return self.alipay_appid or (platforms.DEMO_ALIPAY_APP if self.demo else "")
+
+    @property
+    def cards(self) -> str:
+        """How WeChat cards are made: off, self or bureau."""
+        return self.card_mode or ("self" if self.demo else "off")
+
+    def template(self, name: str) -> str:
+        """A message template by the name of its setting; empty: that message is not sent."""
+        return str(getattr(self, name)) or (platforms.TEMPLATES[name] if self.demo else "")

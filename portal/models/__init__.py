@@ -14,6 +14,16 @@ from portal.models.bill import (
     PartyKey,
     Supervision,
 )
+from portal.models.channel import (
+    BillCard,
+    ChannelBinding,
+    Consent,
+    MessagePermission,
+    MiniLogin,
+    PlatformInbox,
+    PlatformNonce,
+    PlatformToken,
+)
 from portal.models.delivery import ChannelPause, Delivery, DeliveryAttempt, DeliveryStop
 from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
 from portal.models.number import NumberRange, NumberSegment, StockMovement
@@ -64,6 +74,7 @@ __all__ = [
     "Batch",
     "BatchBill",
     "Bill",
+    "BillCard",
     "BillDetail",
     "BillDocument",
     "BillItem",
@@ -74,10 +85,12 @@ __all__ = [
     "Booking",
     "CatalogueItem",
     "ChannelPause",
-    "ChargeItem",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryStop",
+    "ChannelBinding",
+    "ChargeItem",
+    "Consent",
     "Department",
     "DeskDraft",
     "FiscalExchange",
@@ -89,6 +102,8 @@ __all__ = [
     "KioskDevice",
     "KnownPayer",
     "LinkWatch",
+    "MessagePermission",
+    "MiniLogin",
     "NumberRange",
     "NumberSegment",
     "OneTimeCode",
@@ -98,6 +113,9 @@ __all__ = [
     "Parameter",
     "PartyKey",
     "PatientSession",
+    "PlatformInbox",
+    "PlatformNonce",
+    "PlatformToken",
     "Point",
     "PointKind",
     "Printer",

@@ -57,6 +57,11 @@ class Store:
         self._connection.execute("PRAGMA synchronous=NORMAL")  # a killed process loses nothing; a lost machine may
         self._connection.executescript(_SCHEMA)
 
+    def extend(self, schema: str) -> None:
+        """Make the tables of one more party, where they are missing."""
+        with self._lock:
+            self._connection.executescript(schema)
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; a nested one belongs to the outer."""

@@ -1,0 +1,103 @@
+"""Settings of WeChat and Alipay: real hosts or the demo's simulator by configuration alone.
+
+Part of :class:`portal.core.settings.Settings`. What is empty is not used, except in the demo, where invented
+accounts of the simulators take its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+WECHAT_HOST = "https://api.weixin.qq.com"
+ALIPAY_GATEWAY = "https://openapi.alipay.com/gateway.do"
+
+
+@dataclass(frozen=True, slots=True)
+class WeChatAccount:
+    """An official account or mini-program: its id, its secret, and how its pushes are signed and encrypted."""
+
+    appid: str
+    secret: str = field(repr=False)
+    token: str = field(default="", repr=False)
+    aes_key: str = field(default="", repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.appid and self.secret)
+
+
+DEMO_WECHAT = WeChatAccount(
+    "wxdemo0000service",
+    "demo-secret-of-the-service-account",
+    "demoCallbackToken",
+    "ZGVtbyBlbmNvZGluZyBBRVMga2V5IDMyIGJ5dGVzISE",
+)
+DEMO_MINI = WeChatAccount("wxdemo0000miniapp", "demo-secret-of-the-mini-program")
+DEMO_ALIPAY_APP = "2099000000000001"
+DEMO_CARD_PLATFORM = "d3hkZW1vX3BhcHBpZA"
+DEMO_CARD = "pDEMOcard0000000000000000001"
+TEMPLATES = {
+    "wechat_template": "DEMO-TEMPLATE-BILL",
+    "wechat_subscription": "DEMO-SUBSCRIPTION-BILL",
+    "mini_subscription": "DEMO-MINI-BILL",
+    "alipay_life_template": "",
+    "alipay_mini_template": "DEMO-ALIPAY-BILL",
+}
+"""The demo's message templates; a life account is for hospitals that have one already, so the demo has none."""
+
+
+class PlatformSettings(BaseSettings):
+    """``QUPIAO_WECHAT_…``, ``QUPIAO_MINI_…``, ``QUPIAO_ALIPAY_…``, ``QUPIAO_CARD_…``."""
+
+    wechat_url: str = ""
+    """Where WeChat is called. Empty: the real host, in the demo the simulator."""
+    wechat_timeout: float = Field(default=8.0, gt=0, le=60)
+    wechat_appid: str = ""
+    wechat_secret: str = Field(default="", repr=False)
+    wechat_token: str = Field(default="", repr=False)
+    """``Token`` and ``EncodingAESKey`` as set in the account's console; only safe mode is accepted."""
+    wechat_aes_key: str = Field(default="", repr=False, pattern=r"^([A-Za-z0-9]{43})?$")
+    wechat_template: str = ""
+    """Template message "bill is ready" of the official account; empty: not used."""
+    wechat_subscription: str = ""
+    """Subscription notification of the official account; empty: not used."""
+
+    mini_appid: str = ""
+    mini_secret: str = Field(default="", repr=False)
+    mini_subscription: str = ""
+    """Subscription message of the mini-program; empty: not used."""
+    mini_state: str = Field(default="formal", pattern=r"^(developer|trial|formal)$")
+
+    card_mode: str = Field(default="", pattern=r"^(|off|self|bureau)$")
+    """WeChat card pack: ``self`` one account authorises and inserts, ``bureau`` the finance bureau's platform inserts.
+
+    Empty: ``self`` in the demo, else ``off``."""
+    card_platform_id: str = ""
+    """``s_pappid`` of the issuing platform."""
+    card_id: str = ""
+    """``card_id`` of this hospital's card template."""
+    card_number_first: bool = False
+    """Which of ``billing_no`` and ``billing_code`` is the number. Off: as WeChat's page has it, ``billing_no`` is the
+    bill code and ``billing_code`` the number; on: the other way round. Settle it with one real card (§4.2 trap 1)."""
+    card_bureau_url: str = ""
+    """Mode ``bureau``: where an authorised order is handed over. Empty: handed over by hand, and said so."""
+    card_bureau_key: str = Field(default="", repr=False)
+
+    alipay_gateway: str = ""
+    """Empty: the real gateway, in the demo the simulator."""
+    alipay_timeout: float = Field(default=8.0, gt=0, le=60)
+    alipay_appid: str = ""
+    alipay_key_file: Path | None = None
+    """Our RSA private key and Alipay's public key, PEM or the bare Base64 of Alipay's key tool.
+
+    In the demo: made in ``DATA_DIR/keys``."""
+    alipay_public_file: Path | None = None
+    alipay_life_template: str = ""
+    alipay_mini_template: str = ""
+    alipay_card: bool = False
+    """发票管家: whether bills may be handed to Alipay's card pack; always in the demo."""
+    alipay_short_name: str = ""
+    """``m_short_name``/``sub_m_short_name`` under which the hospital entered, joined by ``/``."""
