@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
 from portal.access.limits import Limits
+from portal.blueprints.callbacks.wechat import wechat as wechat_callbacks
 from portal.blueprints.health import health
 from portal.blueprints.his.views import his
 from portal.blueprints.kiosk.views import kiosk
@@ -37,6 +38,7 @@ BLUEPRINTS = (
     (his, "his-signature"),
     (patient, "patient-session"),
     (kiosk, "device-token"),
+    (wechat_callbacks, "platform-signature"),
     (health, "none"),
     *console.BLUEPRINTS,
 )
@@ -64,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint, _ in BLUEPRINTS:
         app.register_blueprint(blueprint)
     csrf.exempt(his)
+    csrf.exempt(wechat_callbacks)
     app.before_request(_name_request)
     app.after_request(_protect)
     return app

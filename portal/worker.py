@@ -15,9 +15,10 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.core.sms import SmsGateway
 from portal.delivery import channels as delivery_channels
-from portal.delivery import opening, ready, receipts
+from portal.delivery import inbox, opening, ready, receipts
 from portal.delivery.engine import Engine
 from portal.delivery.ledger import NEXT_TOPIC, SEND_TOPIC
+from portal.delivery.wechat import events as wechat_events
 from portal.fiscal import stock as fiscal_stock
 from portal.fiscal.exchange import upload_bill
 from portal.issuing import batch, manual, payers
@@ -66,6 +67,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
             for remove in (manual.clean, payers.clean, batch.clean):
                 remove(connection)
             watch.clean(connection)
+            inbox.clean(connection)
             staff_sessions.clean(connection)
         return Done()
 
@@ -84,6 +86,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         watch.LOOK_TOPIC: watch.look,
         batch.TOPIC: batch.BatchDesk(services, IssuingDesk(services)).work,
         CLEAN_TOPIC: clean,
+        inbox.TOPIC: inbox.InboxDesk(wechat_events.ACTS),
         balances.WATCH_TOPIC: balances.watch_all,
         **Engine(delivery_channels.channels(services)).handlers(),
         **{topic: fiscal_stock.handle(act) for topic, act in fiscal_stock.HANDLERS.items()},

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flask import Flask
+from sqlalchemy import insert, select
+
 from portal.core.alipay_keys import ensure_demo_keys
+from portal.core.clock import now
 from portal.core.database import Database, make_engine
 from portal.core.fieldcrypt import FieldCipher
 from portal.core.platforms import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT, WeChatAccount
+from portal.core.settings import Settings
+from portal.delivery import bindings
 from portal.delivery.alipay.client import AlipayGateway
+from portal.delivery.bindings import Subject
 from portal.delivery.wechat.client import WeChat
 from portal.delivery.wechat.tokens import Tokens
-from portal.models import PlatformToken
+from portal.models import Bill, BillParty, Parameter, PartyKey, PlatformToken, Unit
 from tests.simulators import Simulators
 
 FOLLOWER, SECOND, STRANGER = (
@@ -54,3 +61,45 @@ def alipay(simulators: Simulators, timeout: float = 5.0) -> AlipayGateway:
 def sqlite_url(folder: Path) -> str:
     """A database of its own in a folder."""
     return f"sqlite:///{folder / 'tokens.sqlite3'}"
+
+
+def connected(settings: Settings, simulators: Simulators, **more: object) -> Settings:
+    """The same installation speaking to these simulators."""
+    keys = ensure_demo_keys(simulators.data_dir)
+    own, theirs = simulators.data_dir / "app.pem", simulators.data_dir / "theirs.pem"
+    own.write_text(keys.app_private, encoding="ascii")
+    theirs.write_text(keys.alipay_public, encoding="ascii")
+    return settings.model_copy(
+        update={
+            "wechat_url": simulators.url("/wechat"),
+            "alipay_gateway": simulators.url("/alipay/gateway.do"),
+            "alipay_key_file": own,
+            "alipay_public_file": theirs,
+            **more,
+        }
+    )
+
+
+def bound(app: Flask, bill_id: int, subject: Subject) -> None:
+    """Bind an account to a bill's patient, as a page does after the code was right."""
+    services = app.extensions["qupiao"]
+    with services.database.write() as connection:
+        row = connection.execute(
+            select(PartyKey.digest, BillParty.name_digest, Bill.unit_id)
+            .join(BillParty, BillParty.bill_id == PartyKey.bill_id)
+            .join(Bill, Bill.id == PartyKey.bill_id)
+            .where(PartyKey.bill_id == bill_id)
+        ).first()
+        assert row is not None
+        bindings.bind(services, connection, row.unit_id, subject, row.digest, row.name_digest, "sms")
+
+
+def set_parameters(app: Flask, **values: object) -> None:
+    """Parameters of the demo's unit, for a test: ``delivery_order="wechat:10 sms"``."""
+    with app.extensions["qupiao"].database.write() as connection:
+        unit_id = connection.scalar(select(Unit.id))
+        for name, value in values.items():
+            group, _, rest = name.partition("_")
+            key = f"{group}.{rest.replace('_', '-')}"
+            row = {"unit_id": unit_id, "key": key, "value": value, "changed_by": "test", "changed_at": now()}
+            connection.execute(insert(Parameter), row)

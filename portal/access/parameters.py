@@ -146,6 +146,9 @@ CATALOGUE: dict[str, Parameter] = {
             most=720,
         ),
         Parameter("delivery.sms", "交付", "短信", "是否使用短信渠道", "flag", True),
+        Parameter("delivery.wechat", "交付", "微信服务号", "是否使用服务号模板消息和订阅通知", "flag", True),
+        Parameter("delivery.mini", "交付", "微信小程序", "是否使用小程序订阅消息", "flag", True),
+        Parameter("delivery.alipay", "交付", "支付宝", "是否使用支付宝小程序和生活号消息", "flag", True),
     )
 }
 

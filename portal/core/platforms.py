@@ -65,6 +65,11 @@ class PlatformSettings(BaseSettings):
     wechat_subscription: str = ""
     """Subscription notification of the official account; empty: not used."""
 
+    wechat_fields: str = Field(default="thing1,phrase2,amount3,time4", max_length=200)
+    """The template's names for hospital, kind, amount and day, in this order."""
+    wechat_open_url: str = ""
+    """Where people log in to WeChat (open.weixin.qq.com). Empty: the real one, in the demo the simulator."""
+
     mini_appid: str = ""
     mini_secret: str = Field(default="", repr=False)
     mini_subscription: str = ""

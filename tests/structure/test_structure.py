@@ -18,7 +18,15 @@ from portal.worker import handlers
 from tests.structure.routes import AGREED, routes
 
 ROOT = Path(__file__).resolve().parents[2]
-AUTHENTICATIONS = {"his-signature", "patient-session", "staff-session", "device-token", "none"}
+AUTHENTICATIONS = {
+    "his-signature",
+    "patient-session",
+    "staff-session",
+    "device-token",
+    "platform-signature",
+    "mini-session",
+    "none",
+}
 
 
 def undeclared(app: Flask) -> list[str]:

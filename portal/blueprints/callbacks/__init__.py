@@ -1,0 +1,1 @@
+"""What outside parties call back: receipts and events."""

@@ -1,0 +1,52 @@
+"""``/wechat/callback/<account>``: no session, no CSRF token, the raw body; the work is the worker's."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Blueprint, Response, current_app, request
+
+from portal.core.platforms import WeChatAccount
+from portal.core.services import Services
+from portal.delivery import inbox
+from portal.delivery.wechat import callback
+from portal.delivery.wechat.callback import LARGEST, NotWeChat
+from portal.delivery.wechat.events import SOURCE
+
+wechat = Blueprint("wechat_callbacks", __name__)
+log = structlog.get_logger("qupiao.callbacks")
+
+
+def _account(name: str) -> WeChatAccount:
+    services: Services = current_app.extensions["qupiao"]
+    return services.settings.wechat_service if name == "service" else WeChatAccount("", "")
+
+
+@wechat.get("/wechat/callback/<string:account>")
+def check(account: str) -> Response:
+    """WeChat's test of the address."""
+    try:
+        echo = callback.check_address(_account(account), request.args.to_dict())
+    except NotWeChat as reason:
+        return _refused(reason)
+    return Response(echo, mimetype="text/plain")
+
+
+@wechat.post("/wechat/callback/<string:account>")
+def push(account: str) -> Response:
+    """One push: genuine ones are written down and answered empty, which ends WeChat's repeats; others get 403."""
+    try:
+        if request.content_length is None or request.content_length > LARGEST:
+            raise NotWeChat("size")
+        query = request.args.to_dict()
+        found = callback.read(_account(account), query, request.get_data(cache=False, parse_form_data=False))
+    except NotWeChat as reason:
+        return _refused(reason)
+    services: Services = current_app.extensions["qupiao"]
+    nonce = f"{query['timestamp']}:{query['nonce']}:{query['msg_signature']}"
+    inbox.receive(services, SOURCE, found.key, found.event, found.fields, nonce)
+    return Response("", mimetype="text/plain")
+
+
+def _refused(reason: NotWeChat) -> Response:
+    log.warning("callback.refused", reason=str(reason))
+    return Response("", 403, mimetype="text/plain")

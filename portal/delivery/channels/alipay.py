@@ -1,0 +1,68 @@
+"""Bill notices over Alipay: mini-program message, and the life account where a hospital still has one (§6)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from portal.core.services import Services
+from portal.delivery import bindings
+from portal.delivery.accounts import Platforms
+from portal.delivery.channel import PAUSES, Message, Target
+from portal.delivery.faults import ChannelFault
+from portal.delivery.outcomes import result_of
+from portal.domain.delivery import Accepted, Purpose, Result
+from portal.domain.money import yuan
+
+
+def values(message: Message) -> list[str]:
+    """Hospital, kind, amount, day: in the order of the template's keywords, each ≤ 50 characters."""
+    what = "已冲红" if message.purpose is Purpose.REVERSED else message.what
+    return [message.hospital[:50], what, f"{yuan(message.total_fen)}元", message.day.isoformat()]
+
+
+class AlipayMini:
+    """Subscription message of the mini-program. Alipay tells of no receipt and knows no number of ours."""
+
+    name = "alipay"
+    title = "支付宝"
+    setting = "delivery.alipay"
+    provider = "alipay"
+    disturbs = False
+    receipt_within: timedelta | None = None
+    remembers: float = 0.0
+    pauses: tuple[float, ...] = PAUSES
+    template = "alipay_mini_template"
+
+    def __init__(self, platforms: Platforms) -> None:
+        self._platforms = platforms
+        self._settings = platforms.settings
+        self.account = self._settings.alipay_app
+
+    def recipient(self, services: Services, connection: Connection, target: Target) -> str:
+        """``open_id:…`` or ``user_id:…`` of the account that the patient has bound."""
+        return bindings.recipient(services, connection, "alipay", self.account, target)
+
+    def send(self, services: Services, message: Message) -> Result:
+        """One message."""
+        kind, _, value = message.recipient.partition(":")
+        try:
+            self._call(kind, value, self._settings.template(self.template), message)
+        except ChannelFault as fault:
+            return result_of(fault)
+        return Accepted()
+
+    def _call(self, kind: str, value: str, template: str, message: Message) -> None:
+        self._platforms.alipay.send_mini(kind, value, template, "pages/list/list", values(message))
+
+
+class AlipayLife(AlipayMini):
+    """Template message of a life account: followers only; for hospitals that already have one."""
+
+    name = "alipay-life"
+    title = "支付宝生活号"
+    template = "alipay_life_template"
+
+    def _call(self, kind: str, value: str, template: str, message: Message) -> None:
+        self._platforms.alipay.send_life(kind, value, template, message.link, values(message))

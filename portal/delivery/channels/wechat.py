@@ -1,0 +1,145 @@
+"""Bill notices over WeChat: template message, subscription notification, mini-program message (§2, §3.2)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from portal.core.services import Services
+from portal.delivery import bindings
+from portal.delivery.accounts import Platforms
+from portal.delivery.bindings import Subject
+from portal.delivery.channel import PAUSES, Message, Target
+from portal.delivery.faults import ChannelFault, Kind
+from portal.delivery.outcomes import result_of
+from portal.delivery.wechat import codes
+from portal.domain.delivery import Accepted, NeedUser, Purpose, Result
+from portal.domain.money import yuan
+
+SAFE_MINUTES = 9
+"""WeChat sends the same ``client_msg_id`` once within about ten minutes."""
+
+
+def fields(names: str, message: Message) -> dict[str, str]:
+    """The values of a template: hospital, kind, amount, day, under the names that the hospital's template gives them.
+
+    Typed fields have lengths, and WeChat refuses instead of cutting (§2.1).
+    """
+    what = "已冲红" if message.purpose is Purpose.REVERSED else message.what
+    day = f"{message.day.year}年{message.day.month:02}月{message.day.day:02}日"
+    values = (message.hospital[:20], what[:5], f"¥{yuan(message.total_fen).replace(',', '')}", day)
+    return dict(zip((name.strip() for name in names.split(",")), values, strict=False))
+
+
+class WeChatTemplate:
+    """Template message of the official account: followers only; a receipt comes as an event."""
+
+    name = "wechat"
+    title = "微信服务号"
+    setting = "delivery.wechat"
+    provider = "wechat"
+    disturbs = False
+    receipt_within: timedelta | None = timedelta(hours=24)
+    remembers: float = SAFE_MINUTES * 60.0
+    pauses: tuple[float, ...] = PAUSES
+
+    def __init__(self, platforms: Platforms) -> None:
+        self._platforms = platforms
+        self._settings = platforms.settings
+        self.account = self._settings.wechat_service.appid
+
+    def recipient(self, services: Services, connection: Connection, target: Target) -> str:
+        """The openid that the patient has bound."""
+        return bindings.recipient(services, connection, "wechat", self.account, target)
+
+    def send(self, services: Services, message: Message) -> Result:
+        """One message that opens the bill's page."""
+        data, template = fields(self._settings.wechat_fields, message), self._settings.template("wechat_template")
+        try:
+            msgid = self._platforms.service.send_template(message.recipient, template, data, message.link, message.ref)
+        except ChannelFault as fault:
+            _unfollowed(services, fault, Subject("wechat", self.account, "openid", message.recipient))
+            return result_of(fault)
+        return Accepted(msgid)
+
+
+class _Subscription:
+    """What both kinds of subscription message share: a permission is taken before and given back if nothing went."""
+
+    provider = "wechat"
+    disturbs = False
+    receipt_within: timedelta | None = None
+    remembers: float = 0.0
+    pauses: tuple[float, ...] = PAUSES
+    platform = ""
+    account = ""
+    template = ""
+
+    def __init__(self, platforms: Platforms) -> None:
+        self._platforms = platforms
+        self._settings = platforms.settings
+
+    def recipient(self, services: Services, connection: Connection, target: Target) -> str:
+        """The openid that the patient has bound."""
+        return bindings.recipient(services, connection, self.platform, self.account, target)
+
+    def send(self, services: Services, message: Message) -> Result:
+        """One message, if the person has allowed one."""
+        subject = Subject(self.platform, self.account, "openid", message.recipient)
+        if not bindings.take_permission(services, subject, self.template):
+            return NeedUser("患者没有可用的订阅授权", "NO_PERMISSION")
+        try:
+            self._call(message)
+        except ChannelFault as fault:
+            if fault.kind is not Kind.UNKNOWN:
+                bindings.give_back(services, subject, self.template, fault.code == str(codes.NO_PERMISSION))
+            _unfollowed(services, fault, subject)
+            return result_of(fault)
+        return Accepted()
+
+    def _call(self, message: Message) -> None:
+        raise NotImplementedError
+
+
+class WeChatSubscription(_Subscription):
+    """Subscription notification of the official account: works without following (§2.2)."""
+
+    name = "wechat-sub"
+    title = "微信订阅通知"
+    setting = "delivery.wechat"
+    platform = "wechat"
+
+    def __init__(self, platforms: Platforms) -> None:
+        super().__init__(platforms)
+        self.account = self._settings.wechat_service.appid
+        self.template = self._settings.template("wechat_subscription")
+
+    def _call(self, message: Message) -> None:
+        data = fields(self._settings.wechat_fields, message)
+        self._platforms.service.send_subscription(message.recipient, self.template, data, message.link)
+
+
+class MiniSubscription(_Subscription):
+    """Subscription message of the mini-program (§3.2); opens its list, which asks who one is."""
+
+    name = "mini"
+    title = "微信小程序"
+    setting = "delivery.mini"
+    platform = "mini"
+
+    def __init__(self, platforms: Platforms) -> None:
+        super().__init__(platforms)
+        self.account = self._settings.wechat_mini.appid
+        self.template = self._settings.template("mini_subscription")
+
+    def _call(self, message: Message) -> None:
+        data = fields(self._settings.wechat_fields, message)
+        self._platforms.mini.send_mini_subscription(
+            message.recipient, self.template, data, "pages/list/list", self._settings.mini_state
+        )
+
+
+def _unfollowed(services: Services, fault: ChannelFault, subject: Subject) -> None:
+    if fault.code in {str(code) for code in codes.UNFOLLOWED}:
+        bindings.set_state(services, subject, "stale")
