@@ -37,6 +37,16 @@ def start() -> Response:
     return see_other(url_for("home.home"))
 
 
+@entrance.route("/<path:_rest>", methods=["GET", "POST"])
+def unknown(_rest: str) -> Response:
+    """Whatever else lies below /console: the console's own page for what is not there, with the menu of who came."""
+    with services().database.read() as connection:
+        found = staff_sessions.read(services(), connection, request.cookies.get(cookie_name(), ""))
+    if found is not None:
+        g.staff_session = found
+    raise Refusal("PAGE_NOT_FOUND")
+
+
 @entrance.get("/login")
 def login() -> Response:
     """Asks for name and password."""

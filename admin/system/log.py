@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 from flask import Response
 from sqlalchemy import select
@@ -12,22 +10,16 @@ from sqlalchemy import select
 from admin.groups import system
 from admin.lists import Column, Filter, ListPage
 from admin.shell import current_actor, page, requires, services
+from admin.system import log_words
 from portal.access.permissions import Permission
-from portal.audit import chain, entries
+from portal.audit import actions, chain, entries
+from portal.audit.actions import OBJECTS
 from portal.audit.chain import SEAL
 from portal.audit.entries import ENTRY
 from portal.core.clock import SHANGHAI, business_day, now
 
-ACTIONS = {
-    "approval": "复核",
-    "audit": "日志",
-    "bill": "票据",
-    "list": "列表",
-    "parameter": "参数",
-    "party": "个人信息",
-    "staff": "用户",
-}
-"""Words for the first part of an action's name, to choose by."""
+ACTORS = {"staff": "", "his": "接口 ", "patient": "患者 ", "system": "系统 ", "kiosk": "自助机 "}
+"""Words for the first part of an actor's label."""
 
 
 def midnight(day: date) -> datetime:
@@ -35,9 +27,10 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), SHANGHAI)
 
 
-def details_text(row: Any) -> str:
-    """The details in one line."""
-    return json.dumps(row.details, ensure_ascii=False)[:300] if row.details else ""
+def who(label: str) -> str:
+    """An actor's label as it is read: ``staff:cashier`` → ``cashier``."""
+    kind, _, name = label.partition(":")
+    return f"{ACTORS[kind]}{name}".strip() if kind in ACTORS else label
 
 
 LOG = ListPage(
@@ -46,10 +39,10 @@ LOG = ListPage(
     order=(ENTRY.c.at, ENTRY.c.id),
     columns=(
         Column("at", "时间", "time"),
-        Column("actor", "人"),
-        Column("action", "动作"),
-        Column("object", "对象", value=lambda row: f"{row.object_kind} {row.object_id}"),
-        Column("details", "详情", "long", value=details_text),
+        Column("actor", "人", value=lambda row: who(row.actor)),
+        Column("action", "动作", value=lambda row: actions.title(row.action)),
+        Column("object", "对象", value=lambda row: f"{OBJECTS.get(row.object_kind, row.object_kind)} {row.object_id}"),
+        Column("details", "详情", "long", value=lambda row: log_words.text(row.details or {})[:400]),
         Column("request_id", "请求号", "number"),
         Column("seq", "链序号", "count"),
         Column(
@@ -66,14 +59,8 @@ LOG = ListPage(
         ),
         Filter("to", "到", lambda day: ENTRY.c.at < midnight(day + timedelta(days=1)), "date"),
         Filter("actor", "人", lambda text: ENTRY.c.actor.contains(text, autoescape=True)),
-        Filter(
-            "about",
-            "类别",
-            lambda first: ENTRY.c.action.startswith(f"{first}."),
-            "choice",
-            choices=ACTIONS,
-        ),
-        Filter("action", "动作", lambda text: ENTRY.c.action.startswith(text, autoescape=True)),
+        Filter("about", "对象", lambda kind: ENTRY.c.object_kind == kind, "choice", choices=OBJECTS),
+        Filter("action", "动作", lambda action: ENTRY.c.action == action, "choice", choices=actions.ACTIONS),
         Filter("object", "对象编号", lambda text: ENTRY.c.object_id == text),
         Filter("request", "请求号", lambda text: ENTRY.c.request_id == text),
     ),

@@ -173,8 +173,8 @@ def test_the_worker_seals_and_the_auditor_verifies(app: Flask, services: Service
     auditor = Console(app, "auditor")
     shown = auditor.send("/console/system/log", "校验日志链")
     assert shown.status_code == 200 and "校验通过" in shown.text
-    assert "his:TEST" in auditor.get("/console/system/log").text
-    assert "audit.verified" in auditor.get("/console/system/log?about=audit").text
+    assert "接口 TEST" in auditor.get("/console/system/log").text
+    assert "校验日志链" in auditor.get("/console/system/log?about=audit").text
     with services.database.engine.execution_options(write=True).connect() as connection:
         unguard(connection)
         delete(connection, 7, random.Random(1))

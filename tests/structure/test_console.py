@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +14,13 @@ from admin import wiring
 from admin.shell import Requirement, all_entries, requirement_of
 from portal.access.parameters import CATALOGUE
 from portal.access.permissions import APART, ROLES, TITLES, TWO_FACTORS, Permission, Role, conflict, permissions_of
+from portal.audit.actions import ACTIONS
 from tests.console import Console
 
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+WRITERS, ACTION = re.compile(r"(^|[._])(record|audit|row)$"), re.compile(r"[a-z_]+\.[a-z_-]+")
 GUARDED = {blueprint.name for blueprint, authentication in wiring.BLUEPRINTS if authentication == "staff-session"}
 
 
@@ -93,3 +97,15 @@ def test_every_parameter_is_read_somewhere(app: Flask) -> None:
     sources = [path for folder in ("portal", "admin") for path in (ROOT / folder).rglob("*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources if path.name != "parameters.py")
     assert [key for key in CATALOGUE if f'"{key}"' not in text] == []
+
+
+def test_every_action_of_the_log_has_a_name(app: Flask) -> None:
+    """A name on screen for whatever is written to the log: portal/audit/actions.py."""
+    found = set()
+    for path in (path for folder in ("portal", "admin") for path in (ROOT / folder).rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and WRITERS.search(ast.unparse(call.func)):
+                texts = [one.value for one in call.args if isinstance(one, ast.Constant)]
+                found |= {text for text in texts if isinstance(text, str) and ACTION.fullmatch(text)}
+    assert len(found) > 60, "the search must find them"
+    assert sorted(found - set(ACTIONS)) == []
