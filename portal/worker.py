@@ -26,7 +26,7 @@ from portal.issuing.issue import IssuingDesk
 from portal.outbox.lanes import Lane
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.outbox.worker import Handler, Worker
-from portal.retrieval import sessions, watch
+from portal.retrieval import family, passes, requests, sessions, watch
 from portal.retrieval.identify import SMS_TOPIC
 from portal.retrieval.sms import CodeSender
 from portal.stock import balances
@@ -68,6 +68,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
                 remove(connection)
             watch.clean(connection)
             inbox.clean(connection)
+            passes.clean(connection)
             staff_sessions.clean(connection)
         return Done()
 
@@ -84,6 +85,8 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         "bill.issued": issued,
         SMS_TOPIC: CodeSender(limits, gateway),
         watch.LOOK_TOPIC: watch.look,
+        family.TOLD_TOPIC: family.Teller(gateway),
+        requests.ANSWERED_TOPIC: requests.Teller(gateway),
         batch.TOPIC: batch.BatchDesk(services, IssuingDesk(services)).work,
         CLEAN_TOPIC: clean,
         inbox.TOPIC: inbox.InboxDesk(wechat_events.ACTS),

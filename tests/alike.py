@@ -13,6 +13,7 @@ _TOKENS = (
     re.compile(rb"(?i)(?<=\nx-request-id: )[^\r\n]+"),
     re.compile(rb"(?i)(?<=\ndate: )[^\r\n]+"),
     re.compile(rb"(?<='nonce-)[^']+"),
+    re.compile(rb'(?<= nonce=")[^"]+'),
 )
 
 

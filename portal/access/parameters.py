@@ -93,6 +93,16 @@ CATALOGUE: dict[str, Parameter] = {
             {"0": "不打印", "1": "自动打印", "2": "提示后打印"},
         ),
         Parameter(
+            "family.child-age",
+            "患者取票",
+            "监护的年龄上限",
+            "孩子满这个岁数后，监护人要由本人授权才能查看票据",
+            "count",
+            16,
+            least=8,
+            most=18,
+        ),
+        Parameter(
             "login.policy",
             "登录",
             "密码策略",

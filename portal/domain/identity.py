@@ -98,6 +98,15 @@ def is_id_card(text: str) -> bool:
     return _ID15.fullmatch(number) is not None and _is_day("19" + number[6:12])
 
 
+def birthday(number: str) -> date | None:
+    """The date of birth in an ID number; ``None`` for any other number."""
+    number = normalise(number)
+    if not is_id_card(number):
+        return None
+    digits = number[6:14] if len(number) == 18 else "19" + number[6:12]
+    return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+
+
 def _is_day(text: str) -> bool:
     try:
         return date(int(text[:4]), int(text[4:6]), int(text[6:])) >= _EARLIEST
@@ -128,6 +137,23 @@ def recognise(text: str) -> tuple[Kind, ...]:
     if _CARD.fullmatch(number) and Kind.ID_CARD not in found and Kind.PHONE not in found:
         found.append(Kind.CARD)
     return tuple(found)
+
+
+_SLIP_CODE = re.compile(r"QP[2-9A-HJKMNP-Z]{8}", re.ASCII)
+
+
+def is_slip_code(text: str) -> bool:
+    """Whether this has the shape of a slip's fetch code 取票码: ``QP`` and eight characters nobody confuses."""
+    return _SLIP_CODE.fullmatch(normalise(text)) is not None
+
+
+def spoken_kind(text: str) -> str:
+    """What a typed number looks like, in words for the person who typed it; says when an ID number does not add up."""
+    number = normalise(text)
+    if _ID18.fullmatch(number) and not is_id_card(number):
+        return "卡号。如果填的是身份证，它的最后一位对不上，请核对"
+    kinds = recognise(number)
+    return "或".join(kind.title for kind in kinds[:2]) if kinds else ""
 
 
 def normalise_name(text: str) -> str:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, or_, select
+from sqlalchemy import Connection, Row, Table, and_, false, or_, select
 
+from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.identity import normalise, normalise_name
 from portal.domain.link import TOKEN
 from portal.issuing import lists
 from portal.issuing.queries import BILL, PARTY
 from portal.issuing.rows import number_digest
-from portal.models import PartyKey
+from portal.models import PartyKey, PatientPass
 
 KEY: Table = PartyKey.__table__  # type: ignore[assignment]
+PASS: Table = PatientPass.__table__  # type: ignore[assignment]
 MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Rows as of :func:`portal.issuing.lists.of_unit`. ``how`` for the log: link, bill, serial, number or name."""
+    """Rows as of :func:`portal.issuing.lists.of_unit`. ``how`` for the log: shown (the QR of
+    a patient's phone), link, bill, serial, number or name."""
 
     how: str
     rows: list[Row[Any]]
@@ -30,14 +34,14 @@ class Found:
     @property
     def personal(self) -> bool:
         """Whether somebody was looked up by what identifies a person."""
-        return self.how in ("number", "name")
+        return self.how in ("shown", "number", "name")
 
 
 def find(services: Services, connection: Connection, unit_id: int, text: str) -> Found:
-    """Try what the text can be, likeliest first: a bill link, a bill's code and number, a serial, a number of the
-    patient (ID, card, phone), a name. The first that finds anything is the answer."""
+    """Try what the text can be, likeliest first: the QR that a patient shows, a bill link, a bill's code and
+    number, a serial, a number of the patient (ID, card, phone), a name. The first that finds anything is the answer."""
     text = text.strip()[:500]
-    for how, condition in _meanings(services, text):
+    for how, condition in _meanings(services, connection, text):
         found = lists.of_unit(unit_id).where(condition).order_by(BILL.c.issued_at.desc(), BILL.c.id.desc())
         rows = list(connection.execute(found.limit(MOST)))
         if rows:
@@ -45,8 +49,11 @@ def find(services: Services, connection: Connection, unit_id: int, text: str) ->
     return Found("nothing", [])
 
 
-def _meanings(services: Services, text: str) -> list[tuple[str, Any]]:
+def _meanings(services: Services, connection: Connection, text: str) -> list[tuple[str, Any]]:
     meanings: list[tuple[str, Any]] = []
+    shown = _shown(services, connection, text)
+    if shown is not None:
+        return [("shown", shown)]
     token = text.rstrip("/").rpartition("/")[2]
     if TOKEN.fullmatch(token):
         digest = services.index.digest("link", token)
@@ -69,6 +76,26 @@ def _meanings(services: Services, text: str) -> list[tuple[str, Any]]:
     if name:
         meanings.append(("name", PARTY.c.name_digest == services.index.digest("name", name)))
     return meanings
+
+
+def _shown(services: Services, connection: Connection, text: str) -> Any:
+    """What the QR on a patient's phone stands for while it lasts; ``None`` for any other text."""
+    code = text.upper()
+    if not re.fullmatch(r"QPW[2-9A-HJ-NP-Z]{26}", code):
+        return None
+    digest = services.index.digest("pass", code)
+    wanted = select(PASS.c.claim).where(
+        PASS.c.digest == digest, PASS.c.purpose == "window", PASS.c.expires_at > now(), PASS.c.revoked_at.is_(None)
+    )
+    sealed = connection.scalar(wanted)
+    if sealed is None:
+        return false()
+    claim = json.loads(services.cipher.decrypt("patient_pass.claim", digest.hex(), sealed))
+    opened = BILL.c.id.in_(claim["bills"])
+    if not claim["number"]:
+        return opened
+    by_key = select(KEY.c.bill_id).where(KEY.c.digest == bytes.fromhex(claim["number"]))
+    return or_(opened, and_(BILL.c.id.in_(by_key), PARTY.c.name_digest == bytes.fromhex(claim["name"])))
 
 
 def _digits(text: str, count: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -17,7 +18,7 @@ from portal.domain.identity import mask_card, mask_name
 from portal.domain.money import yuan
 from portal.domain.settlement import CHANNELS
 from portal.domain.states import BillState, PaperState
-from portal.issuing import queries, voucher_queries
+from portal.issuing import queries, slip_codes, voucher_queries
 from portal.issuing.voucher_queries import VOUCHER
 from portal.models import PaperBill, SlipPrint
 from portal.rendering import slip
@@ -41,19 +42,21 @@ def start(services: Services, actor: Actor, kind: str, ids: Sequence[int], paper
     for _ in range(3):
         try:
             with services.database.write() as connection:
-                return _write(connection, actor, kind, wanted, paper)
+                return _write(services, connection, actor, kind, wanted, paper)
         except IntegrityError:
             continue  # the same slip was printed elsewhere at this moment
     raise Refusal("BUSY", reason="同时打印同一张单据")
 
 
-def _write(connection: Connection, actor: Actor, kind: str, ids: Sequence[int], paper: Paper) -> int:
+def _write(
+    services: Services, connection: Connection, actor: Actor, kind: str, ids: Sequence[int], paper: Paper
+) -> int:
     table = queries.BILL if kind == BILLS else VOUCHER
     own = set(connection.scalars(select(table.c.id).where(table.c.id.in_(ids), table.c.unit_id == actor.unit_id)))
     if own != set(ids):
         raise Refusal("BILL_NOT_FOUND")
     job, moment, before = new_id(), now(), counts(connection, kind, ids)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "object_kind": kind,
             "object_id": one,
@@ -67,6 +70,9 @@ def _write(connection: Connection, actor: Actor, kind: str, ids: Sequence[int], 
         for place, one in enumerate(ids)
     ]
     connection.execute(insert(PRINT), rows)
+    if kind == BILLS:
+        for row in rows:
+            slip_codes.write(services, connection, row["object_id"], row["line"])
     connection.execute(
         insert(entries.ENTRY),
         [
@@ -133,6 +139,7 @@ def _bill_slip(
         link=_link(services, queries.token_of(services, unit_code, bill)),
         printed=printed,
         state=state or ("已换开纸质" if exchanged else ""),
+        fetch_code="" if state else slip_codes.of_print(services, bill_id, printed),
     )
 
 

@@ -27,6 +27,7 @@ from portal.models.channel import (
 from portal.models.delivery import ChannelPause, Delivery, DeliveryAttempt, DeliveryStop
 from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
 from portal.models.number import NumberRange, NumberSegment, StockMovement
+from portal.models.patient import FamilyKey, FamilyLink, PatientPass, PatientRequest, SlipCode
 from portal.models.reversal import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
 from portal.models.staff import Approval, FormReceipt, Parameter, StaffAccount, StaffPoint, StaffRole, StaffSession
 from portal.models.stock import (
@@ -93,6 +94,8 @@ __all__ = [
     "Consent",
     "Department",
     "DeskDraft",
+    "FamilyKey",
+    "FamilyLink",
     "FiscalExchange",
     "FormReceipt",
     "HisAccount",
@@ -112,6 +115,8 @@ __all__ = [
     "PaperCheck",
     "Parameter",
     "PartyKey",
+    "PatientPass",
+    "PatientRequest",
     "PatientSession",
     "PlatformInbox",
     "PlatformNonce",
@@ -121,6 +126,7 @@ __all__ = [
     "Printer",
     "Reversal",
     "Reviewer",
+    "SlipCode",
     "SlipPrint",
     "StaffAccount",
     "StaffPoint",

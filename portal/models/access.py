@@ -93,6 +93,8 @@ class OneTimeCode(Base):
     """Sealed phone that it was sent to; empty when nobody matched. Written by the task that sends, until it is used."""
     code: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Sealed code for the sender; removed once sent."""
+    claim: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Sealed JSON of whom a consent is asked from (purpose ``consent``); removed once used."""
     tries: Mapped[int] = mapped_column(SmallInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -8,6 +8,7 @@ where the first has no compiled form.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from threading import Lock
 
 import pypdfium2
@@ -82,6 +83,22 @@ class FaceRenderer:
         out = io.BytesIO()
         picture.quantize(64, Image.Quantize.FASTOCTREE).save(out, "PNG")
         return out.getvalue()
+
+
+def merged(pdfs: Sequence[bytes]) -> bytes:
+    """All pages of these files in one; what is attached to them stays behind."""
+    with _pdfium:
+        whole = pypdfium2.PdfDocument.new()
+        try:
+            for data in pdfs:
+                part = pypdfium2.PdfDocument(data)
+                whole.import_pages(part)
+                part.close()
+            out = io.BytesIO()
+            whole.save(out)
+        finally:
+            whole.close()
+    return out.getvalue()
 
 
 def _title(document: BillDocument) -> str:

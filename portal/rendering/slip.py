@@ -56,7 +56,8 @@ class Slip:
     a voucher's own sheet); ``day`` as printed; ``link`` is what the QR opens; ``state`` a warning word such as 已冲红.
 
     ``printed`` counts this print: from the second on the slip says 补打 and which. ``facts`` are further labelled
-    lines of a voucher; ``voucher``: a sheet that proves a payment, not a notice about a bill.
+    lines of a voucher; ``voucher``: a sheet that proves a payment, not a notice about a bill. ``fetch_code``: the
+    取票码 by which somebody else may fetch the bill once.
     """
 
     desk: Desk
@@ -72,11 +73,18 @@ class Slip:
     state: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     voucher: bool = False
+    fetch_code: str = ""
 
     @property
     def grouped(self) -> str:
         """The number as people retype it: ``90 0000 0123``."""
         return f"{self.number[:2]} {self.number[2:6]} {self.number[6:]}"
+
+    @property
+    def grouped_code(self) -> str:
+        """The fetch code as people retype it: ``QP 7KM2 XPTA``."""
+        code = self.fetch_code
+        return f"{code[:2]} {code[2:6]} {code[6:]}"
 
     @property
     def qr(self) -> tuple[int, str]:

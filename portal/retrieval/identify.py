@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Boolean, Connection, Table, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Boolean, Connection, Row, Table, bindparam, exists, insert, or_, select, update
 
 from portal.access.limits import Limits
 from portal.audit import entries
@@ -18,11 +20,12 @@ from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.errors import Refusal
-from portal.domain.identity import normalise, normalise_name
-from portal.issuing import queries
+from portal.domain.identity import is_slip_code, normalise, normalise_name, spoken_kind
+from portal.issuing import queries, slip_codes
 from portal.issuing.queries import FACTS_AND_PAYER, BillFacts
 from portal.issuing.rows import number_digest
-from portal.models import Bill, BillParty, OneTimeCode, PartyKey
+from portal.issuing.slip_codes import SLIP_CODE
+from portal.models import Bill, BillParty, FamilyKey, FamilyLink, OneTimeCode, PartyKey
 from portal.outbox import tasks
 from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim, Session
@@ -31,10 +34,13 @@ BILL: Table = Bill.__table__  # type: ignore[assignment]
 PARTY: Table = BillParty.__table__  # type: ignore[assignment]
 KEY: Table = PartyKey.__table__  # type: ignore[assignment]
 CODE: Table = OneTimeCode.__table__  # type: ignore[assignment]
+LINK: Table = FamilyLink.__table__  # type: ignore[assignment]
+LINK_KEY: Table = FamilyKey.__table__  # type: ignore[assignment]
 
 CODE_MINUTES = 5
 CODE_TRIES = 5
 SMS_TOPIC = "sms.code"
+FIND, CONSENT = "find", "consent"
 
 
 def begin(services: Services, limits: Limits, unit_id: int, number: str, name: str, address: str) -> str:
@@ -45,12 +51,12 @@ def begin(services: Services, limits: Limits, unit_id: int, number: str, name: s
     Raises TRY_LATER when too often.
     """
     digest = number_digest(services, number).hex()
-    claim = Claim(digest, services.index.digest("name", normalise_name(name)).hex())
+    claim = Claim(digest, services.index.digest("name", normalise_name(name)).hex(), kind=spoken_kind(number))
     _limit(limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
     _limit(limits, f"find.number:{digest[:24]}", 5, 1800, 30)
     with services.database.write() as connection:
         cookie = sessions.start(services, connection, unit_id, 0, claim)
-        _send_code(services, connection, services.index.digest("session", cookie))
+        send_code(services, connection, services.index.digest("session", cookie))
     return cookie
 
 
@@ -63,14 +69,17 @@ def _code_digest(services: Services, session_digest: bytes, code: str) -> bytes:
     return services.index.digest("code", session_digest + code.encode())
 
 
-def _send_code(services: Services, connection: Connection, session_digest: bytes) -> None:
+def send_code(
+    services: Services, connection: Connection, session_digest: bytes, purpose: str = FIND, claim: bytes = b""
+) -> None:
+    """Have a fresh code sent, in the caller's transaction; ``claim`` as of :class:`OneTimeCode`."""
     code_id, code, moment = new_id(), f"{secrets.randbelow(1_000_000):06d}", now()
     connection.execute(
         insert(CODE),
         {
             "id": code_id,
             "session_digest": session_digest,
-            "purpose": "find",
+            "purpose": purpose,
             "code_digest": _code_digest(services, session_digest, code),
             "phone": None,
             "code": services.cipher.encrypt("one_time_code.code", code_id, code),
@@ -78,9 +87,35 @@ def _send_code(services: Services, connection: Connection, session_digest: bytes
             "created_at": moment,
             "expires_at": moment + timedelta(minutes=CODE_MINUTES),
             "used_at": None,
+            "claim": services.cipher.encrypt("one_time_code.claim", code_id, claim) if claim else None,
         },
     )
     tasks.enqueue(connection, SMS_TOPIC, f"{SMS_TOPIC}:{code_id}", {"code": code_id})
+
+
+def take_code(
+    services: Services, connection: Connection, session: Session, typed: str, purpose: str
+) -> Row[Any] | None:
+    """Count one try at the session's code; the row (``id``, ``phone``, ``claim``) when it is right, then used up."""
+    row: Any = connection.execute(
+        update(CODE)
+        .where(
+            CODE.c.session_digest == session.digest,
+            CODE.c.purpose == purpose,
+            CODE.c.used_at.is_(None),
+            CODE.c.expires_at > now(),
+            CODE.c.tries < CODE_TRIES,
+        )
+        .values(tries=CODE.c.tries + 1)
+        .returning(CODE.c.id, CODE.c.code_digest, CODE.c.phone, CODE.c.claim)
+    ).one_or_none()
+    wanted = row.code_digest if row is not None else secrets.token_bytes(32)
+    right = hmac.compare_digest(wanted, _code_digest(services, session.digest, normalise(typed)))
+    if not right or row is None:
+        return None
+    over = {"used_at": now(), "code": None, "phone": None, "claim": None}
+    connection.execute(update(CODE).where(CODE.c.id == row.id).values(over))
+    return row  # type: ignore[no-any-return]
 
 
 def confirm(services: Services, session: Session, typed: str) -> str:
@@ -89,55 +124,94 @@ def confirm(services: Services, session: Session, typed: str) -> str:
     Raises CODE_WRONG for a wrong, old, used or worn-out code alike.
     """
     with services.database.write() as connection:
-        moment = now()
-        row = connection.execute(
-            update(CODE)
-            .where(
-                CODE.c.session_digest == session.digest,
-                CODE.c.used_at.is_(None),
-                CODE.c.expires_at > moment,
-                CODE.c.tries < CODE_TRIES,
-            )
-            .values(tries=CODE.c.tries + 1)
-            .returning(CODE.c.id, CODE.c.code_digest)
-        ).one_or_none()
-        wanted = row.code_digest if row is not None else secrets.token_bytes(32)
-        right = hmac.compare_digest(wanted, _code_digest(services, session.digest, normalise(typed)))
-        if right and row is not None:
-            return _rise(services, connection, session, row.id, moment)
+        row = take_code(services, connection, session, typed, FIND)
+        if row is not None:
+            return _rise(services, connection, session, row)
     raise Refusal("CODE_WRONG")
 
 
-def _rise(services: Services, connection: Connection, session: Session, code_id: int, moment: datetime) -> str:
-    connection.execute(update(CODE).where(CODE.c.id == code_id).values(used_at=moment, code=None, phone=None))
+def _rise(services: Services, connection: Connection, session: Session, code: Row[Any]) -> str:
     sessions.end(connection, session)
     entries.record(connection, "patient.identified", "unit", session.unit_id, f"patient:{session.claim.number[:12]}")
-    return sessions.start(services, connection, session.unit_id, 2, session.claim)
+    phone = ""
+    if code.phone is not None:
+        sent_to = services.cipher.decrypt_text("one_time_code.phone", code.id, code.phone).strip()
+        phone = services.index.digest("phone", sent_to).hex() if sent_to else ""
+    return sessions.start(services, connection, session.unit_id, 2, replace(session.claim, phone=phone))
 
 
 def open_by_slip(
-    services: Services, limits: Limits, bill: BillFacts, name: str, address: str, session: Session | None
+    services: Services, limits: Limits, bill: BillFacts, typed: str, address: str, session: Session | None
 ) -> str:
-    """Level 1: the slip's link and the payer's name open that one bill; returns the cookie of a new session.
+    """Level 1: the slip's link and the payer's name, or the slip's fetch code, open that one bill.
 
-    Raises NOT_MATCHED, TRY_LATER.
+    Returns the cookie of a new session. Raises NOT_MATCHED, TRY_LATER.
     """
     _limit(limits, f"slip.bill:{bill.bill_id}", 5, 1800, 30)
     _limit(limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
-    typed = services.index.digest("name", normalise_name(name))
     with services.database.write() as connection:
+        if is_slip_code(typed):
+            if _use_code(connection, slip_codes.digest(services, typed), bill.bill_id) is None:
+                raise Refusal("NOT_MATCHED")
+            return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip-code")
+        name = services.index.digest("name", normalise_name(typed))
         stored = connection.execute(select(PARTY.c.name_digest).where(PARTY.c.bill_id == bill.bill_id)).scalar_one()
-        if not hmac.compare_digest(stored, typed):
+        if not hmac.compare_digest(stored, name):
             raise Refusal("NOT_MATCHED")
-        known: tuple[int, ...] = ()
-        claim = Claim()
-        level = 1
-        if session is not None and session.unit_id == bill.unit_id:
-            known, claim, level = session.claim.bills, session.claim, max(session.level, 1)
-            sessions.end(connection, session)
-        bills = tuple(dict.fromkeys((*known, bill.bill_id)))[-20:]
-        entries.record(connection, "bill.opened", "bill", bill.bill_id, "patient:slip")
-        return sessions.start(services, connection, bill.unit_id, level, Claim(claim.number, claim.name, bills))
+        return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip")
+
+
+def open_by_code(
+    services: Services, limits: Limits, unit_id: int, code: str, name: str, address: str, session: Session | None
+) -> tuple[str, int]:
+    """Level 1 without the slip in hand (proxy by slip): fetch code and payer's name open that one bill, once.
+
+    Returns the cookie of a new session and the bill. A code that is wrong, used or old and a wrong name are one:
+    raises NOT_MATCHED, TRY_LATER.
+    """
+    digest = slip_codes.digest(services, code)
+    _limit(limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
+    _limit(limits, f"find.number:{digest.hex()[:24]}", 5, 1800, 30)
+    named = services.index.digest("name", normalise_name(name))
+    with services.database.write() as connection:
+        known = connection.execute(_BY_CODE, {"code": digest, "unit": unit_id, "moment": now()}).one_or_none()
+        stored = known.name_digest if known is not None else secrets.token_bytes(32)
+        if not hmac.compare_digest(stored, named) or known is None:
+            raise Refusal("NOT_MATCHED")
+        if _use_code(connection, digest, known.bill_id) is None:
+            raise Refusal("NOT_MATCHED")
+        return _open(services, connection, unit_id, known.bill_id, session, "patient:slip-code"), known.bill_id
+
+
+def _use_code(connection: Connection, digest: bytes, bill_id: int) -> int | None:
+    """Use up a fetch code of this bill; ``None`` when there is none, or it was used. Two at once: one gets it."""
+    used = (
+        update(SLIP_CODE)
+        .where(
+            SLIP_CODE.c.digest == digest,
+            SLIP_CODE.c.bill_id == bill_id,
+            SLIP_CODE.c.used_at.is_(None),
+            SLIP_CODE.c.expires_at > now(),
+        )
+        .values(used_at=now())
+        .returning(SLIP_CODE.c.bill_id)
+    )
+    return connection.execute(used).scalar_one_or_none()
+
+
+def _open(
+    services: Services, connection: Connection, unit_id: int, bill_id: int, session: Session | None, actor: str
+) -> str:
+    """A session that may see this bill, besides what the present one may."""
+    claim, level = Claim(), 1
+    if session is not None and session.unit_id == unit_id:
+        claim, level = session.claim, max(session.level, 1)
+        sessions.end(connection, session)
+        if session.level < 2:
+            claim = Claim(bills=claim.bills)
+    bills = tuple(dict.fromkeys((*claim.bills, bill_id)))[-20:]
+    entries.record(connection, "bill.opened", "bill", bill_id, actor)
+    return sessions.start(services, connection, unit_id, level, replace(claim, bills=bills))
 
 
 # Statements are built once: building and hashing one costs more than running it.
@@ -147,6 +221,33 @@ _OF_PERSON = (
     .where(BILL.c.unit_id == bindparam("unit"))
 )
 _OPENED = FACTS_AND_PAYER.where(BILL.c.id.in_(bindparam("bills", expanding=True)), BILL.c.unit_id == bindparam("unit"))
+_BY_CODE = (
+    select(SLIP_CODE.c.bill_id, PARTY.c.name_digest)
+    .join(BILL, BILL.c.id == SLIP_CODE.c.bill_id)
+    .join(PARTY, PARTY.c.bill_id == SLIP_CODE.c.bill_id)
+    .where(
+        SLIP_CODE.c.digest == bindparam("code"),
+        SLIP_CODE.c.used_at.is_(None),
+        SLIP_CODE.c.expires_at > bindparam("moment"),
+        BILL.c.unit_id == bindparam("unit"),
+    )
+)
+_held, _about = LINK_KEY.alias(), LINK_KEY.alias()
+_OF_FAMILY = exists().where(
+    _held.c.digest == bindparam("number"),
+    _held.c.side == "holder",
+    LINK.c.id == _held.c.link_id,
+    LINK.c.holder_name == bindparam("name"),
+    LINK.c.unit_id == bindparam("unit"),
+    LINK.c.revoked_at.is_(None),
+    LINK.c.valid_until > bindparam("moment"),
+    _about.c.link_id == LINK.c.id,
+    _about.c.side == "subject",
+    KEY.c.digest == _about.c.digest,
+    KEY.c.bill_id == BILL.c.id,
+    PARTY.c.name_digest == LINK.c.subject_name,
+)
+"""Somebody who proved number and name may see this bill as guardian or proxy of its payer, today."""
 _OWN = FACTS_AND_PAYER.where(
     BILL.c.id == bindparam("bill"),
     BILL.c.unit_id == bindparam("unit"),
@@ -154,6 +255,7 @@ _OWN = FACTS_AND_PAYER.where(
         bindparam("opened", type_=Boolean),
         exists().where(KEY.c.digest == bindparam("number"), KEY.c.bill_id == BILL.c.id)
         & (PARTY.c.name_digest == bindparam("name")),
+        _OF_FAMILY,
     ),
 )
 
@@ -186,6 +288,6 @@ def own_bill(
 
     Not yours and not there look the same to the caller.
     """
-    wanted = _proved(session) | {"bill": bill_id, "opened": bill_id in session.claim.bills}
+    wanted = _proved(session) | {"bill": bill_id, "opened": bill_id in session.claim.bills, "moment": now()}
     row = connection.execute(_OWN, wanted).one_or_none()
     return None if row is None else (queries.read_facts(row), queries.read_payer(services, row))

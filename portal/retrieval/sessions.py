@@ -26,11 +26,16 @@ TOUCH_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one browser typed and proved. Digests are hex of keyed hashes; ``bills`` opened by a slip (level 1)."""
+    """What one browser typed and proved. Digests are hex of keyed hashes; ``bills`` opened by a slip (level 1).
+
+    ``kind``: what the typed number looks like, in words; ``phone``: digest of the phone that got the code (level 2).
+    """
 
     number: str = ""
     name: str = ""
     bills: tuple[int, ...] = field(default=())
+    kind: str = ""
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def by_digest(services: Services, connection: Connection, digest: bytes) -> Sess
     if row is None:
         return None
     claim = json.loads(services.cipher.decrypt("patient_session.claim", digest.hex(), row.claim))
-    proved = Claim(claim["number"], claim["name"], tuple(claim["bills"]))
+    proved = Claim(**claim | {"bills": tuple(claim["bills"])})
     return Session(digest, row.unit_id, row.level, proved, row.expires_at)
 
 

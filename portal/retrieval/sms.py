@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy import Connection, Table, select, update
 
 from portal.access.limits import Limits
@@ -9,7 +11,7 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.core.sms import SmsGateway
 from portal.domain import delivery
-from portal.models import Bill, BillParty, OneTimeCode, PartyKey
+from portal.models import Bill, BillParty, FamilyKey, FamilyLink, OneTimeCode, PartyKey
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
 from portal.retrieval import sessions
 
@@ -17,6 +19,8 @@ BILL: Table = Bill.__table__  # type: ignore[assignment]
 PARTY: Table = BillParty.__table__  # type: ignore[assignment]
 KEY: Table = PartyKey.__table__  # type: ignore[assignment]
 CODE: Table = OneTimeCode.__table__  # type: ignore[assignment]
+LINK: Table = FamilyLink.__table__  # type: ignore[assignment]
+LINK_KEY: Table = FamilyKey.__table__  # type: ignore[assignment]
 TEMPLATE = "code"
 
 
@@ -35,18 +39,25 @@ class CodeSender:
         code_id = task.payload["code"]
         with services.database.read() as connection:
             row = connection.execute(
-                select(CODE.c.session_digest, CODE.c.code, CODE.c.expires_at, CODE.c.used_at).where(
-                    CODE.c.id == code_id
-                )
+                select(
+                    CODE.c.session_digest, CODE.c.purpose, CODE.c.claim, CODE.c.code, CODE.c.expires_at, CODE.c.used_at
+                ).where(CODE.c.id == code_id)
             ).one_or_none()
             if row is None or row.code is None or row.used_at is not None or row.expires_at <= now():
                 return Done()
             session = sessions.by_digest(services, connection, row.session_digest)
-            phone = "" if session is None else phone_on_file(services, connection, session)
+            asked = (
+                {}
+                if row.claim is None
+                else json.loads(services.cipher.decrypt("one_time_code.claim", code_id, row.claim))
+            )
+            phone = "" if session is None else _phone(services, connection, session, asked)
         outcome: Outcome = Done()
         if phone and (task.attempts > 1 or self._allowed(services, phone)):
             code = services.cipher.decrypt_text("one_time_code.code", code_id, row.code)
-            outcome = _outcome(self._gateway.send(phone, TEMPLATE, {"code": code}, f"qp-{code_id}"))
+            template = TEMPLATE if row.purpose == "find" else row.purpose
+            params = {"code": code} | ({"who": asked["who"]} if asked else {})
+            outcome = outcome_of(self._gateway.send(phone, template, params, f"qp-{code_id}"))
         if isinstance(outcome, Done):
             sealed = services.cipher.encrypt("one_time_code.phone", code_id, phone.ljust(20))
             with services.database.write() as connection:
@@ -61,8 +72,8 @@ class CodeSender:
         return all(self._limits.hit(f"sms.phone.{seconds}:{digest}", most, seconds) for most, seconds in rules)
 
 
-def _outcome(result: delivery.Result) -> Outcome:
-    """What the gateway's answer means for a code: it may be asked for again with the same number, while it is good."""
+def outcome_of(result: delivery.Result) -> Outcome:
+    """What the gateway's answer means for a task: it may be asked for again with the same number."""
     match result:
         case delivery.Accepted() | delivery.Done():
             return Done()
@@ -74,18 +85,49 @@ def _outcome(result: delivery.Result) -> Outcome:
             return Dead(result.reason)
 
 
+def _phone(services: Services, connection: Connection, session: sessions.Session, asked: dict[str, str]) -> str:
+    claim = sessions.Claim(asked["number"], asked["name"]) if asked else session.claim
+    return phone_of(services, connection, session.unit_id, claim)
+
+
 def phone_on_file(services: Services, connection: Connection, session: sessions.Session) -> str:
-    """The newest phone of the bills that match the session's number and name; ``""`` when there is none."""
+    """The phone of whoever the session says it is; ``""`` when there is none."""
+    return phone_of(services, connection, session.unit_id, session.claim)
+
+
+def phone_of(services: Services, connection: Connection, unit_id: int, claim: sessions.Claim) -> str:
+    """The newest phone of the bills that match the claim's number and name, else the one that the desk noted for a
+    guardian or proxy; ``""`` when there is none."""
+    number, name = bytes.fromhex(claim.number), bytes.fromhex(claim.name)
     row = connection.execute(
         select(PARTY.c.bill_id, PARTY.c.phone)
         .select_from(KEY.join(PARTY, PARTY.c.bill_id == KEY.c.bill_id).join(BILL, BILL.c.id == KEY.c.bill_id))
         .where(
-            KEY.c.digest == bytes.fromhex(session.claim.number),
-            PARTY.c.name_digest == bytes.fromhex(session.claim.name),
+            KEY.c.digest == number,
+            PARTY.c.name_digest == name,
             PARTY.c.phone.is_not(None),
-            BILL.c.unit_id == session.unit_id,
+            BILL.c.unit_id == unit_id,
         )
         .order_by(BILL.c.issued_at.desc())
         .limit(1)
     ).one_or_none()
-    return "" if row is None else services.cipher.decrypt_text("bill_party.phone", row.bill_id, row.phone)
+    if row is not None:
+        return services.cipher.decrypt_text("bill_party.phone", row.bill_id, row.phone)
+    held = connection.execute(
+        select(LINK.c.id, LINK.c.people)
+        .join(LINK_KEY, LINK_KEY.c.link_id == LINK.c.id)
+        .where(
+            LINK_KEY.c.digest == number,
+            LINK_KEY.c.side == "holder",
+            LINK.c.holder_name == name,
+            LINK.c.unit_id == unit_id,
+            LINK.c.revoked_at.is_(None),
+            LINK.c.valid_until > now(),
+        )
+        .order_by(LINK.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if held is None:
+        return ""
+    people = json.loads(services.cipher.decrypt("family_link.people", held.id, held.people))
+    return str(people["holder_phone"])

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Response, current_app, g, render_template, request
+from flask import Blueprint, Response, current_app, g, redirect, render_template, request
 from sqlalchemy import Connection, Row
 
+from portal.access.limits import Limits
 from portal.core.clock import local
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, yuan
-from portal.retrieval import sessions
+from portal.issuing.queries import BillFacts
+from portal.retrieval import identify, sessions
+from portal.retrieval.papers import File
 
+patient = Blueprint("patient", __name__)
+"""All patient pages hang on it."""
 COOKIE = "qp_session"
 CARE = "qp_care"
 
@@ -56,7 +62,12 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     values.setdefault("unit", getattr(g, "unit", None))
     values["care"] = request.cookies.get(CARE) == "1"
     values["here"] = request.path
-    values["style"] = style_version()
+    values["style"] = fingerprint("patient.css")
+    values["script"] = fingerprint("patient.js")
+    if "nonce" not in g:  # a form is refused before the request is named
+        g.nonce = secrets.token_urlsafe(16)
+    values["nonce"] = g.nonce
+    values["inside_app"] = inside_app()
     values["demo"] = current_app.config["DEMO"]
     return Response(render_template(f"patient/{template}", **values), status=status)
 
@@ -68,10 +79,59 @@ def remember(response: Response, cookie: str) -> Response:
 
 
 @cache
-def style_version() -> str:
-    """A fingerprint in the style sheet's address, so that it may be cached for long."""
-    sheet = Path(current_app.static_folder or "") / "patient.css"
-    return hashlib.sha256(sheet.read_bytes()).hexdigest()[:8]
+def fingerprint(name: str) -> str:
+    """A fingerprint in a static file's address, so that it may be cached for long."""
+    file = Path(current_app.static_folder or "") / name
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+
+
+def inside_app() -> str:
+    """``微信`` or ``支付宝`` when the page is open inside that app, whose browser saves no files; else ``""``."""
+    agent = request.headers.get("User-Agent", "")
+    return "微信" if "MicroMessenger" in agent else "支付宝" if "AlipayClient" in agent else ""
+
+
+def see_other(where: str) -> Response:
+    """After a form: the page that shows what became of it."""
+    return redirect(where, code=303)  # type: ignore[return-value]
+
+
+def limits() -> Limits:
+    """The process's counters of attempts."""
+    found: Limits = current_app.extensions["qupiao_limits"]
+    return found
+
+
+def caller() -> str:
+    """The caller's network address; services count it by keyed hash."""
+    return request.remote_addr or ""
+
+
+def session_here(connection: Connection, level: int = 0) -> sessions.Session:
+    """The browser's session at this unit. Raises SESSION_OVER without one, or below ``level``."""
+    found = session_of(connection)
+    if found is None or found.unit_id != g.unit.id or found.level < level:
+        raise Refusal("SESSION_OVER")
+    return found
+
+
+def own_bill(connection: Connection, bill_id: int) -> tuple[BillFacts, str, sessions.Session]:
+    """The session's bill, its payer's full name (shown to the person themselves), the session.
+
+    Raises SESSION_OVER, BILL_NOT_FOUND.
+    """
+    session = session_here(connection, 1)
+    found = identify.own_bill(services(), connection, session, bill_id)
+    if found is None:
+        raise Refusal("BILL_NOT_FOUND")
+    return *found, session
+
+
+def handed_out(file: File) -> Response:
+    """A file as an attachment."""
+    response = Response(file.data, mimetype=file.mimetype)
+    response.headers.set("Content-Disposition", "attachment", filename=file.name)
+    return response
 
 
 def day(moment: datetime) -> str:

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, g, redirect, request, url_for
+from flask import Response, current_app, g, redirect, request, url_for
 from flask_wtf.csrf import CSRFError
 from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
 
 from portal.audit import entries
-from portal.blueprints.patient import voucher_pages
+from portal.blueprints.patient import family_pages, getting, help_pages, voucher_pages
 from portal.blueprints.patient.context import (
     CARE,
     COOKIE,
     FILTERS,
+    caller,
+    handed_out,
     keep_open,
+    limits,
+    own_bill,
     page,
+    patient,
     remember,
+    see_other,
     services,
+    session_here,
     session_of,
     unit_of,
 )
-from portal.core.clock import local
 from portal.domain.errors import CATALOGUE, Refusal
-from portal.domain.identity import mask_name, normalise, normalise_name
+from portal.domain.identity import is_slip_code, mask_name, normalise, normalise_name
 from portal.domain.link import TOKEN
 from portal.domain.settlement import Scene
 from portal.issuing import queries, relations
-from portal.issuing.paper import valid_sheet
 from portal.issuing.queries import BillFacts
 from portal.issuing.references import UnitCache
 from portal.models import BillDetail, Department
-from portal.rendering import xml
-from portal.retrieval import identify, sessions, watch
+from portal.retrieval import identify, papers, requests, sessions, watch
 
-patient = Blueprint("patient", __name__)
+__all__ = ["PAGES", "patient"]
+FACE_WIDTH = 1080
+"""Pixels: small print stays readable when the picture is saved by a long press."""
 
 
 @patient.record_once
@@ -108,9 +113,23 @@ def find(unit_code: str) -> Response:
     if len(normalise(number)) < 5 or not normalise_name(name):
         problem = "请填写完整的号码和患者姓名，两项都需要。"
         return page("find.html", 422, session=None, number=number, name=name, problem=problem)
-    limits = current_app.extensions["qupiao_limits"]
-    cookie = identify.begin(services(), limits, unit.id, number, name, request.remote_addr or "")
-    return remember(_see_other(url_for("patient.code", unit_code=unit_code)), cookie)
+    if is_slip_code(number):
+        return _by_code(unit.id, number, name)
+    cookie = identify.begin(services(), limits(), unit.id, number, name, caller())
+    return remember(see_other(url_for("patient.code", unit_code=unit_code)), cookie)
+
+
+def _by_code(unit_id: int, number: str, name: str) -> Response:
+    with services().database.read() as connection:
+        session = session_of(connection)
+    try:
+        cookie, bill_id = identify.open_by_code(services(), limits(), unit_id, number, name, caller(), session)
+    except Refusal as refusal:
+        if refusal.code != "NOT_MATCHED":
+            raise
+        problem = "取票码或姓名不对，或者取票码已经用过。请核对告知单，或用证件号查询。"
+        return page("find.html", 422, session=None, number=number, name=name, problem=problem)
+    return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=bill_id)), cookie)
 
 
 @patient.get("/h/<string:unit_code>/code")
@@ -118,8 +137,8 @@ def code(unit_code: str) -> Response:
     """Asks for the code that was sent."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        _session_here(session_of(connection))
-    return page("code.html", problem="")
+        session = session_here(connection)
+    return page("code.html", problem="", kind=session.claim.kind)
 
 
 @patient.post("/h/<string:unit_code>/code")
@@ -127,12 +146,13 @@ def confirm(unit_code: str) -> Response:
     """Checks the code; right: the list."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        session = _session_here(session_of(connection))
+        session = session_here(connection)
     try:
         cookie = identify.confirm(services(), session, request.form.get("code", "")[:20])
     except Refusal as refusal:
-        return page("code.html", refusal.status, problem=f"{refusal.why}。{refusal.remedy}。")
-    return remember(_see_other(url_for("patient.bills", unit_code=unit_code)), cookie)
+        problem = f"{refusal.why}。{refusal.remedy}。"
+        return page("code.html", refusal.status, problem=problem, kind=session.claim.kind)
+    return remember(see_other(url_for("patient.bills", unit_code=unit_code)), cookie)
 
 
 @patient.get("/h/<string:unit_code>/bills")
@@ -140,14 +160,9 @@ def bills(unit_code: str) -> Response:
     """The person's bills of one year, grouped by visit day."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        session = _session_here(session_of(connection), 1)
+        session = session_here(connection, 1)
         found, name = identify.visible_bills(services(), connection, session)
-    years = sorted({local(bill.business_at).year for bill in found}, reverse=True)
-    chosen = request.args.get("year", type=int) or (years[0] if years else 0)
-    shown = [bill for bill in found if local(bill.business_at).year == chosen]
-    visits = [list(day) for _, day in groupby(shown, key=lambda bill: local(bill.business_at).date())]
-    counts = [(year, sum(local(bill.business_at).year == year for bill in found)) for year in years]
-    return page("list.html", visits=visits, counts=counts, chosen=chosen, name=mask_name(name), session=session)
+    return family_pages.show_list(found, mask_name(name), session)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>")
@@ -155,10 +170,11 @@ def bill(unit_code: str, bill_id: int) -> Response:
     """One bill in plain words, with its face and its elements."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        facts, payer, session = _own_bill(connection, bill_id)
+        facts, payer, session = own_bill(connection, bill_id)
         items = queries.items(connection, bill_id)
         related = relations.of(connection, facts)
-    return page("bill.html", bill=facts, payer=payer, items=items, session=session, related=related)
+        asked = requests.of_bill(services(), connection, bill_id)
+    return page("bill.html", bill=facts, payer=payer, items=items, session=session, related=related, asked=asked)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/details")
@@ -166,7 +182,7 @@ def details(unit_code: str, bill_id: int) -> Response:
     """The list lines of one bill."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        facts, *_ = _own_bill(connection, bill_id)
+        facts, *_ = own_bill(connection, bill_id)
         rows = connection.execute(
             select(BillDetail.__table__).where(BillDetail.bill_id == bill_id).order_by(BillDetail.line)
         ).all()
@@ -181,16 +197,16 @@ def details(unit_code: str, bill_id: int) -> Response:
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/bill.pdf")
 def pdf(unit_code: str, bill_id: int) -> Response:
     """The bill's PDF, made from the signed bytes."""
-    facts, data = _face(unit_code, bill_id)
+    facts, file = _pdf(unit_code, bill_id)
     _record("bill.downloaded", facts)
-    return _file(data, "application/pdf", f"{facts.code}-{facts.number}.pdf")
+    return handed_out(file)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/face.png")
 def face(unit_code: str, bill_id: int) -> Response:
     """A picture of the face, from the same source as the PDF."""
-    _, data = _face(unit_code, bill_id)
-    return Response(current_app.extensions["qupiao_face"].png(data, 1080), mimetype="image/png")
+    _, file = _pdf(unit_code, bill_id)
+    return Response(current_app.extensions["qupiao_face"].png(file.data, FACE_WIDTH), mimetype="image/png")
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/einvoice.xml")
@@ -198,10 +214,10 @@ def einvoice(unit_code: str, bill_id: int) -> Response:
     """The signed document itself."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        facts, *_ = _own_bill(connection, bill_id)
+        facts, *_ = own_bill(connection, bill_id)
         document = queries.stored_document(services(), connection, bill_id)
     _record("bill.downloaded", facts)
-    return _file(document.einvoice_xml, "application/xml", f"{facts.code}-{facts.number}.xml")
+    return handed_out(papers.File(f"{facts.code}-{facts.number}.xml", "application/xml", document.einvoice_xml))
 
 
 @patient.get("/b/<string:token>")
@@ -225,10 +241,9 @@ def open_link(token: str) -> Response:
         facts, payer = _linked(connection, token)
         session = session_of(connection)
     unit_of(facts.unit_id)
-    limits = current_app.extensions["qupiao_limits"]
     try:
         cookie = identify.open_by_slip(
-            services(), limits, facts, request.form.get("name", "")[:100], request.remote_addr or "", session
+            services(), limits(), facts, request.form.get("name", "")[:100], caller(), session
         )
     except Refusal as refusal:
         if refusal.code != "NOT_MATCHED":
@@ -236,7 +251,7 @@ def open_link(token: str) -> Response:
         problem = "姓名与票据上的交款人不一致。请核对后再试，或到收费窗口查询。"
         return page("link.html", 422, bill=facts, payer=mask_name(payer), mine=False, token=token, problem=problem)
     unit_code = g.unit.code
-    return remember(_see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
+    return remember(see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
 
 
 @patient.post("/b/<string:token>/voucher")
@@ -254,11 +269,10 @@ def watch_link(token: str) -> Response:
         except _NotYet:
             pass
         else:
-            return _see_other(url_for("patient.link", token=token))
-    limits = current_app.extensions["qupiao_limits"]
+            return see_other(url_for("patient.link", token=token))
     phone = request.form.get("phone", "")[:40]
     try:
-        watch.register(services(), limits, token, phone, request.remote_addr or "")
+        watch.register(services(), limits(), token, phone, caller())
     except Refusal as refusal:
         return _waiting(token, refusal.status, phone=phone, problem=f"{refusal.why}。")
     return _waiting(token, told=True)
@@ -271,7 +285,7 @@ def leave(unit_code: str) -> Response:
         session = session_of(connection)
         if session is not None:
             sessions.end(connection, session)
-    response = _see_other(url_for("patient.entry", unit_code=unit_code))
+    response = see_other(url_for("patient.entry", unit_code=unit_code))
     response.delete_cookie(COOKIE)
     return response
 
@@ -280,29 +294,10 @@ def leave(unit_code: str) -> Response:
 def care() -> Response:
     """Switches large type on or off and goes back to where one was."""
     back = urlsplit(request.form.get("back", "/")).path
-    response = _see_other(back if back.startswith("/") and not back.startswith("//") else "/")
+    response = see_other(back if back.startswith("/") and not back.startswith("//") else "/")
     on = request.cookies.get(CARE) != "1"
     response.set_cookie(CARE, "1" if on else "0", max_age=31_536_000, samesite="Lax", httponly=True)
     return response
-
-
-def _see_other(where: str) -> Response:
-    return redirect(where, code=303)  # type: ignore[return-value]
-
-
-def _session_here(session: sessions.Session | None, level: int = 0) -> sessions.Session:
-    if session is None or session.unit_id != g.unit.id or session.level < level:
-        raise Refusal("SESSION_OVER")
-    return session
-
-
-def _own_bill(connection: Any, bill_id: int) -> tuple[BillFacts, str, sessions.Session]:
-    """The session's bill, its payer's full name (shown to the person themselves), the session."""
-    session = _session_here(session_of(connection), 1)
-    found = identify.own_bill(services(), connection, session, bill_id)
-    if found is None:
-        raise Refusal("BILL_NOT_FOUND")
-    return *found, session
 
 
 class _NotYet(Refusal):
@@ -330,22 +325,11 @@ def _linked(connection: Any, token: str) -> tuple[BillFacts, str]:
     return found
 
 
-def _face(unit_code: str, bill_id: int) -> tuple[BillFacts, bytes]:
+def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, papers.File]:
     unit_of(unit_code)
     with services().database.read() as connection:
-        facts, *_ = _own_bill(connection, bill_id)
-        stored = queries.stored_document(services(), connection, bill_id)
-        exchanged = valid_sheet(connection, bill_id) is not None
-    settings, token = services().settings, queries.token_of(services(), g.unit.code, facts)
-    data = current_app.extensions["qupiao_face"].pdf(
-        xml.read(stored.signed),
-        state=facts.state.value,
-        qr_text=f"{settings.net_url or settings.base}/b/{token}",
-        xml=stored.einvoice_xml,
-        supervised=stored.supervisor_element is not None,
-        exchanged=exchanged,
-    )
-    return facts, data
+        facts, *_ = own_bill(connection, bill_id)
+        return facts, papers.bill_pdf(services(), connection, current_app.extensions["qupiao_face"], unit_code, facts)
 
 
 def _record(action: str, facts: BillFacts) -> None:
@@ -353,7 +337,5 @@ def _record(action: str, facts: BillFacts) -> None:
         entries.record(connection, action, "bill", facts.bill_id, "patient", request_id=g.request_id)
 
 
-def _file(data: bytes, mimetype: str, name: str) -> Response:
-    response = Response(data, mimetype=mimetype)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+PAGES = (getting, family_pages, help_pages)
+"""The modules whose views hang on the same blueprint."""

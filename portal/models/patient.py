@@ -1,0 +1,106 @@
+"""What patients ask for and give: short-lived passes, fetch codes of slips, family and proxies, requests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.models.base import Base, UtcDateTime
+
+
+class PatientPass(Base):
+    """A random token that stands for some bills for a while: in a mail, for another browser, at a window.
+
+    Only its keyed hash is kept. ``claim`` is sealed JSON of what it opens; ``bill_id`` the one bill of a mail."""
+
+    __tablename__ = "patient_pass"
+    __table_args__ = (
+        CheckConstraint("purpose IN ('mail', 'browser', 'window')", name="purpose"),
+        Index(None, "expires_at"),
+        Index(None, "bill_id"),
+    )
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    purpose: Mapped[str] = mapped_column(String(8))
+    bill_id: Mapped[int | None] = mapped_column(ForeignKey("bill.id"))
+    claim: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SlipCode(Base):
+    """取票码 on a printed slip: with the payer's name it opens that bill once (proxy by slip). Kept as a keyed hash."""
+
+    __tablename__ = "slip_code"
+    __table_args__ = (Index(None, "bill_id"),)
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class FamilyLink(Base):
+    """One person (holder) who may see the bills of another (subject): guardian of a child, or proxy by consent.
+
+    ``people`` is sealed JSON: both names, both phones, the relation. It ends by time or by being revoked."""
+
+    __tablename__ = "family_link"
+    __table_args__ = (CheckConstraint("kind IN ('guardian', 'proxy')", name="kind"), Index(None, "unit_id", "id"))
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    kind: Mapped[str] = mapped_column(String(8))
+    holder_name: Mapped[bytes] = mapped_column(LargeBinary(32))
+    subject_name: Mapped[bytes] = mapped_column(LargeBinary(32))
+    people: Mapped[bytes] = mapped_column(LargeBinary)
+    basis: Mapped[str] = mapped_column(String(20))
+    """desk, phone or consent: what the link was made on."""
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    valid_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_by: Mapped[str] = mapped_column(String(80))
+
+
+class FamilyKey(Base):
+    """Under which numbers holder and subject of a link are known (keyed hashes, as in ``party_key``)."""
+
+    __tablename__ = "family_key"
+    __table_args__ = (
+        CheckConstraint("side IN ('holder', 'subject')", name="side"),
+        Index(None, "link_id"),
+    )
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    link_id: Mapped[int] = mapped_column(ForeignKey("family_link.id"), primary_key=True, autoincrement=False)
+    side: Mapped[str] = mapped_column(String(8), primary_key=True)
+
+
+class PatientRequest(Base):
+    """What a patient asks the desk: a correction, a bill that cannot be found, "this is not mine". Sealed as typed."""
+
+    __tablename__ = "patient_request"
+    __table_args__ = (
+        CheckConstraint("kind IN ('correction', 'missing', 'not_me')", name="kind"),
+        CheckConstraint("state IN ('open', 'done', 'declined')", name="state"),
+        Index(None, "unit_id", "state", "created_at"),
+        Index(None, "bill_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    kind: Mapped[str] = mapped_column(String(12))
+    bill_id: Mapped[int | None] = mapped_column(ForeignKey("bill.id"))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    reference: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    """Keyed hash of the number that the patient got, under which the answer can be read."""
+    state: Mapped[str] = mapped_column(String(8))
+    answer: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    answered_by: Mapped[str] = mapped_column(String(80))

@@ -1,0 +1,395 @@
+"""Family and proxies (features §4.4): who may see whose bills, on what ground, until when, and how it ends.
+
+A guardian is bound at the desk, or online when the child's bills carry the phone that got the guardian's code; a
+proxy by a code that goes to the other person's phone. Both are told apart from the bills themselves: each page asks
+the table again, so that a revoked link opens nothing any more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from portal.access import parameters
+from portal.access.limits import Limits
+from portal.audit import entries
+from portal.core.clock import SHANGHAI, business_day, now
+from portal.core.ids import new_id
+from portal.core.services import Services
+from portal.core.sms import SmsGateway
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.identity import birthday, is_phone, mask_name, normalise, normalise_name
+from portal.issuing import queries
+from portal.issuing.queries import BILL, FACTS_AND_PAYER, PARTY, UNIT, BillFacts
+from portal.issuing.rows import number_digest
+from portal.outbox import tasks
+from portal.outbox.tasks import Done, Outcome, Task
+from portal.retrieval.identify import CONSENT, KEY, LINK, LINK_KEY, send_code, take_code, visible_bills
+from portal.retrieval.sessions import Claim, Session
+from portal.retrieval.sms import outcome_of, phone_of
+
+TOLD_TOPIC = "family.told"
+TEMPLATE = "family"
+PROXY_LIVES = timedelta(days=365)
+RELATIONS = ("子女", "父母", "配偶", "兄弟姐妹", "其他")
+MOST_KEYS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody as typed at the desk."""
+
+    name: str
+    number: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A link as one side sees it: ``name`` is the other person's full name, shown to the person they belong to."""
+
+    link_id: int
+    kind: str
+    name: str
+    relation: str
+    basis: str
+    created_at: datetime
+    valid_until: datetime
+
+    @property
+    def title(self) -> str:
+        """The word on screen."""
+        return "监护的孩子" if self.kind == "guardian" else "授权代取"
+
+
+def _active() -> tuple[Any, ...]:
+    return LINK.c.revoked_at.is_(None), LINK.c.valid_until > now()
+
+
+def _name_of(session: Session) -> bytes:
+    return bytes.fromhex(session.claim.name)
+
+
+def need_person(session: Session) -> None:
+    """Raises SESSION_OVER below level 2: a slip proves nobody."""
+    if session.level < 2 or not session.claim.number:
+        raise Refusal("SESSION_OVER")
+
+
+def _links(services: Services, connection: Connection, session: Session, side: str) -> list[Member]:
+    need_person(session)
+    named = LINK.c.holder_name if side == "holder" else LINK.c.subject_name
+    rows = connection.execute(
+        select(LINK)
+        .join(LINK_KEY, LINK_KEY.c.link_id == LINK.c.id)
+        .where(
+            LINK_KEY.c.digest == bytes.fromhex(session.claim.number),
+            LINK_KEY.c.side == side,
+            named == _name_of(session),
+            LINK.c.unit_id == session.unit_id,
+            *_active(),
+        )
+        .order_by(LINK.c.id)
+    ).all()
+    other = "subject_name" if side == "holder" else "holder_name"
+    return [_member(services, row, other) for row in rows]
+
+
+def people_of(services: Services, row: Any) -> dict[str, str]:
+    """Both people of a link's row, opened. The caller masks or audits."""
+    found: dict[str, str] = json.loads(services.cipher.decrypt("family_link.people", row.id, row.people))
+    return found
+
+
+def _member(services: Services, row: Any, name: str) -> Member:
+    people = people_of(services, row)
+    return Member(row.id, row.kind, people[name], people["relation"], row.basis, row.created_at, row.valid_until)
+
+
+def mine(services: Services, connection: Connection, session: Session) -> list[Member]:
+    """The people whose bills this person may see. Raises SESSION_OVER below level 2."""
+    return _links(services, connection, session, "holder")
+
+
+def watchers(services: Services, connection: Connection, session: Session) -> list[Member]:
+    """The people who may see this person's bills. Raises SESSION_OVER below level 2."""
+    return _links(services, connection, session, "subject")
+
+
+_BILLS = (
+    FACTS_AND_PAYER.join(KEY, KEY.c.bill_id == BILL.c.id)
+    .join(LINK_KEY, LINK_KEY.c.digest == KEY.c.digest)
+    .join(LINK, LINK.c.id == LINK_KEY.c.link_id)
+    .where(
+        LINK.c.id == bindparam("link"),
+        LINK_KEY.c.side == "subject",
+        PARTY.c.name_digest == LINK.c.subject_name,
+        BILL.c.unit_id == bindparam("unit"),
+    )
+)
+
+
+def bills(services: Services, connection: Connection, session: Session, link_id: int) -> tuple[Member, list[BillFacts]]:
+    """The bills of one member, newest first. Raises PERSON_UNKNOWN when the link is not there, over or revoked."""
+    member = _one(mine(services, connection, session), link_id)
+    found = {row.bill_id: row for row in connection.execute(_BILLS, {"link": link_id, "unit": session.unit_id})}
+    newest = sorted(found.values(), key=lambda row: (row.business_at, row.bill_id), reverse=True)
+    return member, [queries.read_facts(row) for row in newest]
+
+
+def looked(services: Services, session: Session, member: Member) -> None:
+    """Write down that a member's bills were looked at, and tell them: at most once a day and link."""
+    with services.database.write() as connection:
+        entries.record(connection, "family.looked", "family", member.link_id, _label(session))
+        key = f"{TOLD_TOPIC}:{member.link_id}:{business_day(now()):%Y%m%d}"
+        tasks.enqueue(connection, TOLD_TOPIC, key, {"link": member.link_id})
+
+
+def _label(session: Session) -> str:
+    return f"patient:{session.claim.number[:12]}"
+
+
+def _one(members: Iterable[Member], link_id: int) -> Member:
+    for member in members:
+        if member.link_id == link_id:
+            return member
+    raise Refusal("PERSON_UNKNOWN")
+
+
+def _ask(limits: Limits, session: Session, digest: str) -> None:
+    for bucket, most in ((f"family.asker:{session.claim.number[:24]}", 10), (f"family.asked:{digest[:24]}", 5)):
+        if not limits.hit(bucket, most, 1800):
+            raise Refusal("TRY_LATER", minutes=30)
+
+
+def add_child(services: Services, limits: Limits, session: Session, number: str, name: str) -> int:
+    """Bind a child whose bills carry the phone that got this session's code; returns the link.
+
+    Unknown, wrongly named, another phone, too old, no ID number: one answer. Raises NOT_MATCHED, TRY_LATER.
+    """
+    need_person(session)
+    digest, named = number_digest(services, number), services.index.digest("name", normalise_name(name))
+    _ask(limits, session, digest.hex())
+    with services.database.write() as connection:
+        phone = phone_of(services, connection, session.unit_id, Claim(digest.hex(), named.hex()))
+        same = services.index.digest("phone", phone).hex() == session.claim.phone
+        until = child_until(connection, session.unit_id, number)
+        if not phone or not same or until is None:
+            raise Refusal("NOT_MATCHED")
+        holder = _holder(services, connection, session)
+        people = {"relation": "子女", "holder_name": holder, "subject_name": name.strip()}
+        people |= {"holder_phone": phone, "subject_phone": phone}
+        holder_keys = _keys(connection, session.unit_id, bytes.fromhex(session.claim.number), _name_of(session))
+        keys = (holder_keys, _keys(connection, session.unit_id, digest, named))
+        names = (_name_of(session), named)
+        return _write(
+            services, connection, session.unit_id, "guardian", "phone", names, keys, people, until, _label(session)
+        )
+
+
+def child_until(connection: Connection, unit_id: int, number: str) -> datetime | None:
+    """When a child of this ID number is no longer one; ``None`` when it is none, or nothing says how old it is."""
+    born = birthday(number)
+    if born is None:
+        return None
+    years = parameters.value(connection, unit_id, "family.child-age")
+    until = datetime(born.year + years, born.month, min(born.day, 28), tzinfo=SHANGHAI)
+    return until if until > now() else None
+
+
+def _holder(services: Services, connection: Connection, session: Session) -> str:
+    """The full name of the person of a session, from their bills or from what the desk noted."""
+    _, name = visible_bills(services, connection, session)
+    if name:
+        return name
+    row = connection.execute(select(LINK).where(LINK.c.holder_name == _name_of(session)).limit(1)).one_or_none()
+    return people_of(services, row)["holder_name"] if row is not None else ""
+
+
+def _keys(connection: Connection, unit_id: int, number: bytes, name: bytes) -> set[bytes]:
+    """Every number under which this person's bills can be found, the given one among them."""
+    own = (
+        select(KEY.c.bill_id)
+        .join(PARTY, PARTY.c.bill_id == KEY.c.bill_id)
+        .join(BILL, BILL.c.id == KEY.c.bill_id)
+        .where(KEY.c.digest == number, PARTY.c.name_digest == name, BILL.c.unit_id == unit_id)
+    )
+    found = select(KEY.c.digest).where(KEY.c.bill_id.in_(own)).distinct().limit(MOST_KEYS)
+    return {number, *connection.scalars(found)}
+
+
+def ask_consent(services: Services, limits: Limits, session: Session, number: str, name: str, relation: str) -> None:
+    """Have a consent code sent to the phone on file of the person named, whether there is one or not (checks A1)."""
+    need_person(session)
+    digest, named = number_digest(services, number).hex(), services.index.digest("name", normalise_name(name)).hex()
+    _ask(limits, session, digest)
+    with services.database.write() as connection:
+        who = mask_name(_holder(services, connection, session)) or "有人"
+        asked = {"number": digest, "name": named, "subject": name.strip(), "who": who}
+        asked["relation"] = relation if relation in RELATIONS else RELATIONS[-1]
+        send_code(services, connection, session.digest, CONSENT, json.dumps(asked).encode())
+        entries.record(connection, "family.asked", "unit", session.unit_id, _label(session))
+
+
+def give_consent(services: Services, session: Session, typed: str) -> int:
+    """Check the consent code that the other person told; returns the link. Raises CODE_WRONG."""
+    need_person(session)
+    with services.database.write() as connection:
+        row = take_code(services, connection, session, typed, CONSENT)
+        if row is not None:
+            asked = json.loads(services.cipher.decrypt("one_time_code.claim", row.id, row.claim))
+            phone = services.cipher.decrypt_text("one_time_code.phone", row.id, row.phone).strip() if row.phone else ""
+            number, named = bytes.fromhex(asked["number"]), bytes.fromhex(asked["name"])
+            own = phone_of(services, connection, session.unit_id, session.claim)
+            people = {"relation": asked["relation"], "holder_name": _holder(services, connection, session)}
+            people |= {"subject_name": asked["subject"], "holder_phone": own, "subject_phone": phone}
+            holder_keys = _keys(connection, session.unit_id, bytes.fromhex(session.claim.number), _name_of(session))
+            keys = (holder_keys, _keys(connection, session.unit_id, number, named))
+            names, until = (_name_of(session), named), now() + PROXY_LIVES
+            return _write(
+                services, connection, session.unit_id, "proxy", "consent", names, keys, people, until, _label(session)
+            )
+    raise Refusal("CODE_WRONG")
+
+
+def _write(
+    services: Services,
+    connection: Connection,
+    unit_id: int,
+    kind: str,
+    basis: str,
+    names: tuple[bytes, bytes],
+    keys: tuple[set[bytes], ...],
+    people: dict[str, str],
+    until: datetime,
+    actor: str,
+    request_id: str = "",
+) -> int:
+    link_id = new_id()
+    connection.execute(
+        insert(LINK),
+        {
+            "id": link_id,
+            "unit_id": unit_id,
+            "kind": kind,
+            "holder_name": names[0],
+            "subject_name": names[1],
+            "people": services.cipher.encrypt("family_link.people", link_id, json.dumps(people)),
+            "basis": basis,
+            "created_by": actor[:80],
+            "created_at": now(),
+            "valid_until": until,
+            "revoked_at": None,
+            "revoked_by": "",
+        },
+    )
+    rows = [
+        {"digest": digest, "link_id": link_id, "side": side}
+        for side, digests in zip(("holder", "subject"), keys, strict=True)
+        for digest in sorted(digests)
+    ]
+    connection.execute(insert(LINK_KEY), rows)
+    details = {"kind": kind, "basis": basis}
+    entries.record(connection, "family.bound", "family", link_id, actor, request_id=request_id, details=details)
+    return link_id
+
+
+def revoke(services: Services, session: Session, link_id: int) -> None:
+    """End a link from either side. Raises PERSON_UNKNOWN."""
+    with services.database.write() as connection:
+        both = (*mine(services, connection, session), *watchers(services, connection, session))
+        _end(connection, _one(both, link_id).link_id, _label(session))
+
+
+def _end(connection: Connection, link_id: int, actor: str, request_id: str = "") -> None:
+    ended = update(LINK).where(LINK.c.id == link_id, LINK.c.revoked_at.is_(None))
+    connection.execute(ended.values(revoked_at=now(), revoked_by=actor[:80]))
+    entries.record(connection, "family.revoked", "family", link_id, actor, request_id=request_id)
+
+
+def bind_at_desk(
+    services: Services, actor: Actor, kind: str, holder: Person, subject: Person, relation: str, document: str
+) -> int:
+    """A link that staff make after they have seen ``document``; returns it.
+
+    A guardian's ends when the child is of age, without an ID number after a year, as a proxy's does. Raises
+    ENTRY_INVALID.
+    """
+    problems = [f"{who}的姓名和号码都要填" for who, one in (("代取人", holder), ("就诊人", subject)) if not _whole(one)]
+    if not is_phone(holder.phone):
+        problems.append("代取人的手机号应为 11 位数字")
+    if subject.phone and not is_phone(subject.phone):
+        problems.append("就诊人的手机号应为 11 位数字")
+    if kind not in ("guardian", "proxy") or len(document.strip()) < 2:
+        problems.append("请写明核对了什么证件")
+    with services.database.write() as connection:
+        until = child_until(connection, actor.unit_id, subject.number) if kind == "guardian" else None
+        if kind == "guardian" and until is None and birthday(subject.number) is not None:
+            problems.append("就诊人已到年龄，不能按监护办理，请按授权代取办理")
+        if problems:
+            raise Refusal("ENTRY_INVALID", problems="；".join(problems))
+        names, keys = [], []
+        for one in (holder, subject):
+            name, number = services.index.digest("name", normalise_name(one.name)), number_digest(services, one.number)
+            names.append(name)
+            keys.append(_keys(connection, actor.unit_id, number, name) | {number})
+        phone = normalise(holder.phone)
+        keys[0].add(number_digest(services, phone))
+        people = {"relation": relation[:20], "holder_name": holder.name.strip(), "subject_name": subject.name.strip()}
+        people |= {"holder_phone": phone, "subject_phone": normalise(subject.phone), "document": document.strip()[:60]}
+        return _write(
+            services,
+            connection,
+            actor.unit_id,
+            kind,
+            "desk",
+            (names[0], names[1]),
+            (keys[0], keys[1]),
+            people,
+            until or now() + PROXY_LIVES,
+            actor.label,
+            actor.request_id,
+        )
+
+
+def _whole(person: Person) -> bool:
+    return len(normalise(person.number)) >= 5 and bool(normalise_name(person.name))
+
+
+def revoke_at_desk(services: Services, actor: Actor, link_id: int) -> None:
+    """End a link of the actor's unit. Raises PERSON_UNKNOWN."""
+    with services.database.write() as connection:
+        known = connection.scalar(select(LINK.c.id).where(LINK.c.id == link_id, LINK.c.unit_id == actor.unit_id))
+        if known is None:
+            raise Refusal("PERSON_UNKNOWN")
+        _end(connection, link_id, actor.label, actor.request_id)
+
+
+class Teller:
+    """The handler of the ``family.told`` tasks: tells somebody that their proxy has looked."""
+
+    def __init__(self, gateway: SmsGateway) -> None:
+        self._gateway = gateway
+
+    def __call__(self, services: Services, task: Task) -> Outcome:
+        """One message to the subject's phone, unless it is the holder's own."""
+        with services.database.read() as connection:
+            row = connection.execute(
+                select(LINK, UNIT.c.short_name)
+                .join(UNIT, UNIT.c.id == LINK.c.unit_id)
+                .where(LINK.c.id == int(task.payload["link"]), *_active())
+            ).one_or_none()
+        if row is None:
+            return Done()
+        people = people_of(services, row)
+        phone = people["subject_phone"]
+        if not phone or phone == people["holder_phone"]:
+            return Done()
+        params = {"who": mask_name(people["holder_name"]), "hospital": row.short_name}
+        return outcome_of(self._gateway.send(phone, TEMPLATE, params, f"qp-family-{task.id}"))

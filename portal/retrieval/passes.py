@@ -1,0 +1,151 @@
+"""Short-lived tokens in a patient's hand: the link in a mail, the way to another browser, the QR for a window.
+
+A pass opens no more than its maker had proved, and only while it lasts. Mail and browser ask for the payer's name
+again (a forwarded mail is not yet a bill), a window's clerk sees the person.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert, select, update
+
+from portal.audit import entries
+from portal.core.clock import now
+from portal.core.services import Services
+from portal.domain import link
+from portal.domain.errors import Refusal
+from portal.issuing import queries
+from portal.issuing.queries import BILL, BillFacts
+from portal.models import PatientPass, SlipCode
+from portal.retrieval.sessions import Claim, Session
+
+PASS: Table = PatientPass.__table__  # type: ignore[assignment]
+SLIP: Table = SlipCode.__table__  # type: ignore[assignment]
+
+
+class Purpose(StrEnum):
+    """What a pass is for."""
+
+    MAIL = "mail"
+    BROWSER = "browser"
+    WINDOW = "window"
+
+
+LIVES = {
+    Purpose.MAIL: timedelta(days=7),
+    Purpose.BROWSER: timedelta(minutes=30),
+    Purpose.WINDOW: timedelta(seconds=60),
+}
+WINDOW_PREFIX = "QPW"
+"""A window's scanner sends keystrokes: the code is capital letters and digits only."""
+_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """An open pass: ``claim`` as its maker's session had proved, ``bill_id`` when it is for one bill."""
+
+    unit_id: int
+    bill_id: int | None
+    claim: Claim
+    expires_at: datetime
+
+
+def make(services: Services, connection: Connection, purpose: Purpose, unit_id: int, claim: Claim) -> str:
+    """A new pass in the caller's transaction; returns its token. A claim with one bill and nobody is for that bill."""
+    token = secrets.token_urlsafe(24)
+    if purpose is Purpose.WINDOW:
+        token = WINDOW_PREFIX + "".join(secrets.choice(_LETTERS) for _ in range(26))
+    digest, moment = services.index.digest("pass", token), now()
+    one = claim.bills[0] if len(claim.bills) == 1 and not claim.number else None
+    connection.execute(
+        insert(PASS),
+        {
+            "digest": digest,
+            "unit_id": unit_id,
+            "purpose": purpose.value,
+            "bill_id": one,
+            "claim": services.cipher.encrypt("patient_pass.claim", digest.hex(), json.dumps(asdict(claim))),
+            "created_at": moment,
+            "expires_at": moment + LIVES[purpose],
+            "revoked_at": None,
+        },
+    )
+    return token
+
+
+def for_browser(services: Services, session: Session, bill: BillFacts) -> str:
+    """The token by which another browser goes on to this one bill."""
+    with services.database.write() as connection:
+        return make(services, connection, Purpose.BROWSER, session.unit_id, Claim(bills=(bill.bill_id,)))
+
+
+def for_window(services: Services, session: Session) -> str:
+    """What the QR for a window says: the clerk's search finds what this session may see, for a minute."""
+    claim = session.claim if session.level >= 2 else Claim(bills=session.claim.bills)
+    with services.database.write() as connection:
+        entries.record(connection, "patient.shown", "unit", session.unit_id, "patient")
+        return make(services, connection, Purpose.WINDOW, session.unit_id, claim)
+
+
+def read(services: Services, connection: Connection, token: str, *purposes: Purpose) -> Pass | None:
+    """The pass of a token while it is open; wrong, expired and revoked are one (checks A4)."""
+    digest = services.index.digest("pass", token)
+    row: Any = connection.execute(
+        select(PASS).where(
+            PASS.c.digest == digest,
+            PASS.c.purpose.in_([purpose.value for purpose in purposes]),
+            PASS.c.expires_at > now(),
+            PASS.c.revoked_at.is_(None),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    claim = json.loads(services.cipher.decrypt("patient_pass.claim", digest.hex(), row.claim))
+    return Pass(row.unit_id, row.bill_id, Claim(**claim | {"bills": tuple(claim["bills"])}), row.expires_at)
+
+
+def revoke_links(services: Services, unit_code: str, bill: BillFacts, actor: str, request_id: str = "") -> None:
+    """End every way to this bill that somebody may hold: its link by a new generation, mails and fetch codes.
+
+    A slip that was printed before opens nothing any more; a new print carries the new link.
+    """
+    key = services.keyring.link_key(bill.link_key, bill.appid)
+    after = bill.link_generation + 1
+    token = link.token(key, bill.link_key, unit_code, bill.serial, after)
+    with services.database.write() as connection:
+        changed = connection.execute(
+            update(BILL)
+            .where(BILL.c.id == bill.bill_id, BILL.c.link_generation == bill.link_generation)
+            .values(link_generation=after, link_digest=services.index.digest("link", token), earlier_link_digest=None)
+        )
+        if changed.rowcount != 1:
+            return  # somebody else has just revoked it
+        passes = update(PASS).where(PASS.c.bill_id == bill.bill_id, PASS.c.revoked_at.is_(None))
+        connection.execute(passes.values(revoked_at=now()))
+        connection.execute(delete(SLIP).where(SLIP.c.bill_id == bill.bill_id))
+        entries.record(connection, "link.revoked", "bill", bill.bill_id, actor, request_id=request_id)
+
+
+def bill_of(services: Services, connection: Connection, token: str) -> tuple[BillFacts, str, Pass]:
+    """The one bill of a mail's or browser's pass, its payer's full name (the caller masks it), the pass.
+
+    Raises LINK_INVALID.
+    """
+    found = read(services, connection, token, Purpose.MAIL, Purpose.BROWSER)
+    facts = queries.by_id(connection, found.bill_id) if found is not None and found.bill_id else None
+    if found is None or facts is None:
+        raise Refusal("LINK_INVALID")
+    return facts, queries.payer_name(services, connection, facts.bill_id), found
+
+
+def clean(connection: Connection) -> None:
+    """Forget passes that are over, and fetch codes whose time has passed."""
+    connection.execute(delete(PASS).where(PASS.c.expires_at < now()))
+    connection.execute(delete(SLIP).where(SLIP.c.expires_at < now()))
