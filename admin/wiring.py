@@ -7,7 +7,7 @@ from flask import Flask
 from admin import approvals, entrance, groups, home, own, shapes
 from admin.basics import catalogue, devices, hospital, payers, points, seals
 from admin.billing import batches, bills, desk, paper, paper_lists, reversal, search, voucher_acts, vouchers
-from admin.delivery import notices
+from admin.delivery import notices, patients
 from admin.stock import applications, endings, number_map, overview, slips
 from admin.stock import receipts as stock_receipts
 from admin.system import his_accounts, log, parameters, users
@@ -34,6 +34,7 @@ PAGES = (
     paper,
     paper_lists,
     parameters,
+    patients,
     payers,
     points,
     reversal,

@@ -48,6 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
     link.add_argument("serial", help="业务流水号 as the HIS sends it (busNo)")
     link.add_argument("--unit", default="pgzx", help="单位通码 code of the unit")
     link.add_argument("--key", default="", help="the account's link key in hex; default: from this installation")
+    sheet = commands.add_parser("poster", help="write the hospital code as a poster (PDF)")
+    sheet.add_argument("file", type=Path)
+    sheet.add_argument("--unit", default="pgzx", help="单位通码 code of the unit")
+    sheet.add_argument("--size", choices=["A4", "A3"], default="A4")
     audit = commands.add_parser("audit", help="the log of acts").add_subparsers(dest="audit", required=True)
     audit.add_parser("verify", help="compute the hash chain again and name every row that does not fit")
     staff = commands.add_parser("staff", help="staff accounts").add_subparsers(dest="staff", required=True)
@@ -63,6 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _migrate(Settings())
     if chosen.command == "demo":
         return make_demo(chosen.days)
+    if chosen.command == "poster":
+        return write_poster(chosen)
     if chosen.command == "audit":
         return verify_audit()
     if chosen.command == "staff":
@@ -86,6 +92,17 @@ def _migrate(settings: Settings) -> int:
 def _demo_settings() -> Settings:
     os.environ.setdefault("QUPIAO_DEMO", "1")
     return Settings()
+
+
+def write_poster(chosen: argparse.Namespace) -> int:
+    """``qupiao poster FILE``: the hospital code, to print and hang up."""
+    from portal.app import create_app
+    from portal.retrieval import papers
+
+    services = create_app(_demo_settings()).extensions["qupiao"]
+    chosen.file.write_bytes(papers.poster(services, chosen.unit, chosen.size).data)
+    _say(f"{chosen.file}: {chosen.size}")
+    return 0
 
 
 def make_demo(days: int) -> int:

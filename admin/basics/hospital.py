@@ -9,6 +9,7 @@ from flask import Response, url_for
 from sqlalchemy import select
 from wtforms import StringField
 
+from admin.delivery.notices import pdf_response
 from admin.forms import BooleanField, Form, Text, length, required
 from admin.groups import basics as group
 from admin.lists import Act, Column, ListPage
@@ -19,6 +20,8 @@ from portal.domain.errors import Refusal
 from portal.issuing import basics
 from portal.issuing.basics import DEPARTMENT, INCOME, REVIEWER, UNIT
 from portal.issuing.references import KIND
+from portal.rendering.patient_papers import SIZES
+from portal.retrieval import papers
 
 FORMS = {
     "outpatient": "医疗门诊",
@@ -61,6 +64,18 @@ def unit() -> Response:
         say("已保存。新开的票据和患者页面几秒后按新的信息显示，已开的票据不变。")
         return see_other(url_for("basics.unit"))
     return page("unit.html", title="单位", unit=row, form=form)
+
+
+@group.get("/unit/poster/<string:size>")
+@requires(Permission.CATALOGUE_VIEW, within="basics.unit")
+def poster(size: str) -> Response:
+    """The hospital code as a poster to print: a4 or a3."""
+    if size.upper() not in SIZES:
+        raise Refusal("PAGE_NOT_FOUND")
+    with services().database.read() as connection:
+        code = connection.execute(select(UNIT.c.code).where(UNIT.c.id == current_staff().unit_id)).scalar_one()
+    file = papers.poster(services(), code, size.upper())
+    return pdf_response(file.data, file.name)
 
 
 def require_edit() -> None:

@@ -25,6 +25,7 @@ from portal.rendering.slip import Paper
 from portal.retrieval import family, passes, requests, sessions
 from portal.retrieval.family import Person
 from portal.retrieval.sms import CODE, CodeSender
+from tests.console import Console
 from tests.functional.test_patient_pages import NAME, NUMBER, PERSONAL, first, identified
 from tests.his import His, outpatient
 from tests.pages import Fetched, Pages, Rules
@@ -309,3 +310,45 @@ def test_help_reaches_the_desk_and_comes_back(pages: Pages, his: His, app: Flask
     wrong = pages.submit(pages.get("/h/pgzx/answer"), {"number": "SQ222"}, 404, action="/h/pgzx/answer")
     assert "编号不对" in wrong.text
     assert "更正申请：已办理" in pages.get(address).text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_to_an_address_that_was_shown_back(pages: Pages, his: His, app: Flask) -> None:
+    """A slip of the finger is questioned, nothing goes without a second look, the bill's page says how far it is."""
+    assert his.call("invoiceEBillOutpatient", outpatient("M1")).ok
+    address = first(identified(pages, app), r"/bills/\d+")
+    page = pages.get(f"{address}/mail")
+    assert "不完整" in pages.submit(page, {"address": "lin@"}, 422).text
+    shown = pages.submit(page, {"address": "lin＠ｑｑ.con"})
+    assert "lin@qq.com" in shown.text and "lin@qq.con" in shown.text
+    assert "送到哪里了" not in pages.get(address).text, "nothing is sent by looking"
+    sent = pages.submit(shown, {"sure": "1"})
+    assert "邮箱" in sent.text and "正在发送" in sent.text and "lin@qq.con" not in sent.text
+    known, unknown = pages.get("/n/whatever"), pages.get("/n/else")
+    assert "不会再往您这里发" in pages.submit(known, {}).text
+    assert token_of(unknown)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_desk_binds_and_answers(pages: Pages, his: His, app: Flask) -> None:
+    """At the console: bind a guardian, end it, answer a request that was read with a trace, print the poster."""
+    bills_of(his)
+    desk = Console(app, "cashier")
+    values = {"kind": "guardian", "holder_name": "王护验", "holder_number": _id("00000019800505001")}
+    values |= {"holder_phone": "10000000088", "subject_name": CHILD, "subject_number": CHILD_NUMBER}
+    values |= {"relation": "子女", "document": "户口本"}
+    wrong = desk.send("/console/delivery/family/new", **values | {"holder_phone": "1"})
+    assert "手机号" in wrong.text
+    listed = desk.follow(desk.send("/console/delivery/family/new", **values))
+    assert "王**" in listed and "王护验" not in listed and "窗口核对证件" in listed
+    end = re.search(r'href="([^"]+/family/\d+/end)"', listed).group(1)  # type: ignore[union-attr]
+    assert "已撤销" in desk.follow(desk.send(end))
+    page = pages.get("/h/pgzx/why")
+    pages.submit(page, {"ask": "1", "person": NAME, "phone": "10000000001"}, action="/why")
+    listed = desk.get("/console/delivery/requests").text
+    one = re.search(r'href="([^"]+/requests/\d+)"', listed).group(1)  # type: ignore[union-attr]
+    assert NAME in desk.get(one).text
+    assert "已答复" in desk.follow(desk.send(one, answer="已找到，已补登记"))
+    keeper = Console(app, "keeper")
+    assert keeper.client.get("/console/basics/unit/poster/a3").data.startswith(b"%PDF")
+    keeper.get("/console/basics/unit/poster/a5", 404)

@@ -139,6 +139,11 @@ def day(moment: datetime) -> str:
     return local(moment).strftime("%Y-%m-%d")
 
 
+def clock(moment: datetime) -> str:
+    """``11-18 10:42`` in the hospital's time."""
+    return local(moment).strftime("%m-%d %H:%M")
+
+
 def spoken_day(moment: datetime) -> str:
     """``11 月 18 日``."""
     moment = local(moment)
@@ -150,4 +155,4 @@ def groups(text: str, size: int = 4) -> str:
     return " ".join(text[start : start + size] for start in range(0, len(text), size))
 
 
-FILTERS = {"yuan": yuan, "micro": micro_text, "day": day, "spoken_day": spoken_day, "groups": groups}
+FILTERS = {"yuan": yuan, "micro": micro_text, "day": day, "time": clock, "spoken_day": spoken_day, "groups": groups}

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
 
 from portal.audit import entries
-from portal.blueprints.patient import family_pages, getting, help_pages, voucher_pages
+from portal.blueprints.patient import family_pages, getting, help_pages, sending, voucher_pages
 from portal.blueprints.patient.context import (
     CARE,
     COOKIE,
@@ -30,6 +30,7 @@ from portal.blueprints.patient.context import (
     session_of,
     unit_of,
 )
+from portal.delivery import asks
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import is_slip_code, mask_name, normalise, normalise_name
 from portal.domain.link import TOKEN
@@ -41,6 +42,7 @@ from portal.models import BillDetail, Department
 from portal.retrieval import identify, papers, requests, sessions, watch
 
 __all__ = ["PAGES", "patient"]
+CHANNELS = {"sms": "短信", "mail": "邮箱", "wechat": "微信", "alipay": "支付宝", "his": "医院 APP"}
 FACE_WIDTH = 1080
 """Pixels: small print stays readable when the picture is saved by a long press."""
 
@@ -174,7 +176,16 @@ def bill(unit_code: str, bill_id: int) -> Response:
         items = queries.items(connection, bill_id)
         related = relations.of(connection, facts)
         asked = requests.of_bill(services(), connection, bill_id)
-    return page("bill.html", bill=facts, payer=payer, items=items, session=session, related=related, asked=asked)
+        sent = asks.state_for_patient(connection, facts.unit_id, "bill", bill_id)
+    values: dict[str, Any] = {
+        "payer": payer,
+        "items": items,
+        "session": session,
+        "related": related,
+        "asked": asked,
+        "sent": sent,
+    }
+    return page("bill.html", bill=facts, channels=CHANNELS, **values)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/details")
@@ -337,5 +348,5 @@ def _record(action: str, facts: BillFacts) -> None:
         entries.record(connection, action, "bill", facts.bill_id, "patient", request_id=g.request_id)
 
 
-PAGES = (getting, family_pages, help_pages)
+PAGES = (getting, sending, family_pages, help_pages)
 """The modules whose views hang on the same blueprint."""

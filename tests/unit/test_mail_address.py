@@ -1,0 +1,31 @@
+"""Slips of the finger in e-mail addresses."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.domain.mail_address import USUAL, suggestion, tidy
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("lin@qq.con", "lin@qq.com"),
+        ("lin@qq.cm", "lin@qq.com"),
+        ("lin@gmial.com", "lin@gmail.com"),
+        ("lin@qqq.com", "lin@qq.com"),
+        ("lin@163.co", "lin@163.com"),
+        ("lin＠ＱＱ。ｃｏｎ", "lin@qq.com"),
+        ("lin@example.com", ""),
+        ("lin@166.com", ""),
+        ("lin", ""),
+        ("@qq.con", ""),
+    ],
+)
+def test_what_was_meant(typed: str, meant: str) -> None:
+    assert suggestion(typed) == meant
+
+
+def test_usual_ones_are_never_questioned() -> None:
+    assert [suggestion(f"lin@{domain}") for domain in USUAL] == [""] * len(USUAL)
+    assert tidy(" Lin @ QQ.com ") == "Lin@qq.com"
