@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response, url_for
 from sqlalchemy import select
 
@@ -76,14 +78,28 @@ def new_printer() -> Response:
 @requires(Permission.CATALOGUE_EDIT, within="basics.printers")
 def printer(printer_id: int) -> Response:
     """Calibrate a printer."""
-    with services().database.read() as connection:
-        row = connection.execute(
-            select(PRINTER).where(PRINTER.c.id == printer_id, PRINTER.c.unit_id == current_staff().unit_id)
-        ).one_or_none()
-    if row is None:
-        raise Refusal("PAGE_NOT_FOUND")
+    row = _own_printer(printer_id)
     known = {"name": row.name, "point": row.point_id or 0, "offset_x": row.offset_x, "offset_y": row.offset_y}
     return _printer(printer_id, PrinterForm(data=known | {"active": row.active}))
+
+
+def _own_printer(printer_id: int) -> Any:
+    """The unit's printer. Raises PAGE_NOT_FOUND."""
+    mine = select(PRINTER).where(PRINTER.c.id == printer_id, PRINTER.c.unit_id == current_staff().unit_id)
+    with services().database.read() as connection:
+        row = connection.execute(mine).one_or_none()
+    if row is None:
+        raise Refusal("PAGE_NOT_FOUND")
+    return row
+
+
+def _own_kiosk(device_id: int) -> Any:
+    """The unit's device. Raises PAGE_NOT_FOUND."""
+    with services().database.read() as connection:
+        found = {row.id: row for row in kiosk.of_unit(connection, current_staff().unit_id)}
+    if device_id not in found:
+        raise Refusal("PAGE_NOT_FOUND")
+    return found[device_id]
 
 
 def _printer(printer_id: int | None, form: PrinterForm) -> Response:
@@ -112,8 +128,9 @@ def _printer(printer_id: int | None, form: PrinterForm) -> Response:
 @requires(Permission.CATALOGUE_EDIT, within="basics.printers")
 def printer_test(printer_id: int) -> Response:
     """A page of marks at known places, moved as this printer's prints are."""
+    unit_id = _own_printer(printer_id).unit_id
     with services().database.read() as connection:
-        moved = paper_prints.offset(connection, current_staff().unit_id, printer_id)
+        moved = paper_prints.offset(connection, unit_id, printer_id)
     return pdf_response(paper_prints.calibration_page(moved), f"printer-{printer_id}.pdf")
 
 
@@ -167,6 +184,7 @@ def renew_kiosk(device_id: int) -> Response:
 @requires(Permission.CATALOGUE_EDIT, Permission.PAPER_EXCHANGE, within="basics.kiosks")
 def load_kiosk(device_id: int) -> Response:
     """Paper put in, or the device looked after: the call ends."""
+    _own_kiosk(device_id)
     form = LoadForm()
     if form.accepted():
         kiosk.load(services(), current_actor(), device_id, form.sheets.data)
@@ -186,8 +204,7 @@ def load_kiosk(device_id: int) -> Response:
 @requires(Permission.CATALOGUE_EDIT, within="basics.kiosks")
 def switch_kiosk(device_id: int) -> Response:
     """Let a device work, or stop it."""
-    with services().database.read() as connection:
-        now = {row.id: row.active for row in kiosk.of_unit(connection, current_staff().unit_id)}
-    kiosk.switch(services(), current_actor(), device_id, not now.get(device_id, True))
-    say("已停用。" if now.get(device_id) else "已启用。")
+    works = bool(_own_kiosk(device_id).active)
+    kiosk.switch(services(), current_actor(), device_id, not works)
+    say("已停用。" if works else "已启用。")
     return see_other(url_for("basics.kiosks"))

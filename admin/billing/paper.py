@@ -227,6 +227,8 @@ def print_sheets(sheet_ids: list[int]) -> Response:
     unit_id = current_staff().unit_id
     with services().database.read() as connection:
         mine = paper_queries.own_sheets(connection, unit_id, sheet_ids)
+        if sheet_ids and not mine:
+            raise Refusal("PAGE_NOT_FOUND")
         usual = paper_prints.printers(connection, unit_id, current_point().id)
     printer = next((row.printer_id for row in mine if row.printer_id), None) or (usual[0].id if usual else 0)
     for row in mine:

@@ -158,6 +158,7 @@ def confirm_receipt(no: str) -> Response:
 @requires(Permission.STOCK_RECEIVE)
 def refuse_receipt(no: str) -> Response:
     """拒收."""
+    row_of(RECEIPT, no)
     form = RefuseForm()
     if not form.accepted():
         raise Refusal("FIELD_INVALID", problems="拒收原因必填")
