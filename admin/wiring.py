@@ -7,6 +7,7 @@ from flask import Flask
 from admin import approvals, entrance, groups, home, own, shapes
 from admin.basics import catalogue, devices, hospital, payers, points, seals
 from admin.billing import batches, bills, desk, paper, paper_lists, reversal, search, voucher_acts, vouchers
+from admin.delivery import log as delivery_log
 from admin.delivery import notices, patients
 from admin.stock import applications, endings, number_map, overview, slips
 from admin.stock import receipts as stock_receipts
@@ -20,6 +21,7 @@ PAGES = (
     batches,
     bills,
     catalogue,
+    delivery_log,
     desk,
     devices,
     endings,

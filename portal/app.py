@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
 from portal.access.limits import Limits
+from portal.blueprints.callbacks.receipts import callbacks
 from portal.blueprints.callbacks.wechat import wechat as wechat_callbacks
 from portal.blueprints.health import health
 from portal.blueprints.his.views import his
@@ -39,6 +40,7 @@ BLUEPRINTS = (
     (patient, "patient-session"),
     (kiosk, "device-token"),
     (wechat_callbacks, "platform-signature"),
+    (callbacks, "secret-path"),
     (health, "none"),
     *console.BLUEPRINTS,
 )
@@ -67,6 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     csrf.exempt(his)
     csrf.exempt(wechat_callbacks)
+    csrf.exempt(callbacks)
     app.before_request(_name_request)
     app.after_request(_protect)
     return app

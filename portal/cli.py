@@ -314,6 +314,7 @@ def _announce(settings: Settings) -> None:
         ("结算台（模拟HIS推送）", f"{simulators}/desk"),
         ("财政模拟器", f"{simulators}/finance"),
         ("短信收件箱（验证码在这里）", f"{simulators}/sms"),
+        ("邮箱（发出的邮件在这里）", f"{simulators}/mail"),
         ("HIS 接口", f"{base}/medical-web/api/medical/"),
     ):
         _say(f"  {address:<52} {title}")

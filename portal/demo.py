@@ -146,7 +146,7 @@ STAFF = (
 A_DAY = 66
 KEEPER, SECOND = Actor("system:demo", "演示票管员", 1), Actor("system:demo-2", "演示复核员", 1)
 LINES = (("990601", "unit", 50_000, 0), ("990602", "unit", 50_000, 0), ("990621", "unit", 500, 0))
-DELIVERY = (("delivery.quiet", ""), ("delivery.oldest-hours", "12"))
+DELIVERY = (("delivery.quiet", ""), ("delivery.mail-form", "pdf"), ("delivery.oldest-hours", "12"))
 """The demo is looked at by night as well, and its invented past is not announced."""
 TOP_UPS = (("990601", "07"), ("990601", "08"), ("990601", "09"))
 """Warning lines of the unit; points that are topped up by themselves."""

@@ -5,12 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Connection
+from flask import Flask
+from sqlalchemy import Connection, select, update
 
+from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.channel import Message, Target
-from portal.domain.delivery import Accepted, Result
+from portal.delivery.engine import Engine
+from portal.delivery.ledger import ATTEMPT, DELIVERY, TASK, Wanted, open_delivery
+from portal.domain.delivery import Accepted, Purpose, Result, steps_of
+from portal.issuing import queries
+from portal.outbox.worker import Worker
+from tests.his import His, outpatient
 
 Answer = Result | Exception | Callable[[Message], Result | None] | None
 
@@ -65,3 +73,62 @@ class ScriptedAsking(Scripted):
         """The next answer to a question."""
         self.questions.append(message)
         return self._found[min(len(self.questions), len(self._found)) - 1]
+
+
+class Bench:
+    """One bill, an engine over scripted channels, and time that passes when told to."""
+
+    def __init__(self, app: Flask, his: His, serial: str) -> None:
+        self.services: Services = app.extensions["qupiao"]
+        self.his = his
+        self.serial = serial
+        assert his.call("invoiceEBillOutpatient", outpatient(serial)).ok
+        with self.services.database.read() as connection:
+            self.bill_id = connection.execute(
+                select(queries.BILL.c.id).where(queries.BILL.c.serial == serial)
+            ).scalar_one()
+
+    def open(self, order: str, purpose: Purpose = Purpose.ISSUED) -> int:
+        """Begin a delivery of the bill by this order of channels."""
+        with self.services.database.write() as connection:
+            wanted = Wanted(1, "bill", self.bill_id, purpose, steps_of(order), "test")
+            return open_delivery(self.services, connection, wanted)[0]
+
+    def run(self, *channels: Scripted, passes: int = 12) -> None:
+        """Work, then let what waits be due, ``passes`` times: the tail of every pause without the time."""
+        engine = Engine(channels)
+        worker = Worker(self.services, engine.handlers(), threads=1)
+        for _ in range(passes):
+            worker.drain()
+            self.pass_time()
+            for breaker in engine._breakers.values():
+                breaker.succeeded()
+
+    def pass_time(self) -> None:
+        """Everything that waits for a time is due, but the wait for receipts."""
+        moment = now()
+        with self.services.database.write() as connection:
+            connection.execute(
+                update(TASK)
+                .where(TASK.c.topic.startswith("delivery."), TASK.c.state == "pending")
+                .values(due_at=moment)
+            )
+            waiting = ATTEMPT.c.state.in_(["queued", "asking", "sending"])
+            connection.execute(update(ATTEMPT).where(waiting, ATTEMPT.c.next_at > moment).values(next_at=moment))
+
+    def attempts(self, delivery_id: int) -> list[Any]:
+        """Channel, state, class, tries, blind of each attempt."""
+        columns = (ATTEMPT.c.channel, ATTEMPT.c.state, ATTEMPT.c.result_class, ATTEMPT.c.tries, ATTEMPT.c.blind)
+        found = select(*columns).where(ATTEMPT.c.delivery_id == delivery_id).order_by(ATTEMPT.c.step, ATTEMPT.c.id)
+        with self.services.database.read() as connection:
+            return [tuple(row) for row in connection.execute(found)]
+
+    def state(self, delivery_id: int) -> str:
+        """The delivery's state."""
+        with self.services.database.read() as connection:
+            return str(connection.scalar(select(DELIVERY.c.state).where(DELIVERY.c.id == delivery_id)))
+
+    def attempt_id(self, delivery_id: int) -> int:
+        """The id of a delivery's only attempt."""
+        with self.services.database.read() as connection:
+            return connection.execute(select(ATTEMPT.c.id).where(ATTEMPT.c.delivery_id == delivery_id)).scalar_one()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -51,6 +52,20 @@ class Settings(PlatformSettings):
     """SMS gateway. Empty in the demo: the simulator on ``PORT + 1``."""
     sms_app_id: str = "QPDEMO"
     sms_app_key: str = "DEMO_SMS_KEY"
+
+    smtp_host: str = ""
+    """Mail server as ``host:port``. Empty in the demo: the sink on ``PORT + 2``; empty elsewhere: no e-mail."""
+    smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
+    """How the connection is encrypted; the demo's sink on this machine speaks plainly."""
+    smtp_user: str = ""
+    smtp_password: str = ""
+    smtp_timeout: float = Field(default=10.0, gt=0, le=30)
+    mail_from: str = "取票 <noreply@example.invalid>"
+    """From of every e-mail; its domain stands in the Message-ID and needs SPF and DKIM."""
+    mail_bounce: str = ""
+    """Envelope sender, whose mailbox gets the bounces; empty: that of ``mail_from``."""
+    callback_secret: str = ""
+    """Secret path segment of callbacks that nobody signs (SMS receipts, bounces). Empty: they are closed."""
 
     link_keys: str = Field(default="A", pattern=r"^[A-Za-z0-9](,[A-Za-z0-9])?$")
     """Key ids of the bill links: the one in use, then the one before it while slips with it are still printed."""
@@ -102,6 +117,26 @@ class Settings(PlatformSettings):
     def finance(self) -> str:
         """Where finance messages go; empty when none is configured."""
         return self.finance_url or (f"{self.simulators}/finance/exchange" if self.demo else "")
+
+    @property
+    def smtp(self) -> str:
+        """The mail server as ``host:port``; empty when none is configured."""
+        return self.smtp_host or (f"127.0.0.1:{self.port + 2}" if self.demo else "")
+
+    @property
+    def smtp_security(self) -> str:
+        """How the connection to it is encrypted; the demo's own sink speaks plainly."""
+        return self.smtp_tls if self.smtp_host else "none"
+
+    @property
+    def callbacks(self) -> str:
+        """The secret path segment of unsigned callbacks; empty: they are closed."""
+        return self.callback_secret or ("demo-callbacks" if self.demo else "")
+
+    @property
+    def bounces(self) -> str:
+        """Where the mail server's bounces are posted."""
+        return f"{self.base}/callbacks/mail/{self.callbacks}"
 
     @property
     def sms(self) -> str:

@@ -53,7 +53,8 @@ def insert_once(connection: Connection, table: Table, values: dict[str, Any]) ->
 
 def whom(services: Services, wanted: Wanted) -> bytes:
     """The keyed hash under which the recipient of a delivery is one."""
-    route = wanted.steps[0].channel if wanted.recipient else "patient"
+    named = wanted.recipient or wanted.purpose is Purpose.NOTICE
+    route = wanted.steps[0].channel if named else "patient"
     return services.index.digest("delivery", f"{route}\0{wanted.recipient}")
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 from flask import Flask
 from sqlalchemy import select, update
 
 from portal.access import parameters
 from portal.core.clock import now
-from portal.core.services import Services
 from portal.delivery import asks, contents, opening, receipts
 from portal.delivery.engine import Engine
-from portal.delivery.ledger import ATTEMPT, DELIVERY, NEXT_TOPIC, PAUSE, TASK, Wanted, open_delivery
+from portal.delivery.ledger import ATTEMPT, DELIVERY, NEXT_TOPIC, PAUSE
 from portal.domain.actor import Actor
 from portal.domain.delivery import (
     Accepted,
@@ -28,69 +26,14 @@ from portal.domain.delivery import (
     Purpose,
     Retry,
     Unknown,
-    steps_of,
 )
 from portal.issuing import queries
 from portal.outbox.tasks import Task, enqueue
 from portal.outbox.worker import Worker
-from tests.channels import Scripted, ScriptedAsking
-from tests.his import His, outpatient
+from tests.channels import Bench, Scripted, ScriptedAsking
+from tests.his import His
 
 CLERK = Actor("staff:test", "测试", 1)
-
-
-class Bench:
-    """One bill, an engine over scripted channels, and time that passes when told to."""
-
-    def __init__(self, app: Flask, his: His, serial: str) -> None:
-        self.services: Services = app.extensions["qupiao"]
-        self.his = his
-        self.serial = serial
-        assert his.call("invoiceEBillOutpatient", outpatient(serial)).ok
-        with self.services.database.read() as connection:
-            self.bill_id = connection.execute(
-                select(queries.BILL.c.id).where(queries.BILL.c.serial == serial)
-            ).scalar_one()
-
-    def open(self, order: str, purpose: Purpose = Purpose.ISSUED) -> int:
-        """Begin a delivery of the bill by this order of channels."""
-        with self.services.database.write() as connection:
-            wanted = Wanted(1, "bill", self.bill_id, purpose, steps_of(order), "test")
-            return open_delivery(self.services, connection, wanted)[0]
-
-    def run(self, *channels: Scripted, passes: int = 12) -> None:
-        """Work, then let what waits be due, ``passes`` times: the tail of every pause without the time."""
-        engine = Engine(channels)
-        worker = Worker(self.services, engine.handlers(), threads=1)
-        for _ in range(passes):
-            worker.drain()
-            self.pass_time()
-            for breaker in engine._breakers.values():
-                breaker.succeeded()
-
-    def pass_time(self) -> None:
-        """Everything that waits for a time is due, but the wait for receipts."""
-        moment = now()
-        with self.services.database.write() as connection:
-            connection.execute(
-                update(TASK)
-                .where(TASK.c.topic.startswith("delivery."), TASK.c.state == "pending")
-                .values(due_at=moment)
-            )
-            waiting = ATTEMPT.c.state.in_(["queued", "asking", "sending"])
-            connection.execute(update(ATTEMPT).where(waiting, ATTEMPT.c.next_at > moment).values(next_at=moment))
-
-    def attempts(self, delivery_id: int) -> list[Any]:
-        """Channel, state, class, tries, blind of each attempt."""
-        columns = (ATTEMPT.c.channel, ATTEMPT.c.state, ATTEMPT.c.result_class, ATTEMPT.c.tries, ATTEMPT.c.blind)
-        found = select(*columns).where(ATTEMPT.c.delivery_id == delivery_id).order_by(ATTEMPT.c.step, ATTEMPT.c.id)
-        with self.services.database.read() as connection:
-            return [tuple(row) for row in connection.execute(found)]
-
-    def state(self, delivery_id: int) -> str:
-        """The delivery's state."""
-        with self.services.database.read() as connection:
-            return str(connection.scalar(select(DELIVERY.c.state).where(DELIVERY.c.id == delivery_id)))
 
 
 def test_each_outcome_ends_in_its_named_state(app: Flask, his: His) -> None:

@@ -25,6 +25,7 @@ AUTHENTICATIONS = {
     "device-token",
     "platform-signature",
     "mini-session",
+    "secret-path",
     "none",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portal.blueprints.his import jsonin, paper, reconcile, reversal, vouchers
+from portal.blueprints.his import jsonin, notice, paper, reconcile, reversal, vouchers
 from portal.blueprints.his.context import Context, Handler, fields_of, links, named_bill, refuse_problems
 from portal.blueprints.his.schema import METHOD_SCENES, settlement
 from portal.core.clock import stamp17
@@ -182,14 +182,13 @@ HANDLERS: Mapping[str, Handler] = {
     "writeOffEBill": reversal.write_off,
     "getEBillAccountStatus": reversal.account_status,
     **vouchers.HANDLERS,
+    **dict.fromkeys(("noticeEBill", "sendNotice"), notice.notice),
     **paper.HANDLERS,
     **reconcile.HANDLERS,
 }
 """The methods that are served whole."""
 
 NOT_OPEN: Mapping[str, str] = {
-    "noticeEBill": "发送告知单",
-    "sendNotice": "发送告知单",
     "printElectBill": "打印电子票据",
     "printElectBillList": "打印电子票据清单",
     "printPaperBill": "打印纸质票据",

@@ -6,11 +6,22 @@ from portal.core.services import Services
 from portal.delivery.accounts import Platforms
 from portal.delivery.channel import Channel
 from portal.delivery.channels.alipay import AlipayLife, AlipayMini
+from portal.delivery.channels.mail import Mail
 from portal.delivery.channels.sms import Sms
 from portal.delivery.channels.wechat import MiniSubscription, WeChatSubscription, WeChatTemplate
 
-NAMES = ("sms", "wechat", "wechat-sub", "mini", "alipay", "alipay-life")
-"""Every channel there can be: a lane of the worker each."""
+TITLES = {
+    "sms": "短信",
+    "mail": "电子邮件",
+    "wechat": "微信服务号",
+    "wechat-sub": "微信订阅通知",
+    "mini": "微信小程序",
+    "alipay": "支付宝",
+    "alipay-life": "支付宝生活号",
+}
+"""Every channel there can be, and its word on screen."""
+NAMES = tuple(TITLES)
+"""A lane of the worker each."""
 
 
 def channels(services: Services) -> list[Channel]:
@@ -18,6 +29,8 @@ def channels(services: Services) -> list[Channel]:
     found: list[Channel] = []
     if services.settings.sms:
         found.append(Sms(services.settings))
+    if services.settings.smtp:
+        found.append(Mail(services.settings))
     return found + _of_platforms(services)
 
 

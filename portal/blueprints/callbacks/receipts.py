@@ -1,0 +1,54 @@
+"""Receipts that nobody signs: of SMS operators and of the mail server. A secret path segment, and only known numbers.
+
+The segment is ``QUPIAO_CALLBACK_SECRET``; without one these addresses are closed.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Blueprint, Response, abort, current_app, jsonify, request
+
+from portal.core.services import Services
+from portal.delivery import bounces, receipts, smsreceipts
+
+callbacks = Blueprint("callbacks", __name__, url_prefix="/callbacks")
+MOST_BYTES = 64 * 1024
+
+
+def _services(secret: str) -> Services:
+    services: Services = current_app.extensions["qupiao"]
+    wanted = services.settings.callbacks
+    if not wanted or not hmac.compare_digest(wanted.encode(), secret.encode()):
+        abort(404)
+    return services
+
+
+@callbacks.post("/mail/<string:secret>")
+def mail(secret: str) -> Response:
+    """One bounce as ``message/rfc822``: the mail server pipes what comes back to the envelope sender here."""
+    services = _services(secret)
+    if (request.content_length or 0) > bounces.MOST_BYTES:
+        abort(413)
+    found = bounces.read(request.get_data(cache=False))
+    known = found is not None and receipts.receive(
+        services, "mail", ref=found.ref, good=found.good, code=found.code, text="" if found.good else "邮件被退回"
+    )
+    return jsonify({"known": known})
+
+
+@callbacks.post("/sms/<string:provider>/<string:secret>")
+def sms(provider: str, secret: str) -> Response:
+    """A batch of SMS receipts as the provider pushes them; answered as it wants it."""
+    services = _services(secret)
+    if provider not in smsreceipts.READERS or (request.content_length or 0) > MOST_BYTES:
+        abort(404)
+    try:
+        found = smsreceipts.READERS[provider](request.get_json(force=True))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        abort(400)
+    for one in found:
+        receipts.receive(
+            services, "sms", ref=one.ref, their_ref=one.their_ref, good=one.good, code=one.code, text=one.text
+        )
+    return jsonify(smsreceipts.ANSWERS[provider])

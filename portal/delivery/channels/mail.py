@@ -1,0 +1,166 @@
+"""Bills by e-mail over SMTP: a link to the bill's page, or its PDF, as the unit has chosen; never both (reference §9).
+
+The Message-ID is made from our number, so that a repeat is the same message to whoever reads it, and a bounce names it.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import ssl
+from datetime import timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate
+
+from sqlalchemy import Connection
+
+from portal.access import parameters
+from portal.core.services import Services
+from portal.core.settings import Settings
+from portal.delivery.asks import MAIL
+from portal.delivery.channel import PAUSES, Message, Target
+from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
+from portal.domain.money import yuan
+from portal.issuing import queries
+from portal.issuing.paper import valid_sheet
+from portal.rendering import xml
+from portal.rendering.face import FaceRenderer
+
+MOST_BYTES = 10 * 1024 * 1024
+_HOST = re.compile(r"@([A-Za-z0-9.-]+)")
+
+
+class Mail:
+    """One SMTP account."""
+
+    name = "mail"
+    title = "电子邮件"
+    setting = "delivery.mail"
+    provider = "smtp"
+    disturbs = False
+    receipt_within: timedelta | None = None
+    remembers = 0.0
+    pauses: tuple[float, ...] = PAUSES
+
+    def __init__(self, settings: Settings) -> None:
+        self.account = f"{settings.smtp}/{settings.smtp_user}"
+        self._settings = settings
+        self._faces = FaceRenderer(settings.demo, settings.face_insurance_whole)
+        found = _HOST.search(settings.mail_from)
+        self._domain = found[1] if found else "localhost"
+
+    def recipient(self, services: Services, connection: Connection, target: Target) -> str:
+        """The e-mail address that the HIS has on file."""
+        if target.kind != "bill":
+            return ""
+        address = queries.party(services, connection, target.object_id).get("email", "")
+        return address if MAIL.fullmatch(address) else ""
+
+    def send(self, services: Services, message: Message) -> Result:
+        """Compose and hand over to the mail server."""
+        with services.database.read() as connection:
+            form = parameters.value(connection, message.target.unit_id, "delivery.mail-form")
+        attached = form == "pdf" and message.target.kind == "bill" and message.purpose is not Purpose.REVERSED
+        data = self._pdf(services, message.target.object_id) if attached else b""
+        if len(data) > MOST_BYTES:
+            return Bug("attachment", "TOO_LARGE")
+        mail = self.compose(message, data)
+        return self._hand_over(mail, message.recipient)
+
+    def compose(self, message: Message, pdf: bytes = b"") -> EmailMessage:
+        """The e-mail of a message; with ``pdf`` it is attached and the link left out."""
+        mail = EmailMessage(policy=SMTP)
+        gone = message.purpose is Purpose.REVERSED
+        mail["Subject"] = f"{message.hospital}{message.what}电子票据{'已冲红' if gone else ''}"
+        mail["From"] = self._settings.mail_from
+        mail["To"] = message.recipient
+        mail["Date"] = formatdate(localtime=False)
+        mail["Message-ID"] = f"<{message.ref}@{self._domain}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        what = f"{message.hospital} {message.day:%Y-%m-%d} {message.what}费用 {yuan(message.total_fen)} 元"
+        if gone:
+            lines = [f"{what} 的电子票据已冲红作废，请勿再用于报销。", "", f"查看最新状态：{message.link}"]
+        elif pdf:
+            lines = [f"{what} 的医疗电子票据见附件（PDF）。", "", "附件可直接用于报销；请勿转发给他人。"]
+        else:
+            lines = [f"{what} 的医疗电子票据已开具。", "", f"打开链接并核实身份后查看、下载：{message.link}"]
+        lines += [
+            "",
+            f"不是您的票据？请告诉我们，不再向此邮箱发送：{message.stop_link}",
+            "",
+            "此邮件由系统发送，请勿回复。",
+        ]
+        mail.set_content("\n".join(lines) + "\n")
+        if pdf:
+            name = f"{message.what}电子票据-{message.day:%Y%m%d}.pdf"
+            mail.add_attachment(pdf, maintype="application", subtype="pdf", filename=name)
+        return mail
+
+    def _pdf(self, services: Services, bill_id: int) -> bytes:
+        with services.database.read() as connection:
+            facts = queries.by_id(connection, bill_id)
+            if facts is None:
+                raise LookupError("no such bill")
+            stored = queries.stored_document(services, connection, bill_id)
+            exchanged = valid_sheet(connection, bill_id) is not None
+            code = connection.execute(queries.UNIT.select().where(queries.UNIT.c.id == facts.unit_id)).one().code
+        return self._faces.pdf(
+            xml.read(stored.signed),
+            state=facts.state.value,
+            qr_text=f"{services.settings.outside}/b/{queries.token_of(services, code, facts)}",
+            xml=stored.einvoice_xml,
+            supervised=stored.supervisor_element is not None,
+            exchanged=exchanged,
+        )
+
+    def _hand_over(self, mail: EmailMessage, recipient: str) -> Result:
+        """SMTP step by step, since what a time-out means depends on whether the text was on its way."""
+        settings, sent = self._settings, False
+        host, _, port = settings.smtp.rpartition(":")
+        context = ssl.create_default_context()
+        try:
+            timeout = settings.smtp_timeout
+            if settings.smtp_security == "tls":
+                server: smtplib.SMTP = smtplib.SMTP_SSL(host, int(port), self._domain, timeout=timeout, context=context)
+            else:
+                server = smtplib.SMTP(host, int(port), self._domain, timeout=timeout)
+            with server:
+                if settings.smtp_security == "starttls":
+                    server.starttls(context=context)
+                if settings.smtp_user:
+                    server.login(settings.smtp_user, settings.smtp_password)
+                server.ehlo_or_helo_if_needed()
+                refused = _refused("sender", *server.mail(settings.mail_bounce or settings.mail_from))
+                refused = refused or _refused("recipient", *server.rcpt(recipient))
+                if refused is not None:
+                    return refused
+                sent = True
+                code, text = server.data(mail.as_bytes())
+                return _refused("content", code, text) or Accepted(str(mail["Message-ID"]))
+        except smtplib.SMTPAuthenticationError as error:
+            return Config("邮件服务器拒绝登录", str(error.smtp_code))
+        except smtplib.SMTPNotSupportedError:
+            return Config("邮件服务器不支持所设的加密或登录方式")
+        except (ssl.SSLCertVerificationError, smtplib.SMTPHeloError) as error:
+            return Config(f"邮件服务器不可信或不接受连接：{type(error).__name__}")
+        except (smtplib.SMTPException, OSError) as error:
+            return Unknown(type(error).__name__, "DATA") if sent else Retry(type(error).__name__)
+
+
+def _refused(stage: str, code: int, _text: bytes) -> Result | None:
+    """The class of an SMTP answer (reference §9); ``None`` when it went on. Its text may quote an address."""
+    if 200 <= code < 400:
+        return None
+    if not 200 <= code < 600:  # cut short, or no SMTP at all
+        reason = "邮件服务器应答不完整"
+        return Unknown(reason, "HALF_ANSWER") if stage == "content" else Retry(reason)
+    if 400 <= code < 500:
+        return Retry(f"邮件服务器暂不接收（{stage}）", code=str(code))
+    if stage == "recipient" and code in (550, 551, 552, 553, 554):
+        return Never("收件邮箱不存在或已满", str(code))
+    if stage == "content" and code == 552:
+        return Never("邮件过大或收件邮箱已满", str(code))
+    if stage == "content":
+        return Bug("content", str(code), "邮件内容被拒收")
+    return Config(f"邮件服务器拒绝（{stage}）", str(code))

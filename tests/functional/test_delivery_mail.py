@@ -1,0 +1,174 @@
+"""E-mail over real SMTP: the PDF that arrives, every answer of a mail server, bounces; notices that a HIS asks for."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pypdfium2
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from portal.access import parameters
+from portal.app import create_app
+from portal.core.clock import now
+from portal.core.settings import Settings
+from portal.delivery import asks, bounces
+from portal.delivery.ledger import ATTEMPT, DELIVERY, TASK
+from portal.domain.actor import Actor
+from portal.issuing.queries import BILL
+from portal.outbox.worker import Worker
+from portal.simulators.mail import report
+from portal.worker import build
+from tests.his import His, outpatient
+from tests.simulators import Simulators, running_simulators
+
+CLERK = Actor("patient:test", "", 1)
+
+
+@pytest.fixture
+def simulators(tmp_path: Path) -> Iterator[Simulators]:
+    """Mail sink and SMS gateway in a process of their own."""
+    with running_simulators(tmp_path / "simulators") as running:
+        yield running
+
+
+@pytest.fixture
+def app(settings: Settings, simulators: Simulators) -> Iterator[Flask]:
+    """The application with its mail server and SMS gateway there."""
+    there = {"smtp_host": f"127.0.0.1:{simulators.get('/mail/port')}", "smtp_tls": "none", "smtp_timeout": 5.0}
+    made = create_app(settings.model_copy(update=there | {"sms_url": simulators.url("/sms/send")}))
+    yield made
+    made.extensions["qupiao"].database.engine.dispose()
+
+
+def bill_of(app: Flask, serial: str, **changes: Any) -> int:
+    """A new bill."""
+    assert His(app).call("invoiceEBillOutpatient", outpatient(serial, **changes)).ok
+    with app.extensions["qupiao"].database.read() as connection:
+        return connection.execute(select(BILL.c.id).where(BILL.c.serial == serial)).scalar_one()
+
+
+def delivering(worker: Worker, passes: int = 4) -> None:
+    """Work until nothing is left to do, without waiting for the pauses between tries."""
+    for _ in range(passes):
+        worker.drain()
+        with worker.services.database.write() as connection:
+            connection.execute(
+                update(TASK)
+                .where(TASK.c.topic.startswith("delivery.send"), TASK.c.state == "pending")
+                .values(due_at=now())
+            )
+            waiting = ATTEMPT.c.state.in_(["queued", "sending"])
+            connection.execute(update(ATTEMPT).where(waiting).values(next_at=now()))
+
+
+def of_bill(app: Flask, bill_id: int) -> list[Any]:
+    """Channel, state, code, tries of the attempts about a bill."""
+    columns = (ATTEMPT.c.channel, ATTEMPT.c.state, ATTEMPT.c.code, ATTEMPT.c.tries)
+    found = (
+        select(*columns).join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id).where(DELIVERY.c.object_id == bill_id)
+    )
+    with app.extensions["qupiao"].database.read() as connection:
+        return [tuple(row) for row in connection.execute(found.order_by(ATTEMPT.c.id))]
+
+
+def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulators: Simulators) -> None:
+    services, limits, worker = app.extensions["qupiao"], app.extensions["qupiao_limits"], build(app)
+    first, second = bill_of(app, "MAIL1"), bill_of(app, "MAIL2")
+    asked = asks.send_bill_by_mail(services, limits, CLERK, first, "lin@example.com")
+    worker.drain()
+    assert of_bill(app, first) == [("mail", "accepted", "", 1)]
+    mail = simulators.get("/mail/messages")[0]
+    assert mail["to"] == "lin@example.com" and mail["attachments"][0].endswith(".pdf") and "门诊" in mail["subject"]
+    for secret in ("林", "内科", "药", "000000195203150010", "10000000001"):
+        assert secret not in mail["subject"] + mail["text"] + mail["attachments"][0]
+    data = httpx.get(simulators.url(f"/mail/messages/{mail['id']}/0"), trust_env=False).content
+    with pypdfium2.PdfDocument(io.BytesIO(data)) as document:
+        assert "林演安" in document[0].get_textpage().get_text_range()
+    assert "/b/" not in mail["text"] and "/n/" in mail["text"], "PDF or link, not both; and a way to say 不是我"
+    with services.database.write() as connection:
+        parameters.change(connection, "delivery.mail-form", "link", CLERK)
+        shown = asks.state_for_patient(connection, 1, "bill", first, asked.delivery_id)
+    assert [one.words for one in shown] == ["已发出"]
+    asks.send_bill_by_mail(services, limits, CLERK, second, "lin@example.com")
+    worker.drain()
+    link = simulators.get("/mail/messages")[0]
+    assert link["attachments"] == [] and re.search(r"/b/[\w-]{23}\b", link["text"])
+    page = httpx.get(simulators.url("/mail"), trust_env=False).text
+    assert "lin@example.com" in page and "附件" in page
+
+
+def test_every_answer_of_a_mail_server_ends_in_its_class(app: Flask, simulators: Simulators) -> None:
+    services, limits, worker = app.extensions["qupiao"], app.extensions["qupiao_limits"], build(app)
+    cases: dict[str, tuple[str, Any, str, int, int]] = {
+        "busy": ("busy", {"count": 2}, "accepted", 3, 1),
+        "unknown": ("unknown", {"count": 1}, "failed", 1, 0),
+        "content": ("content", {"count": 1}, "dead", 1, 0),
+        "lost": ("answer_lost", {"count": 1}, "accepted", 2, 1),
+        "lost-twice": ("answer_lost", {"count": 9}, "uncertain", 2, 1),
+        "half": ("half_answer", {"count": 1}, "accepted", 2, 1),
+    }
+    for name, (switch, setting, state, tries, kept) in cases.items():
+        simulators.faults("mail", **{switch: setting})
+        bill_id = bill_of(app, f"SMTP-{name}")
+        asks.send_bill_by_mail(services, limits, CLERK, bill_id, f"{name}@example.com")
+        delivering(worker)
+        found = of_bill(app, bill_id)
+        assert [(row[1], row[3]) for row in found] == [(state, tries)], (name, found)
+        arrived = [mail for mail in simulators.get("/mail/messages") if mail["to"] == f"{name}@example.com"]
+        assert len(arrived) == kept, "one Message-ID is one mail, however often it came"
+    assert {mail["attempts"] for mail in simulators.get("/mail/messages")} == {1, 2}, "a blind repeat is not made twice"
+
+
+def test_a_bounce_is_read_from_the_report_of_the_mail_server(app: Flask, simulators: Simulators) -> None:
+    services, limits, worker = app.extensions["qupiao"], app.extensions["qupiao_limits"], build(app)
+    bill_id, client = bill_of(app, "BOUNCE"), app.test_client()
+    asks.send_bill_by_mail(services, limits, CLERK, bill_id, "gone@example.com")
+    worker.drain()
+    assert of_bill(app, bill_id)[0][1] == "accepted"
+    ref = simulators.get("/mail/messages")[0]["message_id"]
+    dsn = report("gone@example.com", f"Message-ID: {ref}\r\nSubject: x\r\n\r\nbody".encode())
+    found = bounces.read(dsn)
+    assert found is not None and not found.good and found.code == "5.1.1"
+    assert client.post("/callbacks/mail/wrong", data=dsn).status_code == 404
+    for _ in range(2):
+        assert client.post("/callbacks/mail/demo-callbacks", data=dsn).get_json() == {"known": True}
+    assert of_bill(app, bill_id) == [("mail", "failed", "5.1.1", 1)]
+    for other in (
+        b"",
+        b"Subject: holiday\r\n\r\nI am away",
+        dsn.replace(b"failed", b"delayed"),
+        dsn.replace(b"<qp", b"<zz"),
+    ):
+        assert client.post("/callbacks/mail/demo-callbacks", data=other).get_json() == {"known": False}
+
+
+def test_a_his_may_ask_for_notices_under_both_names_and_bodies(app: Flask, simulators: Simulators) -> None:
+    his, worker = His(app), build(app)
+    bill_id = bill_of(app, "NOTICE", email="lin@example.com")
+    with app.extensions["qupiao"].database.read() as connection:
+        row = connection.execute(select(BILL).where(BILL.c.id == bill_id)).one()
+    named = {"billBatchCode": row.bill_code, "billNo": f"{row.number:010d}", "random": row.check_code}
+    new = named | {
+        "noticeList": [{"noticeType": "1201", "noticeValue": "10000000003"}, {"noticeType": "1202", "noticeValue": ""}]
+    }
+    old = named | {"noticeInfo": {"code": "1202", "value": "other@example.com"}}
+    assert his.call("noticeEBill", new).payload["count"] == 2
+    assert his.call("noticeEBill", new).ok, "the same again is the same notice"
+    assert his.call("sendNotice", old).payload["count"] == 1
+    wrong = named | {
+        "noticeList": [{"noticeType": "1209", "noticeValue": "x"}, {"noticeType": "1201", "noticeValue": "12"}]
+    }
+    refused = his.call("sendNotice", wrong)
+    assert not refused.ok and "1201 为短信" in refused.message and "11 位" in refused.message
+    assert not his.call("sendNotice", old | {"billNo": "0009999999"}).ok
+    worker.drain()
+    assert {mail["to"] for mail in simulators.get("/mail/messages")} == {"lin@example.com", "other@example.com"}
+    texts = simulators.get("/sms/messages")
+    assert [text["phone"] for text in texts] == ["10000000003"] and "已开具" in texts[0]["text"]
