@@ -20,6 +20,7 @@ from portal.blueprints.callbacks.wechat import wechat as wechat_callbacks
 from portal.blueprints.health import health
 from portal.blueprints.his.views import his
 from portal.blueprints.kiosk.views import kiosk
+from portal.blueprints.patient.card_pages import patient_cards
 from portal.blueprints.patient.views import patient
 from portal.core.certificates import ensure_demo_keys
 from portal.core.cms import FileSigner
@@ -38,6 +39,7 @@ csrf = CSRFProtect()
 BLUEPRINTS = (
     (his, "his-signature"),
     (patient, "patient-session"),
+    (patient_cards, "patient-session"),
     (kiosk, "device-token"),
     (wechat_callbacks, "platform-signature"),
     (callbacks, "secret-path"),

@@ -16,6 +16,8 @@ from portal.core.settings import Settings
 from portal.core.sms import SmsGateway
 from portal.delivery import channels as delivery_channels
 from portal.delivery import inbox, opening, ready, receipts
+from portal.delivery.cards import desk as cards
+from portal.delivery.cards import orders as card_orders
 from portal.delivery.engine import Engine
 from portal.delivery.ledger import NEXT_TOPIC, SEND_TOPIC
 from portal.delivery.wechat import events as wechat_events
@@ -38,6 +40,7 @@ JOBS = {
     CLEAN_TOPIC: 600,
     watch.LOOK_TOPIC: 10,
     receipts.SWEEP_TOPIC: receipts.SWEEP_EVERY,
+    cards.SWEEP_TOPIC: cards.SWEEP_EVERY,
     balances.WATCH_TOPIC: 60,
     fiscal_stock.POLL_TOPIC: 600,
     fiscal_stock.CHECK_TOPIC: 3600,
@@ -49,6 +52,8 @@ LANES = (
     Lane("batches", (batch.TOPIC,), 1),  # thousands of bills at a time, in the order of their file
     Lane("finance", ("bill.issued",), 4),  # may be slow or away for a day, with a backlog of thousands
     Lane("stock", tuple(fiscal_stock.HANDLERS), 1),  # few, and not behind that backlog
+    Lane("cards", (card_orders.WORK_TOPIC, card_orders.CANCEL_TOPIC, cards.SWEEP_TOPIC), 2),
+    Lane("inbox", (inbox.TOPIC,), 1),
     Lane("delivery", (NEXT_TOPIC, opening.SUPERVISED_TOPIC, opening.REVERSED_TOPIC, ready.TELL_TOPIC), 2),
     *(Lane(name, (f"{SEND_TOPIC}{name}",), 2) for name in delivery_channels.NAMES),  # each may be slow by itself
 )
@@ -80,6 +85,12 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         opening.issued(of, int(task.payload["bill"]))
         return upload_bill(of, task)
 
+    engine = Engine(delivery_channels.channels(services)).handlers()
+
+    def reversed_bill(of: Services, task: Task) -> Outcome:
+        card_orders.bill_reversed(of, int(task.payload["bill"]))
+        return engine[opening.REVERSED_TOPIC](of, task)
+
     return {
         SEAL_TOPIC: seal,
         "bill.issued": issued,
@@ -89,9 +100,11 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         requests.ANSWERED_TOPIC: requests.Teller(gateway),
         batch.TOPIC: batch.BatchDesk(services, IssuingDesk(services)).work,
         CLEAN_TOPIC: clean,
-        inbox.TOPIC: inbox.InboxDesk(wechat_events.ACTS),
+        inbox.TOPIC: inbox.InboxDesk(wechat_events.ACTS | cards.ACTS),
+        **cards.CardDesk(services).handlers(),
         balances.WATCH_TOPIC: balances.watch_all,
-        **Engine(delivery_channels.channels(services)).handlers(),
+        **engine,
+        opening.REVERSED_TOPIC: reversed_bill,
         **{topic: fiscal_stock.handle(act) for topic, act in fiscal_stock.HANDLERS.items()},
     }
 

@@ -150,6 +150,12 @@ class Settings(PlatformSettings):
         return (self.wechat_url or default).rstrip("/")
 
     @property
+    def wechat_open(self) -> str:
+        """Where people log in to WeChat."""
+        default = f"{self.simulators}/wechat" if self.demo else "https://open.weixin.qq.com"
+        return (self.wechat_open_url or default).rstrip("/")
+
+    @property
     def wechat_service(self) -> WeChatAccount:
         """The official account; false when there is none."""
         if self.demo and not self.wechat_appid:

@@ -112,6 +112,12 @@ def set_state(services: Services, subject: Subject, state: str) -> None:
         connection.execute(update(BINDING).where(mine, BINDING.c.state == other).values(state=state, state_at=now()))
 
 
+def is_bound(connection: Connection, unit_id: int, number: bytes, platform: str) -> bool:
+    """Whether a person is told over a platform."""
+    mine = (BINDING.c.unit_id == unit_id) & (BINDING.c.number_digest == number) & (BINDING.c.platform == platform)
+    return connection.execute(select(BINDING.c.id).where(mine, BINDING.c.state == "active")).first() is not None
+
+
 def revoke(services: Services, connection: Connection, unit_id: int, number: bytes, platform: str) -> int:
     """A person wants no more messages at a platform: their bindings end; returns how many. Audited."""
     mine = (BINDING.c.unit_id == unit_id) & (BINDING.c.number_digest == number) & (BINDING.c.platform == platform)

@@ -93,6 +93,9 @@ CATALOGUE: dict[str, Text] = {
         "流水号 {serial} 已由接口开具票据 {bill}",
         "请核对是否重复开票；确为另一笔业务请更正流水号",
     ),
+    # card packs, mini-program
+    "CARD_UNAVAILABLE": Text(409, "现在不能放入卡包", "{why}", "请下载 PDF 保存或报销"),
+    "LOGIN_FAILED": Text(401, "登录失败", "{why}", "请重新打开小程序再试"),
     # reversal
     "ALREADY_REVERSED": Text(
         409, "该票据已冲销，不能冲销开票", "票据 {bill} 已冲红，红票为 {red}", "无需再冲；请按红票的代码和号码登记"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -119,6 +119,30 @@ def blueprint(context: Context) -> Blueprint:
 
         return guarded("sns/jscode2session", act)
 
+    @pages.get("/sns/oauth2/access_token")
+    def web_login() -> ResponseReturnValue:
+        def act() -> dict[str, Any]:
+            account = office.account(request.args.get("appid"), request.args.get("secret"))
+            openid = office.use_code("web", request.args.get("code"))
+            office.user(openid, account.appid)
+            return {"openid": openid, "scope": "snsapi_base", "access_token": "user-level", "expires_in": 7200}
+
+        return guarded("sns/oauth2/access_token", act)
+
+    @pages.get("/connect/oauth2/authorize")
+    def oauth() -> ResponseReturnValue:
+        wanted, host = request.args, urlsplit(context.settings.base).hostname
+        known = [one for one in office.people() if one["appid"] == wanted.get("appid")]
+        back = wanted.get("redirect_uri", "")
+        if not known or wanted.get("response_type") != "code" or urlsplit(back).hostname != host:
+            raise ValueError("redirect_uri 域名与后台配置不一致")
+        choices = []
+        for person in known:
+            code = office.make_code("web", person["openid"])
+            query = urlencode({"code": code, "state": wanted.get("state", "")})
+            choices.append((person["name"], f"{back}?{query}"))
+        return render_template("wechat_login.html", choices=choices)
+
     @pages.post("/<path:path>")
     def call(path: str) -> ResponseReturnValue:
         if path not in acts:
@@ -175,6 +199,8 @@ def blueprint(context: Context) -> Blueprint:
             office.set_setting("token_seconds", float(wanted["token_seconds"]))
         if wanted.get("revoke"):
             office.revoke()
+        if wanted.get("empty_cards"):
+            cards.empty()
         return jsonify({})
 
     @pages.get("/faults")

@@ -186,6 +186,12 @@ class CardOffice:
             connection.execute("UPDATE wechat_card SET status = ? WHERE code = ?", (status, card["code"]))
         return {}
 
+    def empty(self) -> None:
+        """Forget cards and orders, between tests whose bills have the same numbers."""
+        with self.store.transaction() as connection:
+            for table in ("wechat_card", "wechat_order"):
+                connection.execute(f"DELETE FROM {table}")
+
     def cards(self) -> list[dict[str, Any]]:
         """All cards, newest first."""
         with self.store.transaction() as connection:

@@ -1,0 +1,245 @@
+"""Orders of cards: who has let which bill into which card pack, and how far it has got. One row a try.
+
+The authorisation page proves nothing about the person (§4.3), so an order is opened only for somebody who has proved
+to be the patient, with a consent of our own (§14).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert, select, update
+
+from portal.audit import entries
+from portal.core.clock import now
+from portal.core.ids import new_id
+from portal.core.services import Services
+from portal.delivery import bindings
+from portal.delivery.channel import Target
+from portal.domain.delivery import Purpose
+from portal.domain.errors import Refusal
+from portal.domain.states import BillState
+from portal.issuing.queries import BillFacts
+from portal.models import BillCard, Consent
+from portal.outbox import tasks
+
+CARD: Table = BillCard.__table__  # type: ignore[assignment]
+CONSENT: Table = Consent.__table__  # type: ignore[assignment]
+
+WORK_TOPIC, CANCEL_TOPIC = "card.work", "card.cancel"
+CONSENT_TEXT = "2026-11"
+"""Version of the text on the page (templates/patient/cards.html)."""
+TITLES = {"wechat": "微信卡包", "alipay": "支付宝发票管家"}
+LIVE = ("offered", "authorised", "handed_over", "inserted")
+WORDS = {
+    "": "还没有放入",
+    "offered": "等您在微信里点“领取”",
+    "authorised": "已同意，正在放入",
+    "handed_over": "已同意，等财政平台放入",
+    "inserted": "已放入",
+    "cancelled": "已撤销（票据已冲红）",
+    "refused": "您没有同意放入，可以再试",
+    "failed": "没有放成，请下载 PDF 报销",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CardOffer:
+    """What a bill's page says of one card pack. ``may_ask``: the person can (again) let the bill in."""
+
+    platform: str
+    title: str
+    state: str
+    words: str
+    may_ask: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order as the work needs it."""
+
+    card_id: int
+    bill_id: int
+    platform: str
+    order_id: str
+    state: str
+    card_code: str
+    reason: str
+    reimburse: str
+
+
+def card_offers(services: Services, connection: Connection, bill: BillFacts) -> list[CardOffer]:
+    """The card packs that this installation has, as they stand for a bill; empty when there is none."""
+    return [_offer(services, connection, bill, platform) for platform in open_platforms(services)]
+
+
+def open_platforms(services: Services) -> list[str]:
+    """Which card packs are set up."""
+    settings = services.settings
+    found = ["wechat"] if settings.cards != "off" and settings.wechat_service else []
+    return found + (["alipay"] if settings.alipay_app and (settings.alipay_card or settings.demo) else [])
+
+
+def _offer(services: Services, connection: Connection, bill: BillFacts, platform: str) -> CardOffer:
+    latest = _latest(connection, bill.bill_id, platform)
+    state = "" if latest is None else str(latest.state)
+    good = bill.state is BillState.SUPERVISED and bill.total_fen >= 0
+    may_ask = good and state in ("", "offered", "refused", "failed")
+    words = WORDS[state] if good or state else "财政监制完成后才能放入"
+    if platform == "alipay" and may_ask and not alipay_user(services, connection, bill):
+        may_ask, words = False, "请先在支付宝里绑定，再放入"
+    if state == "offered" and platform == "alipay":
+        words = WORDS["authorised"]
+    return CardOffer(platform, TITLES[platform], state, words, may_ask)
+
+
+def alipay_user(services: Services, connection: Connection, bill: BillFacts) -> str:
+    """``open_id:…`` of the patient's bound account; ``""`` for none."""
+    target = Target(bill.unit_id, "bill", bill.bill_id, Purpose.REQUESTED)
+    return bindings.recipient(services, connection, "alipay", services.settings.alipay_app, target)
+
+
+def _latest(connection: Connection, bill_id: int, platform: str, lock: bool = False) -> Any:
+    found = (
+        select(CARD)
+        .where(CARD.c.bill_id == bill_id, CARD.c.platform == platform)
+        .order_by(CARD.c.try_no.desc())
+        .limit(1)
+    )
+    return connection.execute(found.with_for_update() if lock else found).first()
+
+
+def ask(services: Services, bill: BillFacts, platform: str, actor: str) -> Order:
+    """A person lets a bill into a card pack: consent and order in one act, the order's work after it. Audited.
+
+    A new try where the last one was refused or failed; else the order that is already open. ``actor`` names who
+    (``patient:…``). Raises CARD_UNAVAILABLE.
+    """
+    if platform not in open_platforms(services):
+        raise Refusal("CARD_UNAVAILABLE", why="本院没有开通")
+    with services.database.write() as connection:
+        offer = _offer(services, connection, bill, platform)
+        if not offer.may_ask:
+            raise Refusal("CARD_UNAVAILABLE", why=offer.words)
+        latest = _latest(connection, bill.bill_id, platform, lock=True)
+        if latest is not None and latest.state == "offered":
+            return _order(latest)
+        moment, number = now(), 1 if latest is None else latest.try_no + 1
+        card_id = new_id()
+        state = "offered" if platform == "wechat" else "authorised"
+        subject = alipay_user(services, connection, bill) if platform == "alipay" else ""
+        values = {
+            "id": card_id,
+            "bill_id": bill.bill_id,
+            "platform": platform,
+            "try_no": number,
+            "order_id": f"{bill.bill_id}-{number}" if platform == "wechat" else f"a{bill.bill_id}-{number}",
+            "state": state,
+            "state_at": moment,
+            "subject": services.cipher.encrypt("bill_card.subject", card_id, subject) if subject else None,
+            "card_code": "",
+            "reimburse": "",
+            "reason": "",
+            "created_at": moment,
+        }
+        connection.execute(insert(CARD), values)
+        consent = {"unit_id": bill.unit_id, "bill_id": bill.bill_id, "purpose": f"card.{platform}", "given_by": actor}
+        connection.execute(
+            insert(CONSENT),
+            {"id": new_id(), "text_version": CONSENT_TEXT, "given_at": moment, "withdrawn_at": None, **consent},
+        )
+        entries.record(connection, "card.asked", "bill", bill.bill_id, actor, details={"platform": platform})
+        if state == "authorised":
+            tasks.enqueue(connection, WORK_TOPIC, f"{WORK_TOPIC}:{card_id}", {"card": card_id})
+        return Order(card_id, bill.bill_id, platform, str(values["order_id"]), state, "", "", "")
+
+
+def _order(row: Any) -> Order:
+    return Order(row.id, row.bill_id, row.platform, row.order_id, row.state, row.card_code, row.reason, row.reimburse)
+
+
+def load(services: Services, card_id: int) -> Order | None:
+    """One order by its row."""
+    with services.database.read() as connection:
+        row = connection.execute(select(CARD).where(CARD.c.id == card_id)).one_or_none()
+    return None if row is None else _order(row)
+
+
+def authorised(services: Services, order_id: str, openid: str) -> bool:
+    """The platform says that the person has let the card in; its work begins. Safe to repeat."""
+    with services.database.write() as connection:
+        row = connection.execute(select(CARD).where(CARD.c.order_id == order_id).with_for_update()).one_or_none()
+        if row is None or row.state != "offered":
+            return False
+        sealed = services.cipher.encrypt("bill_card.subject", row.id, openid) if openid else None
+        _move(connection, row.id, "authorised", subject=sealed)
+        tasks.enqueue(connection, WORK_TOPIC, f"{WORK_TOPIC}:{row.id}", {"card": row.id})
+    return True
+
+
+def refused(services: Services, order_id: str) -> None:
+    """The person said no, or the platform did: this order is dead for ever, a new try has another number."""
+    with services.database.write() as connection:
+        mine = (CARD.c.order_id == order_id) & (CARD.c.state == "offered")
+        connection.execute(update(CARD).where(mine).values(state="refused", state_at=now()))
+
+
+def reimbursed(services: Services, card_code: str, state: str) -> None:
+    """A reimburser has locked, closed or freed the card: ``lock``, ``closure``, ``""``."""
+    with services.database.write() as connection:
+        row = connection.execute(select(CARD).where(CARD.c.card_code == card_code)).first() if card_code else None
+        if row is not None and row.reimburse != state:
+            connection.execute(update(CARD).where(CARD.c.id == row.id).values(reimburse=state))
+            details = {"platform": row.platform, "state": state or "init"}
+            entries.record(connection, "card.reimbursed", "bill", row.bill_id, "worker:cards", details=details)
+
+
+def finish(services: Services, order: Order, state: str, **values: Any) -> None:
+    """An order's work has come to ``state``; audited when a card appeared, vanished or failed."""
+    with services.database.write() as connection:
+        _move(connection, order.card_id, state, **values)
+        details = {"platform": order.platform, "order": order.order_id, "reason": str(values.get("reason", ""))[:100]}
+        entries.record(connection, f"card.{state}", "bill", order.bill_id, "worker:cards", details=details)
+
+
+def note(services: Services, order: Order, reason: str) -> None:
+    """Write down what the next try must know."""
+    with services.database.write() as connection:
+        connection.execute(update(CARD).where(CARD.c.id == order.card_id).values(reason=reason))
+
+
+def _move(connection: Connection, card_id: int, state: str, **values: Any) -> None:
+    kept = {name: value for name, value in values.items() if value is not None}
+    connection.execute(update(CARD).where(CARD.c.id == card_id).values(state=state, state_at=now(), **kept))
+
+
+def subject(services: Services, order: Order) -> str:
+    """Whose card it is, opened."""
+    with services.database.read() as connection:
+        sealed = connection.scalar(select(CARD.c.subject).where(CARD.c.id == order.card_id))
+    return services.cipher.decrypt_text("bill_card.subject", order.card_id, sealed) if sealed else ""
+
+
+def bill_reversed(services: Services, bill_id: int) -> None:
+    """A bill was reversed: its orders end, its cards are cancelled at the platforms. Safe to repeat."""
+    with services.database.write() as connection:
+        rows = connection.execute(
+            select(CARD).where(CARD.c.bill_id == bill_id, CARD.c.state.in_(LIVE)).with_for_update()
+        ).all()
+        for row in rows:
+            if row.state == "offered":
+                _move(connection, row.id, "cancelled")
+            tasks.enqueue(connection, CANCEL_TOPIC, f"{CANCEL_TOPIC}:{row.id}", {"card": row.id})
+
+
+def waiting(connection: Connection, since: datetime, until: datetime, most: int = 100) -> list[Order]:
+    """WeChat orders that were offered between two moments and of which nothing was heard."""
+    found = (
+        select(CARD)
+        .where(CARD.c.platform == "wechat", CARD.c.state == "offered", CARD.c.state_at.between(since, until))
+        .order_by(CARD.c.state_at)
+        .limit(most)
+    )
+    return [_order(row) for row in connection.execute(found)]
