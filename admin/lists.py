@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from flask import Response, request, url_for
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select, tuple_
 
-from admin import shapes
+from admin import bulk, shapes
 from admin.shapes import State
 from admin.shell import current_actor, current_staff, page, services
 from portal.audit import entries
@@ -207,10 +207,8 @@ class ListPage:
         form = request.args.get("format", "")
         with services().database.read() as connection:
             listing = self.read(connection, statement, {"xlsx": EXCEL_ROWS, "print": PRINT_ROWS}.get(form, 0))
-        if form == "xlsx":
-            return self._excel(listing)
-        if form == "print":
-            return page("print.html", listing=listing, printed_at=now())
+        if form in ("xlsx", "print"):
+            return self._taken_out(listing, form)
         return page(template, listing=listing, title=self.title, **values)
 
     def read(self, connection: Connection, statement: Select[Any], most: int = 0) -> Listing:
@@ -287,23 +285,23 @@ class ListPage:
             return None
         return found
 
+    def _taken_out(self, listing: Listing, form: str) -> Response:
+        """All rows as a file or for print: logged, and many of them not without a reason."""
+        said = bulk.granted(len(listing.rows))
+        if said is None:
+            return bulk.ask(self.title, len(listing.rows))
+        actor, action = current_actor(), bulk.DONE if said else "list.exported"
+        details = {"rows": len(listing.rows), "form": form, "filters": dict(listing.values)}
+        about = {"request_id": actor.request_id, "details": details | ({"explained": said} if said else {})}
+        with services().database.write() as connection:
+            entries.record(connection, action, "list", self.name, actor.label, **about)
+        return self._excel(listing) if form == "xlsx" else page("print.html", listing=listing, printed_at=now())
+
     def _excel(self, listing: Listing) -> Response:
         heads = [sheet.SheetColumn(column.title, column.kind) for column in listing.columns]
         rows = [[column.cell(row) for column in listing.columns] for row in listing.rows]
         cut = f"（仅前 {EXCEL_ROWS} 行，共 {listing.count} 行）" if listing.count > EXCEL_ROWS else ""
         foot = f"条件：{listing.told}；{len(rows)} 行{cut}；导出人：{current_staff().name}；{shapes.moment(now())}"
-        actor = current_actor()
-        with services().database.write() as connection:
-            details = {"rows": len(rows), "filters": dict(listing.values)}
-            entries.record(
-                connection,
-                "list.exported",
-                "list",
-                self.name,
-                actor.label,
-                request_id=actor.request_id,
-                details=details,
-            )
         data = sheet.workbook(self.title, heads, rows, foot)
         response = Response(data, mimetype=sheet.MIMETYPE)
         response.headers.set("Content-Disposition", "attachment", filename=f"{self.name}-{shapes.day(now())}.xlsx")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin import approvals, entrance, groups, home, own, shapes
+from admin import approvals, bulk, entrance, groups, home, own, shapes
 from admin.basics import catalogue, devices, hospital, payers, points, seals
 from admin.billing import batches, bills, desk, paper, paper_lists, reversal, search, voucher_acts, vouchers
 from admin.delivery import log as delivery_log
@@ -20,6 +20,7 @@ PAGES = (
     approvals,
     batches,
     bills,
+    bulk,
     catalogue,
     delivery_log,
     desk,

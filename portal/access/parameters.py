@@ -103,6 +103,15 @@ CATALOGUE: dict[str, Parameter] = {
             most=18,
         ),
         Parameter(
+            "export.reason-rows",
+            "导出",
+            "大批导出的行数",
+            "一次导出或打印超过这么多行，须先写明用途，并提示审计管理员",
+            "count",
+            500,
+            least=1,
+        ),
+        Parameter(
             "login.policy",
             "登录",
             "密码策略",

@@ -72,6 +72,8 @@ ACTIONS: dict[str, str] = {
     "kiosk.called": "自助机呼叫人员",
     "link.revoked": "作废票据链接",
     "list.exported": "导出列表",
+    "list.export_explained": "说明大批导出的用途",
+    "list.bulk_exported": "大批导出",
     "notice.printed": "打印告知单",
     "paper.exchanged": "换开纸质票据",
     "paper.re_exchanged": "重新换开",

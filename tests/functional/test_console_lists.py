@@ -13,6 +13,8 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal.access import parameters
+from portal.domain.actor import Actor
 from portal.rendering.sheet import SheetColumn, workbook
 from tests.console import Console
 from tests.his import His, outpatient
@@ -86,3 +88,38 @@ def test_text_in_excel_stays_text_whatever_it_begins_with(texts: list[str]) -> N
     for row in openpyxl.load_workbook(io.BytesIO(data)).active.iter_rows():
         assert all(cell.data_type != "f" for cell in row)
         assert not isinstance(row[0].value, str) or row[0].data_type == "s"
+
+
+def test_many_rows_are_taken_out_only_with_a_reason_and_the_auditor_sees_it(app: Flask, his: His) -> None:
+    for serial in ("B1", "B2", "B3"):
+        assert his.call("invoiceEBillOutpatient", outpatient(serial)).ok
+    with app.extensions["qupiao"].database.write() as connection:
+        parameters.change(connection, "export.reason-rows", "2", Actor("staff:system", "吴某", 1))
+    lead, bills = Console(app, "lead"), "/console/billing/bills"
+    few = lead.client.get(f"{bills}?format=xlsx&serial=B1")
+    assert few.mimetype.endswith("sheet"), "few rows need no reason"
+    for form in ("xlsx", "print"):
+        asked = lead.get(f"{bills}?format={form}").text
+        assert "请先说明用途" in asked and "3 行" in asked and "B1" not in asked
+        short = lead.send(f"{bills}?format={form}", "说明并取出", reason="无")
+        assert short.status_code == 422 and "4 至 100 个字符" in short.text
+        led = lead.send(f"{bills}?format={form}", "说明并取出", reason="月末交财务科核对")
+        assert led.status_code == 303 and "reason" not in (led.location or "")
+        taken = lead.client.get(led.location or "")
+        assert taken.status_code == 200 and ("请先说明用途" not in taken.text if form == "print" else taken.data)
+        grant = (led.location or "").partition("grant=")[2]
+        for person, path in ((lead, f"{bills}?format={form}&state=issued"), (Console(app, "cashier"), bills)):
+            other = person.client.get(f"{path}{'&' if '?' in path else f'?format={form}&'}grant={grant}")
+            assert "请先说明用途" in other.text, "a reason is good for one list of one person"
+    with app.extensions["qupiao"].database.read() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT action, count(*) FROM audit_entry WHERE action LIKE 'list.%' GROUP BY 1"
+        )
+        assert dict(map(tuple, rows)) == {
+            "list.exported": 1,
+            "list.export_explained": 2,
+            "list.bulk_exported": 2,
+        }
+    auditor = Console(app, "auditor")
+    assert "近 7 天大批导出</small><b>2</b>" in auditor.get("/console/home").text
+    assert "月末交财务科核对" in auditor.get("/console/system/log").text
