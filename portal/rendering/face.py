@@ -81,7 +81,7 @@ class FaceRenderer:
             finally:
                 document.close()
         out = io.BytesIO()
-        picture.quantize(64, Image.Quantize.FASTOCTREE).save(out, "PNG")
+        picture.quantize(24, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "PNG")
         return out.getvalue()
 
 

@@ -1,0 +1,199 @@
+"""Every page of the patients' later ways, on a phone of 360 px: axe finds nothing, nothing is cut, it weighs little.
+
+One walk in one installation: in normal and in care mode, at 100 %, 140 % and 175 % type; WCAG 2.2 A and AA and axe's
+best practices. Stories of the way: proxy by slip, a child's vaccine bill by its guardian, a bill by e-mail asked for.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pypdfium2
+import pytest
+from playwright.sync_api import Browser, Page
+
+from portal.domain.identity import id_check_character
+from tests.browser.phone import WIDTH, last_code
+from tests.browser.test_layout import SIZES, faults
+from tests.browser.test_patient import browser  # noqa: F401  (the fixture)
+from tests.his import http, outpatient
+from tests.installation import Installation, running
+from tests.services import wait_for
+
+AXE = (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+RUN = """async (rules) => {
+  const found = await axe.run(document, { resultTypes: ["violations"], elementRef: false, ...rules });
+  return found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 90)).join(" | ")}`);
+}"""
+BY_SIZE = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable", "meta-viewport"]}}
+"""What may differ by the size of letters; the rest is asked once a mode."""
+SOAK = os.environ.get("QUPIAO_SOAK") == "1"
+MOST_BYTES = 60_000
+NUMBER = "000000202003030017"[:17] + id_check_character("00000020200303001")
+
+
+@pytest.fixture(scope="module")
+def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    folder = tmp_path_factory.mktemp("every-page")
+    shutil.copytree(data_dir, folder, dirs_exist_ok=True)
+    with running(folder, "", ("web", "simulators", "worker")) as started:
+        yield started
+
+
+class Walk:
+    """One phone; looks at each page that it meets."""
+
+    def __init__(self, page: Page, installation: Installation, pictures: Path) -> None:
+        self.page, self.base, self.pictures = page, installation.base, pictures
+        self.found: dict[str, list[str]] = {}
+        self.weights: dict[str, int] = {}
+        self.sent: list[str] = []
+        page.on("request", lambda request: self.sent.append(f"{request.url} {request.headers.get('referer', '')}"))
+        page.on("response", self._weigh)
+        self._now: dict[str, int] = {}
+
+    def _weigh(self, response: object) -> None:
+        if response.status == 200:  # type: ignore[attr-defined]
+            self._now[response.url] = len(response.body())  # type: ignore[attr-defined]
+
+    def go(self, path: str) -> None:
+        """Open an address of the installation."""
+        self._now.clear()
+        self.page.goto(path if path.startswith("http") else self.base + path)
+
+    def look(self, name: str, layout: bool = True) -> None:
+        """Everything that is wrong with the page as it stands; ``layout`` off where test_layout.py looks already."""
+        page = self.page
+        page.wait_for_load_state("load")
+        if SOAK:
+            page.screenshot(path=self.pictures / f"{name}.png", full_page=True)
+        page.evaluate(AXE)
+        wrong = faults(page) if layout else []
+        for mode, (first, *larger) in SIZES.items():
+            for size in (first, *larger):
+                page.evaluate(
+                    "([mode, size]) => { document.documentElement.className = mode; "
+                    "document.documentElement.style.fontSize = `${size}px` }",
+                    [mode, size],
+                )
+                wrong += [
+                    f"{mode or 'normal'} {size} px, axe {one}"
+                    for one in page.evaluate(RUN, {} if size == first else BY_SIZE)
+                ]
+            if mode and SOAK:
+                page.screenshot(path=self.pictures / f"{name}-care.png", full_page=True)
+        page.evaluate("() => { document.documentElement.className = ''; document.documentElement.style.fontSize = '' }")
+        self.found[name] = wrong
+
+    def submit(self, **typed: str) -> None:
+        """Fill the page's fields and press its first button in a form of main."""
+        for name, value in typed.items():
+            self.page.fill(f"#{name}", value)
+        self.page.click("main form button")
+        self.page.wait_for_load_state("load")
+
+
+def inbox(installation: Installation) -> dict[str, Any] | None:
+    """The newest e-mail in the simulator's mailbox."""
+    messages: list[dict[str, Any]] = httpx.get(f"{installation.simulators}/mail/messages", trust_env=False).json()
+    return messages[0] if messages else None
+
+
+def weight(walk: Walk, path: str) -> int:
+    """What a fresh browser loads for a page, everything in it."""
+    fresh = walk.page.context.new_page()
+    sizes: dict[str, int] = {}
+    fresh.on("response", lambda response: sizes.update({response.url: len(response.body())}))
+    fresh.goto(walk.base + path if path.startswith("/") else path)
+    fresh.mouse.wheel(0, 5000)
+    fresh.wait_for_load_state("networkidle")
+    fresh.close()
+    return sum(sizes.values())
+
+
+def test_every_page(installation: Installation, browser: Browser, tmp_path: Path) -> None:  # noqa: F811
+    call = http(installation.base)
+    own = call("invoiceEBillOutpatient", outpatient("E1")).payload
+    vaccine = outpatient("E2", payer="林小验", cardNo=NUMBER, busType="06", patientNo="MZ0000009")
+    assert call("invEBillRegistration", vaccine).ok
+    context = browser.new_context(viewport={"width": WIDTH, "height": 740}, locale="zh-CN")
+    walk = Walk(context.new_page(), installation, tmp_path)
+    page = walk.page
+    walk.go("/h/pgzx")
+    walk.look("find", False)
+    walk.submit(number="000000195203150010", name="林演安")
+    walk.look("code", False)
+    walk.submit(code=last_code(installation, 0))
+    walk.look("list")
+    page.click("a.bill")
+    bill = page.url
+    walk.look("bill", False)
+    for name in ("details", "elsewhere", "mail", "correction", "revoke"):
+        walk.go(f"{bill}/{name}")
+        walk.look(name)
+    walk.go(f"{bill}/mail")
+    walk.submit(address="lin@qq.con")
+    walk.look("mail, shown back")
+    page.click("main form button")
+    page.wait_for_selector("#sent")
+    walk.look("bill, sent", False)
+    mail = wait_for(lambda: inbox(installation), 60, "the e-mail")
+    assert mail["to"] == "lin@qq.com" and "林" not in mail["subject"] + mail["text"]
+    pdf = httpx.get(f"{installation.simulators}/mail/messages/{mail['id']}/0", trust_env=False).content
+    with pypdfium2.PdfDocument(io.BytesIO(pdf)) as document:
+        assert "林演安" in document[0].get_textpage().get_text_range()
+    stop = re.search(r"/n/[\w-]+", mail["text"])
+    assert stop
+    for name in ("bundle", "years/2026", "family", "why", "answer"):
+        walk.go(f"/h/pgzx/{name}")
+        walk.look(name.replace("/", "-"))
+    walk.go("/h/pgzx/family")
+    page.fill("#number", NUMBER)
+    page.fill("#name", "林小验")
+    page.click("text=是我的孩子")
+    page.wait_for_selector("text=看林小验的票据")
+    walk.look("family with a child")
+    page.click("text=看林小验的票据")
+    assert "监护的孩子" in page.inner_text("h1")
+    walk.look("list of a child")
+    page.click("a.bill")
+    assert "这次一共" in page.inner_text("main")
+    walk.go("/h/pgzx/family/consent")
+    walk.look("consent")
+    walk.go("/h/pgzx/bills")
+    page.click("text=给窗口看")
+    walk.look("window")
+    walk.go(stop.group())
+    walk.look("stop")
+    link = installation.base + re.sub(r"^https?://[^/]+", "", own["pictureUrl"])
+    walk.go(link)
+    walk.look("link")
+    walk.go(f"{link}/not-me")
+    walk.look("not me")
+    inside = browser.new_context(
+        viewport={"width": WIDTH, "height": 740}, user_agent="Mozilla/5.0 (iPhone) MicroMessenger/8.0.40"
+    )
+    wechat = Walk(inside.new_page(), installation, tmp_path)
+    wechat.go(link)
+    wechat.submit(name="林演安")
+    wechat.look("bill in WeChat")
+    wechat.page.click("text=换浏览器打开")
+    wechat.look("pass in WeChat")
+    walk.found |= wechat.found
+    weights = {path: weight(walk, path) for path in (bill, f"{installation.base}/h/pgzx", f"{bill}/elsewhere")}
+    (tmp_path / "weights.json").write_text(json.dumps(weights))
+    assert {name: some for name, some in walk.found.items() if some} == {}
+    assert len(walk.found) >= 22
+    assert all(size <= MOST_BYTES for size in weights.values()), weights
+    for line in walk.sent + wechat.sent:
+        assert line.startswith((installation.base, "data:")), line
+        assert not re.search(r"00000019520315|1000000000\d|%E6%9E%97|林", line.replace(NUMBER, "!")), line
