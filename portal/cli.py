@@ -305,12 +305,13 @@ def _announce(settings: Settings) -> None:
     _say(f"\nQupiao is ready: http://127.0.0.1:{settings.port}\n")
     if not settings.demo:
         return
-    from portal.demo import STAFF
+    from portal.demo import KIOSK_TOKEN, STAFF
 
     base, simulators = settings.base, settings.simulators
     for title, address in (
         ("患者取票（单位通码）", f"{base}/h/pgzx"),
         ("工作人员控制台", f"{base}/console"),
+        (f"自助机（设备口令 {KIOSK_TOKEN}）", f"{base}/kiosk"),
         ("结算台（模拟HIS推送）", f"{simulators}/desk"),
         ("财政模拟器", f"{simulators}/finance"),
         ("短信收件箱（验证码在这里）", f"{simulators}/sms"),

@@ -30,7 +30,9 @@ from portal.models import (
     HisAccount,
     IncomeItem,
     InsuranceType,
+    KioskDevice,
     Point,
+    Printer,
     Reviewer,
     Unit,
 )
@@ -143,6 +145,8 @@ STAFF = (
     ("kiosk07", "自助机A", Role.KIOSK, ("07",)),
 )
 """One account a role: user name, name, role, points. The password is ``DEMO_PASSWORD``."""
+KIOSK_TOKEN = "demo-kiosk-07"
+"""What is typed into the browser that plays the kiosk; a real device's token is made when it is enrolled."""
 A_DAY = 66
 KEEPER, SECOND = Actor("system:demo", "演示票管员", 1), Actor("system:demo-2", "演示复核员", 1)
 LINES = (("990601", "unit", 50_000, 0), ("990602", "unit", 50_000, 0), ("990621", "unit", 500, 0))
@@ -163,6 +167,7 @@ def seed(services: Services) -> bool:
         for year in sorted({now().astimezone(SHANGHAI).year, (now() - timedelta(days=31)).astimezone(SHANGHAI).year}):
             _numbers(connection, year)
         _rules(connection)
+        _kiosk(services, connection)
     return True
 
 
@@ -247,6 +252,15 @@ def _staff(services: Services, connection: Connection) -> None:
         places = [points[code] for code in codes]
         password = services.settings.demo_password
         accounts.create(connection, 1, username, name, password, [role], places, over, must_change=False)
+
+
+def _kiosk(services: Services, connection: Connection) -> None:
+    place = connection.execute(select(Point.id).where(Point.code == "07")).scalar_one()
+    printer = {"unit_id": 1, "point_id": place, "name": "自助机打印机", "offset_x": 0, "offset_y": 0, "active": True}
+    printer_id = connection.execute(insert(Printer).returning(Printer.id), printer).scalar_one()
+    device = {"unit_id": 1, "point_id": place, "name": "门诊大厅自助机", "printer_id": printer_id, "sheets": 200}
+    device |= {"token_digest": services.index.digest("kiosk", KIOSK_TOKEN), "calling_why": "", "active": True}
+    connection.execute(insert(KioskDevice), device)
 
 
 def _numbers(connection: Connection, year: int) -> None:

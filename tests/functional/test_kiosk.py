@@ -64,7 +64,7 @@ class Machine:
     def row(self) -> Any:
         """The device as it is kept."""
         with self.services.database.read() as connection:
-            return connection.execute(select(KioskDevice.__table__)).one()
+            return connection.execute(select(KioskDevice.__table__).where(KioskDevice.name == self.name)).one()
 
 
 def issue(app: Flask, serial: str, **changes: Any) -> dict[str, Any]:
