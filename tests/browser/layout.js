@@ -31,7 +31,8 @@
     for (let j = i + 1; j < pieces.length; j++)
       if (pieces[i][0] !== pieces[j][0] && meet(pieces[i][1], pieces[j][1], 0.3 * size(pieces[i][0])))
         found.push(`texts ${name(pieces[i][0])} and ${name(pieces[j][0])} overlap`);
-  const targets = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")];
+  const wanted = "a[href], button, input:not([type=hidden]), select, textarea, summary";
+  const targets = [...document.querySelectorAll(wanted)].filter((target) => target.checkVisibility());
   for (const target of targets) {
     target.scrollIntoView({ block: "center" });
     const box = target.getBoundingClientRect();

@@ -39,6 +39,7 @@ def desk(browser: Browser) -> Iterator[Page]:  # noqa: F811
 def sign_in(desk: Page, installation: Installation, username: str) -> None:
     """Name, Tab, password, Enter."""
     desk.goto(f"{installation.base}/console")
+    desk.wait_for_function("document.activeElement.id === 'username'")
     desk.keyboard.type(username)
     desk.keyboard.press("Tab")
     desk.keyboard.type(PASSWORD)
