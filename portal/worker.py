@@ -11,9 +11,9 @@ from portal.access import staff_sessions
 from portal.access.limits import Limits
 from portal.app import create_app
 from portal.audit import chain
+from portal.core import sms
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.core.sms import SmsGateway
 from portal.delivery import channels as delivery_channels
 from portal.delivery import inbox, opening, ready, receipts
 from portal.delivery.cards import desk as cards
@@ -63,7 +63,7 @@ LANES = (
 def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
     """Every outbox topic and what does it; a structure test compares it with the topics that are enqueued."""
     settings = services.settings
-    gateway = SmsGateway(settings.sms, settings.sms_app_id, settings.sms_app_key)
+    gateway = sms.client(settings)
 
     def clean(of: Services, _task: Task) -> Outcome:
         limits.clean()

@@ -50,6 +50,14 @@ class Settings(PlatformSettings):
 
     sms_url: str = ""
     """SMS gateway. Empty in the demo: the simulator on ``PORT + 1``."""
+    sms_provider: Literal["gateway", "aliyun", "tencent"] = "gateway"
+    """Whose contract it speaks: ours, or one of the two clouds with its address in ``sms_url``."""
+    sms_sign: str = ""
+    """签名 registered with the cloud, without 【】."""
+    sms_templates: dict[str, str] = {}
+    """Our templates (``code``, ``bill``, ``reversed``) → the codes that the cloud has approved, as JSON."""
+    sms_sdk_app_id: str = ""
+    """Tencent's SmsSdkAppId."""
     sms_app_id: str = "QPDEMO"
     sms_app_key: str = "DEMO_SMS_KEY"
 

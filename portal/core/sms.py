@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from portal.core.settings import Settings
+from portal.core.smscloud import Aliyun, Tencent
 from portal.domain.delivery import Accepted, Bug, Config, Later, Never, Result, Retry, Unknown
 
 LIMITED = "isv.BUSINESS_LIMIT_CONTROL"
@@ -20,6 +22,8 @@ _LATER = timedelta(hours=1)
 
 class SmsGateway:
     """The gateway's client. A repeated request with one ``out_id`` sends one message."""
+
+    remembers = True
 
     def __init__(self, url: str, app_id: str, app_key: str, timeout: float = 10.0) -> None:
         self._url = url
@@ -51,6 +55,19 @@ class SmsGateway:
             "X-Sms-Nonce": nonce,
             "X-Sms-Signature": hmac.new(self._app_key, text, hashlib.sha256).hexdigest(),
         }
+
+
+SmsClient = SmsGateway | Aliyun | Tencent
+
+
+def client(settings: Settings) -> SmsClient:
+    """The client of the provider that the settings name."""
+    url, account = settings.sms, (settings.sms_app_id, settings.sms_app_key)
+    if settings.sms_provider == "aliyun":
+        return Aliyun(url, *account, settings.sms_sign, settings.sms_templates)
+    if settings.sms_provider == "tencent":
+        return Tencent(url, *account, settings.sms_sign, settings.sms_templates, settings.sms_sdk_app_id)
+    return SmsGateway(url, *account)
 
 
 def _judge(answer: httpx.Response) -> Result:

@@ -21,7 +21,7 @@ from portal.audit import entries
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
-from portal.core.sms import SmsGateway
+from portal.core.sms import SmsClient
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import birthday, is_phone, mask_name, normalise, normalise_name
@@ -374,7 +374,7 @@ def revoke_at_desk(services: Services, actor: Actor, link_id: int) -> None:
 class Teller:
     """The handler of the ``family.told`` tasks: tells somebody that their proxy has looked."""
 
-    def __init__(self, gateway: SmsGateway) -> None:
+    def __init__(self, gateway: SmsClient) -> None:
         self._gateway = gateway
 
     def __call__(self, services: Services, task: Task) -> Outcome:

@@ -19,7 +19,7 @@ from portal.audit import entries
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
-from portal.core.sms import SmsGateway
+from portal.core.sms import SmsClient
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_phone, normalise
@@ -179,7 +179,7 @@ def answer(services: Services, actor: Actor, request_id: int, state: str, text: 
 class Teller:
     """The handler of the ``request.answered`` tasks."""
 
-    def __init__(self, gateway: SmsGateway) -> None:
+    def __init__(self, gateway: SmsClient) -> None:
         self._gateway = gateway
 
     def __call__(self, services: Services, task: Task) -> Outcome:

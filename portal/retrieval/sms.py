@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, select, update
 from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.core.sms import SmsGateway
+from portal.core.sms import SmsClient
 from portal.domain import delivery
 from portal.models import Bill, BillParty, FamilyKey, FamilyLink, OneTimeCode, PartyKey
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
@@ -27,7 +27,7 @@ TEMPLATE = "code"
 class CodeSender:
     """The handler of the ``sms.code`` tasks."""
 
-    def __init__(self, limits: Limits, gateway: SmsGateway) -> None:
+    def __init__(self, limits: Limits, gateway: SmsClient) -> None:
         self._limits = limits
         self._gateway = gateway
 
@@ -57,7 +57,9 @@ class CodeSender:
             code = services.cipher.decrypt_text("one_time_code.code", code_id, row.code)
             template = TEMPLATE if row.purpose == "find" else row.purpose
             params = {"code": code} | ({"who": asked["who"]} if asked else {})
-            outcome = outcome_of(self._gateway.send(phone, template, params, f"qp-{code_id}"))
+            result = self._gateway.send(phone, template, params, f"qp-{code_id}")
+            unsure = isinstance(result, delivery.Unknown) and not self._gateway.remembers
+            outcome = Done() if unsure else outcome_of(result)  # rather ask for a new code than get one twice
         if isinstance(outcome, Done):
             sealed = services.cipher.encrypt("one_time_code.phone", code_id, phone.ljust(20))
             with services.database.write() as connection:

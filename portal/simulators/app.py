@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from portal.core.certificates import ensure_demo_keys
 from portal.core.settings import Settings
-from portal.simulators import alipay, desk, finance, mail, sms, wechat
+from portal.simulators import alipay, desk, finance, mail, sms, smsclouds, wechat
 from portal.simulators.context import Context
 from portal.simulators.store import Store
 
@@ -49,6 +49,7 @@ def create_simulators(data_dir: Path, settings: Settings | None = None, parties:
     context = Context(settings or Settings(), Store(folder / "state.sqlite3"), ensure_demo_keys(data_dir))
     for party in parties:
         app.register_blueprint(party.blueprint(context))
+    app.register_blueprint(smsclouds.blueprint(context))
 
     @app.before_request
     def name_request() -> None:

@@ -28,13 +28,14 @@ from portal.domain.identity import is_phone
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.forms import switch_from_form, wanted_switches
-from portal.simulators.server import drop_connection
+from portal.simulators.server import drop_connection, half_answer
 from portal.simulators.store import Store
 
 SWITCHES = (
     Switch("slow", "应答慢", "延迟（毫秒）"),
     Switch("down", "不可用（503）"),
     Switch("answer_lost", "已发送但应答丢失"),
+    Switch("half_answer", "已发送但应答只有一半"),
 )
 TEMPLATES = {
     "code": "【取票演示】验证码{code}，5分钟内有效。工作人员不会向您索要验证码，请勿告诉他人。",
@@ -205,11 +206,12 @@ def blueprint(context: Context) -> Blueprint:
             return _answer(refusal.status, refusal.code, refusal.message)
         if faults.strikes("answer_lost"):
             return drop_connection()
-        return _answer(200, "OK", "OK", biz_id)
+        answer = _answer(200, "OK", "OK", biz_id)
+        return half_answer(answer) if faults.strikes("half_answer") else answer
 
     @pages.get("/messages")
     def messages() -> ResponseReturnValue:
-        return jsonify(gateway.messages())
+        return jsonify(gateway.messages(int(request.args.get("most", 200))))
 
     @pages.get("")
     def inbox() -> ResponseReturnValue:

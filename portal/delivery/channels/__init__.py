@@ -7,7 +7,7 @@ from portal.delivery.accounts import Platforms
 from portal.delivery.channel import Channel
 from portal.delivery.channels.alipay import AlipayLife, AlipayMini
 from portal.delivery.channels.mail import Mail
-from portal.delivery.channels.sms import Sms
+from portal.delivery.channels.sms import CloudSms, Sms
 from portal.delivery.channels.wechat import MiniSubscription, WeChatSubscription, WeChatTemplate
 
 TITLES = {
@@ -28,7 +28,8 @@ def channels(services: Services) -> list[Channel]:
     """The channels that the settings set up, in no order."""
     found: list[Channel] = []
     if services.settings.sms:
-        found.append(Sms(services.settings))
+        own = services.settings.sms_provider == "gateway"
+        found.append((Sms if own else CloudSms)(services.settings))
     if services.settings.smtp:
         found.append(Mail(services.settings))
     return found + _of_platforms(services)
