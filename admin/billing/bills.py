@@ -18,7 +18,6 @@ from portal.access.permissions import Permission
 from portal.audit import entries
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
-from portal.domain.identity import mask_name
 from portal.domain.settlement import Scene
 from portal.domain.states import BillState
 from portal.issuing import lists, queries
@@ -118,7 +117,7 @@ def bill_page(facts: BillFacts, status: int = 200, **more: Any) -> Response:
     """The page of a bill: five steps, money, payer (masked unless ``party`` is given), paper, finance, log."""
     bill_id = facts.bill_id
     with services().database.read() as connection:
-        payer = mask_name(queries.payer_name(services(), connection, bill_id))
+        payer = lists.shown_payer(facts.payer_kind, queries.payer_name(services(), connection, bill_id))
         life = life_of(connection, facts)
         exchanges = queries.exchanges(connection, bill_id)
         items = queries.items(connection, bill_id)

@@ -32,7 +32,7 @@ from portal.issuing.catalogue import area_of
 from portal.issuing.entry import Checked
 from portal.issuing.issue import Issued
 from portal.issuing.manual import Draft, ManualDesk
-from portal.models import InsuranceType
+from portal.models import InsuranceType, Reviewer
 from portal.rendering import qr
 
 FIRST_LINES = 5
@@ -190,6 +190,8 @@ def _form(found: Draft, checked: bool, problem: str = "") -> Response:
     with services().database.read() as connection:
         known = catalogue.load(connection, actor.unit_id)
         remembered = payers.shown(services(), connection, actor.unit_id)[:20]
+        of_here = select(Reviewer.name).where(Reviewer.unit_id == actor.unit_id, Reviewer.active)
+        reviewers = list(connection.scalars(of_here.order_by(Reviewer.code)))
         insurance = list(connection.scalars(select(InsuranceType.name).distinct().order_by(InsuranceType.name)))
     points = _points(kind)
     count = max(FIRST_LINES, len(shown.entry.lines) + 1, request.args.get("lines", 0, type=int))
@@ -223,6 +225,7 @@ def _form(found: Draft, checked: bool, problem: str = "") -> Response:
         points=points,
         channels=CHANNELS,
         insurance=insurance,
+        reviewers=reviewers,
         payers=remembered,
         keep=manual().keep_token(actor, found.id),
         wide={"remark", "basis", "counterparty", "project"},

@@ -10,6 +10,9 @@ from portal.core.services import Services
 from portal.domain.identity import mask_name
 from portal.issuing.queries import BILL, PARTY, POINT
 
+EMPLOYER = "2"
+"""``payer_kind`` of a unit; ``1`` is a person."""
+
 
 def of_unit(unit_id: int) -> Select[Any]:
     """Bills of a unit with point and sealed payer; add conditions on ``BILL`` columns."""
@@ -26,6 +29,7 @@ def of_unit(unit_id: int) -> Select[Any]:
             BILL.c.issued_at,
             BILL.c.business_at,
             BILL.c.department,
+            BILL.c.payer_kind,
             BILL.c.cashier,
             BILL.c.state,
             BILL.c.red_of_id,
@@ -39,5 +43,10 @@ def of_unit(unit_id: int) -> Select[Any]:
 
 
 def masked_payer(services: Services, row: Any) -> str:
-    """The payer of a row of :func:`of_unit`, masked (林**)."""
-    return mask_name(services.cipher.decrypt_text("bill_party.name", row.id, row.sealed_payer))
+    """The payer of a row of :func:`of_unit`: a person masked (林**), an employer by its name."""
+    return shown_payer(row.payer_kind, services.cipher.decrypt_text("bill_party.name", row.id, row.sealed_payer))
+
+
+def shown_payer(payer_kind: str, name: str) -> str:
+    """A payer's name as lists and slips show it. The name of an employer is nobody's personal data."""
+    return name if payer_kind == EMPLOYER else mask_name(name)

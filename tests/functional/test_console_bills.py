@@ -107,3 +107,11 @@ def test_the_home_page_says_whether_anything_is_wrong(app: Flask, bill_id: int) 
     shown = Console(app, "lead").get("/console/home").text
     assert re.search(r"待财政监制</small><b>1</b>", shown) and "待复核" in shown
     assert "待财政监制" not in Console(app, "system").get("/console/home").text
+
+
+def test_an_employer_is_named_and_a_person_is_masked(app: Flask, his: His, bill_id: int) -> None:
+    company = {"payerType": "2", "payer": "阳江示例五金厂", "cardNo": "-", "cardType": "999999", "sex": "未知"}
+    company |= {"idCardNo": "TEST0000000000002X", "busType": "05", "placeCode": "05", "tel": ""}
+    assert his.call("invEBillCheckUp", outpatient("TJ1", **company)).ok
+    listed = Console(app, "cashier").get("/console/billing/bills").text
+    assert "阳江示例五金厂" in listed and "林**" in listed and NAME not in listed
