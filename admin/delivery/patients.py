@@ -218,6 +218,8 @@ class EndForm(Form):
 def end_family(link_id: int) -> Response:
     """Revoke a link, after asking."""
     form = EndForm()
+    with services().database.read() as connection:
+        family.need_link(connection, current_staff().unit_id, link_id)
     if form.accepted():
         family.revoke_at_desk(services(), current_actor(), link_id)
         say("已撤销，代取人立即不能再查看。")

@@ -362,12 +362,17 @@ def _whole(person: Person) -> bool:
     return len(normalise(person.number)) >= 5 and bool(normalise_name(person.name))
 
 
+def need_link(connection: Connection, unit_id: int, link_id: int) -> None:
+    """Raises PERSON_UNKNOWN unless the unit has this link."""
+    known = connection.scalar(select(LINK.c.id).where(LINK.c.id == link_id, LINK.c.unit_id == unit_id))
+    if known is None:
+        raise Refusal("PERSON_UNKNOWN")
+
+
 def revoke_at_desk(services: Services, actor: Actor, link_id: int) -> None:
     """End a link of the actor's unit. Raises PERSON_UNKNOWN."""
     with services.database.write() as connection:
-        known = connection.scalar(select(LINK.c.id).where(LINK.c.id == link_id, LINK.c.unit_id == actor.unit_id))
-        if known is None:
-            raise Refusal("PERSON_UNKNOWN")
+        need_link(connection, actor.unit_id, link_id)
         _end(connection, link_id, actor.label, actor.request_id)
 
 

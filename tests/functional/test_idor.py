@@ -7,14 +7,20 @@ from dataclasses import dataclass, field
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from werkzeug.routing import Rule
 
 from admin.shell import requirement_of
 from portal.access.accounts import create
 from portal.access.permissions import ROLES, Role
 from portal.core.clock import now
+from portal.delivery import asks
+from portal.delivery.ledger import ATTEMPT, DELIVERY, STOP
+from portal.domain.actor import Actor
 from portal.models import StockAlarm
+from portal.retrieval import family
+from portal.retrieval import requests as patients
+from portal.retrieval.family import Person
 from portal.retrieval.sessions import Claim
 from tests.console import PASSWORD, Console
 from tests.factories.batch_files import csv_file, row
@@ -30,18 +36,22 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 IDS = {
     "alarm_id": "SELECT max(id) FROM stock_alarm",
     "approval_id": "SELECT max(id) FROM approval",
+    "attempt_id": "SELECT max(id) FROM delivery_attempt",
     "basics/charge-items": "SELECT max(id) FROM charge_item",
     "basics/departments": "SELECT max(id) FROM department",
     "basics/points": "SELECT max(id) FROM point WHERE unit_id = 1",
     "basics/reviewers": "SELECT max(id) FROM reviewer",
     "batch_id": "SELECT max(id) FROM batch",
     "bill_id": "SELECT max(id) FROM bill WHERE serial = 'S1'",
+    "delivery_id": "SELECT max(id) FROM delivery",
     "device_id": "SELECT max(id) FROM kiosk_device",
     "draft_id": "SELECT max(id) FROM desk_draft",
     "item_id": "SELECT max(id) FROM catalogue_item",
     "job": "SELECT max(job) FROM slip_print",
+    "link_id": "SELECT max(id) FROM family_link",
     "payer_id": "SELECT max(id) FROM known_payer",
     "printer_id": "SELECT max(id) FROM printer",
+    "request_id": "SELECT max(id) FROM patient_request",
     "segment_id": "SELECT max(id) FROM number_segment",
     "sheet_id": "SELECT max(id) FROM paper_bill",
     "stock/applications": "SELECT max(no) FROM stock_application",
@@ -58,7 +68,7 @@ IDS = {
 }
 """An object of the first unit for every parameter that names one; where a parameter's name tells several kinds
 apart only by the address, the key is the address. An address that none of these covers fails the test."""
-PUBLIC = {"form": "outpatient", "key": "reversal.large-fen", "table": "channel"}
+PUBLIC = {"form": "outpatient", "key": "reversal.large-fen", "table": "channel", "size": "a4", "name": "sms"}
 """Parameters that name nothing that belongs to anybody."""
 LAST = ("discard", "forget", "withdraw", "cancel", "refuse", "active", "roles")
 """What may take an object away is tried last by its owner."""
@@ -141,6 +151,13 @@ def units(app: Flask, his: His) -> Units:
         connection.execute(insert(StockAlarm), alarm)
     assert his.call("invoiceEBillOutpatient", outpatient("S1")).ok
     paid_in(his)
+    at_desk, child = Actor("staff:desk", "甲", 1), Person("林小验", "000000202003030019", "")
+    guardian = Person("王护验", "000000198005050018", "10000000088")
+    family.bind_at_desk(services, at_desk, "proxy", guardian, child, "子女", "户口本")
+    limits = app.extensions["qupiao_limits"]
+    patients.ask(services, limits, 1, "missing", {"person": "林演安"}, "127.0.0.1")
+    asks.send_bill_by_mail(services, limits, at_desk, int(str(found.one(IDS["bill_id"]))), "lin@example.com")
+    stopped_message(app)
     cashier, keeper = at_window(app, "cashier"), Console(app, "keeper")
     bill = f"/console/billing/bills/{found.one(IDS['bill_id'])}"
     assert cashier.send(bill, "打印告知单").status_code == 303
@@ -161,6 +178,22 @@ def units(app: Flask, his: His) -> Units:
     keeper.send("/console/basics/kiosks/new", "登记", name="自助机B", sheets="10")
     keeper.send("/console/basics/printers/new", "保存", name="针打", offset_x="15", offset_y="-5")
     return found
+
+
+def stopped_message(app: Flask) -> None:
+    """A message of the first unit whose receiver has said 不是我."""
+    services = app.extensions["qupiao"]
+    with services.database.write() as connection:
+        delivery = connection.scalar(select(DELIVERY.c.id))
+        digest = b"d" * 32
+        empty = dict.fromkeys(("provider", "masked", "their_ref", "result_class", "code", "message"), "")
+        counts = dict.fromkeys(("step", "tries", "blind", "asked"), 0)
+        row = {"id": 1, "delivery_id": delivery, "channel": "mail", "effect": digest, "recipient_digest": digest}
+        connection.execute(
+            insert(ATTEMPT), row | empty | counts | {"our_ref": "qp1", "state": "failed", "created_at": now()}
+        )
+        stop = {"unit_id": 1, "channel": "mail", "recipient_digest": digest, "masked": "", "attempt_id": 1}
+        connection.execute(insert(STOP), stop | {"stopped_at": now()})
 
 
 def test_nothing_of_another_unit_can_be_reached(units: Units) -> None:
