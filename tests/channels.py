@@ -78,11 +78,11 @@ class ScriptedAsking(Scripted):
 class Bench:
     """One bill, an engine over scripted channels, and time that passes when told to."""
 
-    def __init__(self, app: Flask, his: His, serial: str) -> None:
+    def __init__(self, app: Flask, his: His, serial: str, **changes: Any) -> None:
         self.services: Services = app.extensions["qupiao"]
         self.his = his
         self.serial = serial
-        assert his.call("invoiceEBillOutpatient", outpatient(serial)).ok
+        assert his.call("invoiceEBillOutpatient", outpatient(serial, **changes)).ok
         with self.services.database.read() as connection:
             self.bill_id = connection.execute(
                 select(queries.BILL.c.id).where(queries.BILL.c.serial == serial)

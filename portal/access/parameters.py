@@ -164,6 +164,7 @@ CATALOGUE: dict[str, Parameter] = {
             least=1,
             most=720,
         ),
+        Parameter("delivery.app", "交付", "APP 推送", "是否经 HIS 推送到医院 APP", "flag", True),
         Parameter("delivery.mail", "交付", "电子邮件", "是否使用电子邮件渠道", "flag", True),
         Parameter(
             "delivery.mail-form",

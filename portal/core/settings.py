@@ -61,6 +61,11 @@ class Settings(PlatformSettings):
     sms_app_id: str = "QPDEMO"
     sms_app_key: str = "DEMO_SMS_KEY"
 
+    push_url: str = ""
+    """The HIS's address for bill events, which go on to the hospital's or a bank's APP. In the demo: the simulator."""
+    push_key_id: str = "QPDEMO"
+    push_key: str = "DEMO_PUSH_KEY"
+
     smtp_host: str = ""
     """Mail server as ``host:port``. Empty in the demo: the sink on ``PORT + 2``; empty elsewhere: no e-mail."""
     smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
@@ -125,6 +130,11 @@ class Settings(PlatformSettings):
     def finance(self) -> str:
         """Where finance messages go; empty when none is configured."""
         return self.finance_url or (f"{self.simulators}/finance/exchange" if self.demo else "")
+
+    @property
+    def push(self) -> str:
+        """Where bill events go; empty when nowhere."""
+        return self.push_url or (f"{self.simulators}/push/events" if self.demo else "")
 
     @property
     def smtp(self) -> str:

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from portal.core.certificates import ensure_demo_keys
 from portal.core.settings import Settings
-from portal.simulators import alipay, desk, finance, mail, sms, smsclouds, wechat
+from portal.simulators import alipay, desk, finance, mail, push, sms, smsclouds, wechat
 from portal.simulators.context import Context
 from portal.simulators.store import Store
 
@@ -35,6 +35,7 @@ PARTIES: tuple[Party, ...] = (
     Party("结算台", "/desk", "模拟 HIS：选人物和业务场景，按正式接口推送结算并开票", desk.blueprint),
     Party("财政监制", "/finance", "接收上传的票据，验单位签名，加监制签名；可以制造故障", finance.blueprint),
     Party("邮箱", "/mail", "模拟邮件服务器：发出的邮件在这里查看，附件可以打开；可以制造故障", mail.blueprint),
+    Party("医院 APP", "/push", "接收推送给医院 APP 的票据事件，验签去重；可以制造故障", push.blueprint),
     Party("短信网关", "/sms", "接收要发的短信，在这里查看；可以制造故障", sms.blueprint),
     Party("微信", "/wechat", "服务号、小程序和卡包：消息收件箱，关注、订阅、领取票据；可以制造故障", wechat.blueprint),
     Party("支付宝", "/alipay", "小程序和生活号消息、发票管家；可以制造故障", alipay.blueprint),

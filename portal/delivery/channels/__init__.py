@@ -6,12 +6,14 @@ from portal.core.services import Services
 from portal.delivery.accounts import Platforms
 from portal.delivery.channel import Channel
 from portal.delivery.channels.alipay import AlipayLife, AlipayMini
+from portal.delivery.channels.app import AppPush
 from portal.delivery.channels.mail import Mail
 from portal.delivery.channels.sms import CloudSms, Sms
 from portal.delivery.channels.wechat import MiniSubscription, WeChatSubscription, WeChatTemplate
 
 TITLES = {
     "sms": "短信",
+    "app": "APP 推送",
     "mail": "电子邮件",
     "wechat": "微信服务号",
     "wechat-sub": "微信订阅通知",
@@ -30,6 +32,8 @@ def channels(services: Services) -> list[Channel]:
     if services.settings.sms:
         own = services.settings.sms_provider == "gateway"
         found.append((Sms if own else CloudSms)(services.settings))
+    if services.settings.push:
+        found.append(AppPush(services.settings))
     if services.settings.smtp:
         found.append(Mail(services.settings))
     return found + _of_platforms(services)

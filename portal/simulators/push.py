@@ -1,0 +1,80 @@
+"""The hospital's APP as it receives bill events: signature, time and duplicates checked, a page to read them."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.core.clock import local
+from portal.delivery.channels.app import signature
+from portal.simulators.context import Context
+from portal.simulators.faults import Faults, Switch
+from portal.simulators.forms import switch_from_form, wanted_switches
+from portal.simulators.server import drop_connection
+
+SWITCHES = (Switch("down", "不可用（503）"), Switch("answer_lost", "已收下但应答丢失"))
+SKEW_SECONDS = 300
+
+
+def blueprint(context: Context) -> Blueprint:
+    """``/push``: events, inbox, switches."""
+    pages = Blueprint("push", __name__, url_prefix="/push")
+    store, settings, faults = context.store, context.settings, Faults(context.store, "push", SWITCHES)
+
+    @pages.post("/events")
+    def events() -> ResponseReturnValue:
+        body, headers = request.get_data(cache=False), request.headers
+        stamp, nonce = headers.get("X-Qupiao-Timestamp", ""), headers.get("X-Qupiao-Nonce", "")
+        good = signature(settings.push_key, "POST", request.path, stamp, nonce, body)
+        fresh = stamp.isdecimal() and abs(time.time() - int(stamp)) <= SKEW_SECONDS
+        known = headers.get("X-Qupiao-Key") == settings.push_key_id
+        if not (fresh and known and hmac.compare_digest(good, headers.get("X-Qupiao-Signature", ""))):
+            return jsonify({"code": 401, "message": "签名不正确"}), 401
+        if faults.strikes("down"):
+            return Response("unavailable", 503)
+        event = json.loads(body)
+        with store.transaction() as connection:
+            connection.execute(
+                "INSERT INTO push_event (event_id, body, at, attempts) VALUES (?, ?, ?, 1)"
+                " ON CONFLICT (event_id) DO UPDATE SET attempts = attempts + 1",
+                (event["event_id"], body.decode(), time.time()),
+            )
+        return drop_connection() if faults.strikes("answer_lost") else jsonify({"event_id": event["event_id"]})
+
+    @pages.get("/messages")
+    def messages() -> ResponseReturnValue:
+        with store.transaction() as connection:
+            rows = connection.execute("SELECT * FROM push_event ORDER BY at DESC LIMIT 200").fetchall()
+        return jsonify([json.loads(row["body"]) | {"attempts": row["attempts"]} for row in rows])
+
+    @pages.get("")
+    def inbox() -> ResponseReturnValue:
+        with store.transaction() as connection:
+            rows = connection.execute("SELECT * FROM push_event ORDER BY at DESC LIMIT 50").fetchall()
+        shown = [
+            json.loads(row["body"])
+            | {"when": local(datetime.fromtimestamp(row["at"], UTC)), "attempts": row["attempts"]}
+            for row in rows
+        ]
+        return render_template("push.html", events=shown, switches=faults.all(), action=url_for("push.switch"))
+
+    @pages.get("/faults")
+    def show_faults() -> ResponseReturnValue:
+        return jsonify(faults.as_json())
+
+    @pages.post("/faults")
+    def set_faults() -> ResponseReturnValue:
+        faults.set(wanted_switches(request.get_json(force=True)))
+        return jsonify(faults.as_json())
+
+    @pages.post("/switch")
+    def switch() -> ResponseReturnValue:
+        switch_from_form(faults, request.form)
+        return redirect(url_for("push.inbox"), 303)
+
+    return pages
