@@ -20,6 +20,7 @@ from portal.blueprints.callbacks.wechat import wechat as wechat_callbacks
 from portal.blueprints.health import health
 from portal.blueprints.his.views import his
 from portal.blueprints.kiosk.views import kiosk
+from portal.blueprints.mini.views import mini
 from portal.blueprints.patient.card_pages import patient_cards
 from portal.blueprints.patient.views import patient
 from portal.core.certificates import ensure_demo_keys
@@ -40,6 +41,7 @@ BLUEPRINTS = (
     (his, "his-signature"),
     (patient, "patient-session"),
     (patient_cards, "patient-session"),
+    (mini, "mini-session"),
     (kiosk, "device-token"),
     (wechat_callbacks, "platform-signature"),
     (callbacks, "secret-path"),
@@ -71,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     csrf.exempt(his)
     csrf.exempt(wechat_callbacks)
+    csrf.exempt(mini)
     csrf.exempt(callbacks)
     app.before_request(_name_request)
     app.after_request(_protect)

@@ -1,0 +1,25 @@
+const api = require('../../utils/api')
+
+Page({
+  data: { bill: null, problem: '' },
+  onLoad({ id }) {
+    this.id = id
+    api.get(`/bills/${id}`)
+      .then((bill) => this.setData({
+        bill: {
+          ...bill,
+          yuan: api.yuan(bill.total_fen),
+          insured: api.yuan(bill.insured_fen),
+          own: api.yuan(bill.own_cash_fen),
+          items: bill.items.map((item) => ({ ...item, yuan: api.yuan(item.amount_fen) }))
+        }
+      }))
+      .catch((error) => this.setData({ problem: api.words(error) }))
+  },
+  save() {
+    api.file(`/bills/${this.id}/file.pdf`)
+      .then((filePath) => wx.openDocument({ filePath, fileType: 'pdf', showMenu: true }))
+      .catch((error) => this.setData({ problem: api.words(error) }))
+  },
+  mail() { wx.navigateTo({ url: `/pages/deliver/deliver?id=${this.id}` }) }
+})

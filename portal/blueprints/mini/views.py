@@ -1,0 +1,270 @@
+"""Routes of the mini-program's API. No cookie, no CSRF token: a bearer token in a header is sent by nobody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
+from werkzeug.exceptions import HTTPException
+
+from portal.access.limits import Limits
+from portal.audit import entries
+from portal.blueprints.mini import openapi, people
+from portal.core.clock import local
+from portal.core.platforms import TEMPLATES
+from portal.core.services import Services
+from portal.delivery import asks, bindings
+from portal.delivery.accounts import Platforms
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.identity import mask_name
+from portal.domain.settlement import Scene
+from portal.issuing import queries
+from portal.issuing.queries import BillFacts
+from portal.retrieval import family, identify, sessions
+from portal.retrieval.sessions import Session
+
+mini = Blueprint("mini", __name__, url_prefix=openapi.BASE)
+LARGEST = 16 * 1024
+
+
+def _services() -> Services:
+    found: Services = current_app.extensions["qupiao"]
+    return found
+
+
+def _platforms() -> Platforms:
+    found: Platforms = current_app.extensions["qupiao_platforms"]
+    return found
+
+
+def _limits() -> Limits:
+    found: Limits = current_app.extensions["qupiao_limits"]
+    return found
+
+
+@mini.errorhandler(Refusal)
+def _refused(refusal: Refusal) -> ResponseReturnValue:
+    status = {"NOT_MATCHED": 404, "SESSION_OVER": 401}.get(refusal.code, refusal.status)
+    return jsonify(code=refusal.code, what=refusal.what, why=refusal.why, next=refusal.remedy), status
+
+
+@mini.errorhandler(HTTPException)
+def _failed(error: HTTPException) -> ResponseReturnValue:
+    told = {"code": "REQUEST_INVALID", "what": "请求无法识别", "why": "没有这个地址，或请求的写法不对"}
+    return jsonify(told | {"next": "请更新小程序后重试"}), error.code or 500
+
+
+def _body(schema: str) -> dict[str, Any]:
+    """The request's JSON object, checked by the document. Raises ENVELOPE_INVALID, FIELD_INVALID."""
+    raw = request.get_json(force=True, silent=True) if (request.content_length or 0) <= LARGEST else None
+    wanted = openapi.SCHEMAS[schema]
+    if not isinstance(raw, dict):
+        raise Refusal("ENVELOPE_INVALID", reason="请求体应为 JSON 对象")
+    problems = sorted({*wanted["required"]} - set(raw)) + sorted(set(raw) - set(wanted["properties"]))
+    for name, kind in wanted["properties"].items():
+        if name in raw and not _fits(raw[name], kind):
+            problems.append(name)
+    if problems:
+        raise Refusal("FIELD_INVALID", problems="、".join(name[:20] for name in problems[:5]) + " 不正确")
+    return raw
+
+
+def _fits(value: Any, kind: dict[str, Any]) -> bool:
+    if kind["type"] == "array":
+        return (
+            isinstance(value, list)
+            and len(value) <= kind["maxItems"]
+            and all(_fits(one, kind["items"]) for one in value)
+        )
+    return isinstance(value, str) and kind["minLength"] <= len(value) <= kind["maxLength"] and "\0" not in value
+
+
+def _session(connection: Connection, level: int = 0) -> Session:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    found = sessions.read(_services(), connection, token) if scheme == "Bearer" else None
+    if found is None or found.level < level or not people.openid_of(_services(), connection, found):
+        raise Refusal("SESSION_OVER")
+    g.mini_session = found
+    return found
+
+
+@mini.after_request
+def _keep_open(response: Response) -> Response:
+    session: Session | None = g.get("mini_session")
+    if session is not None and request.endpoint in ("mini.bills", "mini.bill", "mini.pdf", "mini.face"):
+        sessions.touch(_services(), session)
+    return response
+
+
+def _token(token: str, level: int) -> Response:
+    return jsonify(token=token, level=level, expires_in=_services().settings.session_minutes * 60)
+
+
+@mini.post("/login")
+def login() -> Response:
+    """A log-in code becomes a token."""
+    body = _body("Login")
+    unit = current_app.extensions["qupiao_units"].get(body["unit"])
+    if unit is None:
+        raise Refusal("LINK_INVALID")
+    return _token(*people.log_in(_services(), _platforms(), unit.id, body["code"]))
+
+
+@mini.post("/identify")
+def identify_person() -> Response:
+    """Number and name: a code is sent if they match; the answer is the same if not."""
+    with _services().database.read() as connection:
+        session = _session(connection)
+    body = _body("Person")
+    address = request.remote_addr or ""
+    return _token(people.begin(_services(), _limits(), session, body["number"], body["name"], address), 0)
+
+
+@mini.post("/confirm")
+def confirm() -> Response:
+    """The code: level 2."""
+    with _services().database.read() as connection:
+        session = _session(connection)
+    return _token(people.confirm(_services(), session, _body("Code")["code"]), 2)
+
+
+@mini.post("/phone")
+def phone() -> Response:
+    """The phone that WeChat vouches for: level 2."""
+    with _services().database.read() as connection:
+        session = _session(connection)
+    body = _body("Phone")
+    given = (body["phone_code"], body["number"], body["name"])
+    return _token(people.by_phone(_services(), _platforms(), _limits(), session, *given), 2)
+
+
+def _brief(bill: BillFacts) -> dict[str, Any]:
+    return {
+        "id": str(bill.bill_id),
+        "scene": Scene(bill.scene).charged,
+        "title": bill.title,
+        "day": local(bill.business_at).date().isoformat(),
+        "state": bill.state.value,
+        "state_title": bill.state.title,
+        "total_fen": bill.total_fen,
+        "insured_fen": bill.insured_fen,
+        "own_cash_fen": bill.own_cash_fen,
+    }
+
+
+@mini.get("/bills")
+def bills() -> Response:
+    """The person's bills, newest first."""
+    with _services().database.read() as connection:
+        session = _session(connection, 2)
+        found, name = identify.visible_bills(_services(), connection, session)
+    return jsonify(payer=mask_name(name) if name else "", bills=[_brief(bill) for bill in found])
+
+
+def _own(connection: Connection, bill_id: int) -> tuple[BillFacts, str, Session]:
+    session = _session(connection, 2)
+    found = identify.own_bill(_services(), connection, session, bill_id) if bill_id < 2**63 else None
+    if found is None:
+        raise Refusal("BILL_NOT_FOUND")
+    return *found, session
+
+
+@mini.get("/bills/<int:bill_id>")
+def bill(bill_id: int) -> Response:
+    """One bill."""
+    with _services().database.read() as connection:
+        facts, payer, _ = _own(connection, bill_id)
+        items = queries.items(connection, bill_id)
+    more = {name: getattr(facts, name) for name in ("account_fen", "fund_fen", "self_pay_fen", "own_cost_fen")}
+    more |= {"code": facts.code, "number": facts.number, "check_code": facts.check_code, "payer": payer}
+    told = [{"name": item.fiscal_name, "amount_fen": item.amount_fen} for item in items]
+    return jsonify(_brief(facts) | more | {"items": told})
+
+
+def _pdf(bill_id: int) -> tuple[BillFacts, bytes]:
+    with _services().database.read() as connection:
+        facts, *_ = _own(connection, bill_id)
+    return facts, current_app.extensions["qupiao_card_paper"].pdf(_services(), bill_id)
+
+
+@mini.get("/bills/<int:bill_id>/file.pdf")
+def pdf(bill_id: int) -> Response:
+    """The bill as PDF; written down."""
+    facts, data = _pdf(bill_id)
+    with _services().database.write() as connection:
+        entries.record(connection, "bill.downloaded", "bill", bill_id, "patient:mini", request_id=g.request_id)
+    response = Response(data, mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f'attachment; filename="{facts.code}-{facts.number}.pdf"'
+    return response
+
+
+@mini.get("/bills/<int:bill_id>/face.png")
+def face(bill_id: int) -> Response:
+    """A picture of the face."""
+    return Response(current_app.extensions["qupiao_face"].png(_pdf(bill_id)[1], 1080), mimetype="image/png")
+
+
+@mini.post("/bills/<int:bill_id>/deliver")
+def deliver(bill_id: int) -> Response:
+    """To an e-mail address that the person has typed."""
+    with _services().database.read() as connection:
+        facts, _, session = _own(connection, bill_id)
+    address = _body("Deliver")["address"]
+    actor = Actor(f"patient:{session.claim.number[:12]}", "患者", facts.unit_id, g.request_id)
+    asked = asks.send_bill_by_mail(_services(), _limits(), actor, bill_id, address)
+    return jsonify(state=asked.state.title, new=asked.new)
+
+
+@mini.get("/family")
+def relatives() -> Response:
+    """Whose bills the person may see besides their own."""
+    with _services().database.read() as connection:
+        found = family.mine(_services(), connection, _session(connection, 2))
+    told = [{"id": str(one.link_id), "name": mask_name(one.name), "relation": one.title} for one in found]
+    return jsonify(members=told)
+
+
+@mini.get("/family/<int:link_id>/bills")
+def relative(link_id: int) -> Response:
+    """A relative's bills; they are told of it."""
+    with _services().database.read() as connection:
+        session = _session(connection, 2)
+        member, found = family.bills(_services(), connection, session, link_id)
+    family.looked(_services(), session, member)
+    return jsonify(payer=mask_name(member.name), bills=[_brief(one) for one in found])
+
+
+@mini.post("/subscriptions")
+def subscriptions() -> Response:
+    """Templates that the person has just allowed one message of; others than ours count for nothing."""
+    ours = {_services().settings.template(name) for name in TEMPLATES if name.startswith("mini_")} - {""}
+    with _services().database.write() as connection:
+        session = _session(connection)
+        allowed = sorted(ours & set(_body("Subscribed")["templates"]))
+        subject = people.subject_of(_services(), people.openid_of(_services(), connection, session))
+        for template in allowed:
+            bindings.allow(_services(), connection, subject, template, 1)
+    return jsonify(templates=allowed)
+
+
+@mini.post("/logout")
+def logout() -> Response:
+    """Ends the session on the server."""
+    with _services().database.write() as connection:
+        sessions.end(connection, _session(connection))
+    return jsonify({})
+
+
+@mini.get("/openapi.json")
+def document() -> Response:
+    """The API's description."""
+    return jsonify(openapi.document("取票", _services().settings.outside))
+
+
+@mini.get("/docs")
+def docs() -> str:
+    """The same as a page, with nothing from elsewhere."""
+    return render_template("mini/docs.html", api=openapi.document("取票", _services().settings.outside))
