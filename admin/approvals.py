@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from flask import Response, current_app, url_for
+from sqlalchemy import select
 
 from admin.forms import Form, TextArea
 from admin.groups import home
@@ -14,7 +16,10 @@ from admin.shell import current_actor, current_staff, may, page, requires, say, 
 from portal.access import approvals
 from portal.access.approvals import APPROVAL
 from portal.access.permissions import Permission
+from portal.audit import entries
 from portal.domain.errors import Refusal
+from portal.issuing import paper, second_person
+from portal.issuing.day_totals import PAPER
 
 STATES = {
     "pending": State("待复核", "wait"),
@@ -23,6 +28,14 @@ STATES = {
     "withdrawn": State("已撤回"),
     "failed": State("办理失败", "red"),
 }
+
+FILES = {
+    b"\xff\xd8\xff": ("image/jpeg", ".jpg"),
+    b"\x89PNG": ("image/png", ".png"),
+    b"%PDF": ("application/pdf", ".pdf"),
+    b"": ("application/octet-stream", ".bin"),
+}
+"""How an attachment begins, and as what it is handed out."""
 
 
 def kinds() -> Mapping[str, approvals.Kind]:
@@ -136,7 +149,42 @@ def withdraw(approval_id: int) -> Response:
     return see_other(url_for("home.approvals_list"))
 
 
-def _approval_page(approval_id: int, form: Form, problem: str = "", status: int = 200) -> Response:
+@home.post("/approvals/<int:approval_id>/statement")
+@requires(Permission.APPROVALS_DECIDE)
+def show_statement(approval_id: int) -> Response:
+    """What the payer declared of a lost sheet, before the decision; the look is audited."""
+    sheet = _lost_sheet(approval_id)
+    return _approval_page(approval_id, DecisionForm(fresh=True), statement=paper.statement_of(services(), sheet))
+
+
+@home.post("/approvals/<int:approval_id>/attachment")
+@requires(Permission.APPROVALS_DECIDE)
+def statement_attachment(approval_id: int) -> Response:
+    """The picture of the signed statement, as a file; the look is audited."""
+    data = paper.attachment_of(services(), _lost_sheet(approval_id))
+    if not data:
+        raise Refusal("PAGE_NOT_FOUND")
+    kind, ending = next((found for start, found in FILES.items() if data.startswith(start)), FILES[b""])
+    response = Response(data, mimetype=kind)
+    response.headers.set("Content-Disposition", "attachment", filename=f"statement-{approval_id}{ending}")
+    return response
+
+
+def _lost_sheet(approval_id: int) -> Any:
+    """The sheet of a request to void a lost one, looked at by somebody who is to decide. Raises PAGE_NOT_FOUND."""
+    actor = current_actor()
+    with services().database.write() as connection:
+        row = approvals.by_id(connection, current_staff().unit_id, approval_id)
+        if row.kind != second_person.LOST_PAPER:
+            raise Refusal("PAGE_NOT_FOUND")
+        sheet = connection.execute(select(PAPER).where(PAPER.c.id == int(row.object_id))).one()
+        details = {"paper": f"{sheet.paper_code} {sheet.number:010d}"}
+        about = {"request_id": actor.request_id, "details": details}
+        entries.record(connection, "paper.statement_shown", "bill", sheet.bill_id, actor.label, **about)
+    return sheet
+
+
+def _approval_page(approval_id: int, form: Form, problem: str = "", status: int = 200, statement: str = "") -> Response:
     with services().database.read() as connection:
         row = approvals.by_id(connection, current_staff().unit_id, approval_id)
     own = row.requested_by == current_staff().label
@@ -148,6 +196,8 @@ def _approval_page(approval_id: int, form: Form, problem: str = "", status: int 
         state=STATES[row.state],
         form=form,
         problem=problem,
+        statement=statement,
+        has_statement=row.kind == second_person.LOST_PAPER,
         own=own,
         may_decide=row.state == "pending" and not own and may(Permission.APPROVALS_DECIDE),
     )

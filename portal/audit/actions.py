@@ -79,6 +79,7 @@ ACTIONS: dict[str, str] = {
     "paper.re_exchanged": "重新换开",
     "paper.ended": "纸质票据作废",
     "paper.reprinted": "打印纸质票据",
+    "paper.statement_shown": "查看遗失声明",
     "parameter.changed": "修改参数",
     "party.searched": "按个人信息查找票据",
     "party.revealed": "查看票据完整个人信息",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -70,7 +71,7 @@ IDS = {
 apart only by the address, the key is the address. An address that none of these covers fails the test."""
 PUBLIC = {"form": "outpatient", "key": "reversal.large-fen", "table": "channel", "size": "a4", "name": "sms"}
 """Parameters that name nothing that belongs to anybody."""
-LAST = ("discard", "forget", "withdraw", "cancel", "refuse", "active", "roles")
+LAST = ("approve", "discard", "forget", "withdraw", "cancel", "refuse", "active", "roles")
 """What may take an object away is tried last by its owner."""
 COUNTED = ("bill", "paper_bill", "voucher", "desk_draft", "stock_slip", "stock_application", "approval", "slip_print")
 
@@ -175,6 +176,8 @@ def units(app: Flask, his: His) -> Units:
     supervisor = Console(app, "supervisor")
     supervisor.send(f"/console/home/approvals/{found.one(IDS['approval_id'])}", "同意并办理", opinion="同意")
     keeper.send(f"{stock}/destructions/new", "提交复核", **paper, first="301001", last="301010", witness="丙")
+    lost = {"recovered": "lost", "reason": "退费", "statement": "遗失", "attachment": (io.BytesIO(b"%PDF-"), "a.pdf")}
+    at_window(app, "lead").send(f"{bill}/void-paper", "作废纸质票", **lost)
     keeper.send("/console/basics/kiosks/new", "登记", name="自助机B", sheets="10")
     keeper.send("/console/basics/printers/new", "保存", name="针打", offset_x="15", offset_y="-5")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pypdf
@@ -130,10 +131,23 @@ def test_large_reversal_and_lost_paper_by_four_eyes(app: Flask) -> None:
     missing = lead.send(f"{path}/void-paper", "作废纸质票", recovered="lost", reason="退费")
     assert missing.status_code == 422 and "遗失声明" in missing.text
     asked = lead.send(
-        f"{path}/void-paper", "作废纸质票", recovered="lost", reason="退费", statement="本人遗失，声明作废"
+        f"{path}/void-paper",
+        "作废纸质票",
+        recovered="lost",
+        reason="退费",
+        statement="本人遗失，声明作废",
+        attachment=(io.BytesIO(b"\xff\xd8\xff picture"), "a.jpg"),
     )
     page = lead.follow(asked)
     assert "等待复核" in page and acts(page) <= {"打印纸质票"}
+    waiting = supervisor.get("/console/home/approvals").text
+    request = re.search(r'href="(/console/home/approvals/\d+)"', waiting)
+    assert request and "声明作废" not in supervisor.get(request[1]).text
+    shown = supervisor.send(request[1], "查看遗失声明")
+    assert "本人遗失，声明作废" in shown.text
+    token = supervisor.form(request[1], "同意并办理").values["csrf_token"]
+    picture = supervisor.client.post(f"{request[1]}/attachment", data={"csrf_token": token})
+    assert picture.mimetype == "image/jpeg" and picture.data.endswith(b"picture")
     approve(supervisor, "作废遗失的纸质票据")
     assert sheets(app)[0].state == "void" and sheets(app)[0].approver
     assert "提交复核" in lead.get(f"{path}/reverse").text
