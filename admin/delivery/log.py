@@ -17,7 +17,7 @@ from portal.access import parameters
 from portal.access.permissions import Permission
 from portal.core.clock import business_day, now
 from portal.delivery import asks, operators
-from portal.delivery.channels import TITLES
+from portal.delivery.channels import TITLES, channels
 from portal.delivery.ledger import ATTEMPT, DELIVERY, PAUSE, STOP, attempts_of
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose
 from portal.domain.errors import Refusal
@@ -202,6 +202,7 @@ def _channels_page(problem: str = "", status: int = 200) -> Response:
         titles=TITLES,
         values=values,
         flags=flags,
+        there={one.name for one in channels(services())},
         pauses=pauses,
         counts=counts,
         settings=[one for one in known if one.group == GROUP],

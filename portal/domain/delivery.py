@@ -144,7 +144,7 @@ _ATTEMPTS = {
     AttemptState.SENDING: "发送中",
     AttemptState.ASKING: "核实是否已发",
     AttemptState.HELD: "渠道暂停，排队中",
-    AttemptState.ACCEPTED: "已提交，待回执",
+    AttemptState.ACCEPTED: "已提交",
     AttemptState.DELIVERED: "已送达",
     AttemptState.EXPIRED: "已提交，无回执",
     AttemptState.PARKED: "待患者操作",
