@@ -297,7 +297,7 @@ def test_help_reaches_the_desk_and_comes_back(pages: Pages, his: His, app: Flask
     sent = pages.client.post(f"{address}/correction", data={"csrf_token": token, "wrong": "name", "right": "林演按"})
     assert "申请编号" in sent.text
     link = re.sub(r"^https?://[^/]+", "", answer["pictureUrl"])
-    assert "不再往这里发" in pages.submit(pages.get(f"{link}/not-me"), {}, action="/not-me").text
+    assert "请收费窗口核对" in pages.submit(pages.get(f"{link}/not-me"), {}, action="/not-me").text
     with services.database.read() as connection:
         rows = connection.execute(select(requests.REQUEST).order_by(requests.REQUEST.c.id)).all()
     assert [row.kind for row in rows] == ["missing", "correction", "not_me"]
