@@ -61,7 +61,7 @@ unit: setup-test ## the fast tests only (no database, no browser)
 
 soak: setup-test ## races, kills and outages at full length
 	@export QUPIAO_SOAK=1
-	exec $(py) -m pytest tests/concurrency tests/crash $(ARGS)
+	exec $(py) -m pytest tests/concurrency tests/crash tests/browser/test_every_page.py $(ARGS)
 
 bench: setup-test ## ratios against floors, in turns in one run: make bench ARGS="issue --rounds 3"
 	@exec $(py) -m bench $(ARGS)

@@ -14,7 +14,7 @@ from portal.domain.errors import Refusal
 from portal.domain.money import micro_text
 from portal.issuing import batch, batchfile, catalogue
 from portal.issuing.batch import BatchDesk
-from portal.rendering import form_sheet, sheet
+from portal.rendering import sheet
 
 TONES = {
     "checked": "wait",
@@ -79,6 +79,8 @@ def _receive() -> int:
 @requires(Permission.BATCH_IMPORT, within="billing.batches")
 def batch_template() -> Response:
     """The empty file with its lists, the explanations and the catalogue."""
+    from portal.rendering import form_sheet  # with openpyxl, see portal/rendering/sheet.py
+
     with services().database.read() as connection:
         known = catalogue.load(connection, current_staff().unit_id)
     columns = [

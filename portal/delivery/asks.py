@@ -133,8 +133,10 @@ def state_for_patient(
     if delivery_id is not None:
         wanted &= DELIVERY.c.id == delivery_id
     found: list[Shown] = []
-    for row in connection.execute(select(DELIVERY).where(wanted).order_by(DELIVERY.c.id.desc()).limit(20)):
-        attempts = attempts_of(connection, row.id)
+    rows = connection.execute(select(DELIVERY).where(wanted).order_by(DELIVERY.c.id.desc()).limit(20)).all()
+    tried = attempts_of(connection, *(row.id for row in rows)) if rows else ()
+    for row in rows:
+        attempts = [one for one in tried if one.delivery_id == row.id]
         purpose = Purpose(row.purpose)
         for one in reversed(attempts):
             state = AttemptState(one.state)

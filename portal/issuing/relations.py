@@ -5,25 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, Table, and_, bindparam, exists, select
 
 from portal.domain.states import BillState, PaperState
 from portal.issuing.paper import Sheet
 from portal.issuing.paper_queries import KEY
 from portal.issuing.queries import BILL, FACTS, PARTY, SUPERVISION, BillFacts, by_id, read_facts, red_of
 from portal.issuing.reverse import PAPER
+from portal.models.delivery import Delivery
+from portal.models.patient import PatientRequest
+
+DELIVERY: Table = Delivery.__table__  # type: ignore[assignment]
+REQUEST: Table = PatientRequest.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
 class Relations:
     """``counting``: live bills of the same person, day and scene, issued after this one was; for a reversed bill the
-    ones that count instead. ``supervised``: finance has signed, whatever the state is now."""
+    ones that count instead. ``supervised``: finance has signed, whatever the state is now. ``asked`` and ``sent``:
+    there are requests and deliveries about it, which cost a further question each."""
 
     red: BillFacts | None
     original: BillFacts | None
     sheet: Sheet | None
     counting: tuple[BillFacts, ...]
     supervised: bool
+    asked: bool
+    sent: bool
 
 
 _ROW = (
@@ -33,6 +41,8 @@ _ROW = (
         SUPERVISION.c.bill_id.label("supervised"),
         PAPER.c.paper_code,
         PAPER.c.number.label("sheet"),
+        exists().where(REQUEST.c.bill_id == BILL.c.id).label("asked"),
+        exists().where(DELIVERY.c.object_kind == "bill", DELIVERY.c.object_id == BILL.c.id).label("sent"),
     )
     .select_from(
         BILL.outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id).outerjoin(
@@ -78,4 +88,6 @@ def of(connection: Connection, bill: BillFacts) -> Relations:
         Sheet(row.paper_code, row.sheet) if row.sheet is not None else None,
         counting,
         row.supervised is not None,
+        bool(row.asked),
+        bool(row.sent),
     )

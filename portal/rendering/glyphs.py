@@ -19,7 +19,6 @@ from threading import Lock
 from typing import Any
 
 import uharfbuzz as hb
-from fontTools.pens.t2CharStringPen import T2CharStringPen
 
 from portal.rendering import fonts
 
@@ -90,6 +89,8 @@ def _near(value: float) -> int:
 
 
 def _glyph(font: Any, number: int) -> Glyph:
+    from fontTools.pens.t2CharStringPen import T2CharStringPen  # 0.2 s that a process without faces need not pay
+
     advance = round(font.get_glyph_h_advance(number))
     pen = T2CharStringPen(None if advance == UNITS else advance, None)
     draw = hb.DrawFuncs()

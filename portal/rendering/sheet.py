@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from openpyxl import Workbook
-from openpyxl.cell import Cell, WriteOnlyCell
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
+if TYPE_CHECKING:
+    from openpyxl.cell import Cell
+
+# openpyxl is imported where a file is made: every process would pay half a second for it at its start
 
 Value = str | int | Decimal | date | datetime | None
 
@@ -40,6 +40,10 @@ def clean(text: str) -> str:
 
 def workbook(title: str, columns: Sequence[SheetColumn], rows: Iterable[Sequence[Value]], foot: str = "") -> bytes:
     """One sheet with a heading row that stays in view, and ``foot`` below the last row (who, when, which filters)."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Font, PatternFill
+    from openpyxl.utils import get_column_letter
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\]", " ", title)[:31] or "Sheet")
     sheet.freeze_panes = "A2"
@@ -61,6 +65,9 @@ def workbook(title: str, columns: Sequence[SheetColumn], rows: Iterable[Sequence
 
 
 def _cell(sheet: Any, value: Value, kind: str) -> Cell:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Alignment
+
     if isinstance(value, datetime):
         value = value.replace(tzinfo=None)
     made: Any = WriteOnlyCell

@@ -198,6 +198,7 @@ _EXT: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("RefundAmount", "refund_fen", _money),
 )
 """Element, field and writer, in the order of §3.3."""
+_NOTHING = MedicalExt()
 
 
 def _ext(ext: MedicalExt, medical: bool) -> str:
@@ -207,7 +208,8 @@ def _ext(ext: MedicalExt, medical: bool) -> str:
         *(
             _element(name, write_value(value))
             for name, key, write_value in _EXT
-            if (value := getattr(ext, key)) or medical  # a bill of another class has no amounts of insurance
+            # a bill of another class has no amounts of insurance
+            if (value := getattr(ext, key)) != getattr(_NOTHING, key) or medical
         ),
         _group("OtherInfo", *extras),
     )

@@ -85,7 +85,7 @@ class Walk:
         page.evaluate(AXE)
         wrong = faults(page) if layout else []
         for mode, (first, *larger) in SIZES.items():
-            for size in (first, *larger):
+            for size in (first, *(larger if SOAK else larger[-1:])):
                 page.evaluate(
                     "([mode, size]) => { document.documentElement.className = mode; "
                     "document.documentElement.style.fontSize = `${size}px` }",

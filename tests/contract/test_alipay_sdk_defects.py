@@ -196,7 +196,7 @@ def logging_stays_as_it_was(bench: Bench) -> None:
         "import logging, sys, io\n"
         "stream = io.StringIO(); logging.basicConfig(stream=stream, level=logging.DEBUG)\n"
         "before = list(logging.getLogger().handlers)\n"
-        "import portal.delivery.alipay.client\n"
+        "import portal.delivery.alipay.library\n"
         "own = logging.getLogger('python-alipay-sdk')\n"
         "logging.getLogger('x').info('still here'); own.debug('secret')\n"
         "good = logging.getLogger().handlers == before and 'still here' in stream.getvalue()\n"

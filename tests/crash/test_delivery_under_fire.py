@@ -1,7 +1,7 @@
 """Deliveries against a gateway and a mail server that fail three times in ten, while workers are killed (R7).
 
 Every message has one effect or a named final state; nobody gets another's; the database's connections stay few.
-Short form: 120 deliveries and one kill; under QUPIAO_SOAK 10,000 and a hundred.
+Short form: 60 deliveries and one kill; under QUPIAO_SOAK 10,000 and a hundred.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.installation import ROOT
 from tests.services import wait_for
 from tests.simulators import Simulators, running_simulators
 
-DELIVERIES = 10_000 if SOAK else 120
+DELIVERIES = 10_000 if SOAK else 60
 KILLS = 100 if SOAK else 1
 PATIENCE = 3600 if SOAK else 150
 SCALE = 0.02

@@ -18,8 +18,8 @@ from tests.his import http, outpatient
 from tests.installation import Installation, running
 from tests.services import wait_for
 
-SERIALS = 2000 if SOAK else 100
-KILLS = 10 if SOAK else 2
+SERIALS = 2000 if SOAK else 60
+KILLS = 10 if SOAK else 1
 PATIENCE = 600 if SOAK else 90
 """Seconds until a test gives up waiting; a busy machine is no failure."""
 

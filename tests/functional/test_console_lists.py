@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from portal.access import parameters
 from portal.domain.actor import Actor
@@ -112,8 +113,8 @@ def test_many_rows_are_taken_out_only_with_a_reason_and_the_auditor_sees_it(app:
             other = person.client.get(f"{path}{'&' if '?' in path else f'?format={form}&'}grant={grant}")
             assert "请先说明用途" in other.text, "a reason is good for one list of one person"
     with app.extensions["qupiao"].database.read() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT action, count(*) FROM audit_entry WHERE action LIKE 'list.%' GROUP BY 1"
+        rows = connection.execute(
+            text("SELECT action, count(*) FROM audit_entry WHERE action LIKE 'list.%' GROUP BY 1")
         )
         assert dict(map(tuple, rows)) == {
             "list.exported": 1,

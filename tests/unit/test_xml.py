@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.core.clock import SHANGHAI
@@ -155,6 +155,7 @@ def test_the_reference_example_byte_for_byte() -> None:
 
 
 @given(DOCUMENTS)
+@example(replace(EXAMPLE, code="00040126", ext=MedicalExt(refund_fen=0)))
 def test_what_is_written_is_read_back(document: BillDocument) -> None:
     """Every field survives, whatever characters it holds."""
     signed = xml.write(document)

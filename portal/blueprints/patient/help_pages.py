@@ -103,7 +103,7 @@ def answer(unit_code: str) -> Response:
 
 @patient.route("/b/<string:token>/not-me", methods=["GET", "POST"])
 def not_me(token: str) -> Response:
-    """不是我: whoever got somebody else's link tells the desk; needs no name. Messages are stopped by their own link."""
+    """不是我: whoever got somebody else's link tells the desk; needs no name. A message has a link to stop it."""
     digest = services().index.digest("link", token)
     with services().database.read() as connection:
         found = queries.by_link(services(), connection, digest) if TOKEN.fullmatch(token) else None

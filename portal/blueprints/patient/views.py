@@ -175,8 +175,8 @@ def bill(unit_code: str, bill_id: int) -> Response:
         facts, payer, session = own_bill(connection, bill_id)
         items = queries.items(connection, bill_id)
         related = relations.of(connection, facts)
-        asked = requests.of_bill(services(), connection, bill_id)
-        sent = asks.state_for_patient(connection, facts.unit_id, "bill", bill_id)
+        asked = requests.of_bill(services(), connection, bill_id) if related.asked else []
+        sent = asks.state_for_patient(connection, facts.unit_id, "bill", bill_id) if related.sent else []
     values: dict[str, Any] = {
         "payer": payer,
         "items": items,

@@ -13,7 +13,6 @@ import requests
 
 from portal.core.clock import local, now
 from portal.delivery.alipay import codes
-from portal.delivery.alipay.library import AliPay
 from portal.delivery.alipay.reading import compact, pem, top_level
 from portal.delivery.faults import ChannelFault, Kind, not_sent, plain_text
 
@@ -30,6 +29,8 @@ class AlipayGateway:
         self.app_id = app_id
         self._gateway = gateway
         self._timeout = timeout
+        from portal.delivery.alipay.library import AliPay  # only where an account is set up
+
         self._signer = AliPay(
             appid=app_id,
             app_private_key_string=pem(app_key, private=True),

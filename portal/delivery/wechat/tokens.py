@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-import redis
 import structlog
 from sqlalchemy import Table, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,6 +23,9 @@ from portal.core.database import Database
 from portal.core.fieldcrypt import FieldCipher, SealBroken
 from portal.delivery.faults import ChannelFault, Kind
 from portal.models.channel import PlatformToken
+
+if TYPE_CHECKING:
+    import redis
 
 TOKEN: Table = PlatformToken.__table__  # type: ignore[assignment]
 log = structlog.get_logger("qupiao.tokens")
@@ -55,7 +58,12 @@ class Tokens:
     def __init__(self, database: Database, cipher: FieldCipher, redis_url: str = "", wait: float = 20.0) -> None:
         self._database = database
         self._cipher = cipher
-        self._redis = redis.Redis.from_url(redis_url, socket_timeout=2.0) if redis_url else None
+        self._redis: redis.Redis | None = None
+        self._away: tuple[type[Exception], ...] = ()
+        if redis_url:
+            import redis  # as in portal/access/limits.py
+
+            self._redis, self._away = redis.Redis.from_url(redis_url, socket_timeout=2.0), (redis.RedisError,)
         self._wait = wait
         self._turns: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -74,7 +82,7 @@ class Tokens:
             if self._redis is not None:
                 try:
                     return self._by_redis(self._redis, name, fetch, stale)
-                except redis.RedisError as error:
+                except self._away as error:
                     log.warning("tokens.redis_away", error=type(error).__name__)
             return self._by_database(name, fetch, stale)
 
@@ -83,7 +91,7 @@ class Tokens:
         if self._redis is not None:
             try:
                 self._redis.delete(_key(name))
-            except redis.RedisError as error:
+            except self._away as error:
                 log.warning("tokens.redis_away", error=type(error).__name__)
         with self._database.write() as connection:
             connection.execute(update(TOKEN).where(TOKEN.c.name == name).values(value=None))
@@ -93,7 +101,7 @@ class Tokens:
             try:
                 found = self._redis.get(_key(name))
                 return self._open(name, found if isinstance(found, bytes) else None)
-            except redis.RedisError as error:
+            except self._away as error:
                 log.warning("tokens.redis_away", error=type(error).__name__)
         return self._read_database(name)
 
@@ -106,6 +114,8 @@ class Tokens:
             return ""
 
     def _by_redis(self, client: redis.Redis, name: str, fetch: Fetch, stale: str) -> str:
+        from redis.exceptions import LockError
+
         lock = client.lock(f"{_key(name)}:lock", timeout=self._wait, blocking_timeout=self._wait, sleep=_LOOK)
         if not lock.acquire():
             raise ChannelFault("platform", Kind.RETRY, "token_busy", "another process is fetching the token", 5.0)
@@ -119,7 +129,7 @@ class Tokens:
         finally:
             try:
                 lock.release()
-            except redis.exceptions.LockError:  # it took longer than the lock lasts
+            except LockError:  # it took longer than the lock lasts
                 log.warning("tokens.lock_lost", token=name.rsplit(":", 1)[-1])
 
     def _read_database(self, name: str) -> str:
