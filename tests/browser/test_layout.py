@@ -184,5 +184,6 @@ def test_the_type_size_of_the_phone_is_followed(installation: Installation, play
         page.goto(f"{installation.base}/h/pgzx")
         size = "() => parseFloat(getComputedStyle(document.body).fontSize)"
         assert page.evaluate(size) == 29.75
-        page.click("header button")
+        with page.expect_navigation():
+            page.click("header button")
         assert page.evaluate(size) == 40.25

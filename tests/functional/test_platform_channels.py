@@ -143,7 +143,7 @@ def test_permissions_follow_the_events(app: Flask, process: Simulators) -> None:
     bench, client, template = Bench(app, "WX-SUB-1"), app.test_client(), TEMPLATES["wechat_subscription"]
     platforms.bound(app, bench.bill_id, SERVICE)
 
-    def popup(word: str, scene: str) -> None:
+    def popup(word: str, scene: str) -> str:
         fields = (
             f"<SubscribeMsgPopupEvent><List><TemplateId>{template}</TemplateId><SubscribeStatusString>{word}"
             f"</SubscribeStatusString><PopupScene>{scene}</PopupScene></List></SubscribeMsgPopupEvent>"
@@ -151,9 +151,11 @@ def test_permissions_follow_the_events(app: Flask, process: Simulators) -> None:
         text = event("subscribe_msg_popup_event", fields).replace("<CreateTime>", f"<CreateTime>{scene}")
         assert push(client, text).status_code == 200
         bench.worker.drain()
+        return text
 
-    popup("accept", "1")
-    popup("accept", "1")  # WeChat's repeat of the same event
+    told = popup("accept", "1")
+    assert push(client, told).status_code == 200  # WeChat's repeat of the same event
+    bench.worker.drain()
     assert bench.remaining(SERVICE) == 1
     popup("accept", "2")
     assert bench.remaining(SERVICE) == 2
