@@ -316,6 +316,10 @@ def _announce(settings: Settings) -> None:
         ("财政模拟器", f"{simulators}/finance"),
         ("短信收件箱（验证码在这里）", f"{simulators}/sms"),
         ("邮箱（发出的邮件在这里）", f"{simulators}/mail"),
+        ("微信模拟器（消息和卡包）", f"{simulators}/wechat"),
+        ("支付宝模拟器（消息和卡包）", f"{simulators}/alipay"),
+        ("医院APP推送收件箱", f"{simulators}/push"),
+        ("小程序接口文档", f"{base}/api/mini/v1/docs"),
         ("HIS 接口", f"{base}/medical-web/api/medical/"),
     ):
         _say(f"  {address:<52} {title}")
