@@ -61,7 +61,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "sqlalchemy.engine.default.DefaultDialect.do_executemany",
     ),
     "database: commit": ("sqlalchemy.engine.default.DefaultDialect.do_commit",),
-    "answer: QR code": ("portal.blueprints.his.methods._links",),
+    "answer: QR code": ("portal.blueprints.his.methods.links",),
     "answer: envelope": ("portal.blueprints.his.envelope.answer",),
 }
 """Stages in the order of a request, and where each begins."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -15,9 +16,10 @@ from typing import Any
 
 import httpx
 
-from tests.services import free_port, wait_for
+from tests.services import wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
+_PLACES = itertools.cycle(range(0, 1000, 2))
 
 
 @dataclass
@@ -66,7 +68,13 @@ class Installation:
             )
         pages = {"web": f"{self.base}/healthz", "simulators": f"{self.simulators}/"}
         if name in pages:
-            wait_for(lambda: answers(pages[name]), 180, name)
+            wait_for(lambda: self._alive(name) and answers(pages[name]), 180, name)
+
+    def _alive(self, name: str) -> bool:
+        """Fails at once, with its last words, when a process has ended by itself."""
+        if self.processes[name].poll() is None:
+            return True
+        raise AssertionError(f"{name} has ended: {(self.data_dir / f'{name}.log').read_text()[-2000:]}")
 
     def kill(self, name: str) -> None:
         """SIGKILL to the whole process group."""
@@ -89,13 +97,18 @@ def answers(url: str) -> bool:
 
 
 def free_pair() -> int:
-    """A free port whose successor is free as well."""
-    return wait_for(lambda: _pair(free_port()), what="two free ports in a row")
+    """A free port whose successor is free as well, out of the thousand that belong to this process of the run.
+
+    They lie below what the kernel gives away, so that neither another process of the run nor a connection takes one
+    between this look and the server's start.
+    """
+    first = 20_000 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return next(port for place in _PLACES if _free(port := first + place) and _free(port + 1))
 
 
-def _pair(port: int) -> int:
+def _free(port: int) -> bool:
     with socket.socket() as probe:
-        return 0 if probe.connect_ex(("127.0.0.1", port + 1)) == 0 else port
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 @contextmanager
