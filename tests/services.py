@@ -31,7 +31,7 @@ def wait_for(condition: Callable[[], T], timeout: float = 30.0, what: str = "the
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout:.0f} s for {what}")
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks at a condition: this is what tests call instead of sleeping
     return value
 
 

@@ -99,7 +99,7 @@ def _archive(data: bytes) -> zipfile.ZipFile:
         raise _unreadable("压缩包的目录不正常")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError) as error:  # the last: a new ZIP version
+    except (zipfile.BadZipFile, ValueError, struct.error, RuntimeError) as error:  # the last: a newer version of ZIP
         raise _unreadable() from error
     names, unpacked = set(), 0
     for entry in archive.infolist():

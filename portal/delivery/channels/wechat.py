@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -64,7 +65,7 @@ class WeChatTemplate:
         return Accepted(msgid)
 
 
-class _Subscription:
+class _Subscription(ABC):
     """What both kinds of subscription message share: a permission is taken before and given back if nothing went."""
 
     provider = "wechat"
@@ -98,8 +99,9 @@ class _Subscription:
             return result_of(fault)
         return Accepted()
 
+    @abstractmethod
     def _call(self, message: Message) -> None:
-        raise NotImplementedError
+        """Send it over the platform's interface. Raises ChannelFault."""
 
 
 class WeChatSubscription(_Subscription):
