@@ -17,7 +17,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.core.alipay_keys import ensure_demo_keys
@@ -25,7 +25,7 @@ from portal.core.clock import SHANGHAI, local, now
 from portal.core.platforms import DEMO_ALIPAY_APP, TEMPLATES
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.forms import switch_from_form, wanted_switches
+from portal.simulators.forms import switch_routes
 from portal.simulators.server import drop_connection, half_answer
 from portal.simulators.store import Store
 
@@ -265,19 +265,7 @@ def blueprint(context: Context) -> Blueprint:
         office.script(request.get_json(force=True))
         return jsonify({})
 
-    @pages.get("/faults")
-    def show_faults() -> ResponseReturnValue:
-        return jsonify(faults.as_json())
-
-    @pages.post("/faults")
-    def set_faults() -> ResponseReturnValue:
-        faults.set(wanted_switches(request.get_json(force=True)))
-        return jsonify(faults.as_json())
-
-    @pages.post("/switch")
-    def switch() -> ResponseReturnValue:
-        switch_from_form(faults, request.form)
-        return redirect(url_for("alipay.inbox"), 303)
+    switch_routes(pages, faults, "alipay.inbox")
 
     @pages.get("")
     def inbox() -> ResponseReturnValue:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import now
@@ -23,7 +23,7 @@ from portal.simulators.finance_office import Answer, Manner, Office, OfficeRefus
 from portal.simulators.finance_stock import SWITCHES as STOCK_SWITCHES
 from portal.simulators.finance_stock import WORK, StockOffice
 from portal.simulators.finance_stock_page import add_routes
-from portal.simulators.forms import switch_from_form, wanted_switches
+from portal.simulators.forms import switch_routes
 from portal.simulators.server import drop_connection, half_answer
 
 SWITCHES = (
@@ -160,19 +160,7 @@ def blueprint(context: Context) -> Blueprint:
         done = office.refuse(str(body["bill_code"]), str(body["number"]), str(body.get("opinion", "审核未通过")))
         return jsonify({"refused": done}), 200 if done else 409
 
-    @pages.get("/faults")
-    def show_faults() -> ResponseReturnValue:
-        return jsonify(faults.as_json())
-
-    @pages.post("/faults")
-    def set_faults() -> ResponseReturnValue:
-        faults.set(wanted_switches(request.get_json(force=True)))
-        return jsonify(faults.as_json())
-
-    @pages.post("/switch")
-    def switch() -> ResponseReturnValue:
-        switch_from_form(faults, request.form)
-        return redirect(url_for("finance.desk"), 303)
+    switch_routes(pages, faults, "finance.desk")
 
     add_routes(pages, stock)
     return pages

@@ -1,11 +1,32 @@
-"""Reading the fault switches from JSON and from the pages' forms."""
+"""The fault switches over HTTP: their routes, and reading them from JSON and from the pages' forms."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from flask import Blueprint, jsonify, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
 from portal.simulators.faults import Faults
+
+
+def switch_routes(pages: Blueprint, faults: Faults, home: str) -> None:
+    """``/faults`` shows and takes the switches as JSON; ``/switch`` takes one from a form and leads ``home``."""
+
+    @pages.get("/faults")
+    def show_faults() -> ResponseReturnValue:
+        return jsonify(faults.as_json())
+
+    @pages.post("/faults")
+    def set_faults() -> ResponseReturnValue:
+        faults.set(wanted_switches(request.get_json(force=True)))
+        return jsonify(faults.as_json())
+
+    @pages.post("/switch")
+    def switch() -> ResponseReturnValue:
+        switch_from_form(faults, request.form)
+        return redirect(url_for(home), 303)
 
 
 def wanted_switches(body: Any) -> Mapping[str, Any]:

@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults
-from portal.simulators.forms import switch_from_form, wanted_switches
+from portal.simulators.forms import switch_routes
 from portal.simulators.smtp import SWITCHES
 from portal.simulators.store import Store
 
@@ -100,18 +100,6 @@ def blueprint(context: Context) -> Blueprint:
     def port() -> ResponseReturnValue:
         return jsonify(current_app.extensions.get("qupiao_smtp_port", 0))
 
-    @pages.get("/faults")
-    def show_faults() -> ResponseReturnValue:
-        return jsonify(faults.as_json())
-
-    @pages.post("/faults")
-    def set_faults() -> ResponseReturnValue:
-        faults.set(wanted_switches(request.get_json(force=True)))
-        return jsonify(faults.as_json())
-
-    @pages.post("/switch")
-    def switch() -> ResponseReturnValue:
-        switch_from_form(faults, request.form)
-        return redirect(url_for("mail.inbox"), 303)
+    switch_routes(pages, faults, "mail.inbox")
 
     return pages

@@ -7,14 +7,14 @@ import json
 import time
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
 from portal.delivery.channels.app import signature
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.forms import switch_from_form, wanted_switches
+from portal.simulators.forms import switch_routes
 from portal.simulators.server import drop_connection
 
 SWITCHES = (Switch("down", "不可用（503）"), Switch("answer_lost", "已收下但应答丢失"))
@@ -63,18 +63,6 @@ def blueprint(context: Context) -> Blueprint:
         ]
         return render_template("push.html", events=shown, switches=faults.all(), action=url_for("push.switch"))
 
-    @pages.get("/faults")
-    def show_faults() -> ResponseReturnValue:
-        return jsonify(faults.as_json())
-
-    @pages.post("/faults")
-    def set_faults() -> ResponseReturnValue:
-        faults.set(wanted_switches(request.get_json(force=True)))
-        return jsonify(faults.as_json())
-
-    @pages.post("/switch")
-    def switch() -> ResponseReturnValue:
-        switch_from_form(faults, request.form)
-        return redirect(url_for("push.inbox"), 303)
+    switch_routes(pages, faults, "push.inbox")
 
     return pages

@@ -20,14 +20,14 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
 from portal.domain.identity import is_phone
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.forms import switch_from_form, wanted_switches
+from portal.simulators.forms import switch_routes
 from portal.simulators.server import drop_connection, half_answer
 from portal.simulators.store import Store
 
@@ -227,19 +227,7 @@ def blueprint(context: Context) -> Blueprint:
         gateway.set_limits(request.get_json(force=True))
         return jsonify(gateway.limits())
 
-    @pages.get("/faults")
-    def show_faults() -> ResponseReturnValue:
-        return jsonify(faults.as_json())
-
-    @pages.post("/faults")
-    def set_faults() -> ResponseReturnValue:
-        faults.set(wanted_switches(request.get_json(force=True)))
-        return jsonify(faults.as_json())
-
-    @pages.post("/switch")
-    def switch() -> ResponseReturnValue:
-        switch_from_form(faults, request.form)
-        return redirect(url_for("sms.inbox"), 303)
+    switch_routes(pages, faults, "sms.inbox")
 
     return pages
 

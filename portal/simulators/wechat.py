@@ -21,7 +21,7 @@ from portal.core.platforms import DEMO_WECHAT
 from portal.simulators import wechat_push
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.forms import switch_from_form, wanted_switches
+from portal.simulators.forms import switch_routes
 from portal.simulators.server import drop_connection, half_answer
 from portal.simulators.wechat_cards import STATUSES, CardOffice
 from portal.simulators.wechat_office import Caller, WeChatOffice, WeChatRefusal
@@ -203,19 +203,7 @@ def blueprint(context: Context) -> Blueprint:
             cards.empty()
         return jsonify({})
 
-    @pages.get("/faults")
-    def show_faults() -> ResponseReturnValue:
-        return jsonify(faults.as_json())
-
-    @pages.post("/faults")
-    def set_faults() -> ResponseReturnValue:
-        faults.set(wanted_switches(request.get_json(force=True)))
-        return jsonify(faults.as_json())
-
-    @pages.post("/switch")
-    def switch() -> ResponseReturnValue:
-        switch_from_form(faults, request.form)
-        return redirect(url_for("wechat.inbox"), 303)
+    switch_routes(pages, faults, "wechat.inbox")
 
     @pages.get("")
     def inbox() -> ResponseReturnValue:
