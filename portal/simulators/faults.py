@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from portal.simulators.store import Store
 
 LONGEST_MS = 86_400_000
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,20 @@ class Faults:
                     "UPDATE fault SET remaining = remaining - 1 WHERE service = ? AND name = ?", (self._service, name)
                 )
         return switch
+
+    def delayed(self, act: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+        """The same act, whose answer the switch ``slow`` holds back. All is decided and done before the wait: what a
+        caller has given up on must not use up a fault that was set for a later message."""
+
+        @wraps(act)
+        def held(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+            slow = self.strikes("slow")
+            answer = act(*args, **kwargs)
+            if slow:
+                time.sleep(slow.value / 1000)
+            return answer
+
+        return held
 
     def _switch(self, name: str) -> Switch:
         if name not in self._known:
