@@ -222,8 +222,9 @@ def blueprint(context: Context) -> Blueprint:
     faults = Faults(context.store, "alipay", SWITCHES)
 
     @pages.post("/gateway.do")
-    @faults.delayed
     def gateway() -> ResponseReturnValue:
+        if slow := faults.strikes("slow"):
+            time.sleep(slow.value / 1000)
         if faults.strikes("down"):
             return Response("Service Unavailable", 503)
         if faults.strikes("html"):

@@ -6,6 +6,7 @@ A further simulator is a module with ``blueprint(context)`` and one line in :dat
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ def create_simulators(data_dir: Path, settings: Settings | None = None, parties:
 
     @app.before_request
     def name_request() -> None:
-        g.nonce = secrets.token_urlsafe(16)
+        g.nonce, g.arrived = secrets.token_urlsafe(16), time.monotonic()
 
     @app.after_request
     def protect(response: Response) -> Response:

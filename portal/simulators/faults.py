@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
+
+from flask import g, has_request_context
 
 from portal.simulators.store import Store
 
 LONGEST_MS = 86_400_000
-Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class Faults:
         self._store = store
         self._service = service
         self._known = {switch.name: switch for switch in known}
+        self._set_at: dict[str, float] = {}
 
     def all(self) -> list[Switch]:
         """Every switch as it stands."""
@@ -56,6 +56,7 @@ class Faults:
     def set(self, wanted: Mapping[str, Any]) -> None:
         """Set some switches: name → {probability, count, value}, or null for off. Raises ValueError in Chinese."""
         rows = [(self._service, *_checked(self._switch(name), body)) for name, body in wanted.items()]
+        self._set_at |= {row[1]: time.monotonic() for row in rows}
         with self._store.transaction() as connection:
             connection.executemany("INSERT OR REPLACE INTO fault VALUES (?, ?, ?, ?, ?)", rows)
 
@@ -65,7 +66,12 @@ class Faults:
             connection.execute("DELETE FROM fault WHERE service = ?", (self._service,))
 
     def strikes(self, name: str) -> Switch | None:
-        """Whether this fault happens now; a counted one is used up by one."""
+        """Whether this fault happens now; a counted one is used up by one.
+
+        It never happens to a message that arrived before it was set: what a caller gave up on must not use it up.
+        """
+        if has_request_context() and g.arrived < self._set_at.get(name, 0.0):
+            return None
         with self._store.transaction() as connection:
             row = connection.execute(
                 "SELECT * FROM fault WHERE service = ? AND name = ?", (self._service, name)
@@ -78,20 +84,6 @@ class Faults:
                     "UPDATE fault SET remaining = remaining - 1 WHERE service = ? AND name = ?", (self._service, name)
                 )
         return switch
-
-    def delayed(self, act: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
-        """The same act, whose answer the switch ``slow`` holds back. All is decided and done before the wait: what a
-        caller has given up on must not use up a fault that was set for a later message."""
-
-        @wraps(act)
-        def held(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-            slow = self.strikes("slow")
-            answer = act(*args, **kwargs)
-            if slow:
-                time.sleep(slow.value / 1000)
-            return answer
-
-        return held
 
     def _switch(self, name: str) -> Switch:
         if name not in self._known:

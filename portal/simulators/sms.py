@@ -191,9 +191,10 @@ def blueprint(context: Context) -> Blueprint:
     faults = Faults(context.store, "sms", SWITCHES)
 
     @pages.post("/send")
-    @faults.delayed
     def send() -> ResponseReturnValue:
         body = request.get_data(cache=False)
+        if slow := faults.strikes("slow"):
+            time.sleep(slow.value / 1000)
         if faults.strikes("down"):
             return _answer(503, "isp.SYSTEM_ERROR", "网关不可用（演示故障）")
         try:

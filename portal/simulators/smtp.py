@@ -83,9 +83,8 @@ class _Session(socketserver.StreamRequestHandler):
                     self._say("502 not implemented")
 
     def _recipient(self) -> str:
-        return self.server.faults.delayed(self._opinion)()
-
-    def _opinion(self) -> str:
+        if slow := self.server.faults.strikes("slow"):
+            time.sleep(slow.value / 1000)
         if self.server.faults.strikes("busy"):
             return "451 try again later"
         return "550 no such user" if self.server.faults.strikes("unknown") else "250 OK"

@@ -65,9 +65,10 @@ def blueprint(context: Context) -> Blueprint:
         "card/invoice/platform/updatestatus": lambda _caller, body: cards.update(body),
     }
 
-    @faults.delayed
     def guarded(path: str, act: Callable[[], dict[str, Any]]) -> ResponseReturnValue:
         office.count(path)
+        if slow := faults.strikes("slow"):
+            time.sleep(slow.value / 1000)
         if faults.strikes("down"):
             return Response("Service Unavailable", 503)
         if faults.strikes("html"):
