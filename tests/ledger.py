@@ -16,14 +16,16 @@ from portal.models import (
     OutboxTask,
     PaperBill,
     Voucher,
+    VoucherPaper,
 )
 
 
 def numbers_by_range(connection: Connection) -> dict[int, list[int]]:
     """Issued numbers of every range, sorted."""
     found: dict[int, list[int]] = defaultdict(list)
-    for table in (Bill, Voucher, PaperBill):
-        for range_id, number in connection.execute(select(table.range_id, table.number).order_by(table.number)):
+    for table in (Bill, Voucher, PaperBill, VoucherPaper):
+        drawn = select(table.range_id, table.number).where(table.range_id.is_not(None)).order_by(table.number)
+        for range_id, number in connection.execute(drawn):
             found[range_id].append(number)
     return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, request, url_for
@@ -22,6 +24,8 @@ from admin.shell import (
     services,
 )
 from portal.access.permissions import Permission
+from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.issuing import paper, paper_prints, paper_queries, second_person
 from portal.issuing.paper import Ending, Exchange, Sheet
@@ -65,14 +69,14 @@ class BlankForm(Form):
 @requires(Permission.PAPER_EXCHANGE, within="billing.unexchanged")
 def exchange(bill_id: int) -> Response:
     """Exchange one bill."""
-    return _exchange(own_bill(bill_id), again=False)
+    return exchange_dialog(_bill(own_bill(bill_id)), again=False)
 
 
 @billing.route("/bills/<int:bill_id>/re-exchange", methods=["GET", "POST"])
 @requires(Permission.PAPER_EXCHANGE, within="billing.unexchanged")
 def re_exchange(bill_id: int) -> Response:
     """Exchange one bill anew: the sheet in force is taken back."""
-    return _exchange(own_bill(bill_id), again=True)
+    return exchange_dialog(_bill(own_bill(bill_id)), again=True)
 
 
 def digits(text: str) -> int | None:
@@ -81,17 +85,49 @@ def digits(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
-def _exchange(facts: BillFacts, again: bool) -> Response:
-    point, actor, form = current_point(), current_actor(), ExchangeForm()
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the dialog gives a sheet: a bill or voucher, the sheet in force or ``""``, the code of its form at this
+    point, the page to go back to, what is done."""
+
+    head: str
+    values: dict[str, Any]
+    id: int
+    pair: str
+    old: str
+    code: str
+    back: str
+    exchange: Callable[[Services, Actor, Exchange], object]
+    re_exchange: Callable[[Services, Actor, Exchange], object]
+
+
+def _bill(facts: BillFacts) -> Subject:
     with services().database.read() as connection:
         old = paper.valid_sheet(connection, facts.bill_id)
-        code = paper_queries.paper_code_for(connection, facts, point.id)
+        code = paper_queries.paper_code_for(connection, facts, current_point().id)
+    return Subject(
+        "admin/bill_head.html",
+        {"bill": facts},
+        facts.bill_id,
+        f"{facts.code} {facts.number}",
+        str(Sheet(old.paper_code, old.number)) if old is not None else "",
+        code,
+        url_for("billing.bill", bill_id=facts.bill_id),
+        paper.exchange,
+        paper.re_exchange,
+    )
+
+
+def exchange_dialog(subject: Subject, again: bool) -> Response:
+    """Ask for the number of the sheet in the printer, and exchange."""
+    point, actor, form, code = current_point(), current_actor(), ExchangeForm(), subject.code
+    with services().database.read() as connection:
         following = peek(connection, point.id, code) if code else None
         known = bool(code) and paper.confirmed_today(connection, point.id, actor, code)
-        printers = paper_prints.printers(connection, facts.unit_id, point.id)
+        printers = paper_prints.printers(connection, actor.unit_id, point.id)
     form.printer.choices = {0: "不记录打印机", **{one.id: one.name for one in printers}}
-    if again and old is None:
-        raise Refusal("PAPER_NOT_EXCHANGED", bill=f"{facts.code} {facts.number}")
+    if again and not subject.old:
+        raise Refusal("PAPER_NOT_EXCHANGED", bill=subject.pair)
     if following is None:
         raise Refusal("PAPER_EXHAUSTED", point=point.code, paper_code=code)
     if request.method == "GET":
@@ -104,32 +140,39 @@ def _exchange(facts: BillFacts, again: bool) -> Response:
         problem = _number_problem(number, following, bool(form.skip.data))
         if number is not None and not problem:
             order = Exchange(
-                facts.bill_id,
+                subject.id,
                 point.code,
                 Sheet(code, number),
                 skip=bool(form.skip.data),
                 confirmed=not known or number != following,
                 printer_id=form.printer.data or None,
                 reason=form.reason.data,
-                replaces=Sheet(old.paper_code, old.number) if again else None,
+                replaces=_sheet(subject.old) if again else None,
             )
-            (paper.re_exchange if again else paper.exchange)(services(), actor, order)
+            (subject.re_exchange if again else subject.exchange)(services(), actor, order)
             say(f"已{'重新' if again else ''}换开，纸质票据 {Sheet(code, number)}。请打印。")
-            return see_other(url_for("billing.bill", bill_id=facts.bill_id))
+            return see_other(subject.back)
     return page(
         "exchange.html",
         422 if problem or form.errors else 200,
         title="重新换开" if again else "换开纸质票据",
         form=form,
-        bill=facts,
+        head=subject.head,
+        back=subject.back,
         point=point,
         code=code,
         following=following,
         known=known,
-        old=Sheet(old.paper_code, old.number) if old is not None and again else None,
+        old=subject.old if again else "",
         skipping=number is not None and number > following,
         problem=problem,
+        **subject.values,
     )
+
+
+def _sheet(pair: str) -> Sheet:
+    code, _, number = pair.partition(" ")
+    return Sheet(code, int(number))
 
 
 def _number_problem(number: int | None, following: int, skip: bool) -> str:

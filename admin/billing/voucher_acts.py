@@ -7,6 +7,7 @@ import json
 from flask import Response, current_app, url_for
 from wtforms import ValidationError
 
+from admin.billing.paper import Subject, exchange_dialog
 from admin.billing.vouchers import own_voucher
 from admin.forms import Form, SelectField, Text, TextArea, YuanField, choices, length, required
 from admin.groups import billing
@@ -182,6 +183,38 @@ def _taking(code: str, number: str, reason: str, amount_fen: int | None = None) 
         reason=reason,
         amount_fen=amount_fen,
         serial=f"TK{posted_token()}"[:50],
+    )
+
+
+@billing.route("/vouchers/<int:voucher_id>/exchange", methods=["GET", "POST"])
+@requires(Permission.PAPER_EXCHANGE, within="billing.vouchers")
+def exchange_voucher(voucher_id: int) -> Response:
+    """Give a deposit a sheet of the point's voucher paper."""
+    return exchange_dialog(_subject(voucher_id), again=False)
+
+
+@billing.route("/vouchers/<int:voucher_id>/re-exchange", methods=["GET", "POST"])
+@requires(Permission.PAPER_EXCHANGE, within="billing.vouchers")
+def re_exchange_voucher(voucher_id: int) -> Response:
+    """Exchange a deposit anew: the sheet in force is taken back."""
+    return exchange_dialog(_subject(voucher_id), again=True)
+
+
+def _subject(voucher_id: int) -> Subject:
+    facts = own_voucher(voucher_id)
+    with services().database.read() as connection:
+        old = voucher_queries.valid_paper(connection, voucher_id)
+        code = voucher_paper.code_for(connection, voucher_id, current_point().id)
+    return Subject(
+        "admin/voucher_head.html",
+        {"voucher": facts},
+        voucher_id,
+        facts.pair,
+        old,
+        code,
+        url_for("billing.voucher", voucher_id=voucher_id),
+        voucher_paper.exchange,
+        voucher_paper.re_exchange,
     )
 
 

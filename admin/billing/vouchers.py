@@ -143,6 +143,8 @@ def _show(facts: VoucherFacts, revealed: bool) -> Response:
         values: dict[str, Any] = {
             "origin": queries.by_id(connection, facts.unit_id, facts.of_id) if facts.of_id else None,
             "sheets": queries.papers(connection, facts.voucher_id),
+            "valid": queries.valid_paper(connection, facts.voucher_id),
+            "paper_form": voucher_paper.form_of(connection, facts.voucher_id),
             "prints": notices.counts(connection, notices.VOUCHERS, [facts.voucher_id]).get(facts.voucher_id, 0),
             "paid": [
                 (CHANNELS.get(channel, channel), fen) for channel, fen in queries.payments(connection, facts.voucher_id)
@@ -191,11 +193,11 @@ def voucher_statement(voucher_id: int) -> Response:
 @billing.post("/vouchers/<int:voucher_id>/print")
 @requires(Permission.NOTICE_PRINT, within="billing.vouchers")
 def print_voucher(voucher_id: int) -> Response:
-    """Print the voucher's sheet; it bears the voucher's own number and stands until it is made void."""
+    """Print the voucher; of a kind without a paper form this is the sheet, which stands until it is made void."""
     facts = own_voucher(voucher_id)
     job = notices.start(services(), current_actor(), notices.VOUCHERS, [voucher_id], chosen_paper())
     with services().database.read() as connection:
-        valid = queries.valid_paper(connection, voucher_id)
-    if facts.form is VoucherForm.DEPOSIT and not valid and not facts.cancelled:
+        numbered = queries.valid_paper(connection, voucher_id) or voucher_paper.form_of(connection, voucher_id)
+    if facts.form is VoucherForm.DEPOSIT and not numbered and not facts.cancelled:
         voucher_paper.register_next(services(), current_actor(), facts)
     return see_other(url_for("delivery.job_pdf", job=job))

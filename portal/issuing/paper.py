@@ -54,7 +54,7 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What is asked: this sheet for this bill at this point.
+    """What is asked: this sheet for this bill (of ``voucher_paper``: this voucher) at this point.
 
     ``skip`` allows that the sheet lies further on than the next number; what lies between is written off.
     ``confirmed``: whether the person has read the number from the sheet; ``None`` where a HIS compares by itself.
@@ -126,7 +126,7 @@ def exchange(services: Services, actor: Actor, order: Exchange) -> int:
             raise Refusal("PAPER_EXCHANGED", paper=str(Sheet(current.paper_code, current.number)))
         return _take(connection, actor, bill, order, "paper.exchanged")
 
-    return _act(services, act)
+    return in_transaction(services, act)
 
 
 def re_exchange(services: Services, actor: Actor, order: Exchange) -> int:
@@ -150,7 +150,7 @@ def re_exchange(services: Services, actor: Actor, order: Exchange) -> int:
         _end(services, connection, actor, current, Ending(order.sheet, order.reason or MISPRINTED))
         return _take(connection, actor, bill, order, "paper.re_exchanged")
 
-    return _act(services, act)
+    return in_transaction(services, act)
 
 
 def void(services: Services, actor: Actor, ending: Ending) -> int:
@@ -159,7 +159,7 @@ def void(services: Services, actor: Actor, ending: Ending) -> int:
     Raises PAPER_NOT_FOUND, PAPER_ENDED (voiding twice), PAPER_LOST_NEEDS_APPROVAL, FIELD_INVALID, BUSY.
     """
     check_ending(ending)
-    return _act(services, lambda connection: void_on(services, connection, actor, ending))
+    return in_transaction(services, lambda connection: void_on(services, connection, actor, ending))
 
 
 def check_ending(ending: Ending) -> None:
@@ -241,7 +241,7 @@ def lose_blanks(
         )
         return known or void_blank(connection, actor, place, paper_code, first, last, reason)
 
-    return _act(services, act)
+    return in_transaction(services, act)
 
 
 def confirmed_today(connection: Connection, place: int, actor: Actor, paper_code: str) -> bool:
@@ -278,10 +278,10 @@ def printed(services: Services, actor: Actor, row_id: int, printer_id: int | Non
             _audit(connection, actor, "paper.reprinted", row.bill_id, told)
         return int(row.prints)
 
-    return _act(services, act)
+    return in_transaction(services, act)
 
 
-def _act(services: Services, act: Callable[[Connection], T]) -> T:
+def in_transaction(services: Services, act: Callable[[Connection], T]) -> T:
     """Run an act in its one transaction; what only the database saw is judged again by the guards."""
     for _ in range(3):
         try:
@@ -323,17 +323,12 @@ def _exchangeable(connection: Connection, actor: Actor, bill_id: int) -> Any:
 
 def _take(connection: Connection, actor: Actor, bill: Any, order: Exchange, action: str) -> int:
     """Give the bill this sheet: form, confirmation, number, row, audit."""
-    sheet = order.sheet
-    place = point_id(connection, actor.unit_id, order.point_code)
-    _check_form(connection, bill, sheet)
+    sheet, moment = order.sheet, now()
+    check_form(connection, bill, sheet)
     spent = sheet_row(connection, actor.unit_id, sheet)
     if spent is not None:
         raise _ended(spent) if spent.state != PaperState.VALID else Refusal("PAPER_TAKEN", paper=str(sheet))
-    moment = now()
-    if order.confirmed is not None:
-        _confirm(connection, actor, place, order, moment)
-    skipped = _skip(connection, actor, place, order) if order.skip else ""
-    range_id = take_given(connection, place, sheet.code, sheet.number)
+    place, range_id, skipped = draw(connection, actor, order, moment)
     row_id = new_id()
     connection.execute(
         insert(PAPER),
@@ -362,8 +357,18 @@ def _take(connection: Connection, actor: Actor, bill: Any, order: Exchange, acti
     return row_id
 
 
-def _check_form(connection: Connection, bill: Any, sheet: Sheet) -> None:
-    """A kind of bill goes onto its own paper form only (fiscal-ebill §1.3: no mixing of kinds)."""
+def draw(connection: Connection, actor: Actor, order: Exchange, moment: datetime) -> tuple[int, int, str]:
+    """Take the sheet from the point's stock: point id, range id, number of the document that wrote off what was
+    skipped (or ``""``). Raises POINT_UNKNOWN, PAPER_NOT_CONFIRMED, NUMBER_NOT_NEXT, STOCK_EXHAUSTED."""
+    place = point_id(connection, actor.unit_id, order.point_code)
+    if order.confirmed is not None:
+        _confirm(connection, actor, place, order, moment)
+    skipped = _skip(connection, actor, place, order) if order.skip else ""
+    return place, take_given(connection, place, order.sheet.code, order.sheet.number), skipped
+
+
+def check_form(connection: Connection, bill: Any, sheet: Sheet) -> None:
+    """A kind of bill or voucher goes onto its own paper form only (fiscal-ebill §1.3: no mixing of kinds)."""
     prefix = connection.scalar(select(KIND.c.paper_prefix).where(KIND.c.id == bill.kind_id)) or ""
     if sheet.code[:6] != prefix:
         raise Refusal("PAPER_FORM_WRONG", paper_code=sheet.code, kind=bill.title, prefix=prefix or "（未设置）")

@@ -161,7 +161,10 @@ class VoucherMovement(Base):
 
 
 class VoucherPaper(Base):
-    """A printed sheet of a voucher. At most one is valid; a void one stays void."""
+    """A printed sheet of a voucher. At most one is valid; a void one stays void.
+
+    ``range_id`` and ``number``: where it was drawn from the unit's stock of voucher paper; empty for stationery.
+    """
 
     __tablename__ = "voucher_paper"
     __table_args__ = (
@@ -184,6 +187,8 @@ class VoucherPaper(Base):
     void_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     void_by: Mapped[str] = mapped_column(String(100), default="")
     void_reason: Mapped[str] = mapped_column(String(200), default="")
+    range_id: Mapped[int | None] = mapped_column(ForeignKey("number_range.id"))
+    number: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class SlipPrint(Base):

@@ -14,19 +14,21 @@ from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, lit
 
 from portal.domain.states import PaperState
 from portal.domain.stock import Fate
-from portal.models import Bill, PaperBill, Voucher
+from portal.models import Bill, PaperBill, Voucher, VoucherPaper
 from portal.stock.tables import RANGE
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 PAPER: Table = PaperBill.__table__  # type: ignore[assignment]
 VOUCHER: Table = Voucher.__table__  # type: ignore[assignment]
+VOUCHER_PAPER: Table = VoucherPaper.__table__  # type: ignore[assignment]
 
 _ON_PAPER = exists().where(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One table whose rows use numbers. ``fate`` is an SQL expression of a :class:`Fate`; ``id`` what a click opens."""
+    """One table whose rows use numbers. ``fate`` is an SQL expression of a :class:`Fate`; ``id`` what a click opens,
+    a bill or voucher as ``name`` says. A row without a range uses none of ours (stationery)."""
 
     name: str
     table: Table
@@ -73,6 +75,16 @@ USES: tuple[Use, ...] = (
         literal(Fate.ISSUED.value),
         VOUCHER.c.id,
     ),
+    Use(
+        "voucher",
+        VOUCHER_PAPER,
+        VOUCHER_PAPER.c.paper_code,
+        VOUCHER_PAPER.c.number,
+        VOUCHER_PAPER.c.range_id,
+        VOUCHER_PAPER.c.printed_at,
+        case((VOUCHER_PAPER.c.void_at.is_(None), Fate.PAPER.value), else_=Fate.VOID.value),
+        VOUCHER_PAPER.c.voucher_id,
+    ),
 )
 
 
@@ -92,7 +104,8 @@ def tallies(connection: Connection) -> dict[int, Tally]:
     for use in USES:
         spoilt = func.sum(case((use.fate == Fate.VOID.value, 1), else_=0))
         ends = (func.min(use.number), func.max(use.number))
-        query = select(use.range_id, func.count(), *ends, spoilt).select_from(use.table).group_by(use.range_id)
+        drawn = select(use.range_id, func.count(), *ends, spoilt).where(use.range_id.is_not(None))
+        query = drawn.select_from(use.table).group_by(use.range_id)
         for range_id, count, low, high, void in connection.execute(query):
             known = found.get(range_id, Tally(0, low, high))
             found[range_id] = Tally(

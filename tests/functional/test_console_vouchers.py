@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from portal.models import AuditEntry, Voucher
-from tests import ledger
+from portal.core.clock import now
+from portal.models import AuditEntry, NumberSegment, Voucher
+from portal.stock.fates import fate_map, identity
 from tests.console import Console
 from tests.his import His
 from tests.vouchers import paid_in, settlement
@@ -49,6 +51,13 @@ def test_a_deposit_from_the_drawer_to_the_statement(app: Flask) -> None:
     refused = person.send(f"{address}/refund", "退款", amount="1000.01", reason="多缴")
     assert refused.status_code == 200 and "余额 1000.00 元" in refused.text and 'value="1000.01"' in refused.text
     assert "退款凭证" in person.follow(person.send(f"{address}/refund", "退款", amount="300", reason="多缴"))
+    assert "本班第一次换开" in person.get(f"{address}/exchange").text
+    wrong = person.send(f"{address}/exchange", "换开", number="1")
+    assert wrong.status_code == 422 and "下一号是 0000500001" in wrong.text
+    shown = person.follow(person.send(f"{address}/exchange", "换开", number="500001"))
+    assert "0000500001" in shown and "换开纸质凭证" not in shown
+    again = person.follow(person.send(f"{address}/re-exchange", "重新换开", number="500003", skip="y"))
+    assert "0000500003" in again and again.count("已作废") == 1
     held = person.send(f"{address}/cancel", "撤销", reason="开错")
     assert held.status_code == 200 and "请先收回并作废纸质凭证" in held.text
     person.follow(person.send(f"{address}/void-paper", "作废", reason="收回"))
@@ -56,8 +65,15 @@ def test_a_deposit_from_the_drawer_to_the_statement(app: Flask) -> None:
     statement = person.get(f"{address}/statement").text
     assert "累计退款" in statement and "−300.00" in statement and "−700.00" in statement and "0.00" in statement
     with app.extensions["qupiao"].database.read() as connection:
-        assert ledger.check(connection) == 0
         assert connection.scalar(select(func.count()).select_from(Voucher)) == 3
+        assert not identity(connection).differences
+        code, used = f"999921{now().year % 100}", Counter[str]()
+        segment = connection.scalar(select(NumberSegment.id).where(NumberSegment.bill_code == code))
+        for run in fate_map(connection, segment):
+            used[run.fate.value] += run.last - run.first + 1
+    assert used["void"] == 3 and "paper" not in used and sum(used.values()) == 7_000, "taken back, skipped, taken back"
+    leads = person.get(f"/console/stock/numbers/{code}/500003", 303).location
+    assert leads == address, "the number map leads to the voucher"
 
 
 def test_a_double_click_is_one_deposit(app: Flask) -> None:

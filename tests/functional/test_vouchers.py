@@ -16,6 +16,7 @@ from portal.domain.voucher import Movement
 from portal.issuing import voucher_paper, voucher_queries
 from portal.issuing.voucher_ledger import release
 from portal.models import AuditEntry, Bill, Voucher, VoucherMovement, VoucherParty
+from portal.stock import fates
 from tests import ledger
 from tests.console import valid
 from tests.his import His, at
@@ -211,6 +212,30 @@ def test_paper_is_void_once_and_stands_before_taking_back(his: His, app: Flask) 
     assert his.call("invalidPayMentVoucherPaper", paper).result == "E5005"
     assert his.call("invalidPayMentVoucherPaper", paper | {"pBillNo": "13"}).result == "E5005"
     assert his.call(CANCEL, taking(made)).ok
+
+
+def test_a_his_exchanges_a_voucher_to_paper_of_the_stock(his: His, app: Flask) -> None:
+    made, code = paid_in(his), f"999921{now().year % 100}"
+    following = his.call("getPaperBillNo", {"placeCode": "04", "pBillBatchCode": "999921"}).payload
+    named = {"billBatchCode": made["billBatchCode"], "billNo": made["billNo"], "placeCode": "04"}
+    named |= {"operator": "收费员甲", "author": "收费员甲", "reason": "卡纸", "busDateTime": at("100000", 1)}
+    first, second = (f"{int(following['pBillNo']) + step}" for step in (0, 1))
+    assert following["pBillBatchCode"] == code
+
+    def call(method: str, number: str, paper_code: str = code) -> str:
+        return his.call(method, named | {"pBillBatchCode": paper_code, "pBillNo": number}).result
+
+    assert call("turnPaper", first, f"990621{code[6:]}") == "E3005", "a voucher goes onto voucher paper only"
+    assert call("turnPaper", second) == "E3002" and call("reTurnPaper", first) == "E4010"
+    assert [call("turnPaper", number) for number in (first, first, second)] == ["S0000", "S0000", "E4009"]
+    assert his.call(CANCEL, taking(made)).result == "E5003", "a sheet is out"
+    assert [call("reTurnPaper", second), call("invalidPayMentVoucherPaper", first)] == ["S0000", "E5005"]
+    assert [call("invalidPayMentVoucherPaper", second) for _ in range(2)] == ["S0000", "E5005"]
+    assert his.call(CANCEL, taking(made)).ok
+    assert call("turnPaper", f"{int(second) + 1}") == "E5003", "taken back"
+    with app.extensions["qupiao"].database.read() as connection:
+        assert not fates.identity(connection).differences
+    assert check(app) == 0
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,15 @@ from sqlalchemy import Connection
 from portal.blueprints.his.context import Context, Handler, fields_of, named_bill, refuse_problems
 from portal.blueprints.his.reader import Fields
 from portal.core.clock import stamp17
+from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
-from portal.issuing import paper, paper_queries, queries
+from portal.issuing import paper, paper_queries, queries, voucher_paper, voucher_queries
 from portal.issuing.paper import Ending, Exchange, Sheet
 from portal.issuing.queries import PARTY, BillFacts
 from portal.issuing.rows import number_digest
+from portal.issuing.voucher_queries import VoucherFacts
 from portal.rendering import xml
 from portal.stock.ranges import OpenRange
 
@@ -103,7 +105,10 @@ def ranges(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _turning(act: Callable[..., int]) -> Handler:
+Act = Callable[[Services, Actor, Exchange], object]
+
+
+def _turning(of_bill: Act, of_voucher: Act) -> Handler:
     def handler(context: Context, message: Mapping[str, Any]) -> str:
         fields = fields_of(message)
         sheet, place = _sheet(fields), _place(context, fields)
@@ -111,16 +116,30 @@ def _turning(act: Callable[..., int]) -> Handler:
         fields.moment("busDateTime", "业务发生时间")
         refuse_problems(fields)
         with context.services.database.read() as connection:
-            bill = named_bill(context, connection, message)
-        act(context.services, _actor(context, operator), Exchange(bill.bill_id, place, sheet))
+            voucher = _named_voucher(context, connection, message)
+            act, named = (
+                (of_voucher, voucher.voucher_id)
+                if voucher
+                else (of_bill, named_bill(context, connection, message).bill_id)
+            )
+        act(context.services, _actor(context, operator), Exchange(named, place, sheet))
         return DONE
 
     return handler
 
 
-turn = _turning(paper.exchange)
-"""turnPaper: the sheet must be the next one; the same again is the same success."""
-re_turn = _turning(paper.re_exchange)
+def _named_voucher(context: Context, connection: Connection, message: Mapping[str, Any]) -> VoucherFacts | None:
+    """The voucher of billBatchCode and billNo: vouchers answer them too, and no other method exchanges one."""
+    fields = fields_of(message)
+    code, number = fields.text("billBatchCode", "电子票据代码", 50), fields.text("billNo", "电子票据号码", 20)
+    check_code = fields.text("random", "校验码", 20).lower()
+    found = voucher_queries.by_number(connection, context.account.unit_id, code, number)
+    return None if found is None or (check_code and check_code != found.check_code.lower()) else found
+
+
+turn = _turning(paper.exchange, voucher_paper.exchange)
+"""turnPaper, of bills and vouchers: the sheet must be the next one; the same again is the same success."""
+re_turn = _turning(paper.re_exchange, voucher_paper.re_exchange)
 """reTurnPaper: a new sheet, the old one becomes void. Refused when none is in force (clients then call turnPaper)."""
 
 
