@@ -32,7 +32,7 @@ LIMIT_SECONDS = 60.0
 STEPS = ("number and name", "page for the code", "wrong code")
 _SESSION = re.compile(rb"(?i)\r\nset-cookie: qp_session=([^;]+)")
 _FORM = re.compile(rb"(?i)\r\nset-cookie: qp_form=([^;]+)")
-_KIND = re.compile("<p>按[^<]+查询。</p>\n".encode())
+_KIND = re.compile("<p>按[^<]+查询。</p>\n?".encode())
 """The page for the code says what the typed number looks like: known to whoever typed it, and the same for all."""
 _LENGTH = re.compile(rb"(?i)(?<=content-length: )\d+")
 _CSRF = re.compile(rb'name="csrf_token" value="([^"]+)"')

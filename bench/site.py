@@ -50,7 +50,7 @@ class Site:
 
     def web(self, **more: Any) -> Any:
         """The web server on this site, as a context manager; ``more`` as in :func:`tests.installation.running`."""
-        return running(self.data_dir, self.database_url, ("web",), self.redis_url, **more)
+        return running(self.data_dir, self.database_url, ("web",), self.redis_url, web_processes=2, **more)
 
 
 @contextmanager
