@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, exists, select
+from sqlalchemy import Connection, Select, Table, and_, bindparam, exists, select
 
 from portal.domain.states import BillState, PaperState
 from portal.issuing.paper import Sheet
@@ -34,23 +34,23 @@ class Relations:
     sent: bool
 
 
-_ROW = (
-    select(
-        BILL.c.red_of_id,
-        BILL.c.business_day,
-        SUPERVISION.c.bill_id.label("supervised"),
-        PAPER.c.paper_code,
-        PAPER.c.number.label("sheet"),
-        exists().where(REQUEST.c.bill_id == BILL.c.id).label("asked"),
-        exists().where(DELIVERY.c.object_kind == "bill", DELIVERY.c.object_id == BILL.c.id).label("sent"),
-    )
-    .select_from(
-        BILL.outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id).outerjoin(
-            PAPER, and_(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value)
+def with_relations(statement: Select[Any]) -> Select[Any]:
+    """A statement of one bill's facts with what :func:`of` needs beside them: one question instead of two."""
+    return (
+        statement.add_columns(
+            BILL.c.red_of_id,
+            BILL.c.business_day,
+            SUPERVISION.c.bill_id.label("supervised"),
+            PAPER.c.paper_code,
+            PAPER.c.number.label("sheet"),
+            exists().where(REQUEST.c.bill_id == BILL.c.id).label("asked"),
+            exists().where(DELIVERY.c.object_kind == "bill", DELIVERY.c.object_id == BILL.c.id).label("sent"),
         )
+        .outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id)
+        .outerjoin(PAPER, and_(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value))
     )
-    .where(BILL.c.id == bindparam("bill"))
-)
+
+
 _OWN_KEYS = select(KEY.c.digest).where(KEY.c.bill_id == bindparam("bill"))
 _OWN_NAME = select(PARTY.c.name_digest).where(PARTY.c.bill_id == bindparam("bill")).scalar_subquery()
 _COUNTING = (
@@ -69,9 +69,8 @@ _COUNTING = (
 )
 
 
-def of(connection: Connection, bill: BillFacts) -> Relations:
-    """Read them."""
-    row: Any = connection.execute(_ROW, {"bill": bill.bill_id}).one()
+def of(connection: Connection, bill: BillFacts, row: Any) -> Relations:
+    """What belongs to ``bill``; ``row`` comes from a statement :func:`with_relations`."""
     counting: tuple[BillFacts, ...] = ()
     if bill.state is BillState.REVERSED:
         wanted = {

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Row, Table, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Boolean, Connection, Row, Select, Table, bindparam, exists, insert, or_, select, update
 
 from portal.access.limits import Limits
 from portal.audit import entries
@@ -21,8 +21,9 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, normalise, normalise_name, spoken_kind
-from portal.issuing import queries, slip_codes
+from portal.issuing import queries, relations, slip_codes
 from portal.issuing.queries import FACTS_AND_PAYER, BillFacts
+from portal.issuing.relations import Relations
 from portal.issuing.rows import number_digest
 from portal.issuing.slip_codes import SLIP_CODE
 from portal.models import Bill, BillParty, FamilyKey, FamilyLink, OneTimeCode, PartyKey
@@ -258,6 +259,7 @@ _OWN = FACTS_AND_PAYER.where(
         _OF_FAMILY,
     ),
 )
+_OWN_RELATED = relations.with_relations(_OWN)
 
 
 def _proved(session: Session) -> dict[str, object]:
@@ -288,6 +290,21 @@ def own_bill(
 
     Not yours and not there look the same to the caller.
     """
-    wanted = _proved(session) | {"bill": bill_id, "opened": bill_id in session.claim.bills, "moment": now()}
-    row = connection.execute(_OWN, wanted).one_or_none()
+    row = _own(connection, _OWN, session, bill_id)
     return None if row is None else (queries.read_facts(row), queries.read_payer(services, row))
+
+
+def own_bill_related(
+    services: Services, connection: Connection, session: Session, bill_id: int
+) -> tuple[BillFacts, str, Relations] | None:
+    """The same, with what belongs to the bill."""
+    row = _own(connection, _OWN_RELATED, session, bill_id)
+    if row is None:
+        return None
+    facts = queries.read_facts(row)
+    return facts, queries.read_payer(services, row), relations.of(connection, facts, row)
+
+
+def _own(connection: Connection, statement: Select[Any], session: Session, bill_id: int) -> Row[Any] | None:
+    wanted = _proved(session) | {"bill": bill_id, "opened": bill_id in session.claim.bills, "moment": now()}
+    return connection.execute(statement, wanted).one_or_none()

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, redirect, render_template, request
+from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from sqlalchemy import Connection, Row
 
 from portal.access.limits import Limits
@@ -62,8 +62,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     values.setdefault("unit", getattr(g, "unit", None))
     values["care"] = request.cookies.get(CARE) == "1"
     values["here"] = request.path
-    values["style"] = fingerprint("patient.css")
-    values["script"] = fingerprint("patient.js")
+    values["asset"] = asset
     if "nonce" not in g:  # a form is refused before the request is named
         g.nonce = secrets.token_urlsafe(16)
     values["nonce"] = g.nonce
@@ -79,10 +78,10 @@ def remember(response: Response, cookie: str) -> Response:
 
 
 @cache
-def fingerprint(name: str) -> str:
-    """A fingerprint in a static file's address, so that it may be cached for long."""
+def asset(name: str) -> str:
+    """The address of a static file with its fingerprint, so that it may be cached for long."""
     file = Path(current_app.static_folder or "") / name
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+    return url_for("static", filename=name, v=hashlib.sha256(file.read_bytes()).hexdigest()[:8])
 
 
 def inside_app() -> str:

@@ -35,7 +35,7 @@ from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import is_slip_code, mask_name, normalise, normalise_name
 from portal.domain.link import TOKEN
 from portal.domain.settlement import Scene
-from portal.issuing import queries, relations
+from portal.issuing import queries
 from portal.issuing.queries import BillFacts
 from portal.issuing.references import UnitCache
 from portal.models import BillDetail, Department
@@ -172,9 +172,12 @@ def bill(unit_code: str, bill_id: int) -> Response:
     """One bill in plain words, with its face and its elements."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        facts, payer, session = own_bill(connection, bill_id)
+        session = session_here(connection, 1)
+        found = identify.own_bill_related(services(), connection, session, bill_id)
+        if found is None:
+            raise Refusal("BILL_NOT_FOUND")
+        facts, payer, related = found
         items = queries.items(connection, bill_id)
-        related = relations.of(connection, facts)
         asked = requests.of_bill(services(), connection, bill_id) if related.asked else []
         sent = asks.state_for_patient(connection, facts.unit_id, "bill", bill_id) if related.sent else []
     values: dict[str, Any] = {
