@@ -1,10 +1,10 @@
-"""A delivery worker as a process of its own, with short pauses: ``python -m tests.delivery_worker SCALE``."""
+"""A delivery worker as a process of its own, with short pauses; tests fork it and kill it without warning."""
 
 from __future__ import annotations
 
-import signal
-import sys
+import os
 import threading
+from collections.abc import Mapping
 
 from portal.app import create_app
 from portal.delivery import channels
@@ -14,16 +14,12 @@ from portal.outbox.lanes import Lane
 from portal.outbox.worker import Worker
 
 
-def main() -> None:
-    """Work until SIGTERM; killed without warning in the tests."""
+def work(environment: Mapping[str, str], lanes: tuple[str, ...], scale: float) -> None:
+    """Deliver over the channels ``lanes`` until killed; every pause is shortened to ``scale``."""
+    os.environ.update(environment)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1), os.dup2(null, 2)
     services = create_app().extensions["qupiao"]
-    scale = float(sys.argv[1])
-    lanes = [Lane(name, (f"{SEND_TOPIC}{name}",), 3) for name in ("sms", "mail")]
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    made = [Lane(name, (f"{SEND_TOPIC}{name}",), 3) for name in lanes]
     handlers = Engine(channels.channels(services), scale).handlers()
-    Worker(services, handlers, threads=1, lease=60.0 * scale, lanes=lanes).run(stop)
-
-
-if __name__ == "__main__":
-    main()
+    Worker(services, handlers, threads=1, lease=60.0 * scale, lanes=made).run(threading.Event())

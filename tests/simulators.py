@@ -27,10 +27,12 @@ from portal.fiscal.client import FinanceClient
 from portal.fiscal.messages import Upload
 from portal.rendering import xml
 from portal.simulators.__main__ import main as simulate
+from tests.conftest import SOAK
 
 # Importing takes two seconds, forking none. `python -m portal.simulators` itself is started by every installation.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["portal.simulators.__main__"])
+# With a thousand workers to kill, the application is worth its three seconds too.
+PROCESSES.set_forkserver_preload(["portal.simulators.__main__"] + ["tests.delivery_worker"] * SOAK)
 
 
 def _serve(arguments: list[str], writer: Connection) -> None:

@@ -158,7 +158,7 @@ def blueprint(context: Context) -> Blueprint:
     # ── for people and tests ──────────────────────────────────────────────────────────────────────────────────────
     @pages.get("/messages")
     def messages() -> ResponseReturnValue:
-        return jsonify(office.messages())
+        return jsonify(office.messages(request.args.get("most", 1000, int)))
 
     @pages.get("/calls")
     def calls() -> ResponseReturnValue:
