@@ -26,7 +26,10 @@ CATALOGUE: dict[str, Text] = {
     "SIGN_WRONG": Text(401, "签名不正确", "按约定的签名串计算结果与 sign 不一致", "请检查签名私钥、字段顺序和字符编码"),
     "METHOD_UNKNOWN": Text(404, "没有这个接口", "方法名 {method} 不存在", "请核对接口地址中的方法名"),
     "METHOD_NOT_OPEN": Text(
-        501, "该接口尚未开通", "{method}（{title}）在当前版本未提供", "请暂用其他方式办理，并关注版本更新"
+        501,
+        "该接口不在平台提供",
+        "{method}（{title}）由窗口电脑上的打印组件执行",
+        "请打开应答中的 pictureUrl 打印，或在收费台、自助机上打印",
     ),
     "BODY_TOO_LARGE": Text(413, "报文过大", "报文超过 {limit} 字节", "请拆分清单或联系平台管理员"),
     # content of a settlement

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from portal.blueprints.his import checks, envelope
-from portal.blueprints.his.methods import HANDLERS
+from portal.blueprints.his.methods import HANDLERS, NOT_OPEN
 from portal.core.settings import DEMO_APPID, DEMO_KEY
 from portal.domain.errors import CATALOGUE
 from tests.factories.his_vectors import APPID, KEY, V6_BUSINESS, V6_NOISE, V6_SIGN
@@ -37,5 +37,25 @@ def test_tables() -> None:
     assert rows == envelope.documented_codes()
     assert len(set(envelope.RESULT_CODES.values())) == len(envelope.RESULT_CODES)
     assert set(envelope.RESULT_CODES) <= set(CATALOGUE)
-    for name in (*HANDLERS, *checks.POLICIES):
+    for name in checks.POLICIES:
         assert f"| `{name}` |" in GUIDE
+
+
+CONTRACT = (
+    "invoiceEBillOutpatient invEBillRegistration invEBillHospitalized invEBillCheckUp writeOffEBill "
+    "getEBillStatesByBillInfo getEBillByBusNo getEBillAccountStatus getBillDetail getEBillUnPrintList getPaperBillNo "
+    "getValidBillBatchCode getValidBillNo turnPaper reTurnPaper invalidPaper invalidBlankBillNo invoicePayMentVoucher "
+    "writeOffPayMentVoucher cancelPayMentVoucherBalance invalidPayMentVoucherPaper checkTotalData checkWriteOffData "
+    "getBillByBusDate noticeEBill sendNotice printElectBill printElectBillList printPaperBill"
+).split()
+"""Every method of his-interface §2.0 and §2.12."""
+
+
+def test_every_method_of_the_contract_is_served_or_absent_with_a_reason() -> None:
+    """The guide's table, the code and the contract name the same methods."""
+    table = GUIDE.split("\n## ")
+    methods = next(part for part in table if "| `invEBillRegistration` |" in part)
+    rows = dict(re.findall(r"^\| `([a-zA-Z]+)` \| (.+) \|$", methods, re.MULTILINE))
+    assert set(rows) == set(HANDLERS) | set(NOT_OPEN)
+    assert {name for name, text in rows.items() if text.startswith("absent")} == set(NOT_OPEN)
+    assert set(HANDLERS) | set(NOT_OPEN) == {*CONTRACT, "getEBillUrlByBusNo"}

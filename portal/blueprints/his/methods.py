@@ -193,7 +193,7 @@ NOT_OPEN: Mapping[str, str] = {
     "printElectBillList": "打印电子票据清单",
     "printPaperBill": "打印纸质票据",
 }
-"""Methods of the contract that answer a refusal saying that they are not open yet, with their names."""
+"""Methods that the contract's local component serves itself (§2.13): refused with what to do instead."""
 
 
 def dispatch(context: Context, message: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | str:
