@@ -308,6 +308,7 @@ def moments(days: int, rng: random.Random, until: datetime) -> Iterator[datetime
 def bills(app: Flask, days: int, progress: Callable[[int], None]) -> int:
     """Issue the bills of the last ``days`` days; returns how many were new. Safe to repeat and to interrupt."""
     from portal.blueprints.his import schema
+    from portal.demo_deposits import Prepayments
     from portal.simulators.settlements import PERSONS
     from portal.simulators.settlements import settlement as invent
 
@@ -317,15 +318,18 @@ def bills(app: Flask, days: int, progress: Callable[[int], None]) -> int:
         before = connection.scalar(select(func.count()).select_from(Bill)) or 0
     if account is None:
         return 0
-    rng = random.Random(20260105)
+    rng, prepayments = random.Random(20260105), Prepayments(desk, account)
     scenes, weights = zip(*SHARES, strict=True)
     for count, moment in enumerate(moments(days, rng, now()), 1):
         scene, person = rng.choices(scenes, weights)[0], rng.choice(PERSONS)
         serial = f"YS{moment:%Y%m%d%H%M%S}{count:05d}"
         method, body = invent(scene, person, serial, moment, rng)
+        if scene == "inpatient":
+            body |= prepayments.settled_by(person, body, moment)
         settled = schema.settlement(method, body, account)
         desk.issue(account, settled, "demo", moment + timedelta(seconds=2))
         if count % 100 == 0:
             progress(count)
+    prepayments.still_open(now())
     with services.database.read() as connection:
         return (connection.scalar(select(func.count()).select_from(Bill)) or 0) - before

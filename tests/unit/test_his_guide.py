@@ -41,13 +41,37 @@ def test_tables() -> None:
         assert f"| `{name}` |" in GUIDE
 
 
-CONTRACT = (
-    "invoiceEBillOutpatient invEBillRegistration invEBillHospitalized invEBillCheckUp writeOffEBill "
-    "getEBillStatesByBillInfo getEBillByBusNo getEBillAccountStatus getBillDetail getEBillUnPrintList getPaperBillNo "
-    "getValidBillBatchCode getValidBillNo turnPaper reTurnPaper invalidPaper invalidBlankBillNo invoicePayMentVoucher "
-    "writeOffPayMentVoucher cancelPayMentVoucherBalance invalidPayMentVoucherPaper checkTotalData checkWriteOffData "
-    "getBillByBusDate noticeEBill sendNotice printElectBill printElectBillList printPaperBill"
-).split()
+CONTRACT = [
+    "invoiceEBillOutpatient",
+    "invEBillRegistration",
+    "invEBillHospitalized",
+    "invEBillCheckUp",
+    "writeOffEBill",
+    "getEBillStatesByBillInfo",
+    "getEBillByBusNo",
+    "getEBillAccountStatus",
+    "getBillDetail",
+    "getEBillUnPrintList",
+    "getPaperBillNo",
+    "getValidBillBatchCode",
+    "getValidBillNo",
+    "turnPaper",
+    "reTurnPaper",
+    "invalidPaper",
+    "invalidBlankBillNo",
+    "invoicePayMentVoucher",
+    "writeOffPayMentVoucher",
+    "cancelPayMentVoucherBalance",
+    "invalidPayMentVoucherPaper",
+    "checkTotalData",
+    "checkWriteOffData",
+    "getBillByBusDate",
+    "noticeEBill",
+    "sendNotice",
+    "printElectBill",
+    "printElectBillList",
+    "printPaperBill",
+]
 """Every method of his-interface §2.0 and §2.12."""
 
 
