@@ -69,6 +69,8 @@ class PlatformSettings(BaseSettings):
     """The template's names for hospital, kind, amount and day, in this order."""
     wechat_open_url: str = ""
     """Where people log in to WeChat (open.weixin.qq.com). Empty: the real one, in the demo the simulator."""
+    alipay_open_url: str = ""
+    """The same of Alipay (openauth.alipay.com)."""
 
     mini_appid: str = ""
     mini_secret: str = Field(default="", repr=False)

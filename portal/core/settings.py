@@ -194,6 +194,12 @@ class Settings(PlatformSettings):
         return self.alipay_gateway or default
 
     @property
+    def alipay_open(self) -> str:
+        """Where people log in to Alipay."""
+        default = f"{self.simulators}/alipay" if self.demo else "https://openauth.alipay.com"
+        return (self.alipay_open_url or default).rstrip("/")
+
+    @property
     def alipay_app(self) -> str:
         """Our application at Alipay; empty when there is none."""
         return self.alipay_appid or (platforms.DEMO_ALIPAY_APP if self.demo else "")

@@ -13,6 +13,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -78,7 +79,7 @@ class AlipayOffice:
         keys = ensure_demo_keys(context.keys.unit_key.parent.parent)
         self._app_key = serialization.load_pem_public_key(keys.app_public.encode())
         self._own_key = serialization.load_pem_private_key(keys.alipay_private.encode(), None)
-        self._app_id = context.settings.alipay_appid or DEMO_ALIPAY_APP
+        self.app_id = context.settings.alipay_appid or DEMO_ALIPAY_APP
         configured = {context.settings.alipay_mini_template, context.settings.alipay_life_template}
         self._templates = (configured | {TEMPLATES["alipay_mini_template"], "DEMO-LIFE"}) - {""}
         self.acts: dict[str, Callable[[dict[str, str], dict[str, Any]], dict[str, Any]]] = {
@@ -90,7 +91,7 @@ class AlipayOffice:
 
     def verify(self, values: dict[str, str]) -> None:
         """Raise AlipayRefusal unless signed with the application's key, and of the last ten minutes in Beijing."""
-        if values.get("app_id") != self._app_id:
+        if values.get("app_id") != self.app_id:
             raise AlipayRefusal("40002", "isv.invalid-app-id", "无效的AppID参数", True)
         text = "&".join(f"{name}={value}" for name, value in sorted(values.items()) if name != "sign")
         try:
@@ -255,6 +256,19 @@ def blueprint(context: Context) -> Blueprint:
     @pages.get("/invoices")
     def invoices() -> ResponseReturnValue:
         return jsonify([row | {"content": json.loads(row["content"])} for row in office.rows("alipay_invoice")])
+
+    @pages.get("/oauth2/publicAppAuthorize.htm")
+    def authorize() -> ResponseReturnValue:
+        wanted, host = request.args, urlsplit(context.settings.base).hostname
+        back = wanted.get("redirect_uri", "")
+        known = (wanted.get("app_id"), wanted.get("scope")) == (office.app_id, "auth_base")
+        if not known or urlsplit(back).hostname != host:
+            raise ValueError("redirect_uri 与应用的授权回调地址不一致")
+        choices = []
+        for user in USERS:
+            query = {"app_id": office.app_id, "scope": "auth_base", "auth_code": office.make_code(user)}
+            choices.append((user, f"{back}?{urlencode(query | {'state': wanted.get('state', '')})}"))
+        return render_template("platform_login.html", choices=choices, platform="支付宝")
 
     @pages.post("/codes")
     def codes() -> ResponseReturnValue:

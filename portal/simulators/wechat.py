@@ -141,7 +141,7 @@ def blueprint(context: Context) -> Blueprint:
             code = office.make_code("web", person["openid"])
             query = urlencode({"code": code, "state": wanted.get("state", "")})
             choices.append((person["name"], f"{back}?{query}"))
-        return render_template("wechat_login.html", choices=choices)
+        return render_template("platform_login.html", choices=choices, platform="微信")
 
     @pages.post("/<path:path>")
     def call(path: str) -> ResponseReturnValue:

@@ -59,7 +59,13 @@ class Bench:
         process.post("/wechat/state", {"empty_cards": True})
         self.process, self.serial = process, serial
         self.app: Flask = create_app(
-            platforms.connected(settings, process, wechat_open_url=process.url("/wechat"), **more)
+            platforms.connected(
+                settings,
+                process,
+                wechat_open_url=process.url("/wechat"),
+                alipay_open_url=process.url("/alipay"),
+                **more,
+            )
         )
         self.services = self.app.extensions["qupiao"]
         self.his = His(self.app)
@@ -248,7 +254,7 @@ def test_what_the_person_is_told_when_it_does_not_work(bench: Bench) -> None:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_alipay_gets_the_bill_and_its_red_one(bench: Bench) -> None:
     """Bound account, consent, fiscal classes only, a file address that ends; RED at the reversal."""
-    assert "请先在支付宝里绑定" in bench.pages.get(bench.address).text
+    assert "请先绑定支付宝" in bench.pages.get(bench.address).text
     platforms.bound(bench.app, bench.bill_id, Subject("alipay", DEMO_ALIPAY_APP, "open_id", ALIPAY_USER))
     bench.pages.submit(bench.pages.get(bench.address), {"agree": "1", "platform": "alipay"}, action=bench.address)
     bench.worker.drain()
@@ -280,18 +286,20 @@ def test_the_bureau_inserts(settings: Settings, process: Simulators) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_being_told_over_wechat(bench: Bench) -> None:
-    """Bind by WeChat's log-in, with a state of this session only; end it again."""
-    page = bench.pages.get("/h/pgzx/wechat")
-    link = re.search(r'href="([^"]+/connect/oauth2/authorize[^"]+)"', page.text)
+@pytest.mark.parametrize(("platform", "title", "code"), [("wechat", "微信", "code"), ("alipay", "支付宝", "auth_code")])
+def test_being_told_over_a_platform(bench: Bench, platform: str, title: str, code: str) -> None:
+    """Bind by the platform's log-in, with a state of this session only; end it again."""
+    address = f"/h/pgzx/{platform}"
+    page = bench.pages.get(address)
+    link = re.search(r'href="([^"]+/(?:connect/oauth2/authorize|publicAppAuthorize.htm)[^"]+)"', page.text)
     assert link
     choices = httpx.get(link[1].replace("&amp;", "&"), trust_env=False).text
-    assert "微信网页授权" in choices
-    back = re.search(r'href="[^"]*(/h/pgzx/wechat\?code=[^"]+)"', choices)
+    assert f"{title}网页授权" in choices
+    back = re.search(rf'href="[^"]*({address}\?[^"]*{code}=[^"]+)"', choices)
     assert back
     path = back[1].replace("&amp;", "&")
     bench.pages.get(path.replace("state=", "state=0"), 401)
-    assert "不再用微信通知我" in bench.pages.get(path).text
-    page = bench.pages.submit(bench.pages.get("/h/pgzx/wechat"), {}, action="/h/pgzx/wechat")
-    assert "绑定我的微信" in page.text
+    assert f"不再用{title}通知我" in bench.pages.get(path).text
+    page = bench.pages.submit(bench.pages.get(address), {}, action=address)
+    assert f"绑定我的{title}" in page.text
     assert channels.channels(bench.services)

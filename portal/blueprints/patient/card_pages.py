@@ -1,4 +1,4 @@
-"""Patient pages of card packs and of being told over WeChat; the file that Alipay fetches."""
+"""Patient pages of card packs and of being told over WeChat or Alipay; the file that Alipay fetches."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _prepare(state: Any) -> None:
     state.app.extensions["qupiao_platforms"] = platforms
     state.app.extensions["qupiao_wechat_cards"] = WeChatCards(platforms, paper)
     state.app.extensions["qupiao_card_paper"] = paper
-    state.app.jinja_env.globals["wechat_notices"] = bool(found.settings.wechat_service)
+    state.app.jinja_env.globals["told_over"] = _told_over
 
 
 def _bill(connection: Connection, unit_code: str, bill_id: int, level: int = 1) -> tuple[BillFacts, sessions.Session]:
@@ -60,10 +60,7 @@ def _who(session: sessions.Session) -> str:
 @patient_cards.get("/h/<string:unit_code>/bills/<int:bill_id>/cards")
 def cards(unit_code: str, bill_id: int) -> Response:
     """Which card packs there are for a bill, how far each has got, and what is handed to whom."""
-    with services().database.read() as connection:
-        bill, _ = _bill(connection, unit_code, bill_id)
-        offers = orders.card_offers(services(), connection, bill)
-    return page("cards.html", bill=bill, offers=offers, link="", problem="")
+    return _shown(unit_code, bill_id)
 
 
 @patient_cards.post("/h/<string:unit_code>/bills/<int:bill_id>/cards")
@@ -88,9 +85,9 @@ def ask(unit_code: str, bill_id: int) -> Response:
 
 def _shown(unit_code: str, bill_id: int, status: int = 200, link: str = "", problem: str = "") -> Response:
     with services().database.read() as connection:
-        bill, _ = _bill(connection, unit_code, bill_id)
+        bill, session = _bill(connection, unit_code, bill_id)
         offers = orders.card_offers(services(), connection, bill)
-    return page("cards.html", status, bill=bill, offers=offers, link=link, problem=problem)
+    return page("cards.html", status, bill=bill, session=session, offers=offers, link=link, problem=problem)
 
 
 @patient_cards.get("/alipay/file/<string:token>")
@@ -112,64 +109,86 @@ def alipay_file(token: str) -> Response:
     return Response(current_app.extensions["qupiao_card_paper"].pdf(services(), bill_id), mimetype="application/pdf")
 
 
-# ── being told over WeChat ────────────────────────────────────────────────────────────────────────────────────────
-def _person(connection: Connection, unit_code: str) -> sessions.Session:
+# ── being told over WeChat or Alipay ──────────────────────────────────────────────────────────────────────────────
+TITLES = {"wechat": "微信", "alipay": "支付宝"}
+
+
+def _told_over() -> dict[str, str]:
+    """The platforms that are set up, with their words."""
+    settings = services().settings
+    up = {"wechat": bool(settings.wechat_service), "alipay": bool(settings.alipay_app)}
+    return {platform: title for platform, title in TITLES.items() if up[platform]}
+
+
+def _person(connection: Connection, unit_code: str, platform: str) -> sessions.Session:
     unit = unit_of(unit_code)
     session = session_of(connection)
-    if session is None or session.unit_id != unit.id or session.level < 2 or not services().settings.wechat_service:
+    if session is None or session.unit_id != unit.id or session.level < 2 or platform not in _told_over():
         raise Refusal("SESSION_OVER")
     return session
 
 
-def _state(session: sessions.Session) -> str:
+def _state(session: sessions.Session, platform: str) -> str:
     """Bound to this session and to nothing else, so that nobody can be made to bind another's account."""
-    return services().index.digest("wechat-bind", session.digest).hex()[:32]
+    return services().index.digest(f"{platform}-bind", session.digest).hex()[:32]
 
 
-@patient_cards.get("/h/<string:unit_code>/wechat")
-def wechat(unit_code: str) -> Response:
-    """Being told over WeChat: what it means, the way to bind, the way to end it. Back from WeChat it has a code."""
-    settings = services().settings
+@patient_cards.get("/h/<string:unit_code>/wechat", defaults={"platform": "wechat"})
+@patient_cards.get("/h/<string:unit_code>/alipay", defaults={"platform": "alipay"})
+def binding(unit_code: str, platform: str) -> Response:
+    """Being told over a platform: what it means, the way to bind, the way to end it. Back from there it has a code."""
     with services().database.read() as connection:
-        session = _person(connection, unit_code)
-    here = f"{settings.outside}{url_for('patient_cards.wechat', unit_code=unit_code)}"
+        session = _person(connection, unit_code, platform)
+    address = url_for("patient_cards.binding", unit_code=unit_code, platform=platform)
     told = ""
-    if code := request.args.get("code", "")[:200]:
+    if code := request.args.get("code" if platform == "wechat" else "auth_code", "")[:200]:
         given = request.args.get("state", "")
-        if not hmac.compare_digest(given.encode(), _state(session).encode()):
+        if not hmac.compare_digest(given.encode(), _state(session, platform).encode()):
             raise Refusal("SESSION_OVER")
-        told = _bind(session, code)
+        told = _bind(session, platform, code)
         if told == "bound":
-            return redirect(url_for("patient_cards.wechat", unit_code=unit_code), 303)  # type: ignore[return-value]
-    # the order of the parameters matters to old clients (§1.4)
-    wanted = {"appid": settings.wechat_service.appid, "redirect_uri": here, "response_type": "code"}
-    query = urlencode(wanted | {"scope": "snsapi_base", "state": _state(session)}, quote_via=quote)
-    link = f"{settings.wechat_open}/connect/oauth2/authorize?{query}#wechat_redirect"
-    return page("wechat.html", link=link, told=told, bound=_bound(session))
+            return redirect(address, 303)  # type: ignore[return-value]
+    link = _login(platform, f"{services().settings.outside}{address}", _state(session, platform))
+    title = TITLES[platform]
+    return page("binding.html", link=link, told=told, bound=_bound(session, platform), title=title)
 
 
-def _bind(session: sessions.Session, code: str) -> str:
+def _login(platform: str, back: str, state: str) -> str:
+    """Where the platform asks who one is (§1.4, §7.2); the order of the parameters matters to old clients."""
+    settings = services().settings
+    if platform == "alipay":
+        wanted = {"app_id": settings.alipay_app, "scope": "auth_base", "redirect_uri": back, "state": state}
+        return f"{settings.alipay_open}/oauth2/publicAppAuthorize.htm?{urlencode(wanted, quote_via=quote)}"
+    wanted = {"appid": settings.wechat_service.appid, "redirect_uri": back, "response_type": "code"}
+    query = urlencode(wanted | {"scope": "snsapi_base", "state": state}, quote_via=quote)
+    return f"{settings.wechat_open}/connect/oauth2/authorize?{query}#wechat_redirect"
+
+
+def _bind(session: sessions.Session, platform: str, code: str) -> str:
     platforms: Platforms = current_app.extensions["qupiao_platforms"]
     try:
-        openid = platforms.service.web_login(code)
+        if platform == "wechat":
+            subject = Subject(platform, platforms.service.appid, "openid", platforms.service.web_login(code))
+        else:
+            subject = Subject(platform, services().settings.alipay_app, *platforms.alipay.login(code))
     except ChannelFault:
         return "failed"
-    subject = Subject("wechat", platforms.service.appid, "openid", openid)
     number, name = bytes.fromhex(session.claim.number), bytes.fromhex(session.claim.name)
     with services().database.write() as connection:
         bindings.bind(services(), connection, session.unit_id, subject, number, name, "sms")
     return "bound"
 
 
-def _bound(session: sessions.Session) -> bool:
+def _bound(session: sessions.Session, platform: str) -> bool:
     with services().database.read() as connection:
-        return bindings.is_bound(connection, session.unit_id, bytes.fromhex(session.claim.number), "wechat")
+        return bindings.is_bound(connection, session.unit_id, bytes.fromhex(session.claim.number), platform)
 
 
-@patient_cards.post("/h/<string:unit_code>/wechat")
-def unbind(unit_code: str) -> Response:
-    """Ends being told over WeChat."""
+@patient_cards.post("/h/<string:unit_code>/wechat", defaults={"platform": "wechat"})
+@patient_cards.post("/h/<string:unit_code>/alipay", defaults={"platform": "alipay"})
+def unbind(unit_code: str, platform: str) -> Response:
+    """Ends being told over a platform."""
     with services().database.write() as connection:
-        session = _person(connection, unit_code)
-        bindings.revoke(services(), connection, session.unit_id, bytes.fromhex(session.claim.number), "wechat")
-    return redirect(url_for("patient_cards.wechat", unit_code=unit_code), 303)  # type: ignore[return-value]
+        session = _person(connection, unit_code, platform)
+        bindings.revoke(services(), connection, session.unit_id, bytes.fromhex(session.claim.number), platform)
+    return redirect(url_for("patient_cards.binding", unit_code=unit_code, platform=platform), 303)  # type: ignore[return-value]

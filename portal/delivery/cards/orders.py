@@ -47,13 +47,15 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class CardOffer:
-    """What a bill's page says of one card pack. ``may_ask``: the person can (again) let the bill in."""
+    """What a bill's page says of one card pack. ``may_ask``: the person can (again) let the bill in; ``unbound``: once
+    their account at the platform is bound."""
 
     platform: str
     title: str
     state: str
     words: str
     may_ask: bool
+    unbound: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,12 @@ def _offer(services: Services, connection: Connection, bill: BillFacts, platform
     good = bill.state is BillState.SUPERVISED and bill.total_fen >= 0
     may_ask = good and state in ("", "offered", "refused", "failed")
     words = WORDS[state] if good or state else "财政监制完成后才能放入"
-    if platform == "alipay" and may_ask and not alipay_user(services, connection, bill):
-        may_ask, words = False, "请先在支付宝里绑定，再放入"
+    unbound = platform == "alipay" and may_ask and not alipay_user(services, connection, bill)
+    if unbound:
+        may_ask, words = False, "请先绑定支付宝，再放入"
     if state == "offered" and platform == "alipay":
         words = WORDS["authorised"]
-    return CardOffer(platform, TITLES[platform], state, words, may_ask)
+    return CardOffer(platform, TITLES[platform], state, words, may_ask, unbound)
 
 
 def alipay_user(services: Services, connection: Connection, bill: BillFacts) -> str:
