@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Response, current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import Connection, func, select
 
 from admin.forms import Form, Text, length, required
 from admin.groups import home
 from admin.shell import current_actor, current_staff, local_path, page, see_other, services, signed_in
 from portal.access import parameters
 from portal.audit import entries
-from portal.audit.entries import ENTRY
-from portal.core.clock import now
 
 LIMIT = "export.reason-rows"
 DONE = "list.bulk_exported"
 MINUTES = 10
-WATCHED = timedelta(days=7)
 
 
 class ReasonForm(Form):
@@ -60,12 +55,6 @@ def ask(title: str, rows: int, form: ReasonForm | None = None) -> Response:
     """The page that asks for the reason."""
     form = form or ReasonForm(fresh=True, data={"path": request.full_path})
     return page("export_reason.html", 422 if form.errors else 200, title=title, rows=rows, form=form)
-
-
-def count_lately(connection: Connection) -> int:
-    """How many such exports there were in the days that the auditor's home looks back."""
-    lately = select(func.count()).where(ENTRY.c.action == DONE, ENTRY.c.at >= now() - WATCHED)
-    return connection.scalar(lately) or 0
 
 
 @home.post("/export")

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from flask import Response, current_app, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from admin import bulk
 from admin.groups import home as group
 from admin.shell import (
     cookie_name,
@@ -23,6 +22,7 @@ from admin.shell import (
 )
 from portal.access import approvals, login, staff_sessions
 from portal.access.permissions import Permission
+from portal.audit import alarms
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.issuing import overview as figures
@@ -38,9 +38,9 @@ def home() -> Response:
         overview = figures.of_unit(connection, unit_id) if may(Permission.BILLS_VIEW) else None
         low = [one for one in balances.holdings(connection, unit_id) if one.state != "good"] if _stock() else None
         pending = approvals.pending(connection, unit_id) if may(Permission.APPROVALS_VIEW) else None
-        taken = bulk.count_lately(connection) if may(Permission.AUDIT_VIEW) else None
-    since = (business_day(now()) - bulk.WATCHED).isoformat()
-    return page("home.html", overview=overview, low=low, pending=pending, taken=taken, since=since)
+        found = alarms.lately(connection) if may(Permission.AUDIT_VIEW) else []
+    since = (business_day(now()) - alarms.WATCHED).isoformat()
+    return page("home.html", overview=overview, low=low, pending=pending, alarms=found, since=since)
 
 
 def _stock() -> bool:

@@ -8,7 +8,8 @@ from admin.billing.bills import bill_page, own_bill
 from admin.billing.life import life_of
 from admin.groups import billing
 from admin.shapes import BILL_STATES
-from admin.shell import current_actor, current_staff, page, requires, see_other, services
+from admin.shell import current_actor, current_staff, limits, page, requires, see_other, services
+from portal.access import parameters
 from portal.access.permissions import Permission
 from portal.audit import entries
 from portal.core.clock import now
@@ -16,6 +17,7 @@ from portal.issuing import finder, lists, queries
 
 ACTED_ON = 5
 """For so many of the newest bills the next legal steps are shown at once."""
+HOUR, LEAST_REASON = 3600, 4
 
 
 @billing.post("/search")
@@ -26,6 +28,8 @@ def search() -> Response:
     with services().database.read() as connection:
         found = finder.find(services(), connection, current_staff().unit_id, text)
     if found.personal:
+        if (asked := _too_many(text)) is not None:
+            return asked
         actor = current_actor()
         details = {"by": found.how, "bills": len(found.rows)}
         with services().database.write() as connection:
@@ -48,6 +52,25 @@ def search() -> Response:
                 acts[row.id] = life_of(connection, facts).acts
     payers = {row.id: lists.masked_payer(services(), row) for row in found.rows}
     return page("found.html", rows=found.rows, payers=payers, acts=acts, states=BILL_STATES, most=finder.MOST)
+
+
+def _too_many(text: str) -> Response | None:
+    """Beyond so many searches for persons an hour: the page that asks why, until somebody has said it (checks A11)."""
+    staff, actor, reason = current_staff(), current_actor(), request.form.get("reason", "").strip()[:100]
+    with services().database.read() as connection:
+        most = int(parameters.value(connection, staff.unit_id, "search.most-hourly"))
+    why = f"search.why:{staff.id}"
+    if limits().hit(f"search.person:{staff.id}", most, HOUR) or limits().count(why, HOUR):
+        return None
+    if len(reason) < LEAST_REASON:
+        problem = f"请写明原因（至少 {LEAST_REASON} 个字）。" if "reason" in request.form else ""
+        return page("search_reason.html", 422, q=text, most=most, problem=problem)
+    limits().hit(why, 1, HOUR)
+    with services().database.write() as connection:
+        details = {"reason": reason, "count": most}
+        about = {"request_id": actor.request_id, "details": details}
+        entries.record(connection, "party.searched_often", "staff", staff.id, actor.label, **about)
+    return None
 
 
 @billing.post("/bills/<int:bill_id>/reveal")

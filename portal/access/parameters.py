@@ -112,6 +112,15 @@ CATALOGUE: dict[str, Parameter] = {
             least=1,
         ),
         Parameter(
+            "search.most-hourly",
+            "查询",
+            "一小时内按个人信息查找的次数",
+            "一人超过这么多次须先写明原因，并提示审计管理员",
+            "count",
+            200,
+            least=1,
+        ),
+        Parameter(
             "login.policy",
             "登录",
             "密码策略",

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, bindparam, or_, select
 
 from portal.access.limits import Limits
 from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery import contents
-from portal.delivery.ledger import ATTEMPT, DELIVERY, STOP, Wanted, attempts_of, insert_once, open_delivery, whom
+from portal.delivery.ledger import ATTEMPT, DELIVERY, STOP, Wanted, insert_once, open_delivery, whom
 from portal.delivery.opening import stop
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step
@@ -122,6 +122,33 @@ _WORDS = {
 }
 
 
+_NEWEST = (
+    select(DELIVERY.c.id, DELIVERY.c.purpose, DELIVERY.c.state, DELIVERY.c.policy, DELIVERY.c.created_at)
+    .where(
+        DELIVERY.c.unit_id == bindparam("unit"),
+        DELIVERY.c.object_kind == bindparam("kind"),
+        DELIVERY.c.object_id == bindparam("object"),
+        or_(bindparam("only", type_=BigInteger).is_(None), DELIVERY.c.id == bindparam("only", type_=BigInteger)),
+    )
+    .order_by(DELIVERY.c.id.desc())
+    .limit(20)
+    .subquery()
+)
+_SHOWN = (
+    select(
+        _NEWEST,
+        ATTEMPT.c.channel,
+        ATTEMPT.c.masked,
+        ATTEMPT.c.state.label("tried"),
+        ATTEMPT.c.ended_at,
+        ATTEMPT.c.sent_at,
+        ATTEMPT.c.created_at.label("tried_at"),
+    )
+    .select_from(_NEWEST.outerjoin(ATTEMPT, ATTEMPT.c.delivery_id == _NEWEST.c.id))
+    .order_by(_NEWEST.c.id.desc(), ATTEMPT.c.step.desc(), ATTEMPT.c.id.desc())
+)
+
+
 def state_for_patient(
     connection: Connection, unit_id: int, kind: str, object_id: int, delivery_id: int | None = None
 ) -> list[Shown]:
@@ -129,22 +156,15 @@ def state_for_patient(
 
     The caller has checked that the person may see the bill. A delivery without a message yet says 正在发送.
     """
-    wanted = (DELIVERY.c.unit_id == unit_id) & (DELIVERY.c.object_kind == kind) & (DELIVERY.c.object_id == object_id)
-    if delivery_id is not None:
-        wanted &= DELIVERY.c.id == delivery_id
+    wanted = {"unit": unit_id, "kind": kind, "object": object_id, "only": delivery_id}
     found: list[Shown] = []
-    rows = connection.execute(select(DELIVERY).where(wanted).order_by(DELIVERY.c.id.desc()).limit(20)).all()
-    tried = attempts_of(connection, *(row.id for row in rows)) if rows else ()
-    for row in rows:
-        attempts = [one for one in tried if one.delivery_id == row.id]
-        purpose = Purpose(row.purpose)
-        for one in reversed(attempts):
-            state = AttemptState(one.state)
-            at = one.ended_at or one.sent_at or one.created_at
-            found.append(Shown(row.id, purpose, one.channel, one.masked, state, _WORDS[state], at))
-        if not attempts and row.state == DeliveryState.OPEN:
-            state = AttemptState.QUEUED
-            found.append(Shown(row.id, purpose, row.policy[0][0], "", state, _WORDS[state], row.created_at))
+    for row in connection.execute(_SHOWN, wanted):
+        if row.tried is not None:
+            state, at = AttemptState(row.tried), row.ended_at or row.sent_at or row.tried_at
+            found.append(Shown(row.id, Purpose(row.purpose), row.channel, row.masked, state, _WORDS[state], at))
+        elif row.state == DeliveryState.OPEN:
+            state, channel = AttemptState.QUEUED, row.policy[0][0]
+            found.append(Shown(row.id, Purpose(row.purpose), channel, "", state, _WORDS[state], row.created_at))
     return found
 
 

@@ -105,9 +105,9 @@ def call_next(connection: Connection, delivery_id: int, step: int, due_at: datet
         tasks.wake(connection, NEXT_TOPIC)
 
 
-def attempts_of(connection: Connection, *delivery_ids: int) -> Sequence[Any]:
-    """The attempts of these deliveries, each delivery's in their order."""
-    found = select(ATTEMPT).where(ATTEMPT.c.delivery_id.in_(delivery_ids)).order_by(ATTEMPT.c.step, ATTEMPT.c.id)
+def attempts_of(connection: Connection, delivery_id: int) -> Sequence[Any]:
+    """The attempts of a delivery, in their order."""
+    found = select(ATTEMPT).where(ATTEMPT.c.delivery_id == delivery_id).order_by(ATTEMPT.c.step, ATTEMPT.c.id)
     return connection.execute(found).all()
 
 

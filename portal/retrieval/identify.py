@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import Boolean, Connection, Row, Select, Table, bindparam, exists, insert, or_, select, update
 
 from portal.access.limits import Limits
@@ -42,6 +43,9 @@ CODE_MINUTES = 5
 CODE_TRIES = 5
 SMS_TOPIC = "sms.code"
 FIND, CONSENT = "find", "consent"
+GUESSES = 30
+"""More refusals in a minute than this, over everybody, are an alarm (checks A2); told once in ten minutes."""
+log = structlog.get_logger("qupiao.retrieval")
 
 
 def begin(services: Services, limits: Limits, unit_id: int, number: str, name: str, address: str) -> str:
@@ -53,17 +57,22 @@ def begin(services: Services, limits: Limits, unit_id: int, number: str, name: s
     """
     digest = number_digest(services, number).hex()
     claim = Claim(digest, services.index.digest("name", normalise_name(name)).hex(), kind=spoken_kind(number))
-    _limit(limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
-    _limit(limits, f"find.number:{digest[:24]}", 5, 1800, 30)
+    _limit(services, limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
+    _limit(services, limits, f"find.number:{digest[:24]}", 5, 1800, 30)
     with services.database.write() as connection:
         cookie = sessions.start(services, connection, unit_id, 0, claim)
         send_code(services, connection, services.index.digest("session", cookie))
     return cookie
 
 
-def _limit(limits: Limits, bucket: str, most: int, seconds: int, minutes: int) -> None:
-    if not limits.hit(bucket, most, seconds):
-        raise Refusal("TRY_LATER", minutes=minutes)
+def _limit(services: Services, limits: Limits, bucket: str, most: int, seconds: int, minutes: int) -> None:
+    if limits.hit(bucket, most, seconds):
+        return
+    if not limits.hit("find.refused", GUESSES, 60) and limits.hit("find.alarm", 1, 600):
+        log.error("patient.guessing", refused_in_a_minute=GUESSES)
+        with services.database.write() as connection:
+            entries.record(connection, "patient.guessing", "installation", 0, "system:limits")
+    raise Refusal("TRY_LATER", minutes=minutes)
 
 
 def _code_digest(services: Services, session_digest: bytes, code: str) -> bytes:
@@ -148,8 +157,8 @@ def open_by_slip(
 
     Returns the cookie of a new session. Raises NOT_MATCHED, TRY_LATER.
     """
-    _limit(limits, f"slip.bill:{bill.bill_id}", 5, 1800, 30)
-    _limit(limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
+    _limit(services, limits, f"slip.bill:{bill.bill_id}", 5, 1800, 30)
+    _limit(services, limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
     with services.database.write() as connection:
         if is_slip_code(typed):
             if _use_code(connection, slip_codes.digest(services, typed), bill.bill_id) is None:
@@ -171,8 +180,8 @@ def open_by_code(
     raises NOT_MATCHED, TRY_LATER.
     """
     digest = slip_codes.digest(services, code)
-    _limit(limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
-    _limit(limits, f"find.number:{digest.hex()[:24]}", 5, 1800, 30)
+    _limit(services, limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
+    _limit(services, limits, f"find.number:{digest.hex()[:24]}", 5, 1800, 30)
     named = services.index.digest("name", normalise_name(name))
     with services.database.write() as connection:
         known = connection.execute(_BY_CODE, {"code": digest, "unit": unit_id, "moment": now()}).one_or_none()

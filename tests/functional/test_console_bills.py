@@ -8,8 +8,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from portal.access import parameters
 from portal.access.accounts import create
 from portal.access.permissions import Role
+from portal.domain.actor import Actor
 from tests.console import PASSWORD, Console
 from tests.his import His, day, outpatient
 
@@ -48,6 +50,25 @@ def test_anything_finds_the_bill(app: Flask, his: His, bill_id: int) -> None:
     assert len(entries(app, "party.searched")) == 4, "whoever is looked up as a person is in the log"
     for what in ("", "王无此", "000000194809060023", "x" * 600, "%", "'", "9" * 18):
         assert search(person, what) is None, what
+
+
+def test_many_searches_for_persons_need_a_reason(app: Flask, his: His, bill_id: int) -> None:
+    """Beyond so many an hour (200; here 3): nothing is shown before a reason stands in the log, the auditor sees it."""
+    with app.extensions["qupiao"].database.write() as connection:
+        parameters.change(connection, "search.most-hourly", "3", Actor("staff:test", "", 1))
+    person, page = Console(app, "cashier"), f"/console/billing/bills/{bill_id}"
+    assert [search(person, NAME) for _ in range(4)] == [page, page, page, None]
+    form = next(one for one in person.forms(person.get("/console/home").text) if one.action.endswith("/search"))
+    for reason, status in (("", 422), ("无", 422), ("逐笔核对医保清单", 303)):
+        answer = person.client.post(form.action, data=form.values | {"q": NAME, "reason": reason})
+        assert answer.status_code == status, reason
+        assert (status == 303) != ("请先说明原因" in answer.text)
+    assert search(person, NAME) == page, "one reason is good for the hour"
+    assert search(Console(app, "lead"), NAME) == page, "each person is counted apart"
+    assert len(entries(app, "party.searched")) == 6 and len(entries(app, "party.searched_often")) == 1
+    auditor = Console(app, "auditor")
+    assert "近 7 天一小时内大量查找</small><b>1</b>" in auditor.get("/console/home").text
+    assert "逐笔核对医保清单" in auditor.get("/console/system/log").text
 
 
 def test_several_bills_are_listed_with_their_next_steps(app: Flask, his: His, bill_id: int) -> None:

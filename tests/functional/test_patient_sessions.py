@@ -14,6 +14,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, select, update
 
 from portal.core.clock import now
+from portal.delivery.ledger import Wanted, open_delivery
+from portal.domain.delivery import Purpose, Step
 from portal.domain.states import BillState
 from portal.issuing import queries
 from portal.issuing.queries import BILL
@@ -82,6 +84,24 @@ def test_no_page_asks_more_than_four_questions(app: Flask, patient: FlaskClient,
             assert patient.get(page).status_code == 200
         assert len(statements) <= MOST_QUERIES, (page, statements)
         assert statements, "the count must see something"
+
+
+def test_a_bill_that_was_sent_costs_one_question_more(app: Flask, patient: FlaskClient) -> None:
+    """Session, bill with what belongs to it, items; then what was sent."""
+    bill = newest(app)
+    services, page = app.extensions["qupiao"], f"/h/pgzx/bills/{bill}"
+
+    def cost() -> int:
+        patient.get(page)
+        with counted(app) as statements:
+            assert patient.get(page).status_code == 200
+        return len(statements)
+
+    assert cost() == 3
+    with services.database.write() as connection:
+        wanted = Wanted(1, "bill", bill, Purpose.REQUESTED, (Step("sms"),), "test", "10000000001")
+        open_delivery(services, connection, wanted)
+    assert cost() == 4
 
 
 def test_the_pdf_says_that_paper_is_out(app: Flask, patient: FlaskClient, his: His) -> None:

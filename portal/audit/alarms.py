@@ -1,0 +1,36 @@
+"""What the auditor is told of unasked: acts in the log that call for a look (checks A2, A11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection, func, select
+
+from portal.audit.entries import ENTRY
+from portal.core.clock import now
+
+WATCHED = timedelta(days=7)
+WORDS = {
+    "list.bulk_exported": ("大批导出", "请核对用途"),
+    "party.searched_often": ("一小时内大量查找", "请核对是否工作需要"),
+    "patient.guessing": ("患者端被大量试探", "请查看时间，必要时提醒窗口"),
+}
+"""Action → title, what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """How often one of the acts happened lately."""
+
+    action: str
+    title: str
+    remedy: str
+    count: int
+
+
+def lately(connection: Connection) -> list[Alarm]:
+    """All of :data:`WORDS` with their counts in the last :data:`WATCHED`."""
+    counted = select(ENTRY.c.action, func.count()).where(ENTRY.c.action.in_(WORDS), ENTRY.c.at >= now() - WATCHED)
+    counts = {action: int(number) for action, number in connection.execute(counted.group_by(ENTRY.c.action))}
+    return [Alarm(action, *words, counts.get(action, 0)) for action, words in WORDS.items()]
