@@ -13,7 +13,7 @@ from admin.stock import applications, endings, number_map, overview, slips
 from admin.stock import receipts as stock_receipts
 from admin.system import his_accounts, log, parameters, users
 from portal.access.approvals import Kind
-from portal.issuing import second_person
+from portal.issuing import second_person, voucher_approvals
 
 PAGES = (
     applications,
@@ -51,7 +51,7 @@ PAGES = (
 )
 """The modules whose views hang on the groups' blueprints."""
 
-APPROVALS: dict[str, Kind] = {**second_person.KINDS, **endings.APPROVALS}
+APPROVALS: dict[str, Kind] = {**second_person.KINDS, **voucher_approvals.KINDS, **endings.APPROVALS}
 """Every kind of four-eyes approval and what runs when it is approved: ``"bill.reversal": Kind("大额冲红", act)``."""
 
 BLUEPRINTS = ((entrance.entrance, "none"), *((blueprint, "staff-session") for blueprint in groups.ALL))

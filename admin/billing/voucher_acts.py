@@ -20,8 +20,8 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import is_id_card, is_phone
 from portal.domain.money import yuan
 from portal.domain.settlement import CHANNELS, Payer, Payment
-from portal.domain.voucher import Admission, Deposit, Taking, VoucherScene
-from portal.issuing import voucher_paper, voucher_queries
+from portal.domain.voucher import Admission, Deposit, Taking, VoucherForm, VoucherScene
+from portal.issuing import voucher_approvals, voucher_paper, voucher_queries
 from portal.issuing.vouchers import Sender, VoucherDesk
 
 PAID_BY = ("cash", "pos", "wechat", "alipay", "transfer", "cheque", "card", "other")
@@ -139,10 +139,12 @@ def refund_voucher(voucher_id: int) -> Response:
     if form.accepted():
         taking = _taking(facts.code, facts.number, form.reason.data, form.amount.data)
         try:
-            made = _desk().refund(_sender(), taking)
+            made = voucher_approvals.take_or_ask(_desk(), _sender(), VoucherForm.REFUND, taking)
         except Refusal as refusal:
             problem = str(refusal)
         else:
+            if made is None:
+                return _asked(voucher_id)
             say(f"已退款 {yuan(made.facts.amount_fen)} 元，退款凭证 {made.facts.pair}。")
             return see_other(url_for("billing.voucher", voucher_id=voucher_id))
     lead = f"凭证 {facts.pair}，余额 {yuan(facts.balance_fen)} 元。退款会生成一张退款凭证。"
@@ -158,10 +160,13 @@ def cancel_voucher(voucher_id: int) -> Response:
     form, problem = ReasonForm(), ""
     if form.accepted():
         try:
-            made = _desk().cancel(_sender(), _taking(facts.code, facts.number, form.reason.data))
+            taking = _taking(facts.code, facts.number, form.reason.data)
+            made = voucher_approvals.take_or_ask(_desk(), _sender(), VoucherForm.CANCELLATION, taking)
         except Refusal as refusal:
             problem = str(refusal)
         else:
+            if made is None:
+                return _asked(voucher_id)
             say(f"已撤销凭证 {facts.pair}，红字凭证 {made.facts.pair}。")
             return see_other(url_for("billing.voucher", voucher_id=voucher_id))
     lead = (
@@ -171,6 +176,11 @@ def cancel_voucher(voucher_id: int) -> Response:
     return page(
         "form.html", title="撤销预交金凭证", form=form, verb="撤销", back=back, lead=lead, problem=problem, danger=True
     )
+
+
+def _asked(voucher_id: int) -> Response:
+    say("金额较大，已提交复核；另一人同意后自动办理。", "warning")
+    return see_other(url_for("billing.voucher", voucher_id=voucher_id))
 
 
 def _taking(code: str, number: str, reason: str, amount_fen: int | None = None) -> Taking:

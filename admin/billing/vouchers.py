@@ -13,6 +13,7 @@ from admin.groups import billing
 from admin.lists import Column, Filter, ListPage
 from admin.shapes import State, bill_number
 from admin.shell import current_actor, current_staff, page, requires, say, see_other, services
+from portal.access import approvals
 from portal.access.permissions import Permission
 from portal.audit import entries
 from portal.core.clock import business_day, now
@@ -20,7 +21,7 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import mask_card, mask_id, mask_name, mask_phone
 from portal.domain.settlement import CHANNELS
 from portal.domain.voucher import Movement, VoucherForm, VoucherScene
-from portal.issuing import notices, voucher_paper
+from portal.issuing import notices, voucher_approvals, voucher_paper
 from portal.issuing import voucher_queries as queries
 from portal.issuing.voucher_queries import POINT, VOUCHER, VoucherFacts
 
@@ -143,6 +144,7 @@ def _show(facts: VoucherFacts, revealed: bool) -> Response:
         values: dict[str, Any] = {
             "origin": queries.by_id(connection, facts.unit_id, facts.of_id) if facts.of_id else None,
             "sheets": queries.papers(connection, facts.voucher_id),
+            "asked": approvals.of_object(connection, voucher_approvals.TAKING, facts.voucher_id),
             "valid": queries.valid_paper(connection, facts.voucher_id),
             "paper_form": voucher_paper.form_of(connection, facts.voucher_id),
             "prints": notices.counts(connection, notices.VOUCHERS, [facts.voucher_id]).get(facts.voucher_id, 0),

@@ -26,13 +26,14 @@ APPROVAL: Table = Approval.__table__  # type: ignore[assignment]
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """What an act is handed: the request's payload, who asked, who agreed."""
+    """What an act is handed: the request's payload and reason, who asked, who agreed."""
 
     approval_id: int
     object_id: str
     payload: Mapping[str, Any]
     requester: Actor
     decider: Actor
+    reason: str = ""
 
 
 Act = Callable[[Services, Connection, Approved], str]
@@ -110,7 +111,7 @@ def decide(
             if approve:
                 requester = Actor(row.requested_by, row.requester, row.unit_id, actor.request_id)
                 outcome = kinds[row.kind].act(
-                    services, connection, Approved(row.id, row.object_id, row.payload, requester, actor)
+                    services, connection, Approved(row.id, row.object_id, row.payload, requester, actor, row.reason)
                 )
             _close(connection, row, "approved" if approve else "refused", actor, opinion, outcome)
     except Refusal as refusal:

@@ -84,6 +84,15 @@ CATALOGUE: dict[str, Parameter] = {
             "reversal.large-fen", "冲红", "大额冲红金额", "达到这一金额的冲红须另一人复核", "money", 500_000, least=1
         ),
         Parameter(
+            "voucher.large-refund-fen",
+            "预交金",
+            "大额退款金额",
+            "一张预交金凭证连同本次的退款达到这一金额，退款或撤销须另一人复核",
+            "money",
+            500_000,
+            least=1,
+        ),
+        Parameter(
             "notice.print",
             "告知单",
             "告知单打印",

@@ -128,6 +128,12 @@ CATALOGUE: dict[str, Text] = {
         "请核对金额；已用于结算的部分须先冲红住院票据",
     ),
     "VOUCHER_STATE": Text(409, "预交金凭证不能这样操作", "凭证 {voucher} {state}", "{next}"),
+    "VOUCHER_NEEDS_APPROVAL": Text(
+        409,
+        "大额退款需要复核",
+        "凭证 {voucher} 连同本次共退 {total} 元，达到大额退款金额 {limit} 元",
+        "请在开票系统提交复核，由另一人同意后自动办理",
+    ),
     "VOUCHER_USE": Text(
         422, "预交金扣款有误", "{problems}", "请核对 payMentVoucher 中的凭证代码、号码和金额后重新推送"
     ),

@@ -119,3 +119,7 @@ class Taking:
     remark: str = ""
     serial: str = ""
     """Set by a sender that has a key of its own for this act (the console's form); else it is derived."""
+    limit_fen: int | None = None
+    """From this amount on, what was given back of the deposit before included, somebody else must have approved
+    (大额退款金额), whose name is ``approver``; ``None``: no limit."""
+    approver: str = ""

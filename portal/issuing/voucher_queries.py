@@ -325,6 +325,15 @@ def cancellation(connection: Connection, voucher_id: int) -> VoucherFacts | None
     )
 
 
+def given_back(connection: Connection, voucher_id: int) -> int:
+    """What was refunded or cancelled of this deposit so far, in fen."""
+    back = (Movement.REFUNDED.value, Movement.CANCELLED.value)
+    given = select(func.sum(MOVEMENT.c.amount_fen)).where(
+        MOVEMENT.c.voucher_id == voucher_id, MOVEMENT.c.kind.in_(back)
+    )
+    return -int(connection.scalar(given) or 0)
+
+
 def holding_bills(connection: Connection, voucher_id: int) -> list[str]:
     """Code and number of the bills that hold a part of this deposit now."""
     statement = (

@@ -116,45 +116,60 @@ class VoucherDesk:
         """Give back part or all of what is left of a deposit, by a refund voucher of its own.
 
         The same deposit, time of business and amount again is the same refund (the contract has no other key).
-        Raises VOUCHER_NOT_FOUND, VOUCHER_STATE, VOUCHER_BALANCE, SERIAL_CONFLICT, POINT_UNKNOWN, STOCK_EXHAUSTED, BUSY.
+        Raises VOUCHER_NOT_FOUND, VOUCHER_STATE, VOUCHER_BALANCE, VOUCHER_NEEDS_APPROVAL, SERIAL_CONFLICT,
+        POINT_UNKNOWN, STOCK_EXHAUSTED, BUSY.
         """
         known = self._deposit(sender, taking)
-        serial = taking.serial or f"TK{known.code}{known.number}{stamp17(taking.business_at)}"
+        return self._act(
+            sender,
+            _refund_serial(known, taking),
+            lambda made, _content: self._refunded(sender, made, taking),
+            lambda connection: self._refund(connection, sender, known, taking),
+        )
 
-        def write(connection: Connection) -> Vouched:
-            balance = lock(connection, known.voucher_id)
-            if made := queries.by_serial(connection, sender.account.id, serial):
-                return again(made, {})  # its twin was quicker while we waited for the lock
-            amount = balance if taking.amount_fen is None else taking.amount_fen
-            if amount > balance or not amount:
-                raise Refusal("VOUCHER_BALANCE", voucher=known.pair, balance=yuan(balance), amount=yuan(amount))
-            return self._take(connection, sender, known, VoucherForm.REFUND, serial, taking, amount)
+    def _refund(self, connection: Connection, sender: Sender, known: VoucherFacts, taking: Taking) -> Vouched:
+        balance, serial = lock(connection, known.voucher_id), _refund_serial(known, taking)
+        if made := queries.by_serial(connection, sender.account.id, serial):
+            return self._refunded(sender, made, taking)  # its twin was quicker while we waited for the lock
+        amount = balance if taking.amount_fen is None else taking.amount_fen
+        if amount > balance or not amount:
+            raise Refusal("VOUCHER_BALANCE", voucher=known.pair, balance=yuan(balance), amount=yuan(amount))
+        return self._take(connection, sender, known, VoucherForm.REFUND, serial, taking, amount)
 
-        def again(made: VoucherFacts, _content: Mapping[str, str]) -> Vouched:
-            if taking.amount_fen is not None and made.amount_fen != taking.amount_fen:
-                self._conflict(sender, made, ["金额"])
-            return self._told(sender, made, True)
-
-        return self._act(sender, serial, again, write)
+    def _refunded(self, sender: Sender, made: VoucherFacts, taking: Taking) -> Vouched:
+        if taking.amount_fen is not None and made.amount_fen != taking.amount_fen:
+            self._conflict(sender, made, ["金额"])
+        return self._told(sender, made, True)
 
     def cancel(self, sender: Sender, taking: Taking) -> Vouched:
         """Take a wrongly issued deposit back: a red voucher over all that is left of it. A second call is the same.
 
         Raises VOUCHER_NOT_FOUND; VOUCHER_STATE while a bill holds a part of it, while its paper is valid, or when
-        nothing is left; POINT_UNKNOWN, STOCK_EXHAUSTED, BUSY.
+        nothing is left; VOUCHER_NEEDS_APPROVAL, POINT_UNKNOWN, STOCK_EXHAUSTED, BUSY.
         """
         known = self._deposit(sender, taking)
-        serial = f"CX{known.code}{known.number}"
+        return self._act(
+            sender,
+            _cancel_serial(known),
+            lambda made, _content: self._told(sender, made, True),
+            lambda connection: self._cancel(connection, sender, known, taking),
+        )
 
-        def write(connection: Connection) -> Vouched:
-            balance = lock(connection, known.voucher_id)
-            made = queries.cancellation(connection, known.voucher_id)
-            if made is not None:
-                return self._told(sender, made, True)
-            self._refuse_cancel(connection, known.voucher_id, known.pair, balance)
-            return self._take(connection, sender, known, VoucherForm.CANCELLATION, serial, taking, balance)
+    def _cancel(self, connection: Connection, sender: Sender, known: VoucherFacts, taking: Taking) -> Vouched:
+        balance = lock(connection, known.voucher_id)
+        made = queries.cancellation(connection, known.voucher_id)
+        if made is not None:
+            return self._told(sender, made, True)
+        self._refuse_cancel(connection, known.voucher_id, known.pair, balance)
+        if taking.amount_fen is not None and taking.amount_fen != balance:  # not what was approved
+            raise Refusal("VOUCHER_BALANCE", voucher=known.pair, balance=yuan(balance), amount=yuan(taking.amount_fen))
+        form = VoucherForm.CANCELLATION
+        return self._take(connection, sender, known, form, _cancel_serial(known), taking, balance)
 
-        return self._act(sender, serial, lambda made, _content: self._told(sender, made, True), write)
+    def take_on(self, connection: Connection, sender: Sender, form: VoucherForm, taking: Taking) -> Vouched:
+        """Refund or cancel in the caller's transaction (an approval's decision); raises as these."""
+        act = self._refund if form is VoucherForm.REFUND else self._cancel
+        return act(connection, sender, self._deposit(sender, taking), taking)
 
     def _refuse_cancel(self, connection: Connection, voucher_id: int, pair: str, balance: int) -> None:
         if bills := queries.holding_bills(connection, voucher_id):
@@ -186,6 +201,10 @@ class VoucherDesk:
         taking: Taking,
         amount: int,
     ) -> Vouched:
+        given = amount + queries.given_back(connection, known.voucher_id)
+        if taking.limit_fen is not None and not taking.approver and given >= taking.limit_fen:
+            limit = yuan(taking.limit_fen)
+            raise Refusal("VOUCHER_NEEDS_APPROVAL", voucher=known.pair, total=yuan(given), limit=limit)
         voucher_id, moment = new_id(), now()
         kind = Movement.REFUNDED if form is VoucherForm.REFUND else Movement.CANCELLED
         move(connection, known.voucher_id, kind, amount, sender.actor, moment, document_id=voucher_id)
@@ -204,7 +223,7 @@ class VoucherDesk:
             "content": {},
             "warnings": [],
         }
-        head = _Head(voucher_id, form, known.voucher_id, serial, taking.point_code, moment)
+        head = _Head(voucher_id, form, known.voucher_id, serial, taking.point_code, moment, taking.approver)
         return self._finish(connection, sender, head, taking.business_at, row, f"voucher.{kind.value}")
 
     def _finish(
@@ -230,7 +249,9 @@ class VoucherDesk:
             sender.actor.label,
             at=head.moment,
             request_id=sender.actor.request_id,
-            details={"amount_fen": row["amount_fen"]} | ({"document": str(head.voucher_id)} if head.of_id else {}),
+            details={"amount_fen": row["amount_fen"]}
+            | ({"document": str(head.voucher_id)} if head.of_id else {})
+            | ({"approver": head.approver} if head.approver else {}),
         )
         if kind is None:
             raise Refusal("KIND_MISSING", scene=head.form.title)
@@ -319,6 +340,15 @@ class _Head:
     serial: str
     point_code: str
     moment: datetime
+    approver: str = ""
+
+
+def _refund_serial(known: VoucherFacts, taking: Taking) -> str:
+    return taking.serial or f"TK{known.code}{known.number}{stamp17(taking.business_at)}"
+
+
+def _cancel_serial(known: VoucherFacts) -> str:
+    return f"CX{known.code}{known.number}"
 
 
 def _content(connection: Connection, voucher_id: int) -> dict[str, str]:

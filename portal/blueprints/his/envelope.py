@@ -64,6 +64,7 @@ RESULT_CODES: Mapping[str, str] = {
     "VOUCHER_STATE": "E5003",
     "VOUCHER_USE": "E5004",
     "VOUCHER_PAPER": "E5005",
+    "VOUCHER_NEEDS_APPROVAL": "E5006",
     "BUSY": "E9001",
 }
 """Refusal code → result code of the answer, one to one. The contract fixes no list (§1.5); ours is documented."""

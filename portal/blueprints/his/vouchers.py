@@ -7,17 +7,19 @@ pair, answered twice and accepted in either place (docs/vouchers.md).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from portal.access.his_account import HisAccount
 from portal.blueprints.his import checks, schema
 from portal.blueprints.his.context import Context, Handler, fields_of, links, refuse_problems
 from portal.blueprints.his.reader import Fields, Problems
+from portal.blueprints.his.reversal import LARGE_REVERSAL
 from portal.core.clock import stamp17
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
 from portal.domain.voucher import Admission, Deposit, Taking, VoucherScene
-from portal.issuing import voucher_paper
+from portal.issuing import voucher_approvals, voucher_paper
 from portal.issuing.vouchers import Vouched, VoucherDesk, his_sender
 
 
@@ -121,7 +123,7 @@ def taking(message: Mapping[str, Any], account: HisAccount, with_amount: bool) -
     if amount is not None and amount <= 0 and fields.has("amt"):
         fields.problem("amt", "退款金额", "必须大于 0", "请填写本次退还的金额（元）")
     business_at = fields.moment("busDateTime", "业务发生时间")
-    found = {
+    found: dict[str, Any] = {
         "point_code": schema.point(fields, account),
         "operator": fields.text("operator", "操作人", 60, required=True),
         "reason": fields.text("reason", "原因", 200, required=True, folded=True),
@@ -130,6 +132,14 @@ def taking(message: Mapping[str, Any], account: HisAccount, with_amount: bool) -
     refuse_problems(fields)
     assert business_at is not None
     return Taking(code=code, number=number, amount_fen=amount, business_at=business_at, **found)
+
+
+def _limited(context: Context, wanted: Taking) -> Taking:
+    """With the unit's 大额退款金额 where the account's switch stops what needs four eyes at the console."""
+    if context.account.policies.get(LARGE_REVERSAL) != checks.REFUSE:
+        return wanted
+    with context.services.database.read() as connection:
+        return replace(wanted, limit_fen=voucher_approvals.limit_of(connection, context.account.unit_id))
 
 
 def _desk(context: Context) -> VoucherDesk:
@@ -153,14 +163,14 @@ def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def refund(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     """writeOffPayMentVoucher: gives back a part or all; the answer names the refund voucher."""
-    wanted = taking(message, context.account, with_amount=True)
+    wanted = _limited(context, taking(message, context.account, with_amount=True))
     made = _desk(context).refund(his_sender(context.account, context.request_id, wanted.operator), wanted)
     return {**_own_pair(made), **_scarlet(made), **_rest(context, made)}
 
 
 def cancel(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     """cancelPayMentVoucherBalance: takes a wrongly issued deposit back; answered like a red bill (§2.6)."""
-    wanted = taking(message, context.account, with_amount=False)
+    wanted = _limited(context, taking(message, context.account, with_amount=False))
     made = _desk(context).cancel(his_sender(context.account, context.request_id, wanted.operator), wanted)
     return {**_own_pair(made), **_scarlet(made), **_rest(context, made)}
 
