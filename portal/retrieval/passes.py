@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, select, update
 
+from portal.access import pass_rows
 from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
@@ -32,13 +33,13 @@ SLIP: Table = SlipCode.__table__  # type: ignore[assignment]
 class Purpose(StrEnum):
     """What a pass is for."""
 
-    MAIL = "mail"
+    MAIL = pass_rows.MAIL
     BROWSER = "browser"
     WINDOW = "window"
 
 
 LIVES = {
-    Purpose.MAIL: timedelta(days=7),
+    Purpose.MAIL: pass_rows.MAIL_LIVES,
     Purpose.BROWSER: timedelta(minutes=30),
     Purpose.WINDOW: timedelta(seconds=60),
 }
@@ -62,21 +63,7 @@ def make(services: Services, connection: Connection, purpose: Purpose, unit_id: 
     token = secrets.token_urlsafe(24)
     if purpose is Purpose.WINDOW:
         token = WINDOW_PREFIX + "".join(secrets.choice(_LETTERS) for _ in range(26))
-    digest, moment = services.index.digest("pass", token), now()
-    one = claim.bills[0] if len(claim.bills) == 1 and not claim.number else None
-    connection.execute(
-        insert(PASS),
-        {
-            "digest": digest,
-            "unit_id": unit_id,
-            "purpose": purpose.value,
-            "bill_id": one,
-            "claim": services.cipher.encrypt("patient_pass.claim", digest.hex(), json.dumps(asdict(claim))),
-            "created_at": moment,
-            "expires_at": moment + LIVES[purpose],
-            "revoked_at": None,
-        },
-    )
+    pass_rows.write(services, connection, token, purpose.value, LIVES[purpose], unit_id, asdict(claim))
     return token
 
 

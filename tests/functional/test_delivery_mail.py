@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from portal.delivery.ledger import ATTEMPT, DELIVERY, TASK
 from portal.domain.actor import Actor
 from portal.issuing.queries import BILL
 from portal.outbox.worker import Worker
+from portal.retrieval import passes
 from portal.simulators.mail import report
 from portal.worker import build
 from tests.his import His, outpatient
@@ -99,7 +101,14 @@ def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulator
     asks.send_bill_by_mail(services, limits, CLERK, second, "lin@example.com")
     worker.drain()
     link = simulators.get("/mail/messages")[0]
-    assert link["attachments"] == [] and re.search(r"/b/[\w-]{23}\b", link["text"])
+    found = re.search(r"/t/[\w-]{32}\b", link["text"])
+    assert link["attachments"] == [] and found
+    opened = app.test_client().get(found[0])
+    assert opened.status_code == 200 and "交款人姓名" in opened.text and "林演安" not in opened.text
+    with services.database.write() as connection:
+        over = update(passes.PASS).values(expires_at=now() - timedelta(seconds=1))
+        assert connection.execute(over).rowcount == 1
+    assert app.test_client().get(found[0]).status_code == 404, "a week later it opens nothing"
     page = httpx.get(simulators.url("/mail"), trust_env=False).text
     assert "lin@example.com" in page and "附件" in page
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import smtplib
 import ssl
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,7 +16,7 @@ from email.utils import formatdate
 
 from sqlalchemy import Connection
 
-from portal.access import parameters
+from portal.access import parameters, pass_rows
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.asks import MAIL
@@ -58,10 +59,14 @@ class Mail:
         return address if MAIL.fullmatch(address) else ""
 
     def send(self, services: Services, message: Message) -> Result:
-        """Compose and hand over to the mail server."""
+        """Compose and hand over to the mail server; the link of a bill is good for a week and asks for the name."""
         with services.database.read() as connection:
             form = parameters.value(connection, message.target.unit_id, "delivery.mail-form")
-        attached = form == "pdf" and message.target.kind == "bill" and message.purpose is not Purpose.REVERSED
+        bill = message.target.kind == "bill"
+        attached = form == "pdf" and bill and message.purpose is not Purpose.REVERSED
+        if bill and not attached:
+            token = pass_rows.for_mail(services, message.target.unit_id, message.target.object_id)
+            message = replace(message, link=f"{services.settings.outside}/t/{token}")
         data = self._pdf(services, message.target.object_id) if attached else b""
         if len(data) > MOST_BYTES:
             return Bug("attachment", "TOO_LARGE")
@@ -84,7 +89,11 @@ class Mail:
         elif pdf:
             lines = [f"{what} 的医疗电子票据见附件（PDF）。", "", "附件可直接用于报销；请勿转发给他人。"]
         else:
-            lines = [f"{what} 的医疗电子票据已开具。", "", f"打开链接并核实身份后查看、下载：{message.link}"]
+            lines = [
+                f"{what} 的医疗电子票据已开具。",
+                "",
+                f"打开链接并填写姓名后查看、下载（7 天内有效）：{message.link}",
+            ]
         lines += [
             "",
             f"不是您的票据？请告诉我们，不再向此邮箱发送：{message.stop_link}",
