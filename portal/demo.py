@@ -164,7 +164,7 @@ def seed(services: Services) -> bool:
         _hospital(connection)
         _account(services, connection)
         _staff(services, connection)
-        for year in sorted({now().astimezone(SHANGHAI).year, (now() - timedelta(days=31)).astimezone(SHANGHAI).year}):
+        for year in sorted({now().astimezone(SHANGHAI).year, (now() - timedelta(days=45)).astimezone(SHANGHAI).year}):
             _numbers(connection, year)
         _rules(connection)
         _kiosk(services, connection)

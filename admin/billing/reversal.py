@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import Response, url_for
 
 from admin.billing.bills import own_bill
-from admin.forms import Form, SelectField, Text, required
+from admin.forms import BooleanField, Form, SelectField, Text, required
 from admin.groups import billing
 from admin.shell import current_actor, current_point, page, requires, say, see_other, services
 from portal.access.permissions import Permission
+from portal.delivery.cards import orders
 from portal.domain.errors import Refusal
 from portal.domain.states import ReversalReason
 from portal.issuing import queries, reverse, second_person
@@ -22,14 +23,20 @@ class ReversalForm(Form):
         "冲红原因", [required], choices={"": "请选择", **{reason.value: reason.title for reason in ReversalReason}}
     )
     reason = Text("说明", description="选“其他”时必填；不要写患者姓名和证件号。")
+    informed = BooleanField("已与交款人核实报销情况，仍要冲红")
 
 
 @billing.route("/bills/<int:bill_id>/reverse", methods=["GET", "POST"])
 @requires(Permission.BILLS_REVERSE, within="billing.bills")
 def reverse_bill(bill_id: int) -> Response:
-    """Reverse a bill, or ask a second person when the amount is large."""
+    """Reverse a bill, or ask a second person when the amount is large. Of one in reimbursement asks first."""
     facts, point, form, problem = own_bill(bill_id), current_point(), ReversalForm(), ""
-    if form.accepted():
+    with services().database.read() as connection:
+        reimbursed = orders.in_reimbursement(connection, bill_id)
+    accepted = form.accepted()
+    if accepted and reimbursed and not form.informed.data:
+        problem = "请先与交款人核实报销情况，勾选后再冲红。"
+    elif accepted:
         limit = _limit(facts.unit_id)
         order = Order(bill_id, point.code, ReversalReason(form.kind.data), form.reason.data, limit_fen=limit)
         try:
@@ -49,7 +56,17 @@ def reverse_bill(bill_id: int) -> Response:
         reverse.standing(connection, row).check()
     status = 422 if problem or form.errors else 200
     large = facts.total_fen >= _limit(facts.unit_id)
-    return page("reverse.html", status, title="冲红", form=form, bill=facts, point=point, large=large, problem=problem)
+    return page(
+        "reverse.html",
+        status,
+        title="冲红",
+        form=form,
+        bill=facts,
+        point=point,
+        large=large,
+        reimbursed=reimbursed,
+        problem=problem,
+    )
 
 
 def _limit(unit_id: int) -> int:

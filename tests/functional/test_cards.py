@@ -34,6 +34,7 @@ from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim
 from portal.simulators import wechat_push
 from tests import platforms
+from tests.functional.test_console_vouchers import at_a_window
 from tests.his import His, outpatient
 from tests.pages import Pages, Rules
 from tests.platforms import ALIPAY_USER, FOLLOWER
@@ -191,6 +192,25 @@ def test_a_bill_becomes_a_card_and_ends_with_it(bench: Bench) -> None:
     assert bench.card().state == "cancelled"
     assert bench.at_wechat()[0]["status"] == "INVOICE_REIMBURSE_CANCEL"
     assert "已撤销" in bench.pages.get(bench.address).text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_reverses_a_bill_in_reimbursement_is_asked_first(bench: Bench) -> None:
+    """Only while WeChat's last word is that a reimburser locked or closed the card."""
+    bench.authorise(bench.order())
+    bench.authorised()
+    lead, reverse = at_a_window(bench.app, "lead"), f"/console/billing/bills/{bench.bill_id}/reverse"
+    code = bench.card().card_code
+
+    def told(state: str) -> str:
+        bench.push("update_invoice_status", f"<Status>INVOICE_REIMBURSE_{state}</Status><Code>{code}</Code>")
+        return lead.get(reverse).text
+
+    assert "报销" not in lead.get(reverse).text and "已被报销单位锁定" in told("LOCK") and "报销" not in told("INIT")
+    assert "已经报销" in told("CLOSURE")
+    stopped = lead.send(reverse, "冲红", kind="refund")
+    assert stopped.status_code == 422 and "请先与交款人核实" in stopped.text
+    assert "已冲红" in lead.follow(lead.send(reverse, "冲红", kind="refund", informed="y"))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

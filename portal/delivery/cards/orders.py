@@ -32,6 +32,7 @@ WORK_TOPIC, CANCEL_TOPIC = "card.work", "card.cancel"
 CONSENT_TEXT = "2026-11"
 """Version of the text on the page (templates/patient/cards.html)."""
 TITLES = {"wechat": "微信卡包", "alipay": "支付宝发票管家"}
+REIMBURSED = {"lock": "已被报销单位锁定，正在报销", "closure": "已经报销"}
 LIVE = ("offered", "authorised", "handed_over", "inserted")
 WORDS = {
     "": "还没有放入",
@@ -197,6 +198,15 @@ def reimbursed(services: Services, card_code: str, state: str) -> None:
             connection.execute(update(CARD).where(CARD.c.id == row.id).values(reimburse=state))
             details = {"platform": row.platform, "state": state or "init"}
             entries.record(connection, "card.reimbursed", "bill", row.bill_id, "worker:cards", details=details)
+
+
+def in_reimbursement(connection: Connection, bill_id: int) -> str:
+    """What the platform last told of the reimbursement of the bill's card, in words; ``""``: nothing, or no card."""
+    found = select(CARD.c.platform, CARD.c.reimburse).where(
+        CARD.c.bill_id == bill_id, CARD.c.state.in_(LIVE), CARD.c.reimburse != ""
+    )
+    row = connection.execute(found.limit(1)).one_or_none()
+    return f"{TITLES[row.platform]}中的这张票{REIMBURSED[row.reimburse]}" if row is not None else ""
 
 
 def finish(services: Services, order: Order, state: str, **values: Any) -> None:
