@@ -15,7 +15,7 @@ from portal.core import sms
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery import channels as delivery_channels
-from portal.delivery import inbox, opening, ready, receipts
+from portal.delivery import inbox, opening, operators, ready, receipts
 from portal.delivery.cards import desk as cards
 from portal.delivery.cards import orders as card_orders
 from portal.delivery.engine import Engine
@@ -73,6 +73,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
                 remove(connection)
             watch.clean(connection)
             inbox.clean(connection)
+            operators.clean(connection)
             passes.clean(connection)
             staff_sessions.clean(connection)
         return Done()

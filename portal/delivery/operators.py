@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import Connection, delete, select, update
 
 from portal.audit import entries
@@ -19,6 +21,19 @@ AGAIN = (AttemptState.DEAD, AttemptState.UNCERTAIN, AttemptState.FAILED, Attempt
 LETTERS = (AttemptState.DEAD, AttemptState.UNCERTAIN)
 """Dead letters: a person must look."""
 MOST = 500
+KEPT = timedelta(days=90)
+"""How long a sealed address is kept after its message's end: for questions and for sending again (PIPL 47)."""
+
+
+def clean(connection: Connection) -> None:
+    """Forget the addresses of messages that ended long ago; the log keeps them masked and as keyed hashes."""
+    before = now() - KEPT
+    connection.execute(
+        update(ATTEMPT).where(ATTEMPT.c.ended_at < before, ATTEMPT.c.recipient.is_not(None)).values(recipient=None)
+    )
+    connection.execute(
+        update(DELIVERY).where(DELIVERY.c.ended_at < before, DELIVERY.c.recipient.is_not(None)).values(recipient=None)
+    )
 
 
 def send_again(services: Services, actor: Actor, attempt_ids: list[int]) -> int:
@@ -34,7 +49,8 @@ def send_again(services: Services, actor: Actor, attempt_ids: list[int]) -> int:
 
 
 def _again(connection: Connection, actor: Actor, attempt_id: int) -> int:
-    mine = (ATTEMPT.c.id == attempt_id) & (DELIVERY.c.unit_id == actor.unit_id)
+    known = ATTEMPT.c.recipient.is_not(None)  # its address is forgotten in time
+    mine = (ATTEMPT.c.id == attempt_id) & (DELIVERY.c.unit_id == actor.unit_id) & known
     row = connection.execute(
         select(ATTEMPT.c.delivery_id, ATTEMPT.c.channel, DELIVERY.c.state)
         .join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id)

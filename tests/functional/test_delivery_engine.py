@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from portal.access import parameters
 from portal.core.clock import now
-from portal.delivery import asks, contents, opening, receipts
+from portal.delivery import asks, contents, opening, operators, receipts
 from portal.delivery.engine import Engine
 from portal.delivery.ledger import ATTEMPT, DELIVERY, NEXT_TOPIC, PAUSE
 from portal.domain.actor import Actor
@@ -243,3 +243,28 @@ def test_what_a_patient_asks_for_twice_is_sent_once(app: Flask, his: His) -> Non
         shown = asks.state_for_patient(connection, 1, "bill", bench.bill_id)
     assert [(one.words, one.masked) for one in shown] == [("已发出", "s***@example.com")]
     assert channel.calls[0].recipient == "someone@example.com"
+
+
+def test_addresses_are_forgotten_in_time(app: Flask, his: His) -> None:
+    """Ninety days after a message's end; until then it may be sent again."""
+    bench, limits = Bench(app, his, "FORGET"), app.extensions["qupiao_limits"]
+    asked = asks.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, "someone@example.com")
+    bench.run(Scripted("mail", [Never("没有这个邮箱", "550")], address=""))
+    attempt_id = bench.attempt_id(asked.delivery_id)
+
+    def kept() -> list[bool]:
+        with bench.services.database.read() as connection:
+            both = select(ATTEMPT.c.recipient, DELIVERY.c.recipient).join(DELIVERY)
+            return [one is not None for one in connection.execute(both).one()]
+
+    def clean(age: timedelta) -> None:
+        with bench.services.database.write() as connection:
+            for table in (ATTEMPT, DELIVERY):
+                connection.execute(update(table).values(ended_at=now() - age))
+            operators.clean(connection)
+
+    clean(operators.KEPT - timedelta(minutes=1))
+    assert kept() == [True, True]
+    clean(operators.KEPT + timedelta(minutes=1))
+    assert kept() == [False, False]
+    assert operators.send_again(bench.services, CLERK, [attempt_id]) == 0
