@@ -44,8 +44,9 @@ JOBS = {
     balances.WATCH_TOPIC: 60,
     fiscal_stock.POLL_TOPIC: 600,
     fiscal_stock.CHECK_TOPIC: 3600,
+    fiscal_stock.BOOKINGS_TOPIC: 3600,
 }
-DEMO_JOBS = {fiscal_stock.POLL_TOPIC: 15}
+DEMO_JOBS = {fiscal_stock.POLL_TOPIC: 15, fiscal_stock.BOOKINGS_TOPIC: 15}
 """In the demo nobody waits ten minutes for the simulated finance office."""
 LANES = (
     Lane("codes", (SMS_TOPIC,), 2),  # a patient stands there and waits

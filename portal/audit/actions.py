@@ -25,6 +25,8 @@ ACTIONS: dict[str, str] = {
     "bill.supervised_twice": "财政重复监制",
     "bill.supervision_invalid": "财政监制签名无效",
     "bill.refused": "财政不通过",
+    "bill.booked": "交款单位入账",
+    "bill.unbooked": "交款单位取消入账",
     "bill.upload_stopped": "停止上传财政",
     "catalogue.saved": "保存收费明细",
     "catalogue.switched": "启停收费明细",

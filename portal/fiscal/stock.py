@@ -1,4 +1,4 @@
-"""The stock's exchange with finance: applications, segments, confirmations, returns, comparison (9201–9207).
+"""The stock's exchange with finance (9201–9207: applications, segments, confirmations, returns, comparison), and 9601.
 
 Every handler may be repeated: finance answers by our keys (ApplyNo, segment id, return no.), and what it says is
 taken in once. No database connection is held while finance is spoken to.
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal.core.breaker import Breaker
@@ -20,6 +20,7 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.stock import ReceiptState
+from portal.fiscal import bookings
 from portal.fiscal import stock_messages as messages
 from portal.fiscal.client import FinanceAway, FinanceClient
 from portal.fiscal.envelope import EnvelopeError
@@ -33,7 +34,10 @@ from portal.stock.tables import APPLICATION, RECEIPT, RECONCILE, RETURN, UNIT, d
 EXCHANGE: Table = StockExchange.__table__  # type: ignore[assignment]
 
 POLL_TOPIC, CHECK_TOPIC = "stock.poll", "stock.reconcile"
+BOOKINGS_TOPIC = "bill.bookings"
 SINCE = timedelta(days=31)
+BOOKED_AGAIN, YEARS = timedelta(days=3), timedelta(days=3650)
+"""What 9601 asks for again although it was answered, so that a failed run loses nothing; what the first asks for."""
 UNCONFIGURED_RETRY = 600.0
 RETURN_POLL = 600.0
 CHECK_HOUR = 1
@@ -173,6 +177,29 @@ class StockDesk:
                 _note(connection, unit_id, moment, found)
         return Done()
 
+    def bookings(self, services: Services, _task: Task) -> Outcome:
+        """9601: which bills the payers' units have booked, or no longer have."""
+        with services.database.read() as connection:
+            units = connection.execute(select(UNIT.c.id, UNIT.c.credit_code)).all()
+            last = connection.scalar(
+                select(func.max(EXCHANGE.c.sent_at)).where(
+                    EXCHANGE.c.message_no == bookings.PULL, EXCHANGE.c.outcome == "accepted"
+                )
+            )
+        since = (last or now() - YEARS) - BOOKED_AGAIN
+
+        for unit_id, agency in units:
+
+            def page(number: int, agency: str = agency) -> tuple[list[bookings.Booked], int]:
+                reply = self._ask(services, bookings.PULL, bookings.voucher(agency, since, number), f"booked:{number}")
+                if not messages.done(reply):
+                    raise Unusable(Dead(_words(reply)))
+                found: tuple[list[bookings.Booked], int] = _read(reply, bookings.read)
+                return found
+
+            bookings.take_in(services, unit_id, page)
+        return Done()
+
     def _ask(self, services: Services, message_no: str, voucher: bytes, subject: str) -> Reply:
         """One logged message. Raises Unusable while finance is away."""
         if pause := self._breaker.wait():
@@ -284,5 +311,6 @@ HANDLERS = {
     returns.TOPIC: "give_back",
     POLL_TOPIC: "poll",
     CHECK_TOPIC: "compare",
+    BOOKINGS_TOPIC: "bookings",
 }
 """Which act serves which topic."""

@@ -11,7 +11,7 @@ from portal.domain.states import BillState, PaperState
 from portal.issuing.paper import Sheet
 from portal.issuing.paper_queries import KEY
 from portal.issuing.queries import BILL, FACTS, PARTY, SUPERVISION, BillFacts, by_id, read_facts, red_of
-from portal.issuing.reverse import PAPER
+from portal.issuing.reverse import BOOKING, PAPER
 from portal.models.delivery import Delivery
 from portal.models.patient import PatientRequest
 
@@ -23,7 +23,7 @@ REQUEST: Table = PatientRequest.__table__  # type: ignore[assignment]
 class Relations:
     """``counting``: live bills of the same person, day and scene, issued after this one was; for a reversed bill the
     ones that count instead. ``supervised``: finance has signed, whatever the state is now. ``asked`` and ``sent``:
-    there are requests and deliveries about it, which cost a further question each."""
+    there are requests and deliveries about it, which cost a further question each. ``booked``: the payer's unit has."""
 
     red: BillFacts | None
     original: BillFacts | None
@@ -32,6 +32,7 @@ class Relations:
     supervised: bool
     asked: bool
     sent: bool
+    booked: bool
 
 
 def with_relations(statement: Select[Any]) -> Select[Any]:
@@ -45,6 +46,7 @@ def with_relations(statement: Select[Any]) -> Select[Any]:
             PAPER.c.number.label("sheet"),
             exists().where(REQUEST.c.bill_id == BILL.c.id).label("asked"),
             exists().where(DELIVERY.c.object_kind == "bill", DELIVERY.c.object_id == BILL.c.id).label("sent"),
+            exists().where(BOOKING.c.bill_id == BILL.c.id).label("booked"),
         )
         .outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id)
         .outerjoin(PAPER, and_(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value))
@@ -89,4 +91,5 @@ def of(connection: Connection, bill: BillFacts, row: Any) -> Relations:
         row.supervised is not None,
         bool(row.asked),
         bool(row.sent),
+        bool(row.booked),
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, Response, jsonify, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import now
 from portal.core.settings import Settings
 from portal.fiscal import envelope
+from portal.fiscal.bookings import PULL
 from portal.fiscal.envelope import Envelope, EnvelopeError
 from portal.fiscal.messages import RESULT, UPLOAD, UPLOAD_RED
 from portal.fiscal.results import Result
@@ -26,6 +27,7 @@ from portal.simulators.finance_stock_page import add_routes
 from portal.simulators.forms import switch_routes
 from portal.simulators.server import drop_connection, half_answer
 
+BOOKER = "阳江示例五金厂"
 SWITCHES = (
     Switch("slow", "应答慢", "延迟（毫秒）"),
     Switch("down", "不可用（503）"),
@@ -97,6 +99,8 @@ class FrontEnd:
         fields, number = (envelope.parse_voucher(message.voucher), message.head.message_no)
         if number == RESULT:
             return self._office.result(fields)
+        if number == PULL:
+            return self._office.bookings(fields)
         if number in WORK:
             return self._stock.answer(number, fields)
         if number not in (UPLOAD, UPLOAD_RED):
@@ -159,6 +163,15 @@ def blueprint(context: Context) -> Blueprint:
         body = request.get_json(force=True)
         done = office.refuse(str(body["bill_code"]), str(body["number"]), str(body.get("opinion", "审核未通过")))
         return jsonify({"refused": done}), 200 if done else 409
+
+    @pages.post("/bookings")
+    def book() -> ResponseReturnValue:
+        wanted = request.form if request.form else request.get_json(force=True)
+        unit, accounted = str(wanted.get("unit", BOOKER)), str(wanted["accounted"]) == "1"
+        done = office.book(str(wanted["bill_code"]), str(wanted["number"]), unit, accounted)
+        if request.form:
+            return redirect(url_for("finance.desk"), 303)
+        return jsonify({"booked": done}), 200 if done else 409
 
     switch_routes(pages, faults, "finance.desk")
 

@@ -14,9 +14,11 @@ from typing import Any
 from portal.core.certificates import KeyFiles, load_certificate
 from portal.core.cms import FileSigner, SignatureInvalid, verify_detached
 from portal.domain.document import BillDocument
+from portal.domain.money import yuan
 from portal.fiscal.envelope import decode_base64, text_of
-from portal.fiscal.messages import QUEUED, REFUSED, SUPERVISED, UPLOAD_RED, accepted_fields
+from portal.fiscal.messages import QUEUED, REFUSED, SUPERVISED, UPLOAD_RED, accepted_fields, parse14, stamp14
 from portal.fiscal.results import Result
+from portal.fiscal.stock_messages import list_fields
 from portal.rendering import xml
 from portal.simulators.store import Store
 
@@ -115,6 +117,39 @@ class Office:
             raise OfficeRefusal(Result.BILL_UNKNOWN)
         return self._state(code, number, Result.OK)
 
+    def book(self, code: str, number: str, unit: str, accounted: bool) -> bool:
+        """A payer's unit books a supervised bill, or takes its booking back; False when there is no such bill."""
+        with self._store.transaction() as connection:
+            known = _find(connection, code, number)
+            if known is None or known["state"] != SUPERVISED:
+                return False
+            amount = yuan(xml.read(bytes(known["signed"])).total_fen)
+            row = (code, number, int(accounted), unit[:200], amount, time.time())
+            connection.execute("INSERT OR REPLACE INTO finance_booking VALUES (?, ?, ?, ?, ?, ?)", row)
+        return True
+
+    def bookings(self, fields: Mapping[str, str | dict[str, str]]) -> Answer:
+        """9601. Raises EnvelopeError."""
+        since = parse14(text_of(fields, "SinceTime")).timestamp()
+        page, size = int(text_of(fields, "PageNo")), int(text_of(fields, "PageSize"))
+        with self._store.transaction() as connection:
+            found = connection.execute(
+                "SELECT * FROM finance_booking WHERE at >= ? ORDER BY at, bill_code, number", (since,)
+            ).fetchall()
+        lines = [
+            {
+                "EInvoiceCode": row["bill_code"],
+                "EInvoiceNumber": row["number"],
+                "IsAccounted": str(row["accounted"]),
+                "AccUnit": row["unit"],
+                "AccDate": stamp14(datetime.fromtimestamp(row["at"], UTC))[:8],
+                "AccAmount": row["amount"],
+            }
+            for row in found[(page - 1) * size : page * size]
+        ]
+        answer: Answer = {"ResultCode": Result.OK.value, "ResultMsg": Result.OK.title, "Total": str(len(found))}
+        return answer | list_fields(lines)
+
     def bills(self, most: int = 100_000) -> list[dict[str, Any]]:
         """What finance has, newest first: no names, only elements, state and counts."""
         self._supervise_due()
@@ -122,7 +157,9 @@ class Office:
             rows = connection.execute(
                 "SELECT b.bill_code, b.number, b.message_no, b.state, b.received_at, b.supervised_at, b.attempts,"
                 " (SELECT count(*) FROM finance_effect e"
-                " WHERE e.bill_code = b.bill_code AND e.number = b.number) AS effects"
+                " WHERE e.bill_code = b.bill_code AND e.number = b.number) AS effects,"
+                " coalesce((SELECT k.accounted FROM finance_booking k"
+                " WHERE k.bill_code = b.bill_code AND k.number = b.number), 0) AS booked"
                 " FROM finance_bill b ORDER BY b.received_at DESC LIMIT ?",
                 (most,),
             ).fetchall()
