@@ -279,7 +279,9 @@ def _went_on(connection: Connection, row: Any, step: int, passed: list[str]) -> 
 
 def _try(attempt: Any, delivery: Any, asking: bool) -> Try:
     first_at = attempt.sent_at or attempt.created_at
-    return Try(attempt.id, delivery.id, delivery.unit_id, attempt.tries, attempt.asked, attempt.blind, first_at, asking)
+    unsure = attempt.result_class == "unknown"
+    counts = (attempt.tries, attempt.asked, attempt.blind)
+    return Try(attempt.id, delivery.id, delivery.unit_id, *counts, first_at, asking, unsure)
 
 
 def _overtaken(connection: Connection, attempt: Any) -> bool:

@@ -44,7 +44,10 @@ ACTOR = "worker:delivery"
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A booked try: which attempt, the how-manieth, and whether it was a question."""
+    """A booked try: which attempt, the how-manieth, and whether it was a question.
+
+    ``first_at``: when the first try that may have gone out began. ``unsure``: an earlier one may have gone out.
+    """
 
     attempt_id: int
     delivery_id: int
@@ -54,6 +57,7 @@ class Try:
     blind: int
     first_at: datetime
     asking: bool
+    unsure: bool
 
 
 def record(services: Services, channel: Channel, tried: Try, result: Result | None, scale: float) -> Outcome:
@@ -121,8 +125,11 @@ def _decide(
             at = max(at, moment)
             values = {"state": AttemptState.QUEUED.value, "next_at": at} | _why("later", code, reason)
             return values, True, tasks.Retry(reason, (at - moment).total_seconds())
+        case Retry(reason, _after, code) if tried.unsure and channel.remembers:
+            return _unknown(channel, tried, moment, scale, code, reason)
         case Retry(reason, after, code):
-            return _again(channel, tried, moment, scale, after, ("retry", code, reason))
+            values, next_channel, outcome = _again(channel, tried, moment, scale, after, ("retry", code, reason))
+            return values | ({} if tried.unsure else {"sent_at": None}), next_channel, outcome
         case None:  # asked, and it is not there: sending again is not blind
             return _again(channel, tried, moment, scale, 0.0, ("unknown", "NOT_FOUND", "对方没有收到，重新发送"))
         case Unknown(reason, code):
@@ -147,8 +154,10 @@ def _unknown(
 ) -> tuple[dict[str, Any], bool, Outcome]:
     """It may have gone out. Safe repeat where the provider knows our number, else a question, else one blind one."""
     why = ("unknown", code, reason)
-    if not tried.asking and (moment - tried.first_at).total_seconds() < channel.remembers:
-        return _again(channel, tried, moment, scale, None, why)
+    rest = channel.remembers - (moment - tried.first_at).total_seconds()
+    if not tried.asking and rest > 0:  # the repeat must come while the provider knows our number
+        pause = channel.pauses[min(max(tried.tries, 1), len(channel.pauses)) - 1]
+        return _again(channel, tried, moment, scale, min(pause, rest / 2 / scale), why)
     if isinstance(channel, Asking):
         if tried.asked >= len(ASK_AFTER):
             return _ended(AttemptState.UNCERTAIN, *why, moment), True, tasks.Done()

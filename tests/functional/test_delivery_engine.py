@@ -268,3 +268,25 @@ def test_addresses_are_forgotten_in_time(app: Flask, his: His) -> None:
     clean(operators.KEPT + timedelta(minutes=1))
     assert kept() == [False, False]
     assert operators.send_again(bench.services, CLERK, [attempt_id]) == 0
+
+
+def test_a_repeat_comes_while_the_provider_knows_our_number(app: Flask, his: His) -> None:
+    """Once a try may have gone out, no pause leads beyond the time for which the provider takes a repeat as one.
+
+    Before that, a provider that is only busy may take as long as it likes.
+    """
+    bench = Bench(app, his, "WINDOW")
+    answers = [Retry("busy"), Unknown("answer lost"), Retry("busy"), Unknown("answer lost"), Accepted()]
+    channel = Scripted("one", answers, remembers=60.0, pauses=(3600.0,) * 9)
+    delivery = bench.open("one")
+
+    def pause() -> float:
+        Worker(bench.services, Engine([channel]).handlers(), threads=1).drain()
+        with bench.services.database.read() as connection:
+            row = connection.execute(select(ATTEMPT.c.next_at).where(ATTEMPT.c.delivery_id == delivery)).one()
+        bench.pass_time()
+        return (row.next_at - now()).total_seconds() if row.next_at else 0.0
+
+    assert pause() > 2_000
+    assert all(0 < pause() <= 31 for _ in range(3))
+    assert pause() == 0.0 and bench.attempts(delivery)[0][:2] == ("one", "accepted")
