@@ -27,7 +27,7 @@ from portal.fiscal.envelope import EnvelopeError
 from portal.fiscal.messages import Reply
 from portal.fiscal.results import Result
 from portal.models import StockExchange
-from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
+from portal.outbox.tasks import TASK, Dead, Done, Outcome, Retry, Task
 from portal.stock import alarms, applications, balances, receipts, returns
 from portal.stock.tables import APPLICATION, RECEIPT, RECONCILE, RETURN, UNIT, document
 
@@ -37,7 +37,7 @@ POLL_TOPIC, CHECK_TOPIC = "stock.poll", "stock.reconcile"
 BOOKINGS_TOPIC = "bill.bookings"
 SINCE = timedelta(days=31)
 BOOKED_AGAIN, YEARS = timedelta(days=3), timedelta(days=3650)
-"""What 9601 asks for again although it was answered, so that a failed run loses nothing; what the first asks for."""
+"""What 9601 asks for again although it was answered; what the first run asks for."""
 UNCONFIGURED_RETRY = 600.0
 RETURN_POLL = 600.0
 CHECK_HOUR = 1
@@ -181,11 +181,9 @@ class StockDesk:
         """9601: which bills the payers' units have booked, or no longer have."""
         with services.database.read() as connection:
             units = connection.execute(select(UNIT.c.id, UNIT.c.credit_code)).all()
-            last = connection.scalar(
-                select(func.max(EXCHANGE.c.sent_at)).where(
-                    EXCHANGE.c.message_no == bookings.PULL, EXCHANGE.c.outcome == "accepted"
-                )
-            )
+            # A run that stopped between two pages is not done, and is asked for again from where it began.
+            whole = (TASK.c.topic == BOOKINGS_TOPIC) & (TASK.c.state == "done")
+            last = connection.scalar(select(func.max(TASK.c.created_at)).where(whole))
         since = (last or now() - YEARS) - BOOKED_AGAIN
 
         for unit_id, agency in units:
