@@ -27,12 +27,14 @@ from portal.fiscal.client import FinanceClient
 from portal.fiscal.messages import Upload
 from portal.rendering import xml
 from portal.simulators.__main__ import main as simulate
-from tests.conftest import SOAK
 
 # Importing takes two seconds, forking none. `python -m portal.simulators` itself is started by every installation.
 PROCESSES = multiprocessing.get_context("forkserver")
-# With a thousand workers to kill, the application is worth its three seconds too.
-PROCESSES.set_forkserver_preload(["portal.simulators.__main__"] + ["tests.delivery_worker"] * SOAK)
+# With a thousand workers to kill, the application is worth its three seconds too. Each fork imports this module:
+# it must not import what conftest does.
+PROCESSES.set_forkserver_preload(
+    ["portal.simulators.__main__"] + ["tests.delivery_worker"] * (os.environ.get("QUPIAO_SOAK") == "1")
+)
 
 
 def _serve(arguments: list[str], writer: Connection) -> None:

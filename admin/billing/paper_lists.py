@@ -49,6 +49,10 @@ UNEXCHANGED = ListPage(
         Column("issued_at", "开票时间", "time"),
         Column("serial", "单据号"),
         Column("payer", "姓名", value=lambda row: lists.masked_payer(services(), row)),
+        Column("sex", "性别", value=lambda row: lists.patient(services(), row).sex),
+        Column("age", "年龄", value=lambda row: lists.patient(services(), row).age),
+        Column("outpatient_no", "门诊号", value=lambda row: lists.patient(services(), row).outpatient_no),
+        Column("hospital_no", "住院号", value=lambda row: lists.patient(services(), row).hospital_no, shown=False),
         Column("scene", "业务", value=lambda row: Scene(row.scene).title),
         Column(
             "number",
@@ -144,7 +148,7 @@ def _number(text: str) -> int:
 @requires(Permission.PAPER_EXCHANGE, menu="换开列表", order=50)
 def unexchanged() -> Response:
     """Bills neither on paper nor reversed."""
-    statement = paper_queries.without_sheet(lists.of_unit(current_staff().unit_id))
+    statement = paper_queries.without_sheet(lists.with_sent(lists.of_unit(current_staff().unit_id)))
     point = current_session().point
     with services().database.read() as connection:
         nexts = paper_queries.next_of_forms(connection, point.id) if point is not None else {}

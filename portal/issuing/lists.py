@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, select
 
 from portal.core.services import Services
-from portal.domain.identity import mask_name
-from portal.issuing.queries import BILL, PARTY, POINT
+from portal.domain.identity import mask_card, mask_name
+from portal.issuing.queries import BILL, DOCUMENT, PARTY, POINT
 
 EMPLOYER = "2"
 """``payer_kind`` of a unit; ``1`` is a person."""
@@ -40,6 +43,30 @@ def of_unit(unit_id: int) -> Select[Any]:
         .select_from(BILL.join(POINT, POINT.c.id == BILL.c.point_id).join(PARTY, PARTY.c.bill_id == BILL.c.id))
         .where(BILL.c.unit_id == unit_id)
     )
+
+
+def with_sent(statement: Select[Any]) -> Select[Any]:
+    """The same with what the HIS sent, sealed, for :func:`patient`."""
+    joined = statement.add_columns(DOCUMENT.c.sent.label("sealed_sent"))
+    return joined.join(DOCUMENT, DOCUMENT.c.bill_id == BILL.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Who was treated, as lists show it: visit numbers masked."""
+
+    sex: str
+    age: str
+    outpatient_no: str
+    hospital_no: str
+
+
+def patient(services: Services, row: Any) -> Patient:
+    """The patient of a row of :func:`with_sent`; "" for what was not sent."""
+    opened = zlib.decompress(services.cipher.decrypt("bill_document.sent", row.id, row.sealed_sent))
+    sent = json.loads(opened)
+    named = {name: str(sent.get(name) or "") for name in ("sex", "age", "patientNo", "hospitalNo")}
+    return Patient(named["sex"], named["age"], mask_card(named["patientNo"]), mask_card(named["hospitalNo"]))
 
 
 def masked_payer(services: Services, row: Any) -> str:
