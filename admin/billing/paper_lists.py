@@ -47,7 +47,7 @@ UNEXCHANGED = ListPage(
     order=(BILL.c.issued_at, BILL.c.id),
     columns=(
         Column("issued_at", "开票时间", "time"),
-        Column("serial", "单据号"),
+        Column("serial", "单据号", shown=False),
         Column("payer", "姓名", value=lambda row: lists.masked_payer(services(), row)),
         Column("sex", "性别", value=lambda row: lists.patient(services(), row).sex),
         Column("age", "年龄", value=lambda row: lists.patient(services(), row).age),
