@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from portal.core.clock import local
-from portal.domain.money import yuan
+from portal.domain.money import micro_text, yuan
 from portal.domain.states import BillState, PaperState
 
 
@@ -42,6 +42,14 @@ def money(fen: int | None) -> str:
     return ("−" if fen < 0 else "") + f"{int(whole):,}.{cents}"
 
 
+def micro(value: int | None, least: int = 0) -> str:
+    """Millionths: ``1234500000`` → ``1,234.5``, with at least ``least`` decimals; nothing for ``None``."""
+    if value is None:
+        return ""
+    whole, dot, rest = micro_text(abs(value), least).partition(".")
+    return ("−" if value < 0 else "") + f"{int(whole):,}{dot}{rest}"
+
+
 def bill_number(code: str, number: int | str) -> str:
     """``9906 0126-90 0000 0412``: how numbers are read aloud and retyped."""
     digits = f"{int(number):010d}"
@@ -73,6 +81,7 @@ def actor(label: str) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "money": money,
+    "micro": micro,
     "actor": actor,
     "bill_number": lambda pair: bill_number(*pair),
     "console_day": day,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
+from typing import Any
 
-from flask import Response, request, url_for
-from sqlalchemy import select
+from flask import Response, g, request, url_for
+from sqlalchemy import Row, select
 
-from admin.billing.bills import points
+from admin.billing.bills import own_bill, points
 from admin.billing.paper import digits, print_sheets
 from admin.groups import billing
 from admin.lists import Act, Column, Filter, ListPage
@@ -24,13 +26,16 @@ from admin.shell import (
     services,
 )
 from portal.access.permissions import Permission
+from portal.audit import entries
 from portal.core.clock import SHANGHAI, business_day, now
+from portal.domain.document import INSURANCE_CLASSES
 from portal.domain.errors import Refusal
 from portal.domain.settlement import Scene
 from portal.domain.states import PaperState
 from portal.issuing import lists, paper, paper_prints, paper_queries, queries
+from portal.issuing.lists import Patient
 from portal.issuing.paper import Exchange, Sheet
-from portal.issuing.queries import BILL, POINT
+from portal.issuing.queries import BILL, POINT, BillFacts
 from portal.issuing.reverse import PAPER
 
 MOST = 50
@@ -41,6 +46,14 @@ def _today() -> str:
     return business_day(now()).isoformat()
 
 
+def _patient(row: Any) -> Patient:
+    """The patient of a row; its documents are opened once for all columns of the request."""
+    found: dict[int, Patient] = g.setdefault("patients", {})
+    if row.id not in found:
+        found[row.id] = lists.patient(services(), row)
+    return found[row.id]
+
+
 UNEXCHANGED = ListPage(
     name="unexchanged",
     title="换开列表",
@@ -49,10 +62,10 @@ UNEXCHANGED = ListPage(
         Column("issued_at", "开票时间", "time"),
         Column("serial", "单据号", shown=False),
         Column("payer", "姓名", value=lambda row: lists.masked_payer(services(), row)),
-        Column("sex", "性别", value=lambda row: lists.patient(services(), row).sex),
-        Column("age", "年龄", value=lambda row: lists.patient(services(), row).age),
-        Column("outpatient_no", "门诊号", value=lambda row: lists.patient(services(), row).outpatient_no),
-        Column("hospital_no", "住院号", value=lambda row: lists.patient(services(), row).hospital_no, shown=False),
+        Column("sex", "性别", value=lambda row: _patient(row).sex),
+        Column("age", "年龄", value=lambda row: _patient(row).age),
+        Column("outpatient_no", "门诊号", value=lambda row: _patient(row).outpatient_no),
+        Column("hospital_no", "住院号", value=lambda row: _patient(row).hospital_no, shown=False),
         Column("scene", "业务", value=lambda row: Scene(row.scene).title),
         Column(
             "number",
@@ -147,13 +160,34 @@ def _number(text: str) -> int:
 @billing.get("/paper")
 @requires(Permission.PAPER_EXCHANGE, menu="换开列表", order=50)
 def unexchanged() -> Response:
-    """Bills neither on paper nor reversed."""
-    statement = paper_queries.without_sheet(lists.with_sent(lists.of_unit(current_staff().unit_id)))
+    """Bills neither on paper nor reversed; below, the lines of the one that ``detail`` names."""
+    statement = paper_queries.without_sheet(lists.with_documents(lists.of_unit(current_staff().unit_id)))
+    chosen = own_bill(_named(request.args["detail"])) if _below() else None
     point = current_session().point
     with services().database.read() as connection:
         nexts = paper_queries.next_of_forms(connection, point.id) if point is not None else {}
         printers = paper_prints.printers(connection, current_staff().unit_id, point.id if point is not None else None)
-    return UNEXCHANGED.respond(statement, "unexchanged.html", point=point, nexts=nexts, printers=printers, most=MOST)
+    shown: dict[str, Any] = {"point": point, "nexts": nexts, "printers": printers, "most": MOST, "chosen": chosen}
+    if chosen is not None:
+        shown |= {"details": _details(chosen), "classes": INSURANCE_CLASSES}
+    return UNEXCHANGED.respond(statement, "unexchanged.html", **shown)
+
+
+def _named(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+
+
+def _below() -> bool:
+    """Whether the page, not a file of it, is asked for with the lines of a bill."""
+    return "detail" in request.args and "format" not in request.args
+
+
+def _details(bill: BillFacts) -> Sequence[Row[Any]]:
+    """What somebody was treated with: read only with an entry in the log (checks A11)."""
+    actor = current_actor()
+    with services().database.write() as connection:
+        entries.record(connection, "bill.details_read", "bill", bill.bill_id, actor.label, request_id=actor.request_id)
+        return queries.details(connection, bill.bill_id)
 
 
 @billing.post("/paper/batch")

@@ -18,6 +18,7 @@ ACTIONS: dict[str, str] = {
     "bill.issued": "开具票据",
     "bill.reversed": "冲红",
     "bill.conflict": "拒绝内容不同的重复推送",
+    "bill.details_read": "查看票据清单明细",
     "bill.opened": "凭告知单打开票据",
     "bill.downloaded": "患者下载票据",
     "bill.sent_again": "重新上传财政",

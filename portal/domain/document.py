@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+INSURANCE_CLASSES = {"1": "甲类", "2": "乙类", "3": "丙类"}
+"""``medicalCareType`` of a detail line (his-interface, tables): code → word on faces and screens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seal:

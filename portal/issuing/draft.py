@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from portal.core.clock import business_day, local
-from portal.domain.document import AuxItem, BillDocument, InvoicingParty, Item, MedicalExt, PayerParty, Seal
+from portal.domain.document import (
+    INSURANCE_CLASSES,
+    AuxItem,
+    BillDocument,
+    InvoicingParty,
+    Item,
+    MedicalExt,
+    PayerParty,
+    Seal,
+)
 from portal.domain.money import micro_text, yuan
 from portal.domain.settlement import Dealing, Donation, Scene, Settlement
 from portal.issuing.references import References
@@ -60,14 +69,10 @@ def _aux_items(settlement: Settlement, references: References) -> list[AuxItem]:
                 unit=detail.unit,
                 price_micro=detail.price_micro,
                 spec=" ".join(filter(None, (detail.form, detail.spec))),
-                remark=_class_title(detail.insurance_class) or detail.remark,
+                remark=INSURANCE_CLASSES.get(detail.insurance_class) or detail.remark,
             )
         )
     return rows
-
-
-def _class_title(insurance_class: str) -> str:
-    return {"1": "甲类", "2": "乙类", "3": "丙类"}.get(insurance_class, "")
 
 
 def _ext(settlement: Settlement, org_type: str) -> MedicalExt:

@@ -12,6 +12,7 @@ from sqlalchemy import Select, select
 from portal.core.services import Services
 from portal.domain.identity import mask_card, mask_name
 from portal.issuing.queries import BILL, DOCUMENT, PARTY, POINT
+from portal.rendering import xml
 
 EMPLOYER = "2"
 """``payer_kind`` of a unit; ``1`` is a person."""
@@ -45,9 +46,9 @@ def of_unit(unit_id: int) -> Select[Any]:
     )
 
 
-def with_sent(statement: Select[Any]) -> Select[Any]:
-    """The same with what the HIS sent, sealed, for :func:`patient`."""
-    joined = statement.add_columns(DOCUMENT.c.sent.label("sealed_sent"))
+def with_documents(statement: Select[Any]) -> Select[Any]:
+    """The same with the signed document and what it was made from, sealed, for :func:`patient`."""
+    joined = statement.add_columns(DOCUMENT.c.signed.label("sealed_signed"), DOCUMENT.c.sent.label("sealed_sent"))
     return joined.join(DOCUMENT, DOCUMENT.c.bill_id == BILL.c.id)
 
 
@@ -62,11 +63,19 @@ class Patient:
 
 
 def patient(services: Services, row: Any) -> Patient:
-    """The patient of a row of :func:`with_sent`; "" for what was not sent."""
-    opened = zlib.decompress(services.cipher.decrypt("bill_document.sent", row.id, row.sealed_sent))
-    sent = json.loads(opened)
-    named = {name: str(sent.get(name) or "") for name in ("sex", "age", "patientNo", "hospitalNo")}
-    return Patient(named["sex"], named["age"], mask_card(named["patientNo"]), mask_card(named["hospitalNo"]))
+    """The patient of a row of :func:`with_documents`; "" for what its bill does not say.
+
+    The signed document says it however the bill was made; only the age it has no element for (fiscal-ebill §3.3), so
+    that comes from what the HIS sent or a person typed. Bills of other classes have no patient.
+    """
+    ext = xml.extension(_opened(services, "signed", row.id, row.sealed_signed))
+    sent = json.loads(_opened(services, "sent", row.id, row.sealed_sent))
+    age = sent.get("age") or sent.get("fields", {}).get("age") or ""
+    return Patient(ext.gender, str(age), mask_card(ext.patient_number), mask_card(ext.hospitalization_number))
+
+
+def _opened(services: Services, column: str, bill_id: int, sealed: bytes) -> bytes:
+    return zlib.decompress(services.cipher.decrypt(f"bill_document.{column}", bill_id, sealed))
 
 
 def masked_payer(services: Services, row: Any) -> str:

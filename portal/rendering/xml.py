@@ -364,6 +364,11 @@ def read(data: bytes) -> BillDocument:
         raise ValueError("a required element is missing") from error
 
 
+def extension(signed: bytes) -> MedicalExt:
+    """MainExt of signed bytes alone: visit and insurance, for lists that need no lines. Raises ValueError."""
+    return _read_ext(parse(b"<EInvoice>" + signed + b"</EInvoice>").find("EInvoiceData/Main/MainExt"))
+
+
 def _values(parent: Any) -> dict[str, str]:
     return {} if parent is None else {child.tag: child.text or "" for child in parent}
 

@@ -11,7 +11,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import Table, select, update
 
-from portal.models import Bill, PaperBill, Point
+from portal.domain.actor import Actor
+from portal.domain.entry import entry
+from portal.domain.settlement import Scene
+from portal.issuing.issue import Issued
+from portal.issuing.manual import ManualDesk
+from portal.models import AuditEntry, Bill, PaperBill, Point
 from tests.console import Console
 from tests.his import His, outpatient
 
@@ -117,6 +122,66 @@ def test_day_end_batch(app: Flask) -> None:
     assert len(pypdf.PdfReader(io.BytesIO(cashier.client.get(printed.location).data)).pages) == 3
     wrong = cashier.follow(cashier.send(path, "换开本页全部", all="1", number="100009"))
     assert "没有换开" in wrong
+
+
+LIST = "/console/billing/paper"
+
+
+def by_hand(app: Flask, kind: Scene, lines: list[dict[str, str]], **typed: str) -> int:
+    """Issue a bill at the desk; its row id."""
+    desk, actor = ManualDesk(app.extensions["qupiao"], app.extensions["qupiao_desk"]), Actor("staff:lead", "李某", 1)
+    started = desk.start(actor, kind)
+    head = {"payer_kind": "1", "payer_name": "林演安", "point_code": "01", "checker": "复核员乙"}
+    head |= {"business_day": started.entry.fields["business_day"]} | typed
+    saved = desk.save(actor, started.id, started.version, entry(kind, head, lines, [{"channel": "cash"}]))
+    made = desk.issue(actor, saved.id, saved.version)
+    assert isinstance(made, Issued), made.problems
+    return made.bill_id
+
+
+def cells(page: str, bill: int) -> list[str]:
+    """What the list shows of a bill, column by column."""
+    [row] = [row for row in re.findall(r"<tr[ >].*?</tr>", page, re.S) if f'name="shown" value="{bill}"' in row]
+    return [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", row, re.S)][1:-1]
+
+
+def test_who_was_treated_stands_in_the_list_however_the_bill_was_made(app: Flask) -> None:
+    sent = issue(app, "C1")
+    line = [{"code": "Y0002", "quantity": "1"}]
+    typed = by_hand(app, Scene.OUTPATIENT, line, scene="outpatient", patient_no="MZ9876543", sex="女", age="35岁")
+    stay = {"hospital_no": "ZY0001234", "in_date": "2026-11-01", "out_date": "2026-11-05"}
+    inpatient = by_hand(app, Scene.INPATIENT, [{"code": "B0001", "quantity": "4"}], sex="男", age="3岁", **stay)
+    gift = by_hand(
+        app,
+        Scene.DONATION,
+        [{"code": "J0201", "name": "轮椅", "unit": "台", "quantity": "1", "price": "680"}],
+        project="助残",
+        donation_form="goods",
+    )
+    columns = "&".join(f"cols={key}" for key in ("sex", "age", "outpatient_no", "hospital_no"))
+    page = at_window(app, "lead").get(f"{LIST}?{columns}").text
+    assert cells(page, sent) == ["男", "74岁", "*****0001", ""]
+    assert cells(page, typed) == ["女", "35岁", "*****6543", ""]
+    assert cells(page, inpatient) == ["男", "3岁", "", "*****1234"]
+    assert cells(page, gift) == ["", "", "", ""]
+
+
+def test_the_lines_of_a_chosen_bill_stand_below_and_reading_them_is_logged(app: Flask) -> None:
+    sent = issue(app, "C1", payChannelDetail=[{"payChannelCode": "05", "payChannelValue": 128.5}])
+    bare = issue(app, "C2", listDetail=[])
+    person = at_window(app, "cashier")
+    page = person.get(LIST).text
+    assert "示例药片" not in page and f'href="{LIST}?detail={sent}"' in page
+    page = person.get(f"{LIST}?detail={sent}").text
+    assert all(word in page for word in ("示例药片", "10mg*7", "54.25", "108.50", "开单科室 内科", "共 2 行"))
+    assert "林演安" not in page and 'aria-current="true"' in page and " autofocus" in page
+    assert "西药费" in person.get(f"{LIST}?detail={bare}").text, "a bill without a list shows its charge items"
+    assert person.client.get(f"{LIST}?detail={sent}&format=xlsx").status_code == 200
+    for strange in ("0", "999", "x", "99999999999999999999999"):
+        person.get(f"{LIST}?detail={strange}", 404)
+    with app.extensions["qupiao"].database.read() as connection:
+        read = select(AuditEntry.object_id, AuditEntry.actor).where(AuditEntry.action == "bill.details_read")
+        assert connection.execute(read).all() == [(str(bill), "staff:cashier") for bill in (sent, bare)]
 
 
 def test_large_reversal_and_lost_paper_by_four_eyes(app: Flask) -> None:
