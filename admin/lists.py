@@ -101,12 +101,13 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Filter:
     """One filter. ``kind``: text, date, choice. ``where`` turns the typed value (a ``date`` for kind date) into a
-    condition, ``None`` for no restriction; it may raise ValueError with a Chinese reason. ``choices`` maps value →
-    word, or is a function giving that; ``default`` holds while the address says nothing."""
+    condition, ``None`` for no restriction; it may raise ValueError with a Chinese reason. Of a list of rows that were
+    computed (:meth:`ListPage.show`) a condition is a function of a row. ``choices`` maps value → word, or is a
+    function giving that; ``default`` holds while the address says nothing."""
 
     key: str
     title: str
-    where: Callable[[Any], ColumnElement[bool] | None]
+    where: Callable[[Any], Any]
     kind: str = "text"
     choices: Mapping[str, str] | Callable[[], Mapping[str, str]] = field(default_factory=dict)
     default: Callable[[], str] = str
@@ -115,7 +116,7 @@ class Filter:
         """Value → word."""
         return self.choices() if callable(self.choices) else self.choices
 
-    def condition(self, text: str) -> ColumnElement[bool] | None:
+    def condition(self, text: str) -> Any:
         """The condition of a typed value. Raises ValueError."""
         text = text.strip()
         if not text:
@@ -143,7 +144,7 @@ class Listing:
 
     of: ListPage
     columns: tuple[Column, ...]
-    rows: Sequence[Row[Any]]
+    rows: Sequence[Any]
     values: Mapping[str, str]
     problems: Mapping[str, str]
     count: int
@@ -184,7 +185,8 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A list. ``order``: columns of the statement that together are unique, biggest first unless ``ascending``.
+    """A list. ``order``: columns of the statement that together are unique, biggest first unless ``ascending``; a list
+    of computed rows, which is one page, has none.
 
     ``empty`` says what would be here and how it gets here; ``acts`` gives the next legal steps of a row.
     """
@@ -192,7 +194,7 @@ class ListPage:
     name: str
     title: str
     columns: tuple[Column, ...]
-    order: tuple[ColumnElement[Any], ...]
+    order: tuple[ColumnElement[Any], ...] = ()
     filters: tuple[Filter, ...] = ()
     empty: str = "没有符合条件的记录。"
     acts: Callable[[Any], Sequence[Act]] | None = None
@@ -207,6 +209,17 @@ class ListPage:
         form = request.args.get("format", "")
         with services().database.read() as connection:
             listing = self.read(connection, statement, {"xlsx": EXCEL_ROWS, "print": PRINT_ROWS}.get(form, 0))
+        return self._answer(listing, template, values)
+
+    def show(self, rows: Sequence[Any], template: str, **values: Any) -> Response:
+        """The same for rows that were computed and not selected: all of them are one page of ``template``."""
+        typed, problems, conditions = self._filtered()
+        kept = [] if problems else [row for row in rows if all(condition(row) for condition in conditions)]
+        listing = Listing(self, self._chosen(), kept, typed, problems, len(kept), {}, None, None)
+        return self._answer(listing, template, values)
+
+    def _answer(self, listing: Listing, template: str, values: Mapping[str, Any]) -> Response:
+        form = request.args.get("format", "")
         if form in ("xlsx", "print"):
             return self._taken_out(listing, form)
         return page(template, listing=listing, title=self.title, **values)
@@ -223,10 +236,10 @@ class ListPage:
         rows, newer, older = self._page(connection, statement, most)
         return Listing(self, columns, rows, values, problems, whole.rows, totals, newer, older)
 
-    def _filtered(self) -> tuple[dict[str, str], dict[str, str], list[ColumnElement[bool]]]:
+    def _filtered(self) -> tuple[dict[str, str], dict[str, str], list[Any]]:
         values: dict[str, str] = {}
         problems: dict[str, str] = {}
-        conditions: list[ColumnElement[bool]] = []
+        conditions: list[Any] = []
         for one in self.filters:
             values[one.key] = request.args[one.key][:100] if one.key in request.args else one.default()
             try:

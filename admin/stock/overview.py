@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 from flask import Response, request, url_for
 from sqlalchemy import select
 
 from admin.forms import Form, IntegerField, SelectField, between, required
 from admin.groups import stock
-from admin.shapes import State
+from admin.lists import Column, Filter, ListPage
+from admin.shapes import State, bill_number
 from admin.shell import current_actor, current_staff, may, page, requires, say, see_other, services
 from admin.stock.common import kind_choices, kind_words, point_choices
 from portal.access.permissions import Permission
@@ -18,7 +22,77 @@ from portal.outbox import tasks
 from portal.stock import alarms, balances, fates, lists
 from portal.stock.tables import ALARM, RECONCILE
 
+
+def _places() -> dict[str, str]:
+    with services().database.read() as connection:
+        points = lists.points(connection, current_staff().unit_id).values()
+    return {"unit": "单位库存"} | {str(row.id): f"{row.code} {row.name}" for row in points}
+
+
+def _side(key: str) -> Callable[[Any], Any]:
+    return lambda row: getattr(row.balance, key)
+
+
+def _ten(number: int | None) -> str:
+    return "" if number is None else f"{number:010d}"
+
+
 LEVELS = {"empty": State("已用完", "red"), "low": State("低于预警线", "red"), "good": State("正常", "ok")}
+
+
+BALANCES = ListPage(
+    name="stock-balances",
+    title="库存结余",
+    columns=(
+        Column("kind_name", "票据种类"),
+        Column("bill_code", "票据代码", "number"),
+        Column("place", "位置", value=lambda row: f"{row.point_code} {row.point_name}".strip()),
+        Column("state", "状态", "state", states=LEVELS),
+        Column("left", "结余份数", "count"),
+        Column("first", "下一可用号", "number", value=lambda row: _ten(row.first)),
+        Column("last", "终止号", "number", value=lambda row: _ten(row.last)),
+        Column("waiting", "待接收", "count"),
+        Column("reserved", "应急预留", "count"),
+        Column("daily", "近7日日均", "number", value=lambda row: f"{row.daily:.1f}"),
+        Column("days", "可用天数", "count"),
+        Column("low", "预警线", "count"),
+        Column("lot", "自动补票", "count"),
+    ),
+    filters=(
+        Filter("kind", "票据种类", lambda kind: lambda row: str(row.kind_id) == kind, "choice", choices=kind_words),
+        Filter("place", "位置", lambda place: lambda row: row.place == place, "choice", choices=_places),
+    ),
+    empty="没有库存。先登记期初库存，或向财政申领。",
+)
+CHECKED = {True: State("相符", "ok"), False: State("不符", "red")}
+CHECK = ListPage(
+    name="stock-check",
+    title="库存核对",
+    columns=(
+        Column("kind", "票据种类", value=lambda row: row.segment.kind_name),
+        Column("first", "起始号", "number", value=lambda row: bill_number(row.balance.bill_code, row.segment.first)),
+        Column("last", "终止号", "number", value=lambda row: bill_number(row.balance.bill_code, row.segment.last)),
+        *(
+            Column(key, title, "count", value=_side(key))
+            for key, title in (
+                ("received", "领入"),
+                ("used", "已用"),
+                ("void", "作废"),
+                ("returned", "退回"),
+                ("remaining", "结存"),
+            )
+        ),
+        Column("holds", "校验", "state", value=lambda row: row.balance.holds, states=CHECKED),
+    ),
+    empty="还没有号段。先登记期初库存，或向财政申领。",
+)
+
+
+class Segment(NamedTuple):
+    """A row of the check: a segment and its side of the identity."""
+
+    segment: Any
+    balance: fates.Balance
 
 
 @stock.get("/balances")
@@ -26,25 +100,12 @@ LEVELS = {"empty": State("已用完", "red"), "low": State("低于预警线", "r
 def stock_balances() -> Response:
     """What every place has, how long it lasts, what warns."""
     unit_id = current_staff().unit_id
-    kind, place = request.args.get("kind", ""), request.args.get("place", "")
     with services().database.read() as connection:
         found = balances.holdings(connection, unit_id)
         standing = connection.execute(
             select(ALARM).where(ALARM.c.unit_id == unit_id, ALARM.c.cleared_at.is_(None)).order_by(ALARM.c.raised_at)
         ).all()
-        points = lists.points(connection, unit_id)
-    shown = [each for each in found if (not kind or str(each.kind_id) == kind) and (not place or each.place == place)]
-    places = [("unit", "单位库存"), *((str(row.id), f"{row.code} {row.name}") for row in points.values())]
-    return page(
-        "stock_balances.html",
-        holdings=shown,
-        alarms=standing,
-        levels=LEVELS,
-        kinds=kind_words().items(),
-        places=places,
-        kind=kind,
-        place=place,
-    )
+    return BALANCES.show(found, "stock_balances.html", alarms=standing, levels=LEVELS)
 
 
 @stock.post("/alarms/<int:alarm_id>/clear")
@@ -107,14 +168,13 @@ def stock_check() -> Response:
             select(RECONCILE).where(RECONCILE.c.unit_id == unit_id).order_by(RECONCILE.c.id.desc()).limit(1)
         ).one_or_none()
         segments = {row.id: row for row in lists.segments(connection, unit_id)}
-    balances_of = [each for each in found.balances if each.segment_id in segments and each.place == "all"]
+    whole = [each for each in found.balances if each.segment_id in segments and each.place == "all"]
     differences = [each for each in found.differences if each.segment_id in segments]
-    return page(
+    return CHECK.show(
+        [Segment(segments[each.segment_id], each) for each in whole],
         "stock_check.html",
-        balances=balances_of,
         places=len([each for each in found.balances if each.segment_id in segments]),
         differences=differences,
-        segments=segments,
         compared=compared,
         may_ask=may(Permission.STOCK_RECEIVE),
     )

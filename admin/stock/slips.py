@@ -24,6 +24,7 @@ from admin.shell import (
 from admin.stock.common import (
     SLIP_STATES,
     Button,
+    bounds_column,
     code_for,
     day_filters,
     document_page,
@@ -203,6 +204,20 @@ def cancel_slip(no: str) -> Response:
     return see_other(url_for("stock.slips"))
 
 
+EMERGENCY = ListPage(
+    name="stock-emergency",
+    title="应急库存",
+    columns=(
+        Column("point", "应急开票点", value=lambda row: f"{row.point_code} {row.point_name}"),
+        Column("kind_name", "票据种类"),
+        bounds_column("first", "最小未用号"),
+        bounds_column("last", "最大号"),
+        Column("reserved", "预留份数", "count"),
+    ),
+    empty="应急开票点还没有号码。断网时要能开票，请先预留。",
+)
+
+
 class EmergencyForm(Form):
     """Numbers kept apart for a day without the network."""
 
@@ -233,4 +248,4 @@ def emergency() -> Response:
         found = balances.holdings(connection, current_staff().unit_id)
         points = lists.points(connection, current_staff().unit_id)
     kept = [each for each in found if each.point_id and points[each.point_id].kind == "emergency"]
-    return page("stock_emergency.html", form=form if allowed else None, problem=problem, holdings=kept)
+    return EMERGENCY.show(kept, "stock_emergency.html", form=form if allowed else None, problem=problem)

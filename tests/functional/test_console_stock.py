@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from typing import Any
 
+import openpyxl
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from portal.models import NumberSegment, StockApplication, StockMovement, StockRule, StockSlip, StockVoid
+from portal.models import AuditEntry, NumberSegment, StockApplication, StockMovement, StockRule, StockSlip, StockVoid
 from portal.stock import alarms
 from portal.stock.fates import consistent, identity
 from tests.console import Console
@@ -37,9 +40,32 @@ def test_every_page_opens(keeper: Console) -> None:
     pages = ("balances", "map", "openings", "applications", "receipts", "slips", "returns", "voids", "destructions")
     for path in (*pages, "emergency", "check", "rules", "applications/new", "openings/new", "slips/new"):
         keeper.get(f"{BASE}/{path}")
-    for path in pages[2:]:
+    for path in ("balances", *pages[2:], "check", "emergency"):
         assert keeper.get(f"{BASE}/{path}?format=xlsx").mimetype.endswith("sheet")
         keeper.get(f"{BASE}/{path}?format=print")
+
+
+def test_balances_and_check_are_taken_out_as_they_stand(keeper: Console, app: Flask) -> None:
+    rows = rows_of(keeper.client.get(f"{BASE}/balances?format=xlsx&kind={PAPER}&place=unit").data)
+    assert rows[0][:5] == ("票据种类", "票据代码", "位置", "状态", "结余份数")
+    assert rows[1][2:8] == ("单位库存", "正常", 1000, "0000301001", "0000302000", 0) and len(rows) == 3
+    assert "票据种类：" in rows[2][0] and "位置：单位库存" in rows[2][0]
+    page = keeper.get(f"{BASE}/balances?kind={PAPER}&place=unit").text
+    assert "0000301001" in page and page.count("单位库存</td>") == 1 and "设置预警线" in page
+    assert "没有这个选项" in keeper.get(f"{BASE}/balances?kind=x").text
+    rows = rows_of(keeper.client.get(f"{BASE}/check?format=xlsx").data)
+    assert rows[0] == ("票据种类", "起始号", "终止号", "领入", "已用", "作废", "退回", "结存", "校验")
+    for row in rows[1:-1]:
+        assert row[3] == sum(row[4:8]) and row[8] == "相符"
+    assert len(rows) > 3 and "单位库存" not in keeper.get(f"{BASE}/check?format=print").text
+    with app.extensions["qupiao"].database.read() as connection:
+        taken = select(AuditEntry.object_id).where(AuditEntry.action == "list.exported").order_by(AuditEntry.id)
+        assert list(connection.scalars(taken)) == ["stock-balances", "stock-check", "stock-check"]
+
+
+def rows_of(data: bytes) -> list[tuple[Any, ...]]:
+    """The rows of a workbook."""
+    return list(openpyxl.load_workbook(io.BytesIO(data)).active.iter_rows(values_only=True))
 
 
 def test_apply_report_withdraw(keeper: Console, app: Flask) -> None:
