@@ -59,9 +59,9 @@ pytest: setup-test ## all tests, on SQLite and on a PostgreSQL and Redis of thei
 unit: setup-test ## the fast tests only (no database, no browser)
 	@exec $(py) -m pytest tests/unit $(ARGS)
 
-soak: setup-test ## races, kills and outages at full length
+soak: setup-test ## races, kills, outages and hostile input at full length
 	@export QUPIAO_SOAK=1
-	exec $(py) -m pytest tests/concurrency tests/crash tests/browser/test_every_page.py $(ARGS)
+	exec $(py) -m pytest tests/concurrency tests/crash tests/hostile tests/browser/test_every_page.py $(ARGS)
 
 bench: setup-test ## ratios against floors, in turns in one run: make bench ARGS="issue --rounds 3"
 	@exec $(py) -m bench $(ARGS)

@@ -11,6 +11,7 @@ from flask import Flask, Response, g, request
 from flask_bootstrap import Bootstrap5
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
@@ -20,9 +21,11 @@ from portal.blueprints.callbacks.wechat import wechat as wechat_callbacks
 from portal.blueprints.health import health
 from portal.blueprints.his.views import his
 from portal.blueprints.kiosk.views import kiosk
+from portal.blueprints.mini import openapi
+from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
 from portal.blueprints.patient.card_pages import patient_cards
-from portal.blueprints.patient.views import patient
+from portal.blueprints.patient.views import broken, http_error, patient
 from portal.core.certificates import ensure_demo_keys
 from portal.core.cms import FileSigner
 from portal.core.database import Database, configure, engine_options
@@ -75,6 +78,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf.exempt(wechat_callbacks)
     csrf.exempt(mini)
     csrf.exempt(callbacks)
+    app.register_error_handler(HTTPException, _failed)
+    app.register_error_handler(500, _failed)
     app.before_request(_name_request)
     app.after_request(_protect)
     return app
@@ -125,6 +130,13 @@ def configure_logging() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _failed(error: HTTPException) -> Response:
+    """What no route has answered, or one has answered by breaking: JSON below the API's address, a page elsewhere."""
+    if request.path.startswith(f"{openapi.BASE}/"):
+        return mini_failed(error)
+    return broken(error) if error.code == 500 else http_error(error)
 
 
 def _name_request() -> None:

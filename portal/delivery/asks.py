@@ -38,11 +38,11 @@ class Asked:
 def send_bill_by_mail(services: Services, limits: Limits, actor: Actor, bill_id: int, address: str) -> Asked:
     """Send a bill of the actor's unit to an e-mail address that somebody has typed and confirmed; audited.
 
-    The caller has checked that the person may see the bill. Raises FIELD_INVALID, BILL_NOT_FOUND, TRY_LATER.
+    The caller has checked that the person may see the bill. Raises ENTRY_INVALID, BILL_NOT_FOUND, TRY_LATER.
     """
     address = address.strip()
     if not MAIL.fullmatch(address) or ".." in address:
-        raise Refusal("FIELD_INVALID", problems="邮箱地址格式不正确，例如 name@example.com")
+        raise Refusal("ENTRY_INVALID", problems="邮箱地址格式不正确，例如 name@example.com")
     return send_to(services, limits, actor, "bill", bill_id, "mail", address)
 
 

@@ -77,13 +77,13 @@ def ask(
     address: str,
     bill_id: int | None = None,
 ) -> str:
-    """Hand a request to the desk; returns its number, which is shown once. Raises FIELD_INVALID, TRY_LATER.
+    """Hand a request to the desk; returns its number, which is shown once. Raises ENTRY_INVALID, TRY_LATER.
 
     ``address`` is the caller's network address, counted by keyed hash.
     """
     kept = {name: value.strip()[:300] for name, value in content.items() if value.strip()}
     if kept.get("phone") and not is_phone(kept["phone"]):
-        raise Refusal("FIELD_INVALID", problems="手机号应为 11 位数字")
+        raise Refusal("ENTRY_INVALID", problems="手机号应为 11 位数字")
     if not limits.hit(f"request.address:{services.index.digest('address', address).hex()[:24]}", 10, 3600):
         raise Refusal("TRY_LATER", minutes=60)
     if bill_id is not None and not limits.hit(f"request.bill:{bill_id}", 5, 86_400):

@@ -31,10 +31,10 @@ MOST_PER_LOOK = 500
 
 
 def register(services: Services, limits: Limits, token: str, phone: str, address: str) -> None:
-    """Remember ``phone`` for the bill of ``token``; twice is once. Raises FIELD_INVALID, TRY_LATER."""
+    """Remember ``phone`` for the bill of ``token``; twice is once. Raises ENTRY_INVALID, TRY_LATER."""
     phone = normalise(phone)
     if not is_phone(phone):
-        raise Refusal("FIELD_INVALID", problems="手机号应为 11 位数字")
+        raise Refusal("ENTRY_INVALID", problems="手机号应为 11 位数字")
     index, watch_id = services.index, new_id()
     link_digest, phone_digest = index.digest("link", token), index.digest("phone", phone)
     for bucket, most in (

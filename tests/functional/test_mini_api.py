@@ -102,7 +102,7 @@ def test_from_log_in_to_a_bill(app: Flask, process: Simulators) -> None:
     assert phone.call("get", f"/bills/{brief['id']}/file.pdf").data.startswith(b"%PDF")
     assert phone.call("get", f"/bills/{brief['id']}/face.png").data.startswith(b"\x89PNG")
     told = phone.call("post", f"/bills/{brief['id']}/deliver", 422, address="no address")
-    assert told["code"] == "FIELD_INVALID" and re.search(r"[\u4e00-\u9fff]", told["next"])
+    assert told["code"] == "ENTRY_INVALID" and re.search(r"[\u4e00-\u9fff]", told["next"])
     assert phone.call("post", f"/bills/{brief['id']}/deliver", address="a@example.com")["new"] is True
     assert phone.call("get", "/family") == {"members": []}
     template = TEMPLATES["mini_subscription"]
@@ -201,6 +201,55 @@ def test_every_operation_keeps_its_document(app: Flask, process: Simulators) -> 
             check(schema, answer.get_json())
 
     example()
+    assert services.database is not None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_no_request_is_refused_in_json(app: Flask, process: Simulators) -> None:
+    """Bodies that no document can describe, addresses and methods that there are not: named errors, never a page."""
+    phone = Phone(app, process)
+    phone.log_in()
+    deep, person = b"[" * 9000, b'{"number": "%s", "name": "x"}'
+    bodies = [
+        (b"", 400),
+        (deep, 400),
+        (b'{"number":' + deep, 400),
+        (b"NaN", 400),
+        (b"\xff\xfe{}", 400),
+        (b'{"number": "1", "number": "2", "name": "x"}', 400),
+        (b'{"number": ' + b"9" * 5000 + b', "name": "x"}', 400),
+        (person % (b"1" * 17_000), 400),
+        (person % b"\\ud800", 422),
+        (person % b"\\u0000", 422),
+        (b'{"number": "1", "name": "x", "\\ud800": 1}', 422),
+    ]
+    for body, status in bodies:
+        answer = phone.raw("post", "/identify", body)
+        assert (answer.status_code, answer.mimetype) == (status, "application/json"), body[:40]
+        told = answer.get_json()
+        check(openapi.SCHEMAS["Error"], told)
+        assert "HIS" not in told["next"], "this is read on a patient's phone"
+    assert phone.raw("post", "/identify", b" " * 9_000_000).status_code == 413
+    for method, path, status in (("get", "/nothing", 404), ("get", "/bills/x/y", 404), ("put", "/login", 405)):
+        answer = phone.raw(method, path, b"")
+        assert (answer.status_code, answer.get_json()["code"]) == (status, "REQUEST_INVALID")
+        assert ("POST" in answer.headers.get("Allow", "")) is (status == 405)
+    wrong = app.test_client().get(f"{BASE}/bills")
+    assert (wrong.status_code, wrong.headers["WWW-Authenticate"]) == (401, "Bearer")
+    page = app.test_client().put("/h/pgzx")
+    assert page.mimetype == "text/html" and "GET" in page.headers["Allow"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_fault_of_ours_is_told_in_json_too(app: Flask, process: Simulators) -> None:
+    """Below the API's address; with a page elsewhere. Neither says anything of the inside."""
+    services = app.extensions["qupiao"]
+    app.extensions["qupiao_units"].get = None
+    for path, kind in ((f"{BASE}/login", "application/json"), ("/h/pgzx", "text/html")):
+        client = app.test_client()
+        answer = client.post(path, json={"code": "x", "unit": "x"}) if path.startswith(BASE) else client.get(path)
+        assert (answer.status_code, answer.mimetype) == (500, kind)
+        assert "NoneType" not in answer.text
     assert services.database is not None
 
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.blueprints.his import envelope, jsonin, views
+from portal.blueprints.his import envelope, views
 from portal.blueprints.his.envelope import Call
+from portal.core import jsonin
 from portal.domain.errors import Refusal
 from tests.factories.his_vectors import APPID, KEY, V1_BODY
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from portal.access.his_account import HisAccount
-from portal.blueprints.his import jsonin
 from portal.blueprints.his.checks import POLICIES
 from portal.blueprints.his.schema import settlement
+from portal.core import jsonin
 from portal.domain.errors import Refusal
 from portal.domain.settlement import Scene, Settlement
 from tests.factories.his_vectors import V6_BUSINESS

@@ -9,6 +9,7 @@ import hmac
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 
+from portal.core import jsonin
 from portal.core.services import Services
 from portal.delivery import bounces, receipts, smsreceipts
 
@@ -44,7 +45,7 @@ def sms(provider: str, secret: str) -> Response:
     if provider not in smsreceipts.READERS or (request.content_length or 0) > MOST_BYTES:
         abort(404)
     try:
-        found = smsreceipts.READERS[provider](request.get_json(force=True))
+        found = smsreceipts.READERS[provider](jsonin.decode(request.get_data(cache=False)))
     except (KeyError, TypeError, ValueError, AttributeError):
         abort(400)
     for one in found:

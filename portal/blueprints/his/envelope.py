@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from portal.blueprints.his import jsonin
+from portal.core import jsonin
 from portal.domain.errors import CATALOGUE, Refusal
 
 MOST_BYTES = 4 * 1024 * 1024

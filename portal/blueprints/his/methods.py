@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portal.blueprints.his import jsonin, notice, paper, reconcile, reversal, vouchers
+from portal.blueprints.his import notice, paper, reconcile, reversal, vouchers
 from portal.blueprints.his.context import Context, Handler, fields_of, links, named_bill, refuse_problems
 from portal.blueprints.his.schema import METHOD_SCENES, settlement
+from portal.core import jsonin
 from portal.core.clock import stamp17
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState

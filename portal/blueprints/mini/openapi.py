@@ -14,7 +14,8 @@ def _object(**members: Any) -> dict[str, Any]:
 
 
 def _text(most: int, words: str = "") -> dict[str, Any]:
-    return {"type": "string", "minLength": 1, "maxLength": most} | ({"description": words} if words else {})
+    kept = {"type": "string", "minLength": 1, "maxLength": most, "pattern": r"^[^\x00]*$"}
+    return kept | ({"description": words} if words else {})
 
 
 def _list(of: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +71,15 @@ SCHEMAS: dict[str, Any] = {
     "Allowed": _object(templates=_list(TEXT)),
     "Nothing": _object(),
 }
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "Login": {"code": "0a3xYz000Qp1Te2b", "unit": "pgzx"},
+    "Person": {"number": "000000195203150010", "name": "林演安"},
+    "Code": {"code": "123456"},
+    "Phone": {"phone_code": "e31968a7f94cc5ee", "number": "000000195203150010", "name": "林演安"},
+    "Deliver": {"address": "name@example.com"},
+    "Subscribed": {"templates": ["DEMO-template-mini-subscription"]},
+}
+"""A body of each kind, with invented people."""
 _ID = {"name": "bill_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
 _LINK = {"name": "link_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
 
@@ -85,7 +95,7 @@ def _operation(
 ) -> dict[str, Any]:
     media = {"application/json": {"schema": _ref(answer)}} if answer in SCHEMAS else {answer: {}}
     refused = {"application/json": {"schema": _ref("Error")}}
-    codes = sorted({*errors, *(() if open_to_all else (401,)), *((400, 422) if body else ())})
+    codes = sorted({*errors, *(() if open_to_all else (401,)), *((400, 413, 422) if body else ())})
     found: dict[str, Any] = {
         "operationId": name,
         "summary": summary,
@@ -94,7 +104,8 @@ def _operation(
         "security": [] if open_to_all else [{"token": []}],
     }
     if body:
-        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
+        shown = {"schema": _ref(body), "example": EXAMPLES[body]}
+        found["requestBody"] = {"required": True, "content": {"application/json": shown}}
     if parameter:
         found["parameters"] = [parameter]
     return found

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, jsonify, render_template, request
-from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
 
 from portal.access.limits import Limits
 from portal.audit import entries
+from portal.blueprints.answers import keep_headers
 from portal.blueprints.mini import openapi, people
+from portal.core import jsonin
 from portal.core.clock import local
 from portal.core.platforms import TEMPLATES
 from portal.core.services import Services
 from portal.delivery import asks, bindings
 from portal.delivery.accounts import Platforms
 from portal.domain.actor import Actor
-from portal.domain.errors import Refusal
+from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import mask_name
 from portal.domain.settlement import Scene
 from portal.issuing import queries
@@ -28,6 +30,8 @@ from portal.retrieval.sessions import Session
 
 mini = Blueprint("mini", __name__, url_prefix=openapi.BASE)
 LARGEST = 16 * 1024
+_LONE = re.compile("[\ud800-\udfff]")
+"""Half of a character: JSON can write it as an escape, and nothing can store it."""
 
 
 def _services() -> Services:
@@ -46,29 +50,44 @@ def _limits() -> Limits:
 
 
 @mini.errorhandler(Refusal)
-def _refused(refusal: Refusal) -> ResponseReturnValue:
-    status = {"NOT_MATCHED": 404, "SESSION_OVER": 401}.get(refusal.code, refusal.status)
-    return jsonify(code=refusal.code, what=refusal.what, why=refusal.why, next=refusal.remedy), status
+def _refused(refusal: Refusal) -> Response:
+    response = jsonify(code=refusal.code, what=refusal.what, why=refusal.why, next=refusal.remedy)
+    response.status_code = {"NOT_MATCHED": 404}.get(refusal.code, refusal.status)
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if response.status_code == 429:
+        response.headers["Retry-After"] = "900"
+    return response
 
 
-@mini.errorhandler(HTTPException)
-def _failed(error: HTTPException) -> ResponseReturnValue:
+def failed(error: HTTPException) -> Response:
+    """An address below the API's that is none, another method, our own fault: JSON, as every answer of the API."""
     told = {"code": "REQUEST_INVALID", "what": "请求无法识别", "why": "没有这个地址，或请求的写法不对"}
-    return jsonify(told | {"next": "请更新小程序后重试"}), error.code or 500
+    told |= {"next": "请更新小程序后重试"}
+    if (error.code or 500) >= 500:
+        text = CATALOGUE["INTERNAL"]
+        why = text.why.format(request_id=g.get("request_id", ""))
+        told = {"code": "INTERNAL", "what": text.what, "why": why, "next": text.remedy}
+    response = jsonify(told)
+    response.status_code = error.code or 500
+    keep_headers(error, response)
+    return response
 
 
 def _body(schema: str) -> dict[str, Any]:
-    """The request's JSON object, checked by the document. Raises ENVELOPE_INVALID, FIELD_INVALID."""
-    raw = request.get_json(force=True, silent=True) if (request.content_length or 0) <= LARGEST else None
+    """The request's JSON object, checked by the document. Raises ENVELOPE_INVALID, ENTRY_INVALID."""
+    text = request.stream.read(LARGEST + 1)
+    try:
+        raw = jsonin.decode_object(text if len(text) <= LARGEST else b"")
+    except jsonin.JsonError as error:
+        raise Refusal("ENVELOPE_INVALID", reason=f"请求体{error}") from None
     wanted = openapi.SCHEMAS[schema]
-    if not isinstance(raw, dict):
-        raise Refusal("ENVELOPE_INVALID", reason="请求体应为 JSON 对象")
     problems = sorted({*wanted["required"]} - set(raw)) + sorted(set(raw) - set(wanted["properties"]))
     for name, kind in wanted["properties"].items():
         if name in raw and not _fits(raw[name], kind):
             problems.append(name)
     if problems:
-        raise Refusal("FIELD_INVALID", problems="、".join(name[:20] for name in problems[:5]) + " 不正确")
+        raise Refusal("ENTRY_INVALID", problems="、".join(name[:20] for name in problems[:5]) + " 不正确")
     return raw
 
 
@@ -79,7 +98,9 @@ def _fits(value: Any, kind: dict[str, Any]) -> bool:
             and len(value) <= kind["maxItems"]
             and all(_fits(one, kind["items"]) for one in value)
         )
-    return isinstance(value, str) and kind["minLength"] <= len(value) <= kind["maxLength"] and "\0" not in value
+    if not isinstance(value, str) or not kind["minLength"] <= len(value) <= kind["maxLength"]:
+        return False
+    return re.fullmatch(kind["pattern"], value) is not None and not _LONE.search(value)
 
 
 def _session(connection: Connection, level: int = 0) -> Session:

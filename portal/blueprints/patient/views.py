@@ -11,6 +11,7 @@ from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
 
 from portal.audit import entries
+from portal.blueprints.answers import keep_headers
 from portal.blueprints.patient import family_pages, getting, help_pages, sending, voucher_pages
 from portal.blueprints.patient.context import (
     CARE,
@@ -72,17 +73,20 @@ def _form_over(_error: CSRFError) -> Response:
     return page("error.html", 400, what=text.what, why=text.why, remedy=text.remedy)
 
 
-@patient.app_errorhandler(HTTPException)
-def _http_error(error: HTTPException) -> Response:
+def http_error(error: HTTPException) -> Response:
+    """The page of an address that is not there, or of a request that is not one."""
     if (error.code or 500) < 400:
         return error.get_response()  # type: ignore[return-value]
     text = CATALOGUE["LINK_INVALID"] if error.code == 404 else CATALOGUE["ENVELOPE_INVALID"]
     why = text.why if error.code == 404 else "页面没有看懂这次请求"
-    return page("error.html", error.code or 500, what=text.what, why=why, remedy="请返回上一页重试，或到收费窗口查询")
+    remedy = "请返回上一页重试，或到收费窗口查询"
+    response = page("error.html", error.code or 500, what=text.what, why=why, remedy=remedy)
+    keep_headers(error, response)
+    return response
 
 
-@patient.app_errorhandler(500)
-def _broken(_error: Exception) -> Response:
+def broken(_error: Exception) -> Response:
+    """The page of our own fault, with the number to name at the window."""
     text = CATALOGUE["INTERNAL"]
     why = text.why.format(request_id=g.get("request_id", ""))
     return page("error.html", 500, what=text.what, why=why, remedy=text.remedy)
