@@ -11,6 +11,7 @@ from sqlalchemy import select
 from admin.forms import Form, TextArea
 from admin.groups import home
 from admin.lists import Act, Column, Filter, ListPage
+from admin.marked import gate_bills
 from admin.shapes import State
 from admin.shell import current_actor, current_staff, may, page, requires, say, see_other, services
 from portal.access import approvals
@@ -173,11 +174,13 @@ def statement_attachment(approval_id: int) -> Response:
 def _lost_sheet(approval_id: int) -> Any:
     """The sheet of a request to void a lost one, looked at by somebody who is to decide. Raises PAGE_NOT_FOUND."""
     actor = current_actor()
-    with services().database.write() as connection:
+    with services().database.read() as connection:
         row = approvals.by_id(connection, current_staff().unit_id, approval_id)
         if row.kind != second_person.LOST_PAPER:
             raise Refusal("PAGE_NOT_FOUND")
         sheet = connection.execute(select(PAPER).where(PAPER.c.id == int(row.object_id))).one()
+    gate_bills(sheet.bill_id)
+    with services().database.write() as connection:
         details = {"paper": f"{sheet.paper_code} {sheet.number:010d}"}
         about = {"request_id": actor.request_id, "details": details}
         entries.record(connection, "paper.statement_shown", "bill", sheet.bill_id, actor.label, **about)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin import approvals, bulk, entrance, groups, home, own, shapes
+from admin import approvals, bulk, entrance, groups, home, marked, own, shapes
 from admin.basics import catalogue, devices, hospital, payers, points, seals
 from admin.billing import batches, bills, desk, paper, paper_lists, reversal, search, voucher_acts, vouchers
 from admin.delivery import log as delivery_log
@@ -13,6 +13,7 @@ from admin.stock import applications, endings, number_map, overview, slips
 from admin.stock import receipts as stock_receipts
 from admin.system import his_accounts, log, parameters, users
 from portal.access.approvals import Kind
+from portal.issuing import marked as marked_persons
 from portal.issuing import second_person, voucher_approvals
 
 PAGES = (
@@ -30,6 +31,7 @@ PAGES = (
     home,
     hospital,
     log,
+    marked,
     notices,
     number_map,
     overview,
@@ -51,7 +53,12 @@ PAGES = (
 )
 """The modules whose views hang on the groups' blueprints."""
 
-APPROVALS: dict[str, Kind] = {**second_person.KINDS, **voucher_approvals.KINDS, **endings.APPROVALS}
+APPROVALS: dict[str, Kind] = {
+    **second_person.KINDS,
+    **voucher_approvals.KINDS,
+    **endings.APPROVALS,
+    **marked_persons.APPROVALS,
+}
 """Every kind of four-eyes approval and what runs when it is approved: ``"bill.reversal": Kind("大额冲红", act)``."""
 
 BLUEPRINTS = ((entrance.entrance, "none"), *((blueprint, "staff-session") for blueprint in groups.ALL))
@@ -61,5 +68,6 @@ BLUEPRINTS = ((entrance.entrance, "none"), *((blueprint, "staff-session") for bl
 def prepare(app: Flask) -> None:
     """Filters of the templates, and what a session must do before it may work."""
     app.jinja_env.filters.update(shapes.FILTERS)
+    app.register_error_handler(marked.ReasonNeeded, marked.ask)
     app.extensions["qupiao_approval_kinds"] = APPROVALS
     app.extensions["qupiao_next_step"] = own.next_step

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, request, url_for
 
 from admin.groups import basics
+from admin.marked import gate
 from admin.shell import current_actor, current_staff, page, requires, say, see_other, services
 from portal.access.permissions import Permission
 from portal.issuing import payers
@@ -17,6 +18,9 @@ def known_payers() -> Response:
     typed = request.form.get("find", "")[:100] if request.method == "POST" else ""
     with services().database.read() as connection:
         found = payers.shown(services(), connection, current_staff().unit_id, typed)
+        ids = [one.id for one in found] if typed else []
+        marks = payers.marks(services(), connection, current_staff().unit_id, ids)
+    gate(marks, "payers")
     return page("payers.html", title="常用交款人", payers=found, typed=typed, days=payers.KEEP.days)
 
 

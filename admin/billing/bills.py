@@ -12,6 +12,7 @@ from sqlalchemy import select
 from admin.billing.life import life_of
 from admin.groups import billing
 from admin.lists import Column, Filter, ListPage
+from admin.marked import gate_bills
 from admin.shapes import BILL_STATES, SHEET_STATES, bill_number
 from admin.shell import current_staff, may, page, requires, services
 from portal.access.permissions import Permission
@@ -98,11 +99,12 @@ def bills() -> Response:
 
 
 def own_bill(bill_id: int) -> BillFacts:
-    """A bill of the person's unit. Raises PAGE_NOT_FOUND."""
+    """A bill of the person's unit, to be looked at. Raises PAGE_NOT_FOUND, ReasonNeeded."""
     with services().database.read() as connection:
         facts = queries.by_id(connection, bill_id)
     if facts is None or facts.unit_id != current_staff().unit_id:
         raise Refusal("PAGE_NOT_FOUND")
+    gate_bills(bill_id)
     return facts
 
 

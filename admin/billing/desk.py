@@ -9,6 +9,7 @@ from flask import Response, current_app, request, url_for
 from sqlalchemy import select
 
 from admin.groups import billing
+from admin.marked import ReasonNeeded, gate
 from admin.shell import (
     cookie_name,
     current_actor,
@@ -72,6 +73,7 @@ def desk_form(draft_id: int) -> Response:
     if typed.fields["point_code"] not in _points(found.entry.kind):
         typed.fields["point_code"] = ""
     if picked := request.form.get("pick", ""):
+        _gate_payer(found, typed, _number(picked))
         known = payers.pick(services(), current_actor(), _number(picked))
         typed.fields.update({name: text for name, text in known.items() if name in typed.fields})
     try:
@@ -90,6 +92,17 @@ def desk_form(draft_id: int) -> Response:
     checked = None if picked or more else 1
     lines = len(typed.lines) + FIRST_LINES if more else None
     return see_other(url_for("billing.desk_form", draft_id=draft_id, checked=checked, lines=lines))
+
+
+def _gate_payer(found: Draft, typed: Entry, payer_id: int) -> None:
+    """Before somebody under special protection is taken into the form: what was typed is kept, then asked why."""
+    with services().database.read() as connection:
+        marks = payers.marks(services(), connection, current_staff().unit_id, [payer_id])
+    try:
+        gate(marks, f"payer {payer_id}")
+    except ReasonNeeded:
+        manual().save(current_actor(), found.id, _number(request.form.get("version", "")), typed)
+        raise
 
 
 @billing.get("/desk/<int:draft_id>/preview")

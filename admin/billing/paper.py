@@ -12,6 +12,7 @@ from admin.billing.bills import own_bill
 from admin.delivery.notices import pdf_response
 from admin.forms import BooleanField, FileField, Form, RadioField, SelectField, Text, TextArea, optional, required
 from admin.groups import billing
+from admin.marked import gate_bills
 from admin.shell import (
     current_actor,
     current_point,
@@ -272,6 +273,8 @@ def print_sheets(sheet_ids: list[int]) -> Response:
         mine = paper_queries.own_sheets(connection, unit_id, sheet_ids)
         if sheet_ids and not mine:
             raise Refusal("PAGE_NOT_FOUND")
+    gate_bills(*{row.bill_id for row in mine})
+    with services().database.read() as connection:
         usual = paper_prints.printers(connection, unit_id, current_point().id)
     printer = next((row.printer_id for row in mine if row.printer_id), None) or (usual[0].id if usual else 0)
     for row in mine:

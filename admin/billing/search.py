@@ -13,7 +13,8 @@ from portal.access import parameters
 from portal.access.permissions import Permission
 from portal.audit import entries
 from portal.core.clock import now
-from portal.issuing import finder, lists, queries
+from portal.issuing import finder, lists, marked, queries
+from portal.issuing.finder import Found
 
 ACTED_ON = 5
 """For so many of the newest bills the next legal steps are shown at once."""
@@ -27,6 +28,8 @@ def search() -> Response:
     text = request.form.get("q", "")
     with services().database.read() as connection:
         found = finder.find(services(), connection, current_staff().unit_id, text)
+    if (why := _protected(found, text)) is not None:
+        return why
     if found.personal:
         if (asked := _too_many(text)) is not None:
             return asked
@@ -52,6 +55,20 @@ def search() -> Response:
                 acts[row.id] = life_of(connection, facts).acts
     payers = {row.id: lists.masked_payer(services(), row) for row in found.rows}
     return page("found.html", rows=found.rows, payers=payers, acts=acts, states=BILL_STATES, most=finder.MOST)
+
+
+def _protected(found: Found, text: str) -> Response | None:
+    """Somebody under special protection was looked up: the page that asks why, until somebody has said it."""
+    staff, actor, reason = current_staff(), current_actor(), request.form.get("reason", "").strip()[:100]
+    with services().database.read() as connection:
+        marks = marked.by_texts(services(), connection, staff.unit_id, [text], [text])
+        marks += [one for one in marked.of_bills(connection, staff.unit_id, found.ids) if one not in marks]
+        missing = marked.unexplained(connection, actor, marks)
+    if missing and len(reason) < LEAST_REASON:
+        problem = f"请写明原因（至少 {LEAST_REASON} 个字）。" if "reason" in request.form else ""
+        return page("search_reason.html", 422, q=text, protected=True, problem=problem)
+    marked.explain(services(), actor, missing, reason, "search")
+    return None
 
 
 def _too_many(text: str) -> Response | None:

@@ -11,6 +11,7 @@ from admin.billing.bills import points
 from admin.delivery.notices import chosen_paper
 from admin.groups import billing
 from admin.lists import Column, Filter, ListPage
+from admin.marked import gate
 from admin.shapes import State, bill_number
 from admin.shell import current_actor, current_staff, page, requires, say, see_other, services
 from portal.access import approvals
@@ -21,7 +22,7 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import mask_card, mask_id, mask_name, mask_phone
 from portal.domain.settlement import CHANNELS
 from portal.domain.voucher import Movement, VoucherForm, VoucherScene
-from portal.issuing import notices, voucher_approvals, voucher_paper
+from portal.issuing import marked, notices, voucher_approvals, voucher_paper
 from portal.issuing import voucher_queries as queries
 from portal.issuing.voucher_queries import POINT, VOUCHER, VoucherFacts
 
@@ -110,11 +111,13 @@ def find_vouchers() -> Response:
 
 
 def own_voucher(voucher_id: int) -> VoucherFacts:
-    """The unit's voucher. Raises PAGE_NOT_FOUND."""
+    """The unit's voucher, to be looked at. Raises PAGE_NOT_FOUND, ReasonNeeded."""
     with services().database.read() as connection:
         found = queries.by_id(connection, current_staff().unit_id, voucher_id)
-    if found is None:
-        raise Refusal("PAGE_NOT_FOUND")
+        if found is None:
+            raise Refusal("PAGE_NOT_FOUND")
+        marks = marked.of_voucher(connection, found.unit_id, found.of_id or found.voucher_id)
+    gate(marks, f"voucher {voucher_id}")
     return found
 
 
@@ -130,12 +133,16 @@ def voucher(voucher_id: int) -> Response:
 def reveal_voucher(voucher_id: int) -> Response:
     """The same page with the patient in full, once; the reveal is audited."""
     facts, actor = own_voucher(voucher_id), current_actor()
+    reason = request.form.get("reason", "").strip()[:100]
+    if len(reason) < 2:
+        return _show(facts, revealed=False, problem="请写明查看原因（至少 2 个字）。")
     with services().database.write() as connection:
-        entries.record(connection, "person.revealed", "voucher", voucher_id, actor.label, request_id=actor.request_id)
+        about = {"request_id": actor.request_id, "details": {"reason": reason}}
+        entries.record(connection, "person.revealed", "voucher", voucher_id, actor.label, **about)
     return _show(facts, revealed=True)
 
 
-def _show(facts: VoucherFacts, revealed: bool) -> Response:
+def _show(facts: VoucherFacts, revealed: bool, problem: str = "") -> Response:
     with services().database.read() as connection:
         name = queries.payer_name(services(), connection, facts)
         person = queries.identity(services(), connection, facts)
@@ -161,6 +168,8 @@ def _show(facts: VoucherFacts, revealed: bool) -> Response:
     }
     return page(
         "voucher.html",
+        422 if problem else 200,
+        problem=problem,
         voucher=facts,
         state=STATES[facts.state],
         who={label: value for label, value in who.items() if value},

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from admin.forms import Form, RadioField, Text, TextArea, choices, required
 from admin.groups import delivery
 from admin.lists import Act, Column, Filter, ListPage
+from admin.marked import gate
 from admin.shapes import State, bill_number
 from admin.shell import current_actor, current_staff, may, page, requires, say, see_other, services
 from portal.access.permissions import Permission
@@ -15,6 +16,7 @@ from portal.audit import entries
 from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
+from portal.issuing import marked
 from portal.issuing.queries import BILL
 from portal.retrieval import family, requests
 from portal.retrieval.family import RELATIONS, Person
@@ -106,8 +108,13 @@ def patient_request(request_id: int) -> Response:
         else:
             say("已答复。患者凭申请编号、或在票据页面看到答复；留了手机号的会收到短信。")
             return see_other(url_for("delivery.patient_requests"))
-    with services().database.write() as connection:
+    with services().database.read() as connection:
         found = requests.one(services(), connection, actor.unit_id, request_id)
+        marks = marked.of_bills(connection, actor.unit_id, [found.bill_id]) if found.bill_id else []
+        numbers = [found.content.get(name, "") for name in ("card", "phone")]
+        marks += marked.by_texts(services(), connection, actor.unit_id, numbers, [found.content.get("person", "")])
+    gate(set(marks), f"request {request_id}")
+    with services().database.write() as connection:
         entries.record(connection, "request.read", "request", request_id, actor.label, request_id=actor.request_id)
     content = {WORDS.get(name, name): value for name, value in found.content.items()}
     if "wrong" in found.content:

@@ -49,6 +49,7 @@ class Permission(StrEnum):
     USERS_EDIT = "users:edit"
     USERS_UNLOCK = "users:unlock"
     ROLES_EDIT = "roles:edit"
+    PERSONS_MARK = "persons:mark"
     PARAMETERS_VIEW = "parameters:view"
     PARAMETERS_EDIT = "parameters:edit"
     SYSTEM_WATCH = "system:watch"
@@ -99,6 +100,7 @@ TITLES: dict[Permission, str] = {
     Permission.USERS_EDIT: "维护用户",
     Permission.USERS_UNLOCK: "解锁用户、重置登录",
     Permission.ROLES_EDIT: "授予角色",
+    Permission.PERSONS_MARK: "登记特别保护人员",
     Permission.PARAMETERS_VIEW: "查看参数",
     Permission.PARAMETERS_EDIT: "修改参数",
     Permission.SYSTEM_WATCH: "查看运行状态",
@@ -227,7 +229,9 @@ ROLES: dict[Role, frozenset[Permission]] = {
             _P.SYSTEM_OPERATE,
         }
     ),
-    Role.SECURITY: frozenset({_P.USERS_VIEW, _P.USERS_UNLOCK, _P.ROLES_EDIT, _P.PARAMETERS_VIEW, _P.SYSTEM_WATCH}),
+    Role.SECURITY: frozenset(
+        {_P.USERS_VIEW, _P.USERS_UNLOCK, _P.ROLES_EDIT, _P.PERSONS_MARK, _P.PARAMETERS_VIEW, _P.SYSTEM_WATCH}
+    ),
     Role.AUDITOR: frozenset({_P.AUDIT_VIEW, _P.AUDIT_VERIFY, _P.USERS_VIEW, _P.PARAMETERS_VIEW}),
     Role.INSPECTOR: frozenset(_READ),
     Role.KIOSK: frozenset({_P.KIOSK_USE}),

@@ -32,6 +32,11 @@ class Found:
     rows: list[Row[Any]]
 
     @property
+    def ids(self) -> list[int]:
+        """The bills' row ids."""
+        return [row.id for row in self.rows]
+
+    @property
     def personal(self) -> bool:
         """Whether somebody was looked up by what identifies a person."""
         return self.how in ("shown", "number", "name")

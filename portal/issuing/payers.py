@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_id, mask_name, normalise, normalise_name
 from portal.domain.settlement import Payer
+from portal.issuing import marked
 from portal.models import KnownPayer, Unit
 
 PAYER: Table = KnownPayer.__table__  # type: ignore[assignment]
@@ -91,6 +93,14 @@ def _shown(services: Services, row: Any) -> Shown:
     name = mask_name(plain["payer_name"]) if row.kind == "1" else plain["payer_name"]
     number = mask_id(plain["id_no"]) if row.kind == "1" else plain["id_no"]
     return Shown(row.id, row.kind, name, number, row.uses, row.used_at)
+
+
+def marks(services: Services, connection: Connection, unit_id: int, payer_ids: Collection[int]) -> list[int]:
+    """The marks of those of these payers who are under special protection."""
+    rows = connection.execute(select(PAYER).where(PAYER.c.id.in_(payer_ids), PAYER.c.unit_id == unit_id)).all()
+    plain = [_open(services, row) for row in rows if row.kind == "1"]
+    numbers = [one[field] for one in plain for field in ("id_no", "phone") if one[field]]
+    return marked.by_texts(services, connection, unit_id, numbers, [one["payer_name"] for one in plain])
 
 
 def pick(services: Services, actor: Actor, payer_id: int) -> dict[str, str]:

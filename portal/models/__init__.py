@@ -28,6 +28,7 @@ from portal.models.delivery import ChannelPause, Delivery, DeliveryAttempt, Deli
 from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
 from portal.models.number import NumberRange, NumberSegment, StockMovement
 from portal.models.patient import FamilyKey, FamilyLink, PatientPass, PatientRequest, SlipCode
+from portal.models.protection import MarkedKey, MarkedPerson
 from portal.models.reversal import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
 from portal.models.staff import Approval, FormReceipt, Parameter, StaffAccount, StaffPoint, StaffRole, StaffSession
 from portal.models.stock import (
@@ -105,6 +106,8 @@ __all__ = [
     "KioskDevice",
     "KnownPayer",
     "LinkWatch",
+    "MarkedKey",
+    "MarkedPerson",
     "MessagePermission",
     "MiniLogin",
     "NumberRange",

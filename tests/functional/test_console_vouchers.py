@@ -126,7 +126,9 @@ def test_a_number_finds_the_admission_and_a_reveal_leaves_a_trace(app: Flask) ->
         voucher_id = connection.scalar(select(Voucher.id).order_by(Voucher.id))
     address = f"/console/billing/vouchers/{voucher_id}"
     assert "谭例霞" not in person.get(address).text
-    assert "谭例霞" in person.send(address, "查看完整信息（留痕）").text
+    without = person.send(address, "查看完整信息")
+    assert without.status_code == 422 and "请写明查看原因" in without.text and "谭例霞" not in without.text
+    assert "谭例霞" in person.send(address, "查看完整信息", reason="核对退款").text
     with app.extensions["qupiao"].database.read() as connection:
         assert connection.scalar(select(func.count()).where(AuditEntry.action == "person.revealed")) == 1
 

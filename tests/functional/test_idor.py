@@ -18,6 +18,7 @@ from portal.core.clock import now
 from portal.delivery import asks
 from portal.delivery.ledger import ATTEMPT, DELIVERY, STOP
 from portal.domain.actor import Actor
+from portal.issuing import marked
 from portal.models import StockAlarm
 from portal.retrieval import family
 from portal.retrieval import requests as patients
@@ -50,6 +51,7 @@ IDS = {
     "item_id": "SELECT max(id) FROM catalogue_item",
     "job": "SELECT max(job) FROM slip_print",
     "link_id": "SELECT max(id) FROM family_link",
+    "mark_id": "SELECT max(id) FROM marked_person",
     "payer_id": "SELECT max(id) FROM known_payer",
     "printer_id": "SELECT max(id) FROM printer",
     "request_id": "SELECT max(id) FROM patient_request",
@@ -159,6 +161,7 @@ def units(app: Flask, his: His) -> Units:
     patients.ask(services, limits, 1, "missing", {"person": "林演安"}, "127.0.0.1")
     asks.send_bill_by_mail(services, limits, at_desk, int(str(found.one(IDS["bill_id"]))), "lin@example.com")
     stopped_message(app)
+    marked.mark(services, at_desk, marked.Order("关某", ["000000199001010017"], "staff", "院办通知"))
     cashier, keeper = at_window(app, "cashier"), Console(app, "keeper")
     bill = f"/console/billing/bills/{found.one(IDS['bill_id'])}"
     assert cashier.send(bill, "打印告知单").status_code == 303
