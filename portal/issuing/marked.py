@@ -1,9 +1,9 @@
 """特别保护人员: whose bills and vouchers are opened only with a reason that the auditor sees (checks A11).
 
 A hospital's own staff and people in public view are those whom insiders look up out of curiosity. A person is known by
-keyed hashes of numbers, as bills are; on a bill or deposit that came without document and card also by the name, since one
-reason too many does less harm than one look too many. The reason stands in the log, and what the log says opens the
-person to whoever gave it for :data:`GOOD_FOR`. Who marks may not unmark alone.
+keyed hashes of numbers, as bills are; on a bill or deposit that came without document and card also by the name, since
+one reason too many does less harm than one look too many. The reason stands in the log, and what the log says opens
+the person to whoever gave it for :data:`GOOD_FOR`. Who marks may not unmark alone.
 """
 
 from __future__ import annotations
