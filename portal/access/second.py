@@ -44,8 +44,8 @@ def proposed(services: Services, person: Staff, sealed: str) -> str:
 def enrol(services: Services, limits: Limits, session: Session, sealed: str, code: str, browser: Browser) -> str:
     """Accept a proposed secret once its code is typed; returns the cookie of the new session.
 
-    Raises STATE_ILLEGAL when the account has a second factor already (only another administrator takes it away),
-    SECOND_FACTOR_WRONG and TRY_LATER.
+    Raises STATE_ILLEGAL when the account has a second factor already (only another administrator takes it away) or
+    still has the password that an administrator gave it, SECOND_FACTOR_WRONG and TRY_LATER.
     """
     secret = proposed(services, session.staff, sealed)
     return _prove(services, limits, session, code, browser, secret)
@@ -67,6 +67,8 @@ def _prove(services: Services, limits: Limits, session: Session, code: str, brow
         row = connection.execute(select(STAFF).where(STAFF.c.id == person.id).with_for_update()).one()
         if fresh and row.totp is not None:
             raise Refusal("STATE_ILLEGAL", state="已启用两步验证", next="更换手机请另一位管理员重置")
+        if fresh and row.must_change:  # who handed the password out must not be able to enrol their own phone
+            raise Refusal("STATE_ILLEGAL", state="仍在使用初始密码", next="请先修改密码，再启用两步验证")
         if not fresh and row.totp is None:
             raise Refusal("SECOND_FACTOR_WRONG")
         secret = fresh or services.cipher.decrypt_text(FIELD, person.id, row.totp)

@@ -233,7 +233,7 @@ CATALOGUE: dict[str, Text] = {
     "UNPRINTED_NONE": Text(404, "未查询到未换开票据", "没有符合条件的未换开票据", "请核对卡号和日期范围"),
     # queries
     "BILL_NOT_FOUND": Text(404, "未查询到票据", "没有与所给要素一致的票据", "请核对票据代码、号码、校验码或业务流水号"),
-    "STATE_ILLEGAL": Text(409, "当前状态不能这样操作", "票据状态为{state}", "{next}"),
+    "STATE_ILLEGAL": Text(409, "当前状态不能这样操作", "账号{state}", "{next}"),
     # patient side
     "NOT_MATCHED": Text(
         200,

@@ -10,8 +10,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import text, update
 
-from portal.access import accounts, login, passwords, second
+from portal.access import accounts, login, passwords, second, staff_sessions
 from portal.access.login import Browser
+from portal.access.permissions import Role
 from portal.access.staff import STAFF
 from portal.access.staff_sessions import IDLE, SESSION, TOTAL
 from portal.core.clock import now
@@ -193,16 +194,46 @@ def test_nobody_frees_oneself(app: Flask) -> None:
         accounts.set_roles(connection, account_id, [], actor)
 
 
-def test_officers_must_enrol_outside_the_demo(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    people = {name: Console(app, name) for name in ("system", "security", "auditor", "supervisor", "cashier")}
+def leave_the_demo(app: Flask) -> None:
+    """The same installation as a hospital would run it."""
     strict = Settings(**(app.extensions["qupiao"].settings.model_dump() | {"demo": False}))
     services = type(app.extensions["qupiao"])
     app.extensions["qupiao"] = services(
         strict, *(getattr(app.extensions["qupiao"], name) for name in list(services.__dataclass_fields__)[1:])
     )
+
+
+def test_officers_must_enrol_outside_the_demo(app: Flask) -> None:
+    people = {name: Console(app, name) for name in ("system", "security", "auditor", "supervisor", "cashier")}
+    leave_the_demo(app)
     for name, person in people.items():
         where = person.client.get("/console/home")
         assert (where.location == "/console/home/totp") is (name != "cashier"), name
+
+
+def test_the_given_password_goes_before_a_second_factor_can_be_enrolled(app: Flask) -> None:
+    """Who handed the first password out must not be able to put their own phone on the account with it."""
+    services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
+    with services.database.write() as connection:
+        accounts.create(connection, 1, "newofficer", "新人", WRONG, [Role.SUPERVISOR])
+    leave_the_demo(app)
+    administrator, owner = Console(app, "newofficer", WRONG), Console(app, "newofficer", WRONG)
+    assert administrator.client.get("/console/home/totp").location == "/console/home/password"
+    cookie = administrator.client.get_cookie("qp_staff")
+    with services.database.read() as connection:
+        session = staff_sessions.read(services, connection, cookie.value if cookie else "")
+    assert session is not None and "新密码" in administrator.get("/console/home/password").text
+    secret, _, sealed = second.propose(services, session.staff)
+    code = pyotp.TOTP(secret).at(int(now().timestamp()))
+    with pytest.raises(Refusal) as refused:
+        second.enrol(services, limits, session, sealed, code, Browser("10.0.0.9", "test"))
+    assert refused.value.code == "STATE_ILLEGAL" and "先修改密码" in refused.value.remedy
+    values = {"current": WRONG, "new": "Dan-zhu-12-lan-shu", "again": "Dan-zhu-12-lan-shu"}
+    assert owner.send("/console/home/password", "修改密码", **values).status_code == 303
+    assert owner.client.get("/console/home").location == "/console/home/totp", "only now"
+    assert administrator.client.get("/console/home/totp").location.startswith("/console/login")
+    enrol(owner)
+    assert owner.client.get("/console/home").status_code == 200
 
 
 def test_sessions_fixation_logout_disabling_and_time(app: Flask) -> None:
