@@ -34,6 +34,7 @@ from portal.simulators.store import Store
 SWITCHES = (
     Switch("slow", "应答慢", "延迟（毫秒）"),
     Switch("down", "不可用（503）"),
+    Switch("twice", "请求到达两次"),
     Switch("answer_lost", "已发送但应答丢失"),
     Switch("half_answer", "已发送但应答只有一半"),
 )
@@ -201,7 +202,8 @@ def blueprint(context: Context) -> Blueprint:
             if len(body) > MOST_BYTES:
                 raise GatewayRefusal(413, "isv.INVALID_PARAMETERS", "报文过大")
             gateway.authenticate(request.headers, body)
-            biz_id = gateway.send(body)
+            for _ in range(2 if faults.strikes("twice") else 1):
+                biz_id = gateway.send(body)
         except GatewayRefusal as refusal:
             return _answer(refusal.status, refusal.code, refusal.message)
         if faults.strikes("answer_lost"):

@@ -16,6 +16,7 @@ SWITCHES = (
     Switch("busy", "暂不接收（451）"),
     Switch("unknown", "收件人不存在（550）"),
     Switch("content", "内容被拒收（554）"),
+    Switch("twice", "同一封到达两次"),
     Switch("answer_lost", "已收下但应答丢失"),
     Switch("half_answer", "应答只有一半"),
     Switch("bounce", "收下后退信"),
@@ -107,7 +108,8 @@ class _Session(socketserver.StreamRequestHandler):
             return True
         raw = b"".join(lines)
         for recipient in recipients:
-            self.server.inbox.keep(sender, recipient, raw)
+            for _ in range(2 if self.server.faults.strikes("twice") else 1):
+                self.server.inbox.keep(sender, recipient, raw)
             if self.server.faults.strikes("bounce"):
                 self.server.bounced(recipient, raw)
         if self.server.faults.strikes("answer_lost"):

@@ -226,17 +226,15 @@ class WeChatOffice:
             }
         return rows
 
-    def add_person(self, body: dict[str, Any]) -> None:
-        """One more person, or another phone for one."""
-        values = (
-            body["openid"],
-            body["appid"],
-            body.get("name", ""),
-            body.get("phone", ""),
-            int(body.get("follows", 0)),
-        )
+    def add_people(self, wanted: list[dict[str, Any]]) -> None:
+        """More people, or another phone for one; ``permissions``: template → how many messages are allowed."""
         with self.store.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO wechat_user VALUES (?, ?, ?, ?, ?)", values)
+            for body in wanted:
+                text = (body["openid"], body["appid"], body.get("name", ""), body.get("phone", ""))
+                values = (*text, int(body.get("follows", 0)))
+                connection.execute("INSERT OR REPLACE INTO wechat_user VALUES (?, ?, ?, ?, ?)", values)
+                for template, more in body.get("permissions", {}).items():
+                    self.allow(body["openid"], template, more)
 
     def follow(self, openid: str, follows: bool) -> None:
         """Follow or unfollow the official account."""
