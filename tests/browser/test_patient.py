@@ -1,4 +1,7 @@
-"""A patient on a phone: scan page → number and name → code → list → bill → PDF saved (the main job's last mile)."""
+"""A patient on a phone: scan page → number and name → code → list → bill → PDF saved (the main job's last mile).
+
+And somebody who fetches for another with nothing but the slip: its link, or the code printed on it (features §4.4).
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,17 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import select
 
+from portal.app import create_app
+from portal.core.settings import Settings
+from portal.domain.actor import Actor
+from portal.issuing import notices
+from portal.issuing.finder import BILL
+from portal.rendering.slip import Paper
 from tests.browser.phone import WIDTH, last_code, launched
 from tests.his import http, outpatient
 from tests.installation import Installation, running
@@ -110,3 +121,99 @@ def test_the_desk_pushes_every_scene(installation: Installation, phone: Page) ->
         assert "已开票" in phone.inner_text("main")
     phone.click("text=打开患者看到的票据")
     assert "收费票据" in phone.inner_text("h1")
+
+
+class Errand:
+    """What an errand costs its runner: every screen that comes up, every field that is typed into."""
+
+    def __init__(self, page: Page, pictures: Path) -> None:
+        self.page, self.pictures = page, pictures
+        self.screens: list[str] = []
+        self.typed: list[str] = []
+
+    def look(self) -> str:
+        """The text of the screen that is there now; kept as a picture."""
+        self.page.wait_for_load_state("load")
+        self.screens.append(self.page.inner_text("h1"))
+        place = sum(1 for _ in self.pictures.glob("*.png"))
+        self.page.screenshot(path=self.pictures / f"{place}.png", full_page=True)
+        return self.page.inner_text("main")
+
+    def go(self, address: str) -> str:
+        """Scan or open an address."""
+        self.page.goto(address)
+        return self.look()
+
+    def send(self, **typed: str) -> str:
+        """Type and press the form's button."""
+        for name, value in typed.items():
+            self.page.fill(f"#{name}", value)
+            self.typed.append(name)
+        self.page.click("main form button")
+        return self.look()
+
+
+def slip_of(installation: Installation, answer: dict[str, str], folder: Path) -> tuple[str, str]:
+    """A slip that a window prints for a bill: the address in its QR, and the fetch code as it stands on the paper."""
+    app = create_app(Settings(demo=True, data_dir=installation.data_dir))
+    services = app.extensions["qupiao"]
+    with services.database.read() as connection:
+        wanted = select(BILL.c.id, BILL.c.unit_id).where(BILL.c.number == int(answer["billNo"]))
+        row = connection.execute(wanted).one()
+    actor = Actor("staff:desk", "收费员甲", row.unit_id)
+    job = notices.start(services, actor, notices.BILLS, [row.id], Paper.ROLL)
+    (folder / "slip.pdf").write_bytes(notices.job_pdf(services, row.unit_id, job))
+    services.database.engine.dispose()
+    text = subprocess.run(["pdftotext", folder / "slip.pdf", "-"], check=True, capture_output=True, text=True).stdout
+    code = re.search(r"取票码\s*(QP[\w\s]+?)\s*和", text)
+    assert code, text
+    return installation.base + re.sub(r"^https?://[^/]+", "", answer["pictureUrl"]), code.group(1)
+
+
+def test_a_proxy_holds_the_slip(installation: Installation, phone: Page, tmp_path: Path) -> None:
+    """The spouse of a migrant worker scans the slip and types the code beside the QR, or the name: that one bill.
+
+    Two screens, one field; nothing else of the patient is open, and the code opens nothing for the next finder.
+    """
+    call = http(installation.base)
+    other = call("invoiceEBillOutpatient", outpatient("P1", payer="王样务", patientNo="MZ0000011", busType="06"))
+    answer = call("invoiceEBillOutpatient", outpatient("P2", payer="王样务", patientNo="MZ0000011"))
+    assert other.ok and answer.ok
+    link, code = slip_of(installation, answer.payload, tmp_path)
+    errand = Errand(phone, tmp_path)
+    assert "王**" in errand.go(link)
+    text = errand.send(name=code)
+    assert "这次一共 128.50 元" in text and "王样务" in text
+    assert (len(errand.screens), errand.typed) == (2, ["name"])
+    bill = phone.url.removeprefix(f"{installation.base}/h/pgzx")
+    assert re.fullmatch(r"/bills/\d+", bill)
+    with phone.expect_download() as saved:
+        phone.click("text=存到手机")
+    assert Path(saved.value.path()).read_bytes().startswith(b"%PDF")
+    assert phone.goto(f"{installation.base}/h/pgzx/bills")
+    assert phone.locator("a.bill").count() == 1
+    for closed in ("/family", "/years/2026", bill + "/cards", bill + "/revoke"):
+        answered = phone.goto(f"{installation.base}/h/pgzx{closed}")
+        assert answered and answered.status == 401
+    finder = Errand(phone, tmp_path)
+    phone.context.clear_cookies()
+    finder.go(link)
+    assert "已经用过" in finder.send(name=code), "a code is used once"
+
+
+def test_a_proxy_was_told_the_code(installation: Installation, phone: Page, tmp_path: Path) -> None:
+    """The slip is elsewhere: code and name told by telephone, typed at the hospital's page. Two screens, two fields."""
+    answer = http(installation.base)("invoiceEBillOutpatient", outpatient("P3", payer="王样务", patientNo="MZ0000011"))
+    _, code = slip_of(installation, answer.payload, tmp_path)
+    misheard, errand = Errand(phone, tmp_path), Errand(phone, tmp_path)
+    misheard.go(f"{installation.base}/h/pgzx")
+    assert "取票码或姓名不对" in misheard.send(number=code.lower(), name="王样错")
+    errand.go(f"{installation.base}/h/pgzx")
+    assert "这次一共 128.50 元" in errand.send(number=code.lower(), name="王样务")
+    assert (len(errand.screens), errand.typed) == (2, ["number", "name"])
+    phone.click("text=发到邮箱")
+    assert "spouse@example.com" in errand.send(address="spouse@example.com")
+    phone.click("main form button")
+    mails = f"{installation.simulators}/mail/messages"
+    mail = wait_for(lambda: httpx.get(mails, trust_env=False).json(), 60, "the e-mail")[0]
+    assert mail["to"] == "spouse@example.com" and "王样务" not in mail["subject"] + mail["text"]

@@ -206,8 +206,10 @@ def test_fetch_code_of_a_slip_opens_once(pages: Pages, his: His, app: Flask) -> 
     link = re.sub(r"^https?://[^/]+", "", answer["pictureUrl"])
     second = slip_codes.of_print(services, bill_id, 2)
     assert "这次一共" in other.submit(other.get(link), {"name": second}, action=link).text
-    bill = pages.get("/h/pgzx/bills")
-    address = first(bill, r"/bills/\d+")
+    address = first(pages.get("/h/pgzx/bills"), r"/bills/\d+")
+    pages.get(f"{address}/revoke", 401)
+    pages.get(f"{address}/cards", 401)
+    person(pages, app)
     asked = pages.get(f"{address}/revoke")
     assert (
         "已作废"

@@ -42,10 +42,11 @@ def _prepare(state: Any) -> None:
     state.app.jinja_env.globals["told_over"] = _told_over
 
 
-def _bill(connection: Connection, unit_code: str, bill_id: int, level: int = 1) -> tuple[BillFacts, sessions.Session]:
+def _bill(connection: Connection, unit_code: str, bill_id: int) -> tuple[BillFacts, sessions.Session]:
+    """The bill of somebody who was proved: a slip alone puts nothing into a card pack (features §4.2)."""
     unit = unit_of(unit_code)
     session = session_of(connection)
-    if session is None or session.unit_id != unit.id or session.level < level:
+    if session is None or session.unit_id != unit.id or session.level < 2:
         raise Refusal("SESSION_OVER")
     found = identify.own_bill(services(), connection, session, bill_id)
     if found is None:

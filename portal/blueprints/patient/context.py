@@ -114,12 +114,12 @@ def session_here(connection: Connection, level: int = 0) -> sessions.Session:
     return found
 
 
-def own_bill(connection: Connection, bill_id: int) -> tuple[BillFacts, str, sessions.Session]:
+def own_bill(connection: Connection, bill_id: int, level: int = 1) -> tuple[BillFacts, str, sessions.Session]:
     """The session's bill, its payer's full name (shown to the person themselves), the session.
 
-    Raises SESSION_OVER, BILL_NOT_FOUND.
+    Raises SESSION_OVER (also below ``level``), BILL_NOT_FOUND.
     """
-    session = session_here(connection, 1)
+    session = session_here(connection, level)
     found = identify.own_bill(services(), connection, session, bill_id)
     if found is None:
         raise Refusal("BILL_NOT_FOUND")

@@ -21,7 +21,7 @@ from portal.blueprints.patient.context import (
 )
 from portal.core.clock import local, now
 from portal.domain.errors import Refusal
-from portal.domain.identity import mask_name
+from portal.domain.identity import is_slip_code, mask_name
 from portal.rendering import qr
 from portal.retrieval import identify, passes
 from portal.retrieval.passes import LIVES, Purpose
@@ -46,6 +46,13 @@ def pass_page(token: str) -> Response:
     return _pass_page(token)
 
 
+def not_opened(typed: str) -> str:
+    """Why what was typed on a link's page opened nothing."""
+    if is_slip_code(typed):
+        return "取票码不对，或者已经用过。请核对告知单，或填交款人姓名。"
+    return "姓名与票据上的交款人不一致。请核对后再试，或到收费窗口查询。"
+
+
 def _pass_page(token: str, status: int = 200, problem: str = "") -> Response:
     with services().database.read() as connection:
         facts, payer, found = passes.bill_of(services(), connection, token)
@@ -61,14 +68,13 @@ def open_pass(token: str) -> Response:
         facts, *_ = passes.bill_of(services(), connection, token)
         session = session_of(connection)
     unit_of(facts.unit_id)
+    name = request.form.get("name", "")[:100]
     try:
-        cookie = identify.open_by_slip(
-            services(), limits(), facts, request.form.get("name", "")[:100], caller(), session
-        )
+        cookie = identify.open_by_slip(services(), limits(), facts, name, caller(), session)
     except Refusal as refusal:
         if refusal.code != "NOT_MATCHED":
             raise
-        return _pass_page(token, 422, "姓名与票据上的交款人不一致。请核对后再试，或到收费窗口查询。")
+        return _pass_page(token, 422, not_opened(name))
     return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=facts.bill_id)), cookie)
 
 
@@ -95,10 +101,10 @@ def elsewhere(unit_code: str, bill_id: int) -> Response:
 
 @patient.route("/h/<string:unit_code>/bills/<int:bill_id>/revoke", methods=["GET", "POST"])
 def revoke_link(unit_code: str, bill_id: int) -> Response:
-    """Ends the link on slips and messages of this bill, after asking."""
+    """Ends the link on slips and messages of this bill, after asking; whoever found a slip cannot."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        facts, *_ = own_bill(connection, bill_id)
+        facts, *_ = own_bill(connection, bill_id, 2)
     if request.method == "POST":
         passes.revoke_links(services(), unit_code, facts, "patient", g.request_id)
     return page("revoke.html", bill=facts, done=request.method == "POST")

@@ -259,14 +259,13 @@ def open_link(token: str) -> Response:
         facts, payer = _linked(connection, token)
         session = session_of(connection)
     unit_of(facts.unit_id)
+    name = request.form.get("name", "")[:100]
     try:
-        cookie = identify.open_by_slip(
-            services(), limits(), facts, request.form.get("name", "")[:100], caller(), session
-        )
+        cookie = identify.open_by_slip(services(), limits(), facts, name, caller(), session)
     except Refusal as refusal:
         if refusal.code != "NOT_MATCHED":
             raise
-        problem = "姓名与票据上的交款人不一致。请核对后再试，或到收费窗口查询。"
+        problem = getting.not_opened(name)
         return page("link.html", 422, bill=facts, payer=mask_name(payer), mine=False, token=token, problem=problem)
     unit_code = g.unit.code
     return remember(see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
