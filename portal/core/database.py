@@ -117,6 +117,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
+        self._mine = threading.local()
         self._turn = Turn(f"{engine.url.database}-turn") if self.dialect == "sqlite" else nullcontext()
         self._writing = engine.execution_options(write=True)
         # READ COMMITTED shows each statement a state of its own, with or without a transaction around them.
@@ -131,6 +132,16 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """The one transaction of a business act: commits at the end, rolls back on any exception."""
-        with self._turn, self._writing.begin() as connection:
-            yield connection
+        """The one transaction of a business act: commits at the end, rolls back on any exception.
+
+        A second one inside the first would be an act that survives the first one's rollback, and on SQLite would wait
+        for itself for ever: it is a mistake of ours and raises :class:`RuntimeError`.
+        """
+        if getattr(self._mine, "writing", False):
+            raise RuntimeError("a write transaction inside a write transaction")
+        self._mine.writing = True
+        try:
+            with self._turn, self._writing.begin() as connection:
+                yield connection
+        finally:
+            self._mine.writing = False

@@ -105,7 +105,7 @@ class VoucherDesk:
 
         def again(known: VoucherFacts, content: Mapping[str, str]) -> Vouched:
             if differing := voucher_rows.differing(content, sent):
-                self._conflict(sender, known, differing)
+                raise _Conflict(known, differing)
             if known.cancelled:
                 raise Refusal("SERIAL_REVERSED", serial=known.serial, bill=known.pair)
             return self._told(sender, known, True)
@@ -138,7 +138,7 @@ class VoucherDesk:
 
     def _refunded(self, sender: Sender, made: VoucherFacts, taking: Taking) -> Vouched:
         if taking.amount_fen is not None and made.amount_fen != taking.amount_fen:
-            self._conflict(sender, made, ["金额"])
+            raise _Conflict(made, ["金额"])
         return self._told(sender, made, True)
 
     def cancel(self, sender: Sender, taking: Taking) -> Vouched:
@@ -299,6 +299,29 @@ class VoucherDesk:
         again: Callable[[VoucherFacts, Mapping[str, str]], Vouched],
         write: Callable[[Connection], Vouched],
     ) -> Vouched:
+        """As :meth:`_once`. A conflict is kept in the audit log when the transaction that met it has ended."""
+        try:
+            return self._once(sender, serial, again, write)
+        except _Conflict as conflict:
+            with self.services.database.write() as connection:
+                entries.record(
+                    connection,
+                    "voucher.conflict",
+                    "voucher",
+                    conflict.voucher_id,
+                    sender.actor.label,
+                    request_id=sender.actor.request_id,
+                    details={"parts": conflict.differing},
+                )
+            raise
+
+    def _once(
+        self,
+        sender: Sender,
+        serial: str,
+        again: Callable[[VoucherFacts, Mapping[str, str]], Vouched],
+        write: Callable[[Connection], Vouched],
+    ) -> Vouched:
         """Answer with what the serial has, or write it; whoever loses a race answers with the winner's."""
         for _ in range(3):
             with self.services.database.read() as connection:
@@ -318,18 +341,13 @@ class VoucherDesk:
     def _told(self, sender: Sender, facts: VoucherFacts, duplicate: bool) -> Vouched:
         return Vouched(facts, queries.token_of(self.services, sender.account.unit_code, facts), duplicate)
 
-    def _conflict(self, sender: Sender, known: VoucherFacts, differing: list[str]) -> None:
-        with self.services.database.write() as connection:
-            entries.record(
-                connection,
-                "voucher.conflict",
-                "voucher",
-                known.voucher_id,
-                sender.actor.label,
-                request_id=sender.actor.request_id,
-                details={"parts": differing},
-            )
-        raise Refusal("SERIAL_CONFLICT", serial=known.serial, bill=known.pair, fields="、".join(differing))
+
+class _Conflict(Refusal):
+    """SERIAL_CONFLICT, found perhaps inside a transaction, which its audit entry must outlive."""
+
+    def __init__(self, known: VoucherFacts, differing: list[str]) -> None:
+        super().__init__("SERIAL_CONFLICT", serial=known.serial, bill=known.pair, fields="、".join(differing))
+        self.voucher_id, self.differing = known.voucher_id, differing
 
 
 @dataclass(frozen=True, slots=True)

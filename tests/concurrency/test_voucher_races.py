@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, local
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, func, select
 
-from portal.issuing import voucher_ledger
-from portal.models import VoucherMovement
+from portal.issuing import voucher_ledger, voucher_queries
+from portal.models import AuditEntry, VoucherMovement
 from tests import ledger
 from tests.conftest import SOAK
 from tests.his import Answer, His
@@ -74,6 +75,31 @@ def test_many_copies_of_one_act_are_one(app: Flask) -> None:
     assert balance(app) == 0
     with app.extensions["qupiao"].database.read() as connection:
         ledger.check(connection)
+
+
+def test_two_tellers_with_one_serial_and_two_amounts(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have looked and found nothing before either writes: the later one is told of the conflict, and it is kept.
+
+    The later one learns of it inside its write transaction, where an audit entry apart would wait for itself.
+    """
+    both_looked, looked, by_serial = Barrier(2), local(), voucher_queries.by_serial
+
+    def look(*arguments: Any) -> Any:
+        found = by_serial(*arguments)
+        if not getattr(looked, "done", False):
+            looked.done = True
+            both_looked.wait(30)
+        return found
+
+    made = paid_in(His(app), "ONE", 100)
+    monkeypatch.setattr(voucher_queries, "by_serial", look)
+    answers = together(app, *[(REFUND, taking(made, yuan, when="20261119100000000")) for yuan in (30, 40)])
+    assert sorted(answer.result for answer in answers) == ["E2005", "S0000"], [answer.message for answer in answers]
+    assert balance(app) in (6000, 7000)
+    with app.extensions["qupiao"].database.read() as connection:
+        ledger.check(connection)
+        told = connection.scalars(select(AuditEntry.details).where(AuditEntry.action == "voucher.conflict")).all()
+    assert told == [{"parts": ["金额"]}]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -42,3 +42,11 @@ def test_a_connection_that_was_cut_while_idle_is_replaced(
     with pytest.raises(OperationalError):
         ask()
     assert ask() == 1, "the pool has forgotten the dead connection"
+
+
+def test_a_write_inside_a_write_is_refused_before_it_waits_for_itself(app: Flask) -> None:
+    held = app.extensions["qupiao"].database
+    with pytest.raises(RuntimeError, match="inside a write"), held.write(), held.write():
+        pass
+    with held.write() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1, "the failed one has left nothing behind"
