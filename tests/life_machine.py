@@ -25,7 +25,8 @@ from tests.stock_machine import NEXT_YEAR, ONE, WINDOWS, StockMachine, picks
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 PAPER: Table = PaperBill.__table__  # type: ignore[assignment]
-PAPER_CODE = "99062126"
+THIS_YEAR = NEXT_YEAR.year % 100 - 1
+PAPER_CODE = f"990621{THIS_YEAR}"
 
 
 class LifeMachine(StockMachine):

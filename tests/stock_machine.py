@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 from portal.access.his_account import load
 from portal.blueprints.his import schema
+from portal.core.clock import local, now
 from portal.core.database import Database, make_engine
 from portal.core.services import Services
 from portal.core.settings import DEMO_APPID
@@ -33,9 +34,9 @@ from portal.stock import balances, handouts, receipts, returns, voids
 from portal.stock.fates import consistent, fate_map, identity
 from tests.his import outpatient
 
-CODE = "99060127"
+NEXT_YEAR = datetime(local(now()).year + 1, 1, 5, 2, 0, tzinfo=UTC)
+CODE = f"990601{NEXT_YEAR.year % 100}"
 """A code of next year: nobody else has numbers of it."""
-NEXT_YEAR = datetime(2027, 1, 5, 2, 0, tzinfo=UTC)
 WINDOWS, KIOSK, EMERGENCY = ("01", "02"), "07", "99"
 LOW, LOT = 3, 4
 ONE, TWO = Actor("staff:one", "甲", 1), Actor("staff:two", "乙", 1)

@@ -71,10 +71,8 @@ def machine(world: World, base: type[StockMachine] = StockMachine) -> type[Stock
 
 
 def test_any_order_of_acts_keeps_the_books(world: World) -> None:
-    if world.database.dialect == "sqlite":
-        length = (500, 50) if SOAK else (8, 20)
-    else:
-        length = (60, 50) if SOAK else (2, 20)
+    short = (8, 20) if world.database.dialect == "sqlite" else (2, 20)
+    length = (500, 50) if SOAK else short
     run_state_machine_as_test(machine(world), settings=histories(*length))
 
 
