@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from sqlalchemy import Connection
 
@@ -55,6 +56,34 @@ def bill_pdf(services: Services, connection: Connection, faces: FaceRenderer, un
 def counts(bill: BillFacts) -> bool:
     """Whether a bill counts for reimbursement: neither red nor reversed."""
     return bill.total_fen >= 0 and bill.state is not BillState.REVERSED
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Days to choose bills from, both ends included, and how many there are that count."""
+
+    title: str
+    first: date
+    last: date
+    count: int
+
+
+def spans(bills: Sequence[BillFacts], today: date) -> list[Span]:
+    """What people ask money back for (features.md idea 2): the last visit, the last month, each year; newest first."""
+    days = [business_day(bill.business_at) for bill in bills if counts(bill)]
+    if not days:
+        return []
+    found = [("最近一次就诊", max(days), max(days)), ("最近一个月", today - timedelta(days=30), today)]
+    found += [
+        (f"{year} 年", date(year, 1, 1), date(year, 12, 31))
+        for year in sorted({day.year for day in days}, reverse=True)
+    ]
+    return [Span(title, first, last, sum(first <= day <= last for day in days)) for title, first, last in found]
+
+
+def within(bills: Sequence[BillFacts], first: date, last: date) -> list[BillFacts]:
+    """The bills of these days."""
+    return [bill for bill in bills if first <= business_day(bill.business_at) <= last]
 
 
 def bundle(

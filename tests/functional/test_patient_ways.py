@@ -272,7 +272,10 @@ def test_getting_it_elsewhere(pages: Pages, his: His, app: Flask) -> None:
     packed = zipfile.ZipFile(io.BytesIO(pages.client.post("/h/pgzx/bundle", data=data | {"form": "zip"}).data))
     assert len(packed.namelist()) == 5 and sum(name.endswith(".xml") for name in packed.namelist()) == 2
     refused = pages.client.post("/h/pgzx/bundle", data={"csrf_token": data["csrf_token"], "form": "pdf"})
-    assert refused.status_code == 422 and "至少勾选一张" in refused.text
+    assert refused.status_code == 422 and "可以选 1 至 50 张" in refused.text
+    earlier = pages.get("/h/pgzx/bundle?first=2020-01-01&last=2020-12-31")
+    assert "没有可以报销的票据" in earlier.text and "最近一次就诊 · 2 张" in earlier.text
+    assert "日期写错了" in pages.get("/h/pgzx/bundle?first=gestern", 422).text
     year = pages.get(first(listed, r"/years/\d+"))
     assert "2 张" in year.text and "257.00" in year.text
     statement = PdfReader(io.BytesIO(pages.get(first(year, r"self-pay\.pdf")).body))

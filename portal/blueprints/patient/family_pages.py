@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from itertools import groupby
+from typing import Any
 
 from flask import Response, current_app, g, request, url_for
 
@@ -17,7 +19,7 @@ from portal.blueprints.patient.context import (
     session_here,
     unit_of,
 )
-from portal.core.clock import local
+from portal.core.clock import local, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name, normalise, normalise_name
 from portal.issuing.queries import BillFacts
@@ -136,26 +138,50 @@ def relative_bills(unit_code: str, link_id: int) -> Response:
 
 @patient.route("/h/<string:unit_code>/bundle", methods=["GET", "POST"])
 def bundle(unit_code: str) -> Response:
-    """报销包: choose bills, get one PDF or a ZIP."""
+    """报销包: choose days, then bills; get one PDF or a ZIP."""
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection, 1)
         found, name = identify.visible_bills(services(), connection, session)
-    if request.method == "GET":
-        return page("bundle.html", bills=found, counts=papers.counts, problem="")
-    chosen = {int(one) for one in request.form.getlist("bill") if one.isdecimal() and len(one) < 20}
+    chooser = _chosen_days(found)
+    if request.method == "GET" or chooser["problem"]:
+        return page("bundle.html", 422 if chooser["problem"] else 200, **chooser)
+    ticked = {int(one) for one in request.form.getlist("bill") if one.isdecimal() and len(one) < 20}
+    chosen = [bill for bill in chooser["days"] if bill.bill_id in ticked or not papers.counts(bill)]
     try:
-        file = papers.bundle(
-            services(),
-            current_app.extensions["qupiao_face"],
-            unit_code,
-            name,
-            [bill for bill in found if bill.bill_id in chosen],
-            request.form.get("form") == "zip",
-        )
+        zipped = request.form.get("form") == "zip"
+        file = papers.bundle(services(), current_app.extensions["qupiao_face"], unit_code, name, chosen, zipped)
     except Refusal as refusal:
-        return page("bundle.html", refusal.status, bills=found, counts=papers.counts, problem=f"{refusal.why}。")
+        return page("bundle.html", refusal.status, **chooser | {"ticked": ticked, "problem": f"{refusal.why}。"})
     return handed_out(file)
+
+
+def _chosen_days(found: Sequence[BillFacts]) -> dict[str, Any]:
+    """The days asked for, at first the last visit, and what the page shows of them, all ticked up to the most."""
+    spans = papers.spans(found, local(now()).date())
+    first, last, problem = date.min, date.max, ""
+    if spans:
+        first, last = spans[0].first, spans[0].last
+    try:
+        first, last = (
+            date.fromisoformat(request.values.get(name) or str(usual))
+            for name, usual in (("first", first), ("last", last))
+        )
+    except ValueError:
+        problem = "日期写错了，请像 2026-11-26 这样写。"
+    days = papers.within(found, first, last)
+    bills = [bill for bill in days if papers.counts(bill)]
+    ticked = {bill.bill_id for bill in bills[: papers.MOST]}
+    return {
+        "spans": spans,
+        "first": first,
+        "last": last,
+        "days": days,
+        "bills": bills,
+        "ticked": ticked,
+        "most": papers.MOST,
+        "problem": problem,
+    }
 
 
 @patient.get("/h/<string:unit_code>/years/<int:year>")
