@@ -15,9 +15,6 @@ from portal.outbox.tasks import Outcome, Retry, Task, claim, settle
 
 log = structlog.get_logger("qupiao.worker")
 
-POLL = 0.25
-"""Seconds between two looks at an idle outbox: the floor when nobody wakes the worker (or on SQLite)."""
-
 REST = "rest"
 """The lane of every topic that no other lane names."""
 
@@ -85,9 +82,11 @@ class LaneWork:
             self._changed.wait_for(lambda: self._in_hand == 0)
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set (and the bell rung); what is begun is finished, what is not is given back."""
-        while not stop.is_set():
+        """Work whenever the bell rings until ``stop`` is set; what is begun is finished, what is not is given back."""
+        while True:
             self._bell.clear()
+            if stop.is_set():  # looked at after the bell, since the last ring may just have been cleared
+                break
             try:
                 found = self.fill()
             except DBAPIError as error:
@@ -95,7 +94,7 @@ class LaneWork:
                 stop.wait(1.0)
                 continue
             if not found or self._in_hand >= self._most:
-                self._bell.wait(POLL)
+                self._bell.wait()
         self.close()
 
     def close(self) -> None:

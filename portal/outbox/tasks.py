@@ -107,10 +107,10 @@ def claim(database: Database, worker: str, topics: Sequence[str], limit: int, le
 
     Each topic that has due tasks gets an even share, so that a backlog of one does not keep the others waiting.
     """
-    moment = now()
-    waiting = _waiting(database, topics, moment)
-    if not waiting or limit < 1:
+    waiting = due_topics(database, topics) if limit > 0 else []
+    if not waiting:
         return []  # an idle queue must not take SQLite's only write lock
+    moment = now()
     found: list[Task] = []
     with database.write() as connection:
         for index, topic in enumerate(waiting):
@@ -119,8 +119,9 @@ def claim(database: Database, worker: str, topics: Sequence[str], limit: int, le
     return found
 
 
-def _waiting(database: Database, topics: Sequence[str], moment: datetime) -> list[str]:
-    """The topics that have due tasks: one probe of the index each, however long the backlog is."""
+def due_topics(database: Database, topics: Sequence[str]) -> list[str]:
+    """Those of ``topics`` that have due tasks: one probe of the index each, however long the backlog is."""
+    moment = now()
     due = [
         select(literal(topic)).where(
             select(TASK.c.id).where(TASK.c.topic == topic, TASK.c.state == "pending", TASK.c.due_at <= moment).exists()

@@ -12,10 +12,13 @@ from sqlalchemy.exc import DBAPIError
 
 from portal.core.services import Services
 from portal.outbox.lanes import Lane, LaneWork, complete
-from portal.outbox.tasks import Dead, Outcome, Retry, Task, enqueue
+from portal.outbox.tasks import Dead, Outcome, Retry, Task, due_topics, enqueue
 from portal.outbox.wake import listen
 
 log = structlog.get_logger("qupiao.worker")
+
+POLL = 0.25
+"""Seconds between two looks for due tasks, one for all lanes: the floor when nobody wakes the worker (or on SQLite)."""
 
 Handler = Callable[[Services, Task], Outcome]
 """Does one task. It must be safe to repeat: a worker may die after the effect and before saying so."""
@@ -71,11 +74,15 @@ class Worker:
             threads.append(threading.Thread(target=listen, args=(self.services.database.engine, self.ring, stop)))
         for thread in threads:
             thread.start()
-        while not stop.wait(0.5):
+        while True:
             try:
                 self._schedule()
+                for topic in due_topics(self.services.database, list(self.handlers)):
+                    self.ring(topic)
             except DBAPIError as error:
                 log.warning("outbox.database_away", error=type(error).__name__)
+            if stop.wait(POLL):
+                break
         for lane in self.lanes:
             lane.ring()
         for thread in threads:

@@ -16,6 +16,7 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.models import OutboxTask
 from portal.outbox import lanes, tasks
+from portal.outbox import worker as worker_module
 from portal.outbox.lanes import Lane
 from portal.outbox.tasks import Done, Outcome, Retry, Task
 from portal.outbox.worker import Worker
@@ -189,7 +190,7 @@ def test_control_looking_before_adding_collides(services: Services) -> None:
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_commit_wakes_the_worker(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """With looking put off for an hour, only the notification can bring the task to be done."""
-    monkeypatch.setattr(lanes, "POLL", 3600.0)
+    monkeypatch.setattr(worker_module, "POLL", 3600.0)
     done: list[Any] = []
     worker = Worker(services, {QUICK: lambda _services, task: done.append(task.key) or Done()}, threads=1)
     with working(worker):
