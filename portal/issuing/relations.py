@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, bindparam, exists, select
+from sqlalchemy import Connection, Select, Table, and_, bindparam, exists, func, select
 
 from portal.domain.states import BillState, PaperState
 from portal.issuing.paper import Sheet
@@ -13,17 +14,19 @@ from portal.issuing.paper_queries import KEY
 from portal.issuing.queries import BILL, FACTS, PARTY, SUPERVISION, BillFacts, by_id, read_facts, red_of
 from portal.issuing.reverse import BOOKING, PAPER
 from portal.models.delivery import Delivery
-from portal.models.patient import PatientRequest
+from portal.models.patient import PatientRequest, Verification
 
 DELIVERY: Table = Delivery.__table__  # type: ignore[assignment]
 REQUEST: Table = PatientRequest.__table__  # type: ignore[assignment]
+VERIFICATION: Table = Verification.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
 class Relations:
     """``counting``: live bills of the same person, day and scene, issued after this one was; for a reversed bill the
     ones that count instead. ``supervised``: finance has signed, whatever the state is now. ``asked`` and ``sent``:
-    there are requests and deliveries about it, which cost a further question each. ``booked``: the payer's unit has."""
+    there are requests and deliveries about it, which cost a further question each. ``booked``: the payer's unit has.
+    ``verified``: how often somebody did, ``verified_at`` last."""
 
     red: BillFacts | None
     original: BillFacts | None
@@ -33,6 +36,11 @@ class Relations:
     asked: bool
     sent: bool
     booked: bool
+    verified: int
+    verified_at: datetime | None
+
+
+_OF_BILL = select(VERIFICATION.c.bill_id).where(VERIFICATION.c.bill_id == BILL.c.id).correlate(BILL)
 
 
 def with_relations(statement: Select[Any]) -> Select[Any]:
@@ -47,6 +55,8 @@ def with_relations(statement: Select[Any]) -> Select[Any]:
             exists().where(REQUEST.c.bill_id == BILL.c.id).label("asked"),
             exists().where(DELIVERY.c.object_kind == "bill", DELIVERY.c.object_id == BILL.c.id).label("sent"),
             exists().where(BOOKING.c.bill_id == BILL.c.id).label("booked"),
+            _OF_BILL.with_only_columns(func.count()).scalar_subquery().label("verified"),
+            _OF_BILL.with_only_columns(func.max(VERIFICATION.c.at)).scalar_subquery().label("verified_at"),
         )
         .outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id)
         .outerjoin(PAPER, and_(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value))
@@ -92,4 +102,6 @@ def of(connection: Connection, bill: BillFacts, row: Any) -> Relations:
         bool(row.asked),
         bool(row.sent),
         bool(row.booked),
+        row.verified,
+        row.verified_at,
     )

@@ -27,7 +27,7 @@ from portal.models.channel import (
 from portal.models.delivery import ChannelPause, Delivery, DeliveryAttempt, DeliveryStop
 from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
 from portal.models.number import NumberRange, NumberSegment, StockMovement
-from portal.models.patient import FamilyKey, FamilyLink, PatientPass, PatientRequest, SlipCode
+from portal.models.patient import FamilyKey, FamilyLink, PatientPass, PatientRequest, SlipCode, Verification
 from portal.models.protection import MarkedKey, MarkedPerson
 from portal.models.reversal import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
 from portal.models.staff import Approval, FormReceipt, Parameter, StaffAccount, StaffPoint, StaffRole, StaffSession
@@ -149,6 +149,7 @@ __all__ = [
     "StockVoid",
     "Supervision",
     "Unit",
+    "Verification",
     "Voucher",
     "VoucherKey",
     "VoucherMovement",

@@ -104,3 +104,16 @@ class PatientRequest(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     answered_by: Mapped[str] = mapped_column(String(80))
+
+
+class Verification(Base):
+    """查验 that matched: when, which bill, from where. ``place`` is a keyed hash of bill and network address, so that
+    a repeat is known and nobody can be followed from bill to bill."""
+
+    __tablename__ = "verification"
+    __table_args__ = (Index(None, "bill_id", "at"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"))
+    place: Mapped[bytes] = mapped_column(LargeBinary(32))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -57,15 +57,22 @@ def begin(services: Services, limits: Limits, unit_id: int, number: str, name: s
     """
     digest = number_digest(services, number).hex()
     claim = Claim(digest, services.index.digest("name", normalise_name(name)).hex(), kind=spoken_kind(number))
-    _limit(services, limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
-    _limit(services, limits, f"find.number:{digest[:24]}", 5, 1800, 30)
+    count_address(services, limits, address)
+    count_try(services, limits, f"find.number:{digest[:24]}", 5, 1800, 30)
     with services.database.write() as connection:
         cookie = sessions.start(services, connection, unit_id, 0, claim)
         send_code(services, connection, services.index.digest("session", cookie))
     return cookie
 
 
-def _limit(services: Services, limits: Limits, bucket: str, most: int, seconds: int, minutes: int) -> None:
+def count_address(services: Services, limits: Limits, address: str) -> None:
+    """Count one look-up from a network address, by keyed hash: at most 60 in 15 minutes. Raises TRY_LATER."""
+    count_try(services, limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
+
+
+def count_try(services: Services, limits: Limits, bucket: str, most: int, seconds: int, minutes: int) -> None:
+    """Count one try in ``bucket``: at most ``most`` in ``seconds``. Raises TRY_LATER (wait ``minutes``); very many
+    refusals are an alarm."""
     if limits.hit(bucket, most, seconds):
         return
     if not limits.hit("find.refused", GUESSES, 60) and limits.hit("find.alarm", 1, 600):
@@ -157,8 +164,8 @@ def open_by_slip(
 
     Returns the cookie of a new session. Raises NOT_MATCHED, TRY_LATER.
     """
-    _limit(services, limits, f"slip.bill:{bill.bill_id}", 5, 1800, 30)
-    _limit(services, limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
+    count_try(services, limits, f"slip.bill:{bill.bill_id}", 5, 1800, 30)
+    count_address(services, limits, address)
     with services.database.write() as connection:
         if is_slip_code(typed):
             if _use_code(connection, slip_codes.digest(services, typed), bill.bill_id) is None:
@@ -180,8 +187,8 @@ def open_by_code(
     raises NOT_MATCHED, TRY_LATER.
     """
     digest = slip_codes.digest(services, code)
-    _limit(services, limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
-    _limit(services, limits, f"find.number:{digest.hex()[:24]}", 5, 1800, 30)
+    count_address(services, limits, address)
+    count_try(services, limits, f"find.number:{digest.hex()[:24]}", 5, 1800, 30)
     named = services.index.digest("name", normalise_name(name))
     with services.database.write() as connection:
         known = connection.execute(_BY_CODE, {"code": digest, "unit": unit_id, "moment": now()}).one_or_none()

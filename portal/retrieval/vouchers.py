@@ -14,6 +14,7 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
 from portal.issuing import voucher_queries
 from portal.issuing.voucher_queries import PARTY, MoveFacts, VoucherFacts
+from portal.retrieval.identify import count_address, count_try
 
 
 def open_by_slip(
@@ -24,13 +25,8 @@ def open_by_slip(
     ``address`` is the caller's network address, counted by keyed hash.
     """
     owner = voucher.of_id or voucher.voucher_id
-    caller = services.index.digest("address", address).hex()[:24]
-    for bucket, most, seconds, minutes in (
-        (f"slip.voucher:{owner}", 5, 1800, 30),
-        (f"find.address:{caller}", 60, 900, 15),
-    ):
-        if not limits.hit(bucket, most, seconds):
-            raise Refusal("TRY_LATER", minutes=minutes)
+    count_try(services, limits, f"slip.voucher:{owner}", 5, 1800, 30)
+    count_address(services, limits, address)
     typed = services.index.digest("name", normalise_name(name))
     with services.database.write() as connection:
         stored = connection.execute(select(PARTY.c.name_digest).where(PARTY.c.voucher_id == owner)).scalar_one()

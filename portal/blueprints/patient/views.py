@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from portal.audit import entries
 from portal.blueprints.answers import keep_headers
-from portal.blueprints.patient import family_pages, getting, help_pages, sending, voucher_pages
+from portal.blueprints.patient import family_pages, getting, help_pages, sending, verify_pages, voucher_pages
 from portal.blueprints.patient.context import (
     CARE,
     COOKIE,
@@ -354,5 +354,5 @@ def _record(action: str, facts: BillFacts) -> None:
         entries.record(connection, action, "bill", facts.bill_id, "patient", request_id=g.request_id)
 
 
-PAGES = (getting, sending, family_pages, help_pages)
+PAGES = (getting, sending, family_pages, help_pages, verify_pages)
 """The modules whose views hang on the same blueprint."""

@@ -1,0 +1,26 @@
+"""The page on which whoever holds a bill verifies it; needs no session, shows nobody (features S2.9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from portal.blueprints.patient.context import caller, limits, page, patient, services, unit_of
+from portal.blueprints.patient.getting import OFFICIAL
+from portal.retrieval import verify
+
+
+@patient.route("/h/<string:unit_code>/verify", methods=["GET", "POST"])
+def verification(unit_code: str) -> Response:
+    """查验: five elements typed; the answer stands on the same page, what was typed in its address never."""
+    unit = unit_of(unit_code)
+    typed = {name: "".join(filter(str.isprintable, request.form.get(name, "")[:40])) for name in verify.ELEMENTS}
+    values: dict[str, Any] = {"typed": typed, "elements": verify.ELEMENTS, "official": OFFICIAL}
+    if request.method == "GET":
+        return page("verify.html", asked=False, found=None, wrong={}, **values)
+    elements, wrong = verify.read(typed)
+    if elements is None:
+        return page("verify.html", 422, asked=False, found=None, wrong=wrong, **values)
+    found = verify.verify(services(), limits(), unit.id, elements, caller())
+    return page("verify.html", asked=True, found=found, wrong={}, **values)
