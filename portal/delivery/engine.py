@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -37,7 +37,9 @@ from portal.delivery.ledger import (
 from portal.delivery.results import Try
 from portal.domain.delivery import (
     AttemptState,
+    Config,
     DeliveryState,
+    Later,
     Purpose,
     Result,
     Retry,
@@ -202,7 +204,7 @@ class Engine:
             if taken.asking and isinstance(channel, Asking):
                 found = channel.find(services, taken.message)
                 # A question that could not be put says nothing about the message.
-                return Unknown(found.reason, found.code) if isinstance(found, Retry) else found
+                return Unknown(found.reason, found.code) if isinstance(found, Retry | Later | Config) else found
             return channel.send(services, taken.message)
         except Exception as error:  # noqa: BLE001 - it may have gone out; its text may quote an address
             log.error("delivery.channel_failed", channel=channel.name, error=type(error).__name__)
@@ -228,10 +230,18 @@ class Engine:
                 return tasks.Dead("票据不存在")
             if state is not AttemptState.ASKING and (over := self._over(connection, attempt, delivery, told)):
                 return over
+            unsure = attempt.sent_at is not None
             asking = state is AttemptState.ASKING
-            booked = {"state": AttemptState.SENDING.value, "next_at": moment + timedelta(seconds=LEASE * self._scale)}
+            if unsure and not asking and not attempt.blind and _forgotten(channel, attempt, moment):
+                tried = _try(attempt, delivery, asking, unsure)
+                late = Unknown("对方已不记得我方编号", "FORGOTTEN")
+                return results.write(connection, channel, tried, late, self._scale, state)
+            booked: dict[str, Any] = {
+                "state": AttemptState.SENDING.value,
+                "next_at": moment + timedelta(seconds=LEASE * self._scale),
+            }
             booked |= {"asked": attempt.asked + 1} if asking else {"tries": attempt.tries + 1}
-            if attempt.sent_at is None:
+            if not unsure:
                 booked["sent_at"] = moment
             fresh = connection.execute(
                 update(ATTEMPT)
@@ -242,7 +252,7 @@ class Engine:
             if fresh is None:
                 return tasks.Retry("另一进程正在发送", LEASE * self._scale)
             address = services.cipher.decrypt_text("delivery_attempt.recipient", attempt_id, fresh.recipient)
-        tried = _try(fresh, delivery, asking)
+        tried = _try(fresh, delivery, asking, unsure)
         return _Taken(tried, contents.message(services, fresh, delivery, told, address), asking)
 
     def _over(self, connection: Connection, attempt: Any, delivery: Any, told: contents.Facts) -> Outcome | None:
@@ -267,7 +277,7 @@ class Engine:
         rest = (attempt.next_at - now()).total_seconds() if attempt.next_at else 0.0
         if rest > 0:
             return tasks.Retry("另一进程正在发送", rest)
-        tried = _try(attempt, delivery, asking=attempt.asked > 0)
+        tried = _try(attempt, delivery, asking=attempt.asked > 0, unsure=True)
         return results.write(connection, channel, tried, Unknown("发送中断", "INTERRUPTED"), self._scale)
 
 
@@ -277,9 +287,13 @@ def _went_on(connection: Connection, row: Any, step: int, passed: list[str]) -> 
     connection.execute(update(DELIVERY).where(DELIVERY.c.id == row.id).values(step=step, reason=reason))
 
 
-def _try(attempt: Any, delivery: Any, asking: bool) -> Try:
+def _forgotten(channel: Channel, attempt: Any, moment: datetime) -> bool:
+    """Whether a quota, a standstill or a dead worker took longer than the provider remembers our number."""
+    return bool(0 < channel.remembers <= (moment - attempt.sent_at).total_seconds())
+
+
+def _try(attempt: Any, delivery: Any, asking: bool, unsure: bool) -> Try:
     first_at = attempt.sent_at or attempt.created_at
-    unsure = attempt.result_class == "unknown"
     counts = (attempt.tries, attempt.asked, attempt.blind)
     return Try(attempt.id, delivery.id, delivery.unit_id, *counts, first_at, asking, unsure)
 

@@ -66,20 +66,25 @@ def record(services: Services, channel: Channel, tried: Try, result: Result | No
         return write(connection, channel, tried, result, scale)
 
 
-def write(connection: Connection, channel: Channel, tried: Try, result: Result | None, scale: float) -> Outcome:
+def write(
+    connection: Connection,
+    channel: Channel,
+    tried: Try,
+    result: Result | None,
+    scale: float,
+    state: AttemptState = AttemptState.SENDING,
+) -> Outcome:
     """Write a result and call what follows from it; what the outbox task of the attempt does next.
 
-    A try that is no longer the booked one (a receipt was quicker, another worker took over) changes nothing but
-    the provider's number.
+    ``state``: what the attempt is in. A try that is no longer the booked one (a receipt was quicker, another worker
+    took over) changes nothing but the provider's number.
     """
     delivery = hold(connection, tried.delivery_id)
     if delivery is None:
         return tasks.Dead("没有这次交付")
     values, next_channel, outcome = _decide(connection, channel, tried, result, scale)
     mine = (ATTEMPT.c.id == tried.attempt_id) & (ATTEMPT.c.tries == tried.tries) & (ATTEMPT.c.asked == tried.asked)
-    changed = connection.execute(
-        update(ATTEMPT).where(mine, ATTEMPT.c.state == AttemptState.SENDING.value).values(**values)
-    ).rowcount
+    changed = connection.execute(update(ATTEMPT).where(mine, ATTEMPT.c.state == state.value).values(**values)).rowcount
     if not changed:
         if isinstance(result, Accepted | Done) and result.ref:
             nameless = (ATTEMPT.c.id == tried.attempt_id) & (ATTEMPT.c.their_ref == "")
@@ -99,6 +104,7 @@ def _decide(
 ) -> tuple[dict[str, Any], bool, Outcome]:
     """New values of the attempt, whether the next channel begins now, what the task does."""
     moment = now()
+    refused = {} if tried.unsure else {"sent_at": None}  # not taken this time: nothing is out, unless from before
     match result:
         case Accepted(ref):
             until = channel.receipt_within
@@ -120,18 +126,20 @@ def _decide(
         case Config(reason, code):
             _pause(connection, tried.unit_id, channel, code, reason)
             values = {"state": AttemptState.HELD.value} | _why("config", code, reason)
-            return values | {"next_at": None}, False, tasks.Retry(reason, HELD * scale)
+            return values | {"next_at": None} | refused, False, tasks.Retry(reason, HELD * scale)
         case Later(at, reason, code):
             at = max(at, moment)
             values = {"state": AttemptState.QUEUED.value, "next_at": at} | _why("later", code, reason)
-            return values, True, tasks.Retry(reason, (at - moment).total_seconds())
+            return values | refused, True, tasks.Retry(reason, (at - moment).total_seconds())
         case Retry(reason, _after, code) if tried.unsure and channel.remembers:
             return _unknown(channel, tried, moment, scale, code, reason)
         case Retry(reason, after, code):
             values, next_channel, outcome = _again(channel, tried, moment, scale, after, ("retry", code, reason))
-            return values | ({} if tried.unsure else {"sent_at": None}), next_channel, outcome
+            return values | refused, next_channel, outcome
         case None:  # asked, and it is not there: sending again is not blind
-            return _again(channel, tried, moment, scale, 0.0, ("unknown", "NOT_FOUND", "对方没有收到，重新发送"))
+            why = ("unknown", "NOT_FOUND", "对方没有收到，重新发送")
+            values, next_channel, outcome = _again(channel, tried, moment, scale, 0.0, why)
+            return values | {"sent_at": None}, next_channel, outcome
         case Unknown(reason, code):
             return _unknown(channel, tried, moment, scale, code, reason)
 

@@ -290,3 +290,54 @@ def test_a_repeat_comes_while_the_provider_knows_our_number(app: Flask, his: His
     assert pause() > 2_000
     assert all(0 < pause() <= 31 for _ in range(3))
     assert pause() == 0.0 and bench.attempts(delivery)[0][:2] == ("one", "accepted")
+
+
+def test_what_comes_after_an_unknown_does_not_make_it_forgotten(app: Flask, his: His) -> None:
+    """Once a message may be out, its repeat beyond the provider's memory counts as the one blind repeat: whether a
+    quota, a standstill, being busy after either, or a dead worker took the time; never a third possible message."""
+    tomorrow, lost = now() + timedelta(hours=20), Unknown("answer lost")
+    between = {
+        "later": [Later(tomorrow, "quota")],
+        "config": [Config("template withdrawn", "40037")],
+        "later-busy": [Later(tomorrow, "quota"), Retry("busy"), Retry("busy")],
+        "config-busy": [Config("template withdrawn", "40037"), Retry("busy")],
+        "nobody": [],
+    }
+    for name, answers in between.items():
+        bench = Bench(app, his, f"UNSURE-{name}")
+        channel = Scripted("one", [lost, *answers, lost], remembers=60.0, pauses=(5.0,) * 9)
+        delivery = bench.open("one")
+        bench.run(channel, passes=1)
+        for _ in range(8):
+            with bench.services.database.write() as connection:
+                connection.execute(PAUSE.delete())
+            an_hour_passes(bench)
+            bench.run(channel, passes=1)
+        assert bench.attempts(delivery)[0][1:3] == ("uncertain", "unknown"), name
+        possible = len(channel.calls) - len(answers)
+        assert possible <= 2, f"{name}: {possible} messages may have gone out"
+    clear, busy = Bench(app, his, "SURE"), Scripted("one", [Later(tomorrow, "quota"), lost, Accepted()], remembers=60.0)
+    delivery = clear.open("one")
+    clear.run(busy, passes=1)
+    an_hour_passes(clear)
+    clear.run(busy, passes=2)
+    assert clear.attempts(delivery) == [("one", "accepted", "accepted", 3, 0)], "a refusal alone leaves nothing unsure"
+
+
+def an_hour_passes(bench: Bench) -> None:
+    """Since the first try that may have gone out."""
+    with bench.services.database.write() as connection:
+        connection.execute(
+            update(ATTEMPT).where(ATTEMPT.c.sent_at.is_not(None)).values(sent_at=now() - timedelta(hours=1))
+        )
+
+
+def test_a_question_that_could_not_be_put_is_put_again(app: Flask, his: His) -> None:
+    """A quota or a wrong set-up met while asking says nothing about the message: it is not sent once more for it."""
+    bench = Bench(app, his, "ASK-LATER")
+    at = now() + timedelta(hours=5)
+    channel = ScriptedAsking("one", [Unknown("lost")], [Later(at, "quota"), Config("set-up"), Accepted("found")])
+    delivery = bench.open("one")
+    bench.run(channel)
+    assert bench.attempts(delivery) == [("one", "accepted", "accepted", 1, 0)]
+    assert (len(channel.calls), len(channel.questions)) == (1, 3)
