@@ -15,7 +15,7 @@ from portal.core import sms
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery import channels as delivery_channels
-from portal.delivery import inbox, opening, operators, ready, receipts
+from portal.delivery import inbox, opening, operators, ready, receipts, told
 from portal.delivery.cards import desk as cards
 from portal.delivery.cards import orders as card_orders
 from portal.delivery.engine import Engine
@@ -75,6 +75,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
             watch.clean(connection)
             inbox.clean(connection)
             operators.clean(connection)
+            told.clean(connection)
             passes.clean(connection)
             staff_sessions.clean(connection)
         return Done()

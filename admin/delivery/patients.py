@@ -92,6 +92,8 @@ WORDS = {
     "card": "证件或卡号",
     "phone": "手机号",
     "note": "说明",
+    "channel": "消息渠道",
+    "address": "发到（不是本人的）",
 }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, or_, select
+from sqlalchemy import BigInteger, Connection, Select, bindparam, or_, select
 
 from portal.access.limits import Limits
 from portal.audit import entries
@@ -95,9 +96,11 @@ def send_to(
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One message as its person sees it: which channel, the masked address, plain words, when."""
+    """One message as its person sees it: which channel, the masked address, plain words, when; ``attempt_id`` 0 while
+    none was tried."""
 
     delivery_id: int
+    attempt_id: int
     purpose: Purpose
     channel: str
     masked: str
@@ -122,8 +125,31 @@ _WORDS = {
 }
 
 
-_NEWEST = (
-    select(DELIVERY.c.id, DELIVERY.c.purpose, DELIVERY.c.state, DELIVERY.c.policy, DELIVERY.c.created_at)
+SHOWN = tuple(DELIVERY.c[name] for name in ("id", "object_id", "purpose", "state", "policy", "created_at"))
+"""What :func:`read_shown` needs of a delivery."""
+
+
+def with_attempts(newest: Select[Any]) -> Select[Any]:
+    """Some deliveries, newest first, each with its attempts, the last first; rows for :func:`read_shown`."""
+    found = newest.subquery()
+    return (
+        select(
+            found,
+            ATTEMPT.c.id.label("attempt_id"),
+            ATTEMPT.c.channel,
+            ATTEMPT.c.masked,
+            ATTEMPT.c.state.label("tried"),
+            ATTEMPT.c.ended_at.label("tried_ended_at"),
+            ATTEMPT.c.sent_at,
+            ATTEMPT.c.created_at.label("tried_at"),
+        )
+        .select_from(found.outerjoin(ATTEMPT, ATTEMPT.c.delivery_id == found.c.id))
+        .order_by(found.c.id.desc(), ATTEMPT.c.step.desc(), ATTEMPT.c.id.desc())
+    )
+
+
+_SHOWN = with_attempts(
+    select(*SHOWN)
     .where(
         DELIVERY.c.unit_id == bindparam("unit"),
         DELIVERY.c.object_kind == bindparam("kind"),
@@ -132,21 +158,19 @@ _NEWEST = (
     )
     .order_by(DELIVERY.c.id.desc())
     .limit(20)
-    .subquery()
 )
-_SHOWN = (
-    select(
-        _NEWEST,
-        ATTEMPT.c.channel,
-        ATTEMPT.c.masked,
-        ATTEMPT.c.state.label("tried"),
-        ATTEMPT.c.ended_at,
-        ATTEMPT.c.sent_at,
-        ATTEMPT.c.created_at.label("tried_at"),
-    )
-    .select_from(_NEWEST.outerjoin(ATTEMPT, ATTEMPT.c.delivery_id == _NEWEST.c.id))
-    .order_by(_NEWEST.c.id.desc(), ATTEMPT.c.step.desc(), ATTEMPT.c.id.desc())
-)
+
+
+def read_shown(row: Any) -> list[Shown]:
+    """The message in a row of :func:`with_attempts`; without one yet, 正在发送 while the delivery is open."""
+    purpose = Purpose(row.purpose)
+    if row.tried is not None:
+        state, at = AttemptState(row.tried), row.tried_ended_at or row.sent_at or row.tried_at
+        return [Shown(row.id, row.attempt_id, purpose, row.channel, row.masked, state, _WORDS[state], at)]
+    if row.state != DeliveryState.OPEN:
+        return []
+    state = AttemptState.QUEUED
+    return [Shown(row.id, 0, purpose, row.policy[0][0], "", state, _WORDS[state], row.created_at)]
 
 
 def state_for_patient(
@@ -157,25 +181,35 @@ def state_for_patient(
     The caller has checked that the person may see the bill. A delivery without a message yet says 正在发送.
     """
     wanted = {"unit": unit_id, "kind": kind, "object": object_id, "only": delivery_id}
-    found: list[Shown] = []
-    for row in connection.execute(_SHOWN, wanted):
-        if row.tried is not None:
-            state, at = AttemptState(row.tried), row.ended_at or row.sent_at or row.tried_at
-            found.append(Shown(row.id, Purpose(row.purpose), row.channel, row.masked, state, _WORDS[state], at))
-        elif row.state == DeliveryState.OPEN:
-            state, channel = AttemptState.QUEUED, row.policy[0][0]
-            found.append(Shown(row.id, Purpose(row.purpose), channel, "", state, _WORDS[state], row.created_at))
-    return found
+    return [shown for row in connection.execute(_SHOWN, wanted) for shown in read_shown(row)]
+
+
+def how_far(sent: Sequence[Shown]) -> tuple[str, bool]:
+    """The step 送达 of a bill in a word, by what became of its messages; whether a receipt says that one arrived."""
+    states = {one.state for one in sent}
+    if AttemptState.DELIVERED in states:
+        return "已送达", True
+    if states & {AttemptState.ACCEPTED, AttemptState.EXPIRED, AttemptState.UNCERTAIN}:
+        return "已发出", False
+    if any(state.active for state in states):
+        return "正在送", False
+    return ("没送到" if states else "待送达"), False
 
 
 def stop_channel(services: Services, token: str) -> bool:
-    """不是我: nothing more goes to the address of the message with this token, on that channel, from that unit.
+    """不是我, by the token in a message: :func:`stop_address`.
 
     Returns whether the token was one of ours; a page says the same for both. Staff see it in the delivery log.
     """
     attempt_id = contents.attempt_of(services, token)
-    if attempt_id is None:
-        return False
+    return attempt_id is not None and stop_address(services, attempt_id)
+
+
+def stop_address(services: Services, attempt_id: int) -> bool:
+    """Nothing more goes to the address of this message, on its channel, from its unit; ``False``: no such message.
+
+    The caller has checked that whoever asks got the message or may see its bill.
+    """
     with services.database.write() as connection:
         row = connection.execute(
             select(ATTEMPT, DELIVERY.c.unit_id)

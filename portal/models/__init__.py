@@ -27,7 +27,15 @@ from portal.models.channel import (
 from portal.models.delivery import ChannelPause, Delivery, DeliveryAttempt, DeliveryStop
 from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
 from portal.models.number import NumberRange, NumberSegment, StockMovement
-from portal.models.patient import FamilyKey, FamilyLink, PatientPass, PatientRequest, SlipCode, Verification
+from portal.models.patient import (
+    FamilyKey,
+    FamilyLink,
+    NoticeSeen,
+    PatientPass,
+    PatientRequest,
+    SlipCode,
+    Verification,
+)
 from portal.models.protection import MarkedKey, MarkedPerson
 from portal.models.reversal import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
 from portal.models.staff import Approval, FormReceipt, Parameter, StaffAccount, StaffPoint, StaffRole, StaffSession
@@ -110,6 +118,7 @@ __all__ = [
     "MarkedPerson",
     "MessagePermission",
     "MiniLogin",
+    "NoticeSeen",
     "NumberRange",
     "NumberSegment",
     "OneTimeCode",

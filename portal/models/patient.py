@@ -117,3 +117,13 @@ class Verification(Base):
     bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"))
     place: Mapped[bytes] = mapped_column(LargeBinary(32))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class NoticeSeen(Base):
+    """When a person last looked at 我的通知. ``person`` is a keyed hash of unit, number and name, for this alone."""
+
+    __tablename__ = "notice_seen"
+    __table_args__ = (Index(None, "seen_at"),)
+
+    person: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -155,7 +155,7 @@ def poster(services: Services, unit_code: str, size: str) -> File:
     with services.database.read() as connection:
         desk = desk_of(connection, unit_code)
     base = (services.settings.net_url or services.settings.base).rstrip("/")
-    data = patient_papers.poster(desk, f"{base}/h/{unit_code}", base, size, services.settings.demo)
+    data = patient_papers.poster(desk, f"{base}/h/{unit_code}", f"{base}/", size, services.settings.demo)
     return File(f"poster-{unit_code}-{size}.pdf", "application/pdf", data)
 
 

@@ -204,9 +204,11 @@ def test_every_page(installation: Installation, browser: Browser, tmp_path: Path
         assert "林演安" in document[0].get_textpage().get_text_range()
     stop = re.search(r"/n/[\w-]+", mail["text"])
     assert stop
-    for name in ("bundle", "years/2026", "family", "why", "answer"):
+    for name in ("bundle", "years/2026", "family", "why", "answer", "notices"):
         walk.go(f"/h/pgzx/{name}")
         walk.look(name.replace("/", "-"))
+    page.click("text=不是我的 >> nth=0")
+    walk.look("not mine, of a notice")
     walk.go("/h/pgzx/family")
     page.fill("#number", NUMBER)
     page.fill("#name", "林小验")
@@ -263,7 +265,7 @@ def test_every_page(installation: Installation, browser: Browser, tmp_path: Path
         rows = [f"| {name} | {weights[name] / 1000:.1f} | {len(some)} |" for name, some in walk.found.items()]
         (tmp_path / "pages.md").write_text("\n".join(rows), encoding="utf-8")
     assert {name: some for name, some in walk.found.items() if some} == {}
-    assert len(walk.found) >= 35
+    assert len(walk.found) >= 37
     assert all(size <= MOST_BYTES for size in weights.values()), weights
     at_home = (installation.base, installation.simulators, "data:")
     assert all(line.startswith(at_home) for line in walk.sent + wechat.sent)

@@ -212,8 +212,8 @@ def test_every_template_was_among_them() -> None:
     templates = {path.name for path in (ROOT / "portal" / "templates" / "patient").glob("*.html")}
     parts = {"base.html", "state.html"}
     elsewhere = {"answer", "bundle", "consent", "correction", "elsewhere", "family", "not_me", "pass", "revoke"}
-    elsewhere |= {"mail", "statement", "stop", "why", "window"} | {"cards", "binding", "verify"}
-    """Fetched in test_patient_ways.py, test_cards.py and test_verify.py."""
+    elsewhere |= {"mail", "statement", "stop", "why", "window"} | {"cards", "binding", "verify", "notices"}
+    """Fetched in test_patient_ways.py, test_cards.py, test_verify.py and test_patient_notices.py."""
     assert templates - parts - {f"{name}.html" for name in elsewhere} == {
         "bill.html",
         "code.html",

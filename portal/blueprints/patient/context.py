@@ -25,6 +25,8 @@ patient = Blueprint("patient", __name__)
 """All patient pages hang on it."""
 COOKIE = "qp_session"
 CARE = "qp_care"
+CHANNELS = {"sms": "短信", "mail": "邮箱", "wechat": "微信", "alipay": "支付宝", "his": "医院 APP"}
+"""What the channels of messages are called."""
 
 
 def services() -> Services:

@@ -28,14 +28,25 @@ from portal.retrieval.family import Member
 from portal.retrieval.sessions import Session
 
 
-def show_list(found: Sequence[BillFacts], name: str, session: Session, member: Member | None = None) -> Response:
-    """The bills of one year, grouped by visit day; ``name`` masked already; ``member``: whose proxy looks."""
+def show_list(
+    found: Sequence[BillFacts], name: str, session: Session, member: Member | None = None, unread: int = 0
+) -> Response:
+    """The bills of one year, grouped by visit day; ``name`` masked already; ``member``: whose proxy looks; ``unread``:
+    notices that are new to the person."""
     years = sorted({local(bill.business_at).year for bill in found}, reverse=True)
     chosen = request.args.get("year", type=int) or (years[0] if years else 0)
     shown = [bill for bill in found if local(bill.business_at).year == chosen]
     visits = [list(day) for _, day in groupby(shown, key=lambda bill: local(bill.business_at).date())]
     counts = [(year, sum(local(bill.business_at).year == year for bill in found)) for year in years]
-    return page("list.html", visits=visits, counts=counts, chosen=chosen, name=name, session=session, member=member)
+    values: dict[str, Any] = {
+        "visits": visits,
+        "counts": counts,
+        "chosen": chosen,
+        "name": name,
+        "member": member,
+        "unread": unread,
+    }
+    return page("list.html", session=session, **values)
 
 
 @patient.get("/h/<string:unit_code>/family")

@@ -114,4 +114,4 @@ def not_me(token: str) -> Response:
     if request.method == "POST":
         requests.ask(services(), limits(), g.unit.id, "not_me", {}, caller(), facts.bill_id)
     back = url_for("patient.link", token=token)
-    return page("not_me.html", token=token, done=request.method == "POST", back=back)
+    return page("not_me.html", done=request.method == "POST", back=back)

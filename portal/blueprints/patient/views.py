@@ -12,9 +12,18 @@ from werkzeug.exceptions import HTTPException
 
 from portal.audit import entries
 from portal.blueprints.answers import keep_headers
-from portal.blueprints.patient import family_pages, getting, help_pages, sending, verify_pages, voucher_pages
+from portal.blueprints.patient import (
+    family_pages,
+    getting,
+    help_pages,
+    notice_pages,
+    sending,
+    verify_pages,
+    voucher_pages,
+)
 from portal.blueprints.patient.context import (
     CARE,
+    CHANNELS,
     COOKIE,
     FILTERS,
     caller,
@@ -31,6 +40,7 @@ from portal.blueprints.patient.context import (
     session_of,
     unit_of,
 )
+from portal.core.services import Services
 from portal.delivery import asks
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import is_slip_code, mask_name, normalise, normalise_name
@@ -43,15 +53,16 @@ from portal.models import BillDetail, Department
 from portal.retrieval import identify, papers, requests, sessions, watch
 
 __all__ = ["PAGES", "patient"]
-CHANNELS = {"sms": "短信", "mail": "邮箱", "wechat": "微信", "alipay": "支付宝", "his": "医院 APP"}
 FACE_WIDTH = 1080
 """Pixels: small print stays readable when the picture is saved by a long press."""
 
 
 @patient.record_once
 def _prepare(state: Any) -> None:
-    state.app.extensions["qupiao_units"] = UnitCache(state.app.extensions["qupiao"].database)
+    found: Services = state.app.extensions["qupiao"]
+    state.app.extensions["qupiao_units"] = UnitCache(found.database)
     state.app.jinja_env.filters.update(FILTERS)
+    state.app.jinja_env.globals["our_address"] = f"{found.settings.outside}/"
     state.app.jinja_env.globals["scene_title"] = lambda scene: Scene(scene).charged
 
 
@@ -168,7 +179,8 @@ def bills(unit_code: str) -> Response:
     with services().database.read() as connection:
         session = session_here(connection, 1)
         found, name = identify.visible_bills(services(), connection, session)
-    return family_pages.show_list(found, mask_name(name), session)
+        unread = notice_pages.unread(connection, session, found)
+    return family_pages.show_list(found, mask_name(name), session, unread=unread)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>")
@@ -191,6 +203,7 @@ def bill(unit_code: str, bill_id: int) -> Response:
         "related": related,
         "asked": asked,
         "sent": sent,
+        "delivered": asks.how_far(sent),
     }
     return page("bill.html", bill=facts, channels=CHANNELS, **values)
 
@@ -354,5 +367,5 @@ def _record(action: str, facts: BillFacts) -> None:
         entries.record(connection, action, "bill", facts.bill_id, "patient", request_id=g.request_id)
 
 
-PAGES = (getting, sending, family_pages, help_pages, verify_pages)
+PAGES = (getting, sending, family_pages, help_pages, notice_pages, verify_pages)
 """The modules whose views hang on the same blueprint."""

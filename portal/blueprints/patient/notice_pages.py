@@ -1,0 +1,82 @@
+"""我的通知: the messages about one's own bills, and one that went to somebody else's address (features S3.3.2a)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Response, request, url_for
+from sqlalchemy import Connection
+
+from portal.blueprints.patient.context import (
+    CHANNELS,
+    caller,
+    limits,
+    own_bill,
+    page,
+    patient,
+    services,
+    session_here,
+    unit_of,
+)
+from portal.core.clock import now
+from portal.delivery import asks, told
+from portal.domain.delivery import Purpose
+from portal.domain.errors import Refusal
+from portal.issuing.queries import BillFacts
+from portal.retrieval import identify, requests
+from portal.retrieval.sessions import Session
+
+TITLES = {
+    Purpose.ISSUED: "票据开好了",
+    Purpose.REVERSED: "票据冲红了",
+    Purpose.READY: "您等的票据开好了",
+    Purpose.REQUESTED: "您要的票据",
+    Purpose.NOTICE: "医院发来的通知",
+}
+"""What a message says, in the person's words."""
+
+
+def _whose(session: Session) -> bytes:
+    return told.person(services(), session.unit_id, session.claim.number, session.claim.name)
+
+
+def unread(connection: Connection, session: Session, found: Sequence[BillFacts]) -> int:
+    """How many messages about these bills are new to the person; none for who has not proved to be one."""
+    ids = [bill.bill_id for bill in found]
+    return told.unread(connection, session.unit_id, ids, _whose(session)) if session.level >= 2 else 0
+
+
+@patient.get("/h/<string:unit_code>/notices")
+def notices(unit_code: str) -> Response:
+    """The newest messages, the new ones marked; looking is what makes them old."""
+    unit_of(unit_code)
+    moment = now()
+    with services().database.read() as connection:
+        session = session_here(connection, 2)
+        found, _ = identify.visible_bills(services(), connection, session)
+        bills = {bill.bill_id: bill for bill in found}
+        shown = told.notices(connection, session.unit_id, list(bills), _whose(session))
+    if any(one.new for one in shown):
+        with services().database.write() as connection:
+            told.looked(connection, _whose(session), moment)
+    return page("notices.html", notices=shown, bills=bills, titles=TITLES, channels=CHANNELS)
+
+
+@patient.route("/h/<string:unit_code>/notices/<int:attempt_id>/not-me", methods=["GET", "POST"])
+def notice_not_me(unit_code: str, attempt_id: int) -> Response:
+    """不是我的: an address of one's message is somebody else's; asked first, then nothing goes there and the desk hears
+    of it."""
+    unit = unit_of(unit_code)
+    with services().database.read() as connection:
+        session_here(connection, 2)
+        sent = told.attempt(connection, unit.id, attempt_id)
+        if sent is None:
+            raise Refusal("BILL_NOT_FOUND")
+        own_bill(connection, sent.bill_id)
+    channel = CHANNELS.get(sent.channel, "消息")
+    if request.method == "POST":
+        content = {"channel": channel, "address": sent.masked}
+        requests.ask(services(), limits(), unit.id, "not_me", content, caller(), sent.bill_id)
+        asks.stop_address(services(), attempt_id)
+    way, back = f"{channel} {sent.masked}", url_for("patient.notices", unit_code=unit_code)
+    return page("not_me.html", done=request.method == "POST", way=way, back=back)
