@@ -1,20 +1,37 @@
 // One way to the server: the token stays in memory only, is renewed by each answer, and is never put into an address.
 const config = require('../config')
+const LOST = { what: '没有网络', why: '请求没有发出去', next: '请检查网络后再试' }
+const MUTE = { what: '没有办成', why: '服务器没有应答', next: '请稍后再试' }
+
+function forget() { Object.assign(getApp().globalData, { token: '', level: 0 }) }
+
+// The server has forgotten us (a quarter of an hour unused): log in again, which needs no typing for who is bound.
+function over() {
+  forget()
+  wx.reLaunch({ url: '/pages/scan/scan' })
+}
+
+function headers() {
+  const { token } = getApp().globalData
+  return token ? { Authorization: `Bearer ${token}` } : {}
+}
 
 function send(method, path, data) {
   return new Promise((resolve, reject) => {
     const { globalData } = getApp()
+    const proved = globalData.level === 2
     wx.request({
       url: config.base + path,
       method,
       data,
-      header: globalData.token ? { Authorization: `Bearer ${globalData.token}` } : {},
+      header: headers(),
       success({ statusCode, data: told }) {
-        if (statusCode !== 200) return reject(told && told.what ? told : { what: '没有办成', why: '服务器没有应答', next: '请稍后再试' })
+        if (statusCode === 401 && proved) return over()
+        if (statusCode !== 200) return reject(told && told.what ? told : MUTE)
         if (told.token) Object.assign(globalData, { token: told.token, level: told.level })
         resolve(told)
       },
-      fail() { reject({ what: '没有网络', why: '请求没有发出去', next: '请检查网络后再试' }) }
+      fail() { reject(LOST) }
     })
   })
 }
@@ -23,12 +40,13 @@ function file(path) {
   return new Promise((resolve, reject) => {
     wx.downloadFile({
       url: config.base + path,
-      header: { Authorization: `Bearer ${getApp().globalData.token}` },
+      header: headers(),
       success({ statusCode, tempFilePath }) {
         if (statusCode === 200) resolve(tempFilePath)
+        else if (statusCode === 401) over()
         else reject({ what: '没有下载成', why: '票据暂时取不到', next: '请稍后再试' })
       },
-      fail() { reject({ what: '没有网络', why: '下载没有开始', next: '请检查网络后再试' }) }
+      fail() { reject(LOST) }
     })
   })
 }
@@ -37,6 +55,8 @@ module.exports = {
   get: (path) => send('GET', path),
   post: (path, data) => send('POST', path, data || {}),
   file,
+  forget,
+  LOST,
   words: (error) => `${error.what}：${error.why}。${error.next}。`,
   yuan: (fen) => `${fen < 0 ? '-' : ''}${Math.floor(Math.abs(fen) / 100)}.${String(Math.abs(fen) % 100).padStart(2, '0')}`
 }

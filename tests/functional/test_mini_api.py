@@ -278,7 +278,9 @@ def test_the_document_the_page_and_the_client(app: Flask) -> None:
         if file.suffix == ".json":
             json.loads(file.read_text(encoding="utf-8"))
         if file.suffix == ".js":
-            called |= set(re.findall(r"api\.(?:get|post|file)\([`'\"]([^`'\"?]+)", file.read_text(encoding="utf-8")))
+            called |= set(
+                re.findall(r"(?:api\.(?:get|post|file)|this\.ask)\([`'\"]([^`'\"?]+)", file.read_text(encoding="utf-8"))
+            )
     for name in pages:
         assert all((folder / f"{name}{ending}").exists() for ending in (".js", ".wxml", ".json"))
     known = {re.sub(r"{\w+}", "*", path) for path in openapi.PATHS}

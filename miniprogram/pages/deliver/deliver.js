@@ -1,12 +1,15 @@
 const api = require('../../utils/api')
 
 Page({
-  data: { address: '', told: '', problem: '' },
+  data: { address: '', sending: false, told: '', problem: '' },
   onLoad({ id }) { this.id = id },
-  typed(event) { this.setData({ address: event.detail.value, told: '' }) },
+  typed(event) { this.setData({ address: event.detail.value, told: '', problem: '' }) },
   send() {
-    api.post(`/bills/${this.id}/deliver`, { address: this.data.address.trim() })
-      .then(({ state }) => this.setData({ told: state, problem: '' }))
-      .catch((error) => this.setData({ problem: api.words(error) }))
+    const address = this.data.address.trim()
+    if (!/^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(address)) return this.setData({ problem: '邮箱地址不完整，例如 name@qq.com。' })
+    this.setData({ sending: true })
+    api.post(`/bills/${this.id}/deliver`, { address })
+      .then(({ state }) => this.setData({ told: `${address}：${state}`, problem: '', sending: false }))
+      .catch((error) => this.setData({ problem: api.words(error), sending: false }))
   }
 })

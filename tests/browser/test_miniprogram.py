@@ -1,0 +1,189 @@
+"""The mini-program's own pages, from log-in to a bill in the mail, against the running application (features §4.1)."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pypdfium2
+import pytest
+from playwright.sync_api import Browser
+
+from portal.blueprints.mini import openapi
+from portal.core.platforms import DEMO_MINI, TEMPLATES
+from tests.browser.phone import last_code
+from tests.browser.test_patient import browser  # noqa: F401  (the fixture)
+from tests.browser.weapp import WeChatPhone
+from tests.his import http, outpatient
+from tests.installation import Installation, running
+from tests.platforms import MINI_USER
+from tests.services import wait_for
+
+NAME, NUMBER, PHONE = "林演安", "000000195203150010", "10000000001"
+OTHER, STRANGER = "oDEMO-miniapp-user-00000002", "oDEMO-miniapp-user-00000003"
+NUMBER_FIELD = "证件号、就诊卡号或手机号"
+Phones = Callable[[str], WeChatPhone]
+
+
+@pytest.fixture(scope="module")
+def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    folder = tmp_path_factory.mktemp("miniprogram")
+    shutil.copytree(data_dir, folder, dirs_exist_ok=True)
+    with running(folder, "", ("simulators", "web", "worker")) as started:
+        yield started
+
+
+@pytest.fixture
+def phones(installation: Installation, browser: Browser) -> Iterator[Phones]:  # noqa: F811
+    """Phones by WeChat user; none of them may have met a fault of the program."""
+    made: list[WeChatPhone] = []
+
+    def phone(openid: str) -> WeChatPhone:
+        made.append(WeChatPhone(browser, installation, openid, TEMPLATES["mini_subscription"]))
+        return made[-1]
+
+    yield phone
+    faults = [fault for one in made for fault in one.faults]
+    for one in made:
+        one.close()
+    assert faults == []
+
+
+def identified(phone: WeChatPhone, installation: Installation, before: int) -> None:
+    """Number, name and the code of the text message, typed."""
+    phone.type(NUMBER_FIELD, NUMBER)
+    phone.type("患者姓名", NAME)
+    phone.tap("发验证码到预留手机")
+    phone.see("验证码已发到")
+    phone.type("验证码", last_code(installation, before))
+    phone.tap("查看票据")
+    phone.see("林** 的票据")
+
+
+def messages(installation: Installation, path: str) -> list[dict[str, Any]]:
+    """What an inbox of the simulators holds, newest first."""
+    found: list[dict[str, Any]] = httpx.get(f"{installation.simulators}{path}", trust_env=False).json()
+    return found
+
+
+def wechat_has(installation: Installation, openid: str, phone: str) -> None:
+    """A user of the mini-program whose phone WeChat knows."""
+    person = {"openid": openid, "appid": DEMO_MINI.appid, "phone": phone}
+    httpx.post(f"{installation.simulators}/wechat/people", json=person, trust_env=False).raise_for_status()
+
+
+def test_from_a_scan_to_the_mail(installation: Installation, phones: Phones, tmp_path: Path) -> None:
+    """Card scanned, name typed, code typed; list, bill, PDF, mail; back, out. The second start asks for nothing."""
+    assert http(installation.base)("invoiceEBillOutpatient", outpatient("W1")).ok
+    before = len(messages(installation, "/sms/messages"))
+    phone = phones(MINI_USER)
+    phone.start(scanned="https://qupiao.example/b/1abc")
+    phone.tap("扫就诊卡")
+    phone.see("用微信首页的“扫一扫”")
+    phone.tap("发验证码")
+    phone.see("两项都需要")
+    phone.start(scanned=NUMBER)
+    phone.tap("扫就诊卡")
+    assert phone.page.get_by_label(NUMBER_FIELD).input_value() == NUMBER
+    phone.picture(tmp_path / "scan.png")
+    identified(phone, installation, before)
+    phone.picture(tmp_path / "list.png")
+    phone.tap("128.50 元")
+    text = phone.see("这次一共 128.50 元，医保付了 80.00 元，您付了 48.50 元。")
+    assert "诊察费　20.00" in text and "校验码" in text
+    phone.picture(tmp_path / "detail.png")
+    phone.tap("打开 PDF")
+    [pdf] = wait_for(phone.opened, 30, "the PDF")
+    with pypdfium2.PdfDocument(io.BytesIO(pdf)) as document:
+        assert NAME in document[0].get_textpage().get_text_range()
+    phone.tap("发到邮箱")
+    phone.tap("发送")
+    phone.see("邮箱地址不完整")
+    phone.type("邮箱地址", "lin@example.com")
+    phone.tap("发送")
+    phone.see("lin@example.com：")
+    phone.picture(tmp_path / "deliver.png")
+    [mail] = wait_for(lambda: messages(installation, "/mail/messages"), 60, "the e-mail")
+    assert mail["to"] == "lin@example.com" and NAME not in mail["subject"] + mail["text"]
+    phone.back()
+    phone.see("这次一共")
+    phone.back()
+    phone.start()
+    phone.see("林** 的票据")
+    assert phone.title == "我的票据"
+    phone.tap("看完了")
+    phone.see("用微信手机号核实")
+    assert not any(secret in unquote(one) for one in phone.addresses for secret in (NUMBER, NAME, PHONE))
+
+
+def test_the_next_bill_is_told(installation: Installation, phones: Phones) -> None:
+    """Subscribed once by a tap: the next bill is one message; refused: none, and it says so."""
+    phone = phones(MINI_USER)
+    phone.start(accept=False)
+    phone.see("林** 的票据")
+    phone.tap("下次开票告诉我")
+    phone.see("没有订阅")
+    phone.page.evaluate("window.phone.accept = true")
+    phone.tap("下次开票告诉我")
+    phone.see("会发一条微信消息")
+    assert http(installation.base)("invoiceEBillOutpatient", outpatient("W2")).ok
+
+
+def test_by_the_phone_that_wechat_knows(installation: Installation, phones: Phones, tmp_path: Path) -> None:
+    """Number, name and one tap; refused or wrong, it says what to do instead."""
+    wechat_has(installation, OTHER, PHONE)
+    phone = phones(OTHER)
+    phone.start(phone=False)
+    phone.tap("用微信手机号核实")
+    phone.see("微信没有给出手机号")
+    phone.page.evaluate("window.phone.phone = true")
+    phone.type(NUMBER_FIELD, NUMBER)
+    phone.type("患者姓名", "林演错")
+    phone.tap("用微信手机号核实")
+    phone.see("没有")
+    phone.picture(tmp_path / "refused.png")
+    phone.type("患者姓名", NAME)
+    phone.tap("用微信手机号核实")
+    phone.see("林** 的票据")
+
+
+def test_when_something_is_missing(installation: Installation, phones: Phones) -> None:
+    """No network, a wrong code, a session that is over: words, and the way on."""
+    phone = phones(MINI_USER)
+    phone.start()
+    phone.see("林** 的票据")
+    phone.page.context.set_offline(True)
+    phone.tap("128.50 元")
+    phone.see("没有网络")
+    phone.page.context.set_offline(False)
+    phone.back()
+    token = phone.page.evaluate("getApp().globalData.token")
+    ended = httpx.post(
+        f"{installation.base}{openapi.BASE}/logout", headers={"Authorization": f"Bearer {token}"}, trust_env=False
+    )
+    assert ended.status_code == 200
+    phone.tap("128.50 元")
+    phone.see("林** 的票据")
+    phone.tap("128.50 元")
+    phone.see("这次一共 128.50 元")
+    wechat_has(installation, STRANGER, "10000000077")
+    stranger = phones(STRANGER)
+    stranger.start()
+    stranger.type(NUMBER_FIELD, "000000194809060023")
+    stranger.type("患者姓名", "林无此")
+    stranger.tap("发验证码")
+    stranger.see("验证码已发到")
+    stranger.type("验证码", "12345")
+    stranger.tap("查看票据")
+    stranger.see("6 位数字")
+    stranger.type("验证码", "123456")
+    stranger.tap("查看票据")
+    stranger.see("验证码不对")
+    stranger.page.evaluate("getApp().globalData.token = 'over'")
+    stranger.tap("发验证码")
+    stranger.gone("验证码不对")
