@@ -70,7 +70,7 @@ RETURNS = _page(
 )  # fmt: skip
 VOIDS = _page(
     "stock-voids", "库存作废与报损", "stock.void", VOID, VOID_STATES,
-    "还没有作废或报损。印错、受潮、遗失的空白号码在这里登记。",
+    "还没有作废或报损。",
     Column("category", "类别", value=lambda row: {"stock": "库存作废", "blank": "空白票报损"}[row.category]),
     Column("point", "开票点", value=lambda row: f"{row.point_code} {row.point_name}" if row.point_code else "单位库存"),
     Column("decided_name", "复核人", shown=False),
@@ -154,13 +154,20 @@ def _facts(row: Any) -> list[tuple[str, Any]]:
     ]
 
 
+VOIDS_LEAD = (
+    "库存作废：单位库存里印错、受潮、遗失的号码。空白票报损：开票点尚未使用的号码，由票据管理员登记，"
+    "例如成段遗失、窗口停用。登记后须由另一人在“复核”里同意，号码才作废。"
+    "窗口当场损坏的少量纸质票，收费员在“开票管理 › 空白票报损”办理，立即生效，也列在这里。"
+)
+
+
 @stock.get("/voids")
 @requires(Permission.STOCK_VIEW, menu="库存作废与报损", order=70)
 def voids_list() -> Response:
     """Stock voids and blank losses."""
     tools = [("登记作废或报损", url_for("stock.new_void"))] if may(Permission.STOCK_VOID) else []
     rows = lists.voids(current_staff().unit_id)
-    return VOIDS.respond(rows, "stock_list.html", tools=tools, lead="登记后须由另一人在“复核”里同意，号码才作废。")
+    return VOIDS.respond(rows, "stock_list.html", tools=tools, lead=VOIDS_LEAD)
 
 
 @stock.route("/voids/new", methods=["GET", "POST"])
