@@ -19,6 +19,7 @@ from portal.access.permissions import Permission
 from portal.audit import entries
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
+from portal.domain.money import yuan
 from portal.domain.settlement import Scene
 from portal.domain.states import BillState
 from portal.issuing import lists, queries
@@ -116,7 +117,7 @@ def bill(bill_id: int) -> Response:
 
 
 def bill_page(facts: BillFacts, status: int = 200, **more: Any) -> Response:
-    """The page of a bill: five steps, money, payer (masked unless ``party`` is given), paper, finance, log."""
+    """The page of a bill: its steps, money, payer (masked unless ``party`` is given), paper, finance, log."""
     bill_id = facts.bill_id
     with services().database.read() as connection:
         payer = lists.shown_payer(facts.payer_kind, queries.payer_name(services(), connection, bill_id))
@@ -124,7 +125,8 @@ def bill_page(facts: BillFacts, status: int = 200, **more: Any) -> Response:
         exchanges = queries.exchanges(connection, bill_id)
         items = queries.items(connection, bill_id)
         log = entries.about(connection, "bill", bill_id) if may(Permission.AUDIT_VIEW) or may_see_log() else []
-    shown = {"payer": payer, "life": life, "exchanges": exchanges, "items": items, "log": log, "track": track(facts)}
+    steps = track(facts, life.stands.booked_fen)
+    shown = {"payer": payer, "life": life, "exchanges": exchanges, "items": items, "log": log, "track": steps}
     return page("bill.html", status, bill=facts, sheet_states=SHEET_STATES, **shown, **more)
 
 
@@ -133,8 +135,8 @@ def may_see_log() -> bool:
     return may(Permission.PERSONS_REVEAL) or may(Permission.APPROVALS_DECIDE)
 
 
-def track(facts: BillFacts) -> list[tuple[str, str]]:
-    """The five steps of a bill (结算, 开具, 上传, 监制, 可取票) with ``done``, ``stop`` or nothing."""
+def track(facts: BillFacts, booked_fen: int | None) -> list[tuple[str, str]]:
+    """The steps of a bill (结算, 开具, 上传, 监制, 可取票, 入账) with ``done``, ``stop`` or nothing."""
     reached = {BillState.ISSUED: 2, BillState.UPLOADED: 3, BillState.SUPERVISED: 5, BillState.REVERSED: 5}
     steps = ("收费结算", "已开具", "已上传财政", "财政监制", "可取票")
     done = reached.get(facts.state, 3)
@@ -143,4 +145,8 @@ def track(facts: BillFacts) -> list[tuple[str, str]]:
         found[3] = ("监制未通过", "stop")
     if facts.state is BillState.REVERSED:
         found[4] = ("已冲红", "stop")
+    if booked_fen is not None:
+        found.append(("已入账" if booked_fen >= facts.total_fen else f"部分入账 {yuan(booked_fen)} 元", "done"))
+    elif facts.state is not BillState.REVERSED:
+        found.append(("未入账", ""))
     return found

@@ -29,6 +29,7 @@ class Life:
     sheets: list[Any]
     sheet: Any
     waiting: Any
+    stands: Standing
     acts: list[Act]
     guard: str
 
@@ -50,6 +51,7 @@ def life_of(connection: Connection, facts: BillFacts) -> Life:
         sheets=paper_queries.sheets_of(connection, facts.bill_id),
         sheet=sheet,
         waiting=waiting,
+        stands=stands,
         acts=[] if waiting else _acts(facts, stands, sheet),
         guard=_guard(facts, stands, waiting),
     )
@@ -82,7 +84,7 @@ def _acts(facts: BillFacts, stands: Standing, sheet: Any) -> list[Act]:
             found.append(Act("收回并作废纸质票", to("void_paper")))
     elif may(Permission.PAPER_EXCHANGE) and facts.state is not BillState.REFUSED:
         found.append(Act("换开", to("exchange"), main=True))
-    if sheet is None and stands.booking is None and may(Permission.BILLS_REVERSE):
+    if sheet is None and not stands.bookings and may(Permission.BILLS_REVERSE):
         found.append(Act("冲红", to("reverse_bill")))
     return found
 
@@ -94,8 +96,9 @@ def _guard(facts: BillFacts, stands: Standing, waiting: Any) -> str:
         return "这是红票：不能再冲红，也不换开纸质票据。"
     if facts.state is BillState.REVERSED:
         return "这张票已冲红，不能再办理。如需开票请用新的业务流水号。"
-    if stands.booking is not None:
-        return f"交款单位{stands.booking.booked_by}已入账，不能冲红；请交款人先到该单位撤销入账。"
+    if stands.bookings:
+        part = "只入账一部分也" if stands.booked_fen != facts.total_fen else ""
+        return f"{stands.booked}，{part}不能冲红；请交款人先到入账单位撤销入账。"
     if stands.paper:
         return f"纸质票据 {stands.paper} 有效。要冲红，先收回纸质票据并作废。"
     if facts.state is BillState.REFUSED:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from portal.core.clock import SHANGHAI
 from portal.core.services import Services
 from portal.domain.errors import Refusal
+from portal.domain.money import fen_of
 from portal.fiscal import envelope
 from portal.fiscal.envelope import EnvelopeError, text_of
 from portal.fiscal.messages import stamp14
@@ -24,12 +25,13 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """One bill's standing. ``day`` is midnight of 入账日期; ``accounted`` false: the booking was taken back."""
+    """One unit's booking of one bill. ``day`` is midnight of 入账日期; ``amount_fen`` is what it booked, ``None``
+    when it took its booking back."""
 
     code: str
     number: int
-    accounted: bool
     unit: str
+    amount_fen: int | None
     day: datetime
 
 
@@ -55,14 +57,22 @@ def _booked(line: Mapping[str, str]) -> Booked:
         day = datetime.strptime(line.get("AccDate", ""), "%Y%m%d").replace(tzinfo=SHANGHAI).astimezone(UTC)
     except ValueError:
         raise EnvelopeError("入账日期无效") from None
-    return Booked(line.get("EInvoiceCode", ""), int(number), status == "1", line.get("AccUnit", "")[:200], day)
+    amount = None
+    if status == "1":
+        try:
+            amount = fen_of(line.get("AccAmount", ""))
+        except ValueError as error:
+            raise EnvelopeError(f"入账金额{error}") from None
+        if amount < 0 or not line.get("AccUnit"):
+            raise EnvelopeError("入账金额小于 0" if amount < 0 else "没有入账单位")
+    return Booked(line.get("EInvoiceCode", ""), int(number), line.get("AccUnit", "")[:200], amount, day)
 
 
 def take_in(services: Services, unit_id: int, ask: Callable[[int], tuple[list[Booked], int]]) -> None:
     """Every page of one unit's answer; ``ask`` gives a page."""
     for one in list(_pages(ask)):
         try:
-            booking.change(services, unit_id, one.code, one.number, one.unit if one.accounted else None, one.day)
+            booking.change(services, unit_id, one.code, one.number, one.unit, one.amount_fen, one.day)
         except Refusal as refusal:
             if refusal.code != "BILL_NOT_FOUND":  # finance knows bills of before our time
                 raise

@@ -1,8 +1,9 @@
-"""入账: the payer's unit has booked a bill, or has taken its booking back; while it stands, no reversal."""
+"""入账: a unit has booked a bill or a part of it, or has taken its booking back; while one stands, no reversal."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, insert, select
 
@@ -14,24 +15,33 @@ from portal.issuing.queries import BILL
 from portal.issuing.reverse import BOOKING
 
 
-def change(services: Services, unit_id: int, code: str, number: int, party: str | None, day: datetime) -> bool:
-    """Note that ``party`` has booked the bill on ``day``; ``None``: it no longer has. Whether that was news.
+def change(
+    services: Services, unit_id: int, code: str, number: int, party: str, amount_fen: int | None, day: datetime
+) -> bool:
+    """Note that ``party`` has booked ``amount_fen`` of the bill on ``day``; ``None``: it no longer has. Whether that
+    was news.
 
-    A bill that is reversed meanwhile may be booked all the same: it is a fact that somebody must see. Raises
-    BILL_NOT_FOUND.
+    Several units may each book a part. One that takes back without a name (``""``) takes every booking back. A bill
+    that is reversed meanwhile, or booked beyond its amount, is kept as finance tells it: it is a fact that somebody
+    must see. Raises BILL_NOT_FOUND.
     """
     with services.database.write() as connection:
         mine = (BILL.c.unit_id == unit_id) & (BILL.c.bill_code == code) & (BILL.c.number == number)
         bill_id = connection.scalar(select(BILL.c.id).where(mine).with_for_update())
         if bill_id is None:
             raise Refusal("BILL_NOT_FOUND")
-        known = connection.scalar(select(BOOKING.c.booked_by).where(BOOKING.c.bill_id == bill_id))
-        if known == party:
+        theirs = BOOKING.c.bill_id == bill_id
+        if party or amount_fen is not None:
+            theirs &= BOOKING.c.booked_by == party
+        known = connection.execute(select(BOOKING.c.booked_by, BOOKING.c.amount_fen).where(theirs)).all()
+        if [row.amount_fen for row in known] == ([] if amount_fen is None else [amount_fen]):
             return False
-        connection.execute(delete(BOOKING).where(BOOKING.c.bill_id == bill_id))
-        if party is not None:
-            row = {"bill_id": bill_id, "booked_by": party, "voucher_no": "", "booked_at": day, "recorded_at": now()}
-            connection.execute(insert(BOOKING), row)
-        action = "bill.booked" if party is not None else "bill.unbooked"
-        entries.record(connection, action, "bill", bill_id, "worker:fiscal", details={"by": party or known})
+        connection.execute(delete(BOOKING).where(theirs))
+        if amount_fen is not None:
+            row = {"bill_id": bill_id, "booked_by": party, "amount_fen": amount_fen, "voucher_no": ""}
+            connection.execute(insert(BOOKING), row | {"booked_at": day, "recorded_at": now()})
+        action = "bill.unbooked" if amount_fen is None else "bill.booked"
+        told: dict[str, Any] = {"by": party or "、".join(row.booked_by for row in known)}
+        told |= {} if amount_fen is None else {"amount_fen": amount_fen}
+        entries.record(connection, action, "bill", bill_id, "worker:fiscal", details=told)
     return True

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, bindparam, exists, func, select
+from sqlalchemy import BigInteger, Connection, Select, Table, and_, bindparam, cast, exists, func, select
 
 from portal.domain.states import BillState, PaperState
 from portal.issuing.paper import Sheet
@@ -21,12 +21,17 @@ REQUEST: Table = PatientRequest.__table__  # type: ignore[assignment]
 VERIFICATION: Table = Verification.__table__  # type: ignore[assignment]
 
 
+# PostgreSQL sums big integers to a decimal, which no amount may be
+_FEN = cast(func.sum(BOOKING.c.amount_fen), BigInteger)
+_BOOKED = select(_FEN).where(BOOKING.c.bill_id == BILL.c.id).scalar_subquery()
+
+
 @dataclass(frozen=True, slots=True)
 class Relations:
     """``counting``: live bills of the same person, day and scene, issued after this one was; for a reversed bill the
     ones that count instead. ``supervised``: finance has signed, whatever the state is now. ``asked`` and ``sent``:
-    there are requests and deliveries about it, which cost a further question each. ``booked``: the payer's unit has.
-    ``verified``: how often somebody did, ``verified_at`` last."""
+    there are requests and deliveries about it, which cost a further question each. ``booked_fen``: how much of it
+    units have booked, ``None`` when none has. ``verified``: how often somebody did, ``verified_at`` last."""
 
     red: BillFacts | None
     original: BillFacts | None
@@ -35,7 +40,7 @@ class Relations:
     supervised: bool
     asked: bool
     sent: bool
-    booked: bool
+    booked_fen: int | None
     verified: int
     verified_at: datetime | None
 
@@ -54,7 +59,7 @@ def with_relations(statement: Select[Any]) -> Select[Any]:
             PAPER.c.number.label("sheet"),
             exists().where(REQUEST.c.bill_id == BILL.c.id).label("asked"),
             exists().where(DELIVERY.c.object_kind == "bill", DELIVERY.c.object_id == BILL.c.id).label("sent"),
-            exists().where(BOOKING.c.bill_id == BILL.c.id).label("booked"),
+            _BOOKED.label("booked_fen"),
             _OF_BILL.with_only_columns(func.count()).scalar_subquery().label("verified"),
             _OF_BILL.with_only_columns(func.max(VERIFICATION.c.at)).scalar_subquery().label("verified_at"),
         )
@@ -101,7 +106,7 @@ def of(connection: Connection, bill: BillFacts, row: Any) -> Relations:
         row.supervised is not None,
         bool(row.asked),
         bool(row.sent),
-        bool(row.booked),
+        None if row.booked_fen is None else int(row.booked_fen),
         row.verified,
         row.verified_at,
     )

@@ -76,7 +76,24 @@ class Standing:
     row: Any
     red: str
     paper: str
-    booking: Any
+    bookings: list[Any]
+
+    @property
+    def booked_fen(self) -> int | None:
+        """How much of the bill is booked, in fen; ``None`` when nobody has booked."""
+        return sum(one.amount_fen for one in self.bookings) if self.bookings else None
+
+    @property
+    def booked(self) -> str:
+        """Who has booked how much of the bill and when; empty when nobody has."""
+        if not self.bookings:
+            return ""
+        parts = [
+            f"{one.booked_by}已于 {business_day(one.booked_at):%Y-%m-%d} 入账 {yuan(one.amount_fen)} 元"
+            for one in self.bookings
+        ]
+        whole = f"（票据金额 {yuan(self.row.total_fen)} 元）" if self.booked_fen != self.row.total_fen else ""
+        return f"交款单位{'、'.join(parts)}{whole}"
 
     def check(self) -> None:
         """Raises RED_NOT_REVERSIBLE, ALREADY_REVERSED, BILL_BOOKED, PAPER_STILL_VALID."""
@@ -85,9 +102,8 @@ class Standing:
             raise Refusal("RED_NOT_REVERSIBLE", bill=bill)
         if self.row.state == BillState.REVERSED:
             raise Refusal("ALREADY_REVERSED", bill=bill, red=self.red)
-        if self.booking is not None:
-            day = business_day(self.booking.booked_at)
-            raise Refusal("BILL_BOOKED", party=self.booking.booked_by, day=f"{day:%Y-%m-%d}")
+        if self.bookings:
+            raise Refusal("BILL_BOOKED", booked=self.booked)
         if self.paper:
             raise Refusal("PAPER_STILL_VALID", paper=self.paper)
 
@@ -115,7 +131,7 @@ def standing(connection: Connection, row: Any) -> Standing:
         row,
         f"{found.bill_code} {found.number:010d}" if found else "",
         f"{sheet.paper_code} {sheet.number:010d}" if sheet else "",
-        connection.execute(select(BOOKING).where(BOOKING.c.bill_id == row.id)).one_or_none(),
+        list(connection.execute(select(BOOKING).where(BOOKING.c.bill_id == row.id).order_by(BOOKING.c.booked_by))),
     )
 
 

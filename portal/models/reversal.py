@@ -51,12 +51,13 @@ class Reversal(Base):
 
 
 class Booking(Base):
-    """入账: the payer's unit has booked the bill; from then on it may not be reversed."""
+    """入账: a unit has booked the bill or a part of it; while one has, it may not be reversed."""
 
     __tablename__ = "booking"
 
     bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"), primary_key=True, autoincrement=False)
-    booked_by: Mapped[str] = mapped_column(String(200))
+    booked_by: Mapped[str] = mapped_column(String(200), primary_key=True)
+    amount_fen: Mapped[int] = mapped_column(BigInteger)
     voucher_no: Mapped[str] = mapped_column(String(50))
     booked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.core.clock import now
 from portal.core.settings import Settings
+from portal.domain.money import fen_of
 from portal.fiscal import envelope
 from portal.fiscal.bookings import PULL
 from portal.fiscal.envelope import Envelope, EnvelopeError
@@ -167,8 +168,11 @@ def blueprint(context: Context) -> Blueprint:
     @pages.post("/bookings")
     def book() -> ResponseReturnValue:
         wanted = request.form if request.form else request.get_json(force=True)
-        unit, accounted = str(wanted.get("unit", BOOKER)), str(wanted["accounted"]) == "1"
-        done = office.book(str(wanted["bill_code"]), str(wanted["number"]), unit, accounted)
+        accounted, amount = str(wanted["accounted"]) == "1", str(wanted.get("amount") or "")
+        unit = str(wanted.get("unit") or (BOOKER if accounted else ""))
+        done = office.book(
+            str(wanted["bill_code"]), str(wanted["number"]), unit, accounted, fen_of(amount) if amount else None
+        )
         if request.form:
             return redirect(url_for("finance.desk"), 303)
         return jsonify({"booked": done}), 200 if done else 409

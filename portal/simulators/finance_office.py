@@ -117,15 +117,31 @@ class Office:
             raise OfficeRefusal(Result.BILL_UNKNOWN)
         return self._state(code, number, Result.OK)
 
-    def book(self, code: str, number: str, unit: str, accounted: bool) -> bool:
-        """A payer's unit books a supervised bill, or takes its booking back; False when there is no such bill."""
+    def book(self, code: str, number: str, unit: str, accounted: bool, amount_fen: int | None = None) -> bool:
+        """A unit books a supervised bill or a part of it (``None``: what nobody else has), or takes its booking back
+        (``unit`` empty: every unit does). False when there is no such bill, or less of it is left."""
         with self._store.transaction() as connection:
             known = _find(connection, code, number)
             if known is None or known["state"] != SUPERVISED:
                 return False
-            amount = yuan(xml.read(bytes(known["signed"])).total_fen)
-            row = (code, number, int(accounted), unit[:200], amount, time.time())
-            connection.execute("INSERT OR REPLACE INTO finance_booking VALUES (?, ?, ?, ?, ?, ?)", row)
+            if not accounted:
+                connection.execute(
+                    "UPDATE finance_booked SET accounted = 0, at = ? WHERE bill_code = ? AND number = ?"
+                    " AND (unit = ? OR ? = '')",
+                    (time.time(), code, number, unit[:200], unit),
+                )
+                return True
+            others = connection.execute(
+                "SELECT coalesce(sum(fen), 0) FROM finance_booked"
+                " WHERE bill_code = ? AND number = ? AND unit <> ? AND accounted",
+                (code, number, unit[:200]),
+            ).fetchone()[0]
+            left = xml.read(bytes(known["signed"])).total_fen - others
+            wanted = left if amount_fen is None else amount_fen
+            if not 0 <= wanted <= left or (others and not wanted):
+                return False
+            row = (code, number, unit[:200], 1, wanted, time.time())
+            connection.execute("INSERT OR REPLACE INTO finance_booked VALUES (?, ?, ?, ?, ?, ?)", row)
         return True
 
     def bookings(self, fields: Mapping[str, str | dict[str, str]]) -> Answer:
@@ -134,7 +150,7 @@ class Office:
         page, size = int(text_of(fields, "PageNo")), int(text_of(fields, "PageSize"))
         with self._store.transaction() as connection:
             found = connection.execute(
-                "SELECT * FROM finance_booking WHERE at >= ? ORDER BY at, bill_code, number", (since,)
+                "SELECT * FROM finance_booked WHERE at >= ? ORDER BY at, bill_code, number, unit", (since,)
             ).fetchall()
         lines = [
             {
@@ -143,7 +159,7 @@ class Office:
                 "IsAccounted": str(row["accounted"]),
                 "AccUnit": row["unit"],
                 "AccDate": stamp14(datetime.fromtimestamp(row["at"], UTC))[:8],
-                "AccAmount": row["amount"],
+                "AccAmount": yuan(row["fen"]),
             }
             for row in found[(page - 1) * size : page * size]
         ]
@@ -158,8 +174,8 @@ class Office:
                 "SELECT b.bill_code, b.number, b.message_no, b.state, b.received_at, b.supervised_at, b.attempts,"
                 " (SELECT count(*) FROM finance_effect e"
                 " WHERE e.bill_code = b.bill_code AND e.number = b.number) AS effects,"
-                " coalesce((SELECT k.accounted FROM finance_booking k"
-                " WHERE k.bill_code = b.bill_code AND k.number = b.number), 0) AS booked"
+                " EXISTS (SELECT 1 FROM finance_booked k WHERE k.bill_code = b.bill_code AND k.number = b.number"
+                " AND k.accounted) AS booked"
                 " FROM finance_bill b ORDER BY b.received_at DESC LIMIT ?",
                 (most,),
             ).fetchall()

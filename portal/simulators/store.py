@@ -14,9 +14,9 @@ CREATE TABLE IF NOT EXISTS fault (
   PRIMARY KEY (service, name));
 CREATE TABLE IF NOT EXISTS finance_message (message_id TEXT PRIMARY KEY, at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS finance_message_at ON finance_message (at);
-CREATE TABLE IF NOT EXISTS finance_booking (
-  bill_code TEXT, number TEXT, accounted INTEGER NOT NULL, unit TEXT NOT NULL, amount TEXT NOT NULL, at REAL NOT NULL,
-  PRIMARY KEY (bill_code, number));
+CREATE TABLE IF NOT EXISTS finance_booked (
+  bill_code TEXT, number TEXT, unit TEXT, accounted INTEGER NOT NULL, fen INTEGER NOT NULL, at REAL NOT NULL,
+  PRIMARY KEY (bill_code, number, unit));
 CREATE TABLE IF NOT EXISTS finance_segment (
   bill_code TEXT, first INTEGER, last INTEGER, PRIMARY KEY (bill_code, first));
 CREATE TABLE IF NOT EXISTS finance_bill (

@@ -168,8 +168,8 @@ def test_a_booked_bill_stays(his: His, app: Flask) -> None:
     services, bill = app.extensions["qupiao"], issued(his)
     assert his.call("getEBillAccountStatus", bill).payload == {"state": "0"}
     with services.database.write() as connection:
-        booking = {"booked_by": "阳江示例五金厂", "voucher_no": "", "booked_at": now(), "recorded_at": now()}
-        connection.execute(insert(Booking), booking | {"bill_id": rows(app)[0].id})
+        booking = {"booked_by": "阳江示例五金厂", "amount_fen": 100, "voucher_no": "", "booked_at": now()}
+        connection.execute(insert(Booking), booking | {"bill_id": rows(app)[0].id, "recorded_at": now()})
     assert his.call("getEBillAccountStatus", bill).payload == {"state": "1"}
     answer = red_flush(his, bill)
     assert answer.result == "E4005" and "已入账" in answer.message and "撤销入账" in answer.message

@@ -53,7 +53,7 @@ def write_off(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]
 
 
 def account_status(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """getEBillAccountStatus: 1 when the payer's unit has booked the bill, else 0. createTime is a hint only."""
+    """getEBillAccountStatus: 1 when a unit has booked the bill or a part of it, else 0. createTime is a hint only."""
     with context.services.database.read() as connection:
         bill = named_bill(context, connection, message)
         booked = connection.scalar(select(BOOKING.c.bill_id).where(BOOKING.c.bill_id == bill.bill_id))
