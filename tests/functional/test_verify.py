@@ -135,8 +135,18 @@ def _on_paper(app: Flask, window: Window, bill: dict[str, str]) -> tuple[BillFac
 def _booked(app: Flask, _window: Window, bill: dict[str, str]) -> tuple[BillFacts, tuple[str, ...]]:
     found = facts_of(app, bill)
     put(app, found, BillState.SUPERVISED)
-    booking.change(app.extensions["qupiao"], found.unit_id, found.code, int(found.number), "阳江示例五金厂", now())
-    return found, ("已入账", "不能再报")
+    return found, _book(app, found, found.total_fen, ("已入账", "不能再报"))
+
+
+def _part_booked(app: Flask, _window: Window, bill: dict[str, str]) -> tuple[BillFacts, tuple[str, ...]]:
+    found = facts_of(app, bill)
+    put(app, found, BillState.SUPERVISED)
+    return found, _book(app, found, 1000, ("部分入账", "10.00", "这部分不能再报"))
+
+
+def _book(app: Flask, bill: BillFacts, fen: int, told: tuple[str, ...]) -> tuple[str, ...]:
+    booking.change(app.extensions["qupiao"], bill.unit_id, bill.code, int(bill.number), "阳江示例五金厂", fen, now())
+    return told
 
 
 STATES: dict[str, State] = {
@@ -147,6 +157,7 @@ STATES: dict[str, State] = {
     "red": _red,
     "on paper": _on_paper,
     "booked": _booked,
+    "part-booked": _part_booked,
 }
 
 
