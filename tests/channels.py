@@ -35,11 +35,13 @@ class Scripted:
         disturbs: bool = False,
         receipt_within: timedelta | None = None,
         remembers: float = 0.0,
+        once_more: bool = True,
         pauses: tuple[float, ...] = (5.0, 15.0, 60.0),
     ) -> None:
         self.name, self.title, self.provider, self.account = name, name, "script", name
         self.setting = f"delivery.{name}"
-        self.disturbs, self.receipt_within, self.remembers, self.pauses = disturbs, receipt_within, remembers, pauses
+        self.disturbs, self.receipt_within, self.pauses = disturbs, receipt_within, pauses
+        self.remembers, self.once_more = remembers, once_more
         self.address = address
         self.calls: list[Message] = []
         self._answers = list(answers)

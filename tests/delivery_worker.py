@@ -21,5 +21,8 @@ def work(environment: Mapping[str, str], lanes: tuple[str, ...], scale: float) -
     os.dup2(null, 1), os.dup2(null, 2)
     services = create_app().extensions["qupiao"]
     made = [Lane(name, (f"{SEND_TOPIC}{name}",), 3) for name in lanes]
-    handlers = Engine(channels.channels(services), scale).handlers()
+    providers = channels.channels(services)
+    for one in providers:
+        one.pauses = (5.0,) * len(one.pauses)  # a provider that fails six times would be waited for half an hour
+    handlers = Engine(providers, scale).handlers()
     Worker(services, handlers, threads=1, lease=60.0 * scale, lanes=made).run(threading.Event())

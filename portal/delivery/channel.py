@@ -67,7 +67,9 @@ class Channel(Protocol):
     ``disturbs``: quiet hours hold its messages back. ``receipt_within``: how long a receipt may take; ``None`` when the
     provider sends none, so that being accepted is the end. ``remembers``: for how many seconds after the first try a
     repeat with the same ``ref`` is one effect at the provider (:data:`FOR_EVER`, or 0 when it never is).
-    ``pauses``: seconds before each further try after Retry; after the last one it is a dead letter.
+    ``once_more``: whether, beyond that, a message of which nothing is known may be repeated once, because its reader is
+    shown the repeat as the same. ``pauses``: seconds before each further try after Retry; after the last one it is a
+    dead letter.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Channel(Protocol):
     disturbs: bool
     receipt_within: timedelta | None
     remembers: float
+    once_more: bool
     pauses: tuple[float, ...]
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:

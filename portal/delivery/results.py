@@ -160,7 +160,7 @@ def _again(
 def _unknown(
     channel: Channel, tried: Try, moment: datetime, scale: float, code: str, reason: str
 ) -> tuple[dict[str, Any], bool, Outcome]:
-    """It may have gone out. Safe repeat where the provider knows our number, else a question, else one blind one."""
+    """It may have gone out. Safe repeat where the provider knows our number, else a question, or one blind one."""
     why = ("unknown", code, reason)
     rest = channel.remembers - (moment - tried.first_at).total_seconds()
     if not tried.asking and rest > 0:  # the repeat must come while the provider knows our number
@@ -172,7 +172,7 @@ def _unknown(
         pause = ASK_AFTER[tried.asked] * scale
         values = {"state": AttemptState.ASKING.value, "next_at": moment + timedelta(seconds=pause)} | _why(*why)
         return values, False, tasks.Retry(reason, pause)
-    if tried.blind:  # repeated once without knowing: never twice
+    if tried.blind or not channel.once_more:  # repeated once without knowing: never twice
         return _ended(AttemptState.UNCERTAIN, *why, moment), True, tasks.Done()
     pause = BLIND_AFTER * scale
     values = {"state": AttemptState.QUEUED.value, "next_at": moment + timedelta(seconds=pause), "blind": 1}

@@ -97,11 +97,14 @@ def pdf_is_whole_after_a_retry(bench: Bench) -> None:
 
 
 def token_fetch_times_out(bench: Bench) -> None:
-    """The time-out holds for the token too."""
+    """The time-out holds for the token too; nothing was sent, so the same may simply be sent again."""
     client = platforms.wechat(bench.simulators, bench.tokens, timeout=0.2)
     bench.simulators.faults("wechat", slow={"probability": 1, "count": 1, "value": 2000})
     fault = bench.refused(lambda: bench.send(client))
-    assert (fault.kind, fault.code, fault.text) == (Kind.UNKNOWN, "network", "ReadTimeout")
+    assert (fault.kind, fault.code, fault.text) == (Kind.RETRY, "network", "ReadTimeout")
+    for switch in ("html", "half_answer", "down"):
+        bench.simulators.faults("wechat", **{switch: {"probability": 1, "count": 1}})
+        assert bench.refused(bench.send).kind is Kind.RETRY
     assert bench.calls(SEND) == 0
 
 

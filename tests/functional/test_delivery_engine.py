@@ -123,7 +123,7 @@ def killed_between_call_and_commit(bench: Bench, channel: Scripted) -> Iterator[
 
 
 def test_a_crash_after_the_call_is_a_question_or_one_repeat_with_the_same_number(app: Flask, his: His) -> None:
-    remembers, asked, missing, blind = (Bench(app, his, f"KILL{number}") for number in range(4))
+    remembers, asked, missing, blind, forgets = (Bench(app, his, f"KILL{number}") for number in range(5))
     known = Scripted("known", [Accepted()], remembers=float("inf"))
     delivery = remembers.open("known")
     with killed_between_call_and_commit(remembers, known):
@@ -148,6 +148,13 @@ def test_a_crash_after_the_call_is_a_question_or_one_repeat_with_the_same_number
     with killed_between_call_and_commit(blind, once):
         blind.run(once)
     assert blind.attempts(delivery) == [("once", "uncertain", "unknown", 2, 1)], "never a second blind repeat"
+
+    plain = Scripted("plain", [Accepted()], once_more=False)
+    delivery = forgets.open("plain")
+    with killed_between_call_and_commit(forgets, plain):
+        forgets.run(plain)
+    assert forgets.attempts(delivery) == [("plain", "uncertain", "unknown", 1, 0)]
+    assert len(plain.calls) == 1, "whose readers would be shown it twice is not repeated to"
 
 
 def test_a_reversal_stops_what_waits_and_tells_who_got_the_bill(app: Flask, his: His) -> None:

@@ -66,11 +66,15 @@ class Bench:
         desk = {inbox.TOPIC: inbox.InboxDesk(events.ACTS)}
         self.worker = Worker(self.services, engine.handlers() | desk, threads=2)
 
-    def tell(self, order: str, purpose: Purpose = Purpose.ISSUED) -> dict[str, str]:
-        """Deliver over this order; how each channel's attempt stands: state and code."""
+    def open(self, order: str, purpose: Purpose = Purpose.ISSUED) -> int:
+        """Begin a delivery over this order."""
         with self.services.database.write() as connection:
             wanted = Wanted(1, "bill", self.bill_id, purpose, steps_of(order), "test")
-            delivery_id = open_delivery(self.services, connection, wanted)[0]
+            return open_delivery(self.services, connection, wanted)[0]
+
+    def tell(self, order: str, purpose: Purpose = Purpose.ISSUED) -> dict[str, str]:
+        """Deliver over this order; how each channel's attempt stands: state and code."""
+        delivery_id = self.open(order, purpose)
         self.worker.drain()
         return self.attempts(delivery_id)
 
@@ -170,6 +174,20 @@ def test_permissions_follow_the_events(app: Flask, process: Simulators) -> None:
     push(client, event("subscribe"))
     bench.worker.drain()
     assert bench.states() == ["active"]
+
+
+def test_tokens_that_expire_in_a_storm_stop_no_channel(app: Flask, process: Simulators) -> None:
+    """A fresh token that is refused as well is waited out; refused time after time, it is our set-up's fault."""
+    bench, path = Bench(app, "WX-STORM"), "cgi-bin/message/template/send"
+    platforms.bound(app, bench.bill_id, SERVICE)
+    process.post("/wechat/script", {path: [40001, 40001]})
+    assert bench.tell("wechat") == {"wechat": "accepted"}
+    process.post("/wechat/script", {path: [40001] * 8})
+    delivery_id = bench.open("wechat", Purpose.NOTICE)
+    for _ in range(6):
+        bench.worker.run_once()
+    assert bench.attempts(delivery_id) == {"wechat": "held 40001"}
+    process.post("/wechat/script", {})
 
 
 class process_allows:  # noqa: N801

@@ -214,5 +214,5 @@ class WeChatCards:
                 if self.was_authorised(order):
                     orders.authorised(services, order.order_id, "")
             except ChannelFault as fault:
-                if fault.kind in (Kind.CONFIG, Kind.LATER, Kind.UNKNOWN):
+                if fault.kind in (Kind.CONFIG, Kind.LATER, Kind.RETRY, Kind.UNKNOWN):
                     return

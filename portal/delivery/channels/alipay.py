@@ -32,6 +32,7 @@ class AlipayMini:
     disturbs = False
     receipt_within: timedelta | None = None
     remembers: float = 0.0
+    once_more = False
     pauses: tuple[float, ...] = PAUSES
     template = "alipay_mini_template"
 

@@ -48,6 +48,7 @@ class AppPush:
     disturbs = True
     receipt_within: timedelta | None = None
     remembers: float = FOR_EVER
+    once_more = False
     pauses: tuple[float, ...] = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0)
 
     def __init__(self, settings: Settings) -> None:

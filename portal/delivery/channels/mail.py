@@ -42,6 +42,7 @@ class Mail:
     disturbs = False
     receipt_within: timedelta | None = None
     remembers = 0.0
+    once_more = True
     pauses: tuple[float, ...] = PAUSES
 
     def __init__(self, settings: Settings) -> None:

@@ -42,6 +42,7 @@ class Sms:
     disturbs = True
     receipt_within: timedelta | None = None
     remembers: float = FOR_EVER
+    once_more = False
     pauses: tuple[float, ...] = PAUSES
 
     def __init__(self, settings: Settings) -> None:

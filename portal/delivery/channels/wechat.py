@@ -15,11 +15,13 @@ from portal.delivery.channel import PAUSES, Message, Target
 from portal.delivery.faults import ChannelFault, Kind
 from portal.delivery.outcomes import result_of
 from portal.delivery.wechat import codes
-from portal.domain.delivery import Accepted, NeedUser, Purpose, Result
+from portal.domain.delivery import Accepted, NeedUser, Purpose, Result, Retry
 from portal.domain.money import yuan
 
 SAFE_MINUTES = 9
 """WeChat sends the same ``client_msg_id`` once within about ten minutes."""
+STORM_TRIES = 3
+"""For so many tries tokens may expire faster than we renew them; then another system renews them, too."""
 
 
 def fields(names: str, message: Message) -> dict[str, str]:
@@ -43,6 +45,7 @@ class WeChatTemplate:
     disturbs = False
     receipt_within: timedelta | None = timedelta(hours=24)
     remembers: float = SAFE_MINUTES * 60.0
+    once_more = False
     pauses: tuple[float, ...] = PAUSES
 
     def __init__(self, platforms: Platforms) -> None:
@@ -61,7 +64,7 @@ class WeChatTemplate:
             msgid = self._platforms.service.send_template(message.recipient, template, data, message.link, message.ref)
         except ChannelFault as fault:
             _unfollowed(services, fault, Subject("wechat", self.account, "openid", message.recipient))
-            return result_of(fault)
+            return _result(fault, message)
         return Accepted(msgid)
 
 
@@ -72,6 +75,7 @@ class _Subscription(ABC):
     disturbs = False
     receipt_within: timedelta | None = None
     remembers: float = 0.0
+    once_more = False
     pauses: tuple[float, ...] = PAUSES
     platform = ""
     account = ""
@@ -96,7 +100,7 @@ class _Subscription(ABC):
             if fault.kind is not Kind.UNKNOWN:
                 bindings.give_back(services, subject, self.template, fault.code == str(codes.NO_PERMISSION))
             _unfollowed(services, fault, subject)
-            return result_of(fault)
+            return _result(fault, message)
         return Accepted()
 
     @abstractmethod
@@ -140,6 +144,13 @@ class MiniSubscription(_Subscription):
         self._platforms.mini.send_mini_subscription(
             message.recipient, self.template, data, "pages/list/list", self._settings.mini_state
         )
+
+
+def _result(fault: ChannelFault, message: Message) -> Result:
+    """As of every platform; but the channel does not stand still for a fresh token that was refused as well, once."""
+    if fault.code in {str(code) for code in codes.STALE} and message.tries <= STORM_TRIES:
+        return Retry(fault.text, code=fault.code)
+    return result_of(fault)
 
 
 def _unfollowed(services: Services, fault: ChannelFault, subject: Subject) -> None:

@@ -64,10 +64,15 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
 
     def _stable_token(self) -> Fetched:
         body = {"grant_type": "client_credential", "appid": self.appid, "secret": self.secret, "force_refresh": False}
-        answer = self._send("post", f"{WECHAT_HOST}/cgi-bin/stable_token", json=body)
+        try:
+            answer = self._send("post", f"{WECHAT_HOST}/cgi-bin/stable_token", json=body)
+        except ChannelFault as fault:
+            if fault.kind is not Kind.UNKNOWN:
+                raise
+            raise self._fault(Kind.RETRY, fault.code, fault.text) from None  # what the token is for has not begun
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
-            raise self._fault(Kind.UNKNOWN, "no_token", "the token answer holds no token")
+            raise self._fault(Kind.RETRY, "no_token", "the token answer holds no token")
         return Fetched(token, _seconds(answer))
 
     def ticket(self, kind: str) -> str:

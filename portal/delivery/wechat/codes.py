@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from portal.delivery.faults import Kind
 
+STALE = (40001, 40014, 42001)
+"""The token is no longer good."""
 GENERAL: dict[int, Kind] = {
     -1: Kind.RETRY,
-    **dict.fromkeys((40001, 40014, 42001), Kind.TOKEN),
+    **dict.fromkeys(STALE, Kind.TOKEN),
     **dict.fromkeys((40013, 40125, 41002, 41004), Kind.CONFIG),
     **dict.fromkeys((40164, 89501, 89503, 89506, 89507), Kind.CONFIG),
     **dict.fromkeys((40003, 46004), Kind.NEVER),
