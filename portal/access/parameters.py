@@ -105,11 +105,11 @@ CATALOGUE: dict[str, Parameter] = {
             "family.child-age",
             "患者取票",
             "监护的年龄上限",
-            "孩子满这个岁数后，监护人要由本人授权才能查看票据",
+            "孩子满这个岁数后，监护人要由本人授权才能查看票据；最晚 16 岁",
             "count",
             16,
             least=8,
-            most=18,
+            most=16,
         ),
         Parameter(
             "export.reason-rows",

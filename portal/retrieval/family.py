@@ -194,12 +194,16 @@ def add_child(services: Services, limits: Limits, session: Session, number: str,
 
 
 def child_until(connection: Connection, unit_id: int, number: str) -> datetime | None:
-    """When a child of this ID number is no longer one; ``None`` when it is none, or nothing says how old it is."""
+    """When a child of this ID number is no longer one; ``None`` when it is none, or nothing says how old it is.
+
+    The hospital's age is 16 at most: from then on the young person confirms, as any grown-up does (features §4.4).
+    """
     born = birthday(number)
     if born is None:
         return None
     years = parameters.value(connection, unit_id, "family.child-age")
-    until = datetime(born.year + years, born.month, min(born.day, 28), tzinfo=SHANGHAI)
+    leap = (born.month, born.day) == (2, 29)  # comes of age on the day after 28 February
+    until = datetime(born.year + years, *((3, 1) if leap else (born.month, born.day)), tzinfo=SHANGHAI)
     return until if until > now() else None
 
 
