@@ -28,6 +28,11 @@ class WeChatAccount:
     def __bool__(self) -> bool:
         return bool(self.appid and self.secret)
 
+    @property
+    def pushes(self) -> bool:
+        """Whether events of this account can reach us: they are signed and encrypted with these two."""
+        return bool(self.token and self.aes_key)
+
 
 DEMO_WECHAT = WeChatAccount(
     "wxdemo0000service",
@@ -35,7 +40,13 @@ DEMO_WECHAT = WeChatAccount(
     "demoCallbackToken",
     "ZGVtbyBlbmNvZGluZyBBRVMga2V5IDMyIGJ5dGVzISE",
 )
-DEMO_MINI = WeChatAccount("wxdemo0000miniapp", "demo-secret-of-the-mini-program")
+DEMO_MINI = WeChatAccount(
+    "wxdemo0000miniapp",
+    "demo-secret-of-the-mini-program",
+    "demoMiniToken",
+    "ZGVtbyBrZXkgb2YgdGhlIG1pbmktcHJvZ3JhbSAzMiE",
+)
+DEMO_BUREAU = WeChatAccount("wxdemo0000bureau", "demo-secret-of-the-finance-bureau")
 DEMO_ALIPAY_APP = "2099000000000001"
 DEMO_CARD_PLATFORM = "d3hkZW1vX3BhcHBpZA"
 DEMO_CARD = "pDEMOcard0000000000000000001"
@@ -74,6 +85,9 @@ class PlatformSettings(BaseSettings):
 
     mini_appid: str = ""
     mini_secret: str = Field(default="", repr=False)
+    mini_token: str = Field(default="", repr=False)
+    """``Token`` and ``EncodingAESKey`` of its 消息推送 (safe mode, XML or JSON). Empty: no events reach us."""
+    mini_aes_key: str = Field(default="", repr=False, pattern=r"^([A-Za-z0-9]{43})?$")
     mini_subscription: str = ""
     """Subscription message of the mini-program; empty: not used."""
     mini_state: str = Field(default="formal", pattern=r"^(developer|trial|formal)$")
@@ -91,7 +105,7 @@ class PlatformSettings(BaseSettings):
     bill code and ``billing_code`` the number; on: the other way round. Settle it with one real card (§4.2 trap 1)."""
     card_bureau_url: str = ""
     """Mode ``bureau``: where an authorised order is handed over. Empty: handed over by hand, and said so."""
-    card_bureau_key: str = Field(default="", repr=False)
+    card_bureau_key: str = Field(default="DEMO_BUREAU_KEY", repr=False)
 
     alipay_gateway: str = ""
     """Empty: the real gateway, in the demo the simulator."""

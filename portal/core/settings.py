@@ -185,7 +185,7 @@ class Settings(PlatformSettings):
         """The mini-program; false when there is none."""
         if self.demo and not self.mini_appid:
             return platforms.DEMO_MINI
-        return WeChatAccount(self.mini_appid, self.mini_secret)
+        return WeChatAccount(self.mini_appid, self.mini_secret, self.mini_token, self.mini_aes_key)
 
     @property
     def alipay(self) -> str:

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from portal.core.certificates import ensure_demo_keys
 from portal.core.settings import Settings
-from portal.simulators import alipay, desk, finance, mail, push, sms, smsclouds, wechat
+from portal.simulators import alipay, bureau, desk, finance, mail, push, sms, smsclouds, wechat
 from portal.simulators.context import Context
 from portal.simulators.store import Store
 
@@ -39,6 +39,12 @@ PARTIES: tuple[Party, ...] = (
     Party("医院 APP", "/push", "接收推送给医院 APP 的票据事件，验签去重；可以制造故障", push.blueprint),
     Party("短信网关", "/sms", "接收要发的短信，在这里查看；可以制造故障", sms.blueprint),
     Party("微信", "/wechat", "服务号、小程序和卡包：消息收件箱，关注、订阅、领取票据；可以制造故障", wechat.blueprint),
+    Party(
+        "财政卡包平台",
+        "/bureau",
+        "单位加财政模式：收下医院交来的卡包授权，把票据放进微信卡包；可以制造故障",
+        bureau.blueprint,
+    ),
     Party("支付宝", "/alipay", "小程序和生活号消息、发票管家；可以制造故障", alipay.blueprint),
 )
 

@@ -7,6 +7,7 @@ sets the codes of the next answers by path, ``/wechat/state`` the tokens' life a
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
-from portal.core.platforms import DEMO_WECHAT
+from portal.core.platforms import DEMO_MINI, DEMO_WECHAT, WeChatAccount
 from portal.simulators import wechat_push
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
@@ -34,6 +35,7 @@ SWITCHES = (
     Switch("html", "返回网页而不是 JSON"),
     Switch("twice", "请求到达两次"),
     Switch("half_answer", "应答只有一半"),
+    Switch("undelivered", "收下但未送达，事件里说明"),
     Switch("answer_lost", "已办理但应答丢失"),
 )
 Act = Callable[[Caller, Any], dict[str, Any]]
@@ -46,15 +48,36 @@ def blueprint(context: Context) -> Blueprint:
     cards = CardOffice(context.store, context.settings, office)
     faults = Faults(context.store, "wechat", SWITCHES)
     service = context.settings.wechat_service if context.settings.wechat_appid else DEMO_WECHAT
-    hook = f"{context.settings.base}/wechat/callback/service"
+    mini = context.settings.wechat_mini if context.settings.mini_appid else DEMO_MINI
+    hooks = {"base": context.settings.base, "tells": context.settings.demo}
+
+    def push(account: WeChatAccount, text: str) -> None:
+        name = "mini" if account.appid == mini.appid else "service"
+        wechat_push.push(f"{hooks['base']}/wechat/callback/{name}", account, text)
+
+    def send(kind: str, caller: Caller, body: Any) -> str:
+        """Take a message; what became of it is told as an event, a moment after the answer."""
+        msgid, account = office.send(kind, caller, body), mini if kind == "mini" else service
+        bad = faults.strikes("undelivered")
+        if kind == "template":
+            status = "failed:user block" if bad else "success"
+            fields = f"<MsgID>{msgid}</MsgID><Status><![CDATA[{status}]]></Status>"
+            text = wechat_push.event(account, body["touser"], "TEMPLATESENDJOBFINISH", fields)
+        else:
+            row = {"TemplateId": body["template_id"], "MsgID": msgid, "ErrorCode": "43101" if bad else "0"}
+            row["ErrorStatus"] = "user refuse to accept the msg" if bad else "success"
+            text = wechat_push.told(account, body["touser"], "subscribe_msg_sent_event", row)
+        if hooks["tells"]:
+            threading.Timer(0.3, push, (account, text)).start()
+        return msgid
 
     def base() -> str:
         return request.host_url.rstrip("/")
 
     acts: dict[str, Act] = {
-        "cgi-bin/message/template/send": lambda caller, body: {"msgid": int(office.send("template", caller, body))},
-        "cgi-bin/message/subscribe/bizsend": lambda caller, body: _nothing(office.send("subscription", caller, body)),
-        "cgi-bin/message/subscribe/send": lambda caller, body: _nothing(office.send("mini", caller, body)),
+        "cgi-bin/message/template/send": lambda caller, body: {"msgid": int(send("template", caller, body))},
+        "cgi-bin/message/subscribe/bizsend": lambda caller, body: _nothing(send("subscription", caller, body)),
+        "cgi-bin/message/subscribe/send": lambda caller, body: _nothing(send("mini", caller, body)),
         "wxa/business/getuserphonenumber": lambda caller, body: _phone(office, caller, body),
         "card/invoice/seturl": lambda _caller, _body: {"invoice_url": f"{base()}/?s_pappid={min(cards.platforms)}"},
         "nontax/createbillcard": lambda _caller, _body: {"card_id": min(cards.templates)},
@@ -62,8 +85,8 @@ def blueprint(context: Context) -> Blueprint:
         "card/invoice/getauthdata": lambda _caller, body: cards.auth_data(body),
         "card/invoice/rejectinsert": lambda _caller, body: cards.reject(body),
         "card/invoice/platform/setpdf": lambda _caller, _body: cards.upload(request.files),
-        "nontax/insertbill": lambda _caller, body: cards.insert(body),
-        "card/invoice/platform/updatestatus": lambda _caller, body: cards.update(body),
+        "nontax/insertbill": lambda caller, body: cards.insert(caller, body),
+        "card/invoice/platform/updatestatus": lambda caller, body: cards.update(caller, body),
     }
 
     def guarded(path: str, act: Callable[[], dict[str, Any]]) -> ResponseReturnValue:
@@ -207,6 +230,8 @@ def blueprint(context: Context) -> Blueprint:
             office.set_setting("token_seconds", float(wanted["token_seconds"]))
         if wanted.get("revoke"):
             office.revoke()
+        if "hook" in wanted:  # where the platform is, and that it wants to be told what became of a message
+            hooks.update(base=wanted["hook"], tells=True)
         if wanted.get("empty_cards"):
             cards.empty()
         return jsonify({})
@@ -224,6 +249,7 @@ def blueprint(context: Context) -> Blueprint:
             switches=faults.all(),
             action=url_for("wechat.switch"),
             service=service.appid,
+            mini=mini.appid,
             statuses=STATUSES,
         )
 
@@ -231,20 +257,20 @@ def blueprint(context: Context) -> Blueprint:
     def follow() -> ResponseReturnValue:
         openid, follows = request.form["openid"], request.form["act"] == "follow"
         office.follow(openid, follows)
-        text = wechat_push.event(service, openid, "subscribe" if follows else "unsubscribe", "")
-        wechat_push.push(hook, service, text)
+        push(service, wechat_push.event(service, openid, "subscribe" if follows else "unsubscribe", ""))
         return redirect(url_for("wechat.inbox"), 303)
 
     @pages.post("/allow")
     def allow() -> ResponseReturnValue:
         openid, template, accepts = request.form["openid"], request.form["template"], request.form["act"] == "accept"
         office.allow(openid, template, 1 if accepts else 0)
-        word = "accept" if accepts else "reject"
-        fields = (
-            f"<SubscribeMsgPopupEvent><List><TemplateId><![CDATA[{template}]]></TemplateId><SubscribeStatusString>"
-            f"<![CDATA[{word}]]></SubscribeStatusString><PopupScene>1</PopupScene></List></SubscribeMsgPopupEvent>"
+        account = (
+            mini if any(one["appid"] == mini.appid for one in office.people() if one["openid"] == openid) else service
         )
-        wechat_push.push(hook, service, wechat_push.event(service, openid, "subscribe_msg_popup_event", fields))
+        row = {"TemplateId": template, "SubscribeStatusString": "accept" if accepts else "reject", "PopupScene": "1"}
+        later = request.form.get("where") == "settings"  # refused later, where the phone manages messages
+        name = "subscribe_msg_change_event" if later else "subscribe_msg_popup_event"
+        push(account, wechat_push.told(account, openid, name, [row]))
         return redirect(url_for("wechat.inbox"), 303)
 
     @pages.get("/authorize/<key>")
@@ -266,7 +292,7 @@ def blueprint(context: Context) -> Blueprint:
             f"<AuthorizeAppId><![CDATA[{order['appid']}]]></AuthorizeAppId><Source><![CDATA[web]]></Source>"
         )
         if request.form.get("silent") != "1":  # the event may get lost: the platform has to ask
-            wechat_push.push(hook, service, wechat_push.event(service, openid, "user_authorize_invoice", fields))
+            push(service, wechat_push.event(service, openid, "user_authorize_invoice", fields))
         back = order["back"]
         mine = urlsplit(back).hostname == urlsplit(request.host_url).hostname
         # the page's policy lets a form lead nowhere but home, so a person follows a link
@@ -276,12 +302,12 @@ def blueprint(context: Context) -> Blueprint:
     def status() -> ResponseReturnValue:
         code, wanted = request.form["code"], request.form["status"]
         card = next(one for one in cards.cards() if one["code"] == code)
-        cards.update({"code": code, "card_id": card["card_id"], "reimburse_status": wanted})
+        cards.update(None, {"code": code, "card_id": card["card_id"], "reimburse_status": wanted})
         fields = (
             f"<Status><![CDATA[{wanted}]]></Status><CardId><![CDATA[{card['card_id']}]]></CardId>"
             f"<Code><![CDATA[{code}]]></Code>"
         )
-        wechat_push.push(hook, service, wechat_push.event(service, card["openid"], "update_invoice_status", fields))
+        push(service, wechat_push.event(service, card["openid"], "update_invoice_status", fields))
         return redirect(url_for("wechat.inbox"), 303)
 
     return pages

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS wechat_pdf (media_id TEXT PRIMARY KEY, body BLOB NOT 
 CREATE TABLE IF NOT EXISTS wechat_card (
   code TEXT PRIMARY KEY, card_id TEXT NOT NULL, order_id TEXT NOT NULL UNIQUE, openid TEXT NOT NULL,
   data TEXT NOT NULL, media_id TEXT NOT NULL, status TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS wechat_card_maker (code TEXT PRIMARY KEY, appid TEXT NOT NULL);
 """
 STATUSES = ("INVOICE_REIMBURSE_INIT", "INVOICE_REIMBURSE_LOCK", "INVOICE_REIMBURSE_CLOSURE", "INVOICE_REIMBURSE_CANCEL")
 _THREE_DAYS = 3 * 86400
@@ -90,6 +91,8 @@ class CardOffice:
     def reject(self, body: Any) -> dict[str, Any]:
         """The unit says no; the order is dead for ever."""
         order = self._own(body)
+        if order["state"] == "inserted":
+            raise WeChatRefusal(72018, "order already inserted")
         with self.store.transaction() as connection:
             connection.execute("UPDATE wechat_order SET state = 'refused' WHERE order_id = ?", (order["order_id"],))
         return {}
@@ -123,8 +126,8 @@ class CardOffice:
         lost = row is None or (held is None and row["at"] < time.time() - _THREE_DAYS)
         return b"" if lost else bytes(row["body"])
 
-    def insert(self, body: Any) -> dict[str, Any]:
-        """Put the bill into the person's card pack."""
+    def insert(self, caller: Caller, body: Any) -> dict[str, Any]:
+        """Put the bill into the person's card pack; the card is the caller's, whoever was authorised."""
         order_id, card_id = _text(body, "order_id"), _text(body, "card_id")
         try:
             data = body["card_ext"]["user_card"]["invoice_user_data"]
@@ -152,6 +155,7 @@ class CardOffice:
                 "INSERT INTO wechat_card VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (code, card_id, order_id, order["openid"], text, media_id, STATUSES[0], time.time()),
             )
+            connection.execute("INSERT INTO wechat_card_maker VALUES (?, ?)", (code, caller.appid))
             connection.execute("UPDATE wechat_order SET state = 'inserted' WHERE order_id = ?", (order_id,))
         return {"code": code, "openid": order["openid"]}
 
@@ -169,15 +173,16 @@ class CardOffice:
             if {other["billing_no"], other["billing_code"]} == pair:
                 raise WeChatRefusal(72042, "billing code and number already in a card pack")
 
-    def update(self, body: Any) -> dict[str, Any]:
-        """Set a card's state by its card code."""
+    def update(self, caller: Caller | None, body: Any) -> dict[str, Any]:
+        """Set a card's state by its card code: by who made it, or by a reimburser (no caller)."""
         status = body.get("reimburse_status")
         with self.store.transaction() as connection:
             card = connection.execute(
                 "SELECT * FROM wechat_card WHERE code = ? AND card_id = ?",
                 (_text(body, "code"), _text(body, "card_id")),
             ).fetchone()
-            if card is None:
+            maker = connection.execute("SELECT appid FROM wechat_card_maker WHERE code = ?", (body["code"],)).fetchone()
+            if card is None or (caller is not None and maker is not None and maker["appid"] != caller.appid):
                 raise WeChatRefusal(72038, "order never authorised")
             if status not in STATUSES:
                 raise WeChatRefusal(72031, "invalid params")

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from portal.core.platforms import DEMO_MINI, DEMO_WECHAT, TEMPLATES, WeChatAccount
+from portal.core.platforms import DEMO_BUREAU, DEMO_MINI, DEMO_WECHAT, TEMPLATES, WeChatAccount
 from portal.core.settings import Settings
 from portal.simulators.store import Store
 
@@ -71,7 +71,7 @@ class WeChatOffice:
         store.extend(SCHEMA)
         configured = WeChatAccount(settings.wechat_appid, settings.wechat_secret)
         mini = WeChatAccount(settings.mini_appid, settings.mini_secret)
-        self.accounts = {one.appid: one for one in (DEMO_WECHAT, DEMO_MINI, configured, mini) if one}
+        self.accounts = {one.appid: one for one in (DEMO_WECHAT, DEMO_MINI, DEMO_BUREAU, configured, mini) if one}
         self.templates = set(TEMPLATES.values()) | {
             settings.wechat_template,
             settings.wechat_subscription,

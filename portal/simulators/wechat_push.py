@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import struct
 import time
@@ -11,7 +12,7 @@ from base64 import b64decode, b64encode
 import httpx
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from portal.core.platforms import WeChatAccount
+from portal.core.platforms import DEMO_MINI, WeChatAccount
 
 
 def encrypted(account: WeChatAccount, text: str) -> str:
@@ -49,14 +50,27 @@ def event(account: WeChatAccount, openid: str, name: str, fields: str) -> str:
     )
 
 
+def told(account: WeChatAccount, openid: str, name: str, given: list[dict[str, str]] | dict[str, str]) -> str:
+    """A subscription event with its list: XML for an official account, JSON for the mini-program (its console says)."""
+    if account.appid == DEMO_MINI.appid:
+        head = {"ToUserName": "gh_demo", "FromUserName": openid, "CreateTime": int(time.time()), "MsgType": "event"}
+        return json.dumps(head | {"Event": name, "List": given}, ensure_ascii=False)
+    box = "".join(part.capitalize() for part in name.split("_"))
+    rows = given if isinstance(given, list) else [given]
+    texts = ("".join(f"<{key}><![CDATA[{value}]]></{key}>" for key, value in row.items()) for row in rows)
+    return event(account, openid, name, f"<{box}>{''.join(f'<List>{text}</List>' for text in texts)}</{box}>")
+
+
 def push(address: str, account: WeChatAccount, text: str) -> int:
     """Push a message, up to three times as WeChat does; returns the last HTTP status, 0 without an answer."""
     status = 0
     for _ in range(3):
         encrypt = encrypted(account, text)
         body = f"<xml><ToUserName><![CDATA[gh_demo]]></ToUserName><Encrypt><![CDATA[{encrypt}]]></Encrypt></xml>"
+        if text.startswith("{"):
+            body = json.dumps({"ToUserName": "gh_demo", "Encrypt": encrypt})
         try:
-            headers = {"Content-Type": "text/xml"}
+            headers = {"Content-Type": "application/json" if text.startswith("{") else "text/xml"}
             wanted = query(account, encrypt)
             answer = httpx.post(
                 address, params=wanted, content=body.encode(), headers=headers, timeout=5, trust_env=False

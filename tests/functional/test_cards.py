@@ -294,18 +294,6 @@ def test_alipay_gets_the_bill_and_its_red_one(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_the_bureau_inserts(settings: Settings, process: Simulators) -> None:
-    """Mode A: we authorise and hand over; without an address a person does, and the page says who it waits for."""
-    bench = Bench(settings, process, "CARD-BUREAU", card_mode="bureau")
-    bench.authorise(bench.order())
-    bench.authorised()
-    assert (bench.card().state, bench.card().reason) == ("handed_over", "请把订单号交给财政平台")
-    assert not bench.at_wechat()
-    assert "等财政平台放入" in bench.pages.get(bench.address).text
-    bench.services.database.engine.dispose()
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("platform", "title", "code"), [("wechat", "微信", "code"), ("alipay", "支付宝", "auth_code")])
 def test_being_told_over_a_platform(bench: Bench, platform: str, title: str, code: str) -> None:
     """Bind by the platform's log-in, with a state of this session only; end it again."""

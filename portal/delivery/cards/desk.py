@@ -32,13 +32,24 @@ class CardDesk:
 
     def handlers(self) -> dict[str, Handler]:
         """Every topic of cards and what does it."""
-        return {orders.WORK_TOPIC: self._work, orders.CANCEL_TOPIC: self._cancel, SWEEP_TOPIC: self._sweep}
+        return {
+            orders.WORK_TOPIC: self._work,
+            orders.WATCH_TOPIC: self._watch,
+            orders.CANCEL_TOPIC: self._cancel,
+            SWEEP_TOPIC: self._sweep,
+        }
 
     def _work(self, services: Services, task: Task) -> Outcome:
         order = orders.load(services, task.payload["card"])
         if order is None or order.state != "authorised":
             return Done()
         return self._packs[order.platform].work(services, order, task.attempts)
+
+    def _watch(self, services: Services, task: Task) -> Outcome:
+        order = orders.load(services, task.payload["card"])
+        if order is None or order.state != "handed_over":
+            return Done()
+        return self.wechat.watch(services, order)
 
     def _cancel(self, services: Services, task: Task) -> Outcome:
         order = orders.load(services, task.payload["card"])

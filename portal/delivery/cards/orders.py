@@ -6,10 +6,12 @@ to be the patient, with a consent of our own (§14).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Table, insert, select, update
 
 from portal.audit import entries
@@ -21,14 +23,15 @@ from portal.delivery.channel import Target
 from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
-from portal.issuing.queries import BillFacts
+from portal.issuing.queries import BILL, BillFacts
 from portal.models import BillCard, Consent
 from portal.outbox import tasks
 
+log = structlog.get_logger("qupiao.cards")
 CARD: Table = BillCard.__table__  # type: ignore[assignment]
 CONSENT: Table = Consent.__table__  # type: ignore[assignment]
 
-WORK_TOPIC, CANCEL_TOPIC = "card.work", "card.cancel"
+WORK_TOPIC, WATCH_TOPIC, CANCEL_TOPIC = "card.work", "card.watch", "card.cancel"
 CONSENT_TEXT = "2026-11"
 """Version of the text on the page (templates/patient/cards.html)."""
 TITLES = {"wechat": "微信卡包", "alipay": "支付宝发票管家"}
@@ -38,7 +41,7 @@ WORDS = {
     "": "还没有放入",
     "offered": "等您在微信里点“领取”",
     "authorised": "已同意，正在放入",
-    "handed_over": "已同意，等财政平台放入",
+    "handed_over": "已同意，等财政平台放入；急用请先下载 PDF 报销",
     "inserted": "已放入",
     "cancelled": "已撤销（票据已冲红）",
     "refused": "您没有同意放入，可以再试",
@@ -61,7 +64,7 @@ class CardOffer:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order as the work needs it."""
+    """One order as the work needs it; ``since``: when it came to its state."""
 
     card_id: int
     bill_id: int
@@ -71,6 +74,7 @@ class Order:
     card_code: str
     reason: str
     reimburse: str
+    since: datetime
 
 
 def card_offers(services: Services, connection: Connection, bill: BillFacts) -> list[CardOffer]:
@@ -157,11 +161,12 @@ def ask(services: Services, bill: BillFacts, platform: str, actor: str) -> Order
         entries.record(connection, "card.asked", "bill", bill.bill_id, actor, details={"platform": platform})
         if state == "authorised":
             tasks.enqueue(connection, WORK_TOPIC, f"{WORK_TOPIC}:{card_id}", {"card": card_id})
-        return Order(card_id, bill.bill_id, platform, str(values["order_id"]), state, "", "", "")
+        return Order(card_id, bill.bill_id, platform, str(values["order_id"]), state, "", "", "", moment)
 
 
 def _order(row: Any) -> Order:
-    return Order(row.id, row.bill_id, row.platform, row.order_id, row.state, row.card_code, row.reason, row.reimburse)
+    told = (row.card_code, row.reason, row.reimburse, row.state_at)
+    return Order(row.id, row.bill_id, row.platform, row.order_id, row.state, *told)
 
 
 def load(services: Services, card_id: int) -> Order | None:
@@ -178,7 +183,7 @@ def authorised(services: Services, order_id: str, openid: str) -> bool:
         if row is None or row.state != "offered":
             return False
         sealed = services.cipher.encrypt("bill_card.subject", row.id, openid) if openid else None
-        _move(connection, row.id, "authorised", subject=sealed)
+        _move(connection, row.id, "authorised", row.state, subject=sealed)
         tasks.enqueue(connection, WORK_TOPIC, f"{WORK_TOPIC}:{row.id}", {"card": row.id})
     return True
 
@@ -194,10 +199,27 @@ def reimbursed(services: Services, card_code: str, state: str) -> None:
     """A reimburser has locked, closed or freed the card: ``lock``, ``closure``, ``""``."""
     with services.database.write() as connection:
         row = connection.execute(select(CARD).where(CARD.c.card_code == card_code)).first() if card_code else None
-        if row is not None and row.reimburse != state:
-            connection.execute(update(CARD).where(CARD.c.id == row.id).values(reimburse=state))
-            details = {"platform": row.platform, "state": state or "init"}
-            entries.record(connection, "card.reimbursed", "bill", row.bill_id, "worker:cards", details=details)
+        _reimburse(connection, row, state)
+
+
+def expensed(services: Services, platform: str, code: str, number: str, state: str) -> None:
+    """The same of the card of the bill with this code and number; what is closed stays so, late pushes come late."""
+    mine = (BILL.c.bill_code == code) & (CARD.c.platform == platform) & CARD.c.state.in_(LIVE)
+    mine &= BILL.c.number == (int(number) if re.fullmatch("[0-9]{10}", number) else -1)
+    found = select(CARD).join(BILL, BILL.c.id == CARD.c.bill_id).where(mine).order_by(CARD.c.try_no.desc()).limit(1)
+    with services.database.write() as connection:
+        row = connection.execute(found).first()
+        if row is None:
+            log.warning("cards.reimbursement_of_nothing", platform=platform)
+        elif row.reimburse != "closure":
+            _reimburse(connection, row, state)
+
+
+def _reimburse(connection: Connection, row: Any, state: str) -> None:
+    if row is not None and row.reimburse != state:
+        connection.execute(update(CARD).where(CARD.c.id == row.id).values(reimburse=state))
+        details = {"platform": row.platform, "state": state or "init"}
+        entries.record(connection, "card.reimbursed", "bill", row.bill_id, "worker:cards", details=details)
 
 
 def in_reimbursement(connection: Connection, bill_id: int) -> str:
@@ -210,9 +232,12 @@ def in_reimbursement(connection: Connection, bill_id: int) -> str:
 
 
 def finish(services: Services, order: Order, state: str, **values: Any) -> None:
-    """An order's work has come to ``state``; audited when a card appeared, vanished or failed."""
+    """An order's work has come to ``state``; audited. It changes nothing once the order has left the state it had."""
     with services.database.write() as connection:
-        _move(connection, order.card_id, state, **values)
+        if not _move(connection, order.card_id, state, order.state, **values):
+            return
+        if state == "handed_over" and services.settings.card_bureau_url:
+            tasks.enqueue(connection, WATCH_TOPIC, f"{WATCH_TOPIC}:{order.card_id}", {"card": order.card_id})
         details = {"platform": order.platform, "order": order.order_id, "reason": str(values.get("reason", ""))[:100]}
         entries.record(connection, f"card.{state}", "bill", order.bill_id, "worker:cards", details=details)
 
@@ -223,9 +248,10 @@ def note(services: Services, order: Order, reason: str) -> None:
         connection.execute(update(CARD).where(CARD.c.id == order.card_id).values(reason=reason))
 
 
-def _move(connection: Connection, card_id: int, state: str, **values: Any) -> None:
+def _move(connection: Connection, card_id: int, state: str, was: str, **values: Any) -> bool:
     kept = {name: value for name, value in values.items() if value is not None}
-    connection.execute(update(CARD).where(CARD.c.id == card_id).values(state=state, state_at=now(), **kept))
+    mine = (CARD.c.id == card_id) & (CARD.c.state == was)
+    return connection.execute(update(CARD).where(mine).values(state=state, state_at=now(), **kept)).rowcount == 1
 
 
 def subject(services: Services, order: Order) -> str:
@@ -243,7 +269,7 @@ def bill_reversed(services: Services, bill_id: int) -> None:
         ).all()
         for row in rows:
             if row.state == "offered":
-                _move(connection, row.id, "cancelled")
+                _move(connection, row.id, "cancelled", row.state)
             tasks.enqueue(connection, CANCEL_TOPIC, f"{CANCEL_TOPIC}:{row.id}", {"card": row.id})
 
 

@@ -1,19 +1,15 @@
 """Cards in WeChat's card pack: authorisation link, PDF, insertion, cancelling (delivery-channels §4).
 
 Mode ``self``: one account does both. Mode ``bureau``: we authorise and hand the order over, the finance bureau's
-platform inserts; its card code is then not ours, so it also cancels.
+platform inserts, we ask it how the order stands; the card is its own, so it also cancels.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import time
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import structlog
 
 from portal.core import platforms as demo
@@ -22,7 +18,8 @@ from portal.core.platforms import WECHAT_HOST
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.accounts import Platforms
-from portal.delivery.cards import orders
+from portal.delivery.cards import bureau, orders
+from portal.delivery.cards.bureau import Bureau
 from portal.delivery.cards.documents import Paper
 from portal.delivery.cards.orders import Order
 from portal.delivery.faults import ChannelFault, Kind
@@ -35,9 +32,13 @@ log = structlog.get_logger("qupiao.cards")
 
 CANCELLED = "INVOICE_REIMBURSE_CANCEL"
 REIMBURSE = {"INVOICE_REIMBURSE_LOCK": "lock", "INVOICE_REIMBURSE_CLOSURE": "closure"}
+AGAIN = (Kind.RETRY, Kind.UNKNOWN, Kind.LATER, Kind.CONFIG)
+NO_CODE = "卡片已在卡包，平台没有返回卡号"
 PATIENCE = 600.0
 """Seconds until work is tried again that our set-up keeps from being done."""
 MOST_TRIES = 200
+SILENCE = timedelta(days=7)
+"""How long the bureau may take (§13: card authorisation 7 days); then the order is made void and may be tried anew."""
 MAYBE = "insertion without an answer"
 """Noted when an insertion may have happened, so that "already in a card pack" is told from somebody else's card."""
 
@@ -49,6 +50,7 @@ class WeChatCards:
         self._platforms = platforms
         self._settings: Settings = platforms.settings
         self._paper = paper
+        self._bureau = Bureau(platforms.settings.card_bureau_url, platforms.settings.card_bureau_key)
 
     @property
     def platform_id(self) -> str:
@@ -81,7 +83,7 @@ class WeChatCards:
         if bill.state is BillState.REVERSED:
             return self.cancel(services, order)
         if self._settings.cards == "bureau":
-            return self._hand_over(services, order, bill)
+            return self._hand_over(services, order, bill, tries)
         try:
             code = self._insert(services, order, bill)
         except ChannelFault as fault:
@@ -123,15 +125,14 @@ class WeChatCards:
         code = int(fault.code) if fault.code.lstrip("-").isdigit() else 0
         if code in codes.TAKEN and (code != 72042 or order.reason == MAYBE):
             # Ours: an earlier try went through and its answer was lost. The card's code never came (§4.4).
-            orders.finish(services, order, "inserted", reason="卡片已在卡包，平台没有返回卡号")
+            orders.finish(services, order, "inserted", reason=NO_CODE)
             return Done()
         if code in codes.NOT_AUTHORISED:
             return self._not_authorised(services, order, fault)
-        if fault.kind in (Kind.RETRY, Kind.UNKNOWN, Kind.LATER) and tries < MOST_TRIES:
-            return Retry(f"{fault.code} {fault.text}", fault.after)  # the same order id: done once over there
-        if fault.kind is Kind.CONFIG and tries < MOST_TRIES:
-            log.error("cards.set_up_wrong", code=fault.code, text=fault.text)
-            return Retry(f"{fault.code} {fault.text}", PATIENCE)
+        if fault.kind in AGAIN and tries < MOST_TRIES:
+            if fault.kind is Kind.CONFIG:
+                log.error("cards.set_up_wrong", code=fault.code, text=fault.text)
+            return _later(fault)  # the same order id: done once over there
         log.error("cards.failed", code=fault.code, text=fault.text)
         words = "这张票已在别人的卡包里" if code == 72042 else f"{fault.code} {fault.text}"
         orders.finish(services, order, "failed", reason=words[:300])
@@ -151,56 +152,97 @@ class WeChatCards:
         answer = self._platforms.service.invoice.get_auth_data(self.platform_id, order.order_id)
         return bool(answer.get("invoice_status") == "auth success")
 
-    def _hand_over(self, services: Services, order: Order, bill: Any) -> Outcome:
-        """Mode ``bureau``: tell its platform which order was authorised; without an address people do it by hand."""
-        url = self._settings.card_bureau_url
-        if not url:
+    # ── mode bureau ───────────────────────────────────────────────────────────────────────────────────────────────
+    def _hand_over(self, services: Services, order: Order, bill: Any, tries: int) -> Outcome:
+        """Tell the bureau's platform which order was authorised; without an address people do it by hand."""
+        if not self._bureau:
             orders.finish(services, order, "handed_over", reason="请把订单号交给财政平台")
             return Done()
-        told = {
-            "order_id": order.order_id,
-            "appid": self._platforms.service.appid,
-            "bill_code": bill.code,
-            "bill_number": bill.number,
-            "fee": bill.total_fen,
-        }
-        body = json.dumps(told, separators=(",", ":")).encode()
-        stamp = str(int(time.time()))
-        mac = hmac.new(self._settings.card_bureau_key.encode(), stamp.encode() + b"\n" + body, hashlib.sha256)
-        headers = {"Content-Type": "application/json", "X-Timestamp": stamp, "X-Signature": mac.hexdigest()}
         try:
-            answer = httpx.post(url, content=body, headers=headers, timeout=10, trust_env=False)
-        except httpx.HTTPError as error:
-            return Retry(type(error).__name__)
-        if answer.status_code not in (200, 201, 202, 204, 409):  # 409: it has it already
-            return Retry(f"bureau {answer.status_code}", PATIENCE)
+            self._bureau.hand_over(self._told(order, bill))
+        except ChannelFault as fault:
+            if fault.kind is not Kind.NEVER and tries < MOST_TRIES:
+                return _later(fault)
+            return self._void(services, order, f"财政平台没有收下：{fault.code} {fault.text}")
         orders.finish(services, order, "handed_over")
         return Done()
 
+    def _told(self, order: Order, bill: Any) -> dict[str, Any]:
+        told = {"order_id": order.order_id, "appid": self._platforms.service.appid, "fee": bill.total_fen}
+        return told | {"bill_code": bill.code, "bill_number": bill.number}
+
+    def watch(self, services: Services, order: Order) -> Outcome:
+        """Ask how a handed-over order stands, every minute at first, every hour later; silence ends in a week."""
+        age, why = now() - order.since, ""
+        try:
+            found = self._bureau.standing(order.order_id)
+            if found.state == bureau.UNKNOWN:  # they have lost it, or never had it
+                found = self._bureau.hand_over(self._told(order, self._paper.facts(services, order.bill_id)))
+        except ChannelFault as fault:
+            found, why = bureau.Standing(bureau.WAITING), f"：{fault.code}"
+        if found.state == bureau.INSERTED:
+            reason = "" if found.code else NO_CODE
+            orders.finish(services, order, "inserted", card_code=found.code, reason=reason)
+            return Done()
+        if found.state in (bureau.REFUSED, bureau.CANCELLED):
+            return self._void(services, order, f"财政平台没有放入：{found.reason}")
+        if age > SILENCE:
+            return self._void(services, order, f"财政平台七天没有放入{why}")
+        return Retry(f"等财政平台放入{why}", min(max(age.total_seconds() / 2, 60.0), 3600.0))
+
+    def _void(self, services: Services, order: Order, words: str) -> Outcome:
+        """An order that nobody will insert: dead at WeChat first, so that a new try cannot make two cards."""
+        try:
+            if not self._rejected(order, "财政平台没有放入"):
+                orders.finish(services, order, "inserted", reason=NO_CODE)
+                return Done()
+        except ChannelFault as fault:
+            if fault.kind in AGAIN:
+                return _later(fault)
+            words = f"{words}；{fault.code}"
+        log.error("cards.void", order=order.order_id, reason=words)
+        orders.finish(services, order, "failed", reason=words[:300])
+        return Done()
+
+    def _rejected(self, order: Order, why: str) -> bool:
+        """Refuse an order at WeChat, for ever; ``False``: it is a card already. Raises ChannelFault."""
+        try:
+            self._platforms.service.invoice.reject_insert(self.platform_id, order.order_id, why)
+        except ChannelFault as fault:
+            if fault.code != "72035":  # refused before
+                if fault.code == "72018":
+                    return False
+                raise
+        return True
+
+    # ── the end of a card ─────────────────────────────────────────────────────────────────────────────────────────
     def cancel(self, services: Services, order: Order) -> Outcome:
-        """The bill was reversed: the card is cancelled, or an order that is not yet one is refused."""
+        """The bill was reversed: an order that is not yet a card is refused, a card is cancelled by who made it."""
         if order.state == "cancelled":
             return Done()
         try:
-            if order.state in ("authorised", "handed_over"):
-                client = self._platforms.service.invoice
-                client.reject_insert(self.platform_id, order.order_id, "票据已冲红")
+            if order.state in ("authorised", "handed_over") and self._rejected(order, "票据已冲红"):
+                why = ""
+            elif self._settings.cards == "bureau" and self._bureau:
+                found = self._bureau.cancel(order.order_id)
+                if found.state == bureau.WAITING:
+                    return Retry("等财政平台撤销卡片", PATIENCE)
+                gone = found.state in (bureau.CANCELLED, bureau.REFUSED)
+                why = "" if gone else f"财政平台没有撤销卡片：{found.reason}"
             elif order.card_code:
                 self._platforms.service.invoice.update_status(self.card_id, order.card_code, CANCELLED)
+                why = ""
             else:
-                orders.finish(services, order, "inserted", reason="已冲红，但没有卡号，请财政平台协助撤销卡片")
-                log.error("cards.no_code", order=order.order_id)
-                return Dead("没有卡号，请财政平台协助撤销")
+                why = "没有卡号，请财政平台协助撤销卡片"
         except ChannelFault as fault:
-            if fault.kind in (Kind.RETRY, Kind.UNKNOWN, Kind.LATER, Kind.CONFIG):
-                return Retry(
-                    f"{fault.code} {fault.text}", fault.after or (PATIENCE if fault.kind is Kind.CONFIG else None)
-                )
-            if fault.code not in ("72060", "72061", "72035"):  # cancelled, closed, refused before: it is so already
-                orders.finish(
-                    services, order, order.state, reason=f"已冲红，卡片未能撤销：{fault.code} {fault.text}"[:300]
-                )
-                return Dead(f"{fault.code} {fault.text}")
+            if fault.kind in AGAIN:
+                return _later(fault)
+            over = fault.code in ("72060", "72061")  # cancelled, closed: it is so already
+            why = "" if over else f"卡片未能撤销：{fault.code} {fault.text}"
+        if why:
+            log.error("cards.not_cancelled", order=order.order_id, reason=why)
+            orders.finish(services, order, order.state, reason=f"已冲红，{why}"[:300])
+            return Dead(why)
         orders.finish(services, order, "cancelled")
         return Done()
 
@@ -216,3 +258,8 @@ class WeChatCards:
             except ChannelFault as fault:
                 if fault.kind in (Kind.CONFIG, Kind.LATER, Kind.RETRY, Kind.UNKNOWN):
                     return
+
+
+def _later(fault: ChannelFault) -> Retry:
+    """The same once more; where our set-up is wrong, after somebody had time to put it right."""
+    return Retry(f"{fault.code} {fault.text}", fault.after or (PATIENCE if fault.kind is Kind.CONFIG else None))
