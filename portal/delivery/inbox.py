@@ -38,7 +38,7 @@ def receive(services: Services, source: str, key: str, event: str, fields: Mappi
     moment, inbox_id = now(), new_id()
     make = sqlite.insert if services.database.dialect == "sqlite" else postgresql.insert
     seen = {"digest": services.index.digest("nonce", f"{source}:{nonce}"), "expires_at": moment + _REMEMBERED}
-    body = json.dumps(dict(fields), ensure_ascii=False)
+    body = json.dumps(dict(fields), ensure_ascii=False, default=str)  # a decimal of a JSON push is text here
     values = {
         "id": inbox_id,
         "source": source,

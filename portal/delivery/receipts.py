@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ log = structlog.get_logger("qupiao.delivery")
 SWEEP_TOPIC = "delivery.sweep"
 SWEEP_EVERY = 60
 _MOST = 500
+_APART = timedelta(days=1)
 _OPEN = tuple(
     state.value
     for state in (
@@ -65,6 +67,33 @@ def apply(
         call_next(connection, delivery.id, delivery.step)
     conclude(connection, delivery)
     return True
+
+
+def nearest(
+    services: Services,
+    connection: Connection,
+    channel: str,
+    address: str,
+    at: datetime,
+    *,
+    their_ref: str,
+    good: bool,
+    code: str,
+    text: str,
+) -> bool:
+    """A receipt of a provider that told no number when it took the message (channels §2.2).
+
+    It is for the message to ``address`` whose try began nearest to ``at``. The same receipt again changes nothing.
+    """
+    known = their_ref and _find(connection, channel, "", their_ref) is not None
+    ref = ""
+    if not known:
+        mine = (ATTEMPT.c.channel == channel) & ATTEMPT.c.state.in_(_OPEN) & (ATTEMPT.c.their_ref == "")
+        whose = ATTEMPT.c.recipient_digest == services.index.digest(f"recipient.{channel}", address)
+        began = ATTEMPT.c.sent_at.between(at - _APART, at + _APART)
+        found = connection.execute(select(ATTEMPT.c.our_ref, ATTEMPT.c.sent_at).where(mine, whose, began)).all()
+        ref = min(found, key=lambda one: abs(one.sent_at - at)).our_ref if found else ""
+    return apply(connection, channel, ref=ref, their_ref=their_ref, good=good, code=code, text=text)
 
 
 def _find(connection: Connection, channel: str, ref: str, their_ref: str) -> Any:

@@ -10,7 +10,7 @@ from portal.core.services import Services
 from portal.delivery import inbox
 from portal.delivery.wechat import callback
 from portal.delivery.wechat.callback import LARGEST, NotWeChat
-from portal.delivery.wechat.events import SOURCE
+from portal.delivery.wechat.events import SOURCES
 
 wechat = Blueprint("wechat_callbacks", __name__)
 log = structlog.get_logger("qupiao.callbacks")
@@ -18,7 +18,9 @@ log = structlog.get_logger("qupiao.callbacks")
 
 def _account(name: str) -> WeChatAccount:
     services: Services = current_app.extensions["qupiao"]
-    return services.settings.wechat_service if name == "service" else WeChatAccount("", "")
+    settings = services.settings
+    known = {"service": settings.wechat_service, "mini": settings.wechat_mini}
+    return known.get(name, WeChatAccount("", ""))
 
 
 @wechat.get("/wechat/callback/<string:account>")
@@ -43,7 +45,7 @@ def push(account: str) -> Response:
         return _refused(reason)
     services: Services = current_app.extensions["qupiao"]
     nonce = f"{query['timestamp']}:{query['nonce']}:{query['msg_signature']}"
-    inbox.receive(services, SOURCE, found.key, found.event, found.fields, nonce)
+    inbox.receive(services, SOURCES[account], found.key, found.event, found.fields, nonce)
     return Response("", mimetype="text/plain")
 
 

@@ -260,13 +260,16 @@ def relative(link_id: int) -> Response:
 
 @mini.post("/subscriptions")
 def subscriptions() -> Response:
-    """Templates that the person has just allowed one message of; others than ours count for nothing."""
+    """Templates that the person has just allowed one message of; others than ours count for nothing.
+
+    Where WeChat's own event tells of it, that counts and this does not: one tap is one permission.
+    """
     ours = {_services().settings.template(name) for name in TEMPLATES if name.startswith("mini_")} - {""}
     with _services().database.write() as connection:
         session = _session(connection)
         allowed = sorted(ours & set(_body("Subscribed")["templates"]))
         subject = people.subject_of(_services(), people.openid_of(_services(), connection, session))
-        for template in allowed:
+        for template in [] if _services().settings.wechat_mini.pushes else allowed:
             bindings.allow(_services(), connection, subject, template, 1)
     return jsonify(templates=allowed)
 

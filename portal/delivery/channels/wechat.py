@@ -69,11 +69,13 @@ class WeChatTemplate:
 
 
 class _Subscription(ABC):
-    """What both kinds of subscription message share: a permission is taken before and given back if nothing went."""
+    """What both kinds of subscription message share: a permission is taken before and given back if nothing went.
+
+    A receipt comes as an event, where the account's events reach us.
+    """
 
     provider = "wechat"
     disturbs = False
-    receipt_within: timedelta | None = None
     remembers: float = 0.0
     once_more = False
     pauses: tuple[float, ...] = PAUSES
@@ -84,6 +86,9 @@ class _Subscription(ABC):
     def __init__(self, platforms: Platforms) -> None:
         self._platforms = platforms
         self._settings = platforms.settings
+        known = self._settings.wechat_mini if self.platform == "mini" else self._settings.wechat_service
+        self.account = known.appid
+        self.receipt_within: timedelta | None = timedelta(hours=24) if known.pushes else None
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
         """The openid that the patient has bound."""
@@ -118,7 +123,6 @@ class WeChatSubscription(_Subscription):
 
     def __init__(self, platforms: Platforms) -> None:
         super().__init__(platforms)
-        self.account = self._settings.wechat_service.appid
         self.template = self._settings.template("wechat_subscription")
 
     def _call(self, message: Message) -> None:
@@ -136,7 +140,6 @@ class MiniSubscription(_Subscription):
 
     def __init__(self, platforms: Platforms) -> None:
         super().__init__(platforms)
-        self.account = self._settings.wechat_mini.appid
         self.template = self._settings.template("mini_subscription")
 
     def _call(self, message: Message) -> None:

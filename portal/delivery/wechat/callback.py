@@ -19,6 +19,7 @@ import xmltodict
 from wechatpy.crypto import PrpCrypto
 from wechatpy.exceptions import WeChatException
 
+from portal.core import jsonin
 from portal.core.platforms import WeChatAccount
 
 FRESH = 300
@@ -52,8 +53,14 @@ class Push:
         """What makes a repeat the same: ``MsgId``, or who, when, what and about which order or message."""
         if found := self.fields.get("MsgId"):
             return f"message:{found}"
-        about = [self.fields.get(name) for name in ("SuccOrderId", "FailOrderId", "MsgID", "CardId", "Code", "Status")]
+        about = [self.fields.get(name) for name in _ABOUT]
         return f"event:{self.openid}:{self.fields.get('CreateTime')}:{self.event}:{about}"
+
+
+_ABOUT = (
+    *("SuccOrderId", "FailOrderId", "MsgID", "CardId", "Code", "Status", "List"),
+    *("SubscribeMsgPopupEvent", "SubscribeMsgChangeEvent", "SubscribeMsgSentEvent"),
+)
 
 
 def signature(*parts: str) -> str:
@@ -75,7 +82,7 @@ def check_address(account: WeChatAccount, query: dict[str, str]) -> str:
 
 def read(account: WeChatAccount, query: dict[str, str], body: bytes) -> Push:
     """A push in safe mode. Raises NotWeChat."""
-    if not (account.token and account.aes_key) or len(body) > LARGEST or query.get("encrypt_type") != "aes":
+    if not account.pushes or len(body) > LARGEST or query.get("encrypt_type") != "aes":
         raise NotWeChat("mode")
     _fresh(query)
     encrypted = _value(_parse(body), "Encrypt")
@@ -103,6 +110,15 @@ def _fresh(query: dict[str, str]) -> None:
 
 
 def _parse(body: bytes) -> dict[str, Any]:
+    """XML, or JSON where a mini-program's console says so."""
+    if body.lstrip().startswith(b"{"):
+        try:
+            told = jsonin.decode(body)
+        except (ValueError, RecursionError) as error:
+            raise NotWeChat(type(error).__name__) from None
+        if not isinstance(told, dict):
+            raise NotWeChat("json")
+        return told
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         raise NotWeChat("doctype")
     try:
