@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
 from portal.access.limits import Limits
+from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
 from portal.blueprints.callbacks.receipts import callbacks
 from portal.blueprints.callbacks.wechat import wechat as wechat_callbacks
 from portal.blueprints.health import health
@@ -47,6 +48,7 @@ BLUEPRINTS = (
     (mini, "mini-session"),
     (kiosk, "device-token"),
     (wechat_callbacks, "platform-signature"),
+    (alipay_callbacks, "platform-signature"),
     (callbacks, "secret-path"),
     (health, "none"),
     *console.BLUEPRINTS,
@@ -76,6 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     csrf.exempt(his)
     csrf.exempt(wechat_callbacks)
+    csrf.exempt(alipay_callbacks)
     csrf.exempt(mini)
     csrf.exempt(callbacks)
     app.register_error_handler(HTTPException, _failed)

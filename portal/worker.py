@@ -16,6 +16,7 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery import channels as delivery_channels
 from portal.delivery import inbox, opening, operators, ready, receipts, told
+from portal.delivery.alipay import notify as alipay_notify
 from portal.delivery.cards import desk as cards
 from portal.delivery.cards import orders as card_orders
 from portal.delivery.engine import Engine
@@ -53,7 +54,7 @@ LANES = (
     Lane("batches", (batch.TOPIC,), 1),  # thousands of bills at a time, in the order of their file
     Lane("finance", ("bill.issued",), 4),  # may be slow or away for a day, with a backlog of thousands
     Lane("stock", tuple(fiscal_stock.HANDLERS), 1),  # few, and not behind that backlog
-    Lane("cards", (card_orders.WORK_TOPIC, card_orders.CANCEL_TOPIC, cards.SWEEP_TOPIC), 2),
+    Lane("cards", (card_orders.WORK_TOPIC, card_orders.WATCH_TOPIC, card_orders.CANCEL_TOPIC, cards.SWEEP_TOPIC), 2),
     Lane("inbox", (inbox.TOPIC,), 1),
     Lane("delivery", (NEXT_TOPIC, opening.SUPERVISED_TOPIC, opening.REVERSED_TOPIC, ready.TELL_TOPIC), 2),
     *(Lane(name, (f"{SEND_TOPIC}{name}",), 2) for name in delivery_channels.NAMES),  # each may be slow by itself
@@ -103,7 +104,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         requests.ANSWERED_TOPIC: requests.Teller(gateway),
         batch.TOPIC: batch.BatchDesk(services, IssuingDesk(services)).work,
         CLEAN_TOPIC: clean,
-        inbox.TOPIC: inbox.InboxDesk(wechat_events.ACTS | cards.ACTS),
+        inbox.TOPIC: inbox.InboxDesk(wechat_events.ACTS | cards.ACTS | alipay_notify.ACTS),
         **cards.CardDesk(services).handlers(),
         balances.WATCH_TOPIC: balances.watch_all,
         **engine,

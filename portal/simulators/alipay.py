@@ -18,12 +18,13 @@ from urllib.parse import urlencode, urlsplit
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
-from flask import Blueprint, Response, jsonify, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.core.alipay_keys import ensure_demo_keys
 from portal.core.clock import SHANGHAI, local, now
 from portal.core.platforms import DEMO_ALIPAY_APP, TEMPLATES
+from portal.simulators import alipay_push
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.forms import switch_routes
@@ -238,6 +239,7 @@ def blueprint(context: Context) -> Blueprint:
     pages = Blueprint("alipay", __name__, url_prefix="/alipay")
     office = AlipayOffice(context.store, context)
     faults = Faults(context.store, "alipay", SWITCHES)
+    hooks = {"base": context.settings.base}
 
     @pages.post("/gateway.do")
     def gateway() -> ResponseReturnValue:
@@ -293,6 +295,25 @@ def blueprint(context: Context) -> Blueprint:
             query = {"app_id": office.app_id, "scope": "auth_base", "auth_code": office.make_code(user)}
             choices.append((user, f"{back}?{urlencode(query | {'state': wanted.get('state', '')})}"))
         return render_template("platform_login.html", choices=choices, platform="支付宝")
+
+    @pages.post("/state")
+    def state() -> ResponseReturnValue:
+        hooks["base"] = request.get_json(force=True)["hook"]
+        return jsonify({})
+
+    @pages.post("/expense")
+    def expense() -> ResponseReturnValue:
+        """A reimburser moves on with a bill: the issuer is told, by a message or by a plain notify."""
+        form = request.form
+        content = {name: form[name] for name in ("invoice_code", "invoice_no", "status")}
+        if form.get("as") == "notify":
+            values = alipay_push.notify(office.sign, office.app_id, content, "invoice_expense")
+        else:
+            values = alipay_push.message(office.sign, office.app_id, content, "alipay.ebpp.invoice.expense.notify")
+        answers = alipay_push.push(f"{hooks['base']}/alipay/notify", values)
+        if form.get("as"):
+            return jsonify({"answers": answers, "values": values})
+        return redirect(url_for("alipay.inbox"), 303)
 
     @pages.post("/codes")
     def codes() -> ResponseReturnValue:
