@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from flask import Response, url_for
 from sqlalchemy import select
 from wtforms import StringField
 
+from admin.basics.kept import edit_acts, kept_pages, of_unit, simple
 from admin.delivery.notices import pdf_response
 from admin.forms import BooleanField, Form, Text, length, required
 from admin.groups import basics as group
-from admin.lists import Act, Column, ListPage
+from admin.lists import Column, ListPage
 from admin.shapes import State
 from admin.shell import current_actor, current_staff, may, page, requires, say, see_other, services
 from portal.access.permissions import Permission
@@ -129,11 +127,6 @@ def income_items() -> Response:
     return INCOME_ITEMS.respond(select(INCOME))
 
 
-def edit_acts(endpoint: str) -> Callable[[Any], list[Act]]:
-    """修改 at the end of a row, for who may."""
-    return lambda row: [Act("修改", url_for(endpoint, row_id=row.id))] if may(Permission.CATALOGUE_EDIT) else []
-
-
 DEPARTMENTS = ListPage(
     name="departments",
     title="业务科室",
@@ -157,26 +150,15 @@ class DepartmentForm(Form):
     general_name = name_field("对外通用名", 60, needed=False, hint="敏感科室对外显示的名称，例如：专科门诊；可空")
 
 
-@group.get("/departments")
-@requires(Permission.CATALOGUE_VIEW, menu="业务科室", order=45)
-def departments() -> Response:
-    """The unit's departments."""
-    statement = select(DEPARTMENT).where(DEPARTMENT.c.unit_id == current_staff().unit_id)
-    return DEPARTMENTS.respond(statement, "kept.html", new="basics.new_department", verb="新增科室")
-
-
-@group.route("/departments/new", methods=["GET", "POST"])
-@requires(Permission.CATALOGUE_EDIT, within="basics.departments")
-def new_department() -> Response:
-    """Add a department."""
-    return keep("department", 0, DepartmentForm(), "新增科室", "basics.departments")
-
-
-@group.route("/departments/<int:row_id>", methods=["GET", "POST"])
-@requires(Permission.CATALOGUE_EDIT, within="basics.departments")
-def edit_department(row_id: int) -> Response:
-    """Change a department."""
-    return keep("department", row_id, DepartmentForm(kept("department", row_id)), "修改科室", "basics.departments")
+kept_pages(
+    "department",
+    "/departments",
+    "科室",
+    45,
+    DEPARTMENTS,
+    simple("department", DepartmentForm, "basics.departments"),
+    of_unit(DEPARTMENT),
+)
 
 
 REVIEWERS = ListPage(
@@ -202,43 +184,12 @@ class ReviewerForm(Form):
     active = BooleanField("启用", default=True)
 
 
-@group.get("/reviewers")
-@requires(Permission.CATALOGUE_VIEW, menu="复核人", order=80)
-def reviewers() -> Response:
-    """Whose names may stand as 复核人."""
-    statement = select(REVIEWER).where(REVIEWER.c.unit_id == current_staff().unit_id)
-    return REVIEWERS.respond(statement, "kept.html", new="basics.new_reviewer", verb="新增复核人")
-
-
-@group.route("/reviewers/new", methods=["GET", "POST"])
-@requires(Permission.CATALOGUE_EDIT, within="basics.reviewers")
-def new_reviewer() -> Response:
-    """Add a reviewer."""
-    return keep("reviewer", 0, ReviewerForm(), "新增复核人", "basics.reviewers")
-
-
-@group.route("/reviewers/<int:row_id>", methods=["GET", "POST"])
-@requires(Permission.CATALOGUE_EDIT, within="basics.reviewers")
-def edit_reviewer(row_id: int) -> Response:
-    """Change a reviewer."""
-    return keep("reviewer", row_id, ReviewerForm(kept("reviewer", row_id)), "修改复核人", "basics.reviewers")
-
-
-def kept(kind: str, row_id: int) -> Any:
-    """The unit's row of this kind. Raises PAGE_NOT_FOUND."""
-    with services().database.read() as connection:
-        return basics.one(connection, kind, current_staff().unit_id, row_id)
-
-
-def keep(kind: str, row_id: int, form: Form, title: str, back: str, more: Mapping[str, Any] | None = None) -> Response:
-    """Show the form of a row and save it, with ``more`` values that nobody types."""
-    problem = ""
-    if form.accepted():
-        try:
-            basics.save(services(), current_actor(), kind, row_id, {**form.data, **(more or {})})
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("已保存，几秒后生效。")
-            return see_other(url_for(back))
-    return page("form.html", title=title, form=form, verb="保存", back=url_for(back), problem=problem)
+kept_pages(
+    "reviewer",
+    "/reviewers",
+    "复核人",
+    80,
+    REVIEWERS,
+    simple("reviewer", ReviewerForm, "basics.reviewers"),
+    of_unit(REVIEWER),
+)

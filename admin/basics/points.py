@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, request, url_for
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
-from admin.basics.hospital import ON_OFF, edit_acts, keep, kept, name_field
+from admin.basics.hospital import ON_OFF, name_field
+from admin.basics.kept import edit_acts, keep, kept, kept_pages, of_unit, saved
 from admin.forms import (
     BooleanField,
     DayField,
@@ -20,14 +21,11 @@ from admin.forms import (
     optional,
     required,
 )
-from admin.groups import basics as group
 from admin.lists import Column, Filter, ListPage
 from admin.shapes import State
-from admin.shell import current_actor, current_staff, page, requires, say, see_other, services
-from portal.access.permissions import Permission
+from admin.shell import current_actor, current_staff, page, services
 from portal.access.staff import BOUND
 from portal.core.clock import business_day, now
-from portal.domain.errors import Refusal
 from portal.issuing import basics
 from portal.issuing.basics import CHARGE, INCOME, POINT, POINT_KIND, STAFF
 from portal.issuing.references import KIND
@@ -79,11 +77,8 @@ class PointForm(Form):
     staff = SelectMultipleField("挂接人员", coerce=int)
 
 
-@group.get("/points")
-@requires(Permission.CATALOGUE_VIEW, menu="开票点", order=40)
-def points() -> Response:
-    """The unit's points."""
-    statement = (
+def _points() -> Select[Any]:
+    return (
         select(
             POINT,
             func.coalesce(_allowed.c.kinds, 0).label("kinds"),
@@ -97,29 +92,15 @@ def points() -> Response:
         )
         .where(POINT.c.unit_id == current_staff().unit_id)
     )
-    return POINTS.respond(statement, "kept.html", new="basics.new_point", verb="新增开票点")
 
 
-@group.route("/points/new", methods=["GET", "POST"])
-@requires(Permission.CATALOGUE_EDIT, within="basics.points")
-def new_point() -> Response:
-    """Add a point."""
-    return _point(0, PointForm())
-
-
-@group.route("/points/<int:row_id>", methods=["GET", "POST"])
-@requires(Permission.CATALOGUE_EDIT, within="basics.points")
-def edit_point(row_id: int) -> Response:
-    """Change a point; stock and printers have pages of their own."""
+def _point(row_id: int, title: str) -> Response:
+    """One point; stock and printers have pages of their own."""
     row = kept("point", row_id)
     with services().database.read() as connection:
         allowed = list(connection.scalars(select(POINT_KIND.c.kind_id).where(POINT_KIND.c.point_id == row_id)))
         bound = list(connection.scalars(select(BOUND.c.account_id).where(BOUND.c.point_id == row_id)))
-    return _point(row_id, PointForm(row, kinds=allowed, staff=bound))
-
-
-def _point(row_id: int, form: PointForm) -> Response:
-    with services().database.read() as connection:
+        form = PointForm(row, kinds=allowed, staff=bound) if row_id else PointForm()
         kinds = connection.execute(select(KIND.c.id, KIND.c.name).where(KIND.c.form != "paper").order_by(KIND.c.prefix))
         form.kinds.choices = choices((str(row.id), row.name) for row in kinds)
         staff = connection.execute(
@@ -128,18 +109,15 @@ def _point(row_id: int, form: PointForm) -> Response:
             .order_by(STAFF.c.username)
         )
         form.staff.choices = choices((str(row.id), f"{row.name}（{row.username}）") for row in staff)
-    problem = ""
-    if form.accepted():
+
+    def save() -> None:
         values = {name: form[name].data for name in ("code", "name", "kind", "active")}
-        try:
-            basics.save_point(services(), current_actor(), row_id, values, form.kinds.data, form.staff.data)
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("已保存，几秒后生效。")
-            return see_other(url_for("basics.points"))
-    title = "修改开票点" if row_id else "新增开票点"
-    return page("point.html", title=title, form=form, back=url_for("basics.points"), problem=problem)
+        basics.save_point(services(), current_actor(), row_id, values, form.kinds.data, form.staff.data)
+
+    return saved(form, save, "basics.points", title, "point.html")
+
+
+kept_pages("point", "/points", "开票点", 40, POINTS, _point, _points)
 
 
 def _state(row: Any) -> str:
@@ -194,29 +172,8 @@ class ChargeForm(Form):
     valid_until = DayField("失效日期", [optional], description="到期后不再对照，该项目原样印在票面上")
 
 
-@group.get("/charge-items")
-@requires(Permission.CATALOGUE_VIEW, menu="收费项目对照", order=50)
-def charges() -> Response:
-    """The hospital's charge items and their fiscal items."""
-    statement = select(CHARGE).where(CHARGE.c.unit_id == current_staff().unit_id)
-    return CHARGES.respond(statement, "kept.html", new="basics.new_charge", verb="新增对照")
-
-
-@group.route("/charge-items/new", methods=["GET", "POST"])
-@requires(Permission.CATALOGUE_EDIT, within="basics.charges")
-def new_charge() -> Response:
-    """Add a mapping."""
-    return _charge(0, ChargeForm(), "新增对照")
-
-
-@group.route("/charge-items/<int:row_id>", methods=["GET", "POST"])
-@requires(Permission.CATALOGUE_EDIT, within="basics.charges")
-def edit_charge(row_id: int) -> Response:
-    """Change a mapping."""
-    return _charge(row_id, ChargeForm(kept("charge_item", row_id)), "修改对照")
-
-
-def _charge(row_id: int, form: ChargeForm, title: str) -> Response:
+def _charge(row_id: int, title: str) -> Response:
+    form = ChargeForm(kept("charge_item", row_id))
     with services().database.read() as connection:
         known = connection.execute(select(INCOME.c.code, INCOME.c.name).where(INCOME.c.active).order_by(INCOME.c.code))
         names = {row.code: row.name for row in known}
@@ -235,3 +192,6 @@ def _charge(row_id: int, form: ChargeForm, title: str) -> Response:
     kept_name = not chosen or chosen == form.fiscal_code.object_data
     more = {} if kept_name else {"fiscal_name": names.get(chosen, "")}
     return keep("charge_item", row_id, form, title, "basics.charges", more)
+
+
+kept_pages("charge", "/charge-items", "对照", 50, CHARGES, _charge, of_unit(CHARGE))

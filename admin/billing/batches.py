@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, current_app, request, url_for
 
-from admin.billing.bills import points
+from admin.filters import points
 from admin.groups import billing
 from admin.shapes import State
 from admin.shell import current_actor, current_session, current_staff, page, requires, say, see_other, services

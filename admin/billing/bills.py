@@ -2,57 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
-from flask import Response, url_for
-from sqlalchemy import select
+from flask import Response
 
 from admin.billing.life import life_of
+from admin.filters import (
+    AT_POINT,
+    ISSUED_AT,
+    NUMBER,
+    POINT_COLUMN,
+    SCENE,
+    TOTAL,
+    day_filters,
+    payer_column,
+    scene_filter,
+    state_filter,
+)
 from admin.groups import billing
 from admin.lists import Column, Filter, ListPage
 from admin.marked import gate_bills
-from admin.shapes import BILL_STATES, SHEET_STATES, bill_number
+from admin.shapes import BILL_STATES, SHEET_STATES
 from admin.shell import current_staff, may, page, requires, services
 from portal.access.permissions import Permission
 from portal.audit import entries
-from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
 from portal.domain.settlement import Scene
 from portal.domain.states import BillState
 from portal.issuing import lists, queries
-from portal.issuing.queries import BILL, POINT, BillFacts
-
-
-def points() -> Mapping[str, str]:
-    """The unit's points for filters: code → code and name."""
-    with services().database.read() as connection:
-        found = connection.execute(
-            select(POINT.c.code, POINT.c.name).where(POINT.c.unit_id == current_staff().unit_id).order_by(POINT.c.code)
-        ).all()
-    return {code: f"{code} {name}" for code, name in found}
-
+from portal.issuing.queries import BILL, BillFacts
 
 BILLS = ListPage(
     name="bills",
     title="票据查询",
     order=(BILL.c.issued_at, BILL.c.id),
     columns=(
-        Column("issued_at", "开票时间", "time"),
-        Column("scene", "业务", value=lambda row: Scene(row.scene).title),
-        Column(
-            "number",
-            "票据号码",
-            "number",
-            value=lambda row: bill_number(row.bill_code, row.number),
-            link=lambda row: url_for("billing.bill", bill_id=row.id),
-        ),
-        Column("payer", "交款人", value=lambda row: lists.masked_payer(services(), row)),
-        Column("total_fen", "金额", "money", total=True),
+        ISSUED_AT,
+        SCENE,
+        NUMBER,
+        payer_column(),
+        TOTAL,
         Column("state", "状态", "state", states=BILL_STATES),
-        Column("point", "开票点", value=lambda row: f"{row.point_code} {row.point_name}"),
+        POINT_COLUMN,
         Column("serial", "业务流水号", shown=False),
         Column("department", "科室", shown=False),
         Column("cashier", "开票人", shown=False),
@@ -61,31 +53,10 @@ BILLS = ListPage(
         Column("business_at", "业务时间", "time", shown=False),
     ),
     filters=(
-        Filter(
-            "from",
-            "业务日期从",
-            lambda day: BILL.c.business_day >= day,
-            "date",
-            default=lambda: (business_day(now()) - timedelta(days=6)).isoformat(),
-        ),
-        Filter(
-            "to", "到", lambda day: BILL.c.business_day <= day, "date", default=lambda: business_day(now()).isoformat()
-        ),
-        Filter(
-            "scene",
-            "业务",
-            lambda scene: BILL.c.scene == scene,
-            "choice",
-            choices={scene.value: scene.title for scene in Scene},
-        ),
-        Filter(
-            "state",
-            "状态",
-            lambda state: BILL.c.state == state,
-            "choice",
-            choices={state.value: shown.title for state, shown in BILL_STATES.items()},
-        ),
-        Filter("point", "开票点", lambda code: POINT.c.code == code, "choice", choices=points),
+        *day_filters(BILL.c.business_day, 6),
+        scene_filter(BILL.c.scene, Scene),
+        state_filter(BILL.c.state, BILL_STATES),
+        AT_POINT,
         Filter("serial", "业务流水号", lambda serial: BILL.c.serial == serial),
     ),
     empty="这段时间没有符合条件的票据。HIS 结算后会自动开具并出现在这里；也可以放宽日期再查。",

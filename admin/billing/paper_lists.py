@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
 from typing import Any
 
 from flask import Response, g, request, url_for
 from sqlalchemy import Row, select
 
-from admin.billing.bills import own_bill, points
+from admin.billing.bills import own_bill
 from admin.billing.paper import digits, print_sheets
+from admin.filters import (
+    AT_POINT,
+    ISSUED_AT,
+    NUMBER,
+    POINT_COLUMN,
+    SCENE,
+    TOTAL,
+    day_filters,
+    moment_filters,
+    payer_column,
+    scene_filter,
+    state_filter,
+)
 from admin.groups import billing
 from admin.lists import Act, Column, Filter, ListPage
 from admin.shapes import BILL_STATES, SHEET_STATES, bill_number
@@ -27,7 +39,6 @@ from admin.shell import (
 )
 from portal.access.permissions import Permission
 from portal.audit import entries
-from portal.core.clock import SHANGHAI, business_day, now
 from portal.domain.document import INSURANCE_CLASSES
 from portal.domain.errors import Refusal
 from portal.domain.settlement import Scene
@@ -40,10 +51,6 @@ from portal.issuing.reverse import PAPER
 
 MOST = 50
 """Sheets of one batch."""
-
-
-def _today() -> str:
-    return business_day(now()).isoformat()
 
 
 def _patient(row: Any) -> Patient:
@@ -59,38 +66,25 @@ UNEXCHANGED = ListPage(
     title="换开列表",
     order=(BILL.c.issued_at, BILL.c.id),
     columns=(
-        Column("issued_at", "开票时间", "time"),
+        ISSUED_AT,
         Column("serial", "单据号", shown=False),
-        Column("payer", "姓名", value=lambda row: lists.masked_payer(services(), row)),
+        payer_column("姓名"),
         Column("sex", "性别", value=lambda row: _patient(row).sex),
         Column("age", "年龄", value=lambda row: _patient(row).age),
         Column("outpatient_no", "门诊号", value=lambda row: _patient(row).outpatient_no),
         Column("hospital_no", "住院号", value=lambda row: _patient(row).hospital_no, shown=False),
-        Column("scene", "业务", value=lambda row: Scene(row.scene).title),
-        Column(
-            "number",
-            "票据号码",
-            "number",
-            value=lambda row: bill_number(row.bill_code, row.number),
-            link=lambda row: url_for("billing.bill", bill_id=row.id),
-        ),
-        Column("total_fen", "金额", "money", total=True),
+        SCENE,
+        NUMBER,
+        TOTAL,
         Column("state", "状态", "state", states=BILL_STATES),
-        Column("point", "开票点", value=lambda row: f"{row.point_code} {row.point_name}"),
+        POINT_COLUMN,
         Column("title", "票据类型", shown=False),
         Column("check_code", "校验码", shown=False),
     ),
     filters=(
-        Filter("from", "业务日期从", lambda day: BILL.c.business_day >= day, "date", default=_today),
-        Filter("to", "到", lambda day: BILL.c.business_day <= day, "date", default=_today),
-        Filter(
-            "scene",
-            "业务",
-            lambda scene: BILL.c.scene == scene,
-            "choice",
-            choices={scene.value: scene.title for scene in Scene},
-        ),
-        Filter("point", "开票点", lambda code: POINT.c.code == code, "choice", choices=points),
+        *day_filters(BILL.c.business_day, 0),
+        scene_filter(BILL.c.scene, Scene),
+        AT_POINT,
         Filter("serial", "单据号", lambda serial: BILL.c.serial == serial),
     ),
     empty="这段时间没有未换开的票据。开票后没有换开纸质、也没有冲红的票据会出现在这里；可以放宽日期再查。",
@@ -124,30 +118,13 @@ SHEETS = ListPage(
         Column("approver", "复核人", shown=False),
     ),
     filters=(
-        Filter("from", "换开日期从", lambda day: PAPER.c.exchanged_at >= _midnight(day), "date", default=_today),
-        Filter(
-            "to",
-            "到",
-            lambda day: PAPER.c.exchanged_at < _midnight(day) + timedelta(days=1),
-            "date",
-            default=_today,
-        ),
-        Filter(
-            "state",
-            "状态",
-            lambda state: PAPER.c.state == state,
-            "choice",
-            choices={code: state.title for code, state in SHEET_STATES.items()},
-        ),
-        Filter("point", "开票点", lambda code: POINT.c.code == code, "choice", choices=points),
+        *moment_filters(PAPER.c.exchanged_at, 0, "换开日期从"),
+        state_filter(PAPER.c.state, SHEET_STATES),
+        AT_POINT,
         Filter("number", "纸质票号", lambda text: PAPER.c.number == _number(text)),
     ),
     empty="没有符合条件的纸质票据。换开过的纸质票据会出现在这里。",
 )
-
-
-def _midnight(day: object) -> datetime:
-    return datetime.combine(day, time(), SHANGHAI)  # type: ignore[arg-type]
 
 
 def _number(text: str) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from flask import Response, request, url_for
 
-from admin.billing.bills import points
 from admin.delivery.notices import chosen_paper
+from admin.filters import AT_POINT, POINT_COLUMN, day_filters, scene_filter
 from admin.groups import billing
 from admin.lists import Column, Filter, ListPage
 from admin.marked import gate
@@ -17,14 +16,14 @@ from admin.shell import current_actor, current_staff, page, requires, say, see_o
 from portal.access import approvals
 from portal.access.permissions import Permission
 from portal.audit import entries
-from portal.core.clock import business_day, now
+from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_card, mask_id, mask_name, mask_phone
 from portal.domain.settlement import CHANNELS
 from portal.domain.voucher import Movement, VoucherForm, VoucherScene
 from portal.issuing import marked, notices, voucher_approvals, voucher_paper
 from portal.issuing import voucher_queries as queries
-from portal.issuing.voucher_queries import POINT, VOUCHER, VoucherFacts
+from portal.issuing.voucher_queries import VOUCHER, VoucherFacts
 
 _TONES = {"open": "ok", "part": "wait", "cancelled": "red", "cancellation": "red"}
 STATES = {state: State(title, _TONES.get(state, "plain")) for state, title in queries.STATES.items()}
@@ -47,7 +46,7 @@ VOUCHERS = ListPage(
         Column("amount_fen", "金额", "money"),
         Column("balance_fen", "余额", "money", total=True),
         Column("state", "状态", "state", value=lambda row: queries.facts_of(row).state, states=STATES),
-        Column("point", "开票点", value=lambda row: f"{row.point_code} {row.point_name}"),
+        POINT_COLUMN,
         Column("cashier", "收款人"),
         Column("scene", "用途", value=lambda row: VoucherScene(row.scene).title, shown=False),
         Column("department", "科室", shown=False),
@@ -55,20 +54,7 @@ VOUCHERS = ListPage(
         Column("reason", "原因", "long", shown=False),
     ),
     filters=(
-        Filter(
-            "from",
-            "业务日期从",
-            lambda day: VOUCHER.c.business_day >= day,
-            "date",
-            default=lambda: (business_day(now()) - timedelta(days=29)).isoformat(),
-        ),
-        Filter(
-            "to",
-            "到",
-            lambda day: VOUCHER.c.business_day <= day,
-            "date",
-            default=lambda: business_day(now()).isoformat(),
-        ),
+        *day_filters(VOUCHER.c.business_day, 29),
         Filter(
             "form",
             "单据",
@@ -76,14 +62,8 @@ VOUCHERS = ListPage(
             "choice",
             choices={form.value: form.title for form in VoucherForm},
         ),
-        Filter(
-            "scene",
-            "用途",
-            lambda scene: VOUCHER.c.scene == scene,
-            "choice",
-            choices={scene.value: scene.title for scene in VoucherScene},
-        ),
-        Filter("point", "开票点", lambda code: POINT.c.code == code, "choice", choices=points),
+        scene_filter(VOUCHER.c.scene, VoucherScene, "用途"),
+        AT_POINT,
     ),
     empty="这段时间没有预交金凭证。HIS 收取预交金或在这里开具后会出现；也可以放宽日期再查。",
 )

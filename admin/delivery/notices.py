@@ -5,19 +5,16 @@ from __future__ import annotations
 from flask import Response, request, url_for
 from sqlalchemy import func, select
 
-from admin.billing.bills import points
+from admin.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, day_filters, payer_column
 from admin.groups import billing, delivery
 from admin.lists import Column, Filter, ListPage
-from admin.shapes import bill_number
 from admin.shell import current_actor, current_staff, requires, see_other, services
 from portal.access.permissions import Permission
-from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
-from portal.domain.settlement import Scene
 from portal.domain.states import BillState
 from portal.issuing import lists, notices
 from portal.issuing.notices import PRINT
-from portal.issuing.queries import BILL, POINT
+from portal.issuing.queries import BILL
 from portal.rendering.slip import Paper
 
 PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'none'"
@@ -36,32 +33,17 @@ NOTICES = ListPage(
     title="告知单打印",
     order=(BILL.c.issued_at, BILL.c.id),
     columns=(
-        Column("issued_at", "开票时间", "time"),
-        Column("scene", "业务", value=lambda row: Scene(row.scene).title),
-        Column(
-            "number",
-            "票据号码",
-            "number",
-            value=lambda row: bill_number(row.bill_code, row.number),
-            link=lambda row: url_for("billing.bill", bill_id=row.id),
-        ),
-        Column("payer", "交款人", value=lambda row: lists.masked_payer(services(), row)),
-        Column("total_fen", "金额", "money", total=True),
-        Column("point", "开票点", value=lambda row: f"{row.point_code} {row.point_name}"),
+        ISSUED_AT,
+        SCENE,
+        NUMBER,
+        payer_column(),
+        TOTAL,
+        POINT_COLUMN,
         Column("prints", "已打印次数", "count"),
     ),
     filters=(
-        Filter(
-            "from",
-            "业务日期从",
-            lambda day: BILL.c.business_day >= day,
-            "date",
-            default=lambda: business_day(now()).isoformat(),
-        ),
-        Filter(
-            "to", "到", lambda day: BILL.c.business_day <= day, "date", default=lambda: business_day(now()).isoformat()
-        ),
-        Filter("point", "开票点", lambda code: POINT.c.code == code, "choice", choices=points),
+        *day_filters(BILL.c.business_day, 0),
+        AT_POINT,
         Filter(
             "printed",
             "打印",

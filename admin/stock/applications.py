@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, request, url_for
 
+from admin.filters import moment_filters, state_filter
 from admin.forms import Form, IntegerField, SelectField, Text, between, required
 from admin.groups import stock
 from admin.lists import Column, ListPage
@@ -15,12 +16,10 @@ from admin.stock.common import (
     APPLICATION_STATES,
     Button,
     code_for,
-    day_filters,
     document_page,
     kind_choices,
     kind_words,
     row_of,
-    state_filter,
 )
 from portal.access.permissions import Permission
 from portal.core.clock import now
@@ -50,7 +49,7 @@ APPLICATIONS = ListPage(
         Column("opinion", "审核意见", "long"),
         Column("reason", "摘要", "long", shown=False),
     ),
-    filters=(*day_filters(APPLICATION.c.made_at), state_filter(APPLICATION.c.state, APPLICATION_STATES)),
+    filters=(*moment_filters(APPLICATION.c.made_at), state_filter(APPLICATION.c.state, APPLICATION_STATES)),
     empty="还没有申领单。单位库存不足时，在“新增申领”里按建议数量向财政申领。",
 )
 

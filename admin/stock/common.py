@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from flask import Response
 from sqlalchemy import Table
 
 from admin.forms import choices
-from admin.lists import Column, Filter
+from admin.lists import Column
 from admin.shapes import State, bill_number
 from admin.shell import current_staff, page, services
-from portal.core.clock import SHANGHAI
 from portal.domain.stock import ApplicationState, DestructionState, ReceiptState, ReturnState, SlipState
 from portal.stock import lists
 from portal.stock.balances import code_of
@@ -92,24 +90,6 @@ def bounds_column(key: str, title: str) -> Column:
 
 def _number(code: str, number: int | None) -> str:
     return "" if number is None or number < 0 else bill_number(code, number) if len(code) == 8 else f"{code} {number}"
-
-
-def day_filters(column: Any) -> tuple[Filter, ...]:
-    """From … to on a moment, by the hospital's day."""
-
-    def start(day: date) -> datetime:
-        return datetime.combine(day, time(), SHANGHAI)
-
-    return (
-        Filter("from", "日期从", lambda day: column >= start(day), "date"),
-        Filter("to", "到", lambda day: column < start(day) + timedelta(days=1), "date"),
-    )
-
-
-def state_filter(column: Any, states: Mapping[str, State]) -> Filter:
-    """One of the states."""
-    words = {value: state.title for value, state in states.items()}
-    return Filter("state", "状态", lambda state: column == state, "choice", choices=words)
 
 
 def document_page(

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, url_for
 from sqlalchemy import Connection
 
+from admin.filters import moment_filters, state_filter
 from admin.forms import Form, SelectField, Text, required
 from admin.groups import stock
 from admin.lists import Column, ListPage
@@ -18,12 +19,10 @@ from admin.stock.common import (
     VOID_STATES,
     bounds_column,
     code_for,
-    day_filters,
     document_page,
     kind_choices,
     point_choices,
     row_of,
-    state_filter,
 )
 from admin.stock.numbers import NumberField
 from portal.access import approvals
@@ -58,7 +57,7 @@ def _page(name: str, title: str, endpoint: str, table: Any, states: Any, empty: 
             Column("reason", "原因", "long"),
             Column("made_name", "经办人"),
         ),
-        filters=(*day_filters(table.c.made_at), state_filter(table.c.state, states)),
+        filters=(*moment_filters(table.c.made_at), state_filter(table.c.state, states)),
         empty=empty,
     )
 

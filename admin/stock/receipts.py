@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, url_for
 
+from admin.filters import moment_filters, state_filter
 from admin.forms import Form, SelectField, Text, required
 from admin.groups import stock
 from admin.lists import Column, ListPage
@@ -16,11 +17,9 @@ from admin.stock.common import (
     Button,
     bounds_column,
     code_for,
-    day_filters,
     document_page,
     kind_choices,
     row_of,
-    state_filter,
 )
 from admin.stock.numbers import NumberField
 from portal.access.permissions import Permission
@@ -54,7 +53,7 @@ def _page(name: str, title: str, empty: str) -> ListPage:
         title=title,
         order=(RECEIPT.c.arrived_at, RECEIPT.c.id),
         columns=(link, *_COLUMNS),
-        filters=(*day_filters(RECEIPT.c.arrived_at), state_filter(RECEIPT.c.state, RECEIPT_STATES)),
+        filters=(*moment_filters(RECEIPT.c.arrived_at), state_filter(RECEIPT.c.state, RECEIPT_STATES)),
         empty=empty,
     )
 

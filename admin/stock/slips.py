@@ -6,9 +6,10 @@ from typing import Any
 
 from flask import Response, url_for
 
+from admin.filters import AT_POINT, POINT_COLUMN, moment_filters, state_filter
 from admin.forms import Form, IntegerField, SelectField, Text, between, optional, required
 from admin.groups import stock
-from admin.lists import Column, Filter, ListPage
+from admin.lists import Column, ListPage
 from admin.shapes import State, bill_number, count, moment
 from admin.shell import (
     current_actor,
@@ -26,27 +27,17 @@ from admin.stock.common import (
     Button,
     bounds_column,
     code_for,
-    day_filters,
     document_page,
     kind_choices,
     point_choices,
     row_of,
-    state_filter,
 )
 from admin.stock.numbers import NumberField
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.stock import SlipState
 from portal.stock import balances, handouts, lists
-from portal.stock.tables import POINT, SLIP
-
-
-def _points() -> dict[str, str]:
-    with services().database.read() as connection:
-        return {
-            row.code: f"{row.code} {row.name}" for row in lists.points(connection, current_staff().unit_id).values()
-        }
-
+from portal.stock.tables import SLIP
 
 SLIPS = ListPage(
     name="stock-slips",
@@ -55,7 +46,7 @@ SLIPS = ListPage(
     columns=(
         Column("no", "分发单号", "number", link=lambda row: url_for("stock.slip", no=row.no)),
         Column("made_at", "编制时间", "time"),
-        Column("point", "开票点", value=lambda row: f"{row.point_code} {row.point_name}"),
+        POINT_COLUMN,
         Column("kind_name", "票据种类"),
         Column("bill_code", "票据代码", "number", shown=False),
         Column("count", "份数", "count", total=True),
@@ -68,9 +59,9 @@ SLIPS = ListPage(
         Column("withdrawn_at", "撤回时间", "time", shown=False),
     ),
     filters=(
-        *day_filters(SLIP.c.made_at),
+        *moment_filters(SLIP.c.made_at),
         state_filter(SLIP.c.state, SLIP_STATES),
-        Filter("point", "开票点", lambda code: POINT.c.code == code, "choice", choices=_points),
+        AT_POINT,
     ),
     empty="还没有分发单。在“新增分发”里把单位库存的号码下发给窗口或自助机。",
 )
