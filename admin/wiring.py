@@ -7,8 +7,8 @@ from flask import Flask
 from admin import approvals, bulk, entrance, groups, home, marked, own, shapes
 from admin.basics import catalogue, devices, hospital, payers, points, seals
 from admin.billing import batches, bills, desk, paper, paper_lists, reversal, search, voucher_acts, vouchers
+from admin.delivery import companies, notices, patients
 from admin.delivery import log as delivery_log
-from admin.delivery import notices, patients
 from admin.stock import applications, endings, number_map, overview, slips
 from admin.stock import receipts as stock_receipts
 from admin.system import his_accounts, log, parameters, users
@@ -23,6 +23,7 @@ PAGES = (
     bills,
     bulk,
     catalogue,
+    companies,
     delivery_log,
     desk,
     devices,

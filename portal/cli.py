@@ -305,7 +305,7 @@ def _announce(settings: Settings) -> None:
     _say(f"\nQupiao is ready: http://127.0.0.1:{settings.port}\n")
     if not settings.demo:
         return
-    from portal.demo import KIOSK_TOKEN, STAFF
+    from portal.demo import COMPANY_PHONE, KIOSK_TOKEN, STAFF
 
     base, simulators = settings.base, settings.simulators
     for title, address in (
@@ -324,6 +324,7 @@ def _announce(settings: Settings) -> None:
     ):
         _say(f"  {address:<52} {title}")
     _say("\n  演示患者  林演安  000000195203150010      验证码看短信收件箱")
+    _say(f"  演示单位经办人  {COMPANY_PHONE}（取票页面选“单位取票”）")
     _say(f"  演示工作人员  {'、'.join(name for name, *_ in STAFF)}      密码 {settings.demo_password}")
     _say(f"  演示接口账号  appid {DEMO_APPID}  key {DEMO_KEY}")
     _say("\n  按 Ctrl-C 停止\n")

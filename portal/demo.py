@@ -16,7 +16,7 @@ from portal import demo_catalogue
 from portal.access import accounts, parameters
 from portal.access.his_account import KEY_FIELD, MAPPING, load
 from portal.access.permissions import Role
-from portal.core.clock import SHANGHAI, now
+from portal.core.clock import SHANGHAI, business_day, now
 from portal.core.services import Services
 from portal.core.settings import DEMO_APPID, DEMO_KEY
 from portal.domain.actor import Actor
@@ -36,7 +36,9 @@ from portal.models import (
     Reviewer,
     Unit,
 )
+from portal.retrieval import company
 from portal.simulators.granted import PLANS, POINTS
+from portal.simulators.settlements import EMPLOYER
 from portal.stock import balances, handouts, receipts
 
 UNIT_CODE = "pgzx"
@@ -147,6 +149,8 @@ STAFF = (
 """One account a role: user name, name, role, points. The password is ``DEMO_PASSWORD``."""
 KIOSK_TOKEN = "demo-kiosk-07"
 """What is typed into the browser that plays the kiosk; a real device's token is made when it is enrolled."""
+COMPANY_PHONE = "10000009001"
+"""Of the contact of :data:`EMPLOYER`'s account."""
 A_DAY = 66
 KEEPER, SECOND = Actor("system:demo", "演示票管员", 1), Actor("system:demo-2", "演示复核员", 1)
 LINES = (("990601", "unit", 50_000, 0), ("990602", "unit", 50_000, 0), ("990621", "unit", 500, 0))
@@ -168,6 +172,9 @@ def seed(services: Services) -> bool:
             _numbers(connection, year)
         _rules(connection)
         _kiosk(services, connection)
+    name, code = EMPLOYER
+    until = business_day(now()) + timedelta(days=365)
+    company.open_account(services, KEEPER, name, code, company.Terms("赵某", COMPANY_PHONE, until, "演示介绍信"))
     return True
 
 

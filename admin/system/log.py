@@ -18,7 +18,14 @@ from portal.audit.chain import SEAL
 from portal.audit.entries import ENTRY
 from portal.core.clock import SHANGHAI, business_day, now
 
-ACTORS = {"staff": "", "his": "接口 ", "patient": "患者 ", "system": "系统 ", "kiosk": "自助机 "}
+ACTORS = {
+    "staff": "",
+    "his": "接口 ",
+    "patient": "患者 ",
+    "system": "系统 ",
+    "kiosk": "自助机 ",
+    "company": "单位账户 ",
+}
 """Words for the first part of an actor's label."""
 
 

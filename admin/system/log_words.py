@@ -56,6 +56,7 @@ NAMES: dict[str, str] = {
     "paper": "纸质票号",
     "parts": "不同之处",
     "phone": "电话",
+    "phone_changed": "换了手机",
     "point": "开票点",
     "points": "开票点",
     "policies": "检查开关",

@@ -79,6 +79,14 @@ def is_phone(text: str) -> bool:
     return _PHONE.fullmatch(normalise(text)) is not None
 
 
+_CREDIT_CODE = re.compile(r"[0-9A-Z]{15,20}", re.ASCII)
+
+
+def is_credit_code(text: str) -> bool:
+    """Whether this has the shape of a 统一社会信用代码 (18 characters) or an older code of an organisation."""
+    return _CREDIT_CODE.fullmatch(normalise(text)) is not None
+
+
 def id_check_character(first17: str) -> str:
     """The 18th character of an ID number (GB 11643-1999, ISO 7064 MOD 11-2). Raises ValueError unless 17 digits."""
     if not re.fullmatch(r"\d{17}", first17, re.ASCII):

@@ -15,7 +15,7 @@ from datetime import date, datetime, time, timedelta
 
 from portal.core.clock import SHANGHAI, local
 from portal.domain.entry import CURRENCIES, LINE, PAYMENT, Entry, Field, fields, figure, line_fen
-from portal.domain.identity import is_id_card, is_phone, normalise, normalise_name, recognise
+from portal.domain.identity import is_credit_code, is_id_card, is_phone, normalise, normalise_name, recognise
 from portal.domain.money import yuan
 from portal.domain.settlement import (
     CHANNELS,
@@ -226,7 +226,7 @@ class _Reader:
         id_type = texts["id_type"]
         if number and kind == "2":
             id_type = "credit_code"
-            if not re.fullmatch(r"[0-9A-Z]{15,20}", number):
+            if not is_credit_code(number):
                 self.problem("id_no", title, "不像统一社会信用代码", "应为 18 位数字和大写字母")
         elif number:
             found = [what.value for what in recognise(number)]

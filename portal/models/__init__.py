@@ -24,6 +24,7 @@ from portal.models.channel import (
     PlatformNonce,
     PlatformToken,
 )
+from portal.models.company import CompanyAccount
 from portal.models.delivery import ChannelPause, Delivery, DeliveryAttempt, DeliveryStop
 from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
 from portal.models.number import NumberRange, NumberSegment, StockMovement
@@ -100,6 +101,7 @@ __all__ = [
     "DeliveryStop",
     "ChannelBinding",
     "ChargeItem",
+    "CompanyAccount",
     "Consent",
     "Department",
     "DeskDraft",

@@ -93,10 +93,12 @@ def bundle(
     payer: str,
     bills: Sequence[BillFacts],
     zipped: bool,
+    by: tuple[str, str] = ("bill.downloaded", "patient:bundle"),
 ) -> File:
     """The chosen bills behind a cover sheet: one PDF to print, or a ZIP with every original and its data file.
 
-    Red and reversed ones are left out and named on the cover. Raises CHOICE_EMPTY for none or too many that count.
+    Red and reversed ones are left out and named on the cover. ``by``: action and actor of the log entry of each bill.
+    Raises CHOICE_EMPTY for none or too many that count.
     """
     chosen = sorted((bill for bill in bills if counts(bill)), key=lambda bill: (bill.business_at, bill.bill_id))
     if not 1 <= len(chosen) <= MOST:
@@ -119,7 +121,7 @@ def bundle(
             ]
     with services.database.write() as connection:
         for bill in chosen:
-            entries.record(connection, "bill.downloaded", "bill", bill.bill_id, "patient:bundle")
+            entries.record(connection, by[0], "bill", bill.bill_id, by[1])
     name = f"bundle-{local(now()):%Y%m%d}"
     if not zipped:
         return File(f"{name}.pdf", "application/pdf", merged([front, *(file.data for file in files)]))

@@ -29,6 +29,7 @@ class Claim:
     """What one browser typed and proved. Digests are hex of keyed hashes; ``bills`` opened by a slip (level 1).
 
     ``kind``: what the typed number looks like, in words; ``phone``: digest of the phone that got the code (level 2).
+    ``company``: digest of the phone of a company's contact, proved by a code; it opens no person's bill at any level.
     """
 
     number: str = ""
@@ -36,6 +37,7 @@ class Claim:
     bills: tuple[int, ...] = field(default=())
     kind: str = ""
     phone: str = ""
+    company: str = ""
 
 
 @dataclass(frozen=True, slots=True)

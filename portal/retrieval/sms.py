@@ -13,7 +13,7 @@ from portal.core.sms import SmsClient
 from portal.domain import delivery
 from portal.models import Bill, BillParty, FamilyKey, FamilyLink, OneTimeCode, PartyKey
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
-from portal.retrieval import sessions
+from portal.retrieval import company, sessions
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 PARTY: Table = BillParty.__table__  # type: ignore[assignment]
@@ -51,11 +51,11 @@ class CodeSender:
                 if row.claim is None
                 else json.loads(services.cipher.decrypt("one_time_code.claim", code_id, row.claim))
             )
-            phone = "" if session is None else _phone(services, connection, session, asked)
+            phone = "" if session is None else _phone(services, connection, session, row.purpose, asked)
         outcome: Outcome = Done()
         if phone and (task.attempts > 1 or self._allowed(services, phone)):
             code = services.cipher.decrypt_text("one_time_code.code", code_id, row.code)
-            template = TEMPLATE if row.purpose == "find" else row.purpose
+            template = TEMPLATE if row.purpose in ("find", company.PURPOSE) else row.purpose
             params = {"code": code} | ({"who": asked["who"]} if asked else {})
             result = self._gateway.send(phone, template, params, f"qp-{code_id}")
             unsure = isinstance(result, delivery.Unknown) and not self._gateway.remembers
@@ -87,7 +87,11 @@ def outcome_of(result: delivery.Result) -> Outcome:
             return Dead(result.reason)
 
 
-def _phone(services: Services, connection: Connection, session: sessions.Session, asked: dict[str, str]) -> str:
+def _phone(
+    services: Services, connection: Connection, session: sessions.Session, purpose: str, asked: dict[str, str]
+) -> str:
+    if purpose == company.PURPOSE:
+        return company.phone_on_file(services, connection, session)
     claim = sessions.Claim(asked["number"], asked["name"]) if asked else session.claim
     return phone_of(services, connection, session.unit_id, claim)
 

@@ -22,7 +22,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from portal.core.clock import local, now, stamp17
+from portal.demo import COMPANY_PHONE
 from portal.domain.identity import id_check_character
+from portal.simulators.settlements import EMPLOYER
 from tests import vouchers
 from tests.browser.phone import WIDTH, last_code
 from tests.browser.test_layout import SIZES, faults
@@ -52,7 +54,7 @@ def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 PHONE = "10000000001"
-SECRETS = ("000000195203150010", NUMBER, "林演安", "林小验", "MZ0000001", "示例药片", "内科", PHONE)
+SECRETS = ("000000195203150010", NUMBER, "林演安", "林小验", "MZ0000001", "示例药片", "内科", PHONE, COMPANY_PHONE)
 """Nothing of these stands in an address, a referer, a log or a message (the receiver's own number apart)."""
 
 
@@ -157,6 +159,30 @@ def verified(walk: Walk, issued: dict[str, Any]) -> None:
     walk.look("verify, a match")
 
 
+def for_a_company(installation: Installation, started: Browser, pictures: Path) -> Walk:
+    """A company's contact: phone, code, the list, a package."""
+    call, (name, code) = http(installation.base), EMPLOYER
+    company = {"payerType": "2", "payer": name, "idCardNo": code, "cardNo": "-", "cardType": "999999", "sex": "未知"}
+    for serial in ("E5", "E6"):
+        body = outpatient(serial, busType="05", placeCode="05", tel="", **company)
+        assert call("invEBillCheckUp", body).ok
+    messages = httpx.get(f"{installation.simulators}/sms/messages", trust_env=False).json()
+    context = started.new_context(viewport={"width": WIDTH, "height": 740}, locale="zh-CN")
+    walk = Walk(context.new_page(), installation, pictures)
+    walk.go("/h/pgzx")
+    walk.page.click("text=单位取票")
+    walk.look("company")
+    walk.submit(phone=COMPANY_PHONE)
+    walk.look("company, code")
+    walk.submit(code=last_code(installation, len(messages["messages"] if isinstance(messages, dict) else messages)))
+    walk.look("company's bills")
+    with walk.page.expect_download() as download:
+        walk.page.click("text=下载勾选的 PDF")
+    with pypdfium2.PdfDocument(download.value.path()) as document:
+        assert len(document) == 3, "the cover and two bills"
+    return walk
+
+
 def weight(walk: Walk, path: str) -> int:
     """What a fresh browser loads for a page, everything in it."""
     fresh = walk.page.context.new_page()
@@ -248,6 +274,7 @@ def test_every_page(installation: Installation, browser: Browser, tmp_path: Path
     walk.look("link")
     walk.go(f"{link}/not-me")
     walk.look("not me")
+    accountant = for_a_company(installation, browser, tmp_path)
     inside = browser.new_context(
         viewport={"width": WIDTH, "height": 740}, user_agent="Mozilla/5.0 (iPhone) MicroMessenger/8.0.40"
     )
@@ -257,21 +284,23 @@ def test_every_page(installation: Installation, browser: Browser, tmp_path: Path
     wechat.look("bill in WeChat")
     wechat.page.click("text=换浏览器打开")
     wechat.look("pass in WeChat")
-    walk.found |= wechat.found
+    walk.found |= wechat.found | accountant.found
     walk.addresses |= wechat.addresses
     weights = {path: weight(walk, path) for path in (bill, f"{installation.base}/h/pgzx", f"{bill}/elsewhere")}
+    weights |= {name: weight(accountant, address) for name, address in accountant.addresses.items()}
     if SOAK:
         weights |= {name: weight(walk, address) for name, address in walk.addresses.items()}
         rows = [f"| {name} | {weights[name] / 1000:.1f} | {len(some)} |" for name, some in walk.found.items()]
         (tmp_path / "pages.md").write_text("\n".join(rows), encoding="utf-8")
     assert {name: some for name, some in walk.found.items() if some} == {}
-    assert len(walk.found) >= 37
+    assert len(walk.found) >= 40
     assert all(size <= MOST_BYTES for size in weights.values()), weights
     at_home = (installation.base, installation.simulators, "data:")
-    assert all(line.startswith(at_home) for line in walk.sent + wechat.sent)
-    texts = {"addresses and referers": "\n".join(walk.sent + wechat.sent)}
+    assert all(line.startswith(at_home) for line in walk.sent + wechat.sent + accountant.sent)
+    texts = {"addresses and referers": "\n".join(walk.sent + wechat.sent + accountant.sent)}
     texts |= {log.name: log.read_text(encoding="utf-8") for log in installation.data_dir.glob("*.log")}
-    texts["messages"] = httpx.get(f"{installation.simulators}/sms/messages", trust_env=False).text.replace(PHONE, "")
+    texts["messages"] = httpx.get(f"{installation.simulators}/sms/messages", trust_env=False).text
+    texts["messages"] = texts["messages"].replace(PHONE, "").replace(COMPANY_PHONE, "")
     assert {"web.log", "worker.log"} < set(texts)
     for place, text in texts.items():
         for secret in SECRETS:

@@ -45,6 +45,7 @@ IDS = {
     "basics/reviewers": "SELECT max(id) FROM reviewer",
     "batch_id": "SELECT max(id) FROM batch",
     "bill_id": "SELECT max(id) FROM bill WHERE serial = 'S1'",
+    "company_id": "SELECT max(id) FROM company_account",
     "delivery_id": "SELECT max(id) FROM delivery",
     "device_id": "SELECT max(id) FROM kiosk_device",
     "draft_id": "SELECT max(id) FROM desk_draft",
@@ -73,7 +74,7 @@ IDS = {
 apart only by the address, the key is the address. An address that none of these covers fails the test."""
 PUBLIC = {"form": "outpatient", "key": "reversal.large-fen", "table": "channel", "size": "a4", "name": "sms"}
 """Parameters that name nothing that belongs to anybody."""
-LAST = ("approve", "discard", "forget", "withdraw", "cancel", "refuse", "active", "roles")
+LAST = ("end_", "approve", "discard", "forget", "withdraw", "cancel", "refuse", "active", "roles")
 """What may take an object away is tried last by its owner."""
 COUNTED = ("bill", "paper_bill", "voucher", "desk_draft", "stock_slip", "stock_application", "approval", "slip_print")
 

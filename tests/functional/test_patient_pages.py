@@ -213,7 +213,8 @@ def test_every_template_was_among_them() -> None:
     parts = {"base.html", "state.html"}
     elsewhere = {"answer", "bundle", "consent", "correction", "elsewhere", "family", "not_me", "pass", "revoke"}
     elsewhere |= {"mail", "statement", "stop", "why", "window"} | {"cards", "binding", "verify", "notices"}
-    """Fetched in test_patient_ways.py, test_cards.py, test_verify.py and test_patient_notices.py."""
+    elsewhere |= {"company", "company_bills", "company_code"}
+    """Fetched in test_patient_ways.py, test_cards.py, test_verify.py, test_patient_notices.py and test_company.py."""
     assert templates - parts - {f"{name}.html" for name in elsewhere} == {
         "bill.html",
         "code.html",

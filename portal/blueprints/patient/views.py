@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from portal.audit import entries
 from portal.blueprints.answers import keep_headers
 from portal.blueprints.patient import (
+    company_pages,
     family_pages,
     getting,
     help_pages,
@@ -367,5 +368,5 @@ def _record(action: str, facts: BillFacts) -> None:
         entries.record(connection, action, "bill", facts.bill_id, "patient", request_id=g.request_id)
 
 
-PAGES = (getting, sending, family_pages, help_pages, notice_pages, verify_pages)
+PAGES = (getting, sending, family_pages, help_pages, notice_pages, verify_pages, company_pages)
 """The modules whose views hang on the same blueprint."""

@@ -1,0 +1,338 @@
+"""单位账户: a company fetches the bills that were issued to it, and no others (features §4.4).
+
+The desk opens an account for a company's name, credit code and the phone of whoever fetches; that phone and a code by
+SMS let in. A bill belongs to the company when all three say so: its payer is a unit, its number is the credit code,
+its payer's name is the company's. HIS feeds mark persons as units and put an employer's code beside an employee's name
+(features §0); one sign alone would show somebody's personal bill. Each page asks the table again, so that an account
+that was revoked, or whose phone has changed, opens nothing any more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, case, func, insert, select, update
+
+from portal.access.limits import Limits
+from portal.audit import entries
+from portal.core.clock import SHANGHAI, business_day, now
+from portal.core.ids import new_id
+from portal.core.services import Services
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.identity import is_credit_code, is_id_card, is_phone, normalise, normalise_name
+from portal.domain.states import BillState
+from portal.issuing import queries
+from portal.issuing.lists import EMPLOYER
+from portal.issuing.queries import BILL, FACTS, PARTY, UNIT, BillFacts
+from portal.issuing.rows import number_digest
+from portal.models import CompanyAccount
+from portal.rendering.face import FaceRenderer
+from portal.retrieval import papers, sessions
+from portal.retrieval.identify import KEY, count_address, count_try, send_code, take_code
+from portal.retrieval.sessions import Claim, Session
+
+COMPANY: Table = CompanyAccount.__table__  # type: ignore[assignment]
+PURPOSE = "company"
+"""Of the one-time codes that let a company's contact in."""
+LONGEST = 3 * 366
+"""Days that an account may be open before somebody looks again."""
+PAGE = papers.MOST
+"""Bills of one page: as many as one package takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Who may fetch for a company: contact, their phone, the last day, and the document that the desk has seen."""
+
+    contact: str
+    phone: str
+    until: date
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A company whose bills a session may see."""
+
+    company_id: int
+    name: str
+    code: str
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One page of a company's bills, newest first; of all in the range the number, and those that count with their sum.
+
+    Red and reversed bills do not count."""
+
+    bills: Sequence[BillFacts]
+    found: int
+    counting: int
+    total_fen: int
+
+
+# --- the desk -----------------------------------------------------------------------------------------------------
+
+
+def _checked(terms: Terms) -> dict[str, str]:
+    """The fields of an account as they are kept. Raises ENTRY_INVALID."""
+    problems, today = [], business_day(now())
+    if not terms.contact.strip() or len(terms.document.strip()) < 2:
+        problems.append("请填写经办人，并写明核对了什么材料")
+    if not is_phone(terms.phone):
+        problems.append("经办人手机号应为 11 位数字")
+    if not today <= terms.until <= today + timedelta(days=LONGEST):
+        problems.append("有效期应从今天起，最长三年")
+    if problems:
+        raise Refusal("ENTRY_INVALID", problems="；".join(problems))
+    fields = {"contact": terms.contact.strip(), "phone": normalise(terms.phone)}
+    return fields | {"document": terms.document.strip()[:60]}
+
+
+def _row(services: Services, company_id: int, content: dict[str, str], until: date) -> dict[str, Any]:
+    plain = json.dumps(content, ensure_ascii=False)
+    return {
+        "content": services.cipher.encrypt("company_account.content", company_id, plain),
+        "phone_digest": number_digest(services, content["phone"]),
+        "valid_until": datetime(until.year, until.month, until.day, tzinfo=SHANGHAI) + timedelta(days=1),
+    }
+
+
+def open_account(services: Services, actor: Actor, name: str, code: str, terms: Terms) -> int:
+    """An account for a company of the actor's unit; returns its id. Raises ENTRY_INVALID, COMPANY_KNOWN."""
+    content = {"name": name.strip(), "code": normalise(code)} | _checked(terms)
+    if not normalise_name(name) or not is_credit_code(code) or is_id_card(code):
+        raise Refusal("ENTRY_INVALID", problems="请填写单位名称和 18 位统一社会信用代码；个人的票据请本人查询")
+    company_id = new_id()
+    row = _row(services, company_id, content, terms.until) | {
+        "id": company_id,
+        "unit_id": actor.unit_id,
+        "name_digest": services.index.digest("name", normalise_name(name)),
+        "number_digest": number_digest(services, code),
+        "created_by": actor.label,
+        "created_at": now(),
+        "revoked_by": "",
+    }
+    with services.database.write() as connection:
+        _refuse_second(connection, actor.unit_id, row)
+        connection.execute(insert(COMPANY), row)
+        _record(connection, "company.opened", company_id, actor)
+    return company_id
+
+
+def _refuse_second(connection: Connection, unit_id: int, row: dict[str, Any], but: int = 0) -> None:
+    """One account for a company and phone, so that revoking it is the end. Raises COMPANY_KNOWN."""
+    # Two desks may open the same one at the same time: the unit's row is what they queue at.
+    connection.execute(select(UNIT.c.id).where(UNIT.c.id == unit_id).with_for_update())
+    same = [COMPANY.c[key] == row[key] for key in ("name_digest", "number_digest", "phone_digest")]
+    same += [COMPANY.c.unit_id == unit_id, COMPANY.c.revoked_at.is_(None), COMPANY.c.id != but]
+    if connection.scalar(select(COMPANY.c.id).where(*same)) is not None:
+        raise Refusal("COMPANY_KNOWN")
+
+
+def standing(connection: Connection, unit_id: int, company_id: int) -> Any:
+    """The row of an account of the unit that is not revoked. Raises COMPANY_UNKNOWN."""
+    wanted = (COMPANY.c.id == company_id, COMPANY.c.unit_id == unit_id, COMPANY.c.revoked_at.is_(None))
+    row = connection.execute(select(COMPANY).where(*wanted)).one_or_none()
+    if row is None:
+        raise Refusal("COMPANY_UNKNOWN")
+    return row
+
+
+def change(services: Services, actor: Actor, company_id: int, terms: Terms) -> None:
+    """Another contact or phone (``""``: the same), another last day; an old phone opens nothing from now on.
+
+    Raises ENTRY_INVALID, COMPANY_UNKNOWN, COMPANY_KNOWN.
+    """
+    with services.database.write() as connection:
+        old = standing(connection, actor.unit_id, company_id)
+        held = opened(services, old)
+        fields = _checked(replace(terms, contact=terms.contact or held["contact"], phone=terms.phone or held["phone"]))
+        row = _row(services, company_id, held | fields, terms.until)
+        _refuse_second(connection, actor.unit_id, dict(old._mapping) | row, company_id)
+        connection.execute(update(COMPANY).where(COMPANY.c.id == company_id).values(**row))
+        moved = row["phone_digest"] != old.phone_digest
+        _record(connection, "company.changed", company_id, actor, phone_changed=moved, until=terms.until.isoformat())
+
+
+def revoke(services: Services, actor: Actor, company_id: int) -> None:
+    """End an account at once. Raises COMPANY_UNKNOWN."""
+    with services.database.write() as connection:
+        standing(connection, actor.unit_id, company_id)
+        ended = update(COMPANY).where(COMPANY.c.id == company_id, COMPANY.c.revoked_at.is_(None))
+        connection.execute(ended.values(revoked_at=now(), revoked_by=actor.label))
+        _record(connection, "company.revoked", company_id, actor)
+
+
+def _record(connection: Connection, action: str, company_id: int, actor: Actor, **details: Any) -> None:
+    about = {"request_id": actor.request_id} | ({"details": details} if details else {})
+    entries.record(connection, action, "company", company_id, actor.label, **about)
+
+
+def opened(services: Services, row: Any) -> dict[str, str]:
+    """``name``, ``code``, ``contact``, ``phone``, ``document`` of a row of the table. The caller masks the contact."""
+    found: dict[str, str] = json.loads(services.cipher.decrypt("company_account.content", row.id, row.content))
+    return found
+
+
+def matching(connection: Connection, row: Any) -> tuple[int, int]:
+    """How many bills an account's row opens, and how many more unit bills carry its code under another name.
+
+    The second number tells the desk that a name was typed differently here and there.
+    """
+    named = func.sum(case((PARTY.c.name_digest == row.name_digest, 1), else_=0))
+    statement = (
+        select(func.count(), named)
+        .select_from(BILL.join(KEY, KEY.c.bill_id == BILL.c.id).join(PARTY, PARTY.c.bill_id == BILL.c.id))
+        .where(KEY.c.digest == row.number_digest, BILL.c.payer_kind == EMPLOYER, BILL.c.unit_id == row.unit_id)
+    )
+    every, same = connection.execute(statement).one()
+    return int(same or 0), every - int(same or 0)
+
+
+# --- the company --------------------------------------------------------------------------------------------------
+
+
+def begin(services: Services, limits: Limits, unit_id: int, phone: str, address: str) -> str:
+    """Have a code sent to ``phone`` if an account is open for it; returns the cookie of a new session.
+
+    Whether there is one is looked at by the task that sends, as for patients (checks A1). Raises TRY_LATER.
+    """
+    digest = number_digest(services, phone).hex()
+    count_address(services, limits, address)
+    count_try(services, limits, f"find.number:{digest[:24]}", 5, 1800, 30)
+    with services.database.write() as connection:
+        cookie = sessions.start(services, connection, unit_id, 0, Claim(digest))
+        send_code(services, connection, services.index.digest("session", cookie), PURPOSE)
+    return cookie
+
+
+def confirm(services: Services, session: Session, typed: str) -> str:
+    """Check the code; returns the cookie of a new session that may see what the phone's accounts may.
+
+    Raises CODE_WRONG for a wrong, old, used or worn-out code, and when nothing is open for the phone any more.
+    """
+    proved = Claim(company=session.claim.number)
+    with services.database.write() as connection:
+        if take_code(services, connection, session, typed, PURPOSE) is not None:
+            rows = _accounts(connection, session.unit_id, proved.company)
+            for row in rows:
+                entries.record(connection, "company.signed_in", "company", row.id, f"company:{row.id}")
+            if rows:
+                sessions.end(connection, session)
+                return sessions.start(services, connection, session.unit_id, 0, proved)
+    raise Refusal("CODE_WRONG")
+
+
+def phone_on_file(services: Services, connection: Connection, session: Session) -> str:
+    """The phone of the open accounts that the session asks for; ``""`` when there is none."""
+    rows = _accounts(connection, session.unit_id, session.claim.number)
+    return opened(services, rows[0])["phone"] if rows else ""
+
+
+def _open() -> ColumnElement[bool]:
+    return and_(
+        COMPANY.c.unit_id == bindparam("unit"),
+        COMPANY.c.phone_digest == bindparam("phone"),
+        COMPANY.c.revoked_at.is_(None),
+        COMPANY.c.valid_until > bindparam("moment"),
+    )
+
+
+# Statements are built once: building and hashing one costs more than running it.
+_ACCOUNTS = select(COMPANY).where(_open()).order_by(COMPANY.c.id)
+_OF_COMPANY = and_(
+    COMPANY.c.unit_id == BILL.c.unit_id,
+    COMPANY.c.number_digest == KEY.c.digest,
+    COMPANY.c.name_digest == PARTY.c.name_digest,
+    BILL.c.payer_kind == EMPLOYER,
+)
+"""The rule: which bills are a company's own."""
+
+
+def _own(statement: Any) -> Select[Any]:
+    """Of a statement over bills, what a session's companies may see."""
+    joined: Select[Any] = statement.join(PARTY, PARTY.c.bill_id == BILL.c.id).join(KEY, KEY.c.bill_id == BILL.c.id)
+    return joined.join(COMPANY, _OF_COMPANY).where(_open())
+
+
+_CHOSEN = _own(FACTS).where(COMPANY.c.id == bindparam("company"))
+_ONE = _own(FACTS.add_columns(COMPANY.c.id.label("company_id"))).where(BILL.c.id == bindparam("bill")).limit(1)
+_SOME = _CHOSEN.where(BILL.c.id.in_(bindparam("bills", expanding=True)))
+_DAYS = BILL.c.business_day.between(bindparam("first"), bindparam("last"))
+_PAGE = _CHOSEN.where(_DAYS).order_by(BILL.c.business_at.desc(), BILL.c.id.desc()).limit(PAGE).offset(bindparam("skip"))
+_COUNTS = and_(BILL.c.total_fen >= 0, BILL.c.state != BillState.REVERSED.value)
+"""As :func:`portal.retrieval.papers.counts`."""
+_SUM = select(func.count(), func.count(case((_COUNTS, 1))), func.sum(case((_COUNTS, BILL.c.total_fen))))
+_SUMS = _own(_SUM.select_from(BILL)).where(COMPANY.c.id == bindparam("company"), _DAYS)
+
+
+def _accounts(connection: Connection, unit_id: int, phone: str) -> Sequence[Any]:
+    wanted = {"unit": unit_id, "phone": bytes.fromhex(phone), "moment": now()}
+    return connection.execute(_ACCOUNTS, wanted).all()
+
+
+def companies(services: Services, connection: Connection, session: Session) -> list[Company]:
+    """The companies whose bills the session may see. Raises SESSION_OVER, or COMPANY_OVER when none is left."""
+    if not session.claim.company:
+        raise Refusal("SESSION_OVER")
+    rows = _accounts(connection, session.unit_id, session.claim.company)
+    if not rows:
+        raise Refusal("COMPANY_OVER")
+    return [
+        Company(row.id, one["name"], one["code"], row.valid_until) for row in rows for one in [opened(services, row)]
+    ]
+
+
+def _wanted(session: Session, **more: Any) -> dict[str, Any]:
+    return {"unit": session.unit_id, "phone": bytes.fromhex(session.claim.company), "moment": now()} | more
+
+
+def ledger(
+    connection: Connection, session: Session, company: Company, first: date, last: date, page: int = 1
+) -> Ledger:
+    """A company's bills of some business days, ``page`` of :data:`PAGE` each, with the sums of the whole range."""
+    wanted = _wanted(session, company=company.company_id, first=first, last=last)
+    found, counting, total = connection.execute(_SUMS, wanted).one()
+    rows = connection.execute(_PAGE, wanted | {"skip": PAGE * (page - 1)}).all()
+    return Ledger([queries.read_facts(row) for row in rows], found, counting, int(total or 0))
+
+
+def pdf(
+    services: Services, session: Session, faces: FaceRenderer, unit_code: str, bill_id: int, request_id: str
+) -> papers.File:
+    """The PDF of one bill of the session's companies; audited. Raises SESSION_OVER, BILL_NOT_FOUND."""
+    if not session.claim.company:
+        raise Refusal("SESSION_OVER")
+    with services.database.read() as connection:
+        row = connection.execute(_ONE, _wanted(session, bill=bill_id)).one_or_none()
+        if row is None:
+            raise Refusal("BILL_NOT_FOUND")
+        file = papers.bill_pdf(services, connection, faces, unit_code, queries.read_facts(row))
+    with services.database.write() as connection:
+        by = f"company:{row.company_id}"
+        entries.record(connection, "company.downloaded", "bill", bill_id, by, request_id=request_id)
+    return file
+
+
+def bundle(
+    services: Services,
+    session: Session,
+    faces: FaceRenderer,
+    unit_code: str,
+    company: Company,
+    bill_ids: Collection[int],
+    zipped: bool,
+) -> papers.File:
+    """报销包 of chosen bills of one company; of others' it takes none. Raises CHOICE_EMPTY."""
+    with services.database.read() as connection:
+        rows = connection.execute(_SOME, _wanted(session, company=company.company_id, bills=list(bill_ids))).all()
+    bills = [queries.read_facts(row) for row in rows]
+    by = ("company.downloaded", f"company:{company.company_id}")
+    return papers.bundle(services, faces, unit_code, company.name, bills, zipped, by)
