@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response, url_for
 from sqlalchemy import select
 
@@ -110,18 +112,36 @@ def patient_request(request_id: int) -> Response:
         else:
             say("已答复。患者凭申请编号、或在票据页面看到答复；留了手机号的会收到短信。")
             return see_other(url_for("delivery.patient_requests"))
-    with services().database.read() as connection:
-        found = requests.one(services(), connection, actor.unit_id, request_id)
-        marks = marked.of_bills(connection, actor.unit_id, [found.bill_id]) if found.bill_id else []
-        numbers = [found.content.get(name, "") for name in ("card", "phone")]
-        marks += marked.by_texts(services(), connection, actor.unit_id, numbers, [found.content.get("person", "")])
-    gate(set(marks), f"request {request_id}")
+    found, photo = _looked_at(request_id)
     with services().database.write() as connection:
         entries.record(connection, "request.read", "request", request_id, actor.label, request_id=actor.request_id)
     content = {WORDS.get(name, name): value for name, value in found.content.items()}
     if "wrong" in found.content:
         content[WORDS["wrong"]] = requests.WRONG.get(found.content["wrong"], found.content["wrong"])
-    return page("patient_request.html", title=found.title, found=found, content=content, form=form, problem=problem)
+    shown: dict[str, Any] = {"found": found, "content": content, "photo": photo}
+    return page("patient_request.html", title=found.title, form=form, problem=problem, **shown)
+
+
+@delivery.post("/requests/<int:request_id>/photo")
+@requires(Permission.DELIVERY_SEND, within="delivery.patient_requests")
+def request_photo(request_id: int) -> Response:
+    """The photo with an open request, to compare the document; the look is audited."""
+    _looked_at(request_id)
+    return Response(requests.show_photo(services(), current_actor(), request_id), mimetype="image/jpeg")
+
+
+def _looked_at(request_id: int) -> tuple[requests.Request, bool]:
+    """The request and whether it has a photo, for somebody who may look at whom it is about. Raises REQUEST_UNKNOWN,
+    ReasonNeeded."""
+    unit_id = current_staff().unit_id
+    with services().database.read() as connection:
+        found = requests.one(services(), connection, unit_id, request_id)
+        marks = marked.of_bills(connection, unit_id, [found.bill_id]) if found.bill_id else []
+        numbers = [found.content.get(name, "") for name in ("card", "phone")]
+        marks += marked.by_texts(services(), connection, unit_id, numbers, [found.content.get("person", "")])
+        photo = requests.has_photo(connection, request_id)
+    gate(set(marks), f"request {request_id}")
+    return found, photo
 
 
 def _member(side: str) -> Column:

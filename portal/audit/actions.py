@@ -106,6 +106,7 @@ ACTIONS: dict[str, str] = {
     "request.made": "患者提出申请",
     "request.answered": "答复患者申请",
     "request.read": "查看患者申请",
+    "request.photo_shown": "查看患者申请的证件照片",
     "staff.created": "新增用户",
     "staff.changed": "修改用户",
     "staff.enabled": "启用用户",

@@ -34,6 +34,7 @@ from portal.models.patient import (
     NoticeSeen,
     PatientPass,
     PatientRequest,
+    RequestPhoto,
     SlipCode,
     Verification,
 )
@@ -138,6 +139,7 @@ __all__ = [
     "Point",
     "PointKind",
     "Printer",
+    "RequestPhoto",
     "Reversal",
     "Reviewer",
     "SlipCode",

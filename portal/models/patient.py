@@ -106,6 +106,15 @@ class PatientRequest(Base):
     answered_by: Mapped[str] = mapped_column(String(80))
 
 
+class RequestPhoto(Base):
+    """A document's photo with a request, sealed; it goes when the request is answered."""
+
+    __tablename__ = "request_photo"
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("patient_request.id"), primary_key=True, autoincrement=False)
+    photo: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class Verification(Base):
     """查验 that matched: when, which bill, from where. ``place`` is a keyed hash of bill and network address, so that
     a repeat is known and nobody can be followed from bill to bill."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from portal.access.limits import Limits
 from portal.audit import entries
@@ -24,12 +24,14 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_phone, normalise
 from portal.issuing.queries import UNIT
-from portal.models import PatientRequest
+from portal.models import PatientRequest, RequestPhoto
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task
+from portal.rendering import photo as photos
 from portal.retrieval.sms import outcome_of
 
 REQUEST: Table = PatientRequest.__table__  # type: ignore[assignment]
+PHOTO: Table = RequestPhoto.__table__  # type: ignore[assignment]
 ANSWERED_TOPIC = "request.answered"
 TEMPLATE = "answer"
 KINDS = {"correction": "更正申请", "missing": "查不到票据", "not_me": "不是我的票"}
@@ -76,10 +78,11 @@ def ask(
     content: Mapping[str, str],
     address: str,
     bill_id: int | None = None,
+    photo: bytes = b"",
 ) -> str:
     """Hand a request to the desk; returns its number, which is shown once. Raises ENTRY_INVALID, TRY_LATER.
 
-    ``address`` is the caller's network address, counted by keyed hash.
+    ``address`` is the caller's network address, counted by keyed hash; ``photo`` a JPEG or PNG as it was sent.
     """
     kept = {name: value.strip()[:300] for name, value in content.items() if value.strip()}
     if kept.get("phone") and not is_phone(kept["phone"]):
@@ -88,6 +91,10 @@ def ask(
         raise Refusal("TRY_LATER", minutes=60)
     if bill_id is not None and not limits.hit(f"request.bill:{bill_id}", 5, 86_400):
         raise Refusal("TRY_LATER", minutes=60)
+    try:
+        kept_photo = photos.remade(photo) if photo else b""
+    except ValueError as error:
+        raise Refusal("ENTRY_INVALID", problems=str(error)) from error
     number = "SQ" + "".join(secrets.choice(_LETTERS) for _ in range(10))
     request_id = new_id()
     with services.database.write() as connection:
@@ -107,6 +114,9 @@ def ask(
                 "answered_by": "",
             },
         )
+        if kept_photo:
+            sealed = services.cipher.encrypt("request_photo.photo", request_id, kept_photo)
+            connection.execute(insert(PHOTO), {"request_id": request_id, "photo": sealed})
         entries.record(connection, "request.made", "request", request_id, "patient", details={"kind": kind})
     return number
 
@@ -149,8 +159,25 @@ def one(services: Services, connection: Connection, unit_id: int, request_id: in
     return read(services, row)
 
 
+def has_photo(connection: Connection, request_id: int) -> bool:
+    """Whether a photo came with a request that is still open."""
+    return connection.scalar(select(PHOTO.c.request_id).where(PHOTO.c.request_id == request_id)) is not None
+
+
+def show_photo(services: Services, actor: Actor, request_id: int) -> bytes:
+    """The photo with a request of the actor's unit, as JPEG, for staff; audited. Raises REQUEST_UNKNOWN."""
+    with services.database.write() as connection:
+        one(services, connection, actor.unit_id, request_id)
+        sealed = connection.scalar(select(PHOTO.c.photo).where(PHOTO.c.request_id == request_id))
+        if sealed is None:
+            raise Refusal("REQUEST_UNKNOWN")
+        about = {"request_id": actor.request_id}
+        entries.record(connection, "request.photo_shown", "request", request_id, actor.label, **about)
+    return services.cipher.decrypt("request_photo.photo", request_id, sealed)
+
+
 def answer(services: Services, actor: Actor, request_id: int, state: str, text: str) -> None:
-    """Answer an open request of the actor's unit; who left a phone is told that there is an answer.
+    """Answer an open request of the actor's unit; who left a phone is told that there is an answer. Its photo goes.
 
     Raises REQUEST_UNKNOWN, REQUEST_CLOSED, INPUT_INVALID.
     """
@@ -171,6 +198,7 @@ def answer(services: Services, actor: Actor, request_id: int, state: str, text: 
         )
         if done.rowcount != 1:
             raise Refusal("REQUEST_CLOSED", by="另一位同事")
+        connection.execute(delete(PHOTO).where(PHOTO.c.request_id == request_id))
         if known.content.get("phone"):
             tasks.enqueue(connection, ANSWERED_TOPIC, f"{ANSWERED_TOPIC}:{request_id}", {"request": request_id})
         entries.record(connection, "request.answered", "request", request_id, actor.label, request_id=actor.request_id)

@@ -35,11 +35,12 @@ def launched(playwright: Playwright, *arguments: str) -> Iterator[Browser]:
 
 
 def last_code(installation: Installation, after: int) -> str:
-    """The newest code in the SMS simulator's inbox once more than ``after`` messages are there."""
+    """The newest code in the SMS simulator's inbox among those that came after the first ``after`` messages."""
 
     def newest() -> str:
         answer = httpx.get(f"{installation.simulators}/sms/messages", trust_env=False).json()
         messages = answer["messages"] if isinstance(answer, dict) else answer
-        return re.search(r"验证码(\d{6})", str(messages[0])).group(1) if len(messages) > after else ""  # type: ignore[union-attr]
+        codes = re.findall(r"验证码(\d{6})", str(messages[: len(messages) - after]))
+        return codes[0] if codes else ""
 
     return wait_for(newest, 60, "the text message")

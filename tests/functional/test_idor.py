@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from flask import Flask
+from PIL import Image
 from sqlalchemy import insert, select, text
 from werkzeug.routing import Rule
 
@@ -159,7 +160,9 @@ def units(app: Flask, his: His) -> Units:
     guardian = Person("王护验", "000000198005050018", "10000000088")
     family.bind_at_desk(services, at_desk, "proxy", guardian, child, "子女", "户口本")
     limits = app.extensions["qupiao_limits"]
-    patients.ask(services, limits, 1, "missing", {"person": "林演安"}, "127.0.0.1")
+    photo = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(photo, "PNG")
+    patients.ask(services, limits, 1, "missing", {"person": "林演安"}, "127.0.0.1", photo=photo.getvalue())
     asks.send_bill_by_mail(services, limits, at_desk, int(str(found.one(IDS["bill_id"]))), "lin@example.com")
     stopped_message(app)
     marked.mark(services, at_desk, marked.Order("关某", ["000000199001010017"], "staff", "院办通知"))

@@ -109,7 +109,7 @@ def test_not_mine_asks_first_then_stops_that_address_and_tells_the_desk(
     assert "短信 100****0001" in asked.text
     with bench.services.database.read() as connection:
         assert connection.scalars(select(STOP.c.masked)).all() == [], "looking stops nothing"
-    assert "不再发到短信 100****0001" in pages.submit(asked, {}, action="/not-me").text
+    assert '不再发到<b class="address">短信 100****0001</b>' in pages.submit(asked, {}, action="/not-me").text
     with bench.services.database.read() as connection:
         assert connection.scalars(select(STOP.c.channel)).all() == ["sms"]
         [row] = connection.execute(select(requests.REQUEST)).all()

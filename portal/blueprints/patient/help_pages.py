@@ -21,6 +21,7 @@ from portal.domain.errors import Refusal
 from portal.domain.link import TOKEN
 from portal.domain.money import fen_of
 from portal.issuing import queries
+from portal.rendering.photo import MOST_BYTES
 from portal.retrieval import identify, requests, why
 
 PAID = {"wechat": "微信", "alipay": "支付宝", "card": "银行卡", "cash": "现金", "insurance": "医保", "other": "其他"}
@@ -80,8 +81,10 @@ def correction(unit_code: str, bill_id: int) -> Response:
         return page("correction.html", **values)
     if typed["wrong"] not in requests.WRONG or not typed["right"].strip():
         return page("correction.html", 422, **values | {"problem": "请选择哪里写错了，并写上正确的内容。"})
+    sent = request.files.get("photo")
+    photo = sent.read(MOST_BYTES + 1) if sent is not None else b""
     try:
-        number = requests.ask(services(), limits(), unit.id, "correction", typed, caller(), bill_id)
+        number = requests.ask(services(), limits(), unit.id, "correction", typed, caller(), bill_id, photo)
     except Refusal as refusal:
         return page("correction.html", refusal.status, **values | {"problem": f"{refusal.why}。{refusal.remedy}。"})
     return page("correction.html", **values | {"number": number})
