@@ -110,7 +110,10 @@ class CardOffice:
     def upload(self, files: Any) -> dict[str, Any]:
         """A PDF: one multipart part ``pdf`` with a file name that begins as a PDF does and ends as one."""
         part = files.get("pdf")
-        body = part.read() if part is not None else b""
+        body = b""
+        if part is not None:
+            part.seek(0)  # the same upload may arrive twice
+            body = part.read()
         if part is None or not part.filename or not body.startswith(b"%PDF") or b"%%EOF" not in body[-1024:]:
             raise WeChatRefusal(72040, "invalid pdf")
         media_id = str(secrets.randbelow(2**63 - 2**62) + 2**62)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -28,11 +27,11 @@ from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, Purpose, Step
 from portal.issuing.queries import BILL
 from tests.conftest import SOAK
-from tests.delivery_worker import work
+from tests.delivery_worker import kill, start
 from tests.his import His, outpatient
 from tests.platforms import connected
 from tests.services import wait_for
-from tests.simulators import PROCESSES, Simulators, running_simulators
+from tests.simulators import Simulators, running_simulators
 
 DELIVERIES = 10_000 if SOAK else 70
 KILLS = 1_000 if SOAK else 1
@@ -47,6 +46,7 @@ SOME = {"probability": 0.06}
 SLOW = SOME | {"value": 11_000 if SOAK else 5_000}
 """Longer than we wait: the call is over, the answer comes to nobody."""
 TIMEOUT = 4.0
+"""Seconds that a worker waits for a provider, where that can be set."""
 FINAL = {state.value for state in AttemptState if not state.active}
 CHANNELS = ("mail", "sms", "wechat", "wechat-sub", "mini", "alipay", "app")
 FAULTS = {
@@ -151,38 +151,6 @@ def person(channel: str, address: str) -> str:
     return address.removeprefix("open_id:") if channel == "alipay" else address
 
 
-def start(services: Services, scale: float = SCALE, timeout: float = TIMEOUT) -> ForkServerProcess:
-    """One worker process, which waits ``timeout`` seconds for those providers where that can be set."""
-    settings = services.settings
-    environment = {
-        "QUPIAO_DEMO": "1",
-        "DATA_DIR": str(settings.data_dir),
-        "DATABASE_URL": settings.database_url,
-        "QUPIAO_SMS_URL": settings.sms_url,
-        "QUPIAO_PUSH_URL": settings.push_url,
-        "QUPIAO_WECHAT_URL": settings.wechat_url,
-        "QUPIAO_WECHAT_TIMEOUT": str(timeout),
-        "QUPIAO_ALIPAY_GATEWAY": settings.alipay_gateway,
-        "QUPIAO_ALIPAY_KEY_FILE": str(settings.alipay_key_file),
-        "QUPIAO_ALIPAY_PUBLIC_FILE": str(settings.alipay_public_file),
-        "QUPIAO_ALIPAY_TIMEOUT": str(timeout),
-        "QUPIAO_SMTP_HOST": settings.smtp_host,
-        "QUPIAO_SMTP_TLS": "none",
-        "QUPIAO_SMTP_TIMEOUT": str(timeout),
-        "PGAPPNAME": "delivery-worker",
-    }
-    process = PROCESSES.Process(target=work, args=(environment, CHANNELS, scale), daemon=True)
-    process.start()
-    return process
-
-
-def kill(worker: ForkServerProcess) -> None:
-    """``kill -9``."""
-    worker.kill()
-    worker.join(10)
-    worker.close()
-
-
 def ended(services: Services) -> int:
     """How many messages are out or have come to another end (a receipt may still follow)."""
     with services.database.read() as connection:
@@ -201,14 +169,14 @@ def connections(services: Services) -> int:
 
 def test_every_message_has_one_effect_or_a_named_end(services: Services, simulators: Simulators) -> None:
     queue(services)
-    workers, held, expiries = [start(services) for _ in range(WORKERS)], 0, 0
+    workers, held, expiries = [start(services, CHANNELS, SCALE, TIMEOUT) for _ in range(WORKERS)], 0, 0
     try:
         for number in range(KILLS):
             goal = DELIVERIES * (number + 1) // (KILLS + 2)
             wait_for(lambda goal=goal: ended(services) >= goal, PATIENCE, f"{goal} deliveries")  # type: ignore[misc]
             held = max(held, connections(services))
             kill(workers.pop(0))
-            workers.append(start(services))
+            workers.append(start(services, CHANNELS, SCALE, TIMEOUT))
             if number % STORMS == 0:
                 simulators.post("/wechat/state", {"revoke": True})
                 expiries += 1
@@ -256,7 +224,7 @@ def test_nobody_waits_for_a_provider_that_hangs(app: Flask, services: Services, 
     for service in FAULTS:
         simulators.faults(service, slow={"value": 30_000, "probability": 1})
     queue(services)
-    worker = start(services, 1.0, 25.0)
+    worker = start(services, CHANNELS, 1.0, 25.0)
 
     def sending() -> set[str]:
         with services.database.read() as connection:

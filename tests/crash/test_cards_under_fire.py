@@ -1,0 +1,135 @@
+"""Cards for both packs from platforms that fail three times in ten, while workers are killed (R3).
+
+Each bill is in its owner's card pack once, whatever was repeated. Short form: 6 bills in both packs and two kills;
+under QUPIAO_SOAK 200 and fifty.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from portal.app import create_app
+from portal.core.platforms import DEMO_ALIPAY_APP
+from portal.core.services import Services
+from portal.core.settings import Settings
+from portal.delivery.bindings import Subject
+from portal.delivery.cards import orders
+from portal.delivery.cards.desk import CardDesk
+from portal.delivery.cards.orders import CARD
+from portal.delivery.ledger import TASK
+from portal.domain.states import BillState
+from portal.issuing import queries
+from portal.issuing.queries import BILL, BillFacts
+from tests.conftest import SOAK
+from tests.delivery_worker import kill, start
+from tests.his import His, outpatient
+from tests.platforms import ALIPAY_USER, FOLLOWER, bound, connected
+from tests.services import wait_for
+from tests.simulators import Simulators, running_simulators
+
+CARDS = 200 if SOAK else 6
+KILLS = 50 if SOAK else 2
+WORKERS = 4 if SOAK else 2
+PATIENCE = 3600 if SOAK else 300
+SOME = {"probability": 0.06}
+FAULTS = {
+    "wechat": ("busy", "down", "answer_lost", "half_answer", "twice"),
+    "alipay": ("down", "error_response", "answer_lost", "half_answer", "twice"),
+}
+PACKS = ("wechat", "alipay")
+ENDS = ("inserted", "failed")
+log = logging.getLogger("fire")
+
+
+@pytest.fixture
+def simulators(tmp_path: Path) -> Iterator[Simulators]:
+    """Platforms that are well until the cards are asked for."""
+    with running_simulators(tmp_path / "simulators") as started:
+        yield started
+
+
+@pytest.fixture
+def app(database_url: str, data_dir: Path, simulators: Simulators) -> Iterator[Flask]:
+    """The platform, with nobody at work yet."""
+    made = create_app(connected(Settings(demo=True, data_dir=data_dir, database_url=database_url), simulators))
+    yield made
+    made.extensions["qupiao"].database.engine.dispose()
+
+
+@pytest.fixture
+def services(app: Flask) -> Services:
+    """Its services."""
+    services: Services = app.extensions["qupiao"]
+    return services
+
+
+def ask(app: Flask, services: Services, simulators: Simulators) -> list[BillFacts]:
+    """Bills under supervision whose owner lets each into both packs."""
+    his = His(app)
+    for number in range(CARDS):
+        assert his.call("invoiceEBillOutpatient", outpatient(f"CARD{number:05d}")).ok
+    with services.database.write() as connection:
+        connection.execute(update(BILL).values(state=BillState.SUPERVISED.value))
+        numbers = connection.scalars(select(BILL.c.id)).all()
+        bills = [found for number in numbers if (found := queries.by_id(connection, number)) is not None]
+    bound(app, bills[0].bill_id, Subject("alipay", DEMO_ALIPAY_APP, "open_id", ALIPAY_USER))
+    desk = CardDesk(services)
+    for bill in bills:
+        orders.ask(services, bill, "alipay", "patient:test")
+        order = orders.ask(services, bill, "wechat", "patient:test")
+        link = desk.wechat.link(order, bill.total_fen, "https://x.invalid/")
+        httpx.post(link, data={"openid": FOLLOWER, "silent": "1"}, trust_env=False).raise_for_status()
+        assert orders.authorised(services, order.order_id, FOLLOWER)
+    return bills
+
+
+def ended(services: Services) -> int:
+    """How many cards are there or have come to another end; what waits is due now."""
+    waiting = (TASK.c.topic == orders.WORK_TOPIC) & (TASK.c.state == "pending") & (TASK.c.leased_by == "")
+    with services.database.write() as connection:
+        connection.execute(update(TASK).where(waiting).values(due_at=TASK.c.created_at))
+        return len(connection.execute(select(CARD.c.id).where(CARD.c.state.in_(ENDS))).all())
+
+
+def test_every_bill_is_in_its_card_packs_once(app: Flask, services: Services, simulators: Simulators) -> None:
+    bills = ask(app, services, simulators)
+    for service, names in FAULTS.items():
+        simulators.faults(service, **dict.fromkeys(names, SOME))
+    workers = [start(services, (), 0.1, 4.0) for _ in range(WORKERS)]
+    try:
+        for number in range(KILLS):
+            goal = len(bills) * len(PACKS) * (number + 1) // (KILLS + 2)
+            wait_for(lambda goal=goal: ended(services) >= goal, PATIENCE, f"{goal} cards")  # type: ignore[misc]
+            kill(workers.pop(0))
+            workers.append(start(services, (), 0.1, 4.0))
+            simulators.post("/wechat/state", {"revoke": True})
+        wait_for(lambda: ended(services) == len(bills) * len(PACKS), PATIENCE, "every card's end")
+    finally:
+        for worker in workers:
+            kill(worker)
+    with services.database.read() as connection:
+        rows = connection.execute(select(CARD)).all()
+    states = Counter((row.platform, row.state, row.reason) for row in rows)
+    log.info("cards %d, kills %d: %s", len(rows), KILLS, dict(states))
+    of_bill = {bill.bill_id: {bill.code, bill.number} for bill in bills}
+    wanted = {row.order_id: of_bill[row.bill_id] for row in rows}
+    at_wechat, at_alipay = simulators.get("/wechat/cards"), simulators.get("/alipay/invoices")
+    for one in at_alipay:
+        one["order_id"] = one["ours"].removesuffix(f"-{one['number']}")
+    there = Counter(one["order_id"] for one in at_wechat + at_alipay)
+    assert max(there.values()) == 1, "no bill is in a pack twice"
+    for one in at_wechat:
+        assert one["openid"] == FOLLOWER
+        assert {one["data"]["billing_no"], one["data"]["billing_code"]} == wanted[one["order_id"]]
+    for one in at_alipay:
+        assert {one["code"], one["number"]} == wanted[one["order_id"]]
+    assert {row.order_id for row in rows if row.state == "inserted"} <= set(there), "none is said to be where it is not"
+    assert {row.state for row in rows} == {"inserted"}, states
