@@ -11,6 +11,7 @@ from flask import Flask, Response, g, request
 from flask_bootstrap import Bootstrap5
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
+from structlog.tracebacks import ExceptionDictTransformer
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -120,13 +121,16 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 
 def configure_logging() -> None:
-    """One JSON line an event on standard error: time with zone, level, event, request id; no personal data."""
+    """One JSON line an event on standard error: time with zone, level, event, request id; no personal data.
+
+    A traceback comes without the values of its variables: among them are keys, names, whole settlements.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(ensure_ascii=True),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

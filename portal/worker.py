@@ -56,7 +56,17 @@ LANES = (
     Lane("stock", tuple(fiscal_stock.HANDLERS), 1),  # few, and not behind that backlog
     Lane("cards", (card_orders.WORK_TOPIC, card_orders.WATCH_TOPIC, card_orders.CANCEL_TOPIC, cards.SWEEP_TOPIC), 2),
     Lane("inbox", (inbox.TOPIC,), 1),
-    Lane("delivery", (NEXT_TOPIC, opening.SUPERVISED_TOPIC, opening.REVERSED_TOPIC, ready.TELL_TOPIC), 2),
+    Lane(
+        "delivery",
+        (
+            NEXT_TOPIC,
+            opening.SUPERVISED_TOPIC,
+            opening.REVERSED_TOPIC,
+            opening.EXCHANGED_TOPIC,
+            ready.TELL_TOPIC,
+        ),
+        2,
+    ),
     *(Lane(name, (f"{SEND_TOPIC}{name}",), 2) for name in delivery_channels.NAMES),  # each may be slow by itself
 )
 """Who may wait behind whom; topics not named here share one lane more."""

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, request, url_for
 from sqlalchemy import and_, func, select
 
+from admin.delivery.targets import titles
 from admin.groups import delivery
 from admin.lists import Column, Filter, ListPage
 from admin.shapes import State, bill_number
@@ -17,8 +18,10 @@ from portal.access import parameters
 from portal.access.permissions import Permission
 from portal.core.clock import business_day, now
 from portal.delivery import asks, operators
-from portal.delivery.channels import TITLES, channels
+from portal.delivery.channel import PUSH
+from portal.delivery.channels import channels
 from portal.delivery.ledger import ATTEMPT, DELIVERY, PAUSE, STOP, attempts_of
+from portal.delivery.push import targets
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose
 from portal.domain.errors import Refusal
 from portal.issuing.queries import BILL
@@ -51,7 +54,7 @@ DELIVERIES = ListPage(
     order=(ATTEMPT.c.created_at, ATTEMPT.c.id),
     columns=(
         Column("created_at", "时间", "time"),
-        Column("channel", "渠道", value=lambda row: TITLES.get(row.channel, row.channel)),
+        Column("channel", "渠道", value=lambda row: titles().get(row.channel, row.channel)),
         Column("purpose", "目的", value=lambda row: PURPOSES[row.purpose]),
         Column(
             "about",
@@ -77,7 +80,7 @@ DELIVERIES = ListPage(
             default=lambda: (business_day(now()) - timedelta(days=6)).isoformat(),
         ),
         Filter("to", "到", lambda day: ATTEMPT.c.created_at < midnight(day + timedelta(days=1)), "date"),
-        Filter("channel", "渠道", lambda name: ATTEMPT.c.channel == name, "choice", choices=TITLES),
+        Filter("channel", "渠道", lambda name: ATTEMPT.c.channel == name, "choice", choices=titles),
         Filter("purpose", "目的", lambda value: DELIVERY.c.purpose == value, "choice", choices=PURPOSES),
         Filter(
             "state",
@@ -126,7 +129,7 @@ def one_delivery(delivery_id: int) -> Response:
             connection.scalars(select(STOP.c.attempt_id).where(STOP.c.attempt_id.in_([one.id for one in attempts])))
         )
         bill = connection.execute(select(BILL.c.bill_code, BILL.c.number).where(BILL.c.id == row.object_id)).first()
-    order = [(TITLES.get(name, name), wait // 60) for name, wait in row.policy]
+    order = [(titles().get(name, name), wait // 60) for name, wait in row.policy]
     again = [state.value for state in operators.AGAIN]
     return page(
         "delivery.html",
@@ -135,7 +138,7 @@ def one_delivery(delivery_id: int) -> Response:
         attempts=attempts,
         order=order,
         states=STATES,
-        titles=TITLES,
+        titles=titles(),
         purpose=PURPOSES[row.purpose],
         state=DeliveryState(row.state).title,
         again=again if row.state not in (DeliveryState.DONE, DeliveryState.STOPPED) else (),
@@ -189,20 +192,23 @@ def _channels_page(problem: str = "", status: int = 200) -> Response:
     )
     with services().database.read() as connection:
         values = parameters.values(connection, unit_id)
+        receivers = {row.code: row.active for row in targets.of_unit(connection, unit_id)}
         pauses = {row.channel: row for row in connection.execute(select(PAUSE).where(PAUSE.c.unit_id == unit_id))}
         counts: dict[str, dict[str, int]] = {}
         for channel, state, count in connection.execute(counted):
             group = "good" if state in _GOOD else "bad" if state in _BAD else "open"
             counts.setdefault(channel, {})[group] = counts.get(channel, {}).get(group, 0) + count
     known = parameters.CATALOGUE.values()
-    flags = {name: values.get(f"delivery.{name.partition('-')[0]}", True) for name in TITLES}
+    flags = {
+        name: values.get(f"delivery.{name.partition('-')[0]}", True) and receivers.get(name, True) for name in titles()
+    }
     return page(
         "channels.html",
         status,
-        titles=TITLES,
+        titles=titles(),
         values=values,
         flags=flags,
-        there={one.name for one in channels(services())},
+        there=receivers.keys() | {one.name for one in channels(services()) if one.name != PUSH},
         pauses=pauses,
         counts=counts,
         settings=[one for one in known if one.group == GROUP],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert
@@ -14,8 +14,11 @@ from portal.core.services import Services
 from portal.models import PatientPass
 
 MAIL = "mail"
+"""Of the link in a message: an e-mail or a push."""
 MAIL_LIVES = timedelta(days=7)
 """How long the link in a mail opens the bill's first page, which asks for the payer's name."""
+PUSH_LIVES = timedelta(days=30)
+"""The same of the link in a push: an APP keeps its notices longer than a mailbox is read."""
 
 
 def write(
@@ -42,9 +45,9 @@ def write(
     connection.execute(insert(PatientPass), values)
 
 
-def for_mail(services: Services, unit_id: int, bill_id: int) -> str:
-    """The token of the link in a mail about one bill, in a transaction of its own."""
+def for_message(services: Services, unit_id: int, bill_id: int, lives: timedelta) -> tuple[str, datetime]:
+    """The token of the link in a message about one bill and its end, in a transaction of its own."""
     token = secrets.token_urlsafe(24)
     with services.database.write() as connection:
-        write(services, connection, token, MAIL, MAIL_LIVES, unit_id, {"bills": [bill_id]})
-    return token
+        write(services, connection, token, MAIL, lives, unit_id, {"bills": [bill_id]})
+    return token, now() + lives

@@ -62,9 +62,12 @@ class Settings(PlatformSettings):
     sms_app_key: str = "DEMO_SMS_KEY"
 
     push_url: str = ""
-    """The HIS's address for bill events, which go on to the hospital's or a bank's APP. In the demo: the simulator."""
+    """Where bill events went before targets were kept at the console; read once, to make the first target of it.
+    In the demo: the simulator."""
     push_key_id: str = "QPDEMO"
     push_key: str = "DEMO_PUSH_KEY"
+    push_hosts: str = ""
+    """Names, addresses and networks inside the hospital that push targets may have, separated by commas."""
 
     smtp_host: str = ""
     """Mail server as ``host:port``. Empty in the demo: the sink on ``PORT + 2``; empty elsewhere: no e-mail."""
@@ -133,7 +136,7 @@ class Settings(PlatformSettings):
 
     @property
     def push(self) -> str:
-        """Where bill events go; empty when nowhere."""
+        """Where the first push target of a unit is; empty when nowhere."""
         return self.push_url or (f"{self.simulators}/push/events" if self.demo else "")
 
     @property

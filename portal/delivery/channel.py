@@ -12,6 +12,14 @@ from portal.core.services import Services
 from portal.domain.delivery import Purpose, Result
 
 FOR_EVER = float("inf")
+PUSH = "app"
+"""The lane of the push targets, and the code of a unit's first one; the others are ``app-2``, ``app-3`` …"""
+
+
+def lane_of(channel: str) -> str:
+    """The lane of the worker that a channel's messages wait in."""
+    return PUSH if channel.startswith(f"{PUSH}-") else channel
+
 
 PAUSES: tuple[float, ...] = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 21600.0, 28800.0)
 """Seconds before try 2, 3, …, in all some 22 hours: a bill stays on its page, so a push need not try for days."""
@@ -96,3 +104,21 @@ class Asking(Protocol):
 
     def find(self, services: Services, message: Message) -> Result | None:
         """Accepted or Done: it went out. ``None``: surely not, send again. Never: it failed. Unknown: cannot say."""
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """A channel that knows the provider's number before the provider does: a receipt may be quicker than the answer."""
+
+    def their_ref(self, ref: str) -> str:
+        """The provider's number of the message that is ``ref`` to us."""
+
+
+@runtime_checkable
+class Family(Protocol):
+    """Channels of one lane that come and go while a process runs, each with a code of its own in a unit."""
+
+    name: str
+
+    def member(self, services: Services, connection: Connection, unit_id: int, code: str) -> Channel | None:
+        """The channel of this code; ``None`` when there is none."""

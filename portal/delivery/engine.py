@@ -21,7 +21,7 @@ from portal.core.clock import local, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery import contents, opening, ready, receipts, results
-from portal.delivery.channel import Asking, Channel, Message, Target
+from portal.delivery.channel import Asking, Channel, Family, Message, Naming, Target, lane_of
 from portal.delivery.ledger import (
     ATTEMPT,
     DELIVERY,
@@ -33,6 +33,7 @@ from portal.delivery.ledger import (
     conclude,
     hold,
     insert_once,
+    topic_of,
 )
 from portal.delivery.results import Try
 from portal.domain.delivery import (
@@ -72,18 +73,19 @@ class _Taken:
 class Engine:
     """Delivery of one process. ``scale`` shortens every pause (tests, soaks); safe for many threads."""
 
-    def __init__(self, channels: Iterable[Channel], scale: float = 1.0) -> None:
-        self.channels: Mapping[str, Channel] = {channel.name: channel for channel in channels}
+    def __init__(self, channels: Iterable[Channel | Family], scale: float = 1.0) -> None:
+        self.lanes: Mapping[str, Channel | Family] = {channel.name: channel for channel in channels}
         self._scale = scale
-        self._breakers = {(one.provider, one.account): Breaker() for one in self.channels.values()}
+        self._breakers: dict[tuple[str, str], Breaker] = {}
 
     def handlers(self) -> dict[str, Handler]:
         """Every outbox topic of delivery and what does it."""
-        sending = {f"{SEND_TOPIC}{name}": partial(self._send, one) for name, one in self.channels.items()}
+        sending = {f"{SEND_TOPIC}{name}": partial(self._send, one) for name, one in self.lanes.items()}
         return {
             NEXT_TOPIC: self._next,
             opening.SUPERVISED_TOPIC: opening.supervised,
             opening.REVERSED_TOPIC: opening.reversed_bill,
+            opening.EXCHANGED_TOPIC: opening.exchanged,
             ready.TELL_TOPIC: ready.tell,
             receipts.SWEEP_TOPIC: receipts.sweep,
             **sending,
@@ -111,23 +113,34 @@ class Engine:
         passed: list[str] = []
         for step in range(row.step, len(row.policy)):
             name, wait = row.policy[step]
-            why = self._start(services, connection, row, step, on)
+            channel = self._channel(services, connection, row.unit_id, name)
+            why = self._start(services, connection, row, step, channel, on)
             if not why:
                 _went_on(connection, row, step + 1, passed)
                 if wait and step + 1 < len(row.policy):
                     call_next(connection, row.id, step + 1, now() + timedelta(seconds=wait * self._scale))
                 return
-            channel = self.channels.get(name)
             passed.append(f"{channel.title if channel else name}：{why}")
         _went_on(connection, row, len(row.policy), passed)
         conclude(connection, hold(connection, row.id))
 
-    def _start(self, services: Services, connection: Connection, row: Any, step: int, on: Mapping[str, Any]) -> str:
+    def _channel(self, services: Services, connection: Connection, unit_id: int, name: str) -> Channel | None:
+        lane = self.lanes.get(lane_of(name))
+        return lane.member(services, connection, unit_id, name) if isinstance(lane, Family) else lane
+
+    def _start(
+        self,
+        services: Services,
+        connection: Connection,
+        row: Any,
+        step: int,
+        channel: Channel | None,
+        on: Mapping[str, Any],
+    ) -> str:
         """Write the attempt of a step and its task; why not, when there is none."""
-        name = row.policy[step][0]
-        channel = self.channels.get(name)
         if channel is None:
             return "未接入"
+        name = channel.name
         if not on.get(channel.setting, True):
             return "未启用"
         target = Target(row.unit_id, row.object_kind, row.object_id, Purpose(row.purpose))
@@ -156,8 +169,8 @@ class Engine:
             "recipient": services.cipher.encrypt("delivery_attempt.recipient", attempt_id, address),
             "recipient_digest": digest,
             "masked": mask_address(name, address),
-            "our_ref": f"qp{attempt_id}",
-            "their_ref": "",
+            "our_ref": (ref := f"qp{attempt_id}"),
+            "their_ref": channel.their_ref(ref) if isinstance(channel, Naming) else "",
             "state": AttemptState.QUEUED.value,
             "result_class": "",
             "code": "",
@@ -172,23 +185,24 @@ class Engine:
         }
         if not insert_once(connection, ATTEMPT, values):
             return "同一内容已发往同一收件人"
+        topic = topic_of(name)
         tasks.enqueue(
-            connection,
-            f"{SEND_TOPIC}{name}",
-            f"{SEND_TOPIC}{name}:{attempt_id}",
-            {"attempt": attempt_id},
-            None if due == moment else due,
+            connection, topic, f"{topic}:{attempt_id}", {"attempt": attempt_id}, None if due == moment else due
         )
         return ""
 
     # --- one message ---
 
-    def _send(self, channel: Channel, services: Services, task: Task) -> Outcome:
+    def _send(self, lane: Channel | Family, services: Services, task: Task) -> Outcome:
         """One try of the attempt of ``task.payload``, or one question whether the last one went out."""
-        breaker = self._breakers[channel.provider, channel.account]
+        attempt_id = int(task.payload["attempt"])
+        channel = self._member(lane, services, attempt_id) if isinstance(lane, Family) else lane
+        if channel is None:
+            return tasks.Dead("没有这个渠道")
+        breaker = self._breakers.setdefault((channel.provider, channel.account), Breaker())
         if pause := breaker.wait():
             return tasks.Retry(f"{channel.title}连续无应答，暂停联系", pause * self._scale)
-        taken = self._take(channel, services, int(task.payload["attempt"]))
+        taken = self._take(channel, services, attempt_id)
         if not isinstance(taken, _Taken):
             return taken
         result = self._call(channel, services, taken)
@@ -198,6 +212,14 @@ class Engine:
         else:
             breaker.succeeded()
         return results.record(services, channel, taken.tried, result, self._scale)
+
+    def _member(self, lane: Family, services: Services, attempt_id: int) -> Channel | None:
+        named = select(DELIVERY.c.unit_id, ATTEMPT.c.channel).select_from(
+            ATTEMPT.join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id)
+        )
+        with services.database.read() as connection:
+            row = connection.execute(named.where(ATTEMPT.c.id == attempt_id)).one_or_none()
+            return None if row is None else lane.member(services, connection, row.unit_id, row.channel)
 
     def _call(self, channel: Channel, services: Services, taken: _Taken) -> Result | None:
         try:

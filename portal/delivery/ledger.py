@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
+from portal.delivery.channel import lane_of
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step
 from portal.models import ChannelPause, Delivery, DeliveryAttempt, DeliveryStop, OutboxTask
 from portal.outbox import tasks
@@ -25,7 +26,12 @@ TASK: Table = OutboxTask.__table__  # type: ignore[assignment]
 
 NEXT_TOPIC = "delivery.next"
 SEND_TOPIC = "delivery.send."
-"""Followed by the channel's name: each channel has a lane of its own."""
+"""Followed by the lane's name."""
+
+
+def topic_of(channel: str) -> str:
+    """The topic of a channel's messages: each channel has a lane of its own, the push targets have one together."""
+    return f"{SEND_TOPIC}{lane_of(channel)}"
 
 
 @dataclass(frozen=True, slots=True)

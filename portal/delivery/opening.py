@@ -1,17 +1,20 @@
-"""When deliveries begin and end by themselves: 监制 or issue, and reversal."""
+"""When deliveries begin and end by themselves: 监制 or issue, exchange, and reversal."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, func, select, update
 
 from portal.access import parameters
 from portal.core.clock import now
 from portal.core.services import Services
+from portal.delivery.channel import PUSH, lane_of
 from portal.delivery.ledger import ATTEMPT, DELIVERY, Wanted, conclude, hold, open_delivery
+from portal.delivery.push import telling
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step, steps_of
+from portal.issuing.reverse import PAPER
 from portal.models import Bill
 from portal.outbox.tasks import Done, Outcome, Task
 
@@ -19,6 +22,7 @@ BILL: Table = Bill.__table__  # type: ignore[assignment]
 
 SUPERVISED_TOPIC = "bill.supervised"
 REVERSED_TOPIC = "bill.reversed"
+EXCHANGED_TOPIC = "paper.exchanged"
 ACTOR = "worker:delivery"
 
 
@@ -47,6 +51,19 @@ def _tell(services: Services, bill_id: int, *, waited: bool) -> None:
     steps = steps_of(setting["delivery.order"])
     with services.database.write() as connection:
         open_delivery(services, connection, Wanted(bill.unit_id, "bill", bill_id, Purpose.ISSUED, steps, ACTOR))
+        in_order = {step.channel for step in steps}
+        telling.tell(services, connection, bill.unit_id, bill_id, Purpose.ISSUED, apart=in_order)
+
+
+def exchanged(services: Services, task: Task) -> Outcome:
+    """A bill's paper was handed out: push targets that know the bill hear of it, once for each sheet."""
+    bill_id, sheet = int(task.payload["bill"]), int(task.payload["sheet"])
+    with services.database.write() as connection:
+        unit_id = connection.execute(select(BILL.c.unit_id).where(BILL.c.id == bill_id)).scalar_one()
+        earlier = select(func.count()).where(PAPER.c.bill_id == bill_id, PAPER.c.id <= sheet)
+        version = connection.execute(earlier).scalar_one()
+        telling.tell(services, connection, unit_id, bill_id, Purpose.EXCHANGED, version)
+    return Done()
 
 
 def reversed_bill(services: Services, task: Task) -> Outcome:
@@ -68,6 +85,8 @@ def reversed_bill(services: Services, task: Task) -> Outcome:
             stop(connection, row, "票据已冲红")
             if unit_id is not None:
                 _tell_reversal(services, connection, row)
+        if unit_id is not None:
+            telling.tell(services, connection, unit_id, bill_id, Purpose.REVERSED)
     return Done()
 
 
@@ -83,14 +102,14 @@ _GOT = (
 
 
 def _tell_reversal(services: Services, connection: Connection, row: Any) -> None:
-    """One delivery for each address that got the bill, or may have got it."""
+    """One delivery for each address that got the bill, or may have got it; push targets say what they want to hear."""
     got = connection.execute(
         select(ATTEMPT.c.id, ATTEMPT.c.channel, ATTEMPT.c.recipient)
         .where(ATTEMPT.c.delivery_id == row.id, ATTEMPT.c.state.in_([state.value for state in _GOT]))
         .order_by(ATTEMPT.c.id)
     ).all()
     for attempt in got:
-        if attempt.recipient is None:
+        if attempt.recipient is None or lane_of(attempt.channel) == PUSH:
             continue
         address = services.cipher.decrypt_text("delivery_attempt.recipient", attempt.id, attempt.recipient)
         steps = (Step(attempt.channel),)

@@ -10,7 +10,7 @@ from portal.audit import entries
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
-from portal.delivery.ledger import ATTEMPT, DELIVERY, PAUSE, SEND_TOPIC, TASK
+from portal.delivery.ledger import ATTEMPT, DELIVERY, PAUSE, TASK, topic_of
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, DeliveryState
 from portal.domain.errors import Refusal
@@ -62,7 +62,7 @@ def _again(connection: Connection, actor: Actor, attempt_id: int) -> int:
     connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt_id).values(**values, sent_at=None, ended_at=None))
     opened = {"state": DeliveryState.OPEN.value, "ended_at": None}
     connection.execute(update(DELIVERY).where(DELIVERY.c.id == row.delivery_id).values(**opened))
-    topic = f"{SEND_TOPIC}{row.channel}"
+    topic = topic_of(row.channel)
     tasks.enqueue(connection, topic, f"{topic}:{attempt_id}:{new_id()}", {"attempt": attempt_id})
     entries.record(
         connection,
@@ -82,7 +82,7 @@ def resume(services: Services, actor: Actor, channel: str) -> None:
         mine = (PAUSE.c.unit_id == actor.unit_id) & (PAUSE.c.channel == channel)
         if not connection.execute(delete(PAUSE).where(mine)).rowcount:
             raise Refusal("PAGE_NOT_FOUND")
-        topic = f"{SEND_TOPIC}{channel}"
+        topic = topic_of(channel)
         waiting = (TASK.c.topic == topic) & (TASK.c.state == "pending") & (TASK.c.leased_by == "")
         held = select(ATTEMPT.c.id).where(ATTEMPT.c.channel == channel, ATTEMPT.c.state == AttemptState.HELD.value)
         keys = [f"{topic}:{attempt_id}" for attempt_id in connection.scalars(held.limit(MOST))]

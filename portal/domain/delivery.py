@@ -96,6 +96,7 @@ class Purpose(StrEnum):
     READY = "ready"
     REQUESTED = "requested"
     NOTICE = "notice"
+    EXCHANGED = "exchanged"
 
     @property
     def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
@@ -109,6 +110,7 @@ _PURPOSES = {
     Purpose.READY: "开好后提醒",
     Purpose.REQUESTED: "患者索取",
     Purpose.NOTICE: "HIS 发起的通知",
+    Purpose.EXCHANGED: "换开纸质票据",
 }
 
 

@@ -27,6 +27,7 @@ from portal.domain.states import BillState, PaperState
 from portal.issuing.queries import BILL, POINT
 from portal.issuing.reverse import KIND, PAPER, hold
 from portal.models import PaperCheck, StockVoid
+from portal.outbox import tasks
 from portal.stock.ranges import peek, take_given
 from portal.stock.voids import void_blank
 
@@ -354,6 +355,7 @@ def _take(connection: Connection, actor: Actor, bill: Any, order: Exchange, acti
         },
     )
     _audit(connection, actor, action, bill.id, {"paper": str(sheet), "skipped": skipped})
+    tasks.enqueue(connection, "paper.exchanged", f"paper.exchanged:{row_id}", {"bill": bill.id, "sheet": row_id})
     return row_id
 
 

@@ -251,6 +251,14 @@ def party(services: Services, connection: Connection, bill_id: int) -> dict[str,
     return opened | {key: str(value) for key, value in identity.items() if value}
 
 
+def visit_no(services: Services, connection: Connection, bill_id: int) -> str:
+    """The HIS's number of the visit: 住院就诊编号 where the HIS sent it, else 住院号 or 患者就诊编号, or ""."""
+    row = connection.execute(select(DOCUMENT.c.signed, DOCUMENT.c.sent).where(DOCUMENT.c.bill_id == bill_id)).one()
+    sent = json.loads(zlib.decompress(services.cipher.decrypt("bill_document.sent", bill_id, row.sent)))
+    ext = xml.extension(zlib.decompress(services.cipher.decrypt("bill_document.signed", bill_id, row.signed)))
+    return str(sent.get("visitNo") or ext.hospitalization_number or ext.patient_number)
+
+
 def exchanges(connection: Connection, bill_id: int) -> Sequence[Row[Any]]:
     """The messages to finance about a bill, oldest first."""
     found = select(EXCHANGE).where(EXCHANGE.c.bill_id == bill_id).order_by(EXCHANGE.c.sent_at)

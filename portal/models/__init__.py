@@ -39,6 +39,7 @@ from portal.models.patient import (
     Verification,
 )
 from portal.models.protection import MarkedKey, MarkedPerson
+from portal.models.push import PushTarget
 from portal.models.reversal import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
 from portal.models.staff import Approval, FormReceipt, Parameter, StaffAccount, StaffPoint, StaffRole, StaffSession
 from portal.models.stock import (
@@ -140,6 +141,7 @@ __all__ = [
     "PointKind",
     "Printer",
     "RequestPhoto",
+    "PushTarget",
     "Reversal",
     "Reviewer",
     "SlipCode",

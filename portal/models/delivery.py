@@ -100,6 +100,8 @@ class DeliveryAttempt(Base):
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When its person had read it, where the receiver says so."""
 
 
 class DeliveryStop(Base):

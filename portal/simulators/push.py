@@ -37,21 +37,39 @@ def blueprint(context: Context) -> Blueprint:
     def events() -> ResponseReturnValue:
         body, headers = request.get_data(cache=False), request.headers
         stamp, nonce = headers.get("X-Qupiao-Timestamp", ""), headers.get("X-Qupiao-Nonce", "")
-        good = signature(settings.push_key, "POST", request.path, stamp, nonce, body)
+        known = receiver(headers.get("X-Qupiao-Key", ""))
         fresh = stamp.isdecimal() and abs(time.time() - int(stamp)) <= SKEW_SECONDS
-        known = headers.get("X-Qupiao-Key") == settings.push_key_id
-        if not (fresh and known and hmac.compare_digest(good, headers.get("X-Qupiao-Signature", ""))):
+        good = signature(known[0], "POST", request.path, stamp, nonce, body) if known else ""
+        sent = [headers.get(name, "") for name in ("X-Qupiao-Signature", "X-Qupiao-Signature-Next")]
+        if not (known and fresh and any(hmac.compare_digest(good, one) for one in sent)):
             return jsonify({"code": 401, "message": "签名不正确"}), 401
         if slow := faults.strikes("slow"):
             time.sleep(slow.value / 1000)
         if faults.strikes("down"):
             return Response("unavailable", 503)
         for _ in range(2 if faults.strikes("twice") else 1):
-            event_id = _keep(store, body)
+            event_id = _keep(store, known[1], body)
         if faults.strikes("answer_lost"):
             return drop_connection()
-        answer = jsonify({"event_id": event_id})
+        answer = jsonify({known[1]: event_id})
         return half_answer(answer) if faults.strikes("half_answer") else answer
+
+    def receiver(key_id: str) -> tuple[str, str] | None:
+        """The key of a key id, and under which name its receiver wants the number of an event."""
+        with store.transaction() as connection:
+            row = connection.execute("SELECT * FROM push_receiver WHERE key_id = ?", (key_id,)).fetchone()
+        if row is not None:
+            return row["key"], row["id_field"]
+        return (settings.push_key, "event_id") if key_id == settings.push_key_id else None
+
+    @pages.post("/receivers")
+    def add_receiver() -> ResponseReturnValue:
+        """Another receiver behind the same address: ``key_id``, ``key``, and ``id_field`` if it has its own names."""
+        wanted = request.get_json()
+        row = (wanted["key_id"], wanted["key"], wanted.get("id_field", "event_id"))
+        with store.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO push_receiver VALUES (?, ?, ?)", row)
+        return jsonify({"key_id": row[0]})
 
     @pages.get("/messages")
     def messages() -> ResponseReturnValue:
@@ -76,9 +94,9 @@ def blueprint(context: Context) -> Blueprint:
     return pages
 
 
-def _keep(store: Store, body: bytes) -> str:
-    """Take an event, once for each ``event_id``; returns it."""
-    event_id = str(json.loads(body)["event_id"])
+def _keep(store: Store, id_field: str, body: bytes) -> str:
+    """Take an event, once for each number in ``id_field``; returns it."""
+    event_id = str(json.loads(body)[id_field])
     with store.transaction() as connection:
         connection.execute(
             "INSERT INTO push_event (event_id, body, at, attempts) VALUES (?, ?, ?, 1)"

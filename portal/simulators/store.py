@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS mail_message (
   id INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL, sender TEXT NOT NULL, recipient TEXT NOT NULL,
   subject TEXT NOT NULL, raw BLOB NOT NULL, at REAL NOT NULL, attempts INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS mail_message_key ON mail_message (message_id, recipient);
+CREATE TABLE IF NOT EXISTS push_receiver (key_id TEXT PRIMARY KEY, key TEXT NOT NULL, id_field TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS push_event (
   event_id TEXT PRIMARY KEY, body TEXT NOT NULL, at REAL NOT NULL, attempts INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS sms_limit (seconds INTEGER PRIMARY KEY, most INTEGER NOT NULL);

@@ -18,6 +18,7 @@ from portal.access.permissions import ROLES, Role
 from portal.core.clock import now
 from portal.delivery import asks
 from portal.delivery.ledger import ATTEMPT, DELIVERY, STOP
+from portal.delivery.push import targets
 from portal.domain.actor import Actor
 from portal.issuing import marked
 from portal.models import StockAlarm
@@ -67,6 +68,7 @@ IDS = {
     "stock/returns": "SELECT max(no) FROM stock_return",
     "stock/slips": "SELECT max(no) FROM stock_slip",
     "stock/voids": "SELECT max(no) FROM stock_void",
+    "target_id": "SELECT min(id) FROM push_target WHERE unit_id = 1",
     "system/his-accounts": "SELECT min(id) FROM his_account",
     "system/users": "SELECT max(id) FROM staff_account WHERE unit_id = 1",
     "voucher_id": "SELECT max(id) FROM voucher",
@@ -165,6 +167,7 @@ def units(app: Flask, his: His) -> Units:
     patients.ask(services, limits, 1, "missing", {"person": "林演安"}, "127.0.0.1", photo=photo.getvalue())
     asks.send_bill_by_mail(services, limits, at_desk, int(str(found.one(IDS["bill_id"]))), "lin@example.com")
     stopped_message(app)
+    targets.adopt(services)
     marked.mark(services, at_desk, marked.Order("关某", ["000000199001010017"], "staff", "院办通知"))
     cashier, keeper = at_window(app, "cashier"), Console(app, "keeper")
     bill = f"/console/billing/bills/{found.one(IDS['bill_id'])}"

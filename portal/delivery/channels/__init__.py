@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from portal.core.services import Services
 from portal.delivery.accounts import Platforms
-from portal.delivery.channel import Channel
+from portal.delivery.channel import Channel, Family
 from portal.delivery.channels.alipay import AlipayLife, AlipayMini
 from portal.delivery.channels.app import AppPush
 from portal.delivery.channels.mail import Mail
 from portal.delivery.channels.sms import CloudSms, Sms
 from portal.delivery.channels.wechat import MiniSubscription, WeChatSubscription, WeChatTemplate
+from portal.delivery.push import targets
 
 TITLES = {
     "sms": "短信",
@@ -21,27 +22,26 @@ TITLES = {
     "alipay": "支付宝",
     "alipay-life": "支付宝生活号",
 }
-"""Every channel there can be, and its word on screen."""
+"""Every channel there can be, and its word on screen; ``app`` stands for all push targets of a unit."""
 NAMES = tuple(TITLES)
 """A lane of the worker each."""
 
 
-def channels(services: Services) -> list[Channel]:
-    """The channels that the settings set up, in no order."""
-    found: list[Channel] = []
+def channels(services: Services) -> list[Channel | Family]:
+    """The channels that the settings set up, in no order; push targets are set up at the console."""
+    targets.adopt(services)
+    found: list[Channel | Family] = [AppPush(services.settings)]
     if services.settings.sms:
         own = services.settings.sms_provider == "gateway"
         found.append((Sms if own else CloudSms)(services.settings))
-    if services.settings.push:
-        found.append(AppPush(services.settings))
     if services.settings.smtp:
         found.append(Mail(services.settings))
     return found + _of_platforms(services)
 
 
-def _of_platforms(services: Services) -> list[Channel]:
+def _of_platforms(services: Services) -> list[Channel | Family]:
     settings, platforms = services.settings, Platforms(services)
-    found: list[Channel] = []
+    found: list[Channel | Family] = []
     if settings.wechat_service and settings.template("wechat_template"):
         found.append(WeChatTemplate(platforms))
     if settings.wechat_service and settings.template("wechat_subscription"):

@@ -1,4 +1,4 @@
-"""Push through the HIS to the hospital's or a bank's APP: one small signed webhook (reference §10).
+"""Push to the HIS, the hospital's or a bank's APP: small signed webhooks, one channel a target (reference §10).
 
 ``POST`` JSON; the headers carry key id, timestamp, nonce and HMAC-SHA256 over method, path, timestamp, nonce and the
 body's SHA-256, joined by line feeds. At least once: the receiver de-duplicates by ``event_id``, orders by ``sequence``.
@@ -11,25 +11,31 @@ import hmac
 import json
 import secrets
 import time
-import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
-from portal.core.clock import local
+from portal.access import pass_rows
+from portal.core.clock import local, now
+from portal.core.outcalls import AddressRefused, RuledClient
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery.channel import FOR_EVER, Message, Target
-from portal.domain.delivery import Accepted, Bug, Config, Purpose, Result, Retry, Unknown
+from portal.delivery.channel import FOR_EVER, PUSH, Channel, Message, Target
+from portal.delivery.ledger import DELIVERY
+from portal.delivery.push import events, targets
+from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
 from portal.domain.money import yuan
 from portal.issuing import queries
+from portal.issuing.queries import BillFacts
+from portal.issuing.reverse import PAPER
 
-EVENTS = {Purpose.REVERSED: ("bill.reversed", 2)}
-"""The event of a purpose and its sequence within one bill; all others say that it was issued."""
-_NAMES = uuid.UUID("6f1d0d7e-3c53-4d8e-9f5e-2b7c1b1d9a10")
+PAUSES = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0)
+RECEIPT_WITHIN = timedelta(hours=24)
 
 
 def signature(key: str, method: str, path: str, stamp: str, nonce: str, body: bytes) -> str:
@@ -39,85 +45,147 @@ def signature(key: str, method: str, path: str, stamp: str, nonce: str, body: by
 
 
 class AppPush:
-    """The hospital's integration platform, which forwards to its APP."""
+    """The lane of all push targets; each target of a unit is a channel of its own (``app``, ``app-2`` …)."""
 
-    name = "app"
-    title = "APP 推送"
-    setting = "delivery.app"
-    provider = "webhook"
-    disturbs = True
-    receipt_within: timedelta | None = None
-    remembers: float = FOR_EVER
-    once_more = False
-    pauses: tuple[float, ...] = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0)
+    name = PUSH
 
     def __init__(self, settings: Settings) -> None:
-        self.account = settings.push_key_id
-        self._url, self._key = settings.push, settings.push_key
-        self._http = httpx.Client(timeout=10.0, trust_env=False)
+        self._client = RuledClient(targets.rule(settings))
+
+    def member(self, services: Services, connection: Connection, unit_id: int, code: str) -> Channel | None:
+        """The target that is this channel, as it is set now."""
+        row = targets.by_code(connection, unit_id, code)
+        return None if row is None else self.of(services, row)
+
+    def of(self, services: Services, row: Any) -> PushChannel:
+        """The channel of a target's row."""
+        return PushChannel(
+            name=row.code,
+            title=f"APP 推送（{row.name}）",
+            account=row.key_id,
+            receipt_within=RECEIPT_WITHIN if row.receipts else None,
+            pauses=PAUSES[: row.tries - 1],
+            url=row.url,
+            keys=targets.keys(services, row),
+            active=row.active,
+            events=tuple(row.events),
+            fields=row.fields,
+            client=self._client,
+        )
+
+
+@dataclass(slots=True)
+class PushChannel:
+    """One target as the engine drives it. ``keys``: the one that signs, then the next one."""
+
+    name: str
+    title: str
+    account: str
+    receipt_within: timedelta | None
+    pauses: tuple[float, ...]
+    url: str
+    keys: tuple[str, ...] = field(repr=False)
+    active: bool
+    events: tuple[str, ...]
+    fields: Mapping[str, str]
+    client: RuledClient
+    setting: str = "delivery.app"
+    provider: str = "webhook"
+    disturbs: bool = True
+    remembers: float = FOR_EVER
+    once_more: bool = False
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
-        """The HIS's number of the patient."""
-        if target.kind != "bill":
+        """The HIS's number of the patient; "" when the receiver does not want to hear of it."""
+        if target.kind != "bill" or not self.active or events.event_of(target.purpose) not in self.events:
             return ""
         return queries.party(services, connection, target.object_id).get("patient_id", "")
 
+    def their_ref(self, ref: str) -> str:
+        """The number of the event, which a receipt names; known before the receiver has it."""
+        return events.event_id(ref)
+
     def send(self, services: Services, message: Message) -> Result:
         """One event; taken when the receiver answers 2xx with its ``event_id``, or ``{"code": 0}`` of old systems."""
+        if not self.active:
+            return Never("推送目标已停用", "OFF")
         with services.database.read() as connection:
             bill = queries.by_id(connection, message.target.object_id)
-        if bill is None:
-            return Bug("bill")
-        event, sequence = EVENTS.get(message.purpose, ("bill.issued", 1))
-        event_id = str(uuid.uuid5(_NAMES, message.ref))
-        body = json.dumps(
-            {
-                "event_id": event_id,
-                "event": event,
-                "sequence": sequence,
-                "occurred_at": local(message.first_at).isoformat(timespec="seconds"),
-                "patient_id": message.recipient,
-                "bill_code": bill.code,
-                "bill_number": bill.number,
-                "check_code": bill.check_code,
-                "amount": yuan(message.total_fen),
-                "issue_date": f"{local(bill.issued_at):%Y-%m-%d}",
-                "view_url": message.link,
-            },
-            ensure_ascii=False,
-        ).encode()
-        return self._post(body, event_id)
+            if bill is None:
+                return Bug("bill")
+            values = self._values(services, connection, message, bill)
+        token, until = pass_rows.for_message(services, bill.unit_id, bill.bill_id, pass_rows.PUSH_LIVES)
+        values |= {
+            "view_url": f"{services.settings.outside}/t/{token}",
+            "expires_at": local(until).isoformat(timespec="seconds"),
+        }
+        return self._post(values)
 
-    def _post(self, body: bytes, event_id: str) -> Result:
-        stamp, nonce = str(int(time.time())), secrets.token_hex(16)
+    def test(self, services: Services) -> Result:
+        """A test event about nobody, once."""
+        return self._post(events.sample(local(now()), services.settings.outside))
+
+    def _values(self, services: Services, connection: Connection, message: Message, bill: BillFacts) -> dict[str, Any]:
+        return {
+            "event_id": self.their_ref(message.ref),
+            "event": events.event_of(message.purpose),
+            "sequence": _sequence(connection, message),
+            "occurred_at": local(message.first_at).isoformat(timespec="seconds"),
+            "patient_id": message.recipient,
+            "visit_no": queries.visit_no(services, connection, bill.bill_id),
+            "bill_code": bill.code,
+            "bill_number": bill.number,
+            "check_code": bill.check_code,
+            "amount": yuan(message.total_fen),
+            "issue_date": f"{local(bill.issued_at):%Y-%m-%d}",
+        }
+
+    def _post(self, values: dict[str, Any]) -> Result:
+        body = json.dumps(events.named(values, self.fields), ensure_ascii=False).encode()
+        stamp, nonce, path = str(int(time.time())), secrets.token_hex(16), urlsplit(self.url).path
+        signed = [signature(key, "POST", path, stamp, nonce, body) for key in self.keys]
         headers = {
             "Content-Type": "application/json",
             "X-Qupiao-Key": self.account,
             "X-Qupiao-Timestamp": stamp,
             "X-Qupiao-Nonce": nonce,
-            "X-Qupiao-Signature": signature(self._key, "POST", urlsplit(self._url).path, stamp, nonce, body),
+            "X-Qupiao-Signature": signed[0],
         }
+        if len(signed) > 1:
+            headers["X-Qupiao-Signature-Next"] = signed[1]
         try:
-            answer = self._http.post(self._url, content=body, headers=headers)
+            status, answer = self.client.post(self.url, body, headers)
+        except AddressRefused as error:
+            return Config(f"推送地址：{error}", "ADDRESS")
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return Retry(type(error).__name__)
         except httpx.HTTPError as error:
             return Unknown(type(error).__name__, "TIMEOUT")
-        return _judge(answer, event_id)
+        return self._judge(status, answer, values["event_id"])
+
+    def _judge(self, status: int, answer: bytes, event_id: str) -> Result:
+        code = str(status)
+        if status in (401, 403, 404):
+            return Config("推送地址或密钥不正确", code)
+        if status in (400, 413, 422):
+            return Bug("body", code)
+        try:
+            found: Any = json.loads(answer)
+        except ValueError:
+            found = None
+        if not 200 <= status < 300 or not isinstance(found, dict):
+            return Unknown(f"接收方应答 {code}", code)
+        if found.get(self.fields.get("event_id", "event_id")) == event_id or str(found.get("code", "")) == "0":
+            return Accepted(event_id)
+        return Unknown("接收方没有确认这条推送", code)
 
 
-def _judge(answer: httpx.Response, event_id: str) -> Result:
-    code = str(answer.status_code)
-    if answer.status_code in (401, 403, 404):
-        return Config("推送地址或密钥不正确", code)
-    if answer.status_code in (400, 413, 422):
-        return Bug("body", code)
-    try:
-        found: Any = answer.json()
-    except ValueError:
-        found = None
-    if not answer.is_success or not isinstance(found, dict):
-        return Unknown(f"接收方应答 {code}", code)
-    if found.get("event_id") == event_id or str(found.get("code", "")) == "0":
-        return Accepted(event_id)
-    return Unknown("接收方没有确认这条推送", code)
+def _sequence(connection: Connection, message: Message) -> int:
+    """The place of an event among those of its bill: issued, each exchange, reversed. It says which state is later."""
+    if message.purpose is Purpose.EXCHANGED:
+        version = connection.scalar(select(DELIVERY.c.version).where(DELIVERY.c.id == message.delivery_id))
+        return 1 + int(version or 1)
+    if message.purpose is Purpose.REVERSED:
+        sheets = select(func.count()).where(PAPER.c.bill_id == message.target.object_id)
+        return 2 + int(connection.execute(sheets).scalar_one())
+    return 1

@@ -66,7 +66,8 @@ class Mail:
         bill = message.target.kind == "bill"
         attached = form == "pdf" and bill and message.purpose is not Purpose.REVERSED
         if bill and not attached:
-            token = pass_rows.for_mail(services, message.target.unit_id, message.target.object_id)
+            bill_id = message.target.object_id
+            token, _ = pass_rows.for_message(services, message.target.unit_id, bill_id, pass_rows.MAIL_LIVES)
             message = replace(message, link=f"{services.settings.outside}/t/{token}")
         data = self._pdf(services, message.target.object_id) if attached else b""
         if len(data) > MOST_BYTES:

@@ -1,0 +1,1 @@
+"""Push targets: who hears of bills over HTTP, what exactly, and what they answer later."""
