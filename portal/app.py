@@ -18,6 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from admin import wiring as console
 from portal.access.limits import Limits
 from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
+from portal.blueprints.callbacks.push import push_callback
 from portal.blueprints.callbacks.receipts import callbacks
 from portal.blueprints.callbacks.wechat import wechat as wechat_callbacks
 from portal.blueprints.health import health
@@ -50,6 +51,7 @@ BLUEPRINTS = (
     (kiosk, "device-token"),
     (wechat_callbacks, "platform-signature"),
     (alipay_callbacks, "platform-signature"),
+    (push_callback, "platform-signature"),
     (callbacks, "secret-path"),
     (health, "none"),
     *console.BLUEPRINTS,
@@ -80,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf.exempt(his)
     csrf.exempt(wechat_callbacks)
     csrf.exempt(alipay_callbacks)
+    csrf.exempt(push_callback)
     csrf.exempt(mini)
     csrf.exempt(callbacks)
     app.register_error_handler(HTTPException, _failed)

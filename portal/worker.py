@@ -21,6 +21,7 @@ from portal.delivery.cards import desk as cards
 from portal.delivery.cards import orders as card_orders
 from portal.delivery.engine import Engine
 from portal.delivery.ledger import NEXT_TOPIC, SEND_TOPIC
+from portal.delivery.push import callback as push_callback
 from portal.delivery.wechat import events as wechat_events
 from portal.fiscal import stock as fiscal_stock
 from portal.fiscal.exchange import upload_bill
@@ -114,7 +115,9 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         requests.ANSWERED_TOPIC: requests.Teller(gateway),
         batch.TOPIC: batch.BatchDesk(services, IssuingDesk(services)).work,
         CLEAN_TOPIC: clean,
-        inbox.TOPIC: inbox.InboxDesk(wechat_events.ACTS | cards.ACTS | alipay_notify.ACTS),
+        inbox.TOPIC: inbox.InboxDesk(
+            wechat_events.ACTS | cards.ACTS | alipay_notify.ACTS | push_callback.ACTS,
+        ),
         **cards.CardDesk(services).handlers(),
         balances.WATCH_TOPIC: balances.watch_all,
         **engine,

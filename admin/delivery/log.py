@@ -68,6 +68,7 @@ DELIVERIES = ListPage(
         Column("tries", "次数", "count"),
         Column("message", "说明", value=lambda row: " ".join(filter(None, (row.code, row.message)))),
         Column("ended_at", "结束时间", "time", shown=False),
+        Column("read_at", "已读时间", "time", shown=False),
         Column("our_ref", "我方编号", "number", shown=False),
         Column("their_ref", "对方编号", "number", shown=False),
     ),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.delivery.ledger import ATTEMPT, call_next, conclude, hold
+from portal.delivery.ledger import ATTEMPT, DELIVERY, call_next, conclude, hold
 from portal.domain.delivery import AttemptState
 from portal.outbox.tasks import Done, Outcome, Task
 
@@ -35,25 +35,57 @@ _OPEN = tuple(
 
 
 def receive(
-    services: Services, channel: str, *, ref: str = "", their_ref: str = "", good: bool, code: str = "", text: str = ""
+    services: Services,
+    channel: str,
+    *,
+    ref: str = "",
+    their_ref: str = "",
+    good: bool,
+    code: str = "",
+    text: str = "",
+    read: bool = False,
+    unit_id: int | None = None,
 ) -> bool:
     """A receipt for the attempt with our number ``ref`` or the provider's; returns whether we know it.
 
-    ``good`` off: it did not arrive (a bounce), the next channel begins. ``text`` without personal data.
+    ``good`` off: it did not arrive (a bounce), the next channel begins. ``read``: its person has read it.
+    ``unit_id``: whose messages the sender may speak of, where it is not one for all. ``text`` without personal data.
     The same receipt again changes nothing.
     """
     with services.database.write() as connection:
-        return apply(connection, channel, ref=ref, their_ref=their_ref, good=good, code=code, text=text)
+        return apply(
+            connection,
+            channel,
+            ref=ref,
+            their_ref=their_ref,
+            good=good,
+            code=code,
+            text=text,
+            read=read,
+            unit_id=unit_id,
+        )
 
 
 def apply(
-    connection: Connection, channel: str, *, ref: str = "", their_ref: str = "", good: bool, code: str, text: str
+    connection: Connection,
+    channel: str,
+    *,
+    ref: str = "",
+    their_ref: str = "",
+    good: bool,
+    code: str,
+    text: str,
+    read: bool = False,
+    unit_id: int | None = None,
 ) -> bool:
     """As :func:`receive`, in the caller's transaction."""
-    found = _find(connection, channel, ref, their_ref)
+    found = _find(connection, channel, ref, their_ref, unit_id)
     if found is None:
         log.warning("delivery.receipt_unknown", channel=channel)
         return False
+    if read:
+        unread = (ATTEMPT.c.id == found.id) & ATTEMPT.c.read_at.is_(None)
+        connection.execute(update(ATTEMPT).where(unread).values(read_at=now()))
     delivery = hold(connection, found.delivery_id)
     attempt = connection.execute(select(ATTEMPT).where(ATTEMPT.c.id == found.id)).one()
     late_bounce = not good and attempt.state == AttemptState.DELIVERED.value and attempt.result_class != "receipt"
@@ -85,7 +117,7 @@ def nearest(
 
     It is for the message to ``address`` whose try began nearest to ``at``. The same receipt again changes nothing.
     """
-    known = their_ref and _find(connection, channel, "", their_ref) is not None
+    known = their_ref and _find(connection, channel, "", their_ref, None) is not None
     ref = ""
     if not known:
         mine = (ATTEMPT.c.channel == channel) & ATTEMPT.c.state.in_(_OPEN) & (ATTEMPT.c.their_ref == "")
@@ -96,13 +128,14 @@ def nearest(
     return apply(connection, channel, ref=ref, their_ref=their_ref, good=good, code=code, text=text)
 
 
-def _find(connection: Connection, channel: str, ref: str, their_ref: str) -> Any:
+def _find(connection: Connection, channel: str, ref: str, their_ref: str, unit_id: int | None) -> Any:
     wanted = ATTEMPT.c.our_ref == ref if ref else ATTEMPT.c.their_ref == their_ref
     if not (ref or their_ref):
         return None
-    return connection.execute(
-        select(ATTEMPT.c.id, ATTEMPT.c.delivery_id).where(ATTEMPT.c.channel == channel, wanted)
-    ).first()
+    found = select(ATTEMPT.c.id, ATTEMPT.c.delivery_id).where(ATTEMPT.c.channel == channel, wanted)
+    if unit_id is not None:
+        found = found.join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id).where(DELIVERY.c.unit_id == unit_id)
+    return connection.execute(found).first()
 
 
 def sweep(services: Services, _task: Task) -> Outcome:

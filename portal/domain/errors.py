@@ -149,6 +149,15 @@ CATALOGUE: dict[str, Text] = {
     "HIS_KEYS": Text(
         409, "已有两个密钥有效", "账号 {appid} 的新旧密钥正在同时使用", "请先确认 HIS 已改用新密钥，停用旧密钥后再更换"
     ),
+    "CALLBACK_UNSIGNED": Text(
+        401, "回执没有通过验签", "密钥编号、签名、时间戳或随机串不正确", "请核对密钥，并把时钟误差控制在 {seconds} 秒内"
+    ),
+    "CALLBACK_INVALID": Text(
+        422,
+        "回执内容不正确",
+        "应为含 event_id 和 status（delivered、read、failed）的 JSON，最多 4 kB",
+        "请按对接说明更正后重发",
+    ),
     "PUSH_KEYS": Text(
         409, "已有新密钥", "推送目标 {name} 的新密钥还没有启用", "请先确认接收方已装入新密钥并启用，再更换下一个"
     ),
