@@ -158,9 +158,9 @@ CATALOGUE: dict[str, Parameter] = {
             "delivery.order",
             "交付",
             "渠道顺序",
-            "按顺序尝试，冒号后为等待回执的分钟数，例如 wechat:10 alipay:10 sms",
+            "按顺序尝试，未接入的自动跳过；冒号后为等待回执的分钟数，例如 wechat:10 alipay:10 sms",
             "text",
-            "wechat:10 alipay:10 sms",
+            "wechat:10 wechat-sub:10 mini:10 alipay:10 alipay-life:10 sms",
             form=delivery.ORDER,
         ),
         Parameter(
