@@ -55,7 +55,8 @@ class Settings(PlatformSettings):
     sms_sign: str = ""
     """签名 registered with the cloud, without 【】."""
     sms_templates: dict[str, str] = {}
-    """Our templates (``code``, ``bill``, ``reversed``) → the codes that the cloud has approved, as JSON."""
+    """Our templates (docs/delivery.md) → the codes that the cloud has approved, as JSON; names of parameters after a
+    code choose them and their order: ``SMS_1 hospital stop``."""
     sms_sdk_app_id: str = ""
     """Tencent's SmsSdkAppId."""
     sms_app_id: str = "QPDEMO"
@@ -78,6 +79,8 @@ class Settings(PlatformSettings):
     smtp_timeout: float = Field(default=10.0, gt=0, le=30)
     mail_from: str = "取票 <noreply@example.invalid>"
     """From of every e-mail; its domain stands in the Message-ID and needs SPF and DKIM."""
+    mail_per_domain: int = Field(default=120, ge=1, le=100_000)
+    """E-mails a minute that one worker sends to one domain; more wait, and others go ahead of them."""
     mail_bounce: str = ""
     """Envelope sender, whose mailbox gets the bounces; empty: that of ``mail_from``."""
     callback_secret: str = ""

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from portal.core.settings import Settings
-from portal.core.smscloud import Aliyun, Tencent
+from portal.core.smscloud import STOP, Aliyun, Tencent
 from portal.domain.delivery import Accepted, Bug, Config, Later, Never, Result, Retry, Unknown
 
+__all__ = ["STOP", "SmsClient", "SmsGateway", "client"]
 LIMITED = "isv.BUSINESS_LIMIT_CONTROL"
 _NEVER = ("isv.MOBILE_NUMBER_ILLEGAL", "isv.BLACK_KEY_CONTROL_LIMIT")
 _BUG = ("isv.TEMPLATE_MISSING_PARAMETERS", "isv.INVALID_PARAMETERS", "isv.PARAM_LENGTH_LIMIT")

@@ -21,6 +21,8 @@ import httpx
 from portal.domain.delivery import Accepted, Bug, Config, Done, Later, Never, Result, Retry, Unknown
 
 _HOUR = timedelta(hours=1)
+STOP = "stop"
+"""The parameter with the token of 不是我; only for templates that name it."""
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -64,6 +66,16 @@ class Cloud:
         self._templates = templates
         self._http = httpx.Client(timeout=10.0, trust_env=False)
 
+    def _template(self, name: str, params: Mapping[str, str]) -> tuple[str, dict[str, str]] | Config:
+        """The approved code of a template and its parameters in their order: those that the setting names after the
+        code, else all but the token of 不是我, which came later."""
+        code, *names = self._templates.get(name, "").split() or [""]
+        if not code:
+            return Config("没有配置短信模板", "NO_TEMPLATE")
+        if unknown := [one for one in names if one not in params]:
+            return Config(f"短信模板 {name} 没有参数 {unknown[0]}", "TEMPLATE_PARAMETER")
+        return code, {one: params[one] for one in names or params if names or one != STOP}
+
     def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any] | Result:
         try:
             answer = self._http.post(url, content=body, headers=dict(headers))
@@ -87,9 +99,10 @@ class Aliyun(Cloud):
 
     def send(self, phone: str, template: str, params: dict[str, str], out_id: str) -> Result:
         """SendSms; accepted under its BizId."""
-        code = self._templates.get(template)
-        if code is None:
-            return Config("没有配置短信模板", "NO_TEMPLATE")
+        chosen = self._template(template, params)
+        if isinstance(chosen, Config):
+            return chosen
+        code, params = chosen
         values = {"PhoneNumbers": phone, "SignName": self._sign, "TemplateCode": code, "OutId": out_id}
         found = self._call("SendSms", values | {"TemplateParam": json.dumps(params, ensure_ascii=False)})
         if not isinstance(found, dict):
@@ -163,9 +176,10 @@ class Tencent(Cloud):
 
     def send(self, phone: str, template: str, params: dict[str, str], out_id: str) -> Result:
         """SendSms; accepted under its SerialNo."""
-        code = self._templates.get(template)
-        if code is None:
-            return Config("没有配置短信模板", "NO_TEMPLATE")
+        chosen = self._template(template, params)
+        if isinstance(chosen, Config):
+            return chosen
+        code, params = chosen
         found = self._call(
             "SendSms",
             {

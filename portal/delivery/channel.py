@@ -115,6 +115,14 @@ class Naming(Protocol):
 
 
 @runtime_checkable
+class Pacing(Protocol):
+    """A channel that sends to some addresses only so fast; the others do not wait behind them."""
+
+    def pace(self, address: str) -> float:
+        """0 to send now, which counts; else the seconds to leave this message alone. It is no try."""
+
+
+@runtime_checkable
 class Family(Protocol):
     """Channels of one lane that come and go while a process runs, each with a code of its own in a unit."""
 

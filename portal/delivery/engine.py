@@ -21,7 +21,7 @@ from portal.core.clock import local, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery import contents, opening, ready, receipts, results
-from portal.delivery.channel import Asking, Channel, Family, Message, Naming, Target, lane_of
+from portal.delivery.channel import Asking, Channel, Family, Message, Naming, Pacing, Target, lane_of
 from portal.delivery.ledger import (
     ATTEMPT,
     DELIVERY,
@@ -258,6 +258,9 @@ class Engine:
                 tried = _try(attempt, delivery, asking, unsure)
                 late = Unknown("对方已不记得我方编号", "FORGOTTEN")
                 return results.write(connection, channel, tried, late, self._scale, state)
+            address = services.cipher.decrypt_text("delivery_attempt.recipient", attempt_id, attempt.recipient)
+            if isinstance(channel, Pacing) and (pause := channel.pace(address)):
+                return tasks.Retry("收件方限速，排队中", pause * self._scale)
             booked: dict[str, Any] = {
                 "state": AttemptState.SENDING.value,
                 "next_at": moment + timedelta(seconds=LEASE * self._scale),
@@ -273,7 +276,6 @@ class Engine:
             ).one_or_none()
             if fresh is None:
                 return tasks.Retry("另一进程正在发送", LEASE * self._scale)
-            address = services.cipher.decrypt_text("delivery_attempt.recipient", attempt_id, fresh.recipient)
         tried = _try(fresh, delivery, asking, unsure)
         return _Taken(tried, contents.message(services, fresh, delivery, told, address), asking)
 

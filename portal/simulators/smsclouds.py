@@ -36,7 +36,8 @@ def blueprint(context: Context) -> Blueprint:
     """``/smscloud/aliyun/`` and ``/smscloud/tencent/``; the inbox and the switches are those of ``/sms``."""
     pages = Blueprint("smscloud", __name__, url_prefix="/smscloud")
     settings, store = context.settings, context.store
-    gateway, faults = Gateway(store, settings.sms_app_id, settings.sms_app_key), Faults(store, "sms", SWITCHES)
+    gateway = Gateway(store, settings.sms_app_id, settings.sms_app_key, settings.outside)
+    faults = Faults(store, "sms", SWITCHES)
 
     def take(phone: str, code: str, params: dict[str, str], out_id: str) -> str:
         body = {"phone": phone, "template": TEMPLATES.get(code, code), "params": params}
@@ -85,7 +86,8 @@ def blueprint(context: Context) -> Blueprint:
         name = "code" if template == "SMS_code" else "hospital"
         status = {"PhoneNumber": fields["PhoneNumberSet"][0], "SessionContext": fields["SessionContext"]}
         try:
-            reference = take(phone, template, {name: fields["TemplateParamSet"][0]}, fields["SessionContext"])
+            params = dict(zip((name, "stop"), fields["TemplateParamSet"], strict=False))
+            reference = take(phone, template, params, fields["SessionContext"])
             status |= {"Code": "Ok", "SerialNo": reference}
         except GatewayRefusal as refusal:
             status |= {"Code": _TENCENT.get(refusal.code, "FailedOperation.FailResolvePacket"), "SerialNo": ""}

@@ -18,8 +18,11 @@ from sqlalchemy import select, update
 from portal.access import parameters
 from portal.app import create_app
 from portal.core.clock import now
+from portal.core.pace import Pace
 from portal.core.settings import Settings
 from portal.delivery import asks, bounces
+from portal.delivery.channels.mail import Mail
+from portal.delivery.engine import Engine
 from portal.delivery.ledger import ATTEMPT, DELIVERY, TASK
 from portal.domain.actor import Actor
 from portal.issuing.queries import BILL
@@ -27,6 +30,7 @@ from portal.outbox.worker import Worker
 from portal.retrieval import passes
 from portal.simulators.mail import report
 from portal.worker import build
+from tests.channels import Bench
 from tests.his import His, outpatient
 from tests.simulators import Simulators, running_simulators
 
@@ -181,3 +185,33 @@ def test_a_his_may_ask_for_notices_under_both_names_and_bodies(app: Flask, simul
     assert {mail["to"] for mail in simulators.get("/mail/messages")} == {"lin@example.com", "other@example.com"}
     texts = simulators.get("/sms/messages")
     assert [text["phone"] for text in texts] == ["10000000003"] and "已开具" in texts[0]["text"]
+
+
+def test_a_domain_that_is_full_waits_and_others_go_ahead(app: Flask, simulators: Simulators) -> None:
+    """Two a minute to one domain, in a minute without end: what is over is not tried, the next domain goes."""
+    channel = Mail(app.extensions["qupiao"].settings)
+    channel._pace = Pace(2, lambda: 0.0)
+    addresses = ("a@big.example", "b@Big.example", "c@big.example", "d@small.example")
+    benches = [Bench(app, His(app), f"PACE{number}", email=address) for number, address in enumerate(addresses)]
+    opened = [bench.open("mail") for bench in benches]
+    benches[0].run(channel, passes=2)
+    found = [bench.attempts(one)[0][1:4] for bench, one in zip(benches, opened, strict=True)]
+    assert sorted(found) == [("accepted", "accepted", 1)] * 3 + [("queued", "", 0)]
+    assert found[3][0] == "accepted" and len(simulators.get("/mail/messages")) == 3
+
+
+def test_a_domain_that_is_busy_does_not_stop_the_server(app: Flask, simulators: Simulators) -> None:
+    """451 for a recipient, again and again, is that domain's: the next message is sent at once."""
+    channel, services = Mail(app.extensions["qupiao"].settings), app.extensions["qupiao"]
+    benches = [Bench(app, His(app), f"BUSY{number}", email="a@big.example") for number in range(7)]
+    engine = Engine([channel])
+    worker = Worker(services, engine.handlers(), threads=1)
+    simulators.faults("mail", busy={"count": 6})
+    first = [bench.open("mail") for bench in benches[:6]]
+    worker.drain()
+    last = benches[6].open("mail")
+    worker.drain()
+    assert [bench.attempts(one)[0][1:3] for bench, one in zip(benches, first, strict=False)] == [
+        ("queued", "retry")
+    ] * 6
+    assert benches[6].attempts(last)[0][1] == "accepted"

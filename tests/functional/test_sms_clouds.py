@@ -11,7 +11,7 @@ from flask import Flask
 from portal.core import sms
 from portal.core.settings import Settings
 from portal.core.smscloud import acs3, aliyun_class, encoded, tc3, tencent_class
-from portal.delivery.channels.sms import CloudSms
+from portal.delivery.channels.sms import CloudSms, Sms
 from portal.domain import delivery
 from tests.channels import Bench
 from tests.his import His
@@ -56,6 +56,35 @@ def test_signatures_are_those_of_the_published_examples() -> None:
 )
 def test_codes_mean_what_the_reference_says(judge: Any, code: str, kind: type) -> None:
     assert isinstance(judge(code), kind)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_text_says_how_to_say_not_me_where_the_template_was_approved_with_it(
+    app: Flask, his: His, tmp_path: Path
+) -> None:
+    """Names after a code choose the parameters; a template that was approved before has none more than it had."""
+    named = TEMPLATES | {"bill": "SMS_bill hospital stop"}
+    wrong = TEMPLATES | {"bill": "SMS_bill name"}
+    with running_simulators(tmp_path / "simulators") as simulators:
+        for number, provider in enumerate(("aliyun", "tencent")):
+            for templates, shown in ((named, True), (TEMPLATES, False)):
+                phone = f"1000000{number}{shown:03d}"
+                bench = Bench(app, his, f"STOP-{provider}-{shown}", tel=phone)
+                asked = bench.open("sms")
+                bench.run(CloudSms(settings_of(simulators, provider, sms_templates=templates)), passes=1)
+                assert bench.attempts(asked)[0][1] == "accepted"
+                sent = next(one for one in simulators.get("/sms/messages") if one["phone"] == phone)
+                assert ("/n/" in sent["text"]) is shown and ("stop" in sent["params"]) is shown
+        bench = Bench(app, his, "STOP-own", tel="10000000991")
+        bench.open("sms")
+        bench.run(Sms(Settings(demo=True, sms_url=simulators.url("/sms/send"))), passes=1)
+        sent = next(one for one in simulators.get("/sms/messages") if one["phone"] == "10000000991")
+        page = app.test_client().get(f"/n/{sent['params']['stop']}")
+        assert page.status_code == 200 and "不是" in page.text, "the link in the text opens the page"
+        bench = Bench(app, his, "STOP-wrong", tel="10000000992")
+        asked = bench.open("sms")
+        bench.run(CloudSms(settings_of(simulators, "aliyun", sms_templates=wrong)), passes=1)
+        assert bench.attempts(asked)[0][1:3] == ("held", "config")
 
 
 def settings_of(simulators: Simulators, provider: str, **more: Any) -> Settings:

@@ -17,6 +17,7 @@ from email.utils import formatdate
 from sqlalchemy import Connection
 
 from portal.access import parameters, pass_rows
+from portal.core.pace import Pace
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.asks import MAIL
@@ -48,6 +49,7 @@ class Mail:
     def __init__(self, settings: Settings) -> None:
         self.account = f"{settings.smtp}/{settings.smtp_user}"
         self._settings = settings
+        self._pace = Pace(settings.mail_per_domain)
         self._faces = FaceRenderer(settings.demo, settings.face_insurance_whole)
         found = _HOST.search(settings.mail_from)
         self._domain = found[1] if found else "localhost"
@@ -58,6 +60,10 @@ class Mail:
             return ""
         address = queries.party(services, connection, target.object_id).get("email", "")
         return address if MAIL.fullmatch(address) else ""
+
+    def pace(self, address: str) -> float:
+        """Big providers throttle senders that they do not know: so many a minute to one domain (reference §9)."""
+        return self._pace.wait(address.rpartition("@")[2].lower())
 
     def send(self, services: Services, message: Message) -> Result:
         """Compose and hand over to the mail server; the link of a bill is good for a week and asks for the name."""
@@ -73,7 +79,7 @@ class Mail:
         if len(data) > MOST_BYTES:
             return Bug("attachment", "TOO_LARGE")
         mail = self.compose(message, data)
-        return self._hand_over(mail, message.recipient)
+        return self._hand_over(mail, message.recipient, max(message.tries, 1))
 
     def compose(self, message: Message, pdf: bytes = b"") -> EmailMessage:
         """The e-mail of a message; with ``pdf`` it is attached and the link left out."""
@@ -125,7 +131,7 @@ class Mail:
             exchanged=exchanged,
         )
 
-    def _hand_over(self, mail: EmailMessage, recipient: str) -> Result:
+    def _hand_over(self, mail: EmailMessage, recipient: str, tries: int) -> Result:
         """SMTP step by step, since what a time-out means depends on whether the text was on its way."""
         settings, sent = self._settings, False
         host, _, port = settings.smtp.rpartition(":")
@@ -144,6 +150,9 @@ class Mail:
                 server.ehlo_or_helo_if_needed()
                 refused = _refused("sender", *server.mail(settings.mail_bounce or settings.mail_from))
                 refused = refused or _refused("recipient", *server.rcpt(recipient))
+                if isinstance(refused, Retry) and refused.code.startswith("45"):
+                    # That domain's limit, told through our server: it is well, and other domains are not to wait.
+                    refused = Retry(refused.reason, self.pauses[min(tries, len(self.pauses)) - 1], refused.code)
                 if refused is not None:
                     return refused
                 sent = True
