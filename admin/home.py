@@ -25,6 +25,7 @@ from portal.access.permissions import Permission
 from portal.audit import alarms
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
+from portal.issuing import kiosk
 from portal.issuing import overview as figures
 from portal.stock import balances
 
@@ -38,9 +39,10 @@ def home() -> Response:
         overview = figures.of_unit(connection, unit_id) if may(Permission.BILLS_VIEW) else None
         low = [one for one in balances.holdings(connection, unit_id) if one.state != "good"] if _stock() else None
         pending = approvals.pending(connection, unit_id) if may(Permission.APPROVALS_VIEW) else None
+        calling = kiosk.calling(connection, unit_id) if may(Permission.PAPER_EXCHANGE) else []
         found = alarms.lately(connection) if may(Permission.AUDIT_VIEW) else []
     since = (business_day(now()) - alarms.WATCHED).isoformat()
-    return page("home.html", overview=overview, low=low, pending=pending, alarms=found, since=since)
+    return page("home.html", overview=overview, low=low, pending=pending, calling=calling, alarms=found, since=since)
 
 
 def _stock() -> bool:

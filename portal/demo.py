@@ -144,7 +144,6 @@ STAFF = (
     ("security", "郑某", Role.SECURITY, ()),
     ("auditor", "关某", Role.AUDITOR, ()),
     ("inspector", "财政检查员", Role.INSPECTOR, ()),
-    ("kiosk07", "自助机A", Role.KIOSK, ("07",)),
 )
 """One account a role: user name, name, role, points. The password is ``DEMO_PASSWORD``."""
 KIOSK_TOKEN = "demo-kiosk-07"

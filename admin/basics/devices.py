@@ -135,16 +135,16 @@ def printer_test(printer_id: int) -> Response:
 
 
 @basics.get("/kiosks")
-@requires(Permission.CATALOGUE_VIEW, menu="自助机", order=85)
+@requires(Permission.CATALOGUE_VIEW, Permission.PAPER_EXCHANGE, menu="自助机", order=85)
 def kiosks() -> Response:
     """The unit's kiosks: paper left, calls."""
     with services().database.read() as connection:
         rows = kiosk.of_unit(connection, current_staff().unit_id)
-    return page("kiosks.html", title="自助机", rows=rows, low=kiosk.LOW_SHEETS, may_edit=may(Permission.CATALOGUE_EDIT))
+    return page("kiosks.html", title="自助机", rows=rows, low=kiosk.LOW_SHEETS)
 
 
 @basics.route("/kiosks/new", methods=["GET", "POST"])
-@requires(Permission.CATALOGUE_EDIT, within="basics.kiosks")
+@requires(Permission.KIOSKS_EDIT, within="basics.kiosks")
 def new_kiosk() -> Response:
     """Add a device; its token is shown once."""
     form = KioskForm()
@@ -172,16 +172,21 @@ def new_kiosk() -> Response:
     )
 
 
-@basics.post("/kiosks/<int:device_id>/renew")
-@requires(Permission.CATALOGUE_EDIT, within="basics.kiosks")
+@basics.route("/kiosks/<int:device_id>/renew", methods=["GET", "POST"])
+@requires(Permission.KIOSKS_EDIT, within="basics.kiosks")
 def renew_kiosk(device_id: int) -> Response:
-    """A new token; the old one ends."""
-    token = kiosk.renew(services(), current_actor(), device_id)
-    return page("kiosk_token.html", title="设备口令", token=token)
+    """A new token; asks first, because the old one ends."""
+    device, form = _own_kiosk(device_id), Form()
+    if form.accepted():
+        token = kiosk.renew(services(), current_actor(), device_id)
+        return page("kiosk_token.html", title="设备口令", token=token)
+    lead = f"“{device.name}”的旧口令立即失效，在自助机上输入新口令之前不能使用。口令遗失或可能被人看到时更换。"
+    title = "更换自助机口令"
+    return page("form.html", title=title, form=form, verb="更换口令", lead=lead, back=url_for("basics.kiosks"))
 
 
 @basics.route("/kiosks/<int:device_id>/load", methods=["GET", "POST"])
-@requires(Permission.CATALOGUE_EDIT, Permission.PAPER_EXCHANGE, within="basics.kiosks")
+@requires(Permission.CATALOGUE_EDIT, Permission.KIOSKS_EDIT, Permission.PAPER_EXCHANGE, within="basics.kiosks")
 def load_kiosk(device_id: int) -> Response:
     """Paper put in, or the device looked after: the call ends."""
     _own_kiosk(device_id)
@@ -201,7 +206,7 @@ def load_kiosk(device_id: int) -> Response:
 
 
 @basics.post("/kiosks/<int:device_id>/switch")
-@requires(Permission.CATALOGUE_EDIT, within="basics.kiosks")
+@requires(Permission.KIOSKS_EDIT, within="basics.kiosks")
 def switch_kiosk(device_id: int) -> Response:
     """Let a device work, or stop it."""
     works = bool(_own_kiosk(device_id).active)

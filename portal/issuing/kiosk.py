@@ -85,6 +85,11 @@ def of_unit(connection: Connection, unit_id: int) -> list[Any]:
     )
 
 
+def calling(connection: Connection, unit_id: int) -> list[Any]:
+    """The unit's working devices that call staff."""
+    return [row for row in of_unit(connection, unit_id) if row.active and row.calling is not None]
+
+
 def enrol(services: Services, actor: Actor, name: str, point_id: int, printer_id: int | None, sheets: int) -> str:
     """Add a device; returns its token, which is shown once and kept as a keyed hash only.
 

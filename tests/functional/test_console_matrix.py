@@ -12,7 +12,6 @@ from tests.console import Console
 from tests.structure.test_console import endpoints
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-NAMES = {Role.KIOSK: "kiosk07"}
 
 
 def rules(app: Flask, method: str) -> list[Rule]:
@@ -43,7 +42,7 @@ def refused(person: Console, rule: Rule, method: str) -> bool:
 
 @pytest.mark.parametrize("role", list(Role))
 def test_each_role_reaches_exactly_what_the_table_says(app: Flask, role: Role) -> None:
-    person = Console(app, NAMES.get(role, role.value))
+    person = Console(app, role.value)
     person.token = person.form("/console/home", "退出").values["csrf_token"]  # type: ignore[attr-defined]
     checked = 0
     for method in ("GET", "POST"):

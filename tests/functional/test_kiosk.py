@@ -10,7 +10,8 @@ from typing import Any
 import pypdf
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
+from werkzeug.test import TestResponse
 
 from portal.core.clock import now
 from portal.domain.actor import Actor
@@ -135,6 +136,7 @@ def test_paper_runs_out_and_staff_come(app: Flask) -> None:
     refused = machine.post("/kiosk/print", **form)
     assert refused.status_code == 409 and "票纸不够" in refused.text
     assert machine.row().calling_why == "票纸不足"
+    assert "票纸不足" in Console(app, "cashier").get("/console/home").text
     assert machine.post("/kiosk/print", key=form["key"], bill=form["bill"][:1]).status_code == 303
     assert "票纸已用完" in machine.page() and machine.row().sheets == 0
     keeper = Console(app, "keeper")
@@ -161,14 +163,36 @@ def test_only_its_own_prints_and_only_while_active(app: Flask) -> None:
 
 
 def test_devices_are_enrolled_at_the_console(app: Flask) -> None:
-    keeper = Console(app, "keeper")
-    answer = keeper.send("/console/basics/kiosks/new", "登记", name="自助机B", sheets="10")
-    token = re.search(r"<code>([^<]+)</code>", answer.text)
-    assert keeper.send("/console/basics/kiosks/new", "登记", name="自助机B", sheets="10").status_code == 409
-    assert token and device.by_token(app.extensions["qupiao"], token[1])
+    services, list_page = app.extensions["qupiao"], "/console/basics/kiosks"
+    system, keeper = Console(app, "system"), Console(app, "keeper")
+
+    def token(answer: TestResponse) -> str:
+        shown = re.search(r"<code>([^<]+)</code>", answer.text)
+        assert shown
+        return shown[1]
+
+    first = token(system.send(f"{list_page}/new", "登记", name="自助机B", sheets="10"))
+    assert system.send(f"{list_page}/new", "登记", name="自助机B", sheets="10").status_code == 409
+    there = device.by_token(services, first)
+    assert there is not None and there.name == "自助机B" and "自助机B" in system.get(list_page).text
+    second = token(system.send(f"{list_page}/{there.id}/renew", "更换口令"))
+    assert device.by_token(services, first) is None and device.by_token(services, second) == there
+    for says, works in (("已停用", False), ("已启用", True)):
+        form = next(form for form in system.forms(system.get(list_page).text) if f"/{there.id}/switch" in form.action)
+        assert says in system.follow(system.client.post(form.action, data=form.values))
+        assert (device.by_token(services, second) is not None) is works
+    with services.database.read() as connection:
+        acts = connection.scalars(
+            text("SELECT action FROM audit_entry WHERE object_kind = 'kiosk' AND object_id = :id ORDER BY id"),
+            {"id": str(there.id)},
+        ).all()
+    assert list(acts) == ["kiosk.enrolled", "kiosk.renewed", "kiosk.switched", "kiosk.switched"]
+    for person in (keeper, Console(app, "cashier"), Console(app, "security")):
+        for path in ("new", f"{there.id}/renew"):
+            assert person.client.get(f"{list_page}/{path}").status_code == 403
     page = keeper.follow(keeper.send("/console/basics/printers/new", "保存", name="针打", offset_x="15", offset_y="-5"))
     assert "测试页" in page
     assert "1.5" in keeper.get("/console/basics/printers").text
     pdf = keeper.client.get(re.search(r'href="([^"]+test.pdf)"', page)[1])
-    text = pypdf.PdfReader(io.BytesIO(pdf.data)).pages[0].extract_text()
-    assert "右移 1.5 毫米" in text and "下移 -0.5 毫米" in text
+    printed = pypdf.PdfReader(io.BytesIO(pdf.data)).pages[0].extract_text()
+    assert "右移 1.5 毫米" in printed and "下移 -0.5 毫米" in printed
