@@ -40,7 +40,7 @@ def home() -> Response:
         low = [one for one in balances.holdings(connection, unit_id) if one.state != "good"] if _stock() else None
         pending = approvals.pending(connection, unit_id) if may(Permission.APPROVALS_VIEW) else None
         calling = kiosk.calling(connection, unit_id) if may(Permission.PAPER_EXCHANGE) else []
-        found = alarms.lately(connection) if may(Permission.AUDIT_VIEW) else []
+        found = alarms.lately(connection, unit_id) if may(Permission.AUDIT_VIEW) else []
     since = (business_day(now()) - alarms.WATCHED).isoformat()
     return page("home.html", overview=overview, low=low, pending=pending, calling=calling, alarms=found, since=since)
 

@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from admin.groups import system
 from admin.lists import Column, Filter, ListPage
-from admin.shell import current_actor, page, requires, services
+from admin.shell import current_actor, current_staff, page, requires, services
 from admin.system import log_words
 from portal.access.permissions import Permission
-from portal.audit import actions, chain, entries
+from portal.audit import actions, chain, entries, units
 from portal.audit.actions import OBJECTS
 from portal.audit.chain import SEAL
 from portal.audit.entries import ENTRY
@@ -78,8 +78,9 @@ LOG = ListPage(
 @system.get("/log")
 @requires(Permission.AUDIT_VIEW, menu="日志", order=50)
 def log() -> Response:
-    """Every act and every reveal of personal data."""
+    """Every act and every reveal of personal data of the unit."""
     rows = select(ENTRY, SEAL.c.seq, SEAL.c.digest).outerjoin(SEAL, SEAL.c.entry_id == ENTRY.c.id)
+    rows = rows.where(units.readable(current_staff().unit_id))
     return LOG.respond(rows, "log.html")
 
 

@@ -61,10 +61,12 @@ class Report:
 
 
 def canonical(entry: Any) -> bytes:
-    """The bytes of an entry that its link covers: every column, in one fixed writing."""
+    """The bytes of an entry that its link covers: every column, in one fixed writing. An entry without a unit is
+    written as before there were units, so that old links still hold."""
     moment = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
     parts = [entry.id, moment, entry.actor, entry.action, entry.object_kind, entry.object_id, entry.request_id]
-    return json.dumps([*parts, entry.details], sort_keys=True, separators=(",", ":")).encode()
+    parts += [entry.details] if entry.unit_id is None else [entry.details, entry.unit_id]
+    return json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _link(key: bytes, before: bytes, seq: int, entry: Any) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, insert, select
 
+from portal.audit import units
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.models import AuditEntry
@@ -22,8 +23,10 @@ def row(
     at: datetime,
     request_id: str = "",
     details: dict[str, Any] | None = None,
+    unit_id: int | None = None,
 ) -> dict[str, Any]:
-    """The values of an entry. ``action`` like ``bill.issued``; ``details`` never hold personal data in clear."""
+    """The values of an entry. ``action`` like ``bill.issued``; ``details`` never hold personal data in clear;
+    ``unit_id`` bounds which auditor reads it."""
     return {
         "id": new_id(),
         "at": at,
@@ -33,12 +36,17 @@ def row(
         "object_id": str(object_id),
         "request_id": request_id,
         "details": details or {},
+        "unit_id": unit_id,
     }
 
 
 def record(connection: Connection, action: str, object_kind: str, object_id: object, actor: str, **more: Any) -> None:
-    """Write one entry in the caller's transaction; ``more`` as in :func:`row`."""
-    connection.execute(insert(ENTRY), row(action, object_kind, object_id, actor, more.pop("at", None) or now(), **more))
+    """Write one entry in the caller's transaction; ``more`` as in :func:`row`. A unit that is not named is looked up
+    (:func:`portal.audit.units.unit_of`)."""
+    values = row(action, object_kind, object_id, actor, more.pop("at", None) or now(), **more)
+    if values["unit_id"] is None:
+        values["unit_id"] = units.unit_of(values)
+    connection.execute(insert(ENTRY).values(values))
 
 
 def about(connection: Connection, object_kind: str, object_id: object, most: int = 100) -> list[Row[Any]]:

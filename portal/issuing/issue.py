@@ -190,7 +190,7 @@ class IssuingDesk:
                 told = voucher_ledger.consume(services, connection, account, settlement, ready.bill_id, moment, person)
             connection.execute(
                 _AUDIT,
-                entries.row("bill.issued", "bill", ready.bill_id, actor, moment, request_id),
+                entries.row("bill.issued", "bill", ready.bill_id, actor, moment, request_id, None, account.unit_id),
             )
             connection.execute(
                 _TASK,

@@ -73,15 +73,12 @@ def _write(
     if kind == BILLS:
         for row in rows:
             slip_codes.write(services, connection, row["object_id"], row["line"])
-    connection.execute(
-        insert(entries.ENTRY),
-        [
-            entries.row(
-                "notice.printed", kind, row["object_id"], actor.label, moment, actor.request_id, {"print": row["line"]}
-            )
-            for row in rows
-        ],
-    )
+    by = (actor.label, moment, actor.request_id)
+    audit = [
+        entries.row("notice.printed", kind, row["object_id"], *by, {"print": row["line"]}, actor.unit_id)
+        for row in rows
+    ]
+    connection.execute(insert(entries.ENTRY), audit)
     return job
 
 

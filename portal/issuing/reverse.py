@@ -281,11 +281,10 @@ def _write(
 def _record(connection: Connection, actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime) -> None:
     """Audit entries of both bills and the upload of the red one, which waits there for its original's supervision."""
     told = {"red": ready.red_id, "kind": order.kind.value, "approver": order.approver}
+    by = (actor.label, moment, actor.request_id)
     audit = [
-        entries.row("bill.reversed", "bill", order.bill_id, actor.label, moment, actor.request_id, told),
-        entries.row(
-            "bill.issued", "bill", ready.red_id, actor.label, moment, actor.request_id, {"red_of": order.bill_id}
-        ),
+        entries.row("bill.reversed", "bill", order.bill_id, *by, told, actor.unit_id),
+        entries.row("bill.issued", "bill", ready.red_id, *by, {"red_of": order.bill_id}, actor.unit_id),
     ]
     connection.execute(insert(entries.ENTRY), audit)
     connection.execute(

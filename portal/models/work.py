@@ -44,7 +44,10 @@ class OutboxTask(Base):
 
 
 class AuditEntry(Base):
-    """Who did what to what, when, by which request. Append-only; ``details`` never holds personal data in clear."""
+    """Who did what to what, when, by which request. Append-only; ``details`` never holds personal data in clear.
+
+    ``unit_id``: whose auditor reads it; 0 is the whole installation, none what was written before units were.
+    """
 
     __tablename__ = "audit_entry"
     __table_args__ = (Index(None, "object_kind", "object_id"), Index(None, "at"))
@@ -57,6 +60,7 @@ class AuditEntry(Base):
     object_id: Mapped[str] = mapped_column(String(40))
     request_id: Mapped[str] = mapped_column(String(40))
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    unit_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class AuditSeal(Base):

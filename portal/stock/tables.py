@@ -70,4 +70,5 @@ def move(
 
 def audit(connection: Connection, actor: Actor, action: str, no: str, details: dict[str, Any]) -> None:
     """The audit entry of an act on document ``no``."""
-    entries.record(connection, action, "stock", no, actor.label, request_id=actor.request_id, details=details)
+    about = {"request_id": actor.request_id, "details": details, "unit_id": actor.unit_id}
+    entries.record(connection, action, "stock", no, actor.label, **about)

@@ -67,6 +67,7 @@ def change(connection: Connection, seq: int, rng: random.Random) -> set[int]:
             ("object_id", "999"),
             ("object_kind", "party"),
             ("request_id", "forged"),
+            ("unit_id", 2),
             ("details", json.dumps({"n": 0})),
             ("at", "2026-01-01 00:00:00.000000"),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from werkzeug.routing import Rule
 from admin.shell import requirement_of
 from portal.access.accounts import create
 from portal.access.permissions import ROLES, Role
+from portal.audit import entries
 from portal.core.clock import now
 from portal.delivery import asks
 from portal.delivery.ledger import ATTEMPT, DELIVERY, STOP
@@ -227,6 +229,27 @@ def test_nothing_of_another_unit_can_be_reached(units: Units) -> None:
         if units.ask(role, method, addresses[rule.rule]) in (403, 404):
             missed.append((method, rule.rule, role))
     assert missed == [], "the control: what is there is found by those whose it is"
+
+
+def test_an_auditor_reads_the_log_of_the_own_unit_only(units: Units) -> None:
+    """Whatever the first unit's people, callers and patients did; what concerns the installation both read."""
+    with units.app.extensions["qupiao"].database.write() as connection:
+        entries.record(connection, "patient.guessing", "installation", 0, "system:limits")
+        entries.record(connection, "list.bulk_exported", "list", "bills", "staff:lead")
+    own, other = Console(units.app, "auditor"), Console(units.app, "strange-auditor")
+    page = "/console/system/log?from="
+    mine, theirs = own.get(page).text, other.get(page).text
+    for words in ("QPDEMO0000001", "cashier", "lead", "supervisor", "大批导出</td>"):
+        assert words in mine and words not in theirs, words
+    for words in ("患者端被大量试探</td>",):
+        assert words in mine and words in theirs
+    assert "strange-auditor" in theirs and "strange-auditor" not in mine
+    bulk = re.compile(r"近 7 天大批导出</small><b>(\d+)</b>")
+    assert [bulk.findall(person.get("/console/home").text) for person in (own, other)] == [["1"], ["0"]]
+    printed = other.get(f"{page}&actor=lead&format=print").text
+    assert printed.partition("<tbody>")[2].partition("</tbody>")[0].strip() == ""
+    unknown = units.one("SELECT group_concat(DISTINCT actor) FROM audit_entry WHERE unit_id IS NULL")
+    assert unknown == "staff:desk", "an account that is not there; every other entry says its unit"
 
 
 def test_a_patient_reaches_no_bill_of_another(units: Units) -> None:

@@ -1,0 +1,66 @@
+"""Which unit an entry of the log belongs to: an auditor reads the own unit's and no other's (features §3.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, ScalarSelect, Table, func, or_, select
+
+from portal.models import (
+    AuditEntry,
+    Batch,
+    Bill,
+    Delivery,
+    FamilyLink,
+    HisAccount,
+    KioskDevice,
+    PatientRequest,
+    StaffAccount,
+    Unit,
+    Voucher,
+)
+from portal.models.base import Base
+
+_ENTRY: Table = AuditEntry.__table__  # type: ignore[assignment]
+EVERY = 0
+"""The unit of what concerns the whole installation (a stopped channel, a guessing machine): all auditors read it."""
+OWNERS: dict[str, type[Base]] = {
+    "batch": Batch,
+    "bill": Bill,
+    "delivery": Delivery,
+    "family": FamilyLink,
+    "kiosk": KioskDevice,
+    "request": PatientRequest,
+    "staff": StaffAccount,
+    "voucher": Voucher,
+}
+"""Objects whose row says its unit."""
+
+
+def unit_of(entry: Mapping[str, Any]) -> ScalarSelect[Any] | int:
+    """The unit of an entry by who acted, else by what it is about: a look-up that the insert makes by itself."""
+    kind, _, name = entry["actor"].partition(":")
+    if kind == "staff":
+        return _unit(StaffAccount, "username", name)
+    if kind == "his":
+        return _unit(HisAccount, "appid", name)
+    if not entry["object_id"].isdecimal():
+        return EVERY
+    number = int(entry["object_id"])
+    if entry["object_kind"] == "unit":
+        return number
+    owner = OWNERS.get(entry["object_kind"])
+    return EVERY if owner is None else _unit(owner, "id", number)
+
+
+def _unit(owner: type[Base], column: str, value: object) -> ScalarSelect[Any]:
+    table: Table = owner.__table__  # type: ignore[assignment]
+    return select(table.c.unit_id).where(table.c[column] == value).scalar_subquery()
+
+
+def readable(unit_id: int) -> ColumnElement[bool]:
+    """The entries that an auditor of this unit reads: the unit's and those of the whole installation; entries from
+    before units were written down, and of accounts that are not there, only where there is one unit."""
+    alone = select(func.count()).select_from(Unit).scalar_subquery() == 1
+    return or_(_ENTRY.c.unit_id.in_((unit_id, EVERY)), _ENTRY.c.unit_id.is_(None) & alone)
