@@ -22,6 +22,7 @@ from admin.shapes import State
 from admin.shell import current_actor, current_staff, page, services
 from portal.audit import entries
 from portal.core.clock import local, now
+from portal.domain.money import MICRO
 from portal.rendering import sheet
 
 EXCEL_ROWS = 20_000
@@ -30,6 +31,7 @@ PRINT_ROWS = 2_000
 
 _SHAPES: dict[str, Callable[..., str]] = {
     "money": shapes.money,
+    "price": lambda micro: shapes.micro(micro, 2),
     "count": shapes.count,
     "date": shapes.day,
     "time": shapes.moment,
@@ -91,6 +93,8 @@ class Column:
             return None
         if self.kind == "money":
             return Decimal(value) / 100
+        if self.kind == "price":
+            return Decimal(value) / MICRO
         if self.kind in ("time", "date") and isinstance(value, datetime):
             return local(value) if self.kind == "time" else local(value).date()
         if self.kind in ("count", "date"):

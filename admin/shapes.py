@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from portal.core.clock import local
-from portal.domain.money import micro_text, yuan
+from portal.domain.money import commas, micro_text
 from portal.domain.states import BillState, PaperState
 
 
@@ -36,10 +36,7 @@ SHEET_STATES = {
 
 def money(fen: int | None) -> str:
     """``-1234550`` → ``−12,345.50``; nothing for ``None``."""
-    if fen is None:
-        return ""
-    whole, _, cents = yuan(abs(fen)).partition(".")
-    return ("−" if fen < 0 else "") + f"{int(whole):,}.{cents}"
+    return "" if fen is None else commas(fen)
 
 
 def micro(value: int | None, least: int = 0) -> str:

@@ -21,14 +21,6 @@ from portal.issuing import catalogue
 from portal.issuing.catalogue import AREAS, CHARGE, ITEM
 
 
-def _price(name: str) -> Any:
-    def text(row: Any) -> str:
-        value = getattr(row, name)
-        return "" if value is None else micro_text(value, 2)
-
-    return text
-
-
 def _state(row: Any) -> str:
     today = business_day(now())
     if not row.active:
@@ -55,9 +47,9 @@ ITEMS = ListPage(
         Column("name", "项目名称", "long"),
         Column("charge", "收费项目", value=lambda row: f"{row.charge_code} {row.charge_name or ''}"),
         Column("unit", "单位"),
-        Column("price", "标准", value=_price("price_micro")),
-        Column("low", "标准下限", value=_price("low_micro")),
-        Column("high", "标准上限", value=_price("high_micro")),
+        Column("price_micro", "标准", "price"),
+        Column("low_micro", "标准下限", "price"),
+        Column("high_micro", "标准上限", "price"),
         Column("valid_from", "生效日期", "date"),
         Column("valid_until", "失效日期", "date"),
         Column(

@@ -18,7 +18,7 @@ from portal.core.clock import now
 from portal.domain.entry import ID_TYPES
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_id_card, is_phone
-from portal.domain.money import yuan
+from portal.domain.money import commas
 from portal.domain.settlement import CHANNELS, Payer, Payment
 from portal.domain.voucher import Admission, Deposit, Taking, VoucherForm, VoucherScene
 from portal.issuing import voucher_approvals, voucher_paper, voucher_queries
@@ -98,7 +98,7 @@ def new_voucher() -> Response:
         except Refusal as refusal:
             problem = str(refusal)
         else:
-            say(f"已开具预交金凭证 {made.facts.pair}，金额 {yuan(made.facts.amount_fen)} 元。")
+            say(f"已开具预交金凭证 {made.facts.pair}，金额 {commas(made.facts.amount_fen)} 元。")
             return see_other(url_for("billing.voucher", voucher_id=made.facts.voucher_id))
     back = url_for("billing.vouchers")
     lead = f"开票点：{point.code} {point.name}"
@@ -145,9 +145,9 @@ def refund_voucher(voucher_id: int) -> Response:
         else:
             if made is None:
                 return _asked(voucher_id)
-            say(f"已退款 {yuan(made.facts.amount_fen)} 元，退款凭证 {made.facts.pair}。")
+            say(f"已退款 {commas(made.facts.amount_fen)} 元，退款凭证 {made.facts.pair}。")
             return see_other(url_for("billing.voucher", voucher_id=voucher_id))
-    lead = f"凭证 {facts.pair}，余额 {yuan(facts.balance_fen)} 元。退款会生成一张退款凭证。"
+    lead = f"凭证 {facts.pair}，余额 {commas(facts.balance_fen)} 元。退款会生成一张退款凭证。"
     back = url_for("billing.voucher", voucher_id=voucher_id)
     return page("form.html", title="预交金退款", form=form, verb="退款", back=back, lead=lead, problem=problem)
 
@@ -169,9 +169,8 @@ def cancel_voucher(voucher_id: int) -> Response:
                 return _asked(voucher_id)
             say(f"已撤销凭证 {facts.pair}，红字凭证 {made.facts.pair}。")
             return see_other(url_for("billing.voucher", voucher_id=voucher_id))
-    lead = (
-        f"凭证 {facts.pair}，余额 {yuan(facts.balance_fen)} 元将全部撤销，不能恢复。只用于开错的凭证；退钱请用“退款”。"
-    )
+    lead = f"凭证 {facts.pair}，余额 {commas(facts.balance_fen)} 元将全部撤销，不能恢复。"
+    lead += "只用于开错的凭证；退钱请用“退款”。"
     back = url_for("billing.voucher", voucher_id=voucher_id)
     return page(
         "form.html", title="撤销预交金凭证", form=form, verb="撤销", back=back, lead=lead, problem=problem, danger=True

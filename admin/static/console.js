@@ -2,6 +2,7 @@
 // Enter opens a row, and a form that is on its way cannot be sent a second time.
 (function () {
   "use strict";
+  var printing = false;
   var typing = function (at) { return /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) || at.isContentEditable; };
   var rows = function () { return Array.prototype.slice.call(document.querySelectorAll("table.list tbody tr a.open")); };
   document.addEventListener("keydown", function (event) {
@@ -24,11 +25,15 @@
     var form = event.target;
     if (form.method !== "post") { return; }
     if (form.dataset.sent) { event.preventDefault(); return; }
+    if (form.target === "_blank") { printing = true; } // the print has a tab of its own; back here, show its count
     form.dataset.sent = "1";
     setTimeout(function () { form.querySelectorAll("button").forEach(function (b) { b.disabled = true; }); }, 0);
     setTimeout(ready, 8000); // a browser that saves a PDF stays here; the server knows a form that was sent twice
   });
   window.addEventListener("pageshow", ready);
+  document.addEventListener("visibilitychange", function () {
+    if (printing && document.visibilityState === "visible") { location.reload(); }
+  });
   function ready() {
     document.querySelectorAll("form").forEach(function (form) {
       delete form.dataset.sent;

@@ -1,11 +1,11 @@
-"""Details of log entries in words: what was before and after, amounts in yuan, lists one after the other."""
+"""Details of log entries in words: what was before and after, amounts in commas, lists one after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from portal.domain.money import yuan
+from portal.domain.money import commas
 
 NAMES: dict[str, str] = {
     "accepted": "同意",
@@ -122,7 +122,7 @@ def word(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "是" if value else "否"
     if isinstance(value, int) and name.endswith("_fen"):
-        return yuan(value)
+        return commas(value)
     if isinstance(value, Mapping):
         return "，".join(f"{NAMES.get(key, key)} {word(key, one)}" for key, one in value.items())
     if isinstance(value, (list, tuple)):

@@ -17,7 +17,7 @@ from portal.core.clock import now
 from portal.domain import delivery
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.money import fen_of, yuan
+from portal.domain.money import commas, fen_of, yuan
 from portal.models import Parameter as ParameterRow
 
 PARAMETER: Table = ParameterRow.__table__  # type: ignore[assignment]
@@ -42,9 +42,11 @@ class Parameter:
     def shown(self, value: Any) -> str:
         """A value in words."""
         if self.kind == "money":
-            return f"{yuan(value)} 元"
+            return f"{commas(value)} 元"
         if self.kind == "flag":
             return "是" if value else "否"
+        if self.kind == "count":
+            return f"{value:,}"
         return self.choices.get(value, str(value)) if self.kind == "choice" else str(value)
 
     def typed(self, value: Any) -> str:

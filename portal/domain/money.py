@@ -44,6 +44,11 @@ def yuan(fen: int) -> str:
     return f"{sign}{fen // 100}.{fen % 100:02d}"
 
 
+def commas(fen: int) -> str:
+    """Fen → yuan as people read it, with commas between thousands: ``-1234550`` → ``"−12,345.50"``."""
+    return ("−" if fen < 0 else "") + f"{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+
+
 def micro_text(micro: int, least: int = 0) -> str:
     """Millionths → shortest decimal text with at least ``least`` decimals: ``54250000`` → ``"54.25"``."""
     sign, micro = ("-", -micro) if micro < 0 else ("", micro)

@@ -16,7 +16,7 @@ from datetime import date, datetime, time, timedelta
 from portal.core.clock import SHANGHAI, local
 from portal.domain.entry import CURRENCIES, LINE, PAYMENT, Entry, Field, fields, figure, line_fen
 from portal.domain.identity import is_credit_code, is_id_card, is_phone, normalise, normalise_name, recognise
-from portal.domain.money import yuan
+from portal.domain.money import commas
 from portal.domain.settlement import (
     CHANNELS,
     Charge,
@@ -302,7 +302,9 @@ class _Reader:
             self.problem(where, title, str(error), "金额应是两位小数")
             return None
         if typed is not None and typed != product:
-            self.problem(where, title, f"数量乘以标准是 {yuan(product)}，填的是 {yuan(typed)}", "请更正，或把金额留空")
+            self.problem(
+                where, title, f"数量乘以标准是 {commas(product)}，填的是 {commas(typed)}", "请更正，或把金额留空"
+            )
             return None
         return product
 
@@ -323,7 +325,7 @@ class _Reader:
             rows.append(Payment(channel, amount or 0))
         self.result.paid_fen = sum(row.amount_fen for row in rows)
         if self.result.paid_fen != total and self.readable:
-            reason = f"缴款渠道合计 {yuan(self.result.paid_fen)} 与票面合计 {yuan(total)} 不一致"
+            reason = f"缴款渠道合计 {commas(self.result.paid_fen)} 与票面合计 {commas(total)} 不一致"
             self.problem("payments", "缴款渠道", reason, "请核对各渠道金额；医保支付的部分另写一条“医保统筹”")
         return tuple(rows)
 
@@ -335,12 +337,12 @@ class _Reader:
         own = total - insured if sums["own_cash"] is None else sums["own_cash"]
         self.result.own_cash_fen = own
         if (insured + own != total or own < 0) and self.readable:
-            reason = f"统筹、其他、个人账户、个人现金合计 {yuan(insured + max(own, 0))}，票面合计 {yuan(total)}"
+            reason = f"统筹、其他、个人账户、个人现金合计 {commas(insured + max(own, 0))}，票面合计 {commas(total)}"
             self.problem("own_cash", self.titles["own_cash"].title, reason, "请核对四项金额，或把个人现金留空")
         balance = (sums["prepay"] or 0) + (sums["recharge"] or 0) - (sums["refund"] or 0)
         if self.entry.kind is Scene.INPATIENT and sums["prepay"] is not None and balance != own:
             # fiscal-ebill §3.3: deposits against cash is a warning only
-            self.result.warnings.append(f"预缴加补缴减退费是 {yuan(balance)}，个人现金支付是 {yuan(own)}")
+            self.result.warnings.append(f"预缴加补缴减退费是 {commas(balance)}，个人现金支付是 {commas(own)}")
         return Split(
             account_fen=sums["account"] or 0,
             fund_fen=sums["fund"] or 0,
@@ -402,7 +404,7 @@ class _Reader:
         if original and rate:
             due = (original * rate + 5 * 10**9) // 10**10
             if due != self.result.total_fen and self.readable:
-                reason = f"原币乘以汇率是 {yuan(due)} 元，各行合计是 {yuan(self.result.total_fen)} 元"
+                reason = f"原币乘以汇率是 {commas(due)} 元，各行合计是 {commas(self.result.total_fen)} 元"
                 self.problem("original", self.titles["original"].title, reason, "请核对原币金额、汇率和行金额")
 
 

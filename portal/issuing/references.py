@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Table, bindparam, select
 from portal.core.clock import business_day, now
 from portal.core.database import Database
 from portal.core.snapshots import Snapshots
-from portal.domain.money import yuan
+from portal.domain.money import commas
 from portal.domain.settlement import Charge
 from portal.models import BillKind, ChargeItem, Point, PointKind, Unit
 
@@ -45,9 +45,9 @@ class References:
         for charge in charges if self.bounds else ():
             low, high = self.bounds.get(charge.code, (None, None))
             if low is not None and charge.amount_fen < low:
-                told.append(f"{charge.name} 金额 {yuan(charge.amount_fen)} 元低于下限 {yuan(low)} 元")
+                told.append(f"{charge.name} 金额 {commas(charge.amount_fen)} 元低于下限 {commas(low)} 元")
             if high is not None and charge.amount_fen > high:
-                told.append(f"{charge.name} 金额 {yuan(charge.amount_fen)} 元高于上限 {yuan(high)} 元")
+                told.append(f"{charge.name} 金额 {commas(charge.amount_fen)} 元高于上限 {commas(high)} 元")
         return told
 
 

@@ -24,7 +24,7 @@ from portal.core.services import Services
 from portal.domain import link
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.money import yuan
+from portal.domain.money import commas
 from portal.domain.states import BillState, PaperState, ReversalReason
 from portal.issuing import red, voucher_ledger
 from portal.issuing.queries import ACCOUNT, BILL, DOCUMENT, POINT, UNIT, stored_document
@@ -89,10 +89,10 @@ class Standing:
         if not self.bookings:
             return ""
         parts = [
-            f"{one.booked_by}已于 {business_day(one.booked_at):%Y-%m-%d} 入账 {yuan(one.amount_fen)} 元"
+            f"{one.booked_by}已于 {business_day(one.booked_at):%Y-%m-%d} 入账 {commas(one.amount_fen)} 元"
             for one in self.bookings
         ]
-        whole = f"（票据金额 {yuan(self.row.total_fen)} 元）" if self.booked_fen != self.row.total_fen else ""
+        whole = f"（票据金额 {commas(self.row.total_fen)} 元）" if self.booked_fen != self.row.total_fen else ""
         return f"交款单位{'、'.join(parts)}{whole}"
 
     def check(self) -> None:
@@ -188,7 +188,7 @@ def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment
         original, kind, point_id = _facts(connection, actor, order)
         standing(connection, original).check()
         if order.limit_fen is not None and not order.approver and original.total_fen >= order.limit_fen:
-            raise Refusal("REVERSAL_NEEDS_APPROVAL", total=yuan(original.total_fen), limit=yuan(order.limit_fen))
+            raise Refusal("REVERSAL_NEEDS_APPROVAL", total=commas(original.total_fen), limit=commas(order.limit_fen))
         signed = stored_document(services, connection, original.id).signed
         made = list(red.lines(services, connection, original.id, red_id))
     bill_code = f"{kind.prefix}{local(moment).year % 100:02d}"

@@ -12,7 +12,7 @@ from portal.access.approvals import Approved, Kind
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.money import yuan
+from portal.domain.money import commas
 from portal.domain.states import ReversalReason
 from portal.issuing import paper, reverse
 from portal.issuing.paper import Ending, Sheet
@@ -40,7 +40,7 @@ def reverse_or_ask(services: Services, actor: Actor, order: Order) -> Red | None
     with services.database.write() as connection:
         bill = connection.execute(select(BILL).where(BILL.c.id == order.bill_id)).one()
         payload = {"point": order.point_code, "kind": order.kind.value, "reason": order.reason}
-        summary = f"冲红票据 {bill.bill_code} {bill.number:010d}，金额 {yuan(bill.total_fen)} 元"
+        summary = f"冲红票据 {bill.bill_code} {bill.number:010d}，金额 {commas(bill.total_fen)} 元"
         approvals.request(connection, REVERSAL, order.bill_id, payload, summary, order.reason, actor)
     return None
 

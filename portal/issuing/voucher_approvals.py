@@ -15,7 +15,7 @@ from portal.access.approvals import Approved, Kind
 from portal.access.his_account import console
 from portal.core.services import Services
 from portal.domain.errors import Refusal
-from portal.domain.money import yuan
+from portal.domain.money import commas
 from portal.domain.voucher import Taking, VoucherForm
 from portal.issuing import voucher_queries
 from portal.issuing.references import ReferenceCache
@@ -56,7 +56,9 @@ def take_or_ask(desk: VoucherDesk, sender: Sender, form: VoucherForm, taking: Ta
             "business_at": taking.business_at.isoformat(),
             "serial": taking.serial,
         }
-        summary = f"{'退款' if form is VoucherForm.REFUND else '撤销'}：预交金凭证 {known.pair}，金额 {yuan(amount)} 元"
+        summary = (
+            f"{'退款' if form is VoucherForm.REFUND else '撤销'}：预交金凭证 {known.pair}，金额 {commas(amount)} 元"
+        )
         approvals.request(connection, TAKING, known.voucher_id, payload, summary, taking.reason, sender.actor)
     return None
 
@@ -78,7 +80,7 @@ def _take(services: Services, connection: Connection, approved: Approved) -> str
     # Of its own: the decision needs the catalogue once, and has no desk at hand.
     desk = VoucherDesk(services, ReferenceCache(services.database))
     made = desk.take_on(connection, sender, form, taking)
-    return f"{made.facts.title} {made.facts.pair} 已开具，金额 {yuan(made.facts.amount_fen)} 元。"
+    return f"{made.facts.title} {made.facts.pair} 已开具，金额 {commas(made.facts.amount_fen)} 元。"
 
 
 KINDS = {TAKING: Kind("大额预交金退款", _take)}

@@ -12,7 +12,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
-from portal.domain.money import yuan
+from portal.domain.money import commas
 from portal.domain.settlement import Settlement, VoucherUse
 from portal.domain.voucher import Movement, VoucherForm
 from portal.issuing.voucher_queries import KEY, MOVEMENT, PARTY, VOUCHER
@@ -95,7 +95,7 @@ def consume(
         if not _is_theirs(services, connection, account.unit_id, settlement, voucher_id):
             problems.append(f"预交金凭证 {use.pair} 不属于该患者")
         if use.amount_fen > balance:
-            problems.append(f"预交金凭证 {use.pair} 余额 {yuan(balance)} 元，不足扣款 {yuan(use.amount_fen)} 元")
+            problems.append(f"预交金凭证 {use.pair} 余额 {commas(balance)} 元，不足扣款 {commas(use.amount_fen)} 元")
         if (problems and policy == "refuse") or not balance:
             continue
         amount = min(use.amount_fen, balance)

@@ -23,7 +23,7 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.money import yuan
+from portal.domain.money import commas
 from portal.domain.voucher import Deposit, Movement, Taking, VoucherForm
 from portal.issuing import voucher_queries as queries
 from portal.issuing import voucher_rows
@@ -133,7 +133,7 @@ class VoucherDesk:
             return self._refunded(sender, made, taking)  # its twin was quicker while we waited for the lock
         amount = balance if taking.amount_fen is None else taking.amount_fen
         if amount > balance or not amount:
-            raise Refusal("VOUCHER_BALANCE", voucher=known.pair, balance=yuan(balance), amount=yuan(amount))
+            raise Refusal("VOUCHER_BALANCE", voucher=known.pair, balance=commas(balance), amount=commas(amount))
         return self._take(connection, sender, known, VoucherForm.REFUND, serial, taking, amount)
 
     def _refunded(self, sender: Sender, made: VoucherFacts, taking: Taking) -> Vouched:
@@ -162,7 +162,9 @@ class VoucherDesk:
             return self._told(sender, made, True)
         self._refuse_cancel(connection, known.voucher_id, known.pair, balance)
         if taking.amount_fen is not None and taking.amount_fen != balance:  # not what was approved
-            raise Refusal("VOUCHER_BALANCE", voucher=known.pair, balance=yuan(balance), amount=yuan(taking.amount_fen))
+            raise Refusal(
+                "VOUCHER_BALANCE", voucher=known.pair, balance=commas(balance), amount=commas(taking.amount_fen)
+            )
         form = VoucherForm.CANCELLATION
         return self._take(connection, sender, known, form, _cancel_serial(known), taking, balance)
 
@@ -203,8 +205,8 @@ class VoucherDesk:
     ) -> Vouched:
         given = amount + queries.given_back(connection, known.voucher_id)
         if taking.limit_fen is not None and not taking.approver and given >= taking.limit_fen:
-            limit = yuan(taking.limit_fen)
-            raise Refusal("VOUCHER_NEEDS_APPROVAL", voucher=known.pair, total=yuan(given), limit=limit)
+            limit = commas(taking.limit_fen)
+            raise Refusal("VOUCHER_NEEDS_APPROVAL", voucher=known.pair, total=commas(given), limit=limit)
         voucher_id, moment = new_id(), now()
         kind = Movement.REFUNDED if form is VoucherForm.REFUND else Movement.CANCELLED
         move(connection, known.voucher_id, kind, amount, sender.actor, moment, document_id=voucher_id)

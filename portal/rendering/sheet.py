@@ -30,7 +30,13 @@ class SheetColumn:
     kind: str = "text"
 
 
-_FORMATS = {"money": "#,##0.00", "count": "#,##0", "date": "yyyy-mm-dd", "time": "yyyy-mm-dd hh:mm:ss"}
+_FORMATS = {
+    "money": "#,##0.00",
+    "price": "#,##0.00####",
+    "count": "#,##0",
+    "date": "yyyy-mm-dd",
+    "time": "yyyy-mm-dd hh:mm:ss",
+}
 
 
 def clean(text: str) -> str:
@@ -78,6 +84,6 @@ def _cell(sheet: Any, value: Value, kind: str) -> Cell:
             cell.quotePrefix = True
     elif kind in _FORMATS:
         cell.number_format = _FORMATS[kind]
-    if kind in ("money", "count"):
+    if kind in ("money", "price", "count"):
         cell.alignment = Alignment(horizontal="right")
     return cell

@@ -118,15 +118,16 @@ class Window:
     def prints(self, words: str) -> str:
         """Press a button that answers a PDF; its text."""
         caught: list[str] = []
-        self.page.on("response", lambda answer: caught.append(answer.url) if ".pdf" in answer.url else None)
-        here = self.page.url
+        context, here = self.page.context, self.page.url
+        context.on("response", lambda answer: caught.append(answer.url) if ".pdf" in answer.url else None)
         self.button(words).click()
         self.clicks += 1
         address = wait_for(lambda: self._idle() or caught[0] if caught else "", 20, "the PDF")
-        answer = self.page.context.request.get(address)
+        answer = context.request.get(address)
         assert answer.ok and answer.headers["content-type"] == "application/pdf"
-        if self.page.url != here:
-            self.page.go_back()
+        for tab in context.pages[1:]:
+            tab.close()
+        assert self.page.url == here, "a print opens in a tab of its own"
         return text_of(answer.body())
 
     def _idle(self) -> None:
