@@ -1,11 +1,13 @@
 // Comforts only; every page works without it. "/" goes to the search box, j/k or arrows walk the rows of a list,
-// Enter opens a row, and a form that is on its way cannot be sent a second time.
+// Enter opens a row, Escape closes the choice of columns, and a form that is on its way cannot be sent a second time.
 (function () {
   "use strict";
   var printing = false;
   var typing = function (at) { return /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) || at.isContentEditable; };
   var rows = function () { return Array.prototype.slice.call(document.querySelectorAll("table.list tbody tr a.open")); };
   document.addEventListener("keydown", function (event) {
+    var menu = event.key === "Escape" && document.querySelector("details.columns[open]");
+    if (menu) { menu.open = false; menu.querySelector("summary").focus(); return; }
     if (event.ctrlKey || event.altKey || event.metaKey || typing(event.target)) { return; }
     if (event.key === "/") {
       var box = document.getElementById("find");

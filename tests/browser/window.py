@@ -122,7 +122,7 @@ class Window:
         context.on("response", lambda answer: caught.append(answer.url) if ".pdf" in answer.url else None)
         self.button(words).click()
         self.clicks += 1
-        address = wait_for(lambda: self._idle() or caught[0] if caught else "", 20, "the PDF")
+        address = wait_for(lambda: self._idle() or "".join(caught[:1]), 20, "the PDF")
         answer = context.request.get(address)
         assert answer.ok and answer.headers["content-type"] == "application/pdf"
         for tab in context.pages[1:]:

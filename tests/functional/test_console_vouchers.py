@@ -49,7 +49,7 @@ def test_a_deposit_from_the_drawer_to_the_statement(app: Flask) -> None:
     assert person.get(printed.location or "").mimetype == "application/pdf"
     assert "补打凭证（已打印 1 次）" in person.get(address).text
     refused = person.send(f"{address}/refund", "退款", amount="1000.01", reason="多缴")
-    assert refused.status_code == 200 and "余额 1000.00 元" in refused.text and 'value="1000.01"' in refused.text
+    assert refused.status_code == 200 and "余额 1,000.00 元" in refused.text and 'value="1000.01"' in refused.text
     assert "退款凭证" in person.follow(person.send(f"{address}/refund", "退款", amount="300", reason="多缴"))
     assert "本班第一次换开" in person.get(f"{address}/exchange").text
     wrong = person.send(f"{address}/exchange", "换开", number="1")
