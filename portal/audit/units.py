@@ -11,6 +11,7 @@ from portal.models import (
     AuditEntry,
     Batch,
     Bill,
+    CompanyAccount,
     Delivery,
     FamilyLink,
     HisAccount,
@@ -28,6 +29,7 @@ EVERY = 0
 OWNERS: dict[str, type[Base]] = {
     "batch": Batch,
     "bill": Bill,
+    "company": CompanyAccount,
     "delivery": Delivery,
     "family": FamilyLink,
     "kiosk": KioskDevice,
