@@ -84,7 +84,7 @@ def problems(page: Fetched, asset: Callable[[str], bytes], rules: Rules) -> list
 
 def _skeleton(root: Any) -> Iterable[str]:
     found = []
-    if not root.get("lang", "").startswith("zh"):
+    if root.get("lang") not in ("zh-CN", "en"):
         found.append("no lang")
     if not "".join(root.xpath("/html/head/title//text()")).strip():
         found.append("no title")

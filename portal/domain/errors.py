@@ -322,7 +322,7 @@ class Refusal(Exception):
 
     def __init__(self, code: str, **fields: object) -> None:
         text = CATALOGUE[code]
-        self.code = code
+        self.code, self.fields = code, fields
         self.status = text.status
         self.what = text.what
         self.why = text.why.format(**fields)

@@ -9,7 +9,7 @@ for (const button of document.querySelectorAll("button[data-speak]")) {
   button.hidden = !("speechSynthesis" in window);
   button.addEventListener("click", () => {
     const said = new SpeechSynthesisUtterance(document.getElementById(button.dataset.speak).innerText);
-    said.lang = "zh-CN";
+    said.lang = document.documentElement.lang;
     said.rate = 0.9;
     speechSynthesis.cancel();
     speechSynthesis.speak(said);

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
+from markupsafe import Markup
 from sqlalchemy import Connection, Row
 
 from portal.access.limits import Limits
+from portal.blueprints.patient import english
 from portal.core.clock import local
 from portal.core.services import Services
 from portal.domain.errors import Refusal
@@ -60,7 +62,14 @@ def keep_open(response: Response) -> Response:
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
-    """Render a patient page. ``here`` is its own address: what lies below it is named from there."""
+    """Render a patient page. ``here`` is its own address: what lies below it is named from there.
+
+    It is in English when the browser wants that and the template is; ``english=False`` forbids it.
+    """
+    wanted, translated = english.wanted(), template in english.PAGES
+    g.english = values["english"] = wanted and translated and values.get("english", True)
+    values["wants_english"] = wanted if wanted or translated else None
+    values["zh"] = Markup(' lang="zh-CN"') if g.english else ""
     values.setdefault("unit", getattr(g, "unit", None))
     values["care"] = request.cookies.get(CARE) == "1"
     values["here"] = request.path
@@ -145,15 +154,9 @@ def clock(moment: datetime) -> str:
     return local(moment).strftime("%m-%d %H:%M")
 
 
-def spoken_day(moment: datetime) -> str:
-    """``11 月 18 日``."""
-    moment = local(moment)
-    return f"{moment.month} 月 {moment.day} 日"
-
-
 def groups(text: str, size: int = 4) -> str:
     """A number in groups: ``9000 0001 23`` counted from the left."""
     return " ".join(text[start : start + size] for start in range(0, len(text), size))
 
 
-FILTERS = {"yuan": yuan, "micro": micro_text, "day": day, "time": clock, "spoken_day": spoken_day, "groups": groups}
+FILTERS = {"yuan": yuan, "micro": micro_text, "day": day, "time": clock, "groups": groups} | english.FILTERS

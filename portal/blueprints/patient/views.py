@@ -14,6 +14,7 @@ from portal.audit import entries
 from portal.blueprints.answers import keep_headers
 from portal.blueprints.patient import (
     company_pages,
+    english,
     family_pages,
     getting,
     help_pages,
@@ -63,6 +64,7 @@ def _prepare(state: Any) -> None:
     found: Services = state.app.extensions["qupiao"]
     state.app.extensions["qupiao_units"] = UnitCache(found.database)
     state.app.jinja_env.filters.update(FILTERS)
+    english.prepare(state.app.jinja_env)
     state.app.jinja_env.globals["our_address"] = f"{found.settings.outside}/"
     state.app.jinja_env.globals["scene_title"] = lambda scene: Scene(scene).charged
 
@@ -70,10 +72,19 @@ def _prepare(state: Any) -> None:
 patient.after_request(keep_open)
 
 
+def _apology(status: int, texts: tuple[str, str, str], **fields: object) -> Response:
+    """The page of what, why and what next, whose gaps are filled by ``fields``; all of it in one language."""
+    whole = all(text in english.TEXTS for text in texts)
+    g.english = whole and english.wanted()
+    what, why, remedy = (english.said(text).format(**fields) for text in texts)
+    return page("error.html", status, english=whole, what=what, why=why, remedy=remedy)
+
+
 @patient.errorhandler(Refusal)
 def _refused(refusal: Refusal) -> Response:
     status = 404 if refusal.code == "NOT_MATCHED" else refusal.status
-    response = page("error.html", status, what=refusal.what, why=refusal.why, remedy=refusal.remedy)
+    text = CATALOGUE[refusal.code]
+    response = _apology(status, (text.what, text.why, text.remedy), **refusal.fields)
     if refusal.code == "TRY_LATER":
         response.headers["Retry-After"] = "900"
     return response
@@ -82,7 +93,7 @@ def _refused(refusal: Refusal) -> Response:
 @patient.errorhandler(CSRFError)
 def _form_over(_error: CSRFError) -> Response:
     text = CATALOGUE["SESSION_OVER"]
-    return page("error.html", 400, what=text.what, why=text.why, remedy=text.remedy)
+    return _apology(400, (text.what, text.why, text.remedy))
 
 
 def http_error(error: HTTPException) -> Response:
@@ -92,7 +103,7 @@ def http_error(error: HTTPException) -> Response:
     text = CATALOGUE["LINK_INVALID"] if error.code == 404 else CATALOGUE["ENVELOPE_INVALID"]
     why = text.why if error.code == 404 else "页面没有看懂这次请求"
     remedy = "请返回上一页重试，或到收费窗口查询"
-    response = page("error.html", error.code or 500, what=text.what, why=why, remedy=remedy)
+    response = _apology(error.code or 500, (text.what, why, remedy))
     keep_headers(error, response)
     return response
 
@@ -100,8 +111,7 @@ def http_error(error: HTTPException) -> Response:
 def broken(_error: Exception) -> Response:
     """The page of our own fault, with the number to name at the window."""
     text = CATALOGUE["INTERNAL"]
-    why = text.why.format(request_id=g.get("request_id", ""))
-    return page("error.html", 500, what=text.what, why=why, remedy=text.remedy)
+    return _apology(500, (text.what, text.why, text.remedy), request_id=g.get("request_id", ""))
 
 
 @patient.get("/")
@@ -324,10 +334,20 @@ def leave(unit_code: str) -> Response:
 @patient.post("/care")
 def care() -> Response:
     """Switches large type on or off and goes back to where one was."""
+    return _switched(CARE)
+
+
+@patient.post("/language")
+def language() -> Response:
+    """Switches English on or off and goes back to where one was."""
+    return _switched(english.COOKIE)
+
+
+def _switched(cookie: str) -> Response:
     back = urlsplit(request.form.get("back", "/")).path
     response = see_other(back if back.startswith("/") and not back.startswith("//") else "/")
-    on = request.cookies.get(CARE) != "1"
-    response.set_cookie(CARE, "1" if on else "0", max_age=31_536_000, samesite="Lax", httponly=True)
+    on = request.cookies.get(cookie) != "1"
+    response.set_cookie(cookie, "1" if on else "0", max_age=31_536_000, samesite="Lax", httponly=True)
     return response
 
 
