@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from portal.audit import actions
 from portal.core.clock import local
 from portal.domain.money import commas, micro_text
 from portal.domain.states import BillState, PaperState
@@ -70,16 +71,54 @@ def count(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
 
+ACTORS = {
+    "staff": "",
+    "his": "接口",
+    "patient": "患者",
+    "system": "系统",
+    "worker": "后台",
+    "platform": "平台",
+    "kiosk": "自助机",
+    "company": "单位账户",
+}
+"""Words for the first part of an actor's label."""
+WORKERS = {
+    "fiscal": "财政接口",
+    "stock": "库存",
+    "cards": "卡包",
+    "delivery": "交付",
+    "command-line": "命令行",
+    "limits": "限次",
+    "wechat": "微信",
+    "alipay": "支付宝",
+    "mini": "小程序",
+    "bundle": "报销包",
+}
+"""Words for what works by itself."""
+ANSWERS = {
+    "sent": "等待应答",
+    "supervised": "已监制",
+    "duplicate": "财政已有此票",
+    "queued": "财政排队中",
+    "rejected": "未通过",
+    "failed": "没有送达",
+    "unverified": "监制签名无效",
+}
+"""What finance made of a message, in words."""
+
+
 def actor(label: str) -> str:
     """``staff:cashier`` → ``cashier``, ``his:QPDEMO0000001`` → ``接口 QPDEMO0000001``: who did it, as people say it."""
     kind, _, name = label.partition(":")
-    return {"staff": "", "his": "接口 ", "worker": "后台 ", "system": "系统 "}.get(kind, f"{kind} ") + (name or "")
+    return f"{ACTORS[kind]} {WORKERS.get(name, name)}".strip() if kind in ACTORS else label
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "money": money,
     "micro": micro,
     "actor": actor,
+    "action_title": actions.title,
+    "finance_answer": lambda outcome: ANSWERS.get(outcome, outcome),
     "bill_number": lambda pair: bill_number(*pair),
     "console_day": day,
     "moment": moment,

@@ -27,7 +27,7 @@ from admin.shell import current_staff, may, page, requires, services
 from portal.access.permissions import Permission
 from portal.audit import entries
 from portal.domain.errors import Refusal
-from portal.domain.money import yuan
+from portal.domain.money import commas
 from portal.domain.settlement import Scene
 from portal.domain.states import BillState
 from portal.issuing import lists, queries
@@ -117,7 +117,7 @@ def track(facts: BillFacts, booked_fen: int | None) -> list[tuple[str, str]]:
     if facts.state is BillState.REVERSED:
         found[4] = ("已冲红", "stop")
     if booked_fen is not None:
-        found.append(("已入账" if booked_fen >= facts.total_fen else f"部分入账 {yuan(booked_fen)} 元", "done"))
+        found.append(("已入账" if booked_fen >= facts.total_fen else f"部分入账 {commas(booked_fen)} 元", "done"))
     elif facts.state is not BillState.REVERSED:
         found.append(("未入账", ""))
     return found

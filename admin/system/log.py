@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 from flask import Response
 from sqlalchemy import select
 
+from admin import shapes
 from admin.groups import system
 from admin.lists import Column, Filter, ListPage
 from admin.shell import current_actor, current_staff, page, requires, services
@@ -18,26 +19,10 @@ from portal.audit.chain import SEAL
 from portal.audit.entries import ENTRY
 from portal.core.clock import SHANGHAI, business_day, now
 
-ACTORS = {
-    "staff": "",
-    "his": "接口 ",
-    "patient": "患者 ",
-    "system": "系统 ",
-    "kiosk": "自助机 ",
-    "company": "单位账户 ",
-}
-"""Words for the first part of an actor's label."""
-
 
 def midnight(day: date) -> datetime:
     """The beginning of a hospital's day."""
     return datetime.combine(day, time(), SHANGHAI)
-
-
-def who(label: str) -> str:
-    """An actor's label as it is read: ``staff:cashier`` → ``cashier``."""
-    kind, _, name = label.partition(":")
-    return f"{ACTORS[kind]}{name}".strip() if kind in ACTORS else label
 
 
 LOG = ListPage(
@@ -46,7 +31,7 @@ LOG = ListPage(
     order=(ENTRY.c.at, ENTRY.c.id),
     columns=(
         Column("at", "时间", "time"),
-        Column("actor", "人", value=lambda row: who(row.actor)),
+        Column("actor", "人", value=lambda row: shapes.actor(row.actor)),
         Column("action", "动作", value=lambda row: actions.title(row.action)),
         Column("object", "对象", value=lambda row: f"{OBJECTS.get(row.object_kind, row.object_kind)} {row.object_id}"),
         Column("details", "详情", "long", value=lambda row: log_words.text(row.details or {})[:400]),
