@@ -48,6 +48,7 @@ class AppPush:
     """The lane of all push targets; each target of a unit is a channel of its own (``app``, ``app-2`` …)."""
 
     name = PUSH
+    pauses: tuple[float, ...] = PAUSES
 
     def __init__(self, settings: Settings) -> None:
         self._client = RuledClient(targets.rule(settings))
@@ -64,7 +65,7 @@ class AppPush:
             title=f"APP 推送（{row.name}）",
             account=row.key_id,
             receipt_within=RECEIPT_WITHIN if row.receipts else None,
-            pauses=PAUSES[: row.tries - 1],
+            pauses=self.pauses[: row.tries - 1],
             url=row.url,
             keys=targets.keys(services, row),
             active=row.active,
