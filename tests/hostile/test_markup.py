@@ -1,0 +1,125 @@
+"""Markup in whatever a HIS or a patient may send stays letters on every page that shows it (checks F2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import html5lib
+import pytest
+from flask import Flask
+
+from portal.access.permissions import Role
+from tests.console import Console
+from tests.his import His, outpatient
+from tests.hostile.test_injection import pages_of
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+MARK = "zq7x"
+_BODIES = (
+    "<script>{0}(1)</script>",
+    "<ScRiPt/src=//{0}>",
+    "<img src=x onerror={0}(1)>",
+    "<img src=`x`onerror={0}(1)>",
+    "<svg onload={0}(1)>",
+    "<svg><animate onbegin={0}() attributeName=x>",
+    "<body onload={0}()>",
+    "<details open ontoggle={0}()>",
+    "<a href=javascript:{0}(1)>x</a>",
+    "<a href='java&#10;script:{0}(1)'>x</a>",
+    "<iframe srcdoc='<b>{0}</b>'></iframe>",
+    "<object data=data:,{0}></object>",
+    "<form action=//{0}><button>",
+    "<base href=//{0}/>",
+    "<meta http-equiv=refresh content='0;//{0}'>",
+    "<link rel=stylesheet href=//{0}>",
+    "<style>@import '//{0}'</style>",
+    "<math><mi xlink:href=javascript:{0}()>",
+    "<template><i>{0}</i></template>",
+    "<!--<b>{0}-->",
+    "&lt;b onclick={0}()&gt;",
+    "&#60;script&#62;{0}()&#60;/script&#62;",
+    "{{{{ {0} }}}}{{% raw %}}",
+    "${{{0}}}",
+    "\\u003cscript\\u003e{0}()",
+)
+_OPENERS = ('"', "'", ">", "</textarea>", "</title>", "</script>", "'-{0}-'", '" onfocus={0}() autofocus x="')
+PAYLOADS = tuple(
+    text.format(MARK) for text in (*_BODIES, *(f"{opener}{body}" for opener in _OPENERS for body in _BODIES[:6]))
+)
+"""Sixty and more; each holds the mark, by which it is found again as letters or as something that acts."""
+SHOWN_IN = {"value", "title", "aria-label", "placeholder", "alt"}
+"""Attributes that show letters."""
+
+
+def acting(html: str) -> list[str]:
+    """Where the mark is something else than letters: a tag, a handler, a script, an address that is not encoded."""
+    root = html5lib.parse(html, namespaceHTMLElements=False)
+    return [found for element in root.iter() for found in _acts(element)]
+
+
+def _acts(element: Any) -> Iterator[str]:
+    if not isinstance(element.tag, str):
+        if MARK in (element.text or ""):
+            yield "comment"
+        return
+    if MARK in element.tag or (element.tag in ("script", "style", "template") and MARK in (element.text or "")):
+        yield f"<{element.tag}>"
+    for name, value in element.attrib.items():
+        address = name in ("href", "action", "src") and value[:1] in "/?" and not value.startswith("//")
+        if MARK in name or (MARK in value and name not in SHOWN_IN and not address):
+            yield f"{element.tag}[{name}={value[:60]}]"
+
+
+def test_the_reader_knows_letters_from_what_acts() -> None:
+    """The control: put out as they are, most payloads act; the rest are letters anywhere."""
+    assert sum(bool(acting(f"<p>{one}</p>") or acting(f'<input value="{one}">')) for one in PAYLOADS) > 50
+    assert not acting(f'<p title="{MARK}">{MARK}</p><a href="/x?q=%3C{MARK}">x</a>')
+
+
+@on_sqlite
+def test_what_a_his_sends_on_every_page(app: Flask, his: His) -> None:
+    """All payloads as names of list lines, one a bill in the fields of the head; console pages, files, refusals."""
+    assert len(PAYLOADS) >= 60
+    for place in range(0, len(PAYLOADS), 12):
+        assert his.call("invoiceEBillOutpatient", _bill(f"M{place}", PAYLOADS[place : place + 12])).ok
+    with app.extensions["qupiao"].database.read() as connection:
+        bills = list(connection.exec_driver_sql("SELECT id FROM bill WHERE serial LIKE 'M%'").scalars())
+    shown = 0
+    for role in (Role.LEAD, Role.SYSTEM, Role.AUDITOR):
+        person = Console(app, role.value)
+        for path in (*pages_of(app), *(f"/console/billing/bills/{one}" for one in bills)):
+            answer = person.client.get(path)
+            if answer.mimetype == "text/html" and answer.status_code == 200:
+                assert acting(answer.text) == [], path
+                shown += MARK in answer.text
+    assert shown >= len(bills), "some page showed them"
+
+
+def _bill(serial: str, payloads: tuple[str, ...]) -> dict[str, Any]:
+    head = payloads[0]
+    values = outpatient(serial, patientCategory=head[:40], payee=head[:20], author=head[:20], sex="男")
+    line = values["listDetail"][1]
+    values["listDetail"][1:] = [
+        line | {"name": payload[:100], "specification": payload[:40], "number": 1, "std": 0, "amt": 0}
+        for payload in payloads
+    ] + [line]
+    return values
+
+
+@on_sqlite
+def test_what_is_typed_and_shown_again(app: Flask) -> None:
+    """Filters of lists, searches, and the patient's forms put back what was typed, as letters."""
+    person, patient = Console(app, Role.LEAD.value), Console(app)
+    again = 0
+    for payload in PAYLOADS:
+        for path in ("/console/billing/bills", "/console/billing/vouchers"):
+            form = next(form for form in person.forms(person.client.get(path).text) if form.method == "get")
+            answer = person.client.get(path, query_string=dict.fromkeys(form.values, payload))
+            assert acting(answer.text) == [], (path, payload)
+            again += MARK in answer.text
+        for path in ("/h/pgzx", "/h/pgzx/why", "/h/pgzx/verify"):
+            form = next(form for form in patient.forms(patient.client.get(path).text) if "csrf_token" in form.values)
+            typed = {name: value if name == "csrf_token" else payload for name, value in form.values.items()}
+            assert acting(patient.client.post(form.action or path, data=typed).text) == [], (path, payload)
+    assert again >= len(PAYLOADS)
