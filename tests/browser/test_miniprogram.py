@@ -78,7 +78,7 @@ def wechat_has(installation: Installation, openid: str, phone: str) -> None:
 
 
 def test_from_a_scan_to_the_mail(installation: Installation, phones: Phones, tmp_path: Path) -> None:
-    """Card scanned, name typed, code typed; list, bill, PDF, mail; back, out. The second start asks for nothing."""
+    """Card scanned, name typed, code typed; list, bill, PDF, mail; back, out. Later starts ask for nothing."""
     assert http(installation.base)("invoiceEBillOutpatient", outpatient("W1")).ok
     before = len(messages(installation, "/sms/messages"))
     phone = phones(MINI_USER)
@@ -119,9 +119,11 @@ def test_from_a_scan_to_the_mail(installation: Installation, phones: Phones, tmp
     phone.tap("看完了")
     phone.see("用微信手机号核实")
     assert not any(secret in unquote(one) for one in phone.addresses for secret in (NUMBER, NAME, PHONE))
+    _the_next_bill_is_told(installation, phones)
+    _something_is_missing(installation, phones)
 
 
-def test_the_next_bill_is_told(installation: Installation, phones: Phones) -> None:
+def _the_next_bill_is_told(installation: Installation, phones: Phones) -> None:
     """Subscribed once by a tap: the next bill is one message; refused: none, and it says so."""
     phone = phones(MINI_USER)
     phone.start(accept=False)
@@ -152,7 +154,7 @@ def test_by_the_phone_that_wechat_knows(installation: Installation, phones: Phon
     phone.see("林** 的票据")
 
 
-def test_when_something_is_missing(installation: Installation, phones: Phones) -> None:
+def _something_is_missing(installation: Installation, phones: Phones) -> None:
     """No network, a wrong code, a session that is over: words, and the way on."""
     phone = phones(MINI_USER)
     phone.start()
