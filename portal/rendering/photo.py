@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 MOST_BYTES = 3 * 1024 * 1024
 MOST_PIXELS = 24_000_000
@@ -18,6 +18,7 @@ def remade(data: bytes) -> bytes:
     profile. Raises ValueError with a Chinese reason."""
     if len(data) > MOST_BYTES:
         raise ValueError("照片超过 3 MB，请用较小的尺寸重新拍")
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # WeasyPrint lets half pictures pass in the whole process
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as found:
             small = found.width * found.height <= MOST_PIXELS  # known from the head, before anything is unpacked

@@ -40,8 +40,8 @@ CHILD, CHILD_NUMBER = "钱小痕", "00000020200505001" + id_check_character("000
 IDENTITY = (NAME, NUMBER, PHONE, FILE, CHILD, CHILD_NUMBER)
 MEDICAL = ("痕迹药片", "痕迹科")
 INBOXES = ("sms", "mail", "wechat", "alipay", "push")
-RECEIVER = {"phone", "to", "openid", "user", "patient_id"}
-"""Where a message goes is no secret from who carries it."""
+RECEIVER = {"phone", "to", "openid", "user", "patient_id", "visit_no"}
+"""Where a message goes is no secret from who carries it, nor is the HIS's own number of a visit from the HIS (§10)."""
 
 
 @pytest.fixture(scope="module")

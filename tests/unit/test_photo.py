@@ -9,7 +9,7 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from portal.rendering import photo
 
@@ -77,7 +77,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_photo_is_refused_with_its_reason(case: str) -> None:
+def test_what_is_no_photo_is_refused_with_its_reason(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as WeasyPrint leaves it
     data, words = REFUSED[case]
     with pytest.raises(ValueError, match=words):
         photo.remade(data)
