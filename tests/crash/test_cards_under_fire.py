@@ -99,6 +99,7 @@ def ended(services: Services) -> int:
         return len(connection.execute(select(CARD.c.id).where(CARD.c.state.in_(ENDS))).all())
 
 
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"] if SOAK else ["sqlite"], indirect=True)
 def test_every_bill_is_in_its_card_packs_once(app: Flask, services: Services, simulators: Simulators) -> None:
     bills = ask(app, services, simulators)
     for service, names in FAULTS.items():
