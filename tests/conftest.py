@@ -28,6 +28,8 @@ examples.register_profile("house", deadline=None, suppress_health_check=[HealthC
 examples.load_profile("house")
 
 SOAK = os.environ.get("QUPIAO_SOAK") == "1"
+SQLITE_FIRST = ["sqlite", "postgresql"] if SOAK else ["sqlite"]
+"""Databases of long tests whose subject is not the database: both only at full length."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -28,7 +28,7 @@ from portal.delivery.ledger import TASK
 from portal.domain.states import BillState
 from portal.issuing import queries
 from portal.issuing.queries import BILL, BillFacts
-from tests.conftest import SOAK
+from tests.conftest import SOAK, SQLITE_FIRST
 from tests.delivery_worker import kill, start
 from tests.his import His, outpatient
 from tests.platforms import ALIPAY_USER, FOLLOWER, bound, connected
@@ -99,7 +99,7 @@ def ended(services: Services) -> int:
         return len(connection.execute(select(CARD.c.id).where(CARD.c.state.in_(ENDS))).all())
 
 
-@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"] if SOAK else ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_url", SQLITE_FIRST, indirect=True)
 def test_every_bill_is_in_its_card_packs_once(app: Flask, services: Services, simulators: Simulators) -> None:
     bills = ask(app, services, simulators)
     for service, names in FAULTS.items():

@@ -18,6 +18,7 @@ from portal.blueprints.his import views
 from portal.blueprints.his.envelope import Call, signature
 from portal.core.settings import DEMO_APPID, DEMO_KEY
 from portal.models import Base
+from tests.conftest import SQLITE_FIRST
 from tests.his import Answer, His, decode, encode, outpatient
 
 ISSUE = "invoiceEBillOutpatient"
@@ -184,6 +185,7 @@ JSON = st.recursive(
 MEMBERS = sorted(set(outpatient("x")) - {"remark"})
 
 
+@pytest.mark.parametrize("database_url", SQLITE_FIRST, indirect=True)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=300), JSON.map(lambda value: json.dumps(value).encode())), st.booleans())
 def test_any_bytes(app: Flask, his: His, raw: bytes, inside: bool) -> None:
@@ -193,6 +195,7 @@ def test_any_bytes(app: Flask, his: His, raw: bytes, inside: bool) -> None:
     assert ledger(app) == before
 
 
+@pytest.mark.parametrize("database_url", SQLITE_FIRST, indirect=True)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(MEMBERS), JSON)
 def test_any_value_in_any_member(app: Flask, his: His, member: str, value: Any) -> None:
