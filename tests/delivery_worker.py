@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from multiprocessing.context import ForkServerProcess
 
+import portal.delivery.alipay.library  # noqa: F401 - half a second at the first message, more than some workers live
 from portal.app import create_app
 from portal.core.services import Services
 from portal.delivery import channels
