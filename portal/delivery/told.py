@@ -79,10 +79,11 @@ def notices(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose
 
 
 def looked(connection: Connection, whose: bytes, moment: datetime) -> None:
-    """Note that the person has seen what there was at ``moment``."""
+    """Note that the person has seen what there was at ``moment``; what they saw before stays seen."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     row = make(SEEN).values(person=whose, seen_at=moment)
-    connection.execute(row.on_conflict_do_update(index_elements=["person"], set_={"seen_at": moment}))
+    later = SEEN.c.seen_at < moment
+    connection.execute(row.on_conflict_do_update(index_elements=["person"], set_={"seen_at": moment}, where=later))
 
 
 def attempt(connection: Connection, unit_id: int, attempt_id: int) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from flask import Response, request, url_for
+from flask import Response, abort, request, url_for
 from sqlalchemy import Connection
 
 from portal.blueprints.patient.context import (
@@ -14,6 +15,7 @@ from portal.blueprints.patient.context import (
     own_bill,
     page,
     patient,
+    see_other,
     services,
     session_here,
     unit_of,
@@ -48,18 +50,28 @@ def unread(connection: Connection, session: Session, found: Sequence[BillFacts])
 
 @patient.get("/h/<string:unit_code>/notices")
 def notices(unit_code: str) -> Response:
-    """The newest messages, the new ones marked; looking is what makes them old."""
+    """The newest messages, the new ones marked until one says that one has seen them (:func:`notices_read`)."""
     unit_of(unit_code)
-    moment = now()
     with services().database.read() as connection:
         session = session_here(connection, 2)
         found, _ = identify.visible_bills(services(), connection, session)
         bills = {bill.bill_id: bill for bill in found}
         shown = told.notices(connection, session.unit_id, list(bills), _whose(session))
-    if any(one.new for one in shown):
-        with services().database.write() as connection:
-            told.looked(connection, _whose(session), moment)
     return page("notices.html", notices=shown, bills=bills, titles=TITLES, channels=CHANNELS)
+
+
+@patient.post("/h/<string:unit_code>/notices")
+def notices_read(unit_code: str) -> Response:
+    """都看过了: the messages that were on the page are old from now on; one that came meanwhile stays new."""
+    unit_of(unit_code)
+    try:
+        seen = datetime.fromisoformat(request.form.get("seen", ""))
+    except ValueError:
+        abort(400)
+    with services().database.write() as connection:
+        session = session_here(connection, 2)
+        told.looked(connection, _whose(session), min(seen.astimezone(UTC), now()))
+    return see_other(url_for("patient.notices", unit_code=unit_code))
 
 
 @patient.route("/h/<string:unit_code>/notices/<int:attempt_id>/not-me", methods=["GET", "POST"])
