@@ -29,6 +29,7 @@ from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
 from portal.blueprints.patient.card_pages import patient_cards
 from portal.blueprints.patient.views import broken, http_error, patient
+from portal.blueprints.typed import TypedRequest
 from portal.core.certificates import ensure_demo_keys
 from portal.core.cms import FileSigner
 from portal.core.database import Database, configure, engine_options
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings()
     configure_logging()
     app = Flask("portal")
+    app.request_class = TypedRequest
     _configure(app, settings)
     db.init_app(app)
     csrf.init_app(app)

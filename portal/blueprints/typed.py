@@ -1,0 +1,32 @@
+"""What browsers send in forms and addresses, without characters that nobody can type and no page may hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask import Request
+from werkzeug.datastructures import ImmutableMultiDict
+
+_PLANES = "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
+_UNTYPED = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef{_PLANES}]")
+"""Control characters and what Unicode says is none. Characters that this Python does not know yet stay, or people with
+rare names would not find their bills."""
+
+
+class _Typed(ImmutableMultiDict[str, Any]):
+    def __init__(self, mapping: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
+        given = mapping.items() if isinstance(mapping, Mapping) else mapping or ()
+        super().__init__([(name, clean(value) if isinstance(value, str) else value) for name, value in given])
+
+
+def clean(text: str) -> str:
+    """The text without such characters; tabs and line ends stay."""
+    return _UNTYPED.sub("", text)
+
+
+class TypedRequest(Request):
+    """A request whose ``form`` and ``args`` hold clean text."""
+
+    parameter_storage_class = _Typed
