@@ -32,6 +32,8 @@ class Result(StrEnum):
     DUPLICATE_SAME = "4001"
     DUPLICATE_OTHER = "4002"
     BILL_UNKNOWN = "4003"
+    SHEET_IN_FORCE = "4004"
+    SHEET_UNKNOWN = "4005"
     SYSTEM = "5000"
     BUSY = "5001"
 
@@ -62,6 +64,8 @@ _TITLES = {
     Result.DUPLICATE_SAME: "票据已上传，内容相同",
     Result.DUPLICATE_OTHER: "票据代码和号码已被另一内容占用",
     Result.BILL_UNKNOWN: "没有收到过这张票据",
+    Result.SHEET_IN_FORCE: "票据已换开另一张纸质票据，尚未作废",
+    Result.SHEET_UNKNOWN: "票据没有换开这张纸质票据",
     Result.SYSTEM: "系统错误",
     Result.BUSY: "系统繁忙",
 }

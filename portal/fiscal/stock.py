@@ -1,4 +1,5 @@
-"""The stock's exchange with finance (9201–9207: applications, segments, confirmations, returns, comparison), and 9601.
+"""The stock's exchange with finance (9201–9207: applications, segments, confirmations, returns, comparison), what
+finance hears of void numbers and sheets (9304–9306), and 9601.
 
 Every handler may be repeated: finance answers by our keys (ApplyNo, segment id, return no.), and what it says is
 taken in once. No database connection is held while finance is spoken to.
@@ -20,16 +21,17 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.stock import ReceiptState
-from portal.fiscal import bookings
+from portal.fiscal import bookings, sheets
 from portal.fiscal import stock_messages as messages
 from portal.fiscal.client import FinanceAway, FinanceClient
 from portal.fiscal.envelope import EnvelopeError
 from portal.fiscal.messages import Reply
 from portal.fiscal.results import Result
+from portal.issuing import paper
 from portal.models import StockExchange
 from portal.outbox.tasks import TASK, Dead, Done, Outcome, Retry, Task
-from portal.stock import alarms, applications, balances, receipts, returns
-from portal.stock.tables import APPLICATION, RECEIPT, RECONCILE, RETURN, UNIT, document
+from portal.stock import alarms, applications, balances, receipts, returns, voids
+from portal.stock.tables import APPLICATION, RECEIPT, RECONCILE, RETURN, UNIT, VOID, document
 
 EXCHANGE: Table = StockExchange.__table__  # type: ignore[assignment]
 
@@ -122,6 +124,29 @@ class StockDesk:
             return Retry("等待财政审核申退", RETURN_POLL)
         with services.database.write() as connection:
             returns.decided(connection, _worker(unit_id), no, status == "1", opinion)
+        return Done()
+
+    def voided(self, services: Services, task: Task) -> Outcome:
+        """9304: numbers that will never be used."""
+        unit_id, no = task.payload["unit"], task.payload["no"]
+        with services.database.read() as connection:
+            row = document(connection, VOID, unit_id, no)
+            agency = _agency(connection, unit_id)
+        reply = self._ask(services, sheets.VOIDED, sheets.voided(agency, row), no)
+        return Done() if messages.done(reply) else Dead(_words(reply))
+
+    def sheets(self, services: Services, task: Task) -> Outcome:
+        """9305, 9306: the sheets of a bill and their ends, one after the other."""
+        with services.database.read() as connection:
+            due = sheets.due(connection, int(task.payload["bill"]))
+        if due is None:
+            return Retry("票据尚未监制，换开情况待监制后上报")
+        for step in due:
+            reply = self._ask(services, step.message_no, step.voucher, f"sheet:{step.sheet_id}")
+            if not messages.done(reply):
+                return Dead(_words(reply))
+            with services.database.write() as connection:
+                sheets.told(connection, step)
         return Done()
 
     def poll(self, services: Services, _task: Task) -> Outcome:
@@ -307,6 +332,8 @@ HANDLERS = {
     applications.WITHDRAW_TOPIC: "withdraw",
     receipts.TOPIC: "confirm",
     returns.TOPIC: "give_back",
+    voids.TOPIC: "voided",
+    paper.TOPIC: "sheets",
     POLL_TOPIC: "poll",
     CHECK_TOPIC: "compare",
     BOOKINGS_TOPIC: "bookings",

@@ -33,6 +33,8 @@ from portal.stock.voids import void_blank
 
 CHECK: Table = PaperCheck.__table__  # type: ignore[assignment]
 VOID: Table = StockVoid.__table__  # type: ignore[assignment]
+TOPIC = "finance.sheets"
+"""Finance is told which sheets stand for a bill (9305, 9306)."""
 SKIPPED = "打印机中纸质票号在后，中间号码报损"
 MISPRINTED = "重新换开，旧票收回作废"
 MOST_SKIPPED = 200
@@ -352,11 +354,18 @@ def _take(connection: Connection, actor: Actor, bill: Any, order: Exchange, acti
             "approver": "",
             "statement": None,
             "attachment": None,
+            "told_at": None,
+            "end_told_at": None,
         },
     )
     _audit(connection, actor, action, bill.id, {"paper": str(sheet), "skipped": skipped})
     tasks.enqueue(connection, "paper.exchanged", f"paper.exchanged:{row_id}", {"bill": bill.id, "sheet": row_id})
+    _tell_finance(connection, bill.id, f"{row_id}:exchanged")
     return row_id
+
+
+def _tell_finance(connection: Connection, bill_id: int, what: str) -> None:
+    tasks.enqueue(connection, TOPIC, f"{TOPIC}:{what}", {"bill": bill_id})
 
 
 def draw(connection: Connection, actor: Actor, order: Exchange, moment: datetime) -> tuple[int, int, str]:
@@ -421,6 +430,7 @@ def _end(services: Services, connection: Connection, actor: Actor, row: Any, end
         keep_statement(services, connection, row.id, ending.statement, ending.attachment)
     sheet = str(Sheet(row.paper_code, row.number))
     _audit(connection, actor, "paper.ended", row.bill_id, {"paper": sheet, "state": state.value})
+    _tell_finance(connection, row.bill_id, f"{row.id}:ended")
 
 
 def _audit(connection: Connection, actor: Actor, action: str, bill_id: int, details: dict[str, Any]) -> None:

@@ -97,6 +97,10 @@ class PaperBill(Base):
     """Sealed: what the payer declares of a sheet that could not be taken back."""
     attachment: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Sealed: its picture or PDF."""
+    told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When finance knew of it (9305)."""
+    end_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When finance knew of its end (9306)."""
 
 
 class PaperCheck(Base):

@@ -22,6 +22,8 @@ from portal.fiscal.results import Result
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.finance_office import Answer, Manner, Office, OfficeRefusal
+from portal.simulators.finance_sheets import WORK as SHEET_WORK
+from portal.simulators.finance_sheets import SheetOffice
 from portal.simulators.finance_stock import SWITCHES as STOCK_SWITCHES
 from portal.simulators.finance_stock import WORK, StockOffice
 from portal.simulators.finance_stock_page import add_routes
@@ -48,11 +50,14 @@ SWITCHES = (
 class FrontEnd:
     """One front-end machine: knows one account."""
 
-    def __init__(self, settings: Settings, office: Office, stock: StockOffice, faults: Faults) -> None:
+    def __init__(
+        self, settings: Settings, office: Office, stock: StockOffice, sheets: SheetOffice, faults: Faults
+    ) -> None:
         self._app_id = settings.finance_app_id
         self._app_key = settings.finance_app_key
         self._office = office
         self._stock = stock
+        self._sheets = sheets
         self._faults = faults
 
     def answer(self, body: bytes) -> Response:
@@ -104,6 +109,8 @@ class FrontEnd:
             return self._office.bookings(fields)
         if number in WORK:
             return self._stock.answer(number, fields)
+        if number in SHEET_WORK:
+            return self._sheets.answer(number, fields)
         if number not in (UPLOAD, UPLOAD_RED):
             raise OfficeRefusal(Result.MESSAGE_UNKNOWN)
         if self._faults.strikes("reject_field"):
@@ -121,7 +128,8 @@ def blueprint(context: Context) -> Blueprint:
     faults = Faults(context.store, "finance", SWITCHES)
     office = Office(context.store, context.keys)
     stock = StockOffice(context.store, faults)
-    front_end = FrontEnd(context.settings, office, stock, faults)
+    sheets = SheetOffice(context.store)
+    front_end = FrontEnd(context.settings, office, stock, sheets, faults)
 
     @pages.post("/exchange")
     def exchange() -> ResponseReturnValue:
@@ -142,6 +150,10 @@ def blueprint(context: Context) -> Blueprint:
     @pages.get("/bills.json")
     def bills() -> ResponseReturnValue:
         return jsonify(office.bills())
+
+    @pages.get("/sheets.json")
+    def all_sheets() -> ResponseReturnValue:
+        return jsonify(sheets.listing())
 
     @pages.get("")
     def desk() -> ResponseReturnValue:

@@ -175,7 +175,9 @@ class Office:
                 " (SELECT count(*) FROM finance_effect e"
                 " WHERE e.bill_code = b.bill_code AND e.number = b.number) AS effects,"
                 " EXISTS (SELECT 1 FROM finance_booked k WHERE k.bill_code = b.bill_code AND k.number = b.number"
-                " AND k.accounted) AS booked"
+                " AND k.accounted) AS booked,"
+                " (SELECT s.paper_code || ' ' || s.paper_number FROM finance_sheet s"
+                " WHERE s.bill_code = b.bill_code AND s.number = b.number AND s.ended_at IS NULL) AS sheet"
                 " FROM finance_bill b ORDER BY b.received_at DESC LIMIT ?",
                 (most,),
             ).fetchall()

@@ -279,7 +279,7 @@ class StockOffice:
     def forget(self) -> None:
         """Begin anew, as for a demo hospital that begins anew: only the opening stock is known."""
         with self._store.transaction() as connection:
-            for table in ("application", "grant", "return", "segment", "setting"):
+            for table in ("application", "grant", "return", "segment", "setting", "sheet", "void"):
                 connection.execute(f"DELETE FROM finance_{table}")
 
     # what the page and the tests look at

@@ -39,6 +39,13 @@ CREATE TABLE IF NOT EXISTS finance_return (
   return_no TEXT PRIMARY KEY, bill_code TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
   reason TEXT NOT NULL, status TEXT NOT NULL, opinion TEXT NOT NULL, received_at REAL NOT NULL,
   attempts INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS finance_sheet (
+  paper_code TEXT, paper_number TEXT, bill_code TEXT NOT NULL, number TEXT NOT NULL, operator TEXT NOT NULL,
+  at TEXT NOT NULL, ended_at TEXT, reason TEXT NOT NULL, attempts INTEGER NOT NULL,
+  PRIMARY KEY (paper_code, paper_number));
+CREATE TABLE IF NOT EXISTS finance_void (
+  void_no TEXT PRIMARY KEY, agency TEXT NOT NULL, bill_code TEXT NOT NULL, first INTEGER NOT NULL,
+  last INTEGER NOT NULL, reason TEXT NOT NULL, attempts INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS sms_message (
   id INTEGER PRIMARY KEY AUTOINCREMENT, biz_id TEXT NOT NULL, out_id TEXT NOT NULL UNIQUE, content TEXT NOT NULL,
   phone TEXT NOT NULL, template TEXT NOT NULL, params TEXT NOT NULL, text TEXT NOT NULL, at REAL NOT NULL,

@@ -9,10 +9,13 @@ from sqlalchemy import Connection, insert, select, update
 from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.outbox import tasks
 from portal.stock import movements
 from portal.stock.holdings import choose
 from portal.stock.tables import POINT, RANGE, VOID, audit, document, number
 
+TOPIC = "finance.void"
+"""Finance is told of what is void (9304)."""
 APPROVAL = "stock.void"
 """The kind of the approval that a void waits for."""
 STATES = {"waiting": "待复核", "done": "已作废", "refused": "未通过"}
@@ -86,6 +89,7 @@ def carry_out(connection: Connection, actor: Actor, no: str) -> None:
         movements.record(connection, kind, segment_id, row.bill_code, low, high, no, actor, row.point_id, row.reason)
     details = {"point": row.point_id, "code": row.bill_code, "first": row.first, "last": row.last}
     audit(connection, actor, "stock.voided", no, details)
+    tasks.enqueue(connection, TOPIC, f"{TOPIC}:{no}", {"unit": row.unit_id, "no": no})
 
 
 def refuse(connection: Connection, actor: Actor, no: str) -> None:
