@@ -24,12 +24,12 @@ from portal.issuing.paper import Ending, Exchange, Sheet
 from portal.issuing.reverse import Order
 from portal.models import Bill, NumberRange, PaperBill
 from portal.stock.ranges import peek
-from tests import ledger
+from tests import codes, ledger
 from tests.conftest import SOAK
 from tests.his import His, outpatient
 
 ROUNDS = 200 if SOAK else 20
-CODE = "99062126"
+CODE = codes.PAPER
 BILL: Table = Bill.__table__
 PAPER: Table = PaperBill.__table__
 CLERKS = (Actor("staff:chen", "收费员甲", 1), Actor("staff:li", "收费员乙", 1))

@@ -21,9 +21,10 @@ from portal.stock import alarms, balances, handouts, holdings, receipts, returns
 from portal.stock.fates import consistent, identity
 from portal.stock.ranges import open_ranges, peek, take_given, take_number
 from portal.stock.voids import void_blank
+from tests import codes
 from tests.conftest import SOAK
 
-PAPER, CODE = "99062126", "99042126"
+PAPER, CODE = codes.PAPER, codes.this_year("990421")
 ROUNDS = 100 if SOAK else 10
 ONE, TWO = Actor("staff:one", "甲", 1), Actor("staff:two", "乙", 1)
 

@@ -19,6 +19,7 @@ from portal.fiscal.stock_messages import list_fields
 from portal.issuing import booking, queries
 from portal.models import Booking, StockExchange
 from portal.outbox.tasks import Done, Outcome, Retry, Task
+from tests import codes
 from tests.console import Console
 from tests.functional.test_cards import write_off
 from tests.functional.test_exchange import AUDIT, BILL, World, now, world  # noqa: F401  (the fixture)
@@ -72,7 +73,7 @@ def test_a_booked_bill_stays_until_the_booking_is_taken_back(world: World, monke
     numbers = {row.message_no for row in world.rows(StockExchange.__table__)}
     assert numbers == {bookings.PULL}
     with pytest.raises(Refusal) as unknown:
-        booking.change(world.services, 1, "99060126", 1, UNIT, 100, now())
+        booking.change(world.services, 1, codes.OUTPATIENT, 1, UNIT, 100, now())
     assert unknown.value.code == "BILL_NOT_FOUND"
 
 
@@ -119,9 +120,9 @@ def test_units_book_parts_and_each_part_holds_the_bill(world: World) -> None:  #
 
 @pytest.mark.parametrize("line", [{"AccAmount": "-1"}, {"AccAmount": "1.005"}, {"AccAmount": ""}, {"AccUnit": ""}])
 def test_a_booking_that_says_nothing_usable_is_no_answer(line: dict[str, str]) -> None:
-    good = {"EInvoiceCode": "99060126", "EInvoiceNumber": "0000000001", "IsAccounted": "1", "AccDate": "20261124"}
+    good = {"EInvoiceCode": codes.OUTPATIENT, "EInvoiceNumber": "0000000001", "IsAccounted": "1", "AccDate": "20261124"}
     good |= {"AccUnit": UNIT, "AccAmount": "12.50"}
     answer = {"Total": "1"} | list_fields([good])
-    assert bookings.read(answer) == ([bookings.Booked("99060126", 1, UNIT, 1250, DAY)], 1)
+    assert bookings.read(answer) == ([bookings.Booked(codes.OUTPATIENT, 1, UNIT, 1250, DAY)], 1)
     with pytest.raises(EnvelopeError):
         bookings.read({"Total": "1"} | list_fields([good | line]))

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from portal.models import AuditEntry, NumberSegment, StockApplication, StockMovement, StockRule, StockSlip, StockVoid
 from portal.stock import alarms
 from portal.stock.fates import consistent, identity
+from tests import codes
 from tests.console import Console
 from tests.his import His, outpatient
 
@@ -171,12 +172,14 @@ def test_the_map_leads_to_the_bill(keeper: Console, app: Flask, his: His) -> Non
     page = keeper.get(f"{BASE}/map").text
     assert "已开具" in page and "应急预留" in page and "单位库存" in page
     zoomed = keeper.get(f"{BASE}/map/1?low=9000000001&high=9000000005").text
-    assert "/console/stock/numbers/99060126/9000000001" in zoomed and "已分发未用" in zoomed
-    answer = keeper.get(f"{BASE}/numbers/99060126/9000000001", status=303)
+    assert f"/console/stock/numbers/{codes.OUTPATIENT}/9000000001" in zoomed and "已分发未用" in zoomed
+    answer = keeper.get(f"{BASE}/numbers/{codes.OUTPATIENT}/9000000001", status=303)
     assert answer.location.startswith("/console/billing/bills/")
-    assert "已分发未用" in keeper.get(f"{BASE}/numbers/99060126/9000000002").text
-    assert keeper.get(f"{BASE}/numbers?code=99060126&number=90+0000+0002", status=303).location.endswith("/9000000002")
-    keeper.get(f"{BASE}/numbers/99060126/1", status=404)
+    assert "已分发未用" in keeper.get(f"{BASE}/numbers/{codes.OUTPATIENT}/9000000002").text
+    assert keeper.get(f"{BASE}/numbers?code={codes.OUTPATIENT}&number=90+0000+0002", status=303).location.endswith(
+        "/9000000002"
+    )
+    keeper.get(f"{BASE}/numbers/{codes.OUTPATIENT}/1", status=404)
     keeper.get(f"{BASE}/map/9999", status=404)
 
 

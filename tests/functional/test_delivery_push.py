@@ -31,6 +31,7 @@ from portal.issuing import paper
 from portal.issuing.paper import Ending, Exchange, Sheet
 from portal.issuing.reverse import Order, reverse
 from portal.outbox.worker import Worker
+from tests import codes
 from tests.channels import Bench
 from tests.his import His
 from tests.simulators import Simulators, running_simulators
@@ -38,7 +39,7 @@ from tests.vouchers import settlement
 
 ACTOR = Actor("staff:system", "系统管理员", 1)
 ANYBODY = ("林", "内科", "000000195203150010")
-CODE = "99062126"
+CODE = codes.PAPER
 
 
 @pytest.fixture

@@ -12,17 +12,17 @@ from portal.core.cms import verify_detached
 from portal.issuing import queries
 from portal.models import AuditEntry, Bill, BillItem, BillParty, NumberRange, PartyKey
 from portal.rendering import xml
-from tests import ledger
+from tests import codes, ledger
 from tests.his import His, outpatient
 
 SCENES = {
-    "06": ("invEBillRegistration", "registration", "99060126"),
-    "02": ("invoiceEBillOutpatient", "outpatient", "99060126"),
-    "03": ("invoiceEBillOutpatient", "emergency", "99060126"),
-    "04": ("invoiceEBillOutpatient", "chronic", "99060126"),
-    "05": ("invEBillCheckUp", "checkup", "99060126"),
-    "13": ("invoiceEBillOutpatient", "immunisation", "99060126"),
-    "01": ("invEBillHospitalized", "inpatient", "99060226"),
+    "06": ("invEBillRegistration", "registration", codes.OUTPATIENT),
+    "02": ("invoiceEBillOutpatient", "outpatient", codes.OUTPATIENT),
+    "03": ("invoiceEBillOutpatient", "emergency", codes.OUTPATIENT),
+    "04": ("invoiceEBillOutpatient", "chronic", codes.OUTPATIENT),
+    "05": ("invEBillCheckUp", "checkup", codes.OUTPATIENT),
+    "13": ("invoiceEBillOutpatient", "immunisation", codes.OUTPATIENT),
+    "01": ("invEBillHospitalized", "inpatient", codes.INPATIENT),
 }
 
 

@@ -18,11 +18,12 @@ from portal.issuing import paper
 from portal.issuing.paper import Ending, Exchange, Sheet
 from portal.models import AuditEntry, Bill, NumberRange, PaperBill, StockMovement
 from portal.stock.ranges import take_number
+from tests import codes
 from tests.his import Answer, His, at, outpatient
 
 BILL: Table = Bill.__table__
 PAPER: Table = PaperBill.__table__
-CODE = "99062126"
+CODE = codes.PAPER
 STAFF = Actor("staff:chen", "收费员甲", 1)
 
 
@@ -185,8 +186,8 @@ def test_stock_of_a_place(window: Window, his: His, app: Flask) -> None:
 
 def test_a_bill_goes_onto_its_own_form(window: Window, his: His) -> None:
     bill = window.issue("P1")
-    inpatient = his.call("getPaperBillNo", {"placeCode": "01", "pBillBatchCode": "99062226"}).payload
-    refused = window.turn(bill, inpatient["pBillNo"], pBillBatchCode="99062226")
+    inpatient = his.call("getPaperBillNo", {"placeCode": "01", "pBillBatchCode": codes.INPATIENT_PAPER}).payload
+    refused = window.turn(bill, inpatient["pBillNo"], pBillBatchCode=codes.INPATIENT_PAPER)
     assert refused.result == "E3005" and "990621" in refused.message
 
 

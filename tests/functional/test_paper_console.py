@@ -17,6 +17,7 @@ from portal.domain.settlement import Scene
 from portal.issuing.issue import Issued
 from portal.issuing.manual import ManualDesk
 from portal.models import AuditEntry, Bill, PaperBill, Point
+from tests import codes
 from tests.console import Console
 from tests.his import His, outpatient
 
@@ -68,7 +69,7 @@ def test_exchange_jam_void_reverse(app: Flask) -> None:
     assert ahead.status_code == 422 and "共 2 张" in ahead.text
     done = cashier.send(f"{path}/exchange", "换开", number="100003", skip="y", reason="卡纸")
     page = cashier.follow(done)
-    assert "已换开，纸质票据 99062126 0000100003" in page
+    assert f"已换开，纸质票据 {codes.PAPER} 0000100003" in page
     assert {"重新换开", "打印纸质票"} <= acts(page) and "冲红" not in acts(page)
     assert "先收回纸质票据并作废" in page
     again = cashier.get(f"{path}/re-exchange").text
@@ -236,13 +237,13 @@ def test_blank_loss(app: Flask) -> None:
     lead = at_window(app, "lead")
     page = lead.follow(
         lead.send(
-            "/console/billing/paper/blanks", "报损", code="99062126", first="100001", last="100002", reason="受潮"
+            "/console/billing/paper/blanks", "报损", code=codes.PAPER, first="100001", last="100002", reason="受潮"
         )
     )
     assert "已报损 2 张" in page and "0000100003" in page
-    wrong = lead.send("/console/billing/paper/blanks", "报损", code="99062126", first="5", last="3", reason="x")
+    wrong = lead.send("/console/billing/paper/blanks", "报损", code=codes.PAPER, first="5", last="3", reason="x")
     assert wrong.status_code == 422
-    used = lead.send("/console/billing/paper/blanks", "报损", code="99062126", first="5", last="6", reason="x")
+    used = lead.send("/console/billing/paper/blanks", "报损", code=codes.PAPER, first="5", last="6", reason="x")
     assert used.status_code == 409
 
 

@@ -15,6 +15,7 @@ from portal.domain.link import token
 from portal.domain.states import BillState
 from portal.models import Bill, OneTimeCode, Unit
 from portal.retrieval.sms import CODE
+from tests import codes
 from tests.functional.test_paper import Window
 from tests.his import His, outpatient
 from tests.pages import Fetched, Pages, Rules
@@ -129,7 +130,8 @@ def test_a_bill_on_paper_says_which_sheet(pages: Pages, his: His, app: Flask) ->
     bill = window.issue("P1")
     window.turn(bill, window.next())
     listed = identified(pages, app)
-    assert '已换开纸质票据，编号 <span class="mono">99062126 0000100001' in pages.get(first(listed, r"/bills/\d+")).text
+    page = pages.get(first(listed, r"/bills/\d+")).text
+    assert f'已换开纸质票据，编号 <span class="mono">{codes.PAPER} 0000100001' in page
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -18,10 +18,11 @@ from portal.models import BillKind, NumberSegment, Point, StockAlarm, StockMovem
 from portal.stock import alarms, applications, balances, destructions, handouts, receipts, returns, voids
 from portal.stock.fates import consistent, fate_map, identity
 from portal.stock.ranges import peek, take_number
+from tests import codes
 from tests.his import His, outpatient
 
-CODE = "99042126"
-BILLS = "99060126"
+CODE = codes.this_year("990421")
+BILLS = codes.OUTPATIENT
 ONE, TWO = Actor("staff:one", "甲", 1, "r1"), Actor("staff:two", "乙", 1, "r2")
 
 
@@ -232,15 +233,17 @@ def test_paper_that_stands_for_a_bill_and_paper_that_was_spoilt(database: Databa
     """Exchanged, then exchanged anew after a jam: the bill's number is exchanged, one sheet used, one void."""
     issued = his.call("invoiceEBillOutpatient", outpatient("P1")).payload
     bill = {"billBatchCode": issued["billBatchCode"], "billNo": issued["billNo"]}
-    paper = {"pBillBatchCode": "99062126", "placeCode": "01", "busDateTime": "20261124093000000", "operator": "甲"}
+    paper = {"pBillBatchCode": codes.PAPER, "placeCode": "01", "busDateTime": "20261124093000000", "operator": "甲"}
     for method, number in (("turnPaper", "0000100001"), ("reTurnPaper", "0000100002")):
         answer = his.call(method, bill | paper | {"pBillNo": number})
         assert answer.ok, answer.message
     assert fates(database, BILLS)[Fate.EXCHANGED] == 1 and Fate.ISSUED not in fates(database, BILLS)
-    sheets = fates(database, "99062126")
+    sheets = fates(database, codes.PAPER)
     assert (sheets[Fate.PAPER], sheets[Fate.VOID]) == (1, 1)
     with database.read() as connection:
-        found = [each for each in identity(connection).balances if each.bill_code == "99062126" and each.place == "all"]
+        found = [
+            each for each in identity(connection).balances if each.bill_code == codes.PAPER and each.place == "all"
+        ]
     assert (found[0].used, found[0].void, found[0].holds) == (1, 1, True)
 
 

@@ -11,8 +11,9 @@ from portal.domain.errors import Refusal
 from portal.models import NumberRange, Point, StockMovement, StockVoid
 from portal.stock.ranges import open_ranges, peek, take_given, take_number
 from portal.stock.voids import void_blank
+from tests import codes
 
-PAPER = "99062126"
+PAPER, BILLS = codes.PAPER, codes.OUTPATIENT
 KEEPER = Actor("staff:keeper", "票管员", 1, "r1")
 
 
@@ -52,8 +53,8 @@ def test_a_point_without_that_kind_says_so(database) -> None:
 def test_emergency_numbers_are_for_emergencies(database) -> None:
     with database.write() as connection:
         point = _point(connection, "99")
-        assert take_number(connection, point, "99060126") is None and peek(connection, point, "99060126") is None
-        taken = take_number(connection, point, "99060126", emergency=True)
+        assert take_number(connection, point, BILLS) is None and peek(connection, point, BILLS) is None
+        taken = take_number(connection, point, BILLS, emergency=True)
         assert taken is not None and taken[1] == 9_000_900_001
 
 
