@@ -126,7 +126,14 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection to read from: on SQLite one consistent state, on PostgreSQL what is committed at each query."""
+        """A connection to read from: on SQLite one consistent state, on PostgreSQL what is committed at each query.
+
+        Inside of this thread's own :meth:`write` it is that one's connection, and shows what that one has written: a
+        second connection would see the state of before, and wait for the pool with the first one's locks in hand.
+        """
+        if (writing := getattr(self._mine, "writing", None)) is not None:
+            yield writing
+            return
         with self._reading.begin() as connection:
             yield connection
 
@@ -137,11 +144,11 @@ class Database:
         A second one inside the first would be an act that survives the first one's rollback, and on SQLite would wait
         for itself for ever: it is a mistake of ours and raises :class:`RuntimeError`.
         """
-        if getattr(self._mine, "writing", False):
+        if getattr(self._mine, "writing", None) is not None:
             raise RuntimeError("a write transaction inside a write transaction")
-        self._mine.writing = True
-        try:
-            with self._turn, self._writing.begin() as connection:
+        with self._turn, self._writing.begin() as connection:
+            self._mine.writing = connection
+            try:
                 yield connection
-        finally:
-            self._mine.writing = False
+            finally:
+                self._mine.writing = None

@@ -50,3 +50,24 @@ def test_a_write_inside_a_write_is_refused_before_it_waits_for_itself(app: Flask
         pass
     with held.write() as connection:
         assert connection.scalar(text("SELECT 1")) == 1, "the failed one has left nothing behind"
+
+
+def test_a_read_inside_a_write_sees_it_and_takes_no_connection_of_its_own(app: Flask) -> None:
+    held = app.extensions["qupiao"].database
+
+    def names() -> list[str]:
+        with held.read() as connection:
+            return list(connection.scalars(text("SELECT name FROM unit")))
+
+    def fail_after_writing() -> None:
+        with held.write() as connection:
+            connection.execute(text("UPDATE unit SET name = 'written'"))
+            assert set(names()) == {"written"}
+            with held.read() as inside:
+                assert inside is connection
+            raise ZeroDivisionError
+
+    before = names()
+    with pytest.raises(ZeroDivisionError):
+        fail_after_writing()
+    assert names() == before
