@@ -73,7 +73,8 @@ def descendants(folder: Path) -> list[int]:
 
 def _kill(pid: int) -> None:
     try:
-        os.killpg(pid, signal.SIGQUIT)
+        os.killpg(pid, signal.SIGTERM)  # a shell's background makes Redis deaf to SIGQUIT
+        os.killpg(pid, signal.SIGQUIT)  # PostgreSQL would wait for its clients else
         real.wait_for(lambda: not _alive(pid), what=f"the end of process {pid}")
     except ProcessLookupError:
         return
