@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Any
 
 import html5lib
 import pytest
 from flask import Flask
+from pypdf import PdfReader
+from sqlalchemy import select
 
 from portal.access.permissions import Role
+from portal.domain.actor import Actor
+from portal.issuing import notices, queries
+from portal.rendering.slip import Paper
+from portal.retrieval import papers
 from tests.console import Console
 from tests.his import His, outpatient
 from tests.hostile.test_injection import pages_of
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ACTOR = Actor("staff:test", "收费员甲", 1)
 MARK = "zq7x"
 _BODIES = (
     "<script>{0}(1)</script>",
@@ -96,9 +104,9 @@ def test_what_a_his_sends_on_every_page(app: Flask, his: His) -> None:
     assert shown >= len(bills), "some page showed them"
 
 
-def _bill(serial: str, payloads: tuple[str, ...]) -> dict[str, Any]:
+def _bill(serial: str, payloads: tuple[str, ...], **changes: str) -> dict[str, Any]:
     head = payloads[0]
-    values = outpatient(serial, patientCategory=head[:40], payee=head[:20], author=head[:20], sex="男")
+    values = outpatient(serial, patientCategory=head[:40], payee=head[:20], author=head[:20], sex="男", **changes)
     line = values["listDetail"][1]
     values["listDetail"][1:] = [
         line | {"name": payload[:100], "specification": payload[:40], "number": 1, "std": 0, "amt": 0}
@@ -123,3 +131,29 @@ def test_what_is_typed_and_shown_again(app: Flask) -> None:
             typed = {name: value if name == "csrf_token" else payload for name, value in form.values.items()}
             assert acting(patient.client.post(form.action or path, data=typed).text) == [], (path, payload)
     assert again >= len(PAYLOADS)
+
+
+@on_sqlite
+def test_in_pdfs_they_are_letters_too(app: Flask, his: His) -> None:
+    """The bill with its list, the slip, the bundle's cover: the same letters in the same order, and no link to them."""
+    names = [payload[:100] for payload in PAYLOADS]
+    assert his.call("invoiceEBillOutpatient", _bill("P1", tuple(names), payer=PAYLOADS[0][:60])).ok
+    services, faces = app.extensions["qupiao"], app.extensions["qupiao_face"]
+    with services.database.read() as connection:
+        [bill] = [queries.by_id(connection, one) for one in connection.scalars(select(queries.BILL.c.id))]
+        file = papers.bill_pdf(services, connection, faces, "pgzx", bill)
+    paper = PdfReader(io.BytesIO(file.data))
+    listed = squeezed(paper)
+    missing = [name for name in names if "".join(name.split()) not in listed]
+    assert missing == []
+    cover = PdfReader(io.BytesIO(papers.bundle(services, faces, "pgzx", PAYLOADS[0], [bill], False).data))
+    job = notices.start(services, ACTOR, notices.BILLS, [bill.bill_id], Paper.ROLL)
+    slip = PdfReader(io.BytesIO(notices.job_pdf(services, 1, job)))
+    for document in (paper, cover, slip):
+        linked = [str(one.get_object()) for page in document.pages for one in page.get("/Annots", [])]
+        assert not [one for one in linked if MARK in one]
+    assert "".join(PAYLOADS[0].split()) in squeezed(cover)
+
+
+def squeezed(document: PdfReader) -> str:
+    return "".join("".join(page.extract_text() for page in document.pages).split())
