@@ -7,7 +7,7 @@ from flask import Flask
 from admin import approvals, bulk, entrance, groups, home, marked, own, shapes
 from admin.basics import catalogue, devices, hospital, payers, points, seals
 from admin.billing import batches, bills, desk, paper, paper_lists, reversal, search, voucher_acts, vouchers
-from admin.delivery import companies, notices, patients, targets
+from admin.delivery import companies, notices, patients, targets, verifications
 from admin.delivery import log as delivery_log
 from admin.stock import applications, endings, number_map, overview, slips
 from admin.stock import receipts as stock_receipts
@@ -50,6 +50,7 @@ PAGES = (
     stock_receipts,
     targets,
     users,
+    verifications,
     voucher_acts,
     vouchers,
 )

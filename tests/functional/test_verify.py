@@ -22,6 +22,7 @@ from portal.issuing.queries import BillFacts
 from portal.models import Bill, Unit, Verification
 from portal.retrieval import verify
 from tests.alike import whole, without_tokens
+from tests.console import Console
 from tests.functional.test_paper import Window
 from tests.functional.test_patient_pages import NAME, PERSONAL, first, identified
 from tests.functional.test_patient_sessions import counted
@@ -263,6 +264,21 @@ def test_a_place_is_counted_once_an_hour_and_the_owner_is_told(pages: Pages, win
     with app.extensions["qupiao"].database.read() as connection:
         places = connection.scalars(select(VERIFICATION.c.place)).all()
     assert len(places) == 4 and len(set(places)) == 3, "a place is another one at another bill"
+
+
+def test_the_console_lists_them_by_how_many_places_looked(pages: Pages, window: Window, app: Flask) -> None:
+    once, often = (facts_of(app, window.issue(serial)) for serial in ("V1", "V2"))
+    ask(pages, elements(once))
+    for place in range(3):
+        pages.client.environ_base["REMOTE_ADDR"] = f"203.0.113.{place}"
+        ask(pages, elements(often))
+    staff = Console(app, "keeper")
+    listed = staff.get("/console/delivery/verifications").text
+    assert listed.count("要素相符") == 4 and "203.0.113" not in listed
+    many = staff.get("/console/delivery/verifications?places=3").text
+    assert many.count("要素相符") == 3 and f"/{often.bill_id}" in many and f"/{once.bill_id}" not in many
+    assert staff.get(f"/console/delivery/verifications?number={int(once.number)}").text.count("要素相符") == 1
+    assert "没有符合条件" in staff.get("/console/delivery/verifications?number=x").text
 
 
 def test_many_at_once_from_one_place_are_one(window: Window, app: Flask) -> None:
