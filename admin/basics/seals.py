@@ -18,7 +18,14 @@ from portal.domain.errors import Refusal
 from portal.issuing.basics import UNIT
 from portal.issuing.references import KIND
 
-MEDICAL = ("outpatient", "inpatient")
+_MEDICAL = (Item("0801", "诊察费", 2000), Item("0807", "西药费", 10850))
+SPECIMENS = {
+    "outpatient": _MEDICAL,
+    "inpatient": _MEDICAL,
+    "general": (Item("040101", "押金", 12850),),
+    "donation": (Item("050101", "货币捐赠", 12850),),
+}
+"""The faces, and what a specimen of each charges."""
 
 
 @group.get("/seals")
@@ -28,7 +35,7 @@ def seals() -> Response:
     certificate = x509.Certificate.load(services().signer.certificate_der)
     ends = certificate.not_valid_after
     with services().database.read() as connection:
-        faces = connection.execute(select(KIND).where(KIND.c.form.in_(MEDICAL)).order_by(KIND.c.prefix)).all()
+        faces = connection.execute(select(KIND).where(KIND.c.form.in_(SPECIMENS)).order_by(KIND.c.prefix)).all()
     return page(
         "seals.html",
         title="印章与模板",
@@ -49,7 +56,7 @@ def specimen(form: str) -> Response:
     with services().database.read() as connection:
         kind = connection.execute(select(KIND).where(KIND.c.form == form).order_by(KIND.c.id.desc())).first()
         unit = connection.execute(select(UNIT).where(UNIT.c.id == current_staff().unit_id)).one()
-    if kind is None or form not in MEDICAL:
+    if kind is None or form not in SPECIMENS:
         raise Refusal("PAGE_NOT_FOUND")
     document = BillDocument(
         name=kind.name,
@@ -66,7 +73,7 @@ def specimen(form: str) -> Response:
         cashier=current_staff().name,
         checker="票样",
         ext=MedicalExt(org_type=unit.org_type, medical_type="票样", insurance_type="票样"),
-        items=(Item("0801", "诊察费", 2000), Item("0807", "西药费", 10850)),
+        items=SPECIMENS[form],
         remark="票样，不是有效票据",
     )
     data = current_app.extensions["qupiao_face"].pdf(

@@ -34,7 +34,7 @@ _COLUMNS = (
     Column("state", "状态", "state", states=RECEIPT_STATES),
     Column("arrived_at", "到达时间", "time"),
     Column("source", "来源", value=lambda row: SOURCES[row.source]),
-    Column("kind_name", "票据种类"),
+    Column("kind_name", "票据种类", "long"),
     bounds_column("first", "起始号"),
     bounds_column("last", "终止号"),
     Column("count", "份数", "count", total=True),
@@ -46,20 +46,25 @@ _COLUMNS = (
 )
 
 
-def _page(name: str, title: str, empty: str) -> ListPage:
+def _page(name: str, title: str, empty: str, without: tuple[str, ...] = ()) -> ListPage:
     link = Column("no", "入库单号", "number", link=lambda row: url_for("stock.receipt", no=row.no))
     return ListPage(
         name=name,
         title=title,
         order=(RECEIPT.c.arrived_at, RECEIPT.c.id),
-        columns=(link, *_COLUMNS),
+        columns=(link, *(column for column in _COLUMNS if column.key not in without)),
         filters=(*moment_filters(RECEIPT.c.arrived_at), state_filter(RECEIPT.c.state, RECEIPT_STATES)),
         empty=empty,
     )
 
 
 RECEIPTS = _page("stock-receipts", "票据入库", "还没有财政下发的号段。申领通过后，号段会自动到达这里，等待确认入库。")
-OPENINGS = _page("stock-openings", "期初库存", "还没有期初库存。系统启用前未用完的号段在“登记期初”里录入。")
+OPENINGS = _page(
+    "stock-openings",
+    "期初库存",
+    "还没有期初库存。系统启用前未用完的号段在“登记期初”里录入。",
+    without=("source", "issued_on", "problem", "finance_id"),
+)
 
 
 class OpeningForm(Form):

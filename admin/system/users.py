@@ -69,9 +69,7 @@ class UserForm(Form):
     """Name, points, last day."""
 
     name = Text("姓名", [required], most=100)
-    points = SelectMultipleField(
-        "挂接开票点", coerce=int, description="按住 Ctrl 可多选；收费人员只能在挂接的开票点办理"
-    )
+    points = SelectMultipleField("挂接开票点", coerce=int, description="收费人员只能在挂接的开票点办理")
     valid_until = DayField("有效期至", [optional], description="不填为长期；财政检查账号须填写")
 
 
@@ -87,7 +85,7 @@ class RolesForm(Form):
     roles = SelectMultipleField(
         "角色",
         choices=choices((role.value, role.title) for role in Role),
-        description="按住 Ctrl 可多选；三员与检查账号不能兼任",
+        description="三员与检查账号不能兼任",
     )
 
 
