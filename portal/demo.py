@@ -16,7 +16,7 @@ from portal import demo_catalogue
 from portal.access import accounts, parameters
 from portal.access.his_account import KEY_FIELD, MAPPING, load
 from portal.access.permissions import Role
-from portal.core.clock import SHANGHAI, business_day, now
+from portal.core.clock import SHANGHAI, business_day, local, now
 from portal.core.services import Services
 from portal.core.settings import DEMO_APPID, DEMO_KEY
 from portal.domain.actor import Actor
@@ -159,15 +159,16 @@ TOP_UPS = (("990601", "07"), ("990601", "08"), ("990601", "09"))
 """Warning lines of the unit; points that are topped up by themselves."""
 
 
-def seed(services: Services) -> bool:
-    """Write the catalogues once; returns whether they were written now."""
+def seed(services: Services, past: timedelta = timedelta(days=45)) -> bool:
+    """Write the catalogues once; returns whether they were written now. Bills may be issued as of up to ``past`` ago:
+    there are numbers of that day's year, too."""
     with services.database.write() as connection:
         if connection.scalar(select(func.count()).select_from(Unit)):
             return False
         _hospital(connection)
         _account(services, connection)
         _staff(services, connection)
-        for year in sorted({now().astimezone(SHANGHAI).year, (now() - timedelta(days=45)).astimezone(SHANGHAI).year}):
+        for year in sorted({local(moment).year for moment in (now(), now() - past)}):
             _numbers(connection, year)
         _rules(connection)
         _kiosk(services, connection)

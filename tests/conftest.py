@@ -6,6 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ examples.load_profile("house")
 
 SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 SQLITE_FIRST = ["sqlite", "postgresql"] if SOAK else ["sqlite"]
+THIS_YEAR = timedelta()
+"""The tests' installation has this year's numbers only, in January as in any month."""
 """Databases of long tests whose subject is not the database: both only at full length."""
 
 
@@ -76,7 +79,7 @@ def _seed_data(parent: Path) -> str:
     settings = Settings(demo=True, data_dir=folder)
     migrate(settings.database)
     seeded = create_app(settings)
-    demo.seed(seeded.extensions["qupiao"])
+    demo.seed(seeded.extensions["qupiao"], THIS_YEAR)
     _close(seeded)  # SQLite moves its journal into the file, which is copied
     return str(folder)
 
@@ -112,7 +115,7 @@ def postgresql_template(postgresql_server: str, data_dir: Path) -> str:
         url = postgresql_server.rsplit("/", 1)[0] + "/seeded"
         migrate(url)
         app = create_app(Settings(demo=True, data_dir=data_dir, database_url=url))
-        demo.seed(app.extensions["qupiao"])
+        demo.seed(app.extensions["qupiao"], THIS_YEAR)
         _close(app)
         return "seeded"
 

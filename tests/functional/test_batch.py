@@ -17,7 +17,7 @@ from portal.issuing import batchfile
 from portal.issuing.batch import BatchDesk, Report
 from portal.models import AuditEntry, Batch, BatchBill, Bill, NumberRange, OutboxTask
 from portal.outbox.worker import Worker
-from tests import ledger
+from tests import codes, ledger
 from tests.factories.batch_files import bad_row, csv_file, row, xlsx
 from tests.his import His, outpatient
 
@@ -108,7 +108,7 @@ def test_two_workers_at_one_batch(desk: BatchDesk, app: Flask) -> None:
 def hand_out_two_more(desk: BatchDesk) -> None:
     with desk.services.database.write() as connection:
         used = connection.execute(
-            select(NumberRange.__table__).where(NumberRange.bill_code.like("9906012%"), NumberRange.point_id == 1)
+            select(NumberRange.__table__).where(NumberRange.bill_code == codes.OUTPATIENT, NumberRange.point_id == 1)
         ).one()
         row = {"first": used.last + 1, "next": used.last + 1, "last": used.last + 2}
         columns = ("segment_id", "point_id", "bill_code", "handed_out_at", "state", "slip")

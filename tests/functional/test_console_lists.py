@@ -17,13 +17,14 @@ from sqlalchemy import text
 from portal.access import parameters
 from portal.domain.actor import Actor
 from portal.rendering.sheet import SheetColumn, workbook
+from tests import codes
 from tests.console import Console
 from tests.his import His, outpatient
 
 
 def numbers(html: str) -> list[str]:
     """The bill numbers on a page of the list, as shown."""
-    return re.findall(r"9906 0126-(90 \d{4} \d{4})", html)
+    return re.findall(rf"9906 {codes.OUTPATIENT[4:]}-(90 \d{{4}} \d{{4}})", html)
 
 
 @pytest.fixture
