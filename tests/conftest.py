@@ -30,9 +30,9 @@ examples.load_profile("house")
 
 SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 SQLITE_FIRST = ["sqlite", "postgresql"] if SOAK else ["sqlite"]
+"""Databases of long tests whose subject is not the database: both only at full length."""
 THIS_YEAR = timedelta()
 """The tests' installation has this year's numbers only, in January as in any month."""
-"""Databases of long tests whose subject is not the database: both only at full length."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
