@@ -49,7 +49,7 @@ class Window:
         call = bill | {
             "pBillBatchCode": CODE,
             "pBillNo": number,
-            "busDateTime": "20261124093000000",
+            "busDateTime": at("093000"),
             "placeCode": "01",
             "operator": "收费员甲",
         }
@@ -58,18 +58,18 @@ class Window:
     def invalidate(self, number: str) -> Answer:
         """invalidPaper."""
         sheet = {"pBillBatchCode": CODE, "pBillNo": number, "placeCode": "01", "author": "收费员甲", "reason": "退费"}
-        return self.his.call("invalidPaper", sheet | {"busDateTime": "20261124093000000"})
+        return self.his.call("invalidPaper", sheet | {"busDateTime": at("093000")})
 
     def lose(self, first: str, last: str) -> Answer:
         """invalidBlankBillNo."""
         loss = {"pBillBatchCode": CODE, "pBillNoStart": first, "pBillNoEnd": last, "placeCode": "01"}
         return self.his.call(
-            "invalidBlankBillNo", loss | {"author": "甲", "reason": "卡纸", "busDateTime": "20261124093000000"}
+            "invalidBlankBillNo", loss | {"author": "甲", "reason": "卡纸", "busDateTime": at("093000")}
         )
 
     def red(self, bill: dict[str, str]) -> Answer:
         """writeOffEBill."""
-        order = {"reason": "退费", "operator": "收费员甲", "busDateTime": "20261124100000000", "placeCode": "01"}
+        order = {"reason": "退费", "operator": "收费员甲", "busDateTime": at("100000"), "placeCode": "01"}
         return self.his.call("writeOffEBill", bill | order)
 
     def state(self, bill: dict[str, str]) -> tuple[str, str]:
