@@ -34,10 +34,11 @@ from portal.outbox import tasks
 from portal.outbox.worker import Worker
 from portal.stock import alarms, applications, balances, receipts, returns
 from portal.stock.fates import consistent, identity
+from tests import codes
 from tests.simulators import Simulators, running_simulators
 
 AGENCY = "TEST0000000000001X"
-CODE = "99040126"
+CODE = codes.this_year("990401")
 KEEPER = Actor("staff:keeper", "票管员", 1, "r1")
 
 
@@ -314,7 +315,7 @@ def test_comparison_lists_differences_and_alarms_once(unit: Unit) -> None:
     unit.finance.faults("finance", stock_differs={"count": 2})
     for _ in range(2):
         found = compare()
-        assert [(each["bill_code"], each["item"]) for each in found.differences] == [("99040126", "领入")]
+        assert [(each["bill_code"], each["item"]) for each in found.differences] == [(CODE, "领入")]
     with unit.database.read() as connection:
         assert len(connection.execute(select(StockAlarm.id).where(StockAlarm.rule == "reconcile")).all()) == 1
     unit.apply(100)
@@ -348,7 +349,7 @@ def test_keys_are_idempotent_at_finance(finance: Simulators) -> None:
 
 def test_many_segments_come_page_by_page(finance: Simulators) -> None:
     for _ in range(3):
-        finance.post("/finance/stock/push", {"agency": AGENCY, "bill_code": "99042126", "quantity": 10})
+        finance.post("/finance/stock/push", {"agency": AGENCY, "bill_code": codes.this_year("990421"), "quantity": 10})
     client, day = finance.client(), date.today() - timedelta(days=1)
     seen, total = messages.read_segments(client.ask(messages.SEGMENTS, messages.segments(AGENCY, day, 1)).fields)
     assert len(seen) == total >= 3
