@@ -22,6 +22,7 @@ from portal.delivery.cards import orders as card_orders
 from portal.delivery.engine import Engine
 from portal.delivery.ledger import NEXT_TOPIC, SEND_TOPIC
 from portal.delivery.push import callback as push_callback
+from portal.delivery.push import targets
 from portal.delivery.wechat import events as wechat_events
 from portal.fiscal import stock as fiscal_stock
 from portal.fiscal.exchange import upload_bill
@@ -100,6 +101,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         opening.issued(of, int(task.payload["bill"]))
         return upload_bill(of, task)
 
+    targets.adopt(services)
     engine = Engine(delivery_channels.channels(services)).handlers()
 
     def reversed_bill(of: Services, task: Task) -> Outcome:

@@ -15,6 +15,7 @@ from portal.delivery.cards import orders
 from portal.delivery.cards.desk import CardDesk
 from portal.delivery.engine import Engine
 from portal.delivery.ledger import SEND_TOPIC
+from portal.delivery.push import targets
 from portal.outbox.lanes import Lane
 from portal.outbox.worker import Worker
 from tests.simulators import PROCESSES
@@ -28,6 +29,7 @@ def work(environment: Mapping[str, str], lanes: tuple[str, ...], scale: float) -
     services = create_app().extensions["qupiao"]
     made = [Lane(name, (f"{SEND_TOPIC}{name}",), 3) for name in lanes]
     made.append(Lane("cards", (orders.WORK_TOPIC,), 3))
+    targets.adopt(services)
     providers = channels.channels(services)
     for one in providers:
         one.pauses = (5.0,) * len(one.pauses)  # a provider that fails six times would be waited for half an hour

@@ -97,7 +97,6 @@ def titles() -> dict[str, str]:
 @requires(Permission.DELIVERY_EDIT, menu="推送目标", order=55)
 def push_targets() -> Response:
     """The unit's push targets."""
-    targets.adopt(services())
     return TARGETS.respond(select(TARGET).where(TARGET.c.unit_id == current_staff().unit_id), "push_targets.html")
 
 

@@ -16,7 +16,6 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery import opening, operators
-from portal.delivery.channels import channels
 from portal.delivery.channels.app import AppPush
 from portal.delivery.engine import Engine
 from portal.delivery.ledger import ATTEMPT, DELIVERY
@@ -96,7 +95,7 @@ def test_an_event_arrives_once_whatever_fails(app: Flask, his: His, simulators: 
 def test_the_settings_receiver_becomes_the_first_target_once(app: Flask) -> None:
     """What an installation had before there were targets goes on: address, key id and key; then the console rules."""
     services: Services = app.extensions["qupiao"]
-    channels(services)
+    targets.adopt(services)
     with services.database.read() as connection:
         row = targets.by_code(connection, 1, "app")
     assert row is not None and row.url == services.settings.push and row.active and row.events == list(EVENTS)
@@ -104,7 +103,7 @@ def test_the_settings_receiver_becomes_the_first_target_once(app: Flask) -> None
     assert b"DEMO_PUSH_KEY" not in row.key
     changed = Facts("医院 APP", row.url, False, (ISSUED,), False, 4, "")
     assert targets.change(services, ACTOR, row.id, changed) and not targets.change(services, ACTOR, row.id, changed)
-    channels(services)
+    targets.adopt(services)
     with services.database.read() as connection:
         assert [(one.code, one.active) for one in targets.of_unit(connection, 1)] == [("app", False)]
 

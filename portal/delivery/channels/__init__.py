@@ -10,7 +10,6 @@ from portal.delivery.channels.app import AppPush
 from portal.delivery.channels.mail import Mail
 from portal.delivery.channels.sms import CloudSms, Sms
 from portal.delivery.channels.wechat import MiniSubscription, WeChatSubscription, WeChatTemplate
-from portal.delivery.push import targets
 
 TITLES = {
     "sms": "短信",
@@ -29,7 +28,6 @@ NAMES = tuple(TITLES)
 
 def channels(services: Services) -> list[Channel | Family]:
     """The channels that the settings set up, in no order; push targets are set up at the console."""
-    targets.adopt(services)
     found: list[Channel | Family] = [AppPush(services.settings)]
     if services.settings.sms:
         own = services.settings.sms_provider == "gateway"
