@@ -91,7 +91,10 @@ def test_every_bill_is_supervised_once_after_outage_and_kills(services: Services
     try:
         wait_for(lambda: attempts(services) > 4, PATIENCE, "attempts while finance is down")
         assert count(services, "supervised") == 0
+        worker.kill()  # in the outage too, and so nobody waits for its pause to end
+        worker.wait()
         finance.faults("finance")
+        worker = start_worker(services)
         for kill in range(1, KILLS + 1):
             let_leases_pass(services)
             mark = BILLS * kill // (KILLS + 1)
