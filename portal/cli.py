@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +22,8 @@ from portal.core.services import Services
 from portal.core.settings import DEMO_APPID, DEMO_KEY, Settings
 
 HOST = os.environ.get("HOST", "127.0.0.1")
+PARENT_DEATH_SIGNAL = 1
+"""Linux's ``PR_SET_PDEATHSIG``."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -208,16 +212,31 @@ def offline_link(chosen: argparse.Namespace) -> int:
 
 
 class Processes:
-    """The children of ``qupiao run``: started, watched, started again when they die, stopped together."""
+    """The children of ``qupiao run``: started, watched, started again when they die, stopped together.
+
+    On Linux they also end when we are killed without warning: a web server left behind would share the port with the
+    next one and answer half of its callers with old code.
+    """
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
+        self._prctl = getattr(ctypes.CDLL(None), "prctl", None)
         self._children: dict[str, tuple[list[str], subprocess.Popen[bytes]]] = {}
 
     def start(self, name: str, command: list[str]) -> None:
         """Start one child in a process group of its own, so that Ctrl-C reaches us first."""
-        child = subprocess.Popen(command, env=self._environment, start_new_session=True, stdin=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            command,
+            env=self._environment,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=self._end_with_us,  # noqa: PLW1509 - one system call, and this process has no other thread yet
+        )
         self._children[name] = (command, child)
+
+    def _end_with_us(self) -> None:
+        if self._prctl is not None:
+            self._prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
     def watch(self) -> None:
         """Start again whatever has died."""
@@ -256,6 +275,9 @@ def _wait_until_ready(url: str, stop: threading.Event, seconds: float = 300) -> 
 def run() -> int:
     """``qupiao run``: prepare data, start everything, say where it is, stop cleanly on Ctrl-C."""
     settings = _demo_settings()
+    if _taken(settings.port):
+        _say(f"端口 {settings.port} 已有程序在用，可能是另一份取票。请先停止它，或换一个端口：PORT=8200 make run")
+        return 1
     _say("Qupiao 正在准备数据 …")
     if settings.demo:
         _prepare_demo(settings)
@@ -287,6 +309,13 @@ def run() -> int:
         processes.stop()
     _say("已停止。")
     return 0
+
+
+def _taken(port: int) -> bool:
+    """Whether somebody answers there: a second web server would get the port all the same, and half of the calls."""
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _prepare_demo(settings: Settings) -> None:
