@@ -26,7 +26,7 @@ from portal.delivery.ledger import ATTEMPT, Wanted, open_delivery
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, Purpose, Step
 from portal.issuing.queries import BILL
-from tests.conftest import SOAK
+from tests.conftest import SOAK, SQLITE_FIRST
 from tests.delivery_worker import kill, start
 from tests.his import His, outpatient
 from tests.platforms import connected
@@ -167,6 +167,7 @@ def connections(services: Services) -> int:
         return int(connection.execute(counted).scalar_one())
 
 
+@pytest.mark.parametrize("database_url", SQLITE_FIRST, indirect=True)
 def test_every_message_has_one_effect_or_a_named_end(services: Services, simulators: Simulators) -> None:
     queue(services)
     workers, held, expiries = [start(services, CHANNELS, SCALE, TIMEOUT) for _ in range(WORKERS)], 0, 0
@@ -219,6 +220,7 @@ def arrivals(simulators: Simulators, channel: str) -> Counter[str]:
     return Counter(one[name] for one in found if service != "wechat" or one["kind"] == kinds[channel])
 
 
+@pytest.mark.parametrize("database_url", SQLITE_FIRST, indirect=True)
 def test_nobody_waits_for_a_provider_that_hangs(app: Flask, services: Services, simulators: Simulators) -> None:
     """All providers answer after 30 seconds: bills are issued meanwhile, no connection is held for them (R7)."""
     for service in FAULTS:

@@ -18,7 +18,7 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.models import Bill, OutboxTask
 from tests import ledger
-from tests.conftest import SOAK
+from tests.conftest import SOAK, SQLITE_FIRST
 from tests.his import His, outpatient
 from tests.installation import ROOT
 from tests.services import wait_for
@@ -86,6 +86,7 @@ def attempts(services: Services) -> int:
         return int(connection.scalar(select(func.sum(TASK.c.attempts))) or 0)
 
 
+@pytest.mark.parametrize("database_url", SQLITE_FIRST, indirect=True)
 def test_every_bill_is_supervised_once_after_outage_and_kills(services: Services, finance: Simulators) -> None:
     worker = start_worker(services)
     try:

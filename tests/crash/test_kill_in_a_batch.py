@@ -24,7 +24,7 @@ from portal.issuing import batchfile
 from portal.issuing.batch import BatchDesk
 from portal.models import Bill, OutboxTask
 from tests import ledger
-from tests.conftest import SOAK
+from tests.conftest import SOAK, SQLITE_FIRST
 from tests.factories.batch_files import bad_row, row, xlsx
 from tests.installation import Installation, running
 from tests.services import wait_for
@@ -53,6 +53,7 @@ def desk(installation: Installation) -> Iterator[BatchDesk]:
     services.database.engine.dispose()
 
 
+@pytest.mark.parametrize("database_url", SQLITE_FIRST, indirect=True)
 def test_each_good_row_has_one_bill_after_kills(installation: Installation, desk: BatchDesk) -> None:
     rows = [bad_row(number) if number % 100 == 7 else row(number) for number in range(BILLS)]
     bad = sum(number % 100 == 7 for number in range(BILLS))
