@@ -291,7 +291,7 @@ def test_two_supervisions_of_one_bill_are_noticed(world: World) -> None:
     """Finance forgot and signed anew while two workers were at it: kept is the first, and it is written down."""
     world.issue()
     task = world.task()
-    world.finance.faults("finance", slow={"value": 800, "count": 1})
+    world.finance.faults("finance", slow={"value": 3_000, "count": 1})
     late = threading.Thread(target=lambda: world.exchange()(world.services, task))
     late.start()
     wait_for(lambda: world.rows(LOG))
