@@ -10,15 +10,13 @@ import importlib.resources
 import io
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
 import pypdfium2
-import pytest
 from playwright.sync_api import Browser, Page
 
 from portal.core.clock import local, now, stamp17
@@ -28,9 +26,8 @@ from portal.simulators.settlements import EMPLOYER
 from tests import vouchers
 from tests.browser.phone import WIDTH, last_code
 from tests.browser.test_layout import SIZES, faults
-from tests.browser.test_patient import browser  # noqa: F401  (the fixture)
 from tests.his import Answer, http, outpatient
-from tests.installation import Installation, running
+from tests.installation import Installation
 from tests.services import wait_for
 
 AXE = (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
@@ -43,14 +40,6 @@ BY_SIZE = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-reg
 SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 MOST_BYTES = 60_000
 NUMBER = "000000202003030017"[:17] + id_check_character("00000020200303001")
-
-
-@pytest.fixture(scope="module")
-def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("every-page")
-    shutil.copytree(data_dir, folder, dirs_exist_ok=True)
-    with running(folder, "", ("web", "simulators", "worker")) as started:
-        yield started
 
 
 PHONE = "10000000001"
@@ -204,7 +193,7 @@ def weight(walk: Walk, path: str) -> int:
     return sum(sizes.values())
 
 
-def test_every_page(installation: Installation, browser: Browser, tmp_path: Path) -> None:  # noqa: F811
+def test_every_page(installation: Installation, browser: Browser, tmp_path: Path) -> None:
     call = http(installation.base)
     own = call("invoiceEBillOutpatient", outpatient("E1")).payload
     vaccine = outpatient("E2", payer="林小验", cardNo=NUMBER, busType="06", patientNo="MZ0000009")

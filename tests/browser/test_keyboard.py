@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.test_patient import browser  # noqa: F401  (the fixture)
 from tests.browser.window import SCREEN, text_of
 from tests.console import PASSWORD
 from tests.his import http, outpatient
@@ -116,7 +115,7 @@ WHICH = "(all) => all.map((one) => document.querySelectorAll('*')[one].outerHTML
 
 
 @pytest.fixture
-def keys(browser: Browser, installation: Installation) -> Iterator[Keys]:  # noqa: F811
+def keys(browser: Browser, installation: Installation) -> Iterator[Keys]:
     context = browser.new_context(viewport=SCREEN, locale="zh-CN")  # type: ignore[arg-type]
     context.set_default_timeout(20_000)
     yield Keys(context.new_page(), installation.base)

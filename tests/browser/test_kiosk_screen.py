@@ -4,7 +4,6 @@ pages on a phone and on a window's screen. axe finds nothing, nothing is cut off
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,22 +19,13 @@ from portal.domain.actor import Actor
 from portal.issuing import kiosk as device
 from portal.models import KioskDevice, Point
 from tests.browser.test_every_page import AXE, RUN
-from tests.browser.test_patient import browser  # noqa: F401  (the fixture)
 from tests.his import http, outpatient
-from tests.installation import Installation, running
+from tests.installation import Installation
 
 SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 SCREENS = {"upright": (1080, 1920), "lying": (1280, 1024)}
 SIMULATORS = ("", "/finance", "/finance/stock", "/wechat", "/alipay", "/bureau", "/sms", "/mail", "/push", "/desk")
 CARD = "000000195203150010"
-
-
-@pytest.fixture(scope="module")
-def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("kiosk")
-    shutil.copytree(data_dir, folder, dirs_exist_ok=True)
-    with running(folder, "", ("web", "simulators", "worker")) as started:
-        yield started
 
 
 @pytest.fixture
@@ -60,7 +50,7 @@ def wrong(page: Page) -> list[str]:
 def test_the_kiosk(
     installation: Installation,
     services: Services,
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     tmp_path: Path,
     screen: str,
 ) -> None:
@@ -111,7 +101,7 @@ def test_the_kiosk(
 
 
 @pytest.mark.parametrize("width", [360, 1366] if SOAK else [360])
-def test_the_simulators(installation: Installation, browser: Browser, tmp_path: Path, width: int) -> None:  # noqa: F811
+def test_the_simulators(installation: Installation, browser: Browser, tmp_path: Path, width: int) -> None:
     assert http(installation.base)("invoiceEBillOutpatient", outpatient(f"S{width}")).ok
     page, found = browser.new_context(viewport={"width": width, "height": 740}, locale="zh-CN").new_page(), {}
     for path in SIMULATORS:

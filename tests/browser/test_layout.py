@@ -6,7 +6,6 @@ Nothing scrolls sideways, is cut or covered; every target is at least 48 px; let
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.browser.phone import WIDTH, last_code, launched
 from tests.his import http, outpatient
-from tests.installation import Installation, running
+from tests.installation import Installation
 from tests.vouchers import deposit
 
 SIZES = {"": (17.0, 23.8, 29.75), "care": (23.0, 32.2, 40.25)}
@@ -37,14 +36,6 @@ def faults(page: Page) -> list[str]:
             found += [f"{mode or 'normal'} {size} px: {fault}" for fault in page.evaluate(FAULTS, size)]
     page.evaluate("() => { document.documentElement.className = ''; document.documentElement.style.fontSize = '' }")
     return found
-
-
-@pytest.fixture(scope="module")
-def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("installation")
-    shutil.copytree(data_dir, folder, dirs_exist_ok=True)
-    with running(folder, "", ("web", "simulators", "worker")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

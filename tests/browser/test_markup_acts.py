@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, BrowserContext, Request
 
 from tests.browser.phone import WIDTH
-from tests.browser.test_patient import browser  # noqa: F401  (the fixture)
 from tests.conftest import SOAK
 from tests.console import PASSWORD
 from tests.his import http, outpatient
 from tests.hostile.test_markup import MARK, PAYLOADS
-from tests.installation import Installation, running
+from tests.installation import Installation
 
 CAUGHT = f"window.{MARK} = () => {{ window.ran = (window.ran || 0) + 1 }}; window.onerror = window.{MARK};"
 PAYER = f"林{PAYLOADS[3]}"
 EACH = 25
 """Names of one bill."""
-
-
-@pytest.fixture(scope="module")
-def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("markup")
-    shutil.copytree(data_dir, folder, dirs_exist_ok=True)
-    with running(folder, "", ("web",)) as started:
-        yield started
 
 
 class Watch:
@@ -72,7 +59,7 @@ def bills(installation: Installation) -> list[str]:
     return links
 
 
-def test_the_watch_sees_what_runs(browser: Browser) -> None:  # noqa: F811
+def test_the_watch_sees_what_runs(browser: Browser) -> None:
     """The control: the same payloads in a page without our care."""
     watch = Watch(browser.new_context())
     for payload in PAYLOADS[:6]:
@@ -82,7 +69,7 @@ def test_the_watch_sees_what_runs(browser: Browser) -> None:  # noqa: F811
     assert len(watch.found) >= 3, watch.found
 
 
-def test_nothing_runs_on_any_page(installation: Installation, browser: Browser) -> None:  # noqa: F811
+def test_nothing_runs_on_any_page(installation: Installation, browser: Browser) -> None:
     links, shown = bills(installation), 0
     patient = Watch(browser.new_context(viewport={"width": WIDTH, "height": 740}))
     for link in links:

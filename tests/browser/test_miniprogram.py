@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,9 @@ from playwright.sync_api import Browser
 from portal.blueprints.mini import openapi
 from portal.core.platforms import DEMO_MINI, TEMPLATES
 from tests.browser.phone import last_code
-from tests.browser.test_patient import browser  # noqa: F401  (the fixture)
 from tests.browser.weapp import WeChatPhone
 from tests.his import http, outpatient
-from tests.installation import Installation, running
+from tests.installation import Installation
 from tests.platforms import MINI_USER
 from tests.services import wait_for
 
@@ -30,16 +28,8 @@ NUMBER_FIELD = "证件号、就诊卡号或手机号"
 Phones = Callable[[str], WeChatPhone]
 
 
-@pytest.fixture(scope="module")
-def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("miniprogram")
-    shutil.copytree(data_dir, folder, dirs_exist_ok=True)
-    with running(folder, "", ("simulators", "web", "worker")) as started:
-        yield started
-
-
 @pytest.fixture
-def phones(installation: Installation, browser: Browser) -> Iterator[Phones]:  # noqa: F811
+def phones(installation: Installation, browser: Browser) -> Iterator[Phones]:
     """Phones by WeChat user; none of them may have met a fault of the program."""
     made: list[WeChatPhone] = []
 

@@ -6,14 +6,13 @@ And somebody who fetches for another with nothing but the slip: its link, or the
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from sqlalchemy import select
 
 from portal.app import create_app
@@ -22,24 +21,10 @@ from portal.domain.actor import Actor
 from portal.issuing import notices
 from portal.issuing.finder import BILL
 from portal.rendering.slip import Paper
-from tests.browser.phone import WIDTH, last_code, launched
+from tests.browser.phone import WIDTH, last_code
 from tests.his import http, outpatient
-from tests.installation import Installation, running
+from tests.installation import Installation
 from tests.services import wait_for
-
-
-@pytest.fixture(scope="module")
-def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("installation")
-    shutil.copytree(data_dir, folder, dirs_exist_ok=True)
-    with running(folder, "", ("web", "simulators", "worker")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, launched(playwright) as started:
-        yield started
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from portal.domain.identity import id_check_character
 from portal.models import AuditEntry
 from tests import platforms, vouchers
 from tests.browser.phone import WIDTH, last_code
-from tests.browser.test_patient import browser  # noqa: F401  (the fixture)
 from tests.browser.weapp import WeChatPhone
 from tests.his import http, outpatient
 from tests.installation import Installation, running
@@ -159,7 +158,7 @@ def words(message: dict[str, Any]) -> str:
 
 def test_nobody_is_named_where_nobody_may_be(
     installation: Installation,
-    browser: Browser,  # noqa: F811
+    browser: Browser,
 ) -> None:
     context = browser.new_context(viewport={"width": WIDTH, "height": 740}, locale="zh-CN", java_script_enabled=False)
     sent: list[str] = []

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.test_patient import browser  # noqa: F401  (the fixture)
 from tests.console import PASSWORD
 from tests.his import http, outpatient
 from tests.installation import Installation, running
@@ -25,7 +24,7 @@ def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture
-def desk(browser: Browser) -> Iterator[Page]:  # noqa: F811
+def desk(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
     page = context.new_page()
     complaints: list[str] = []
@@ -83,7 +82,7 @@ def test_pages_hold_at_this_width(installation: Installation, desk: Page, width:
             desk.screenshot(path=tmp_path / f"{path.replace('/', '-')}.png")
 
 
-def test_it_works_without_javascript(installation: Installation, browser: Browser) -> None:  # noqa: F811
+def test_it_works_without_javascript(installation: Installation, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 1366, "height": 768}, java_script_enabled=False)
     page = context.new_page()
     sign_in(page, installation, "cashier")
