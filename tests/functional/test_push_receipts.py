@@ -65,8 +65,9 @@ class Receiver:
         return self.post(json.dumps(values).encode(), key, shift, **headers)
 
     def post(self, body: bytes, key: str = "", shift: int = 0, **headers: str) -> TestResponse:
-        """A signed body."""
-        stamp, nonce = str(int(time.time()) + shift), headers.pop("nonce", secrets.token_hex(8))
+        """A signed body; ``stamp`` and ``nonce`` make it a replay of another."""
+        stamp = headers.pop("stamp", str(int(time.time()) + shift))
+        nonce = headers.pop("nonce", secrets.token_hex(8))
         signed = signature(key or self.key, "POST", PATH, stamp, nonce, body)
         sent = {"Key": self.key_id, "Timestamp": stamp, "Nonce": nonce, "Signature": signed} | headers
         named = {f"X-Qupiao-{name}": value for name, value in sent.items()}
@@ -89,10 +90,11 @@ def receiver(app: Flask, his: His, tmp_path: Path) -> Receiver:
 
 def test_delivered_and_read_stand_in_the_log(receiver: Receiver) -> None:
     event_id = receiver.attempt().their_ref
-    answer = receiver.tell("delivered", nonce="n" * 16)
+    once = {"stamp": str(int(time.time())), "nonce": "n" * 16}
+    answer = receiver.tell("delivered", **once)
     assert answer.status_code == 200 and answer.json == {"code": 0, "event_id": event_id}
     assert (receiver.attempt().state, receiver.inbox()) == ("accepted", 1), "written down first, worked on later"
-    assert receiver.tell("read", nonce="n" * 16).status_code == 200, "a replay is answered alike"
+    assert receiver.tell("read", **once).status_code == 200, "a replay is answered alike"
     receiver.work()
     assert (receiver.attempt().state, receiver.attempt().read_at, receiver.inbox()) == ("delivered", None, 1)
     assert receiver.tell("delivered").status_code == 200 and receiver.inbox() == 1, "the same again is one"
