@@ -105,7 +105,8 @@ def wake(connection: Connection, topic: str) -> None:
 def claim(database: Database, worker: str, topics: Sequence[str], limit: int, lease: float) -> list[Task]:
     """Take up to ``limit`` due tasks for ``lease`` seconds; a worker that dies gives them back by the lease's end.
 
-    Each topic that has due tasks gets an even share, so that a backlog of one does not keep the others waiting.
+    Each topic that has due tasks gets an even share, so that a backlog of one does not keep the others waiting; a
+    quarter of a share is for the newest, since somebody may stand there while yesterday's thousands are worked off.
     """
     waiting = due_topics(database, topics) if limit > 0 else []
     if not waiting:
@@ -115,7 +116,7 @@ def claim(database: Database, worker: str, topics: Sequence[str], limit: int, le
     with database.write() as connection:
         for index, topic in enumerate(waiting):
             share = -(-(limit - len(found)) // (len(waiting) - index))
-            found += _claim_topic(connection, database.dialect, worker, topic, share, moment, lease)
+            found += _claim_topic(connection, worker, topic, share, moment, lease)
     return found
 
 
@@ -135,23 +136,22 @@ def due_topics(database: Database, topics: Sequence[str]) -> list[str]:
 
 
 def _claim_topic(
-    connection: Connection, dialect: str, worker: str, topic: str, limit: int, moment: datetime, lease: float
+    connection: Connection, worker: str, topic: str, limit: int, moment: datetime, lease: float
 ) -> list[Task]:
-    due = (
-        select(TASK.c.id)
-        .where(TASK.c.topic == topic, TASK.c.state == "pending", TASK.c.due_at <= moment)
-        .order_by(TASK.c.due_at)
-        .limit(limit)
-    )
-    if dialect != "sqlite":
+    due = select(TASK.c.id).where(TASK.c.topic == topic, TASK.c.state == "pending", TASK.c.due_at <= moment)
+    if connection.dialect.name != "sqlite":
         due = due.with_for_update(skip_locked=True)
-    rows = connection.execute(
+    take = (
         update(TASK)
-        .where(TASK.c.id.in_(due))
         .values(attempts=TASK.c.attempts + 1, leased_by=worker, due_at=moment + timedelta(seconds=lease))
         .returning(TASK.c.id, TASK.c.topic, TASK.c.key, TASK.c.payload, TASK.c.attempts, TASK.c.created_at)
     )
-    return [Task(*found) for found in rows]
+    newest, found = limit // 4, []
+    for order, most in ((TASK.c.due_at, limit - newest), (TASK.c.due_at.desc(), newest)):
+        if most:
+            rows = connection.execute(take.where(TASK.c.id.in_(due.order_by(order).limit(most))))
+            found += [Task(*row) for row in rows]
+    return found
 
 
 def settle(database: Database, worker: str, results: Sequence[tuple[Task, Outcome]]) -> None:

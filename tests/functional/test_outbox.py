@@ -155,6 +155,16 @@ def test_even_shares_of_a_claim(services: Services) -> None:
     assert topics.count(SLOW) >= 5
 
 
+def test_the_newest_does_not_wait_behind_a_backlog(services: Services) -> None:
+    """After a day without finance, the bill of who stands there is among the first; the oldest go on all the same."""
+    backlog(services, 500)
+    with services.database.write() as connection:
+        tasks.enqueue(connection, SLOW, "fresh", {})
+    keys = {task.key for task in tasks.claim(services.database, "w", [SLOW], 8, 60.0)}
+    assert keys > {"fresh"} | {f"{SLOW}:{number}" for number in range(6)} and len(keys) == 8
+    assert [task.key for task in tasks.claim(services.database, "w", [SLOW], 1, 60.0)] == [f"{SLOW}:6"]
+
+
 def test_a_key_is_enqueued_once_also_by_many_at_once(services: Services) -> None:
     barrier = threading.Barrier(8)
 
