@@ -138,6 +138,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     """The application."""
     made = create_app(settings)
     made.jinja_env.bytecode_cache = quick.TEMPLATES
+    made.extensions["qupiao"].database.engine._compiled_cache = quick.STATEMENTS
     yield made
     _close(made)
 

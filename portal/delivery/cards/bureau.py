@@ -11,6 +11,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,7 +37,11 @@ class Bureau:
 
     def __init__(self, url: str, key: str) -> None:
         self._url, self._key = url.rstrip("/"), key
-        self._http = httpx.Client(timeout=10.0, trust_env=False)
+
+    @cached_property
+    def _http(self) -> httpx.Client:
+        """Made at the first call: most hospitals have no bureau, and its certificates take 20 ms of every start."""
+        return httpx.Client(timeout=10.0, trust_env=False)
 
     def __bool__(self) -> bool:
         return bool(self._url)
