@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping
 from multiprocessing.context import ForkServerProcess
 
-import portal.delivery.alipay.library  # noqa: F401 - half a second at the first message, more than some workers live
 from portal.app import create_app
 from portal.core.services import Services
 from portal.delivery import channels
@@ -18,7 +17,7 @@ from portal.delivery.ledger import SEND_TOPIC
 from portal.delivery.push import targets
 from portal.outbox.lanes import Lane
 from portal.outbox.worker import Worker
-from tests.simulators import PROCESSES
+from tests.forks import PROCESSES
 
 
 def work(environment: Mapping[str, str], lanes: tuple[str, ...], scale: float) -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +13,15 @@ from typing import Any
 
 import httpx
 
+from tests import forks
+from tests.forks import Forked
 from tests.services import wait_for
 
-ROOT = Path(__file__).resolve().parents[1]
+PROGRAMS = {
+    "web": "granian.cli:entrypoint",
+    "worker": "portal.worker:main",
+    "simulators": "portal.simulators.__main__:main",
+}
 _PLACES = itertools.cycle(range(0, 1000, 2))
 
 
@@ -36,7 +39,7 @@ class Installation:
     application: str = "wsgi:application"
     environment: dict[str, str] = field(default_factory=dict)
     web_processes: int = 1
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, Forked] = field(default_factory=dict)
 
     @property
     def base(self) -> str:
@@ -50,7 +53,7 @@ class Installation:
 
     def start(self, name: str) -> None:
         """Start ``web``, ``worker`` or ``simulators`` and wait until it answers."""
-        environment = os.environ | {
+        environment = {
             "QUPIAO_DEMO": "1",
             "DATA_DIR": str(self.data_dir),
             "DATABASE_URL": self.database_url,
@@ -58,29 +61,24 @@ class Installation:
             "PORT": str(self.port),
             **self.environment,
         }
-        web = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
+        web = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
         web += ["--workers", str(self.web_processes), "--blocking-threads", "4", "--no-ws", "--log-level", "warning"]
         web.append(self.application)
-        arguments = {"web": web, "worker": ["-m", "portal.worker"], "simulators": ["-m", "portal.simulators"]}[name]
-        with (self.data_dir / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, *arguments], env=environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
-            )
+        arguments = web if name == "web" else []
+        self.processes[name] = forks.program(PROGRAMS[name], arguments, environment, self.data_dir / f"{name}.log")
         pages = {"web": f"{self.base}/healthz", "simulators": f"{self.simulators}/"}
         if name in pages:
             wait_for(lambda: self._alive(name) and answers(pages[name]), 180, name)
 
     def _alive(self, name: str) -> bool:
         """Fails at once, with its last words, when a process has ended by itself."""
-        if self.processes[name].poll() is None:
+        if not self.processes[name].ended:
             return True
         raise AssertionError(f"{name} has ended: {(self.data_dir / f'{name}.log').read_text()[-2000:]}")
 
     def kill(self, name: str) -> None:
-        """SIGKILL to the whole process group."""
-        process = self.processes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        """``kill -9`` of the whole process group."""
+        self.processes.pop(name).kill()
 
     def stop(self) -> None:
         """End everything."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import random
 import signal
@@ -27,14 +26,7 @@ from portal.fiscal.client import FinanceClient
 from portal.fiscal.messages import Upload
 from portal.rendering import xml
 from portal.simulators.__main__ import main as simulate
-
-# Importing takes two seconds, forking none. `python -m portal.simulators` itself is started by every installation.
-PROCESSES = multiprocessing.get_context("forkserver")
-# With a thousand workers to kill, the application is worth its three seconds too. Each fork imports this module:
-# it must not import what conftest does.
-PROCESSES.set_forkserver_preload(
-    ["portal.simulators.__main__"] + ["tests.delivery_worker"] * (os.environ.get("QUPIAO_SOAK") == "1")
-)
+from tests.forks import PROCESSES
 
 
 def _serve(arguments: list[str], writer: Connection) -> None:

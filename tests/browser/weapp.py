@@ -14,7 +14,8 @@ import httpx
 from playwright.sync_api import Browser
 
 from portal.blueprints.mini import openapi
-from tests.installation import ROOT, Installation
+from tests.forks import ROOT
+from tests.installation import Installation
 from tests.services import wait_for
 
 HERE = Path(__file__).parent

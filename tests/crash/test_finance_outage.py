@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +16,8 @@ from portal.core.settings import Settings
 from portal.models import Bill, OutboxTask
 from tests import ledger
 from tests.conftest import SOAK, SQLITE_FIRST
+from tests.forks import Forked, program
 from tests.his import His, outpatient
-from tests.installation import ROOT
 from tests.services import wait_for
 from tests.simulators import Simulators, running_simulators
 
@@ -53,19 +50,16 @@ def services(database_url: str, data_dir: Path, finance: Simulators) -> Iterator
     app.extensions["qupiao"].database.engine.dispose()
 
 
-def start_worker(services: Services) -> subprocess.Popen[bytes]:
+def start_worker(services: Services) -> Forked:
     """The real worker as a process of its own."""
     settings = services.settings
-    environment = dict(os.environ) | {
+    environment = {
         "QUPIAO_DEMO": "1",
         "DATA_DIR": str(settings.data_dir),
         "DATABASE_URL": settings.database_url,
         "QUPIAO_FINANCE_URL": settings.finance_url,
     }
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(
-        [sys.executable, "-m", "portal.worker"], cwd=ROOT, env=environment, stdout=quiet, stderr=quiet
-    )
+    return program("portal.worker:main", [], environment)
 
 
 def count(services: Services, state: str) -> int:
@@ -93,7 +87,6 @@ def test_every_bill_is_supervised_once_after_outage_and_kills(services: Services
         wait_for(lambda: attempts(services) > 4, PATIENCE, "attempts while finance is down")
         assert count(services, "supervised") == 0
         worker.kill()  # in the outage too, and so nobody waits for its pause to end
-        worker.wait()
         finance.faults("finance")
         worker = start_worker(services)
         for kill in range(1, KILLS + 1):
@@ -101,13 +94,11 @@ def test_every_bill_is_supervised_once_after_outage_and_kills(services: Services
             mark = BILLS * kill // (KILLS + 1)
             wait_for(lambda mark=mark: count(services, "supervised") >= mark, PATIENCE, f"{mark} supervised bills")
             worker.kill()
-            worker.wait()
             worker = start_worker(services)
         let_leases_pass(services)
         wait_for(lambda: count(services, "supervised") == BILLS, PATIENCE, "all supervised")
     finally:
         worker.kill()
-        worker.wait()
     effects = [row["effects"] for row in finance.get("/finance/bills.json")]
     assert effects == [1] * BILLS
     with services.database.read() as connection:

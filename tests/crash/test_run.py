@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.installation import ROOT, free_pair
+from tests.forks import ROOT
+from tests.installation import free_pair
 from tests.services import wait_for
 
 COMMAND = [sys.executable, "-m", "portal.cli", "run"]

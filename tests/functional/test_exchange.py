@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,8 +30,8 @@ from portal.models import AuditEntry, Bill, FiscalExchange, OutboxTask, Supervis
 from portal.outbox.tasks import Done, Retry, Task
 from portal.outbox.worker import Worker
 from portal.rendering import xml
+from tests.forks import Forked, program
 from tests.his import His, outpatient
-from tests.installation import ROOT
 from tests.services import wait_for
 from tests.simulators import BillMaker, Simulators, running_simulators
 
@@ -350,32 +347,15 @@ def test_unknown_and_finished_bills(world: World) -> None:
     assert len(world.rows(LOG)) == 1
 
 
-_WORKER = """
-from portal.app import create_app
-from portal.fiscal.exchange import upload_bill
-from portal.outbox.worker import Worker
-services = create_app().extensions["qupiao"]
-print("up", flush=True)
-worker = Worker(services, {"bill.issued": upload_bill}, threads=2)
-while True:
-    worker.run_once()
-"""
-
-
-def _worker_process(world: World) -> subprocess.Popen[str]:
+def _worker_process(world: World) -> Forked:
     settings = world.services.settings
-    environment = dict(os.environ) | {
+    environment = {
         "QUPIAO_DEMO": "true",
         "DATA_DIR": str(settings.data_dir),
         "DATABASE_URL": settings.database_url,
         "QUPIAO_FINANCE_URL": settings.finance_url,
     }
-    process = subprocess.Popen(
-        [sys.executable, "-c", _WORKER], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
-    return process
+    return program("portal.worker:main", [], environment)
 
 
 def test_worker_killed_in_mid_upload(world: World) -> None:
@@ -389,9 +369,6 @@ def test_worker_killed_in_mid_upload(world: World) -> None:
 
     wait_for(received)
     process.kill()
-    process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
     wait_for(lambda: len(world.effects()) == received())
     told = [row for row in world.rows(LOG) if row.outcome == "supervised"]
     unknown = [row.id for row in world.rows(LOG) if row.outcome == "sent"]

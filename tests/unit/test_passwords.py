@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.installation import ROOT
+from tests.forks import ROOT
 
 
 def test_a_stored_password_costs_what_owasp_asks_for() -> None:
