@@ -355,7 +355,7 @@ def _worker_process(world: World) -> Forked:
         "DATABASE_URL": settings.database_url,
         "QUPIAO_FINANCE_URL": settings.finance_url,
     }
-    return program("portal.worker:main", [], environment)
+    return program("tests.uploader:main", [], environment)
 
 
 def test_worker_killed_in_mid_upload(world: World) -> None:
