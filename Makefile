@@ -10,8 +10,8 @@ SHELL := /bin/bash
 .ONESHELL:
 MAKEFLAGS += --no-print-directory
 py := .venv/bin/python
-# Processes of pytest. Many tests wait for what they have started, so that two cores serve four.
-WORKERS ?= 4
+# Processes of pytest. Many tests wait for what they have started, so that two cores serve three.
+WORKERS ?= 3
 # DAYS of demo bills for `make demo-days`.
 DAYS ?= 90
 # Further arguments for pytest or the benchmarks: make unit ARGS="-k money"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hmac
 import json
+import secrets
 import time
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, jsonify, render_template, request, url_for
+import httpx
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
@@ -26,6 +29,8 @@ SWITCHES = (
     Switch("half_answer", "应答只有一半"),
 )
 SKEW_SECONDS = 300
+STATUSES = {"delivered": "已送到手机", "read": "患者已读", "failed": "没有送到"}
+"""What an APP may tell of an event, as buttons."""
 
 
 def blueprint(context: Context) -> Blueprint:
@@ -48,7 +53,7 @@ def blueprint(context: Context) -> Blueprint:
         if faults.strikes("down"):
             return Response("unavailable", 503)
         for _ in range(2 if faults.strikes("twice") else 1):
-            event_id = _keep(store, known[1], body)
+            event_id = _keep(store, known[1], body, headers.get("X-Qupiao-Key", ""))
         if faults.strikes("answer_lost"):
             return drop_connection()
         answer = jsonify({known[1]: event_id})
@@ -84,20 +89,54 @@ def blueprint(context: Context) -> Blueprint:
             rows = connection.execute("SELECT * FROM push_event ORDER BY at DESC LIMIT 50").fetchall()
         shown = [
             json.loads(row["body"])
-            | {"when": local(datetime.fromtimestamp(row["at"], UTC)), "attempts": row["attempts"]}
+            | {
+                "when": local(datetime.fromtimestamp(row["at"], UTC)),
+                "attempts": row["attempts"],
+                "id": row["event_id"],
+            }
             for row in rows
         ]
-        return render_template("push.html", events=shown, switches=faults.all(), action=url_for("push.switch"))
+        return render_template(
+            "push.html", events=shown, statuses=STATUSES, switches=faults.all(), action=url_for("push.switch")
+        )
+
+    @pages.post("/receipt")
+    def receipt() -> ResponseReturnValue:
+        """What became of an event, told to the platform as its contract says (reference §10)."""
+        event_id, status = request.form["event_id"], request.form["status"]
+        with store.transaction() as connection:
+            row = connection.execute("SELECT key_id FROM push_sender WHERE event_id = ?", (event_id,)).fetchone()
+        known = receiver(row["key_id"]) if row is not None else None
+        if known is None:
+            raise ValueError("没有这个事件")
+        _tell(f"{settings.base}/his-callback", row["key_id"], known[0], {"event_id": event_id, "status": status})
+        return redirect(url_for("push.inbox"), 303)
 
     switch_routes(pages, faults, "push.inbox")
 
     return pages
 
 
-def _keep(store: Store, id_field: str, body: bytes) -> str:
+def _tell(url: str, key_id: str, key: str, told: dict[str, str]) -> None:
+    body, stamp, nonce = json.dumps(told).encode(), str(int(time.time())), secrets.token_hex(8)
+    headers = {
+        "Content-Type": "application/json",
+        "X-Qupiao-Key": key_id,
+        "X-Qupiao-Timestamp": stamp,
+        "X-Qupiao-Nonce": nonce,
+        "X-Qupiao-Signature": signature(key, "POST", urlsplit(url).path, stamp, nonce, body),
+    }
+    try:
+        httpx.post(url, content=body, headers=headers, timeout=10, trust_env=False).raise_for_status()
+    except httpx.HTTPError as error:
+        raise ValueError(f"平台没有收下回执（{type(error).__name__}）") from error
+
+
+def _keep(store: Store, id_field: str, body: bytes, key_id: str) -> str:
     """Take an event, once for each number in ``id_field``; returns it."""
     event_id = str(json.loads(body)[id_field])
     with store.transaction() as connection:
+        connection.execute("INSERT OR REPLACE INTO push_sender VALUES (?, ?)", (event_id, key_id))
         connection.execute(
             "INSERT INTO push_event (event_id, body, at, attempts) VALUES (?, ?, ?, 1)"
             " ON CONFLICT (event_id) DO UPDATE SET attempts = attempts + 1",

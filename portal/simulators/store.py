@@ -58,6 +58,7 @@ CREATE INDEX IF NOT EXISTS mail_message_key ON mail_message (message_id, recipie
 CREATE TABLE IF NOT EXISTS push_receiver (key_id TEXT PRIMARY KEY, key TEXT NOT NULL, id_field TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS push_event (
   event_id TEXT PRIMARY KEY, body TEXT NOT NULL, at REAL NOT NULL, attempts INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS push_sender (event_id TEXT PRIMARY KEY, key_id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sms_limit (seconds INTEGER PRIMARY KEY, most INTEGER NOT NULL);
 """
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from portal.core.settings import Settings
+from portal.delivery.channels.app import signature
+from portal.delivery.inbox import INBOX
+from portal.delivery.push import targets
 from portal.simulators.app import PARTIES, create_simulators
 from portal.simulators.server import listen
 from portal.simulators.settlements import SCENES
 from tests.pages import Pages, Rules
 from tests.simulators import BillMaker, running_simulators
 
+EVENT = {"event": "bill.issued", "amount": "1.00", "issue_date": "2026-01-05", "patient_id": "P1", "view_url": "/t/1"}
 RULES = Rules(personal=("000000195203150010", "10000000001", "林演安"), csrf=False)
 
 
@@ -42,6 +50,23 @@ def test_every_page_and_the_desk(platform: str, tmp_path: Path) -> None:
         assert "已开票" in pages.submit(desk, {"scene": scene, "person": "1"}, action="/desk").text
     assert "没有办成" in pages.submit(desk, {"scene": "none"}, 400, action="/desk").text
     assert "没有办成" in pages.get("/nowhere", 404).text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_app_tells_that_a_message_was_read(app: Flask, platform: str, tmp_path: Path) -> None:
+    settings, services = Settings(demo=True, base_url=platform), app.extensions["qupiao"]
+    targets.adopt(services)
+    client = create_simulators(tmp_path, settings).test_client()
+    body, stamp, nonce = json.dumps({"event_id": str(uuid.uuid4())} | EVENT).encode(), str(int(time.time())), "a" * 16
+    signed = signature(settings.push_key, "POST", "/push/events", stamp, nonce, body)
+    facts = {"Key": settings.push_key_id, "Timestamp": stamp, "Nonce": nonce, "Signature": signed}
+    headers = {f"X-Qupiao-{name}": value for name, value in facts.items()}
+    assert client.post("/push/events", data=body, headers=headers).status_code == 200
+    pages = Pages(client, RULES)
+    pages.submit(pages.get("/push"), {"status": "read"}, action="/push/receipt")
+    assert "没有办成" in pages.submit(pages.get("/push"), {"status": "seen"}, 400, action="/push/receipt").text
+    with services.database.read() as connection:
+        assert connection.execute(select(INBOX.c.source, INBOX.c.event)).all() == [("push", "receipt")]
 
 
 def test_the_desk_without_a_platform(tmp_path: Path) -> None:
