@@ -33,6 +33,21 @@ REACHABLE = """() => [...document.querySelectorAll(
   .map((one) => [...document.querySelectorAll("*")].indexOf(one))"""
 
 
+LARGE = {
+    "totalAmt": 6000,
+    "fundPay": 0,
+    "ownPay": 0,
+    "selfPayAmt": 6000,
+    "selfCashPay": 6000,
+    "payChannelDetail": [{"payChannelCode": "05", "payChannelValue": 6000}],
+    "chargeDetail": [
+        {"sortNo": 1, "chargeCode": "0105", "chargeName": "手术费", "std": 6000, "number": 1, "amt": 6000}
+    ],
+    "listDetail": [],
+}
+"""Over the line from which a reversal takes two."""
+
+
 @pytest.fixture(scope="module")
 def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("keyboard")
@@ -41,6 +56,7 @@ def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         call = http(started.base)
         assert call("invoiceEBillOutpatient", outpatient("C1", payer="林演安")).ok
         assert call("invoiceEBillOutpatient", outpatient("C2", payer="林演安")).ok
+        assert call("invoiceEBillOutpatient", outpatient("BIG", **LARGE)).ok
         yield started
 
 
@@ -161,6 +177,46 @@ def test_the_cashiers_way_with_tab_and_enter_alone(keys: Keys) -> None:
     keys.type(following[1])
     keys.enter()
     assert "已换开" in page.inner_text("main") and following[1] in page.inner_text("main")
+
+
+def test_a_large_reversal_and_its_approval_by_keyboard(keys: Keys) -> None:
+    """One asks, another one reads and agrees; the bill is reversed."""
+    page = keys.page
+    keys.sign_in("cashier")
+    keys.to("point", 4)
+    keys.type("01")
+    keys.to("选定", 1)
+    keys.enter()
+    keys.to("find", 3)
+    keys.type("BIG")
+    keys.enter()
+    keys.content()
+    keys.to("冲红")
+    keys.enter()
+    page.wait_for_function("document.activeElement.id === 'kind'")
+    page.keyboard.press("ArrowDown")  # the first reason
+    keys.to("reason", 1)
+    keys.type("同一笔费用结算了两次")
+    keys.to("提交复核", 1)
+    keys.enter()
+    assert "复核" in page.inner_text("main")
+    page.context.clear_cookies()
+    keys.sign_in("supervisor")
+    keys.content()
+    while "待复核" not in str(keys.tab()["words"]):
+        pass
+    keys.enter()
+    keys.content()
+    while not page.evaluate("!!document.activeElement.closest('tbody')"):
+        keys.tab()
+    keys.enter()
+    assert "同一笔费用结算了两次" in page.inner_text("main")
+    keys.content()
+    keys.to("opinion")
+    keys.type("已核对 HIS 退费单")
+    keys.to("同意并办理", 1)
+    keys.enter()
+    assert "已冲红" in page.inner_text("body")
 
 
 ROUNDS = {

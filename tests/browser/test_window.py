@@ -44,6 +44,7 @@ def sign_in(desk: Page, installation: Installation, username: str) -> None:
     desk.keyboard.type(PASSWORD)
     desk.keyboard.press("Enter")
     desk.wait_for_selector("nav.menu")
+    desk.wait_for_load_state()  # the keys are the script's
 
 
 def test_a_window_works_by_keyboard_alone(installation: Installation, desk: Page, tmp_path: Path) -> None:
