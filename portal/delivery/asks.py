@@ -184,16 +184,18 @@ def state_for_patient(
     return [shown for row in connection.execute(_SHOWN, wanted) for shown in read_shown(row)]
 
 
-def how_far(sent: Sequence[Shown]) -> tuple[str, bool]:
-    """The step 送达 of a bill in a word, by what became of its messages; whether a receipt says that one arrived."""
+def how_far(sent: Sequence[Shown]) -> tuple[str, str]:
+    """The step 送达 of a bill in a word, by what became of its messages; ``done`` when a receipt says that one arrived,
+    ``part`` when one has left, else ``""``.
+    """
     states = {one.state for one in sent}
     if AttemptState.DELIVERED in states:
-        return "已送达", True
+        return "已送达", "done"
     if states & {AttemptState.ACCEPTED, AttemptState.EXPIRED, AttemptState.UNCERTAIN}:
-        return "已发出", False
+        return "已发出", "part"
     if any(state.active for state in states):
-        return "正在送", False
-    return ("没送到" if states else "待送达"), False
+        return "正在送", ""
+    return ("没送到" if states else "待送达"), ""
 
 
 def stop_channel(services: Services, token: str) -> bool:
