@@ -106,6 +106,20 @@ class Keys:
         self.type(PASSWORD)
         self.enter()
 
+    def at_window(self) -> None:
+        """The cashier, at the first window."""
+        self.sign_in("cashier")
+        self.to("point", 4)
+        self.type("01")
+        self.to("选定", 1)
+        self.enter()
+
+    def find(self, serial: str) -> None:
+        """From there to the bill of a serial."""
+        self.to("find", 3)
+        self.type(serial)
+        self.enter()
+
     def round(self) -> None:
         """Tab through the whole page: every control once, in the order of the page, seen, and out again."""
         expected = self.page.evaluate(REACHABLE)
@@ -141,14 +155,8 @@ def keys(browser: Browser, installation: Installation) -> Iterator[Keys]:
 def test_the_cashiers_way_with_tab_and_enter_alone(keys: Keys) -> None:
     """Log in, choose the window, find, print the notice, exchange to paper."""
     page = keys.page
-    keys.sign_in("cashier")
-    keys.to("point", 4)
-    keys.type("01")
-    keys.to("选定", 1)
-    keys.enter()
-    keys.to("find", 3)
-    keys.type("C1")
-    keys.enter()
+    keys.at_window()
+    keys.find("C1")
     assert "128.50 元" in page.inner_text("main")
     keys.content()
     keys.to("打印告知单")
@@ -182,14 +190,8 @@ def test_the_cashiers_way_with_tab_and_enter_alone(keys: Keys) -> None:
 def test_a_large_reversal_and_its_approval_by_keyboard(keys: Keys) -> None:
     """One asks, another one reads and agrees; the bill is reversed."""
     page = keys.page
-    keys.sign_in("cashier")
-    keys.to("point", 4)
-    keys.type("01")
-    keys.to("选定", 1)
-    keys.enter()
-    keys.to("find", 3)
-    keys.type("BIG")
-    keys.enter()
+    keys.at_window()
+    keys.find("BIG")
     keys.content()
     keys.to("冲红")
     keys.enter()
@@ -258,11 +260,7 @@ def test_escape_closes_the_choice_of_columns(keys: Keys) -> None:
 
 
 def test_enter_in_a_field_of_the_desk_previews(keys: Keys) -> None:
-    keys.sign_in("cashier")
-    keys.to("point", 4)
-    keys.type("01")
-    keys.to("选定", 1)
-    keys.enter()
+    keys.at_window()
     keys.page.goto(f"{keys.base}/console/billing/desk")
     keys.page.click(".kinds button")
     keys.page.focus("main [name=payer_name]")
