@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Response, request, url_for
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from admin.groups import system
 from admin.shell import current_actor, current_staff, page, requires, say, see_other, services
@@ -11,6 +11,7 @@ from portal.access import parameters
 from portal.access.parameters import CATALOGUE, PARAMETER
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
+from portal.retrieval import family
 
 
 @system.get("/parameters")
@@ -38,10 +39,19 @@ def change_parameter(key: str) -> Response:
     """Set one."""
     try:
         with services().database.write() as connection:
-            changed = parameters.change(connection, key, request.form.get("value", ""), current_actor())
+            actor = current_actor()
+            age = parameters.value(connection, actor.unit_id, family.CHILD_AGE)
+            changed = parameters.change(connection, key, request.form.get("value", ""), actor)
+            ended = _age_followed(connection, actor.unit_id, age) if changed else 0
     except Refusal as refusal:
         if refusal.code != "INPUT_INVALID":
             raise
         return _page(str(refusal), 422)
-    say(f"“{CATALOGUE[key].title}”已保存。" if changed else "没有变化。")
+    earlier = f"已有的 {ended} 份监护关系随之提前到期。" if ended else ""
+    say(f"“{CATALOGUE[key].title}”已保存。{earlier}" if changed else "没有变化。")
     return see_other(url_for("system.parameters_page"))
+
+
+def _age_followed(connection: Connection, unit_id: int, before: int) -> int:
+    years = before - parameters.value(connection, unit_id, family.CHILD_AGE)
+    return family.age_lowered(connection, unit_id, years) if years > 0 else 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -36,6 +36,8 @@ from portal.retrieval.sms import outcome_of, phone_of
 
 TOLD_TOPIC = "family.told"
 TEMPLATE = "family"
+CHILD_AGE = "family.child-age"
+"""The parameter: until which age a guardian sees a child's bills."""
 PROXY_LIVES = timedelta(days=365)
 RELATIONS = ("子女", "父母", "配偶", "兄弟姐妹", "其他")
 MOST_KEYS = 50
@@ -201,10 +203,27 @@ def child_until(connection: Connection, unit_id: int, number: str) -> datetime |
     born = birthday(number)
     if born is None:
         return None
-    years = parameters.value(connection, unit_id, "family.child-age")
+    years = parameters.value(connection, unit_id, CHILD_AGE)
     leap = (born.month, born.day) == (2, 29)  # comes of age on the day after 28 February
     until = datetime(born.year + years, *((3, 1) if leap else (born.month, born.day)), tzinfo=SHANGHAI)
     return until if until > now() else None
+
+
+def age_lowered(connection: Connection, unit_id: int, years: int) -> int:
+    """The hospital's age is lower by ``years``: what guardians have by a child's birthday ends so much earlier.
+
+    In the caller's transaction; returns how many links. Those without a birthday last a year from their making, which
+    never ends at midnight to the microsecond.
+    """
+    mine = (LINK.c.unit_id == unit_id) & (LINK.c.kind == "guardian")
+    count = 0
+    for row in connection.execute(select(LINK.c.id, LINK.c.valid_until).where(mine, *_active())).all():
+        until = row.valid_until.astimezone(SHANGHAI)
+        if until.time() == time.min:
+            earlier = until.replace(year=until.year - years)
+            connection.execute(update(LINK).where(LINK.c.id == row.id).values(valid_until=earlier))
+            count += 1
+    return count
 
 
 def _holder(services: Services, connection: Connection, session: Session) -> str:

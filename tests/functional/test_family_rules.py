@@ -6,7 +6,7 @@ The rules stand here a second time, as plain sentences over facts; Hypothesis in
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import pytest
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, event, example, given, settings, strategies
 from sqlalchemy import Connection, delete, select
 
 from portal.access import parameters
-from portal.core.clock import business_day, now
+from portal.core.clock import SHANGHAI, business_day, now
 from portal.domain.actor import Actor
 from portal.domain.delivery import Accepted
 from portal.domain.errors import Refusal
@@ -25,10 +25,11 @@ from portal.issuing.rows import number_digest
 from portal.models import AttemptCount, OneTimeCode
 from portal.outbox.tasks import Task
 from portal.retrieval import family, identify, sessions
-from portal.retrieval.family import Person
+from portal.retrieval.family import CHILD_AGE, Person
 from portal.retrieval.sessions import Claim, Session
 from portal.retrieval.sms import CODE, CodeSender
 from tests.conftest import SOAK
+from tests.console import Console
 from tests.his import His, outpatient
 
 HOLDER, HOLDER_NUMBER, HOLDER_PHONE = "林演安", "000000195203150010", "10000000001"
@@ -236,3 +237,28 @@ def test_no_hospital_can_leave_the_young_out(app: Flask) -> None:
         with pytest.raises(Refusal, match="16"):
             parameters.change(connection, "family.child-age", "17", actor)
         assert parameters.change(connection, "family.child-age", "14", actor)
+
+
+def test_a_lower_age_ends_what_guardians_have_already(app: Flask, desk: Desk) -> None:
+    """A hospital that lowers the age means the children of today, too; raising it gives nobody more."""
+    case = Case(years_before(TODAY, 15), True, True, "child", True, 16, 0, "")
+    older, of_older = desk.play(case, 1)
+    younger, of_younger = desk.play(replace(case, born=years_before(TODAY, 9)), 2)
+    proxy, of_proxy = desk.play(replace(case, way="proxy"), 3)
+    console = Console(app, "system")
+
+    def set_age(years: str) -> str:
+        forms = console.forms(console.get("/console/system/parameters").text)
+        [form] = [form for form in forms if CHILD_AGE in form.action]
+        return console.follow(console.client.post(form.action, data=form.values | {"value": years}))
+
+    assert "已有的 2 份监护关系随之提前到期。" in set_age("14")
+    with desk.services.database.read() as connection:
+        assert not desk.seen(connection, older, of_older)
+        assert desk.seen(connection, younger, of_younger) and desk.seen(connection, proxy, of_proxy)
+        [child] = [one for one in family.mine(desk.services, connection, younger) if one.kind == "guardian"]
+        assert child.valid_until.astimezone(SHANGHAI).date() == years_before(TODAY, 9).replace(year=TODAY.year + 5)
+    told = set_age("16")
+    assert "提前到期" not in told and "已保存" in told
+    with desk.services.database.read() as connection:
+        assert not desk.seen(connection, older, of_older)
