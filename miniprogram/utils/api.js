@@ -56,6 +56,7 @@ module.exports = {
   post: (path, data) => send('POST', path, data || {}),
   file,
   forget,
+  over,
   LOST,
   words: (error) => `${error.what}：${error.why}。${error.next}。`,
   yuan: (fen) => `${fen < 0 ? '-' : ''}${Math.floor(Math.abs(fen) / 100)}.${String(Math.abs(fen) % 100).padStart(2, '0')}`

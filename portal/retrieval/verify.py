@@ -19,7 +19,8 @@ from portal.access.limits import Limits
 from portal.core.clock import SHANGHAI, now
 from portal.core.ids import new_id
 from portal.core.services import Services
-from portal.domain.money import fen_of
+from portal.domain.money import fen_of, yuan
+from portal.domain.states import BillState
 from portal.issuing import relations
 from portal.issuing.queries import BILL, FACTS, BillFacts, read_facts
 from portal.issuing.relations import VERIFICATION, Relations
@@ -29,6 +30,17 @@ ELEMENTS = {"code": "票据代码", "number": "票据号码", "check": "校验�
 """What is typed, by the field's name, in the order of the face."""
 AGAIN_AFTER = timedelta(hours=1)
 """The same place's next verification of a bill counts only so much later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One thing to know about a verified bill: a word, its colour (``ok``, ``wait``, ``red``), a sentence."""
+
+    title: str
+    tone: str
+    words: str
+
+
 _DAY = re.compile(r"(20\d\d)(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d\d)(\d\d))", re.ASCII)
 _SHAPES = {
     "code": (re.compile(r"\d{8}", re.ASCII), "票据代码是 8 位数字"),
@@ -136,3 +148,29 @@ def _note(services: Services, connection: Connection, bill_id: int, address: str
     )
     if connection.execute(lately).first() is None:
         connection.execute(insert(VERIFICATION), {"id": new_id(), "bill_id": bill_id, "place": place, "at": moment})
+
+
+def verdict(bill: BillFacts, related: Relations) -> list[Standing]:
+    """How a verified bill stands, in the words of every page: first what it is, then whether it was used already."""
+    used = related.booked_fen
+    told = [_state(bill, related)] if related.original or bill.state != BillState.SUPERVISED or related.sheet else []
+    if used is None:
+        return told or [Standing("正常", "ok", "财政已监制，没有冲红，没有换开。")]
+    if used < bill.total_fen:
+        part = f"有单位已经用它报销入账 {yuan(used)} 元，这部分不能再报一次。"
+        return [*told, Standing("部分入账", "wait", part)]
+    return [*told, Standing("已入账", "wait", "有单位已经用它报销入账，不能再报一次。")]
+
+
+def _state(bill: BillFacts, related: Relations) -> Standing:
+    if related.original:
+        return Standing("红票", "red", f"只用来冲销原票 {related.original.number}，不能报销。")
+    if bill.state == BillState.REVERSED:
+        red = f"冲销它的红票是 {related.red.number}。" if related.red else ""
+        return Standing("已冲红", "red", f"这张票已经作废，不能报销。{red}")
+    if bill.state == BillState.REFUSED:
+        return Standing("监制未通过", "red", "财政没有通过这张票，医院正在处理，现在不能报销。")
+    if related.sheet:
+        paper = f"已换成纸质票据 {related.sheet}，报销请用那张纸质票据，不要两张都报。"
+        return Standing("已换开", "wait", paper)
+    return Standing("待监制", "wait", "财政还没有监制完，通常几分钟内完成，请稍后再查验。")

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from portal.blueprints.mini import openapi
+from portal.core.clock import business_day, now
 from portal.core.platforms import DEMO_MINI, TEMPLATES
 from tests.browser.phone import last_code
 from tests.browser.weapp import WeChatPhone
@@ -24,6 +25,7 @@ from tests.services import wait_for
 
 NAME, NUMBER, PHONE = "林演安", "000000195203150010", "10000000001"
 OTHER, STRANGER = "oDEMO-miniapp-user-00000002", "oDEMO-miniapp-user-00000003"
+HOLDER = "oDEMO-miniapp-user-00000004"
 NUMBER_FIELD = "证件号、就诊卡号或手机号"
 Phones = Callable[[str], WeChatPhone]
 
@@ -124,6 +126,35 @@ def _the_next_bill_is_told(installation: Installation, phones: Phones) -> None:
     phone.tap("下次开票告诉我")
     phone.see("会发一条微信消息")
     assert http(installation.base)("invoiceEBillOutpatient", outpatient("W2")).ok
+
+
+def test_who_holds_a_bill_verifies_it(installation: Installation, phones: Phones, tmp_path: Path) -> None:
+    """Five elements without saying who one is; each mistake in words, and no word on which element differs."""
+    issued = http(installation.base)("invoiceEBillOutpatient", outpatient("W9"))
+    assert issued.ok
+    wechat_has(installation, HOLDER, "10000000088")
+    phone = phones(HOLDER)
+    phone.start()
+    phone.tap("查验一张票")
+    phone.see("不显示任何人的信息")
+    phone.tap("查验")
+    phone.see("还没有填：票据代码、票据号码、校验码、开票日期、金额（元）。")
+    face = {"票据代码": issued.payload["billBatchCode"], "票据号码": issued.payload["billNo"]}
+    face |= {"校验码": issued.payload["random"], "开票日期": "昨天", "金额（元）": "128.50"}
+    for field, text in face.items():
+        phone.type(field, str(text))
+    phone.tap("查验")
+    phone.see("开票日期请写成")
+    phone.type("开票日期", f"{business_day(now()):%Y-%m-%d}")
+    phone.tap("查验")
+    assert "在本站查验过 1 次" in phone.see("对上了")
+    phone.picture(tmp_path / "verified.png")
+    phone.type("金额（元）", "128.51")
+    phone.tap("查验")
+    text = phone.see("没有对上")
+    assert "对上了" not in text and NAME not in text
+    phone.back()
+    phone.see("用微信手机号核实")
 
 
 def test_by_the_phone_that_wechat_knows(installation: Installation, phones: Phones, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from portal.app import create_app
 from portal.blueprints.mini import openapi
+from portal.core.clock import business_day, now
 from portal.core.platforms import DEMO_MINI, TEMPLATES
 from portal.core.settings import Settings
 from portal.delivery.bindings import BINDING, PERMISSION
@@ -81,6 +82,23 @@ class Phone:
             row = connection.execute(select(code.c.id, code.c.code).order_by(code.c.created_at.desc())).first()
         assert row is not None
         return str(services.cipher.decrypt_text("one_time_code.code", row.id, row.code))
+
+
+def test_who_holds_a_bill_verifies_it(app: Flask, process: Simulators) -> None:
+    """The five elements, at level 0; what differs is not said."""
+    phone = Phone(app, process, OTHER)
+    assert phone.log_in() == 0
+    answer = His(app).call("invoiceEBillOutpatient", outpatient("MINI-V")).payload
+    face = {"code": answer["billBatchCode"], "number": answer["billNo"], "check": answer["random"]}
+    face |= {"day": f"{business_day(now()):%Y-%m-%d}", "amount": "128.50"}
+    told = phone.call("post", "/verify", **face)
+    assert told["matched"] and told["times"] == 1 and [one["title"] for one in told["standing"]] == ["待监制"]
+    for name, text in {"code": "99060226", "check": "000000", "day": "2026-01-01", "amount": "1"}.items():
+        other = phone.call("post", "/verify", **face | {name: text})
+        assert other == {"matched": False, "standing": [], "times": 0}
+    assert "校验码是 6 位" in phone.call("post", "/verify", 422, **face | {"check": "1"})["why"]
+    phone.token = ""
+    phone.call("post", "/verify", 401, **face)
 
 
 def test_from_log_in_to_a_bill(app: Flask, process: Simulators) -> None:
@@ -272,7 +290,7 @@ def test_the_document_the_page_and_the_client(app: Flask) -> None:
     assert not re.search(r'(src|href)="(https?:)?//', page.text)
     folder = ROOT / "miniprogram"
     pages = json.loads((folder / "app.json").read_text(encoding="utf-8"))["pages"]
-    assert {name.rsplit("/", 1)[-1] for name in pages} == {"scan", "list", "detail", "deliver"}
+    assert {name.rsplit("/", 1)[-1] for name in pages} == {"scan", "list", "detail", "deliver", "verify"}
     called = set()
     for file in (one for name in pages for one in (folder / name).parent.iterdir()):
         if file.suffix == ".json":

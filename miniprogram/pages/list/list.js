@@ -11,6 +11,7 @@ Page({
   },
   tell(answer) { return answer.catch((error) => this.setData({ problem: api.words(error) })) },
   open(event) { wx.navigateTo({ url: `/pages/detail/detail?id=${event.currentTarget.dataset.id}` }) },
+  verify() { wx.navigateTo({ url: '/pages/verify/verify' }) },
   subscribe() {
     wx.requestSubscribeMessage({
       tmplIds: [config.template],

@@ -27,6 +27,9 @@ Page({
       }
     })
   },
+  verify() {
+    this.tell(this.known.catch(() => this.login()).then(() => wx.navigateTo({ url: '/pages/verify/verify' })))
+  },
   whole() {
     const { number, name } = this.data
     if (number.trim().length >= 5 && name.trim()) return true

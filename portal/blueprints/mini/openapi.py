@@ -66,6 +66,18 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Deliver": _object(address=_text(254, "邮箱地址")),
     "Delivered": _object(state=TEXT, new={"type": "boolean"}),
+    "Face": _object(
+        code=_text(40, "票据代码"),
+        number=_text(40, "票据号码"),
+        check=_text(40, "校验码，大小写照票面"),
+        day=_text(40, "开票日期"),
+        amount=_text(40, "金额（元），红票前面加负号"),
+    ),
+    "Verified": _object(
+        matched={"type": "boolean", "description": "五项是否都与本院开出的一张票一致；不说是哪一项，也不说有没有"},
+        standing=_list(_object(title=TEXT, words=TEXT)),
+        times={"type": "integer", "minimum": 0, "description": "在本站查验过几次，连这一次"},
+    ),
     "Members": _object(members=_list(_object(id=TEXT, name=TEXT, relation=TEXT))),
     "Subscribed": _object(templates={"type": "array", "items": _text(64), "maxItems": 3}),
     "Allowed": _object(templates=_list(TEXT)),
@@ -77,6 +89,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Code": {"code": "123456"},
     "Phone": {"phone_code": "e31968a7f94cc5ee", "number": "000000195203150010", "name": "林演安"},
     "Deliver": {"address": "name@example.com"},
+    "Face": {
+        "code": "99060126",
+        "number": "9000000001",
+        "check": "0a1b2c",
+        "day": "2026-11-18",
+        "amount": "128.50",
+    },
     "Subscribed": {"templates": ["DEMO-template-mini-subscription"]},
 }
 """A body of each kind, with invented people."""
@@ -125,6 +144,7 @@ PATHS: dict[str, Any] = {
     "/bills/{bill_id}/deliver": {
         "post": _operation("deliver", "发到邮箱", "Delivered", "Deliver", (404, 429), parameter=_ID)
     },
+    "/verify": {"post": _operation("verify", "填票面五项，查验本院的一张票", "Verified", "Face", (429,))},
     "/family": {"get": _operation("family", "可以代取的家人", "Members")},
     "/family/{link_id}/bills": {
         "get": _operation("relative", "一位家人的票据", "Bills", errors=(404,), parameter=_LINK)

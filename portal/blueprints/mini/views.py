@@ -25,7 +25,7 @@ from portal.domain.identity import mask_name
 from portal.domain.settlement import Scene
 from portal.issuing import queries
 from portal.issuing.queries import BillFacts
-from portal.retrieval import family, identify, sessions
+from portal.retrieval import family, identify, sessions, verify
 from portal.retrieval.sessions import Session
 
 mini = Blueprint("mini", __name__, url_prefix=openapi.BASE)
@@ -237,6 +237,21 @@ def deliver(bill_id: int) -> Response:
     actor = Actor(f"patient:{session.claim.number[:12]}", "患者", facts.unit_id, g.request_id)
     asked = asks.send_bill_by_mail(_services(), _limits(), actor, bill_id, address)
     return jsonify(state=asked.state.title, new=asked.new)
+
+
+@mini.post("/verify")
+def verification() -> Response:
+    """查验: the five elements of a face; who holds a bill need not say who they are (features S2.9)."""
+    with _services().database.read() as connection:
+        session = _session(connection)
+    elements, wrong = verify.read(_body("Face"))
+    if elements is None:
+        raise Refusal("ENTRY_INVALID", problems="；".join(wrong.values()))
+    found = verify.verify(_services(), _limits(), session.unit_id, elements, request.remote_addr or "")
+    if found is None:
+        return jsonify(matched=False, standing=[], times=0)
+    told = [{"title": one.title, "words": one.words} for one in verify.verdict(*found)]
+    return jsonify(matched=True, standing=told, times=found[1].verified)
 
 
 @mini.get("/family")

@@ -18,9 +18,10 @@ def verification(unit_code: str) -> Response:
     typed = {name: request.form.get(name, "")[:40] for name in verify.ELEMENTS}
     values: dict[str, Any] = {"typed": typed, "elements": verify.ELEMENTS, "official": OFFICIAL}
     if request.method == "GET":
-        return page("verify.html", asked=False, found=None, wrong={}, **values)
+        return page("verify.html", asked=False, wrong={}, **values)
     elements, wrong = verify.read(typed)
     if elements is None:
-        return page("verify.html", 422, asked=False, found=None, wrong=wrong, **values)
-    found = verify.verify(services(), limits(), unit.id, elements, caller())
-    return page("verify.html", asked=True, found=found, wrong={}, **values)
+        return page("verify.html", 422, asked=False, wrong=wrong, **values)
+    if found := verify.verify(services(), limits(), unit.id, elements, caller()):
+        values |= {"verdict": verify.verdict(*found), "times": found[1].verified}
+    return page("verify.html", asked=True, wrong={}, **values)
