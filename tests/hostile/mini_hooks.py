@@ -22,10 +22,12 @@ import schemathesis
 from schemathesis import AuthContext, Case, HookContext, Response
 from sqlalchemy import select
 
+from portal.core.clock import local
 from portal.core.database import Database, make_engine
 from portal.core.keyring import Keyring
 from portal.core.settings import Settings
-from portal.models import OneTimeCode
+from portal.domain.money import yuan
+from portal.models import Bill, OneTimeCode
 from tests import guard
 
 guard.install()
@@ -36,6 +38,7 @@ SITE: dict[str, Any] = json.loads(os.environ["QUPIAO_FUZZED_SITE"])
 SPENDS = {"identify", "confirm", "phone", "logout"}
 """Operations that end the session which calls them."""
 CODE: Any = OneTimeCode.__table__
+BILL: Any = Bill.__table__
 
 _random = random.Random(20260301)
 _settings = Settings()
@@ -77,6 +80,13 @@ def _code_sent() -> str:
     return str(_cipher.decrypt_text("one_time_code.code", row.id, row.code)) if row is not None else "123456"
 
 
+def _face() -> dict[str, str]:
+    with _database.read() as connection:
+        row = connection.execute(select(BILL).where(BILL.c.id == _random.choice(SITE["bills"]))).one()
+    face = {"code": row.bill_code, "number": f"{row.number:010d}", "check": row.check_code}
+    return face | {"day": f"{local(row.issued_at):%Y-%m-%d}", "amount": yuan(row.total_fen)}
+
+
 def _real(operation: str) -> dict[str, Any]:
     """A body of this operation that succeeds."""
     if operation == "login":
@@ -87,6 +97,8 @@ def _real(operation: str) -> dict[str, Any]:
         return {"code": _code_sent()}
     if operation == "phone":
         return {"phone_code": _wechat("phone"), **_person()}
+    if operation == "verify":
+        return _face()
     return {"address": f"f{_random.randrange(10**9)}@example.com"}
 
 
