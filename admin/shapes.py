@@ -93,6 +93,8 @@ WORKERS = {
     "alipay": "支付宝",
     "mini": "小程序",
     "bundle": "报销包",
+    "demo": "演示数据",
+    "demo-2": "演示数据",
 }
 """Words for what works by itself."""
 ANSWERS = {

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, url_for
 from sqlalchemy import select
 
+from admin import shapes
 from admin.forms import DayField, Form, Text, required
 from admin.groups import delivery
 from admin.lists import Act, Column, Filter, ListPage
@@ -52,7 +53,7 @@ COMPANIES = ListPage(
             value=lambda row: "revoked" if row.revoked_at else "over" if row.valid_until <= now() else "open",
             states=STATES,
         ),
-        Column("created_by", "开通人", shown=False),
+        Column("created_by", "开通人", shown=False, value=lambda row: shapes.actor(row.created_by)),
     ),
     filters=(
         Filter("code", "信用代码", lambda typed: COMPANY.c.number_digest == number_digest(services(), typed)),

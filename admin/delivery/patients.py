@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, url_for
 from sqlalchemy import select
 
+from admin import shapes
 from admin.forms import Form, RadioField, Text, TextArea, choices, required
 from admin.groups import delivery
 from admin.lists import Act, Column, Filter, ListPage
@@ -43,7 +44,7 @@ REQUESTS = ListPage(
         ),
         Column("state", "状态", "state", states=STATES),
         Column("answered_at", "答复时间", "time"),
-        Column("answered_by", "答复人"),
+        Column("answered_by", "答复人", value=lambda row: shapes.actor(row.answered_by)),
     ),
     filters=(
         Filter(

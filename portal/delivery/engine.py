@@ -22,6 +22,7 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery import contents, opening, ready, receipts, results
 from portal.delivery.channel import Asking, Channel, Family, Message, Naming, Pacing, Target, lane_of
+from portal.delivery.channels import TITLES
 from portal.delivery.ledger import (
     ATTEMPT,
     DELIVERY,
@@ -120,7 +121,7 @@ class Engine:
                 if wait and step + 1 < len(row.policy):
                     call_next(connection, row.id, step + 1, now() + timedelta(seconds=wait * self._scale))
                 return
-            passed.append(f"{channel.title if channel else name}：{why}")
+            passed.append(f"{channel.title if channel else TITLES.get(name, name)}：{why}")
         _went_on(connection, row, len(row.policy), passed)
         conclude(connection, hold(connection, row.id))
 

@@ -31,6 +31,7 @@ from portal.issuing import queries
 from portal.outbox.tasks import Task, enqueue
 from portal.outbox.worker import Worker
 from tests.channels import Bench, Scripted, ScriptedAsking
+from tests.console import Console
 from tests.his import His
 
 CLERK = Actor("staff:test", "测试", 1)
@@ -62,6 +63,16 @@ def test_each_outcome_ends_in_its_named_state(app: Flask, his: His) -> None:
         assert bool(two.calls) is second_goes, name
         assert bench.state(delivery) == state, name
         assert len({call.ref for call in one.calls}) == 1, "every try tells the same number"
+
+
+def test_a_channel_that_is_not_set_up_is_passed_over_by_its_name(app: Flask, his: His) -> None:
+    """And who looks at the delivery reads words, not codes."""
+    bench = Bench(app, his, "NAMED")
+    delivery = bench.open("alipay-life sms")
+    bench.run(Scripted("sms", address="100****0001"))
+    page = Console(app, "keeper").get(f"/console/delivery/deliveries/{delivery}").text
+    assert bench.state(delivery) == "sent" and "支付宝生活号：未接入" in page
+    assert "worker:" not in page and "alipay-life" not in page
 
 
 def test_a_stopped_channel_keeps_its_queue_until_it_is_resumed(app: Flask, his: His) -> None:
