@@ -201,3 +201,14 @@ def test_what_finance_sends_is_read_only_and_faces_are_shown(app: Flask) -> None
     keeper.get(f"{BASICS}/seals/voucher/specimen.pdf", 404)
     for name in ("income-items", "kinds"):
         assert keeper.client.post(f"{BASICS}/{name}").status_code in (400, 405)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_may_only_look_cannot_type(app: Flask) -> None:
+    """Fields that nothing would come of are shut, for who may change them they are open."""
+    for path, looks, changes in (
+        ("/console/basics/unit", "lead", "keeper"),
+        ("/console/system/his-accounts/1", "keeper", "system"),
+    ):
+        assert "<fieldset disabled>" in Console(app, looks).get(path).text
+        assert "<fieldset>" in Console(app, changes).get(path).text
