@@ -102,6 +102,7 @@ def journey(installation: Installation, phone: Page, mini: WeChatPhone) -> None:
     phone.click("text=发到邮箱")
     send(address="qian@example.com")
     phone.click("main form button")
+    phone.wait_for_load_state("networkidle")  # the picture of the face is late, and its answer may bring a cookie
     phone.context.clear_cookies()
     go("/h/pgzx")
     before = len(inbox(installation, "sms"))
