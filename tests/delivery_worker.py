@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from multiprocessing.context import ForkServerProcess
 
 from portal.app import create_app
 from portal.core.services import Services
@@ -17,14 +16,12 @@ from portal.delivery.ledger import SEND_TOPIC
 from portal.delivery.push import targets
 from portal.outbox.lanes import Lane
 from portal.outbox.worker import Worker
-from tests.forks import PROCESSES
+from tests.forks import Forked
 
 
 def work(environment: Mapping[str, str], lanes: tuple[str, ...], scale: float) -> None:
     """Deliver over the channels ``lanes``, and make cards, until killed; every pause is shortened to ``scale``."""
     os.environ.update(environment)
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1), os.dup2(null, 2)
     services = create_app().extensions["qupiao"]
     made = [Lane(name, (f"{SEND_TOPIC}{name}",), 3) for name in lanes]
     made.append(Lane("cards", (orders.WORK_TOPIC,), 3))
@@ -36,7 +33,7 @@ def work(environment: Mapping[str, str], lanes: tuple[str, ...], scale: float) -
     Worker(services, handlers, threads=1, lease=60.0 * scale, lanes=made).run(threading.Event())
 
 
-def start(services: Services, lanes: tuple[str, ...], scale: float, timeout: float) -> ForkServerProcess:
+def start(services: Services, lanes: tuple[str, ...], scale: float, timeout: float) -> Forked:
     """One worker process with these settings, which waits ``timeout`` seconds for providers where that can be set."""
     settings = services.settings
     environment = {
@@ -56,13 +53,4 @@ def start(services: Services, lanes: tuple[str, ...], scale: float, timeout: flo
         "QUPIAO_SMTP_TIMEOUT": str(timeout),
         "PGAPPNAME": "delivery-worker",
     }
-    process = PROCESSES.Process(target=work, args=(environment, lanes, scale), daemon=True)
-    process.start()
-    return process
-
-
-def kill(worker: ForkServerProcess) -> None:
-    """``kill -9``."""
-    worker.kill()
-    worker.join(10)
-    worker.close()
+    return Forked(work, (environment, lanes, scale))

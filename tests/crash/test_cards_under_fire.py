@@ -29,7 +29,7 @@ from portal.domain.states import BillState
 from portal.issuing import queries
 from portal.issuing.queries import BILL, BillFacts
 from tests.conftest import SOAK, SQLITE_FIRST
-from tests.delivery_worker import kill, start
+from tests.delivery_worker import start
 from tests.his import His, outpatient
 from tests.platforms import ALIPAY_USER, FOLLOWER, bound, connected
 from tests.services import wait_for
@@ -109,13 +109,13 @@ def test_every_bill_is_in_its_card_packs_once(app: Flask, services: Services, si
         for number in range(KILLS):
             goal = len(bills) * len(PACKS) * (number + 1) // (KILLS + 2)
             wait_for(lambda goal=goal: ended(services) >= goal, PATIENCE, f"{goal} cards")  # type: ignore[misc]
-            kill(workers.pop(0))
+            workers.pop(0).kill()
             workers.append(start(services, (), 0.1, 4.0))
             simulators.post("/wechat/state", {"revoke": True})
         wait_for(lambda: ended(services) == len(bills) * len(PACKS), PATIENCE, "every card's end")
     finally:
         for worker in workers:
-            kill(worker)
+            worker.kill()
     with services.database.read() as connection:
         rows = connection.execute(select(CARD)).all()
     states = Counter((row.platform, row.state, row.reason) for row in rows)

@@ -27,7 +27,7 @@ from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, Purpose, Step
 from portal.issuing.queries import BILL
 from tests.conftest import SOAK, SQLITE_FIRST
-from tests.delivery_worker import kill, start
+from tests.delivery_worker import start
 from tests.his import His, outpatient
 from tests.platforms import connected
 from tests.services import wait_for
@@ -176,7 +176,7 @@ def test_every_message_has_one_effect_or_a_named_end(services: Services, simulat
             goal = DELIVERIES * (number + 1) // (KILLS + 2)
             wait_for(lambda goal=goal: ended(services) >= goal, PATIENCE, f"{goal} deliveries")  # type: ignore[misc]
             held = max(held, connections(services))
-            kill(workers.pop(0))
+            workers.pop(0).kill()
             workers.append(start(services, CHANNELS, SCALE, TIMEOUT))
             if number % STORMS == 0:
                 simulators.post("/wechat/state", {"revoke": True})
@@ -184,7 +184,7 @@ def test_every_message_has_one_effect_or_a_named_end(services: Services, simulat
         wait_for(lambda: ended(services) == DELIVERIES, PATIENCE, "every delivery's end")
     finally:
         for worker in workers:
-            kill(worker)
+            worker.kill()
     # Two accounts. A worker that is killed before it has written a token down leaves the fetch to the next.
     fetched = simulators.get("/wechat/calls")["cgi-bin/stable_token ok"]
     log.info("kills %d, expiries %d, tokens fetched %d, connections %d", KILLS, expiries, fetched, held)
@@ -241,4 +241,4 @@ def test_nobody_waits_for_a_provider_that_hangs(app: Flask, services: Services, 
         assert sending() == set(CHANNELS)
         assert ended(services) == 0
     finally:
-        kill(worker)
+        worker.kill()

@@ -169,6 +169,8 @@ def test_each_state_says_what_it_means(pages: Pages, window: Window, app: Flask,
     text = ask(pages, elements(bill)).text
     for word in ("对上了", *says):
         assert word in text.replace(" ", ""), word
+        if re.fullmatch(r"\d{10}", word):
+            assert f"{word[:4]} {word[4:8]} {word[8:]}" in text, "long numbers are read in groups"
     assert ">正常<" not in text and "五金厂" not in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from datetime import datetime
 from functools import cache
@@ -159,4 +160,10 @@ def groups(text: str, size: int = 4) -> str:
     return " ".join(text[start : start + size] for start in range(0, len(text), size))
 
 
-FILTERS = {"yuan": yuan, "micro": micro_text, "day": day, "time": clock, "groups": groups} | english.FILTERS
+def grouped(text: str) -> str:
+    """A sentence with its bill numbers in groups."""
+    return re.sub(r"\b\d{10}\b", lambda found: groups(found[0]), text)
+
+
+FILTERS = {"yuan": yuan, "micro": micro_text, "day": day, "time": clock, "groups": groups, "grouped": grouped}
+FILTERS |= english.FILTERS
