@@ -15,12 +15,11 @@ from admin.marked import gate_bills
 from admin.shapes import State
 from admin.shell import current_actor, current_staff, may, page, requires, say, see_other, services
 from portal.access import approvals
-from portal.access.approvals import APPROVAL
 from portal.access.permissions import Permission
 from portal.audit import entries
 from portal.domain.errors import Refusal
 from portal.issuing import paper, second_person
-from portal.issuing.day_totals import PAPER
+from portal.models.tables import APPROVAL, PAPER_BILL
 
 STATES = {
     "pending": State("待复核", "wait"),
@@ -178,7 +177,7 @@ def _lost_sheet(approval_id: int) -> Any:
         row = approvals.by_id(connection, current_staff().unit_id, approval_id)
         if row.kind != second_person.LOST_PAPER:
             raise Refusal("PAGE_NOT_FOUND")
-        sheet = connection.execute(select(PAPER).where(PAPER.c.id == int(row.object_id))).one()
+        sheet = connection.execute(select(PAPER_BILL).where(PAPER_BILL.c.id == int(row.object_id))).one()
     gate_bills(sheet.bill_id)
     with services().database.write() as connection:
         details = {"paper": f"{sheet.paper_code} {sheet.number:010d}"}

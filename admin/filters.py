@@ -15,7 +15,7 @@ from admin.shell import current_staff, services
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.domain.settlement import Scene
 from portal.issuing import lists
-from portal.issuing.queries import POINT
+from portal.models.tables import POINT
 
 
 def _midnight(day: date) -> datetime:

@@ -31,7 +31,8 @@ from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_card, mask_name
 from portal.issuing import marked
-from portal.issuing.marked import KINDS, MARK
+from portal.issuing.marked import KINDS
+from portal.models.tables import MARKED_PERSON
 
 LEAST = 4
 HOUR = 3600
@@ -116,7 +117,7 @@ STATES = {"on": State("保护中", "ok"), "over": State("已取消", "plain")}
 MARKS = ListPage(
     name="marked",
     title="特别保护人员",
-    order=(MARK.c.marked_at, MARK.c.id),
+    order=(MARKED_PERSON.c.marked_at, MARKED_PERSON.c.id),
     columns=(
         Column("marked_at", "登记时间", "time"),
         Column("name", "姓名", value=lambda row: mask_name(marked.opened(services(), row)["name"])),
@@ -133,11 +134,13 @@ MARKS = ListPage(
         Column("ended_at", "取消时间", "time"),
     ),
     filters=(
-        Filter("kind", "类别", lambda kind: MARK.c.kind == kind, "choice", choices=KINDS),
+        Filter("kind", "类别", lambda kind: MARKED_PERSON.c.kind == kind, "choice", choices=KINDS),
         Filter(
             "state",
             "状态",
-            lambda state: MARK.c.ended_at.is_(None) if state == "on" else MARK.c.ended_at.is_not(None),
+            lambda state: (
+                MARKED_PERSON.c.ended_at.is_(None) if state == "on" else MARKED_PERSON.c.ended_at.is_not(None)
+            ),
             "choice",
             choices={code: state.title for code, state in STATES.items()},
             default=lambda: "on",
@@ -167,7 +170,7 @@ class EndForm(Form):
 @requires(Permission.PERSONS_MARK, menu="特别保护人员", order=30)
 def marks() -> Response:
     """Who is protected, masked."""
-    rows = select(MARK).where(MARK.c.unit_id == current_staff().unit_id)
+    rows = select(MARKED_PERSON).where(MARKED_PERSON.c.unit_id == current_staff().unit_id)
     return MARKS.respond(rows, "marked.html")
 
 
@@ -193,8 +196,8 @@ def new_mark() -> Response:
 def end_mark(mark_id: int) -> Response:
     """Ask a second person to end a protection."""
     with services().database.read() as connection:
-        own = (MARK.c.id == mark_id) & (MARK.c.unit_id == current_staff().unit_id)
-        if connection.scalar(select(MARK.c.id).where(own)) is None:
+        own = (MARKED_PERSON.c.id == mark_id) & (MARKED_PERSON.c.unit_id == current_staff().unit_id)
+        if connection.scalar(select(MARKED_PERSON.c.id).where(own)) is None:
             raise Refusal("PAGE_NOT_FOUND")
         asked = approvals.of_object(connection, marked.ENDING, mark_id)
     form, problem = EndForm(), ""

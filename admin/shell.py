@@ -24,11 +24,12 @@ from portal.access import staff_sessions
 from portal.access.limits import Limits
 from portal.access.permissions import TITLES, Permission
 from portal.access.staff import Place, Staff
-from portal.access.staff_sessions import RECEIPT, Session
+from portal.access.staff_sessions import Session
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import CATALOGUE, Refusal
+from portal.models.tables import FORM_RECEIPT
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -213,10 +214,10 @@ def _claim_form(session: Session) -> Response | None:
     values = {"token": token, "account_id": session.staff.id, "at": now(), "location": None}
     try:
         with services().database.write() as connection:
-            connection.execute(RECEIPT.insert(), values)
+            connection.execute(FORM_RECEIPT.insert(), values)
     except IntegrityError:
         with services().database.read() as connection:
-            where = connection.scalar(select(RECEIPT.c.location).where(RECEIPT.c.token == token))
+            where = connection.scalar(select(FORM_RECEIPT.c.location).where(FORM_RECEIPT.c.token == token))
         if not where:
             raise Refusal("FORM_RUNNING") from None
         say("这张表单刚才已经办理过，没有重复办理。", "warning")
@@ -229,10 +230,10 @@ def _finish(response: Response) -> Response:
     """A form that led somewhere is used up; one that was refused may be sent again."""
     token = g.pop("form_claimed", "")
     if token:
-        mine = RECEIPT.c.token == token
-        act = update(RECEIPT).where(mine).values(location=response.location)
+        mine = FORM_RECEIPT.c.token == token
+        act = update(FORM_RECEIPT).where(mine).values(location=response.location)
         with services().database.write() as connection:
-            connection.execute(act if 300 <= response.status_code < 400 else delete(RECEIPT).where(mine))
+            connection.execute(act if 300 <= response.status_code < 400 else delete(FORM_RECEIPT).where(mine))
     return response
 
 

@@ -14,8 +14,8 @@ from bench.settlements import METHOD, twelve
 from bench.site import Site, cpu_seconds
 from portal.demo import UNIT_CODE
 from portal.domain.identity import normalise_name
-from portal.issuing.queries import BILL
 from portal.issuing.rows import number_digest
+from portal.models.tables import BILL
 from portal.retrieval import sessions
 from portal.simulators.settlements import PERSONS, Person
 from tests.his import His

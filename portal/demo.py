@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from portal import demo_catalogue
 from portal.access import accounts, parameters
-from portal.access.his_account import KEY_FIELD, MAPPING, load
+from portal.access.his_account import KEY_FIELD, load
 from portal.access.permissions import Role
 from portal.core.clock import SHANGHAI, business_day, local, now
 from portal.core.services import Services
@@ -36,6 +36,7 @@ from portal.models import (
     Reviewer,
     Unit,
 )
+from portal.models.tables import HIS_MAPPING
 from portal.retrieval import company
 from portal.simulators.granted import PLANS, POINTS
 from portal.simulators.settlements import EMPLOYER
@@ -244,7 +245,7 @@ def _account(services: Services, connection: Connection) -> None:
     tables += [("card_type", "1101", "id_card"), ("card_type", "1102", "social"), ("card_type", "3101", "clinic")]
     tables += [("place", f"0{code}", code) for code, _, _ in POINTS]
     connection.execute(
-        insert(MAPPING),
+        insert(HIS_MAPPING),
         [
             {"account_id": account_id, "table_name": table, "sent_code": sent, "our_code": ours}
             for table, sent, ours in tables

@@ -18,7 +18,8 @@ from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text
 from portal.issuing import catalogue
-from portal.issuing.catalogue import AREAS, CHARGE, ITEM
+from portal.issuing.catalogue import AREAS
+from portal.models.tables import CATALOGUE_ITEM, CHARGE_ITEM
 
 
 def _state(row: Any) -> str:
@@ -39,7 +40,7 @@ def _acts(row: Any) -> list[Act]:
 ITEMS = ListPage(
     name="catalogue",
     title="收费明细",
-    order=(ITEM.c.area, ITEM.c.code),
+    order=(CATALOGUE_ITEM.c.area, CATALOGUE_ITEM.c.code),
     ascending=True,
     columns=(
         Column("area", "类别", value=lambda row: AREAS[row.area]),
@@ -66,16 +67,16 @@ ITEMS = ListPage(
         ),
     ),
     filters=(
-        Filter("area", "类别", lambda area: ITEM.c.area == area, "choice", choices=AREAS),
+        Filter("area", "类别", lambda area: CATALOGUE_ITEM.c.area == area, "choice", choices=AREAS),
         Filter(
             "text",
             "编码或名称",
-            lambda text: or_(ITEM.c.code == text, ITEM.c.name.contains(text, autoescape=True)),
+            lambda text: or_(CATALOGUE_ITEM.c.code == text, CATALOGUE_ITEM.c.name.contains(text, autoescape=True)),
         ),
         Filter(
             "active",
             "启用",
-            lambda value: ITEM.c.active == (value == "yes"),
+            lambda value: CATALOGUE_ITEM.c.active == (value == "yes"),
             "choice",
             choices={"yes": "启用", "no": "停用"},
         ),
@@ -109,9 +110,12 @@ class ItemForm(Form):
 def items() -> Response:
     """The catalogue."""
     statement = (
-        select(ITEM, CHARGE.c.name.label("charge_name"))
-        .outerjoin(CHARGE, (CHARGE.c.unit_id == ITEM.c.unit_id) & (CHARGE.c.code == ITEM.c.charge_code))
-        .where(ITEM.c.unit_id == current_staff().unit_id)
+        select(CATALOGUE_ITEM, CHARGE_ITEM.c.name.label("charge_name"))
+        .outerjoin(
+            CHARGE_ITEM,
+            (CHARGE_ITEM.c.unit_id == CATALOGUE_ITEM.c.unit_id) & (CHARGE_ITEM.c.code == CATALOGUE_ITEM.c.charge_code),
+        )
+        .where(CATALOGUE_ITEM.c.unit_id == current_staff().unit_id)
     )
     return ITEMS.respond(statement, "catalogue.html")
 

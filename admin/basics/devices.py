@@ -14,8 +14,7 @@ from admin.shell import current_actor, current_staff, may, page, requires, say, 
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.issuing import kiosk, paper_prints
-from portal.issuing.paper_prints import PRINTER
-from portal.issuing.queries import POINT
+from portal.models.tables import POINT, PRINTER
 
 MOST_OFFSET = 500
 """Tenths of a millimetre."""

@@ -16,8 +16,7 @@ from admin.shell import current_actor, current_staff, may, page, requires, say, 
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.issuing import basics
-from portal.issuing.basics import DEPARTMENT, INCOME, REVIEWER, UNIT
-from portal.issuing.references import KIND
+from portal.models.tables import BILL_KIND, DEPARTMENT, INCOME_ITEM, REVIEWER, UNIT
 from portal.rendering.patient_papers import SIZES
 from portal.retrieval import papers
 
@@ -85,7 +84,7 @@ def require_edit() -> None:
 KINDS = ListPage(
     name="kinds",
     title="票据种类",
-    order=(KIND.c.prefix,),
+    order=(BILL_KIND.c.prefix,),
     ascending=True,
     columns=(
         Column("prefix", "种类代码", "number"),
@@ -102,13 +101,13 @@ KINDS = ListPage(
 @requires(Permission.CATALOGUE_VIEW, menu="票据种类", order=20)
 def kinds() -> Response:
     """Bill kinds, as finance grants them."""
-    return KINDS.respond(select(KIND))
+    return KINDS.respond(select(BILL_KIND))
 
 
 INCOME_ITEMS = ListPage(
     name="income-items",
     title="收入项目",
-    order=(INCOME.c.code,),
+    order=(INCOME_ITEM.c.code,),
     ascending=True,
     columns=(
         Column("code", "项目编码", "number"),
@@ -124,7 +123,7 @@ INCOME_ITEMS = ListPage(
 @requires(Permission.CATALOGUE_VIEW, menu="收入项目", order=30)
 def income_items() -> Response:
     """Income items of finance; read only."""
-    return INCOME_ITEMS.respond(select(INCOME))
+    return INCOME_ITEMS.respond(select(INCOME_ITEM))
 
 
 DEPARTMENTS = ListPage(

@@ -24,17 +24,22 @@ from admin.forms import (
 from admin.lists import Column, Filter, ListPage
 from admin.shapes import State
 from admin.shell import current_actor, current_staff, page, services
-from portal.access.staff import BOUND
 from portal.core.clock import business_day, now
 from portal.issuing import basics
-from portal.issuing.basics import CHARGE, INCOME, POINT, POINT_KIND, STAFF
-from portal.issuing.references import KIND
-from portal.models import Printer
+from portal.models.tables import (
+    BILL_KIND,
+    CHARGE_ITEM,
+    INCOME_ITEM,
+    POINT,
+    POINT_KIND,
+    PRINTER,
+    STAFF_ACCOUNT,
+    STAFF_POINT,
+)
 
-PRINTER: Any = Printer.__table__
 POINT_TYPES = {"window": "窗口", "kiosk": "自助机", "online": "线上", "emergency": "应急"}
 
-_bound = select(BOUND.c.point_id, func.count().label("staff")).group_by(BOUND.c.point_id).subquery()
+_bound = select(STAFF_POINT.c.point_id, func.count().label("staff")).group_by(STAFF_POINT.c.point_id).subquery()
 _allowed = select(POINT_KIND.c.point_id, func.count().label("kinds")).group_by(POINT_KIND.c.point_id).subquery()
 _printers = (
     select(PRINTER.c.point_id, func.min(PRINTER.c.name).label("printer")).group_by(PRINTER.c.point_id).subquery()
@@ -99,14 +104,16 @@ def _point(row_id: int, title: str) -> Response:
     row = kept("point", row_id)
     with services().database.read() as connection:
         allowed = list(connection.scalars(select(POINT_KIND.c.kind_id).where(POINT_KIND.c.point_id == row_id)))
-        bound = list(connection.scalars(select(BOUND.c.account_id).where(BOUND.c.point_id == row_id)))
+        bound = list(connection.scalars(select(STAFF_POINT.c.account_id).where(STAFF_POINT.c.point_id == row_id)))
         form = PointForm(row, kinds=allowed, staff=bound) if row_id else PointForm()
-        kinds = connection.execute(select(KIND.c.id, KIND.c.name).where(KIND.c.form != "paper").order_by(KIND.c.prefix))
+        kinds = connection.execute(
+            select(BILL_KIND.c.id, BILL_KIND.c.name).where(BILL_KIND.c.form != "paper").order_by(BILL_KIND.c.prefix)
+        )
         form.kinds.choices = choices((str(row.id), row.name) for row in kinds)
         staff = connection.execute(
-            select(STAFF.c.id, STAFF.c.username, STAFF.c.name)
-            .where(STAFF.c.unit_id == current_staff().unit_id, STAFF.c.active)
-            .order_by(STAFF.c.username)
+            select(STAFF_ACCOUNT.c.id, STAFF_ACCOUNT.c.username, STAFF_ACCOUNT.c.name)
+            .where(STAFF_ACCOUNT.c.unit_id == current_staff().unit_id, STAFF_ACCOUNT.c.active)
+            .order_by(STAFF_ACCOUNT.c.username)
         )
         form.staff.choices = choices((str(row.id), f"{row.name}（{row.username}）") for row in staff)
 
@@ -130,7 +137,7 @@ def _state(row: Any) -> str:
 CHARGES = ListPage(
     name="charge-items",
     title="收费项目对照",
-    order=(CHARGE.c.code,),
+    order=(CHARGE_ITEM.c.code,),
     ascending=True,
     columns=(
         Column("code", "院内编码", "number"),
@@ -152,7 +159,7 @@ CHARGES = ListPage(
         Filter(
             "text",
             "编码或名称",
-            lambda text: (CHARGE.c.code == text) | CHARGE.c.name.contains(text, autoescape=True),
+            lambda text: (CHARGE_ITEM.c.code == text) | CHARGE_ITEM.c.name.contains(text, autoescape=True),
         ),
     ),
     empty="没有符合条件的对照。没有对照的院内项目会原样印在票面上。",
@@ -175,7 +182,9 @@ class ChargeForm(Form):
 def _charge(row_id: int, title: str) -> Response:
     form = ChargeForm(kept("charge_item", row_id))
     with services().database.read() as connection:
-        known = connection.execute(select(INCOME.c.code, INCOME.c.name).where(INCOME.c.active).order_by(INCOME.c.code))
+        known = connection.execute(
+            select(INCOME_ITEM.c.code, INCOME_ITEM.c.name).where(INCOME_ITEM.c.active).order_by(INCOME_ITEM.c.code)
+        )
         names = {row.code: row.name for row in known}
     if form.fiscal_code.object_data and form.fiscal_code.object_data not in names:
         names[form.fiscal_code.object_data] = "（财政未下发）"
@@ -194,4 +203,4 @@ def _charge(row_id: int, title: str) -> Response:
     return keep("charge_item", row_id, form, title, "basics.charges", more)
 
 
-kept_pages("charge", "/charge-items", "对照", 50, CHARGES, _charge, of_unit(CHARGE))
+kept_pages("charge", "/charge-items", "对照", 50, CHARGES, _charge, of_unit(CHARGE_ITEM))

@@ -15,8 +15,7 @@ from portal.access.permissions import Permission
 from portal.core.clock import local, now
 from portal.domain.document import BillDocument, InvoicingParty, Item, MedicalExt, PayerParty
 from portal.domain.errors import Refusal
-from portal.issuing.basics import UNIT
-from portal.issuing.references import KIND
+from portal.models.tables import BILL_KIND, UNIT
 
 _MEDICAL = (Item("0801", "诊察费", 2000), Item("0807", "西药费", 10850))
 SPECIMENS = {
@@ -35,7 +34,9 @@ def seals() -> Response:
     certificate = x509.Certificate.load(services().signer.certificate_der)
     ends = certificate.not_valid_after
     with services().database.read() as connection:
-        faces = connection.execute(select(KIND).where(KIND.c.form.in_(SPECIMENS)).order_by(KIND.c.prefix)).all()
+        faces = connection.execute(
+            select(BILL_KIND).where(BILL_KIND.c.form.in_(SPECIMENS)).order_by(BILL_KIND.c.prefix)
+        ).all()
     return page(
         "seals.html",
         title="印章与模板",
@@ -54,7 +55,9 @@ def seals() -> Response:
 def specimen(form: str) -> Response:
     """A face filled with a specimen; it carries no number of any stock and no signature."""
     with services().database.read() as connection:
-        kind = connection.execute(select(KIND).where(KIND.c.form == form).order_by(KIND.c.id.desc())).first()
+        kind = connection.execute(
+            select(BILL_KIND).where(BILL_KIND.c.form == form).order_by(BILL_KIND.c.id.desc())
+        ).first()
         unit = connection.execute(select(UNIT).where(UNIT.c.id == current_staff().unit_id)).one()
     if kind is None or form not in SPECIMENS:
         raise Refusal("PAGE_NOT_FOUND")

@@ -31,7 +31,8 @@ from portal.domain.money import commas
 from portal.domain.settlement import Scene
 from portal.domain.states import BillState
 from portal.issuing import lists, queries
-from portal.issuing.queries import BILL, BillFacts
+from portal.issuing.queries import BillFacts
+from portal.models.tables import BILL
 
 BILLS = ListPage(
     name="bills",

@@ -14,8 +14,9 @@ from portal.access import approvals
 from portal.access.permissions import Permission
 from portal.domain.states import BillState, ReversalReason
 from portal.issuing import paper, paper_queries, queries, reverse, second_person
-from portal.issuing.queries import BILL, BillFacts
-from portal.issuing.reverse import REVERSAL, Standing
+from portal.issuing.queries import BillFacts
+from portal.issuing.reverse import Standing
+from portal.models.tables import BILL, REVERSAL
 
 
 @dataclass(frozen=True, slots=True)

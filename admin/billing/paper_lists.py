@@ -46,8 +46,8 @@ from portal.domain.states import PaperState
 from portal.issuing import lists, paper, paper_prints, paper_queries, queries
 from portal.issuing.lists import Patient
 from portal.issuing.paper import Exchange, Sheet
-from portal.issuing.queries import BILL, POINT, BillFacts
-from portal.issuing.reverse import PAPER
+from portal.issuing.queries import BillFacts
+from portal.models.tables import BILL, PAPER_BILL, POINT
 
 MOST = 50
 """Sheets of one batch."""
@@ -96,7 +96,7 @@ UNEXCHANGED = ListPage(
 SHEETS = ListPage(
     name="sheets",
     title="纸质票据",
-    order=(PAPER.c.exchanged_at, PAPER.c.id),
+    order=(PAPER_BILL.c.exchanged_at, PAPER_BILL.c.id),
     columns=(
         Column("exchanged_at", "换开时间", "time"),
         Column("sheet", "纸质票据", "number", value=lambda row: str(Sheet(row.paper_code, row.number))),
@@ -118,10 +118,10 @@ SHEETS = ListPage(
         Column("approver", "复核人", shown=False),
     ),
     filters=(
-        *moment_filters(PAPER.c.exchanged_at, 0, "换开日期从"),
-        state_filter(PAPER.c.state, SHEET_STATES),
+        *moment_filters(PAPER_BILL.c.exchanged_at, 0, "换开日期从"),
+        state_filter(PAPER_BILL.c.state, SHEET_STATES),
         AT_POINT,
-        Filter("number", "纸质票号", lambda text: PAPER.c.number == _number(text)),
+        Filter("number", "纸质票号", lambda text: PAPER_BILL.c.number == _number(text)),
     ),
     empty="没有符合条件的纸质票据。换开过的纸质票据会出现在这里。",
 )
@@ -213,13 +213,15 @@ def sheets() -> Response:
     """Every sheet, newest first."""
     statement = (
         select(
-            *(column for column in PAPER.c if column.name not in ("statement", "attachment")),
+            *(column for column in PAPER_BILL.c if column.name not in ("statement", "attachment")),
             BILL.c.bill_code,
             BILL.c.number.label("bill_number"),
             BILL.c.total_fen,
             POINT.c.code.label("point_code"),
         )
-        .select_from(PAPER.join(BILL, BILL.c.id == PAPER.c.bill_id).join(POINT, POINT.c.id == PAPER.c.point_id))
+        .select_from(
+            PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id).join(POINT, POINT.c.id == PAPER_BILL.c.point_id)
+        )
         .where(BILL.c.unit_id == current_staff().unit_id)
     )
     return SHEETS.respond(

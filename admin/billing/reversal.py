@@ -12,8 +12,9 @@ from portal.access.permissions import Permission
 from portal.delivery.cards import orders
 from portal.domain.errors import Refusal
 from portal.domain.states import ReversalReason
-from portal.issuing import queries, reverse, second_person
+from portal.issuing import reverse, second_person
 from portal.issuing.reverse import Order
+from portal.models.tables import BILL
 
 
 class ReversalForm(Form):
@@ -52,7 +53,7 @@ def reverse_bill(bill_id: int) -> Response:
             say(f"已冲红，红票 {red.code} {red.number}。")
             return see_other(url_for("billing.bill", bill_id=bill_id))
     with services().database.read() as connection:
-        row = connection.execute(queries.BILL.select().where(queries.BILL.c.id == bill_id)).one()
+        row = connection.execute(BILL.select().where(BILL.c.id == bill_id)).one()
         reverse.standing(connection, row).check()
     status = 422 if problem or form.errors else 200
     large = facts.total_fen >= _limit(facts.unit_id)

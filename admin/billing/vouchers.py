@@ -23,7 +23,8 @@ from portal.domain.settlement import CHANNELS
 from portal.domain.voucher import Movement, VoucherForm, VoucherScene
 from portal.issuing import marked, notices, voucher_approvals, voucher_paper
 from portal.issuing import voucher_queries as queries
-from portal.issuing.voucher_queries import VOUCHER, VoucherFacts
+from portal.issuing.voucher_queries import VoucherFacts
+from portal.models.tables import VOUCHER
 
 _TONES = {"open": "ok", "part": "wait", "cancelled": "red", "cancellation": "red"}
 STATES = {state: State(title, _TONES.get(state, "plain")) for state, title in queries.STATES.items()}

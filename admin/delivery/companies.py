@@ -19,14 +19,15 @@ from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name, mask_phone
 from portal.issuing.rows import number_digest
+from portal.models.tables import COMPANY_ACCOUNT
 from portal.retrieval import company
-from portal.retrieval.company import COMPANY, Terms
+from portal.retrieval.company import Terms
 
 STATES = {"open": State("有效", "ok"), "revoked": State("已撤销", "red"), "over": State("已到期")}
 _WHERE = {
-    "open": lambda: COMPANY.c.revoked_at.is_(None) & (COMPANY.c.valid_until > now()),
-    "over": lambda: COMPANY.c.revoked_at.is_(None) & (COMPANY.c.valid_until <= now()),
-    "revoked": lambda: COMPANY.c.revoked_at.is_not(None),
+    "open": lambda: COMPANY_ACCOUNT.c.revoked_at.is_(None) & (COMPANY_ACCOUNT.c.valid_until > now()),
+    "over": lambda: COMPANY_ACCOUNT.c.revoked_at.is_(None) & (COMPANY_ACCOUNT.c.valid_until <= now()),
+    "revoked": lambda: COMPANY_ACCOUNT.c.revoked_at.is_not(None),
 }
 
 
@@ -37,7 +38,7 @@ def _said(row: Any, name: str) -> str:
 COMPANIES = ListPage(
     name="companies",
     title="单位账户",
-    order=(COMPANY.c.created_at, COMPANY.c.id),
+    order=(COMPANY_ACCOUNT.c.created_at, COMPANY_ACCOUNT.c.id),
     columns=(
         Column("created_at", "开通时间", "time"),
         Column("name", "单位名称", "long", value=lambda row: _said(row, "name")),
@@ -56,7 +57,7 @@ COMPANIES = ListPage(
         Column("created_by", "开通人", shown=False, value=lambda row: shapes.actor(row.created_by)),
     ),
     filters=(
-        Filter("code", "信用代码", lambda typed: COMPANY.c.number_digest == number_digest(services(), typed)),
+        Filter("code", "信用代码", lambda typed: COMPANY_ACCOUNT.c.number_digest == number_digest(services(), typed)),
         Filter(
             "state",
             "状态",
@@ -81,7 +82,9 @@ COMPANIES = ListPage(
 @requires(Permission.DELIVERY_VIEW, menu="单位账户", order=50)
 def companies() -> Response:
     """Which companies fetch their bills themselves; contacts masked."""
-    return COMPANIES.respond(select(COMPANY).where(COMPANY.c.unit_id == current_staff().unit_id), "companies.html")
+    return COMPANIES.respond(
+        select(COMPANY_ACCOUNT).where(COMPANY_ACCOUNT.c.unit_id == current_staff().unit_id), "companies.html"
+    )
 
 
 class CompanyForm(Form):

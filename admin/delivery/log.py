@@ -20,11 +20,11 @@ from portal.core.clock import business_day, now
 from portal.delivery import asks, operators
 from portal.delivery.channel import PUSH
 from portal.delivery.channels import channels
-from portal.delivery.ledger import ATTEMPT, DELIVERY, PAUSE, STOP, attempts_of
+from portal.delivery.ledger import attempts_of
 from portal.delivery.push import targets
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose
 from portal.domain.errors import Refusal
-from portal.issuing.queries import BILL
+from portal.models.tables import BILL, CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 
 _GOOD = (AttemptState.DELIVERED, AttemptState.ACCEPTED, AttemptState.EXPIRED)
 _BAD = (AttemptState.FAILED, AttemptState.DEAD, AttemptState.UNCERTAIN)
@@ -40,8 +40,8 @@ GROUP = "交付"
 
 def _in_state(value: str) -> Any:
     if value == LETTERS:
-        return ATTEMPT.c.state.in_([state.value for state in operators.LETTERS])
-    return ATTEMPT.c.state == value
+        return DELIVERY_ATTEMPT.c.state.in_([state.value for state in operators.LETTERS])
+    return DELIVERY_ATTEMPT.c.state == value
 
 
 def _about(row: Any) -> str:
@@ -51,7 +51,7 @@ def _about(row: Any) -> str:
 DELIVERIES = ListPage(
     name="deliveries",
     title="交付日志",
-    order=(ATTEMPT.c.created_at, ATTEMPT.c.id),
+    order=(DELIVERY_ATTEMPT.c.created_at, DELIVERY_ATTEMPT.c.id),
     columns=(
         Column("created_at", "时间", "time"),
         Column("channel", "渠道", value=lambda row: titles().get(row.channel, row.channel)),
@@ -76,12 +76,12 @@ DELIVERIES = ListPage(
         Filter(
             "from",
             "从",
-            lambda day: ATTEMPT.c.created_at >= midnight(day),
+            lambda day: DELIVERY_ATTEMPT.c.created_at >= midnight(day),
             "date",
             default=lambda: (business_day(now()) - timedelta(days=6)).isoformat(),
         ),
-        Filter("to", "到", lambda day: ATTEMPT.c.created_at < midnight(day + timedelta(days=1)), "date"),
-        Filter("channel", "渠道", lambda name: ATTEMPT.c.channel == name, "choice", choices=titles),
+        Filter("to", "到", lambda day: DELIVERY_ATTEMPT.c.created_at < midnight(day + timedelta(days=1)), "date"),
+        Filter("channel", "渠道", lambda name: DELIVERY_ATTEMPT.c.channel == name, "choice", choices=titles),
         Filter("purpose", "目的", lambda value: DELIVERY.c.purpose == value, "choice", choices=PURPOSES),
         Filter(
             "state",
@@ -90,7 +90,9 @@ DELIVERIES = ListPage(
             "choice",
             choices={LETTERS: "死信（需人工处理、结果不明）"} | {state.value: state.title for state in AttemptState},
         ),
-        Filter("ref", "编号", lambda text: (ATTEMPT.c.our_ref == text) | (ATTEMPT.c.their_ref == text)),
+        Filter(
+            "ref", "编号", lambda text: (DELIVERY_ATTEMPT.c.our_ref == text) | (DELIVERY_ATTEMPT.c.their_ref == text)
+        ),
     ),
     empty="没有符合条件的发送记录。票据监制后会按渠道顺序通知患者，每次发送都记在这里。",
 )
@@ -100,12 +102,12 @@ DELIVERIES = ListPage(
 @requires(Permission.DELIVERY_VIEW, menu="交付日志", order=40)
 def deliveries() -> Response:
     """Every message on every channel, newest first; addresses masked."""
-    joined = ATTEMPT.join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id).outerjoin(
+    joined = DELIVERY_ATTEMPT.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id).outerjoin(
         BILL, and_(DELIVERY.c.object_kind == "bill", BILL.c.id == DELIVERY.c.object_id)
     )
     columns = [
         column
-        for column in ATTEMPT.c
+        for column in DELIVERY_ATTEMPT.c
         if column.name not in ("recipient", "recipient_digest", "effect", "result_class", "step")
     ]
     statement = (
@@ -127,7 +129,9 @@ def one_delivery(delivery_id: int) -> Response:
             raise Refusal("PAGE_NOT_FOUND")
         attempts = attempts_of(connection, delivery_id)
         stopped = set(
-            connection.scalars(select(STOP.c.attempt_id).where(STOP.c.attempt_id.in_([one.id for one in attempts])))
+            connection.scalars(
+                select(DELIVERY_STOP.c.attempt_id).where(DELIVERY_STOP.c.attempt_id.in_([one.id for one in attempts]))
+            )
         )
         bill = connection.execute(select(BILL.c.bill_code, BILL.c.number).where(BILL.c.id == row.object_id)).first()
     order = [(titles().get(name, name), wait // 60) for name, wait in row.policy]
@@ -167,7 +171,9 @@ def allow_again(attempt_id: int) -> Response:
     """A "不是我" is cleared: the address was corrected or belongs to the patient after all."""
     with services().database.read() as connection:
         row = connection.execute(
-            select(ATTEMPT.c.channel, ATTEMPT.c.delivery_id).where(ATTEMPT.c.id == attempt_id)
+            select(DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.delivery_id).where(
+                DELIVERY_ATTEMPT.c.id == attempt_id
+            )
         ).one_or_none()
     if row is None:
         raise Refusal("PAGE_NOT_FOUND")
@@ -186,15 +192,18 @@ def channels_page() -> Response:
 def _channels_page(problem: str = "", status: int = 200) -> Response:
     unit_id, since = current_staff().unit_id, now() - timedelta(days=1)
     counted = (
-        select(ATTEMPT.c.channel, ATTEMPT.c.state, func.count())
-        .join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id)
-        .where(DELIVERY.c.unit_id == unit_id, ATTEMPT.c.created_at >= since)
-        .group_by(ATTEMPT.c.channel, ATTEMPT.c.state)
+        select(DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.state, func.count())
+        .join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id)
+        .where(DELIVERY.c.unit_id == unit_id, DELIVERY_ATTEMPT.c.created_at >= since)
+        .group_by(DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.state)
     )
     with services().database.read() as connection:
         values = parameters.values(connection, unit_id)
         receivers = {row.code: row.active for row in targets.of_unit(connection, unit_id)}
-        pauses = {row.channel: row for row in connection.execute(select(PAUSE).where(PAUSE.c.unit_id == unit_id))}
+        pauses = {
+            row.channel: row
+            for row in connection.execute(select(CHANNEL_PAUSE).where(CHANNEL_PAUSE.c.unit_id == unit_id))
+        }
         counts: dict[str, dict[str, int]] = {}
         for channel, state, count in connection.execute(counted):
             group = "good" if state in _GOOD else "bad" if state in _BAD else "open"

@@ -13,17 +13,16 @@ from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
 from portal.issuing import lists, notices
-from portal.issuing.notices import PRINT
-from portal.issuing.queries import BILL
+from portal.models.tables import BILL, SLIP_PRINT
 from portal.rendering.slip import Paper
 
 PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'none'"
 """A browser's own PDF viewer is a page with styles of its own."""
 
 _prints = (
-    select(PRINT.c.object_id, func.max(PRINT.c.line).label("prints"))
-    .where(PRINT.c.object_kind == notices.BILLS)
-    .group_by(PRINT.c.object_id)
+    select(SLIP_PRINT.c.object_id, func.max(SLIP_PRINT.c.line).label("prints"))
+    .where(SLIP_PRINT.c.object_kind == notices.BILLS)
+    .group_by(SLIP_PRINT.c.object_id)
     .subquery()
 )
 PRINTS = func.coalesce(_prints.c.prints, 0)

@@ -20,18 +20,17 @@ from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
 from portal.issuing import marked
-from portal.issuing.queries import BILL
+from portal.models.tables import BILL, FAMILY_LINK, PATIENT_REQUEST
 from portal.retrieval import family, requests
 from portal.retrieval.family import RELATIONS, Person
-from portal.retrieval.identify import LINK
-from portal.retrieval.requests import KINDS, REQUEST
+from portal.retrieval.requests import KINDS
 
 STATES = {"open": State("待答复", "wait"), "done": State("已办理", "ok"), "declined": State("不能办理", "red")}
 
 REQUESTS = ListPage(
     name="requests",
     title="患者申请",
-    order=(REQUEST.c.created_at, REQUEST.c.id),
+    order=(PATIENT_REQUEST.c.created_at, PATIENT_REQUEST.c.id),
     columns=(
         Column("created_at", "提交时间", "time"),
         Column("kind", "事项", value=lambda row: KINDS[row.kind]),
@@ -50,12 +49,12 @@ REQUESTS = ListPage(
         Filter(
             "state",
             "状态",
-            lambda state: REQUEST.c.state == state,
+            lambda state: PATIENT_REQUEST.c.state == state,
             "choice",
             choices={code: state.title for code, state in STATES.items()},
             default=lambda: "open",
         ),
-        Filter("kind", "事项", lambda kind: REQUEST.c.kind == kind, "choice", choices=KINDS),
+        Filter("kind", "事项", lambda kind: PATIENT_REQUEST.c.kind == kind, "choice", choices=KINDS),
     ),
     empty="没有符合条件的申请。患者在取票页面提交的更正、查不到票据、不是我的票会出现在这里。",
     acts=lambda row: (
@@ -70,8 +69,10 @@ REQUESTS = ListPage(
 @requires(Permission.DELIVERY_VIEW, menu="患者申请", order=30)
 def patient_requests() -> Response:
     """What patients wait for."""
-    statement = select(REQUEST, BILL.c.bill_code, BILL.c.number).outerjoin(BILL, BILL.c.id == REQUEST.c.bill_id)
-    return REQUESTS.respond(statement.where(REQUEST.c.unit_id == current_staff().unit_id))
+    statement = select(PATIENT_REQUEST, BILL.c.bill_code, BILL.c.number).outerjoin(
+        BILL, BILL.c.id == PATIENT_REQUEST.c.bill_id
+    )
+    return REQUESTS.respond(statement.where(PATIENT_REQUEST.c.unit_id == current_staff().unit_id))
 
 
 BASES = {"desk": "窗口核对证件", "phone": "登记手机", "consent": "短信授权"}
@@ -158,7 +159,7 @@ def _people(row: object, name: str) -> str:
 FAMILY = ListPage(
     name="family",
     title="家庭与代取",
-    order=(LINK.c.created_at, LINK.c.id),
+    order=(FAMILY_LINK.c.created_at, FAMILY_LINK.c.id),
     columns=(
         Column("created_at", "办理时间", "time"),
         _member("holder_name"),
@@ -182,7 +183,7 @@ FAMILY = ListPage(
         Filter(
             "kind",
             "类别",
-            lambda kind: LINK.c.kind == kind,
+            lambda kind: FAMILY_LINK.c.kind == kind,
             "choice",
             choices={"guardian": "监护", "proxy": "授权代取"},
         ),
@@ -200,7 +201,7 @@ FAMILY = ListPage(
 @requires(Permission.DELIVERY_VIEW, menu="家庭与代取", order=40)
 def families() -> Response:
     """Who may see whose bills; names masked."""
-    statement = select(LINK).where(LINK.c.unit_id == current_staff().unit_id)
+    statement = select(FAMILY_LINK).where(FAMILY_LINK.c.unit_id == current_staff().unit_id)
     return FAMILY.respond(statement, "families.html")
 
 

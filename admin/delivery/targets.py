@@ -15,9 +15,10 @@ from portal.delivery.channel import PUSH
 from portal.delivery.channels import TITLES
 from portal.delivery.channels.app import AppPush
 from portal.delivery.push import events, targets
-from portal.delivery.push.targets import TARGET, Facts
+from portal.delivery.push.targets import Facts
 from portal.domain.delivery import Accepted, Bug, Result
 from portal.domain.errors import Refusal
+from portal.models.tables import PUSH_TARGET
 
 OWN, OTHER = "own", "other"
 TRIES = [(str(count), words) for count, words in targets.TRIES.items()]
@@ -25,7 +26,7 @@ TRIES = [(str(count), words) for count, words in targets.TRIES.items()]
 TARGETS = ListPage(
     name="push-targets",
     title="推送目标",
-    order=(TARGET.c.id,),
+    order=(PUSH_TARGET.c.id,),
     ascending=True,
     columns=(
         Column("code", "渠道代码", link=lambda row: url_for("delivery.push_target", target_id=row.id)),
@@ -97,7 +98,9 @@ def titles() -> dict[str, str]:
 @requires(Permission.DELIVERY_EDIT, menu="推送目标", order=55)
 def push_targets() -> Response:
     """The unit's push targets."""
-    return TARGETS.respond(select(TARGET).where(TARGET.c.unit_id == current_staff().unit_id), "push_targets.html")
+    return TARGETS.respond(
+        select(PUSH_TARGET).where(PUSH_TARGET.c.unit_id == current_staff().unit_id), "push_targets.html"
+    )
 
 
 @delivery.route("/push-targets/new", methods=["GET", "POST"])

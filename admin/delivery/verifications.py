@@ -11,8 +11,7 @@ from admin.lists import Column, Filter, ListPage
 from admin.shapes import BILL_STATES
 from admin.shell import current_staff, requires
 from portal.access.permissions import Permission
-from portal.issuing.queries import BILL
-from portal.issuing.relations import VERIFICATION
+from portal.models.tables import BILL, VERIFICATION
 
 _places = (
     select(VERIFICATION.c.bill_id, func.count(VERIFICATION.c.place.distinct()).label("places"))

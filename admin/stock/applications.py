@@ -26,15 +26,15 @@ from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.domain.stock import EDITABLE, WITHDRAWABLE, ApplicationState
 from portal.fiscal.stock import POLL_TOPIC
+from portal.models.tables import STOCK_APPLICATION
 from portal.outbox import tasks
 from portal.stock import applications as service
 from portal.stock import balances, lists
-from portal.stock.tables import APPLICATION
 
 APPLICATIONS = ListPage(
     name="stock-applications",
     title="票据申领",
-    order=(APPLICATION.c.made_at, APPLICATION.c.id),
+    order=(STOCK_APPLICATION.c.made_at, STOCK_APPLICATION.c.id),
     columns=(
         Column("no", "申领单号", "number", link=lambda row: url_for("stock.application", no=row.no)),
         Column("made_at", "编制时间", "time"),
@@ -49,7 +49,7 @@ APPLICATIONS = ListPage(
         Column("opinion", "审核意见", "long"),
         Column("reason", "摘要", "long", shown=False),
     ),
-    filters=(*moment_filters(APPLICATION.c.made_at), state_filter(APPLICATION.c.state, APPLICATION_STATES)),
+    filters=(*moment_filters(STOCK_APPLICATION.c.made_at), state_filter(STOCK_APPLICATION.c.state, APPLICATION_STATES)),
     empty="还没有申领单。单位库存不足时，在“新增申领”里按建议数量向财政申领。",
 )
 
@@ -104,7 +104,7 @@ def new_application() -> Response:
 @requires(Permission.STOCK_VIEW, within="stock.applications")
 def application(no: str) -> Response:
     """One application: what finance said, what may be done now; a draft can be changed here."""
-    row = row_of(APPLICATION, no)
+    row = row_of(STOCK_APPLICATION, no)
     editable = row.state in EDITABLE and may(Permission.STOCK_APPLY)
     more: dict[str, Any] = {}
     if editable:

@@ -30,9 +30,9 @@ from portal.access.approvals import Approved, Kind
 from portal.access.permissions import Permission
 from portal.core.services import Services
 from portal.domain.errors import Refusal
+from portal.models.tables import STOCK_DESTRUCTION, STOCK_RETURN, STOCK_VOID
 from portal.stock import destructions, lists, voids
 from portal.stock import returns as giving_back
-from portal.stock.tables import DESTRUCTION, RETURN, VOID
 
 VOID_KIND, DESTRUCTION_KIND = voids.APPROVAL, destructions.APPROVAL
 
@@ -63,19 +63,19 @@ def _page(name: str, title: str, endpoint: str, table: Any, states: Any, empty: 
 
 
 RETURNS = _page(
-    "stock-returns", "票据申退", "stock.return_slip", RETURN, RETURN_STATES,
+    "stock-returns", "票据申退", "stock.return_slip", STOCK_RETURN, RETURN_STATES,
     "还没有申退。不再使用的单位库存可以退回财政。",
     Column("opinion", "财政意见", "long", shown=False),
 )  # fmt: skip
 VOIDS = _page(
-    "stock-voids", "库存作废与报损", "stock.void", VOID, VOID_STATES,
+    "stock-voids", "库存作废与报损", "stock.void", STOCK_VOID, VOID_STATES,
     "还没有作废或报损。",
     Column("category", "类别", value=lambda row: {"stock": "库存作废", "blank": "空白票报损"}[row.category]),
     Column("point", "开票点", value=lambda row: f"{row.point_code} {row.point_name}" if row.point_code else "单位库存"),
     Column("decided_name", "复核人", shown=False),
 )  # fmt: skip
 DESTRUCTIONS = _page(
-    "stock-destructions", "票据销毁", "stock.destruction", DESTRUCTION, DESTRUCTION_STATES,
+    "stock-destructions", "票据销毁", "stock.destruction", STOCK_DESTRUCTION, DESTRUCTION_STATES,
     "还没有销毁记录。已作废的纸质票据保管期满后在这里登记销毁。",
     Column("witness", "监销人"),
     Column("decided_name", "复核人"),
@@ -140,7 +140,7 @@ def new_return() -> Response:
 @requires(Permission.STOCK_VIEW, within="stock.returns")
 def return_slip(no: str) -> Response:
     """One return."""
-    row = row_of(RETURN, no)
+    row = row_of(STOCK_RETURN, no)
     facts = [*_facts(row), ("财政意见", row.opinion), ("答复时间", moment(row.decided_at))]
     return document_page("申退单", no, RETURN_STATES[row.state], facts, [], url_for("stock.returns"))
 
@@ -200,7 +200,7 @@ def _ask(connection: Connection, kind: str, no: str, summary: str, reason: str) 
 @requires(Permission.STOCK_VIEW, within="stock.voids_list")
 def void(no: str) -> Response:
     """One void or blank loss."""
-    row = row_of(VOID, no)
+    row = row_of(STOCK_VOID, no)
     with services().database.read() as connection:
         point = lists.points(connection, current_staff().unit_id).get(row.point_id)
     place = f"{point.code} {point.name}" if point is not None else "单位库存"
@@ -263,7 +263,7 @@ def new_destruction() -> Response:
 @requires(Permission.STOCK_VIEW, within="stock.destructions_list")
 def destruction(no: str) -> Response:
     """One destruction."""
-    row = row_of(DESTRUCTION, no)
+    row = row_of(STOCK_DESTRUCTION, no)
     facts = [*_facts(row), ("监销人", row.witness), *_decided(DESTRUCTION_KIND, row)]
     back = url_for("stock.destructions_list")
     return document_page("销毁单", no, DESTRUCTION_STATES[row.state], facts, [], back)

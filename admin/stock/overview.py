@@ -18,9 +18,9 @@ from portal.access.permissions import Permission
 from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.fiscal.stock import CHECK_TOPIC
+from portal.models.tables import STOCK_ALARM, STOCK_RECONCILE
 from portal.outbox import tasks
 from portal.stock import alarms, balances, fates, lists
-from portal.stock.tables import ALARM, RECONCILE
 
 
 def _places() -> dict[str, str]:
@@ -103,7 +103,9 @@ def stock_balances() -> Response:
     with services().database.read() as connection:
         found = balances.holdings(connection, unit_id)
         standing = connection.execute(
-            select(ALARM).where(ALARM.c.unit_id == unit_id, ALARM.c.cleared_at.is_(None)).order_by(ALARM.c.raised_at)
+            select(STOCK_ALARM)
+            .where(STOCK_ALARM.c.unit_id == unit_id, STOCK_ALARM.c.cleared_at.is_(None))
+            .order_by(STOCK_ALARM.c.raised_at)
         ).all()
     return BALANCES.show(found, "stock_balances.html", alarms=standing, levels=LEVELS)
 
@@ -165,7 +167,10 @@ def stock_check() -> Response:
     unit_id = current_staff().unit_id
     with services().database.read() as connection:
         compared = connection.execute(
-            select(RECONCILE).where(RECONCILE.c.unit_id == unit_id).order_by(RECONCILE.c.id.desc()).limit(1)
+            select(STOCK_RECONCILE)
+            .where(STOCK_RECONCILE.c.unit_id == unit_id)
+            .order_by(STOCK_RECONCILE.c.id.desc())
+            .limit(1)
         ).one_or_none()
         segments = {row.id: row for row in lists.segments(connection, unit_id)}
     whole = [each for each in found.balances if each.segment_id in segments and each.place == "all"]

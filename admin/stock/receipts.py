@@ -25,9 +25,9 @@ from admin.stock.numbers import NumberField
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.stock import ReceiptState
+from portal.models.tables import STOCK_RECEIPT
 from portal.stock import lists
 from portal.stock import receipts as service
-from portal.stock.tables import RECEIPT
 
 SOURCES = {"application": "申领", "push": "财政主动下发", "opening": "期初"}
 _COLUMNS = (
@@ -51,9 +51,9 @@ def _page(name: str, title: str, empty: str, without: tuple[str, ...] = ()) -> L
     return ListPage(
         name=name,
         title=title,
-        order=(RECEIPT.c.arrived_at, RECEIPT.c.id),
+        order=(STOCK_RECEIPT.c.arrived_at, STOCK_RECEIPT.c.id),
         columns=(link, *(column for column in _COLUMNS if column.key not in without)),
-        filters=(*moment_filters(RECEIPT.c.arrived_at), state_filter(RECEIPT.c.state, RECEIPT_STATES)),
+        filters=(*moment_filters(STOCK_RECEIPT.c.arrived_at), state_filter(STOCK_RECEIPT.c.state, RECEIPT_STATES)),
         empty=empty,
     )
 
@@ -122,7 +122,7 @@ def new_opening() -> Response:
 @requires(Permission.STOCK_VIEW, within="stock.receipts")
 def receipt(no: str) -> Response:
     """One receipt; confirm and refuse where that is legal."""
-    row = row_of(RECEIPT, no)
+    row = row_of(STOCK_RECEIPT, no)
     waiting = row.state == ReceiptState.WAITING and may(Permission.STOCK_RECEIVE)
     own = row.source == "opening" and row.made_by == current_actor().label
     buttons = [Button("确认入库", url_for("stock.confirm_receipt", no=no), main=True)] if waiting and not own else []
@@ -162,7 +162,7 @@ def confirm_receipt(no: str) -> Response:
 @requires(Permission.STOCK_RECEIVE)
 def refuse_receipt(no: str) -> Response:
     """拒收."""
-    row_of(RECEIPT, no)
+    row_of(STOCK_RECEIPT, no)
     form = RefuseForm()
     if not form.accepted():
         raise Refusal("FIELD_INVALID", problems="拒收原因必填")

@@ -36,13 +36,13 @@ from admin.stock.numbers import NumberField
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.stock import SlipState
+from portal.models.tables import STOCK_SLIP
 from portal.stock import balances, handouts, lists
-from portal.stock.tables import SLIP
 
 SLIPS = ListPage(
     name="stock-slips",
     title="票据分发",
-    order=(SLIP.c.made_at, SLIP.c.id),
+    order=(STOCK_SLIP.c.made_at, STOCK_SLIP.c.id),
     columns=(
         Column("no", "分发单号", "number", link=lambda row: url_for("stock.slip", no=row.no)),
         Column("made_at", "编制时间", "time"),
@@ -59,8 +59,8 @@ SLIPS = ListPage(
         Column("withdrawn_at", "撤回时间", "time", shown=False),
     ),
     filters=(
-        *moment_filters(SLIP.c.made_at),
-        state_filter(SLIP.c.state, SLIP_STATES),
+        *moment_filters(STOCK_SLIP.c.made_at),
+        state_filter(STOCK_SLIP.c.state, SLIP_STATES),
         AT_POINT,
     ),
     empty="还没有分发单。在“新增分发”里把单位库存的号码下发给窗口或自助机。",
@@ -111,7 +111,7 @@ def new_slip() -> Response:
 @requires(Permission.STOCK_VIEW, within="stock.slips")
 def slip(no: str) -> Response:
     """One hand-out: used and left, the acts that are legal now."""
-    row = row_of(SLIP, no)
+    row = row_of(STOCK_SLIP, no)
     with services().database.read() as connection:
         point = lists.points(connection, current_staff().unit_id)[row.point_id]
         used, left = balances.of_slip(connection, no)
@@ -166,7 +166,7 @@ def hand_out_slip(no: str) -> Response:
 @requires(Permission.STOCK_ACCEPT)
 def accept_slip(no: str) -> Response:
     """接收, at the point where the person works; who hands out may accept for any point."""
-    row = row_of(SLIP, no)
+    row = row_of(STOCK_SLIP, no)
     if not may(Permission.STOCK_HAND_OUT) and current_point().id != row.point_id:
         raise Refusal("DOCUMENT_UNKNOWN", no=no)
     with services().database.write() as connection:

@@ -13,12 +13,12 @@ from admin.lists import Column, ListPage
 from admin.shapes import State
 from admin.shell import current_actor, current_staff, page, requires, say, see_other, services
 from portal.access import his_keys
-from portal.access.his_account import ACCOUNT, HIS, MAPPING
+from portal.access.his_account import HIS
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.settlement import CHANNELS, Scene
 from portal.domain.voucher import VoucherScene
-from portal.issuing.queries import POINT
+from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING, POINT
 
 TABLES = {"bus_type": "业务标识对照", "channel": "缴费渠道对照", "card_type": "卡类型对照", "place": "开票点对照"}
 CARDS = {"id_card": "居民身份证", "social": "社会保障卡", "clinic": "就诊卡", "household": "户口簿", "other": "其他"}
@@ -35,7 +35,7 @@ BLANK_ROWS = 5
 ACCOUNTS = ListPage(
     name="his-accounts",
     title="接口账号",
-    order=(ACCOUNT.c.appid,),
+    order=(HIS_ACCOUNT.c.appid,),
     ascending=True,
     columns=(
         Column("appid", "应用账号", link=lambda row: url_for("system.his_account", account_id=row.id)),
@@ -77,11 +77,13 @@ class AccountForm(Form):
 @requires(Permission.HIS_VIEW, menu="接口账号", order=50)
 def his_accounts() -> Response:
     """The unit's HIS accounts."""
-    counted = select(MAPPING.c.account_id, func.count().label("mappings")).group_by(MAPPING.c.account_id).subquery()
+    counted = (
+        select(HIS_MAPPING.c.account_id, func.count().label("mappings")).group_by(HIS_MAPPING.c.account_id).subquery()
+    )
     statement = (
-        select(ACCOUNT, func.coalesce(counted.c.mappings, 0).label("mappings"))
-        .select_from(ACCOUNT.outerjoin(counted, counted.c.account_id == ACCOUNT.c.id))
-        .where(ACCOUNT.c.unit_id == current_staff().unit_id, ACCOUNT.c.kind == HIS)
+        select(HIS_ACCOUNT, func.coalesce(counted.c.mappings, 0).label("mappings"))
+        .select_from(HIS_ACCOUNT.outerjoin(counted, counted.c.account_id == HIS_ACCOUNT.c.id))
+        .where(HIS_ACCOUNT.c.unit_id == current_staff().unit_id, HIS_ACCOUNT.c.kind == HIS)
     )
     return ACCOUNTS.respond(statement, "his_accounts.html")
 
@@ -112,8 +114,8 @@ def his_account(account_id: int) -> Response:
     """One account: facts and checks, keys, mapping tables."""
     with services().database.read() as connection:
         account = his_keys.own(connection, current_actor(), account_id)
-        counted = select(MAPPING.c.table_name, func.count()).where(MAPPING.c.account_id == account_id)
-        counts = {row[0]: row[1] for row in connection.execute(counted.group_by(MAPPING.c.table_name))}
+        counted = select(HIS_MAPPING.c.table_name, func.count()).where(HIS_MAPPING.c.account_id == account_id)
+        counts = {row[0]: row[1] for row in connection.execute(counted.group_by(HIS_MAPPING.c.table_name))}
     kept = {name: account.policies.get(name, default) for name, _, default in POLICIES}
     form = AccountForm(data={"name": account.name, "active": account.active} | kept)
     if form.accepted():
@@ -179,8 +181,8 @@ def his_mapping(account_id: int, table: str) -> Response:
         raise Refusal("PAGE_NOT_FOUND")
     with services().database.read() as connection:
         account = his_keys.own(connection, current_actor(), account_id)
-        mine = (MAPPING.c.account_id == account_id) & (MAPPING.c.table_name == table)
-        found = connection.execute(select(MAPPING.c.sent_code, MAPPING.c.our_code).where(mine))
+        mine = (HIS_MAPPING.c.account_id == account_id) & (HIS_MAPPING.c.table_name == table)
+        found = connection.execute(select(HIS_MAPPING.c.sent_code, HIS_MAPPING.c.our_code).where(mine))
         rows = [(row.sent_code, row.our_code) for row in found.all()]
     ours, problem = _our_codes(table), ""
     if request.method == "POST":

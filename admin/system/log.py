@@ -15,9 +15,8 @@ from admin.system import log_words
 from portal.access.permissions import Permission
 from portal.audit import actions, chain, entries, units
 from portal.audit.actions import OBJECTS
-from portal.audit.chain import SEAL
-from portal.audit.entries import ENTRY
 from portal.core.clock import SHANGHAI, business_day, now
+from portal.models.tables import AUDIT_ENTRY, AUDIT_SEAL
 
 
 def midnight(day: date) -> datetime:
@@ -28,7 +27,7 @@ def midnight(day: date) -> datetime:
 LOG = ListPage(
     name="log",
     title="日志",
-    order=(ENTRY.c.at, ENTRY.c.id),
+    order=(AUDIT_ENTRY.c.at, AUDIT_ENTRY.c.id),
     columns=(
         Column("at", "时间", "time"),
         Column("actor", "人", value=lambda row: shapes.actor(row.actor)),
@@ -45,16 +44,16 @@ LOG = ListPage(
         Filter(
             "from",
             "从",
-            lambda day: ENTRY.c.at >= midnight(day),
+            lambda day: AUDIT_ENTRY.c.at >= midnight(day),
             "date",
             default=lambda: business_day(now()).isoformat(),
         ),
-        Filter("to", "到", lambda day: ENTRY.c.at < midnight(day + timedelta(days=1)), "date"),
-        Filter("actor", "人", lambda text: ENTRY.c.actor.contains(text, autoescape=True)),
-        Filter("about", "对象", lambda kind: ENTRY.c.object_kind == kind, "choice", choices=OBJECTS),
-        Filter("action", "动作", lambda action: ENTRY.c.action == action, "choice", choices=actions.ACTIONS),
-        Filter("object", "对象编号", lambda text: ENTRY.c.object_id == text),
-        Filter("request", "请求号", lambda text: ENTRY.c.request_id == text),
+        Filter("to", "到", lambda day: AUDIT_ENTRY.c.at < midnight(day + timedelta(days=1)), "date"),
+        Filter("actor", "人", lambda text: AUDIT_ENTRY.c.actor.contains(text, autoescape=True)),
+        Filter("about", "对象", lambda kind: AUDIT_ENTRY.c.object_kind == kind, "choice", choices=OBJECTS),
+        Filter("action", "动作", lambda action: AUDIT_ENTRY.c.action == action, "choice", choices=actions.ACTIONS),
+        Filter("object", "对象编号", lambda text: AUDIT_ENTRY.c.object_id == text),
+        Filter("request", "请求号", lambda text: AUDIT_ENTRY.c.request_id == text),
     ),
     empty="这段时间没有符合条件的日志。",
 )
@@ -64,7 +63,9 @@ LOG = ListPage(
 @requires(Permission.AUDIT_VIEW, menu="日志", order=50)
 def log() -> Response:
     """Every act and every reveal of personal data of the unit."""
-    rows = select(ENTRY, SEAL.c.seq, SEAL.c.digest).outerjoin(SEAL, SEAL.c.entry_id == ENTRY.c.id)
+    rows = select(AUDIT_ENTRY, AUDIT_SEAL.c.seq, AUDIT_SEAL.c.digest).outerjoin(
+        AUDIT_SEAL, AUDIT_SEAL.c.entry_id == AUDIT_ENTRY.c.id
+    )
     rows = rows.where(units.readable(current_staff().unit_id))
     return LOG.respond(rows, "log.html")
 

@@ -8,9 +8,10 @@ from sqlalchemy import Connection, select
 from admin.groups import system
 from admin.shell import current_actor, current_staff, page, requires, say, see_other, services
 from portal.access import parameters
-from portal.access.parameters import CATALOGUE, PARAMETER
+from portal.access.parameters import CATALOGUE
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
+from portal.models.tables import PARAMETER
 from portal.retrieval import family
 
 

@@ -15,10 +15,10 @@ from admin.shapes import State
 from admin.shell import current_actor, current_staff, page, requires, say, see_other, services
 from portal.access import accounts, second, staff_sessions
 from portal.access.permissions import ROLES, TITLES, Permission, Role
-from portal.access.staff import BOUND, POINT, ROLE, STAFF
 from portal.audit import entries
 from portal.core.clock import SHANGHAI, local
 from portal.domain.errors import Refusal
+from portal.models.tables import POINT, STAFF_ACCOUNT, STAFF_POINT, STAFF_ROLE
 
 STATES = {
     "active": State("启用", "ok"),
@@ -36,7 +36,7 @@ def role_titles(codes: str | None) -> str:
 USERS = ListPage(
     name="users",
     title="用户",
-    order=(STAFF.c.username,),
+    order=(STAFF_ACCOUNT.c.username,),
     ascending=True,
     columns=(
         Column("username", "用户名", link=lambda row: url_for("system.user", account_id=row.id)),
@@ -52,7 +52,7 @@ USERS = ListPage(
         Column("second", "两步验证", value=lambda row: "已启用" if row.has_totp else "未启用"),
     ),
     filters=(
-        Filter("username", "用户名", lambda text: STAFF.c.username.startswith(text, autoescape=True)),
+        Filter("username", "用户名", lambda text: STAFF_ACCOUNT.c.username.startswith(text, autoescape=True)),
         Filter(
             "role",
             "角色",
@@ -146,8 +146,8 @@ def user(account_id: int) -> Response:
 def _user_page(account_id: int, form: UserForm | None = None, problem: str = "", status: int = 200) -> Response:
     with services().database.read() as connection:
         row = accounts.get(connection, account_id, current_actor())
-        roles = connection.scalars(select(ROLE.c.role).where(ROLE.c.account_id == account_id)).all()
-        points = connection.scalars(select(BOUND.c.point_id).where(BOUND.c.account_id == account_id)).all()
+        roles = connection.scalars(select(STAFF_ROLE.c.role).where(STAFF_ROLE.c.account_id == account_id)).all()
+        points = connection.scalars(select(STAFF_POINT.c.point_id).where(STAFF_POINT.c.account_id == account_id)).all()
         opened = staff_sessions.open_ones(connection, row.unit_id, account_id)
     over = local(row.valid_until - timedelta(seconds=1)).date() if row.valid_until is not None else None
     values: dict[str, Any] = {"name": row.name, "points": list(points), "valid_until": over}

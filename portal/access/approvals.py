@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from portal.audit import entries
 from portal.core.clock import now
@@ -19,9 +19,7 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.models import Approval
-
-APPROVAL: Table = Approval.__table__  # type: ignore[assignment]
+from portal.models.tables import APPROVAL
 
 
 @dataclass(frozen=True, slots=True)

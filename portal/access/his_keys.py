@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.access.his_account import ACCOUNT, HIS, KEY_FIELD, MAPPING
+from portal.access.his_account import HIS, KEY_FIELD
 from portal.audit import entries
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING
 
 
 def _new_key() -> str:
@@ -35,7 +36,7 @@ def create(services: Services, actor: Actor, appid: str, name: str) -> int:
     }
     try:
         with services.database.write() as connection:
-            account_id = connection.execute(insert(ACCOUNT).returning(ACCOUNT.c.id), row).scalar_one()
+            account_id = connection.execute(insert(HIS_ACCOUNT).returning(HIS_ACCOUNT.c.id), row).scalar_one()
             _record(connection, actor, "his.created", account_id, {"after": {"appid": appid, "name": name}})
     except IntegrityError as error:
         raise Refusal("CODE_TAKEN", taken=appid) from error
@@ -53,7 +54,7 @@ def renew(services: Services, actor: Actor, account_id: int) -> None:
             "earlier_key": row.key,
             "key_unseen": True,
         }
-        connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(**values))
+        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(**values))
         _record(connection, actor, "his.key_renewed", account_id, {})
 
 
@@ -63,7 +64,7 @@ def look(services: Services, actor: Actor, account_id: int) -> str:
         row = own(connection, actor, account_id)
         if not row.key_unseen:
             raise Refusal("HIS_KEY_SEEN")
-        connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(key_unseen=False))
+        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(key_unseen=False))
         _record(connection, actor, "his.key_shown", account_id, {})
     return services.cipher.decrypt_text(KEY_FIELD, row.appid, row.key)
 
@@ -72,15 +73,15 @@ def end_earlier(services: Services, actor: Actor, account_id: int) -> None:
     """The key before the present one is good no longer."""
     with services.database.write() as connection:
         own(connection, actor, account_id)
-        connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(earlier_key=None))
+        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(earlier_key=None))
         _record(connection, actor, "his.key_ended", account_id, {})
 
 
 def own(connection: Connection, actor: Actor, account_id: int) -> Row[Any]:
     """The unit's HIS account, held to the commit. Raises PAGE_NOT_FOUND."""
     row = connection.execute(
-        select(ACCOUNT)
-        .where(ACCOUNT.c.id == account_id, ACCOUNT.c.unit_id == actor.unit_id, ACCOUNT.c.kind == HIS)
+        select(HIS_ACCOUNT)
+        .where(HIS_ACCOUNT.c.id == account_id, HIS_ACCOUNT.c.unit_id == actor.unit_id, HIS_ACCOUNT.c.kind == HIS)
         .with_for_update()
     ).one_or_none()
     if row is None:
@@ -96,7 +97,7 @@ def set_facts(
         row = own(connection, actor, account_id)
         before = {"name": row.name, "active": row.active, "policies": row.policies}
         after = {"name": name, "active": active, "policies": policies}
-        connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(**after))
+        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(**after))
         _record(connection, actor, "his.changed", account_id, {"before": before, "after": after})
 
 
@@ -104,15 +105,15 @@ def set_mapping(services: Services, actor: Actor, account_id: int, table: str, r
     """Replace one 对照表: sent code → our code. Returns how many were added or changed, and how many taken away."""
     with services.database.write() as connection:
         own(connection, actor, account_id)
-        mine = (MAPPING.c.account_id == account_id) & (MAPPING.c.table_name == table)
-        found = connection.execute(select(MAPPING.c.sent_code, MAPPING.c.our_code).where(mine))
+        mine = (HIS_MAPPING.c.account_id == account_id) & (HIS_MAPPING.c.table_name == table)
+        found = connection.execute(select(HIS_MAPPING.c.sent_code, HIS_MAPPING.c.our_code).where(mine))
         before = {row.sent_code: row.our_code for row in found}
         changed = {code: ours for code, ours in rows.items() if before.get(code) != ours}
         gone = [code for code in before if code not in rows]
-        connection.execute(MAPPING.delete().where(mine, MAPPING.c.sent_code.in_([*gone, *changed])))
+        connection.execute(HIS_MAPPING.delete().where(mine, HIS_MAPPING.c.sent_code.in_([*gone, *changed])))
         if changed:
             connection.execute(
-                insert(MAPPING),
+                insert(HIS_MAPPING),
                 [
                     {"account_id": account_id, "table_name": table, "sent_code": code, "our_code": ours}
                     for code, ours in changed.items()

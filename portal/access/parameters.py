@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from portal.audit import entries
 from portal.core.clock import now
@@ -18,9 +18,7 @@ from portal.domain import delivery
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import commas, fen_of, yuan
-from portal.models import Parameter as ParameterRow
-
-PARAMETER: Table = ParameterRow.__table__  # type: ignore[assignment]
+from portal.models.tables import PARAMETER
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from portal.access import accounts, staff_sessions
 from portal.access.limits import Limits
 from portal.access.login import Browser
-from portal.access.staff import STAFF, Staff
+from portal.access.staff import Staff
 from portal.access.staff_sessions import Session
 from portal.audit import entries
 from portal.core.clock import now
@@ -19,6 +19,7 @@ from portal.core.fieldcrypt import SealBroken
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.models.tables import STAFF_ACCOUNT
 
 FIELD, NEW = "staff_account.totp", "staff_account.totp-new"
 STEP = 30
@@ -64,7 +65,7 @@ def _prove(services: Services, limits: Limits, session: Session, code: str, brow
     if not limits.hit(f"login:t:{person.id}", TRIES, 300):
         raise Refusal("TRY_LATER", minutes=5)
     with services.database.write() as connection:
-        row = connection.execute(select(STAFF).where(STAFF.c.id == person.id).with_for_update()).one()
+        row = connection.execute(select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == person.id).with_for_update()).one()
         if fresh and row.totp is not None:
             raise Refusal("STATE_ILLEGAL", state="已启用两步验证", next="更换手机请另一位管理员重置")
         if fresh and row.must_change:  # who handed the password out must not be able to enrol their own phone
@@ -78,7 +79,7 @@ def _prove(services: Services, limits: Limits, session: Session, code: str, brow
             values: dict[str, Any] = {"totp_step": step}
             if fresh:
                 values |= {"totp": services.cipher.encrypt(FIELD, person.id, secret)}
-            connection.execute(update(STAFF).where(STAFF.c.id == person.id).values(values))
+            connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == person.id).values(values))
             staff_sessions.end(connection, session.digest)
             cookie = staff_sessions.start(services, connection, person.id, 2, browser.address, browser.agent)
         done = ("totp-enrolled" if fresh else "second-factor") if right else "second-factor-refused"
@@ -102,6 +103,6 @@ def take_away(services: Services, account_id: int, actor: Actor) -> None:
     """Another administrator removes a lost second factor; all sessions of the account end."""
     with services.database.write() as connection:
         accounts.other(connection, account_id, actor)
-        connection.execute(update(STAFF).where(STAFF.c.id == account_id).values(totp=None))
+        connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(totp=None))
         staff_sessions.end_all(connection, account_id)
         entries.record(connection, "staff.totp-removed", "staff", account_id, actor.label, request_id=actor.request_id)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from portal.audit import units
 from portal.core.clock import now
 from portal.core.ids import new_id
-from portal.models import AuditEntry
-
-ENTRY: Table = AuditEntry.__table__  # type: ignore[assignment]
+from portal.models.tables import AUDIT_ENTRY
 
 
 def row(
@@ -46,10 +44,12 @@ def record(connection: Connection, action: str, object_kind: str, object_id: obj
     values = row(action, object_kind, object_id, actor, more.pop("at", None) or now(), **more)
     if values["unit_id"] is None:
         values["unit_id"] = units.unit_of(values)
-    connection.execute(insert(ENTRY).values(values))
+    connection.execute(insert(AUDIT_ENTRY).values(values))
 
 
 def about(connection: Connection, object_kind: str, object_id: object, most: int = 100) -> list[Row[Any]]:
     """The entries about one object, oldest first."""
-    found = select(ENTRY).where(ENTRY.c.object_kind == object_kind, ENTRY.c.object_id == str(object_id))
-    return list(connection.execute(found.order_by(ENTRY.c.id).limit(most)))
+    found = select(AUDIT_ENTRY).where(
+        AUDIT_ENTRY.c.object_kind == object_kind, AUDIT_ENTRY.c.object_id == str(object_id)
+    )
+    return list(connection.execute(found.order_by(AUDIT_ENTRY.c.id).limit(most)))

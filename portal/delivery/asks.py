@@ -15,11 +15,12 @@ from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery import contents
-from portal.delivery.ledger import ATTEMPT, DELIVERY, STOP, Wanted, insert_once, open_delivery, whom
+from portal.delivery.ledger import Wanted, insert_once, open_delivery, whom
 from portal.delivery.opening import stop
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step
 from portal.domain.errors import Refusal
+from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 
 MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?=.{4,190}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}")
 """Addresses that are written as nearly all are; quoted or non-ASCII local parts are refused."""
@@ -135,16 +136,16 @@ def with_attempts(newest: Select[Any]) -> Select[Any]:
     return (
         select(
             found,
-            ATTEMPT.c.id.label("attempt_id"),
-            ATTEMPT.c.channel,
-            ATTEMPT.c.masked,
-            ATTEMPT.c.state.label("tried"),
-            ATTEMPT.c.ended_at.label("tried_ended_at"),
-            ATTEMPT.c.sent_at,
-            ATTEMPT.c.created_at.label("tried_at"),
+            DELIVERY_ATTEMPT.c.id.label("attempt_id"),
+            DELIVERY_ATTEMPT.c.channel,
+            DELIVERY_ATTEMPT.c.masked,
+            DELIVERY_ATTEMPT.c.state.label("tried"),
+            DELIVERY_ATTEMPT.c.ended_at.label("tried_ended_at"),
+            DELIVERY_ATTEMPT.c.sent_at,
+            DELIVERY_ATTEMPT.c.created_at.label("tried_at"),
         )
-        .select_from(found.outerjoin(ATTEMPT, ATTEMPT.c.delivery_id == found.c.id))
-        .order_by(found.c.id.desc(), ATTEMPT.c.step.desc(), ATTEMPT.c.id.desc())
+        .select_from(found.outerjoin(DELIVERY_ATTEMPT, DELIVERY_ATTEMPT.c.delivery_id == found.c.id))
+        .order_by(found.c.id.desc(), DELIVERY_ATTEMPT.c.step.desc(), DELIVERY_ATTEMPT.c.id.desc())
     )
 
 
@@ -214,9 +215,9 @@ def stop_address(services: Services, attempt_id: int) -> bool:
     """
     with services.database.write() as connection:
         row = connection.execute(
-            select(ATTEMPT, DELIVERY.c.unit_id)
-            .select_from(ATTEMPT.join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id))
-            .where(ATTEMPT.c.id == attempt_id)
+            select(DELIVERY_ATTEMPT, DELIVERY.c.unit_id)
+            .select_from(DELIVERY_ATTEMPT.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id))
+            .where(DELIVERY_ATTEMPT.c.id == attempt_id)
         ).one_or_none()
         if row is None:
             return False
@@ -228,7 +229,7 @@ def stop_address(services: Services, attempt_id: int) -> bool:
             "attempt_id": row.id,
             "stopped_at": now(),
         }
-        if insert_once(connection, STOP, values):
+        if insert_once(connection, DELIVERY_STOP, values):
             details = {"channel": row.channel, "attempt": row.id}
             entries.record(connection, "delivery.not_me", "delivery", row.delivery_id, "patient", details=details)
         _take_back(connection, row)
@@ -238,8 +239,8 @@ def stop_address(services: Services, attempt_id: int) -> bool:
 def _take_back(connection: Connection, row: Any) -> None:
     """What is queued for that address is not sent."""
     waiting = [AttemptState.QUEUED.value, AttemptState.HELD.value]
-    same = (ATTEMPT.c.channel == row.channel) & (ATTEMPT.c.recipient_digest == row.recipient_digest)
-    found = select(ATTEMPT.c.delivery_id).where(same, ATTEMPT.c.state.in_(waiting))
+    same = (DELIVERY_ATTEMPT.c.channel == row.channel) & (DELIVERY_ATTEMPT.c.recipient_digest == row.recipient_digest)
+    found = select(DELIVERY_ATTEMPT.c.delivery_id).where(same, DELIVERY_ATTEMPT.c.state.in_(waiting))
     for held in connection.execute(select(DELIVERY).where(DELIVERY.c.id.in_(found)).with_for_update()).all():
         stop(connection, held, "收件人称不是其票据")
 
@@ -247,8 +248,12 @@ def _take_back(connection: Connection, row: Any) -> None:
 def allow_again(services: Services, actor: Actor, channel: str, attempt_id: int) -> None:
     """Staff have cleared a "不是我" (the phone in the HIS was corrected): the address gets messages again; audited."""
     with services.database.write() as connection:
-        mine = (STOP.c.unit_id == actor.unit_id) & (STOP.c.channel == channel) & (STOP.c.attempt_id == attempt_id)
-        if not connection.execute(STOP.delete().where(mine)).rowcount:
+        mine = (
+            (DELIVERY_STOP.c.unit_id == actor.unit_id)
+            & (DELIVERY_STOP.c.channel == channel)
+            & (DELIVERY_STOP.c.attempt_id == attempt_id)
+        )
+        if not connection.execute(DELIVERY_STOP.delete().where(mine)).rowcount:
             raise Refusal("PAGE_NOT_FOUND")
         details = {"channel": channel, "attempt": attempt_id}
         entries.record(

@@ -17,7 +17,7 @@ from portal.domain.delivery import Purpose
 from portal.domain.settlement import Scene
 from portal.domain.states import BillState
 from portal.issuing import queries, voucher_queries
-from portal.issuing.queries import UNIT
+from portal.models.tables import UNIT
 
 _MAC = 16
 

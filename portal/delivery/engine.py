@@ -23,19 +23,7 @@ from portal.core.services import Services
 from portal.delivery import contents, opening, ready, receipts, results
 from portal.delivery.channel import Asking, Channel, Family, Message, Naming, Pacing, Target, lane_of
 from portal.delivery.channels import TITLES
-from portal.delivery.ledger import (
-    ATTEMPT,
-    DELIVERY,
-    NEXT_TOPIC,
-    PAUSE,
-    SEND_TOPIC,
-    STOP,
-    call_next,
-    conclude,
-    hold,
-    insert_once,
-    topic_of,
-)
+from portal.delivery.ledger import NEXT_TOPIC, SEND_TOPIC, call_next, conclude, hold, insert_once, topic_of
 from portal.delivery.results import Try
 from portal.domain.delivery import (
     AttemptState,
@@ -49,6 +37,7 @@ from portal.domain.delivery import (
     mask_address,
     quiet_until,
 )
+from portal.models.tables import CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 from portal.outbox import tasks
 from portal.outbox.tasks import Outcome, Task
 
@@ -152,8 +141,12 @@ class Engine:
         if not address:
             return "没有收件信息"
         digest = services.index.digest(f"recipient.{name}", address)
-        stopped = (STOP.c.unit_id == row.unit_id) & (STOP.c.channel == name) & (STOP.c.recipient_digest == digest)
-        if connection.scalar(select(STOP.c.channel).where(stopped)):
+        stopped = (
+            (DELIVERY_STOP.c.unit_id == row.unit_id)
+            & (DELIVERY_STOP.c.channel == name)
+            & (DELIVERY_STOP.c.recipient_digest == digest)
+        )
+        if connection.scalar(select(DELIVERY_STOP.c.channel).where(stopped)):
             return "收件人已停收"
         attempt_id, moment = new_id(), now()
         effect = f"{row.object_kind}\0{row.object_id}\0{row.purpose}\0{row.version}\0{name}\0{address}"
@@ -184,7 +177,7 @@ class Engine:
             "next_at": due,
             "ended_at": None,
         }
-        if not insert_once(connection, ATTEMPT, values):
+        if not insert_once(connection, DELIVERY_ATTEMPT, values):
             return "同一内容已发往同一收件人"
         topic = topic_of(name)
         tasks.enqueue(
@@ -215,11 +208,11 @@ class Engine:
         return results.record(services, channel, taken.tried, result, self._scale)
 
     def _member(self, lane: Family, services: Services, attempt_id: int) -> Channel | None:
-        named = select(DELIVERY.c.unit_id, ATTEMPT.c.channel).select_from(
-            ATTEMPT.join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id)
+        named = select(DELIVERY.c.unit_id, DELIVERY_ATTEMPT.c.channel).select_from(
+            DELIVERY_ATTEMPT.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id)
         )
         with services.database.read() as connection:
-            row = connection.execute(named.where(ATTEMPT.c.id == attempt_id)).one_or_none()
+            row = connection.execute(named.where(DELIVERY_ATTEMPT.c.id == attempt_id)).one_or_none()
             return None if row is None else lane.member(services, connection, row.unit_id, row.channel)
 
     def _call(self, channel: Channel, services: Services, taken: _Taken) -> Result | None:
@@ -236,11 +229,13 @@ class Engine:
     def _take(self, channel: Channel, services: Services, attempt_id: int) -> _Taken | Outcome:
         """Book a try: ``queued`` becomes ``sending`` and is committed, or what to do instead."""
         with services.database.write() as connection:
-            delivery_id = connection.scalar(select(ATTEMPT.c.delivery_id).where(ATTEMPT.c.id == attempt_id))
+            delivery_id = connection.scalar(
+                select(DELIVERY_ATTEMPT.c.delivery_id).where(DELIVERY_ATTEMPT.c.id == attempt_id)
+            )
             delivery = None if delivery_id is None else hold(connection, delivery_id)
             if delivery is None:
                 return tasks.Dead("没有这次发送")
-            attempt = connection.execute(select(ATTEMPT).where(ATTEMPT.c.id == attempt_id)).one()
+            attempt = connection.execute(select(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == attempt_id)).one()
             state, moment = AttemptState(attempt.state), now()
             if not state.active:
                 return tasks.Done()
@@ -270,10 +265,14 @@ class Engine:
             if not unsure:
                 booked["sent_at"] = moment
             fresh = connection.execute(
-                update(ATTEMPT)
-                .where(ATTEMPT.c.id == attempt_id, ATTEMPT.c.state == attempt.state, ATTEMPT.c.tries == attempt.tries)
+                update(DELIVERY_ATTEMPT)
+                .where(
+                    DELIVERY_ATTEMPT.c.id == attempt_id,
+                    DELIVERY_ATTEMPT.c.state == attempt.state,
+                    DELIVERY_ATTEMPT.c.tries == attempt.tries,
+                )
                 .values(**booked)
-                .returning(ATTEMPT)
+                .returning(DELIVERY_ATTEMPT)
             ).one_or_none()
             if fresh is None:
                 return tasks.Retry("另一进程正在发送", LEASE * self._scale)
@@ -291,9 +290,13 @@ class Engine:
             opening.stop_attempt(connection, attempt.id, reason)
             conclude(connection, delivery)
             return tasks.Done()
-        still = (PAUSE.c.unit_id == delivery.unit_id) & (PAUSE.c.channel == attempt.channel)
-        if connection.scalar(select(PAUSE.c.channel).where(still)):
-            connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt.id).values(state=AttemptState.HELD.value))
+        still = (CHANNEL_PAUSE.c.unit_id == delivery.unit_id) & (CHANNEL_PAUSE.c.channel == attempt.channel)
+        if connection.scalar(select(CHANNEL_PAUSE.c.channel).where(still)):
+            connection.execute(
+                update(DELIVERY_ATTEMPT)
+                .where(DELIVERY_ATTEMPT.c.id == attempt.id)
+                .values(state=AttemptState.HELD.value)
+            )
             return tasks.Retry("渠道已暂停", HELD * self._scale)
         return None
 
@@ -326,5 +329,8 @@ def _try(attempt: Any, delivery: Any, asking: bool, unsure: bool) -> Try:
 def _overtaken(connection: Connection, attempt: Any) -> bool:
     """Whether a later channel of the same delivery has its message out already."""
     out = [AttemptState.ACCEPTED.value, AttemptState.DELIVERED.value]
-    later = (ATTEMPT.c.delivery_id == attempt.delivery_id) & (ATTEMPT.c.step > attempt.step)
-    return connection.scalar(select(ATTEMPT.c.id).where(later, ATTEMPT.c.state.in_(out)).limit(1)) is not None
+    later = (DELIVERY_ATTEMPT.c.delivery_id == attempt.delivery_id) & (DELIVERY_ATTEMPT.c.step > attempt.step)
+    return (
+        connection.scalar(select(DELIVERY_ATTEMPT.c.id).where(later, DELIVERY_ATTEMPT.c.state.in_(out)).limit(1))
+        is not None
+    )

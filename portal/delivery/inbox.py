@@ -8,20 +8,17 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery.wechat.callback import FRESH
-from portal.models import MiniLogin, PlatformInbox, PlatformNonce
+from portal.models.tables import MINI_LOGIN, PLATFORM_INBOX, PLATFORM_NONCE
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task
 
-INBOX: Table = PlatformInbox.__table__  # type: ignore[assignment]
-NONCE: Table = PlatformNonce.__table__  # type: ignore[assignment]
-LOGIN: Table = MiniLogin.__table__  # type: ignore[assignment]
 log = structlog.get_logger("qupiao.inbox")
 
 TOPIC = "inbox.arrived"
@@ -49,11 +46,16 @@ def receive(services: Services, source: str, key: str, event: str, fields: Mappi
         "done_at": None,
     }
     with services.database.write() as connection:
-        first = make(NONCE).values(**seen).on_conflict_do_nothing(index_elements=["digest"]).returning(NONCE.c.digest)
+        first = (
+            make(PLATFORM_NONCE)
+            .values(**seen)
+            .on_conflict_do_nothing(index_elements=["digest"])
+            .returning(PLATFORM_NONCE.c.digest)
+        )
         if connection.execute(first).first() is None:
             return False
-        added = make(INBOX).values(**values).on_conflict_do_nothing(index_elements=["source", "digest"])
-        if connection.execute(added.returning(INBOX.c.id)).first() is None:
+        added = make(PLATFORM_INBOX).values(**values).on_conflict_do_nothing(index_elements=["source", "digest"])
+        if connection.execute(added.returning(PLATFORM_INBOX.c.id)).first() is None:
             return False
         tasks.enqueue(connection, TOPIC, f"{TOPIC}:{inbox_id}", {"inbox": inbox_id})
     return True
@@ -72,7 +74,7 @@ class InboxDesk:
         """Do one push; safe to repeat, as every act is."""
         inbox_id = task.payload["inbox"]
         with services.database.read() as connection:
-            row = connection.execute(select(INBOX).where(INBOX.c.id == inbox_id)).one_or_none()
+            row = connection.execute(select(PLATFORM_INBOX).where(PLATFORM_INBOX.c.id == inbox_id)).one_or_none()
         if row is None or row.done_at is not None or row.body is None:
             return Done()
         act = self._acts.get((row.source, row.event))
@@ -81,13 +83,13 @@ class InboxDesk:
         else:
             act(services, json.loads(services.cipher.decrypt("platform_inbox.body", inbox_id, row.body)))
         with services.database.write() as connection:
-            connection.execute(update(INBOX).where(INBOX.c.id == inbox_id).values(done_at=now()))
+            connection.execute(update(PLATFORM_INBOX).where(PLATFORM_INBOX.c.id == inbox_id).values(done_at=now()))
         return Done()
 
 
 def clean(connection: Connection) -> None:
     """Forget nonces that are over, log-ins whose session is over, and the text of old pushes (their key stays)."""
-    connection.execute(delete(NONCE).where(NONCE.c.expires_at < now()))
-    connection.execute(delete(LOGIN).where(LOGIN.c.expires_at < now()))
-    old = (INBOX.c.done_at.is_not(None)) & (INBOX.c.received_at < now() - KEEP)
-    connection.execute(update(INBOX).where(old, INBOX.c.body.is_not(None)).values(body=None))
+    connection.execute(delete(PLATFORM_NONCE).where(PLATFORM_NONCE.c.expires_at < now()))
+    connection.execute(delete(MINI_LOGIN).where(MINI_LOGIN.c.expires_at < now()))
+    old = (PLATFORM_INBOX.c.done_at.is_not(None)) & (PLATFORM_INBOX.c.received_at < now() - KEEP)
+    connection.execute(update(PLATFORM_INBOX).where(old, PLATFORM_INBOX.c.body.is_not(None)).values(body=None))

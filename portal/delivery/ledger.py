@@ -15,14 +15,8 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery.channel import lane_of
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step
-from portal.models import ChannelPause, Delivery, DeliveryAttempt, DeliveryStop, OutboxTask
+from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
 from portal.outbox import tasks
-
-DELIVERY: Table = Delivery.__table__  # type: ignore[assignment]
-ATTEMPT: Table = DeliveryAttempt.__table__  # type: ignore[assignment]
-STOP: Table = DeliveryStop.__table__  # type: ignore[assignment]
-PAUSE: Table = ChannelPause.__table__  # type: ignore[assignment]
-TASK: Table = OutboxTask.__table__  # type: ignore[assignment]
 
 NEXT_TOPIC = "delivery.next"
 SEND_TOPIC = "delivery.send."
@@ -104,8 +98,8 @@ def call_next(connection: Connection, delivery_id: int, step: int, due_at: datet
     payload = {"delivery": delivery_id, "step": step}
     if not tasks.enqueue(connection, NEXT_TOPIC, key, payload, due_at) and due_at is None:
         connection.execute(
-            update(TASK)
-            .where(TASK.c.key == key, TASK.c.state == "pending", TASK.c.leased_by == "")
+            update(OUTBOX_TASK)
+            .where(OUTBOX_TASK.c.key == key, OUTBOX_TASK.c.state == "pending", OUTBOX_TASK.c.leased_by == "")
             .values(due_at=now())
         )
         tasks.wake(connection, NEXT_TOPIC)
@@ -113,7 +107,11 @@ def call_next(connection: Connection, delivery_id: int, step: int, due_at: datet
 
 def attempts_of(connection: Connection, delivery_id: int) -> Sequence[Any]:
     """The attempts of a delivery, in their order."""
-    found = select(ATTEMPT).where(ATTEMPT.c.delivery_id == delivery_id).order_by(ATTEMPT.c.step, ATTEMPT.c.id)
+    found = (
+        select(DELIVERY_ATTEMPT)
+        .where(DELIVERY_ATTEMPT.c.delivery_id == delivery_id)
+        .order_by(DELIVERY_ATTEMPT.c.step, DELIVERY_ATTEMPT.c.id)
+    )
     return connection.execute(found).all()
 
 
@@ -136,7 +134,9 @@ def conclude(connection: Connection, row: Any, reason: str = "") -> DeliveryStat
 def _state(connection: Connection, row: Any) -> DeliveryState:
     if row.state == DeliveryState.STOPPED:
         return DeliveryState.STOPPED
-    rows = connection.execute(select(ATTEMPT.c.state, ATTEMPT.c.next_at).where(ATTEMPT.c.delivery_id == row.id)).all()
+    rows = connection.execute(
+        select(DELIVERY_ATTEMPT.c.state, DELIVERY_ATTEMPT.c.next_at).where(DELIVERY_ATTEMPT.c.delivery_id == row.id)
+    ).all()
     states = {AttemptState(one.state) for one in rows}
     if AttemptState.DELIVERED in states:
         return DeliveryState.DONE

@@ -5,20 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from portal.access import parameters
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.channel import PUSH, lane_of
-from portal.delivery.ledger import ATTEMPT, DELIVERY, Wanted, conclude, hold, open_delivery
+from portal.delivery.ledger import Wanted, conclude, hold, open_delivery
 from portal.delivery.push import telling
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step, steps_of
-from portal.issuing.reverse import PAPER
-from portal.models import Bill
+from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, PAPER_BILL
 from portal.outbox.tasks import Done, Outcome, Task
-
-BILL: Table = Bill.__table__  # type: ignore[assignment]
 
 SUPERVISED_TOPIC = "bill.supervised"
 REVERSED_TOPIC = "bill.reversed"
@@ -60,7 +57,7 @@ def exchanged(services: Services, task: Task) -> Outcome:
     bill_id, sheet = int(task.payload["bill"]), int(task.payload["sheet"])
     with services.database.write() as connection:
         unit_id = connection.execute(select(BILL.c.unit_id).where(BILL.c.id == bill_id)).scalar_one()
-        earlier = select(func.count()).where(PAPER.c.bill_id == bill_id, PAPER.c.id <= sheet)
+        earlier = select(func.count()).where(PAPER_BILL.c.bill_id == bill_id, PAPER_BILL.c.id <= sheet)
         version = connection.execute(earlier).scalar_one()
         telling.tell(services, connection, unit_id, bill_id, Purpose.EXCHANGED, version)
     return Done()
@@ -104,9 +101,9 @@ _GOT = (
 def _tell_reversal(services: Services, connection: Connection, row: Any) -> None:
     """One delivery for each address that got the bill, or may have got it; push targets say what they want to hear."""
     got = connection.execute(
-        select(ATTEMPT.c.id, ATTEMPT.c.channel, ATTEMPT.c.recipient)
-        .where(ATTEMPT.c.delivery_id == row.id, ATTEMPT.c.state.in_([state.value for state in _GOT]))
-        .order_by(ATTEMPT.c.id)
+        select(DELIVERY_ATTEMPT.c.id, DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.recipient)
+        .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state.in_([state.value for state in _GOT]))
+        .order_by(DELIVERY_ATTEMPT.c.id)
     ).all()
     for attempt in got:
         if attempt.recipient is None or lane_of(attempt.channel) == PUSH:
@@ -124,11 +121,13 @@ def stop(connection: Connection, row: Any, reason: str) -> None:
     waiting = [state.value for state in (AttemptState.QUEUED, AttemptState.HELD)]
     values = {"state": AttemptState.STOPPED.value, "message": reason, "next_at": None, "ended_at": now()}
     connection.execute(
-        update(ATTEMPT).where(ATTEMPT.c.delivery_id == row.id, ATTEMPT.c.state.in_(waiting)).values(**values)
+        update(DELIVERY_ATTEMPT)
+        .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state.in_(waiting))
+        .values(**values)
     )
     out = connection.scalar(
-        select(ATTEMPT.c.id)
-        .where(ATTEMPT.c.delivery_id == row.id, ATTEMPT.c.state != AttemptState.STOPPED.value)
+        select(DELIVERY_ATTEMPT.c.id)
+        .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state != AttemptState.STOPPED.value)
         .limit(1)
     )
     ended = {} if out else {"state": DeliveryState.STOPPED.value, "ended_at": now()}
@@ -141,4 +140,4 @@ def stop(connection: Connection, row: Any, reason: str) -> None:
 def stop_attempt(connection: Connection, attempt_id: int, reason: str) -> None:
     """Take one message back that is not out."""
     values = {"state": AttemptState.STOPPED.value, "message": reason, "next_at": None, "ended_at": now()}
-    connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt_id).values(**values))
+    connection.execute(update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == attempt_id).values(**values))

@@ -10,10 +10,11 @@ from portal.audit import entries
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
-from portal.delivery.ledger import ATTEMPT, DELIVERY, PAUSE, TASK, topic_of
+from portal.delivery.ledger import topic_of
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, DeliveryState
 from portal.domain.errors import Refusal
+from portal.models.tables import CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
 from portal.outbox import tasks
 
 AGAIN = (AttemptState.DEAD, AttemptState.UNCERTAIN, AttemptState.FAILED, AttemptState.EXPIRED, AttemptState.PARKED)
@@ -29,7 +30,9 @@ def clean(connection: Connection) -> None:
     """Forget the addresses of messages that ended long ago; the log keeps them masked and as keyed hashes."""
     before = now() - KEPT
     connection.execute(
-        update(ATTEMPT).where(ATTEMPT.c.ended_at < before, ATTEMPT.c.recipient.is_not(None)).values(recipient=None)
+        update(DELIVERY_ATTEMPT)
+        .where(DELIVERY_ATTEMPT.c.ended_at < before, DELIVERY_ATTEMPT.c.recipient.is_not(None))
+        .values(recipient=None)
     )
     connection.execute(
         update(DELIVERY).where(DELIVERY.c.ended_at < before, DELIVERY.c.recipient.is_not(None)).values(recipient=None)
@@ -49,17 +52,21 @@ def send_again(services: Services, actor: Actor, attempt_ids: list[int]) -> int:
 
 
 def _again(connection: Connection, actor: Actor, attempt_id: int) -> int:
-    known = ATTEMPT.c.recipient.is_not(None)  # its address is forgotten in time
-    mine = (ATTEMPT.c.id == attempt_id) & (DELIVERY.c.unit_id == actor.unit_id) & known
+    known = DELIVERY_ATTEMPT.c.recipient.is_not(None)  # its address is forgotten in time
+    mine = (DELIVERY_ATTEMPT.c.id == attempt_id) & (DELIVERY.c.unit_id == actor.unit_id) & known
     row = connection.execute(
-        select(ATTEMPT.c.delivery_id, ATTEMPT.c.channel, DELIVERY.c.state)
-        .join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id)
-        .where(mine, ATTEMPT.c.state.in_([state.value for state in AGAIN]))
+        select(DELIVERY_ATTEMPT.c.delivery_id, DELIVERY_ATTEMPT.c.channel, DELIVERY.c.state)
+        .join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id)
+        .where(mine, DELIVERY_ATTEMPT.c.state.in_([state.value for state in AGAIN]))
     ).one_or_none()
     if row is None or row.state in (DeliveryState.DONE, DeliveryState.STOPPED):
         return 0
     values = {"state": AttemptState.QUEUED.value, "tries": 0, "blind": 0, "asked": 0, "next_at": now()}
-    connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt_id).values(**values, sent_at=None, ended_at=None))
+    connection.execute(
+        update(DELIVERY_ATTEMPT)
+        .where(DELIVERY_ATTEMPT.c.id == attempt_id)
+        .values(**values, sent_at=None, ended_at=None)
+    )
     opened = {"state": DeliveryState.OPEN.value, "ended_at": None}
     connection.execute(update(DELIVERY).where(DELIVERY.c.id == row.delivery_id).values(**opened))
     topic = topic_of(row.channel)
@@ -79,13 +86,15 @@ def _again(connection: Connection, actor: Actor, attempt_id: int) -> int:
 def resume(services: Services, actor: Actor, channel: str) -> None:
     """The set-up is right again: the channel's queue goes on at once; audited. Raises PAGE_NOT_FOUND."""
     with services.database.write() as connection:
-        mine = (PAUSE.c.unit_id == actor.unit_id) & (PAUSE.c.channel == channel)
-        if not connection.execute(delete(PAUSE).where(mine)).rowcount:
+        mine = (CHANNEL_PAUSE.c.unit_id == actor.unit_id) & (CHANNEL_PAUSE.c.channel == channel)
+        if not connection.execute(delete(CHANNEL_PAUSE).where(mine)).rowcount:
             raise Refusal("PAGE_NOT_FOUND")
         topic = topic_of(channel)
-        waiting = (TASK.c.topic == topic) & (TASK.c.state == "pending") & (TASK.c.leased_by == "")
-        held = select(ATTEMPT.c.id).where(ATTEMPT.c.channel == channel, ATTEMPT.c.state == AttemptState.HELD.value)
+        waiting = (OUTBOX_TASK.c.topic == topic) & (OUTBOX_TASK.c.state == "pending") & (OUTBOX_TASK.c.leased_by == "")
+        held = select(DELIVERY_ATTEMPT.c.id).where(
+            DELIVERY_ATTEMPT.c.channel == channel, DELIVERY_ATTEMPT.c.state == AttemptState.HELD.value
+        )
         keys = [f"{topic}:{attempt_id}" for attempt_id in connection.scalars(held.limit(MOST))]
-        connection.execute(update(TASK).where(waiting, TASK.c.key.in_(keys)).values(due_at=now()))
+        connection.execute(update(OUTBOX_TASK).where(waiting, OUTBOX_TASK.c.key.in_(keys)).values(due_at=now()))
         tasks.wake(connection, topic)
         entries.record(connection, "channel.resumed", "channel", channel, actor.label, request_id=actor.request_id)

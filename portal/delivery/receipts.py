@@ -10,8 +10,9 @@ from sqlalchemy import Connection, select, update
 
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.delivery.ledger import ATTEMPT, DELIVERY, call_next, conclude, hold
+from portal.delivery.ledger import call_next, conclude, hold
 from portal.domain.delivery import AttemptState
+from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT
 from portal.outbox.tasks import Done, Outcome, Task
 
 log = structlog.get_logger("qupiao.delivery")
@@ -84,17 +85,17 @@ def apply(
         log.warning("delivery.receipt_unknown", channel=channel)
         return False
     if read:
-        unread = (ATTEMPT.c.id == found.id) & ATTEMPT.c.read_at.is_(None)
-        connection.execute(update(ATTEMPT).where(unread).values(read_at=now()))
+        unread = (DELIVERY_ATTEMPT.c.id == found.id) & DELIVERY_ATTEMPT.c.read_at.is_(None)
+        connection.execute(update(DELIVERY_ATTEMPT).where(unread).values(read_at=now()))
     delivery = hold(connection, found.delivery_id)
-    attempt = connection.execute(select(ATTEMPT).where(ATTEMPT.c.id == found.id)).one()
+    attempt = connection.execute(select(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == found.id)).one()
     late_bounce = not good and attempt.state == AttemptState.DELIVERED.value and attempt.result_class != "receipt"
     if attempt.state not in _OPEN and not late_bounce:
         return True
     state = AttemptState.DELIVERED if good else AttemptState.FAILED
     values: dict[str, Any] = {"state": state.value, "result_class": "receipt", "code": code[:60], "message": text[:300]}
     values |= {"next_at": None, "ended_at": now()} | ({"their_ref": their_ref[:80]} if their_ref else {})
-    connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == found.id).values(**values))
+    connection.execute(update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == found.id).values(**values))
     if not good and delivery.step < len(delivery.policy):
         call_next(connection, delivery.id, delivery.step)
     conclude(connection, delivery)
@@ -120,30 +121,40 @@ def nearest(
     known = their_ref and _find(connection, channel, "", their_ref, None) is not None
     ref = ""
     if not known:
-        mine = (ATTEMPT.c.channel == channel) & ATTEMPT.c.state.in_(_OPEN) & (ATTEMPT.c.their_ref == "")
-        whose = ATTEMPT.c.recipient_digest == services.index.digest(f"recipient.{channel}", address)
-        began = ATTEMPT.c.sent_at.between(at - _APART, at + _APART)
-        found = connection.execute(select(ATTEMPT.c.our_ref, ATTEMPT.c.sent_at).where(mine, whose, began)).all()
+        mine = (
+            (DELIVERY_ATTEMPT.c.channel == channel)
+            & DELIVERY_ATTEMPT.c.state.in_(_OPEN)
+            & (DELIVERY_ATTEMPT.c.their_ref == "")
+        )
+        whose = DELIVERY_ATTEMPT.c.recipient_digest == services.index.digest(f"recipient.{channel}", address)
+        began = DELIVERY_ATTEMPT.c.sent_at.between(at - _APART, at + _APART)
+        found = connection.execute(
+            select(DELIVERY_ATTEMPT.c.our_ref, DELIVERY_ATTEMPT.c.sent_at).where(mine, whose, began)
+        ).all()
         ref = min(found, key=lambda one: abs(one.sent_at - at)).our_ref if found else ""
     return apply(connection, channel, ref=ref, their_ref=their_ref, good=good, code=code, text=text)
 
 
 def _find(connection: Connection, channel: str, ref: str, their_ref: str, unit_id: int | None) -> Any:
-    wanted = ATTEMPT.c.our_ref == ref if ref else ATTEMPT.c.their_ref == their_ref
+    wanted = DELIVERY_ATTEMPT.c.our_ref == ref if ref else DELIVERY_ATTEMPT.c.their_ref == their_ref
     if not (ref or their_ref):
         return None
-    found = select(ATTEMPT.c.id, ATTEMPT.c.delivery_id).where(ATTEMPT.c.channel == channel, wanted)
+    found = select(DELIVERY_ATTEMPT.c.id, DELIVERY_ATTEMPT.c.delivery_id).where(
+        DELIVERY_ATTEMPT.c.channel == channel, wanted
+    )
     if unit_id is not None:
-        found = found.join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id).where(DELIVERY.c.unit_id == unit_id)
+        found = found.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id).where(
+            DELIVERY.c.unit_id == unit_id
+        )
     return connection.execute(found).first()
 
 
 def sweep(services: Services, _task: Task) -> Outcome:
     """The periodic job: messages whose receipt did not come in time are given up as sent without receipt."""
     overdue = (
-        select(ATTEMPT.c.id, ATTEMPT.c.delivery_id)
-        .where(ATTEMPT.c.state == AttemptState.ACCEPTED.value, ATTEMPT.c.next_at <= now())
-        .order_by(ATTEMPT.c.next_at)
+        select(DELIVERY_ATTEMPT.c.id, DELIVERY_ATTEMPT.c.delivery_id)
+        .where(DELIVERY_ATTEMPT.c.state == AttemptState.ACCEPTED.value, DELIVERY_ATTEMPT.c.next_at <= now())
+        .order_by(DELIVERY_ATTEMPT.c.next_at)
         .limit(_MOST)
     )
     with services.database.read() as connection:
@@ -151,9 +162,9 @@ def sweep(services: Services, _task: Task) -> Outcome:
     for row in found:
         with services.database.write() as connection:
             delivery = hold(connection, row.delivery_id)
-            still = (ATTEMPT.c.id == row.id) & (ATTEMPT.c.state == AttemptState.ACCEPTED.value)
+            still = (DELIVERY_ATTEMPT.c.id == row.id) & (DELIVERY_ATTEMPT.c.state == AttemptState.ACCEPTED.value)
             values = {"state": AttemptState.EXPIRED.value, "code": "NO_RECEIPT", "next_at": None, "ended_at": now()}
-            if connection.execute(update(ATTEMPT).where(still).values(**values)).rowcount:
+            if connection.execute(update(DELIVERY_ATTEMPT).where(still).values(**values)).rowcount:
                 if delivery.step < len(delivery.policy):
                     call_next(connection, delivery.id, delivery.step)
                 conclude(connection, delivery)

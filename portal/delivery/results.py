@@ -14,7 +14,7 @@ from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.channel import Asking, Channel
-from portal.delivery.ledger import ATTEMPT, PAUSE, call_next, conclude, hold, insert_once
+from portal.delivery.ledger import call_next, conclude, hold, insert_once
 from portal.domain.delivery import (
     Accepted,
     AttemptState,
@@ -28,6 +28,7 @@ from portal.domain.delivery import (
     Retry,
     Unknown,
 )
+from portal.models.tables import CHANNEL_PAUSE, DELIVERY_ATTEMPT
 from portal.outbox import tasks
 from portal.outbox.tasks import Outcome
 
@@ -83,12 +84,18 @@ def write(
     if delivery is None:
         return tasks.Dead("没有这次交付")
     values, next_channel, outcome = _decide(connection, channel, tried, result, scale)
-    mine = (ATTEMPT.c.id == tried.attempt_id) & (ATTEMPT.c.tries == tried.tries) & (ATTEMPT.c.asked == tried.asked)
-    changed = connection.execute(update(ATTEMPT).where(mine, ATTEMPT.c.state == state.value).values(**values)).rowcount
+    mine = (
+        (DELIVERY_ATTEMPT.c.id == tried.attempt_id)
+        & (DELIVERY_ATTEMPT.c.tries == tried.tries)
+        & (DELIVERY_ATTEMPT.c.asked == tried.asked)
+    )
+    changed = connection.execute(
+        update(DELIVERY_ATTEMPT).where(mine, DELIVERY_ATTEMPT.c.state == state.value).values(**values)
+    ).rowcount
     if not changed:
         if isinstance(result, Accepted | Done) and result.ref:
-            nameless = (ATTEMPT.c.id == tried.attempt_id) & (ATTEMPT.c.their_ref == "")
-            connection.execute(update(ATTEMPT).where(nameless).values(their_ref=result.ref[:80]))
+            nameless = (DELIVERY_ATTEMPT.c.id == tried.attempt_id) & (DELIVERY_ATTEMPT.c.their_ref == "")
+            connection.execute(update(DELIVERY_ATTEMPT).where(nameless).values(their_ref=result.ref[:80]))
         return tasks.Done()
     if isinstance(result, Config) and delivery.step < len(delivery.policy):
         call_next(connection, delivery.id, delivery.step, now() + timedelta(seconds=PATIENCE * scale))
@@ -190,7 +197,7 @@ def _ended(state: AttemptState, result_class: str, code: str, reason: str, momen
 def _pause(connection: Connection, unit_id: int, channel: Channel, code: str, reason: str) -> None:
     """The channel stands still for the unit until somebody resumes it; told once."""
     values = {"unit_id": unit_id, "channel": channel.name, "code": code[:60], "reason": reason[:300], "since": now()}
-    if insert_once(connection, PAUSE, values):
+    if insert_once(connection, CHANNEL_PAUSE, values):
         log.error("delivery.channel_stopped", channel=channel.name, code=code)
         details = {"code": code, "reason": reason}
         entries.record(connection, "channel.stopped", "channel", channel.name, ACTOR, details=details)

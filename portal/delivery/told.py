@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.asks import SHOWN, Shown, read_shown, with_attempts
-from portal.delivery.ledger import ATTEMPT, DELIVERY
 from portal.domain.delivery import Purpose
-from portal.models import NoticeSeen
+from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, NOTICE_SEEN
 
-SEEN: Table = NoticeSeen.__table__  # type: ignore[assignment]
 MOST = 50
 KEPT = timedelta(days=180)
 """Older messages are no notices any more; a mark as old marks nothing and is forgotten."""
@@ -45,7 +43,7 @@ _MINE = (
     & DELIVERY.c.object_id.in_(bindparam("bills", expanding=True))
     & (DELIVERY.c.created_at > bindparam("oldest"))
 )
-_SEEN_AT = select(SEEN.c.seen_at).where(SEEN.c.person == bindparam("person")).scalar_subquery()
+_SEEN_AT = select(NOTICE_SEEN.c.seen_at).where(NOTICE_SEEN.c.person == bindparam("person")).scalar_subquery()
 _UNREAD = (
     select(func.count())
     .select_from(DELIVERY)
@@ -81,20 +79,20 @@ def notices(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose
 def looked(connection: Connection, whose: bytes, moment: datetime) -> None:
     """Note that the person has seen what there was at ``moment``; what they saw before stays seen."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    row = make(SEEN).values(person=whose, seen_at=moment)
-    later = SEEN.c.seen_at < moment
+    row = make(NOTICE_SEEN).values(person=whose, seen_at=moment)
+    later = NOTICE_SEEN.c.seen_at < moment
     connection.execute(row.on_conflict_do_update(index_elements=["person"], set_={"seen_at": moment}, where=later))
 
 
 def attempt(connection: Connection, unit_id: int, attempt_id: int) -> Any:
     """``bill_id``, ``channel`` and masked address of one message about a bill of the unit; ``None``: no such one."""
     return connection.execute(
-        select(DELIVERY.c.object_id.label("bill_id"), ATTEMPT.c.channel, ATTEMPT.c.masked)
-        .select_from(ATTEMPT.join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id))
-        .where(ATTEMPT.c.id == attempt_id, DELIVERY.c.unit_id == unit_id, DELIVERY.c.object_kind == "bill")
+        select(DELIVERY.c.object_id.label("bill_id"), DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.masked)
+        .select_from(DELIVERY_ATTEMPT.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id))
+        .where(DELIVERY_ATTEMPT.c.id == attempt_id, DELIVERY.c.unit_id == unit_id, DELIVERY.c.object_kind == "bill")
     ).one_or_none()
 
 
 def clean(connection: Connection) -> None:
     """Forget marks that mark nothing any more."""
-    connection.execute(delete(SEEN).where(SEEN.c.seen_at < now() - KEPT))
+    connection.execute(delete(NOTICE_SEEN).where(NOTICE_SEEN.c.seen_at < now() - KEPT))

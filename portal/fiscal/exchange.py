@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from portal.audit import entries
 from portal.core.breaker import Breaker
@@ -34,13 +34,11 @@ from portal.fiscal.messages import RESULT, Accepted, Queued, Rejected, Upload
 from portal.fiscal.results import Result
 from portal.fiscal.supervision import Supervised, Trust, verify
 from portal.issuing.queries import StoredDocument, stored_document
-from portal.models import Bill, OutboxTask, Supervision
+from portal.models import OutboxTask
+from portal.models.tables import BILL, OUTBOX_TASK, SUPERVISION
 from portal.outbox import tasks
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
 from portal.rendering import xml
-
-BILL: Table = Bill.__table__  # type: ignore[assignment]
-SUPERVISION: Table = Supervision.__table__  # type: ignore[assignment]
 
 TOPIC = "bill.issued"
 ACTOR = "worker:fiscal"
@@ -177,11 +175,10 @@ def _exchange(url: str, app_id: str, app_key: str, timeout: float, keys: Path) -
 
 def send_again(services: Services, actor: str) -> int:
     """Give every given-up upload another chance now (after a cure: key, certificate, catalogue); returns how many."""
-    table: Table = OutboxTask.__table__  # type: ignore[assignment]
     with services.database.write() as connection:
         revived = connection.execute(
-            update(table)
-            .where(table.c.topic == TOPIC, table.c.state == "dead")
+            update(OUTBOX_TASK)
+            .where(OUTBOX_TASK.c.topic == TOPIC, OUTBOX_TASK.c.state == "dead")
             .values(state="pending", due_at=now(), finished_at=None, attempts=0)
         ).rowcount
         if revived:
@@ -260,12 +257,15 @@ def _accept(services: Services, facts: _Facts, attempt: Attempt, answer: Accepte
 
 def _call_red(connection: Connection, bill_id: int) -> None:
     """The red bill of this one, where it waits, may be uploaded now."""
-    table: Table = OutboxTask.__table__  # type: ignore[assignment]
     red_id = connection.scalar(select(BILL.c.id).where(BILL.c.red_of_id == bill_id))
     if red_id is not None:
         connection.execute(
-            update(table)
-            .where(table.c.key == f"{TOPIC}:{red_id}", table.c.state == "pending", table.c.leased_by == "")
+            update(OUTBOX_TASK)
+            .where(
+                OUTBOX_TASK.c.key == f"{TOPIC}:{red_id}",
+                OUTBOX_TASK.c.state == "pending",
+                OUTBOX_TASK.c.leased_by == "",
+            )
             .values(due_at=now())
         )
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal.core.clock import now
 from portal.core.database import Database
 from portal.core.ids import new_id
-from portal.models import FiscalExchange
-
-EXCHANGE: Table = FiscalExchange.__table__  # type: ignore[assignment]
+from portal.models.tables import FISCAL_EXCHANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ def begin(database: Database, bill_id: int, message_no: str, new_message_id: Cal
         try:
             with database.write() as connection:
                 connection.execute(
-                    insert(EXCHANGE).values(
+                    insert(FISCAL_EXCHANGE).values(
                         id=attempt.id,
                         bill_id=bill_id,
                         message_no=message_no,
@@ -56,7 +54,9 @@ def begin(database: Database, bill_id: int, message_no: str, new_message_id: Cal
 
 def count(connection: Connection, bill_id: int, message_no: str) -> int:
     """How many such messages were sent about this bill."""
-    statement = select(func.count()).where(EXCHANGE.c.bill_id == bill_id, EXCHANGE.c.message_no == message_no)
+    statement = select(func.count()).where(
+        FISCAL_EXCHANGE.c.bill_id == bill_id, FISCAL_EXCHANGE.c.message_no == message_no
+    )
     return int(connection.execute(statement).scalar_one())
 
 
@@ -64,8 +64,8 @@ def end(connection: Connection, attempt: Attempt, outcome: str, code: str, reaso
     """Complete the row in the caller's transaction. ``outcome``: supervised, duplicate, queued, rejected, failed,
     unverified."""
     connection.execute(
-        update(EXCHANGE)
-        .where(EXCHANGE.c.id == attempt.id)
+        update(FISCAL_EXCHANGE)
+        .where(FISCAL_EXCHANGE.c.id == attempt.id)
         .values(answered_at=now(), outcome=outcome, result_code=code[:8], reason=reason[:500])
     )
 
@@ -73,9 +73,9 @@ def end(connection: Connection, attempt: Attempt, outcome: str, code: str, reaso
 def queued(connection: Connection, bill_id: int) -> bool:
     """Whether finance's last answer about this bill was that it waits there for its supervision."""
     statement = (
-        select(EXCHANGE.c.outcome)
-        .where(EXCHANGE.c.bill_id == bill_id, EXCHANGE.c.outcome.not_in(("sent", "failed")))
-        .order_by(EXCHANGE.c.id.desc())
+        select(FISCAL_EXCHANGE.c.outcome)
+        .where(FISCAL_EXCHANGE.c.bill_id == bill_id, FISCAL_EXCHANGE.c.outcome.not_in(("sent", "failed")))
+        .order_by(FISCAL_EXCHANGE.c.id.desc())
         .limit(1)
     )
     return connection.scalar(statement) == "queued"

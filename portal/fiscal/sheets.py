@@ -15,22 +15,23 @@ from sqlalchemy import Connection, select, update
 from portal.core.clock import now
 from portal.fiscal import envelope
 from portal.fiscal.messages import stamp14
-from portal.issuing.queries import BILL, SUPERVISION
-from portal.issuing.reverse import PAPER
+from portal.models.tables import BILL, PAPER_BILL, SUPERVISION
 
 VOIDED, EXCHANGED, ENDED = "9304", "9305", "9306"
 
 _SHEETS = (
     select(
-        PAPER,
+        PAPER_BILL,
         BILL.c.bill_code,
         BILL.c.number.label("bill_number"),
         SUPERVISION.c.bill_id.is_not(None).label("supervised"),
     )
     .select_from(
-        PAPER.join(BILL, BILL.c.id == PAPER.c.bill_id).outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id)
+        PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id).outerjoin(
+            SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id
+        )
     )
-    .order_by(PAPER.c.exchanged_at, PAPER.c.id)
+    .order_by(PAPER_BILL.c.exchanged_at, PAPER_BILL.c.id)
 )
 
 
@@ -45,7 +46,7 @@ class Step:
 
 def due(connection: Connection, bill_id: int) -> list[Step] | None:
     """What finance has not been told of a bill's sheets, in order; ``None`` while it does not know the bill."""
-    rows = connection.execute(_SHEETS.where(PAPER.c.bill_id == bill_id)).all()
+    rows = connection.execute(_SHEETS.where(PAPER_BILL.c.bill_id == bill_id)).all()
     if rows and not rows[0].supervised:
         return None
     return [step for row in rows for step in _steps(row)]
@@ -68,8 +69,8 @@ def _steps(row: Any) -> Iterator[Step]:
 
 def told(connection: Connection, step: Step) -> None:
     """Finance has it."""
-    column = PAPER.c.told_at if step.message_no == EXCHANGED else PAPER.c.end_told_at
-    connection.execute(update(PAPER).where(PAPER.c.id == step.sheet_id).values({column: now()}))
+    column = PAPER_BILL.c.told_at if step.message_no == EXCHANGED else PAPER_BILL.c.end_told_at
+    connection.execute(update(PAPER_BILL).where(PAPER_BILL.c.id == step.sheet_id).values({column: now()}))
 
 
 def voided(agency: str, row: Any) -> bytes:

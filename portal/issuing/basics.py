@@ -9,26 +9,25 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.access.staff import BOUND
 from portal.audit import entries
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.models import ChargeItem, Department, IncomeItem, Point, PointKind, Reviewer, StaffAccount, Unit
-
-UNIT: Table = Unit.__table__  # type: ignore[assignment]
-POINT: Table = Point.__table__  # type: ignore[assignment]
-POINT_KIND: Table = PointKind.__table__  # type: ignore[assignment]
-DEPARTMENT: Table = Department.__table__  # type: ignore[assignment]
-REVIEWER: Table = Reviewer.__table__  # type: ignore[assignment]
-CHARGE: Table = ChargeItem.__table__  # type: ignore[assignment]
-INCOME: Table = IncomeItem.__table__  # type: ignore[assignment]
-STAFF: Table = StaffAccount.__table__  # type: ignore[assignment]
+from portal.models.tables import (
+    CHARGE_ITEM,
+    DEPARTMENT,
+    POINT,
+    POINT_KIND,
+    REVIEWER,
+    STAFF_ACCOUNT,
+    STAFF_POINT,
+    UNIT,
+)
 
 KEPT: Mapping[str, Table] = {
     "department": DEPARTMENT,
     "reviewer": REVIEWER,
-    "charge_item": CHARGE,
+    "charge_item": CHARGE_ITEM,
     "point": POINT,
 }
 """What :func:`save` keeps, by the name that stands in the log."""
@@ -97,9 +96,9 @@ def save_point(
     try:
         with services.database.write() as connection:
             point_id = _save(connection, actor, "point", point_id, values)
-            known = set(connection.scalars(select(STAFF.c.id).where(STAFF.c.unit_id == actor.unit_id)))
+            known = set(connection.scalars(select(STAFF_ACCOUNT.c.id).where(STAFF_ACCOUNT.c.unit_id == actor.unit_id)))
             _bind(connection, actor, point_id, "kinds", POINT_KIND, "kind_id", kinds)
-            _bind(connection, actor, point_id, "staff", BOUND, "account_id", known.intersection(staff))
+            _bind(connection, actor, point_id, "staff", STAFF_POINT, "account_id", known.intersection(staff))
     except IntegrityError as error:
         raise Refusal("CODE_TAKEN", taken=values.get("code", "")) from error
     return point_id

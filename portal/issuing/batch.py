@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from portal.access import his_account
 from portal.access.his_account import HisAccount
@@ -28,11 +28,8 @@ from portal.issuing.batchfile import Found, Group
 from portal.issuing.entry import Context, check
 from portal.issuing.issue import IssuingDesk
 from portal.issuing.manual import elsewhere
-from portal.models import Batch, BatchBill
+from portal.models.tables import BATCH, BATCH_BILL
 from portal.outbox import tasks
-
-BATCH: Table = Batch.__table__  # type: ignore[assignment]
-ROW: Table = BatchBill.__table__  # type: ignore[assignment]
 
 TOPIC = "batch.issue"
 KEEP = timedelta(days=7)
@@ -165,7 +162,7 @@ class BatchDesk:
                     "runs": 0,
                 },
             )
-            connection.execute(insert(ROW), rows)
+            connection.execute(insert(BATCH_BILL), rows)
             details = {"rows": file.rows, "bills": len(rows), "bad": bad}
             self._record(connection, "batch.checked", batch_id, actor, details)
         return batch_id
@@ -220,7 +217,7 @@ class BatchDesk:
                 return
             if batch.purged_at is not None:
                 raise Refusal("BATCH_PURGED", days=KEEP.days)
-            ready = select(func.count()).where(ROW.c.batch_id == batch_id, ROW.c.state == "ready")
+            ready = select(func.count()).where(BATCH_BILL.c.batch_id == batch_id, BATCH_BILL.c.state == "ready")
             if batch.state not in ("checked", "paused") or not connection.scalar(ready):
                 state = "没有可开具的票据" if batch.state in ("checked", "paused") else STATES[batch.state]
                 raise Refusal("BATCH_STATE", state=state)
@@ -239,8 +236,8 @@ class BatchDesk:
             batch = _mine(connection, actor, batch_id, lock=True)
             if batch.state not in ("running", "paused"):
                 raise Refusal("BATCH_STATE", state=STATES[batch.state])
-            rest = (ROW.c.batch_id == batch_id) & (ROW.c.state == "ready")
-            count = connection.execute(update(ROW).where(rest).values(state="cancelled")).rowcount
+            rest = (BATCH_BILL.c.batch_id == batch_id) & (BATCH_BILL.c.state == "ready")
+            count = connection.execute(update(BATCH_BILL).where(rest).values(state="cancelled")).rowcount
             values = {"state": "cancelled", "finished_at": now()}
             connection.execute(update(BATCH).where(BATCH.c.id == batch_id).values(**values))
             self._record(connection, "batch.cancelled", batch_id, actor, {"bills": count})
@@ -254,7 +251,7 @@ class BatchDesk:
                 raise Refusal("BATCH_STATE", state=STATES[batch.state])
             values = {"state": "discarded", "finished_at": now(), "purged_at": now()}
             connection.execute(update(BATCH).where(BATCH.c.id == batch_id).values(**values))
-            connection.execute(update(ROW).where(ROW.c.batch_id == batch_id).values(content=None))
+            connection.execute(update(BATCH_BILL).where(BATCH_BILL.c.batch_id == batch_id).values(content=None))
             self._record(connection, "batch.discarded", batch_id, actor, {})
 
     # --- in the background -----------------------------------------------------------------------------------------
@@ -278,8 +275,10 @@ class BatchDesk:
         return tasks.Retry("正在开具", 0.0)
 
     def _next(self, connection: Connection, batch_id: int) -> list[Any]:
-        ready = (ROW.c.batch_id == batch_id) & (ROW.c.state == "ready")
-        return list(connection.execute(select(ROW).where(ready).order_by(ROW.c.place).limit(_GROUP)).all())
+        ready = (BATCH_BILL.c.batch_id == batch_id) & (BATCH_BILL.c.state == "ready")
+        return list(
+            connection.execute(select(BATCH_BILL).where(ready).order_by(BATCH_BILL.c.place).limit(_GROUP)).all()
+        )
 
     def _issue(self, batch: Any, rows: Iterable[Any], terms: _Terms) -> str:
         """Issue these bills in the order of the file and note how they ended; returns why to wait, or ``""``."""
@@ -310,9 +309,9 @@ class BatchDesk:
         with self.services.database.write() as connection:
             for values in ended:
                 # A row that was cancelled while its bill was being issued is issued: the bill is there.
-                mine = (ROW.c.batch_id == batch.id) & (ROW.c.place == values.pop("place"))
-                mine &= ROW.c.state.in_(("ready", "cancelled"))
-                connection.execute(update(ROW).where(mine).values(**values))
+                mine = (BATCH_BILL.c.batch_id == batch.id) & (BATCH_BILL.c.place == values.pop("place"))
+                mine &= BATCH_BILL.c.state.in_(("ready", "cancelled"))
+                connection.execute(update(BATCH_BILL).where(mine).values(**values))
             if pause:
                 mine = (BATCH.c.id == batch.id) & (BATCH.c.state == "running")
                 connection.execute(update(BATCH).where(mine).values(state="paused", reason=pause[:500]))
@@ -368,12 +367,12 @@ class BatchDesk:
             batch = _mine(connection, actor, batch_id)
             if batch.purged_at is not None:
                 raise Refusal("BATCH_PURGED", days=KEEP.days)
-            mine = (ROW.c.batch_id == batch_id) & ROW.c.state.in_(states) & (ROW.c.place > after)
-            rows = connection.execute(select(ROW).where(mine).order_by(ROW.c.place).limit(most)).all()
+            mine = (BATCH_BILL.c.batch_id == batch_id) & BATCH_BILL.c.state.in_(states) & (BATCH_BILL.c.place > after)
+            rows = connection.execute(select(BATCH_BILL).where(mine).order_by(BATCH_BILL.c.place).limit(most)).all()
         return [(row, self._group(row)) for row in rows]
 
     def _report(self, connection: Connection, row: Any) -> Report:
-        good = select(func.coalesce(func.sum(ROW.c.total_fen), 0)).where(ROW.c.batch_id == row.id)
+        good = select(func.coalesce(func.sum(BATCH_BILL.c.total_fen), 0)).where(BATCH_BILL.c.batch_id == row.id)
         return Report(
             id=row.id,
             name=self.services.cipher.decrypt_text("batch.name", row.id, row.name),
@@ -384,8 +383,8 @@ class BatchDesk:
             checker=row.checker,
             rows=row.rows,
             counts=_counts(connection, row.id),
-            good_fen=int(connection.scalar(good.where(ROW.c.state != "bad")) or 0),
-            issued_fen=int(connection.scalar(good.where(ROW.c.state == "issued")) or 0),
+            good_fen=int(connection.scalar(good.where(BATCH_BILL.c.state != "bad")) or 0),
+            issued_fen=int(connection.scalar(good.where(BATCH_BILL.c.state == "issued")) or 0),
             created_at=row.created_at,
             started_at=row.started_at,
             finished_at=row.finished_at,
@@ -408,7 +407,11 @@ def _mine(connection: Connection, actor: Actor, batch_id: int, lock: bool = Fals
 
 
 def _counts(connection: Connection, batch_id: int) -> dict[str, int]:
-    counted = select(ROW.c.state, func.count().label("number")).where(ROW.c.batch_id == batch_id).group_by(ROW.c.state)
+    counted = (
+        select(BATCH_BILL.c.state, func.count().label("number"))
+        .where(BATCH_BILL.c.batch_id == batch_id)
+        .group_by(BATCH_BILL.c.state)
+    )
     return {row.state: row.number for row in connection.execute(counted)}
 
 
@@ -437,6 +440,6 @@ def clean(connection: Connection) -> int:
     due = select(BATCH.c.id).where(over, BATCH.c.purged_at.is_(None), since < old)
     batches = list(connection.scalars(due))
     for batch_id in batches:
-        connection.execute(update(ROW).where(ROW.c.batch_id == batch_id).values(content=None))
+        connection.execute(update(BATCH_BILL).where(BATCH_BILL.c.batch_id == batch_id).values(content=None))
         connection.execute(update(BATCH).where(BATCH.c.id == batch_id).values(purged_at=now()))
     return len(batches)

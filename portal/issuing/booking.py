@@ -11,8 +11,7 @@ from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.errors import Refusal
-from portal.issuing.queries import BILL
-from portal.issuing.reverse import BOOKING
+from portal.models.tables import BILL, BOOKING
 
 
 def change(

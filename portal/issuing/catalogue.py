@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from portal.audit import entries
 from portal.core.database import Database
@@ -16,10 +16,7 @@ from portal.domain.entry import clean, figure
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text
 from portal.domain.settlement import Scene
-from portal.models import CatalogueItem, ChargeItem
-
-ITEM: Table = CatalogueItem.__table__  # type: ignore[assignment]
-CHARGE: Table = ChargeItem.__table__  # type: ignore[assignment]
+from portal.models.tables import CATALOGUE_ITEM, CHARGE_ITEM
 
 AREAS = {"medical": "医疗", "dealing": "往来", "donation": "捐赠"}
 
@@ -81,8 +78,12 @@ class Catalogue:
 
 def load(connection: Connection, unit_id: int) -> Catalogue:
     """The whole catalogue of a unit."""
-    rows = connection.execute(select(ITEM).where(ITEM.c.unit_id == unit_id).order_by(ITEM.c.area, ITEM.c.code))
-    charges = connection.execute(select(CHARGE.c.code, CHARGE.c.name).where(CHARGE.c.unit_id == unit_id))
+    rows = connection.execute(
+        select(CATALOGUE_ITEM)
+        .where(CATALOGUE_ITEM.c.unit_id == unit_id)
+        .order_by(CATALOGUE_ITEM.c.area, CATALOGUE_ITEM.c.code)
+    )
+    charges = connection.execute(select(CHARGE_ITEM.c.code, CHARGE_ITEM.c.name).where(CHARGE_ITEM.c.unit_id == unit_id))
     return Catalogue({row.code: _priced(row) for row in rows}, {row.code: row.name for row in charges})
 
 
@@ -108,10 +109,10 @@ def save(database: Database, actor: Actor, typed: Mapping[str, str], item_id: in
             if values["code"] in catalogue.items:
                 raise Refusal("CODE_TAKEN", taken=values["code"])
             row = values | {"unit_id": actor.unit_id, "active": True}
-            item_id = connection.execute(insert(ITEM).returning(ITEM.c.id), row).scalar_one()
+            item_id = connection.execute(insert(CATALOGUE_ITEM).returning(CATALOGUE_ITEM.c.id), row).scalar_one()
         else:
             del values["code"]
-            connection.execute(update(ITEM).where(ITEM.c.id == item_id).values(**values))
+            connection.execute(update(CATALOGUE_ITEM).where(CATALOGUE_ITEM.c.id == item_id).values(**values))
         _record(connection, actor, item_id, before, values)
     return item_id
 
@@ -119,8 +120,8 @@ def save(database: Database, actor: Actor, typed: Mapping[str, str], item_id: in
 def switch(database: Database, actor: Actor, item_id: int, active: bool) -> None:
     """Take a row out of use or back into it. Raises ITEM_UNKNOWN."""
     with database.write() as connection:
-        mine = (ITEM.c.id == item_id) & (ITEM.c.unit_id == actor.unit_id)
-        if not connection.execute(update(ITEM).where(mine).values(active=active)).rowcount:
+        mine = (CATALOGUE_ITEM.c.id == item_id) & (CATALOGUE_ITEM.c.unit_id == actor.unit_id)
+        if not connection.execute(update(CATALOGUE_ITEM).where(mine).values(active=active)).rowcount:
             raise Refusal("ITEM_UNKNOWN")
         entries.record(
             connection,

@@ -7,14 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, exists, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from portal.domain.voucher import VoucherForm
-from portal.issuing.queries import BILL, POINT
-from portal.issuing.voucher_queries import VOUCHER
-from portal.models import PaperBill
-
-PAPER: Table = PaperBill.__table__  # type: ignore[assignment]
+from portal.models.tables import BILL, PAPER_BILL, POINT, VOUCHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +108,8 @@ def _row(row: Any, sheets: Mapping[int, tuple[str, str]]) -> Row:
 
 
 def _sheets(connection: Connection, bill_ids: list[int]) -> dict[int, tuple[str, str]]:
-    valid = select(PAPER.c.bill_id, PAPER.c.paper_code, PAPER.c.number).where(
-        PAPER.c.bill_id.in_(bill_ids), PAPER.c.state == "valid"
+    valid = select(PAPER_BILL.c.bill_id, PAPER_BILL.c.paper_code, PAPER_BILL.c.number).where(
+        PAPER_BILL.c.bill_id.in_(bill_ids), PAPER_BILL.c.state == "valid"
     )
     return {row.bill_id: (row.paper_code, f"{row.number:010d}") for row in connection.execute(valid)}
 
@@ -134,8 +130,8 @@ def _where(wanted: Wanted) -> list[ColumnElement[bool]]:
     found.append(BILL.c.red_of_id.is_not(None) if wanted.red else BILL.c.red_of_id.is_(None))
     if wanted.on_paper is not None:
         # A red bill counts with its original's paper, whatever became of the sheet; others with a sheet in force.
-        sheet = exists().where(PAPER.c.bill_id == (BILL.c.red_of_id if wanted.red else BILL.c.id))
+        sheet = exists().where(PAPER_BILL.c.bill_id == (BILL.c.red_of_id if wanted.red else BILL.c.id))
         if not wanted.red:
-            sheet = sheet.where(PAPER.c.state == "valid")
+            sheet = sheet.where(PAPER_BILL.c.state == "valid")
         found.append(sheet if wanted.on_paper else ~sheet)
     return found

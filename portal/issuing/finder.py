@@ -7,19 +7,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, false, or_, select
+from sqlalchemy import Connection, Row, and_, false, or_, select
 
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.identity import normalise, normalise_name
 from portal.domain.link import TOKEN
 from portal.issuing import lists
-from portal.issuing.queries import BILL, PARTY
 from portal.issuing.rows import number_digest
-from portal.models import PartyKey, PatientPass
+from portal.models.tables import BILL, BILL_PARTY, PARTY_KEY, PATIENT_PASS
 
-KEY: Table = PartyKey.__table__  # type: ignore[assignment]
-PASS: Table = PatientPass.__table__  # type: ignore[assignment]
 MOST = 20
 
 
@@ -75,11 +72,11 @@ def _meanings(services: Services, connection: Connection, text: str) -> list[tup
     if text:
         meanings.append(("serial", BILL.c.serial == text[:50]))
     if number:
-        by_key = select(KEY.c.bill_id).where(KEY.c.digest == number_digest(services, number))
+        by_key = select(PARTY_KEY.c.bill_id).where(PARTY_KEY.c.digest == number_digest(services, number))
         meanings.append(("number", BILL.c.id.in_(by_key)))
     name = normalise_name(text)
     if name:
-        meanings.append(("name", PARTY.c.name_digest == services.index.digest("name", name)))
+        meanings.append(("name", BILL_PARTY.c.name_digest == services.index.digest("name", name)))
     return meanings
 
 
@@ -89,8 +86,11 @@ def _shown(services: Services, connection: Connection, text: str) -> Any:
     if not re.fullmatch(r"QPW[2-9A-HJ-NP-Z]{26}", code):
         return None
     digest = services.index.digest("pass", code)
-    wanted = select(PASS.c.claim).where(
-        PASS.c.digest == digest, PASS.c.purpose == "window", PASS.c.expires_at > now(), PASS.c.revoked_at.is_(None)
+    wanted = select(PATIENT_PASS.c.claim).where(
+        PATIENT_PASS.c.digest == digest,
+        PATIENT_PASS.c.purpose == "window",
+        PATIENT_PASS.c.expires_at > now(),
+        PATIENT_PASS.c.revoked_at.is_(None),
     )
     sealed = connection.scalar(wanted)
     if sealed is None:
@@ -99,8 +99,8 @@ def _shown(services: Services, connection: Connection, text: str) -> Any:
     opened = BILL.c.id.in_(claim["bills"])
     if not claim["number"]:
         return opened
-    by_key = select(KEY.c.bill_id).where(KEY.c.digest == bytes.fromhex(claim["number"]))
-    return or_(opened, and_(BILL.c.id.in_(by_key), PARTY.c.name_digest == bytes.fromhex(claim["name"])))
+    by_key = select(PARTY_KEY.c.bill_id).where(PARTY_KEY.c.digest == bytes.fromhex(claim["number"]))
+    return or_(opened, and_(BILL.c.id.in_(by_key), BILL_PARTY.c.name_digest == bytes.fromhex(claim["name"])))
 
 
 def _digits(text: str, count: int) -> bool:

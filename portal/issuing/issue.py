@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal.access.his_account import HisAccount
@@ -35,16 +35,15 @@ from portal.models import (
     OutboxTask,
     PartyKey,
 )
+from portal.models.tables import AUDIT_ENTRY, BILL
 from portal.outbox import tasks
 from portal.rendering import fonts, xml
 from portal.stock.ranges import take_number
 
-BILL: Table = Bill.__table__  # type: ignore[assignment]
-
 # Built once: building and hashing a statement costs more than running it.
 _LINES = tuple(insert(model) for model in (BillItem, BillDetail, BillPayment, PartyKey, BillPurpose))
 _PARTY, _TASK, _BILL, _DOCUMENT = (insert(model) for model in (BillParty, OutboxTask, Bill, BillDocument))
-_AUDIT = insert(entries.ENTRY)
+_AUDIT = insert(AUDIT_ENTRY)
 _BY_SERIAL = select(
     BILL.c.id,
     BILL.c.bill_code,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from portal.audit import entries
 from portal.core.clock import now
@@ -24,12 +24,11 @@ from portal.domain.link import TOKEN
 from portal.issuing import paper, paper_queries, queries
 from portal.issuing.paper import Exchange, Sheet
 from portal.issuing.paper_queries import Unprinted
-from portal.issuing.queries import BILL, POINT, BillFacts
+from portal.issuing.queries import BillFacts
 from portal.issuing.rows import number_digest
-from portal.models import KioskDevice
+from portal.models.tables import BILL, KIOSK_DEVICE, POINT
 from portal.stock.ranges import peek
 
-KIOSK: Table = KioskDevice.__table__  # type: ignore[assignment]
 DAYS = 7
 """How far back a kiosk looks, as kiosks of the field do (his-interface §5.4)."""
 MOST = 20
@@ -61,9 +60,13 @@ def by_token(services: Services, token: str) -> Kiosk | None:
         return None
     with services.database.read() as connection:
         row = connection.execute(
-            select(KIOSK, POINT.c.code.label("point_code"))
-            .select_from(KIOSK.join(POINT, POINT.c.id == KIOSK.c.point_id))
-            .where(KIOSK.c.token_digest == services.index.digest("kiosk", token), KIOSK.c.active, POINT.c.active)
+            select(KIOSK_DEVICE, POINT.c.code.label("point_code"))
+            .select_from(KIOSK_DEVICE.join(POINT, POINT.c.id == KIOSK_DEVICE.c.point_id))
+            .where(
+                KIOSK_DEVICE.c.token_digest == services.index.digest("kiosk", token),
+                KIOSK_DEVICE.c.active,
+                POINT.c.active,
+            )
         ).one_or_none()
     return None if row is None else _read(row)
 
@@ -77,10 +80,10 @@ def of_unit(connection: Connection, unit_id: int) -> list[Any]:
     """The unit's devices with their points' codes."""
     return list(
         connection.execute(
-            select(KIOSK, POINT.c.code.label("point_code"), POINT.c.name.label("point_name"))
-            .select_from(KIOSK.join(POINT, POINT.c.id == KIOSK.c.point_id))
-            .where(KIOSK.c.unit_id == unit_id)
-            .order_by(KIOSK.c.name)
+            select(KIOSK_DEVICE, POINT.c.code.label("point_code"), POINT.c.name.label("point_name"))
+            .select_from(KIOSK_DEVICE.join(POINT, POINT.c.id == KIOSK_DEVICE.c.point_id))
+            .where(KIOSK_DEVICE.c.unit_id == unit_id)
+            .order_by(KIOSK_DEVICE.c.name)
         )
     )
 
@@ -98,11 +101,11 @@ def enrol(services: Services, actor: Actor, name: str, point_id: int, printer_id
     token = secrets.token_urlsafe(24)
     values = {"name": name, "point_id": point_id, "printer_id": printer_id, "sheets": sheets}
     with services.database.write() as connection:
-        same = select(KIOSK.c.id).where(KIOSK.c.unit_id == actor.unit_id, KIOSK.c.name == name)
+        same = select(KIOSK_DEVICE.c.id).where(KIOSK_DEVICE.c.unit_id == actor.unit_id, KIOSK_DEVICE.c.name == name)
         if connection.scalar(same) is not None:
             raise Refusal("DEVICE_NAME_TAKEN", name=name)
         device = connection.execute(
-            insert(KIOSK).returning(KIOSK.c.id),
+            insert(KIOSK_DEVICE).returning(KIOSK_DEVICE.c.id),
             values
             | {
                 "unit_id": actor.unit_id,
@@ -138,8 +141,8 @@ def _change(
     services: Services, actor: Actor, device: int, action: str, values: dict[str, Any], told: dict[str, Any]
 ) -> None:
     with services.database.write() as connection:
-        mine = (KIOSK.c.id == device) & (KIOSK.c.unit_id == actor.unit_id)
-        if connection.execute(update(KIOSK).where(mine).values(values)).rowcount != 1:
+        mine = (KIOSK_DEVICE.c.id == device) & (KIOSK_DEVICE.c.unit_id == actor.unit_id)
+        if connection.execute(update(KIOSK_DEVICE).where(mine).values(values)).rowcount != 1:
             raise Refusal("PAGE_NOT_FOUND")
         _record(connection, actor, action, device, told)
 
@@ -151,7 +154,7 @@ def _record(connection: Connection, actor: Actor, action: str, device: int, told
 def call(services: Services, kiosk: Kiosk, why: str, request_id: str = "") -> None:
     """Call staff: seen at the console until somebody has looked after it. The first reason stays."""
     with services.database.write() as connection:
-        calling = update(KIOSK).where(KIOSK.c.id == kiosk.id, KIOSK.c.calling.is_(None))
+        calling = update(KIOSK_DEVICE).where(KIOSK_DEVICE.c.id == kiosk.id, KIOSK_DEVICE.c.calling.is_(None))
         if connection.execute(calling.values(calling=now(), calling_why=why[:60])).rowcount:
             _record(connection, kiosk.actor(request_id), "kiosk.called", kiosk.id, {"why": why[:60]})
 
@@ -225,10 +228,10 @@ def _exchange(services: Services, kiosk: Kiosk, bill: BillFacts, request_id: str
 def _use_sheet(services: Services, kiosk: Kiosk) -> None:
     with services.database.write() as connection:
         left = connection.execute(
-            update(KIOSK)
-            .where(KIOSK.c.id == kiosk.id, KIOSK.c.sheets > 0)
-            .values(sheets=KIOSK.c.sheets - 1)
-            .returning(KIOSK.c.sheets)
+            update(KIOSK_DEVICE)
+            .where(KIOSK_DEVICE.c.id == kiosk.id, KIOSK_DEVICE.c.sheets > 0)
+            .values(sheets=KIOSK_DEVICE.c.sheets - 1)
+            .returning(KIOSK_DEVICE.c.sheets)
         ).scalar_one_or_none()
     if left == 0:
         call(services, kiosk, "票纸用完")

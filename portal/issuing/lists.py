@@ -11,7 +11,7 @@ from sqlalchemy import Select, select
 
 from portal.core.services import Services
 from portal.domain.identity import mask_card, mask_name
-from portal.issuing.queries import BILL, DOCUMENT, PARTY, POINT
+from portal.models.tables import BILL, BILL_DOCUMENT, BILL_PARTY, POINT
 from portal.rendering import xml
 
 EMPLOYER = "2"
@@ -39,17 +39,21 @@ def of_unit(unit_id: int) -> Select[Any]:
             BILL.c.red_of_id,
             POINT.c.code.label("point_code"),
             POINT.c.name.label("point_name"),
-            PARTY.c.name.label("sealed_payer"),
+            BILL_PARTY.c.name.label("sealed_payer"),
         )
-        .select_from(BILL.join(POINT, POINT.c.id == BILL.c.point_id).join(PARTY, PARTY.c.bill_id == BILL.c.id))
+        .select_from(
+            BILL.join(POINT, POINT.c.id == BILL.c.point_id).join(BILL_PARTY, BILL_PARTY.c.bill_id == BILL.c.id)
+        )
         .where(BILL.c.unit_id == unit_id)
     )
 
 
 def with_documents(statement: Select[Any]) -> Select[Any]:
     """The same with the signed document and what it was made from, sealed, for :func:`patient`."""
-    joined = statement.add_columns(DOCUMENT.c.signed.label("sealed_signed"), DOCUMENT.c.sent.label("sealed_sent"))
-    return joined.join(DOCUMENT, DOCUMENT.c.bill_id == BILL.c.id)
+    joined = statement.add_columns(
+        BILL_DOCUMENT.c.signed.label("sealed_signed"), BILL_DOCUMENT.c.sent.label("sealed_sent")
+    )
+    return joined.join(BILL_DOCUMENT, BILL_DOCUMENT.c.bill_id == BILL.c.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from portal.access import his_account
 from portal.core.clock import business_day, local, now
@@ -25,13 +25,7 @@ from portal.domain.settlement import Scene
 from portal.issuing import catalogue, draft, payers, queries
 from portal.issuing.entry import ANONYMOUS, OWN_SERIAL, Checked, Context, check
 from portal.issuing.issue import Issued, IssuingDesk
-from portal.models import Bill, DeskDraft, HisAccount, NumberRange, Point
-
-DRAFT: Table = DeskDraft.__table__  # type: ignore[assignment]
-BILL: Table = Bill.__table__  # type: ignore[assignment]
-ACCOUNT: Table = HisAccount.__table__  # type: ignore[assignment]
-RANGE: Table = NumberRange.__table__  # type: ignore[assignment]
-POINT: Table = Point.__table__  # type: ignore[assignment]
+from portal.models.tables import BILL, DESK_DRAFT, HIS_ACCOUNT, NUMBER_RANGE, POINT
 
 KEEP = timedelta(days=30)
 """A draft that nobody touches for so long is removed."""
@@ -71,7 +65,7 @@ class Listed:
 
 def elsewhere(connection: Connection, account_id: int, unit_id: int, serials: list[str]) -> dict[str, str]:
     """Which of these serials already have a bill of another account of the unit: serial → bill code and number."""
-    others = select(ACCOUNT.c.id).where(ACCOUNT.c.unit_id == unit_id, ACCOUNT.c.id != account_id)
+    others = select(HIS_ACCOUNT.c.id).where(HIS_ACCOUNT.c.unit_id == unit_id, HIS_ACCOUNT.c.id != account_id)
     found = connection.execute(
         select(BILL.c.serial, BILL.c.bill_code, BILL.c.number).where(
             BILL.c.account_id.in_(others), BILL.c.serial.in_(serials)
@@ -91,9 +85,9 @@ class ManualDesk:
         """A new draft of a kind, with today's date and the checker of the actor's latest draft of that kind."""
         moment = now()
         with self.services.database.write() as connection:
-            mine = self._mine(actor, open_only=False) & (DRAFT.c.scene == kind.value)
-            mine &= DRAFT.c.content.is_not(None)
-            latest = select(DRAFT).where(mine).order_by(DRAFT.c.updated_at.desc()).limit(1)
+            mine = self._mine(actor, open_only=False) & (DESK_DRAFT.c.scene == kind.value)
+            mine &= DESK_DRAFT.c.content.is_not(None)
+            latest = select(DESK_DRAFT).where(mine).order_by(DESK_DRAFT.c.updated_at.desc()).limit(1)
             previous = connection.execute(latest).one_or_none()
             typed = {"payer_kind": "1", "business_day": business_day(moment).isoformat()}
             if kind is Scene.OUTPATIENT:
@@ -103,7 +97,7 @@ class ManualDesk:
                 typed |= {name: before[name] for name in STAYING}
             made = Draft(new_id(), 1, entry(kind, typed, [], []), moment)
             connection.execute(
-                insert(DRAFT),
+                insert(DESK_DRAFT),
                 {
                     "id": made.id,
                     "unit_id": actor.unit_id,
@@ -120,7 +114,9 @@ class ManualDesk:
 
     def drafts(self, actor: Actor) -> list[Listed]:
         """The actor's open drafts, last changed first; payers masked."""
-        statement = select(DRAFT).where(self._mine(actor)).order_by(DRAFT.c.updated_at.desc()).limit(MOST_DRAFTS)
+        statement = (
+            select(DESK_DRAFT).where(self._mine(actor)).order_by(DESK_DRAFT.c.updated_at.desc()).limit(MOST_DRAFTS)
+        )
         with self.services.database.read() as connection:
             rows = connection.execute(statement).all()
             known = catalogue.load(connection, actor.unit_id)
@@ -139,8 +135,10 @@ class ManualDesk:
         An open draft whose bill exists (the process died in between) is closed on the way.
         """
         with self.services.database.read() as connection:
-            mine = self._mine(actor, open_only=False) & (DRAFT.c.id == draft_id) & (DRAFT.c.state != "discarded")
-            row = connection.execute(select(DRAFT).where(mine)).one_or_none()
+            mine = (
+                self._mine(actor, open_only=False) & (DESK_DRAFT.c.id == draft_id) & (DESK_DRAFT.c.state != "discarded")
+            )
+            row = connection.execute(select(DESK_DRAFT).where(mine)).one_or_none()
         if row is None:
             raise Refusal("DRAFT_UNKNOWN")
         found = self._open(row)
@@ -160,8 +158,10 @@ class ManualDesk:
         """
         moment = now()
         with self.services.database.write() as connection:
-            mine = self._mine(actor, open_only=False) & (DRAFT.c.id == draft_id) & (DRAFT.c.state != "discarded")
-            row = connection.execute(select(DRAFT).where(mine).with_for_update()).one_or_none()
+            mine = (
+                self._mine(actor, open_only=False) & (DESK_DRAFT.c.id == draft_id) & (DESK_DRAFT.c.state != "discarded")
+            )
+            row = connection.execute(select(DESK_DRAFT).where(mine).with_for_update()).one_or_none()
             if row is None:
                 raise Refusal("DRAFT_UNKNOWN")
             known = self._open(row)
@@ -170,10 +170,13 @@ class ManualDesk:
             if row.version != version or typed.kind is not known.entry.kind:
                 raise Refusal("DRAFT_CHANGED")
             connection.execute(
-                update(DRAFT)
-                .where(DRAFT.c.id == draft_id)
+                update(DESK_DRAFT)
+                .where(DESK_DRAFT.c.id == draft_id)
                 .values(
-                    content=self._seal(draft_id, typed), pending=None, version=DRAFT.c.version + 1, updated_at=moment
+                    content=self._seal(draft_id, typed),
+                    pending=None,
+                    version=DESK_DRAFT.c.version + 1,
+                    updated_at=moment,
                 )
             )
         return Draft(draft_id, row.version + 1, typed, moment)
@@ -181,9 +184,9 @@ class ManualDesk:
     def discard(self, actor: Actor, draft_id: int) -> None:
         """Throw a draft away, with what was typed. Raises DRAFT_UNKNOWN."""
         with self.services.database.write() as connection:
-            mine = self._mine(actor) & (DRAFT.c.id == draft_id)
+            mine = self._mine(actor) & (DESK_DRAFT.c.id == draft_id)
             values: dict[str, Any] = {"state": "discarded", "content": None, "pending": None}
-            if not connection.execute(update(DRAFT).where(mine).values(**values)).rowcount:
+            if not connection.execute(update(DESK_DRAFT).where(mine).values(**values)).rowcount:
                 raise Refusal("DRAFT_UNKNOWN")
 
     def check(self, actor: Actor, found: Draft) -> Checked:
@@ -252,16 +255,16 @@ class ManualDesk:
         form = self.desk.references.get(actor.unit_id).kinds.get(kind.form)
         if form is None:
             return []
-        left = func.sum(RANGE.c.last - RANGE.c.next + 1)
+        left = func.sum(NUMBER_RANGE.c.last - NUMBER_RANGE.c.next + 1)
         statement = (
             select(POINT.c.code, POINT.c.name, left)
-            .join(RANGE, RANGE.c.point_id == POINT.c.id)
+            .join(NUMBER_RANGE, NUMBER_RANGE.c.point_id == POINT.c.id)
             .where(
                 POINT.c.unit_id == actor.unit_id,
                 POINT.c.active,
-                RANGE.c.bill_code == f"{form.prefix}{local(now()).year % 100:02d}",
-                RANGE.c.state == "open",
-                RANGE.c.next <= RANGE.c.last,
+                NUMBER_RANGE.c.bill_code == f"{form.prefix}{local(now()).year % 100:02d}",
+                NUMBER_RANGE.c.state == "open",
+                NUMBER_RANGE.c.next <= NUMBER_RANGE.c.last,
             )
             .group_by(POINT.c.code, POINT.c.name)
             .order_by(POINT.c.code)
@@ -277,20 +280,22 @@ class ManualDesk:
         """Keep a form that arrives after its session ended, for its owner; returns whether it was theirs."""
         with self.services.database.write() as connection:
             row = connection.execute(
-                select(DRAFT.c.owner, DRAFT.c.scene).where(DRAFT.c.id == draft_id, DRAFT.c.state == "open")
+                select(DESK_DRAFT.c.owner, DESK_DRAFT.c.scene).where(
+                    DESK_DRAFT.c.id == draft_id, DESK_DRAFT.c.state == "open"
+                )
             ).one_or_none()
             if row is None or token != self._keep_token(draft_id, row.owner) or row.scene != typed.kind.value:
                 return False
             sealed = self.services.cipher.encrypt("desk_draft.pending", draft_id, typed.text())
-            connection.execute(update(DRAFT).where(DRAFT.c.id == draft_id).values(pending=sealed))
+            connection.execute(update(DESK_DRAFT).where(DESK_DRAFT.c.id == draft_id).values(pending=sealed))
         return True
 
     def _keep_token(self, draft_id: int, owner: str) -> str:
         return self.services.index.digest("draft.keep", f"{draft_id}\0{owner}").hex()
 
     def _mine(self, actor: Actor, open_only: bool = True) -> Any:
-        mine = (DRAFT.c.unit_id == actor.unit_id) & (DRAFT.c.owner == actor.label)
-        return mine & (DRAFT.c.state == "open") if open_only else mine
+        mine = (DESK_DRAFT.c.unit_id == actor.unit_id) & (DESK_DRAFT.c.owner == actor.label)
+        return mine & (DESK_DRAFT.c.state == "open") if open_only else mine
 
     def _context(self, actor: Actor, found: Draft, known: catalogue.Catalogue) -> Context:
         references = self.desk.references.get(actor.unit_id)
@@ -321,12 +326,14 @@ class ManualDesk:
         left = entry(found.entry.kind, {name: found.entry.fields[name] for name in STAYING}, [], [])
         done = {"state": "issued", "bill_id": bill_id, "pending": None, "updated_at": moment}
         with self.services.database.write() as connection:
-            mine = (DRAFT.c.id == found.id) & (DRAFT.c.state == "open")
-            closed = connection.execute(update(DRAFT).where(mine).values(**done, content=self._seal(found.id, left)))
+            mine = (DESK_DRAFT.c.id == found.id) & (DESK_DRAFT.c.state == "open")
+            closed = connection.execute(
+                update(DESK_DRAFT).where(mine).values(**done, content=self._seal(found.id, left))
+            )
             if closed.rowcount and payer and found.entry.fields["remember"] and payer.name != ANONYMOUS:
                 payers.remember(self.services, connection, actor.unit_id, payer, moment)
 
 
 def clean(connection: Connection) -> int:
     """Remove drafts untouched for :data:`KEEP`, and what is left of the issued ones; returns how many."""
-    return connection.execute(delete(DRAFT).where(DRAFT.c.updated_at < now() - KEEP)).rowcount
+    return connection.execute(delete(DESK_DRAFT).where(DESK_DRAFT.c.updated_at < now() - KEEP)).rowcount

@@ -19,22 +19,22 @@ from sqlalchemy import Connection, Select, Table, insert, or_, select, update
 from portal.access import approvals
 from portal.access.approvals import Approved, Kind
 from portal.audit import entries
-from portal.audit.entries import ENTRY
 from portal.core.clock import local, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise, normalise_name
-from portal.issuing.queries import PARTY
 from portal.issuing.rows import number_digest
-from portal.models import MarkedKey, MarkedPerson, PartyKey, VoucherKey, VoucherParty
-
-MARK: Table = MarkedPerson.__table__  # type: ignore[assignment]
-MARK_KEY: Table = MarkedKey.__table__  # type: ignore[assignment]
-KEY: Table = PartyKey.__table__  # type: ignore[assignment]
-VOUCHER_KEY: Table = VoucherKey.__table__  # type: ignore[assignment]
-VOUCHER_PARTY: Table = VoucherParty.__table__  # type: ignore[assignment]
+from portal.models.tables import (
+    AUDIT_ENTRY,
+    BILL_PARTY,
+    MARKED_KEY,
+    MARKED_PERSON,
+    PARTY_KEY,
+    VOUCHER_KEY,
+    VOUCHER_PARTY,
+)
 
 KINDS = {"staff": "本院职工", "public": "公众人物", "other": "其他"}
 ENDING = "marked.ending"
@@ -73,8 +73,8 @@ def mark(services: Services, actor: Actor, order: Order) -> int:
     with services.database.write() as connection:
         if by_digests(connection, actor.unit_id, digests):
             raise Refusal("MARK_KNOWN")
-        connection.execute(insert(MARK), row)
-        connection.execute(insert(MARK_KEY), [{"digest": digest, "mark_id": mark_id} for digest in digests])
+        connection.execute(insert(MARKED_PERSON), row)
+        connection.execute(insert(MARKED_KEY), [{"digest": digest, "mark_id": mark_id} for digest in digests])
         _record(connection, "marked.added", mark_id, actor, kind=order.kind)
     return mark_id
 
@@ -98,7 +98,7 @@ def _end(_services: Services, connection: Connection, approved: Approved) -> str
     mark_id = int(approved.object_id)
     _standing(connection, approved.requester.unit_id, mark_id)
     ended = {"ended_at": now(), "ended_by": approved.requester.label}
-    connection.execute(update(MARK).where(MARK.c.id == mark_id).values(**ended))
+    connection.execute(update(MARKED_PERSON).where(MARKED_PERSON.c.id == mark_id).values(**ended))
     _record(connection, "marked.ended", mark_id, approved.decider, requester=approved.requester.label)
     return "已取消特别保护。"
 
@@ -107,7 +107,9 @@ APPROVALS = {ENDING: Kind("取消特别保护", _end)}
 
 
 def _standing(connection: Connection, unit_id: int, mark_id: int) -> Any:
-    wanted = select(MARK).where(MARK.c.id == mark_id, MARK.c.unit_id == unit_id, MARK.c.ended_at.is_(None))
+    wanted = select(MARKED_PERSON).where(
+        MARKED_PERSON.c.id == mark_id, MARKED_PERSON.c.unit_id == unit_id, MARKED_PERSON.c.ended_at.is_(None)
+    )
     row = connection.execute(wanted.with_for_update()).one_or_none()
     if row is None:
         raise Refusal("MARK_UNKNOWN")
@@ -118,15 +120,23 @@ def _standing(connection: Connection, unit_id: int, mark_id: int) -> Any:
 
 
 def _marks(unit_id: int) -> Select[Any]:
-    return select(MARK.c.id).where(MARK.c.unit_id == unit_id, MARK.c.ended_at.is_(None)).distinct()
+    return (
+        select(MARKED_PERSON.c.id)
+        .where(MARKED_PERSON.c.unit_id == unit_id, MARKED_PERSON.c.ended_at.is_(None))
+        .distinct()
+    )
 
 
 def by_digests(
     connection: Connection, unit_id: int, numbers: Collection[bytes], names: Collection[bytes] = ()
 ) -> list[int]:
     """The marks that one of these keyed hashes of numbers or names belongs to."""
-    theirs = select(MARK_KEY.c.mark_id).where(MARK_KEY.c.digest.in_(numbers))
-    return list(connection.scalars(_marks(unit_id).where(or_(MARK.c.id.in_(theirs), MARK.c.name_digest.in_(names)))))
+    theirs = select(MARKED_KEY.c.mark_id).where(MARKED_KEY.c.digest.in_(numbers))
+    return list(
+        connection.scalars(
+            _marks(unit_id).where(or_(MARKED_PERSON.c.id.in_(theirs), MARKED_PERSON.c.name_digest.in_(names)))
+        )
+    )
 
 
 def by_texts(
@@ -140,7 +150,7 @@ def by_texts(
 
 def of_bills(connection: Connection, unit_id: int, bill_ids: Collection[int]) -> list[int]:
     """The marks of the people on these bills."""
-    return list(connection.scalars(_marks(unit_id).where(_about(PARTY, KEY, "bill_id", bill_ids))))
+    return list(connection.scalars(_marks(unit_id).where(_about(BILL_PARTY, PARTY_KEY, "bill_id", bill_ids))))
 
 
 def of_voucher(connection: Connection, unit_id: int, deposit_id: int) -> list[int]:
@@ -152,10 +162,10 @@ def of_voucher(connection: Connection, unit_id: int, deposit_id: int) -> list[in
 
 def _about(party: Table, key: Table, owner: str, ids: Collection[int]) -> Any:
     """Marks that share a number with one of these, or the name with one that has no number but a phone."""
-    shared = select(MARK_KEY.c.mark_id).join(key, key.c.digest == MARK_KEY.c.digest).where(key.c[owner].in_(ids))
+    shared = select(MARKED_KEY.c.mark_id).join(key, key.c.digest == MARKED_KEY.c.digest).where(key.c[owner].in_(ids))
     numbered = select(key.c[owner]).where(key.c[owner] == party.c[owner], key.c.kind != "phone")
     names = select(party.c.name_digest).where(party.c[owner].in_(ids), ~numbered.exists())
-    return or_(MARK.c.id.in_(shared), MARK.c.name_digest.in_(names))
+    return or_(MARKED_PERSON.c.id.in_(shared), MARKED_PERSON.c.name_digest.in_(names))
 
 
 # --- who looked, and why -----------------------------------------------------------------------------------------
@@ -163,12 +173,12 @@ def _about(party: Table, key: Table, owner: str, ids: Collection[int]) -> Any:
 
 def unexplained(connection: Connection, actor: Actor, marks: Collection[int]) -> list[int]:
     """Those of ``marks`` for which the actor has given no reason within :data:`GOOD_FOR`."""
-    given = select(ENTRY.c.object_id).where(
-        ENTRY.c.object_kind == "marked",
-        ENTRY.c.object_id.in_([str(one) for one in marks]),
-        ENTRY.c.action == "marked.looked",
-        ENTRY.c.actor == actor.label,
-        ENTRY.c.at >= now() - GOOD_FOR,
+    given = select(AUDIT_ENTRY.c.object_id).where(
+        AUDIT_ENTRY.c.object_kind == "marked",
+        AUDIT_ENTRY.c.object_id.in_([str(one) for one in marks]),
+        AUDIT_ENTRY.c.action == "marked.looked",
+        AUDIT_ENTRY.c.actor == actor.label,
+        AUDIT_ENTRY.c.at >= now() - GOOD_FOR,
     )
     known = set(connection.scalars(given)) if marks else set()
     return [one for one in marks if str(one) not in known]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from portal.audit import entries
@@ -19,13 +19,10 @@ from portal.domain.money import yuan
 from portal.domain.settlement import CHANNELS
 from portal.domain.states import BillState, PaperState
 from portal.issuing import queries, slip_codes, voucher_queries
-from portal.issuing.voucher_queries import VOUCHER
-from portal.models import PaperBill, SlipPrint
+from portal.models.tables import AUDIT_ENTRY, BILL, PAPER_BILL, SLIP_PRINT, UNIT, VOUCHER
 from portal.rendering import slip
 from portal.rendering.slip import Desk, Paper, Slip
 
-PRINT: Table = SlipPrint.__table__  # type: ignore[assignment]
-PAPER: Table = PaperBill.__table__  # type: ignore[assignment]
 BILLS, VOUCHERS = "bill", "voucher"
 MOST = 100
 """Slips of one job."""
@@ -51,7 +48,7 @@ def start(services: Services, actor: Actor, kind: str, ids: Sequence[int], paper
 def _write(
     services: Services, connection: Connection, actor: Actor, kind: str, ids: Sequence[int], paper: Paper
 ) -> int:
-    table = queries.BILL if kind == BILLS else VOUCHER
+    table = BILL if kind == BILLS else VOUCHER
     own = set(connection.scalars(select(table.c.id).where(table.c.id.in_(ids), table.c.unit_id == actor.unit_id)))
     if own != set(ids):
         raise Refusal("BILL_NOT_FOUND")
@@ -69,7 +66,7 @@ def _write(
         }
         for place, one in enumerate(ids)
     ]
-    connection.execute(insert(PRINT), rows)
+    connection.execute(insert(SLIP_PRINT), rows)
     if kind == BILLS:
         for row in rows:
             slip_codes.write(services, connection, row["object_id"], row["line"])
@@ -78,16 +75,16 @@ def _write(
         entries.row("notice.printed", kind, row["object_id"], *by, {"print": row["line"]}, actor.unit_id)
         for row in rows
     ]
-    connection.execute(insert(entries.ENTRY), audit)
+    connection.execute(insert(AUDIT_ENTRY), audit)
     return job
 
 
 def counts(connection: Connection, kind: str, ids: Iterable[int]) -> dict[int, int]:
     """How often each was printed so far; those never printed are left out."""
     found = connection.execute(
-        select(PRINT.c.object_id, func.max(PRINT.c.line))
-        .where(PRINT.c.object_kind == kind, PRINT.c.object_id.in_(list(ids)))
-        .group_by(PRINT.c.object_id)
+        select(SLIP_PRINT.c.object_id, func.max(SLIP_PRINT.c.line))
+        .where(SLIP_PRINT.c.object_kind == kind, SLIP_PRINT.c.object_id.in_(list(ids)))
+        .group_by(SLIP_PRINT.c.object_id)
     )
     return {one: int(line) for one, line in found}
 
@@ -95,8 +92,8 @@ def counts(connection: Connection, kind: str, ids: Iterable[int]) -> dict[int, i
 def job_pdf(services: Services, unit_id: int, job: int) -> bytes:
     """The PDF of a job; opening it again counts nothing. Raises PAGE_NOT_FOUND when it is not this unit's."""
     with services.database.read() as connection:
-        rows = connection.execute(select(PRINT).where(PRINT.c.job == job).order_by(PRINT.c.place)).all()
-        unit = connection.execute(select(queries.UNIT).where(queries.UNIT.c.id == unit_id)).one()
+        rows = connection.execute(select(SLIP_PRINT).where(SLIP_PRINT.c.job == job).order_by(SLIP_PRINT.c.place)).all()
+        unit = connection.execute(select(UNIT).where(UNIT.c.id == unit_id)).one()
         desk = Desk(unit.name, unit.desk_place, unit.desk_phone, unit.desk_hours)
         slips = [
             _bill_slip(services, connection, unit_id, unit.code, desk, row.object_id, row.line)
@@ -121,7 +118,7 @@ def _bill_slip(
     if bill is None or bill.unit_id != unit_id:
         raise Refusal("PAGE_NOT_FOUND")
     exchanged = connection.scalar(
-        select(PAPER.c.id).where(PAPER.c.bill_id == bill_id, PAPER.c.state == PaperState.VALID.value)
+        select(PAPER_BILL.c.id).where(PAPER_BILL.c.bill_id == bill_id, PAPER_BILL.c.state == PaperState.VALID.value)
     )
     state = "已冲红" if bill.state is BillState.REVERSED else "红票" if bill.total_fen < 0 else ""
     return Slip(

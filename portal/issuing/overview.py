@@ -8,8 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from portal.core.clock import business_day, now
-from portal.issuing.queries import BILL, EXCHANGE
-from portal.outbox.tasks import TASK
+from portal.models.tables import BILL, FISCAL_EXCHANGE, OUTBOX_TASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,10 @@ def of_unit(connection: Connection, unit_id: int) -> Overview:
         select(func.count()).select_from(BILL).where(BILL.c.unit_id == unit_id, BILL.c.state == "refused")
     )
     answered = connection.scalar(
-        select(EXCHANGE.c.answered_at)
-        .where(EXCHANGE.c.answered_at.is_not(None))
-        .order_by(EXCHANGE.c.id.desc())
+        select(FISCAL_EXCHANGE.c.answered_at)
+        .where(FISCAL_EXCHANGE.c.answered_at.is_not(None))
+        .order_by(FISCAL_EXCHANGE.c.id.desc())
         .limit(1)
     )
-    dead = connection.scalar(select(func.count()).select_from(TASK).where(TASK.c.state == "dead"))
+    dead = connection.scalar(select(func.count()).select_from(OUTBOX_TASK).where(OUTBOX_TASK.c.state == "dead"))
     return Overview(issued, red, waiting, since, refused or 0, answered, dead or 0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal.audit import entries
@@ -24,15 +24,12 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState, PaperState
-from portal.issuing.queries import BILL, POINT
-from portal.issuing.reverse import KIND, PAPER, hold
-from portal.models import PaperCheck, StockVoid
+from portal.issuing.reverse import hold
+from portal.models.tables import BILL, BILL_KIND, PAPER_BILL, PAPER_CHECK, POINT, STOCK_VOID
 from portal.outbox import tasks
 from portal.stock.ranges import peek, take_given
 from portal.stock.voids import void_blank
 
-CHECK: Table = PaperCheck.__table__  # type: ignore[assignment]
-VOID: Table = StockVoid.__table__  # type: ignore[assignment]
 TOPIC = "finance.sheets"
 """Finance is told which sheets stand for a bill (9305, 9306)."""
 SKIPPED = "打印机中纸质票号在后，中间号码报损"
@@ -99,16 +96,16 @@ def point_id(connection: Connection, unit_id: int, code: str) -> int:
 def valid_sheet(connection: Connection, bill_id: int) -> Any:
     """The row of the bill's valid sheet or ``None``."""
     return connection.execute(
-        select(PAPER).where(PAPER.c.bill_id == bill_id, PAPER.c.state == PaperState.VALID.value)
+        select(PAPER_BILL).where(PAPER_BILL.c.bill_id == bill_id, PAPER_BILL.c.state == PaperState.VALID.value)
     ).one_or_none()
 
 
 def sheet_row(connection: Connection, unit_id: int, sheet: Sheet) -> Any:
     """The row of a numbered sheet of the unit or ``None``."""
     return connection.execute(
-        select(PAPER)
-        .select_from(PAPER.join(BILL, BILL.c.id == PAPER.c.bill_id))
-        .where(PAPER.c.paper_code == sheet.code, PAPER.c.number == sheet.number, BILL.c.unit_id == unit_id)
+        select(PAPER_BILL)
+        .select_from(PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id))
+        .where(PAPER_BILL.c.paper_code == sheet.code, PAPER_BILL.c.number == sheet.number, BILL.c.unit_id == unit_id)
     ).one_or_none()
 
 
@@ -200,8 +197,8 @@ def keep_statement(services: Services, connection: Connection, row_id: int, stat
     """Keep what the payer declares of a sheet, sealed, while the second person has not decided."""
     cipher = services.cipher
     connection.execute(
-        update(PAPER)
-        .where(PAPER.c.id == row_id)
+        update(PAPER_BILL)
+        .where(PAPER_BILL.c.id == row_id)
         .values(
             statement=cipher.encrypt("paper_bill.statement", row_id, statement),
             attachment=cipher.encrypt("paper_bill.attachment", row_id, zlib.compress(attachment))
@@ -234,12 +231,12 @@ def lose_blanks(
     def act(connection: Connection) -> str:
         place = point_id(connection, actor.unit_id, point_code)
         known: str | None = connection.scalar(
-            select(VOID.c.no).where(
-                VOID.c.point_id == place,
-                VOID.c.bill_code == paper_code,
-                VOID.c.first == first,
-                VOID.c.last == last,
-                VOID.c.state == "done",
+            select(STOCK_VOID.c.no).where(
+                STOCK_VOID.c.point_id == place,
+                STOCK_VOID.c.bill_code == paper_code,
+                STOCK_VOID.c.first == first,
+                STOCK_VOID.c.last == last,
+                STOCK_VOID.c.state == "done",
             )
         )
         return known or void_blank(connection, actor, place, paper_code, first, last, reason)
@@ -251,12 +248,12 @@ def confirmed_today(connection: Connection, place: int, actor: Actor, paper_code
     """Whether this person has read a sheet's number at this point in this shift (business day)."""
     return (
         connection.scalar(
-            select(CHECK.c.id)
+            select(PAPER_CHECK.c.id)
             .where(
-                CHECK.c.point_id == place,
-                CHECK.c.actor == actor.label,
-                CHECK.c.paper_code == paper_code,
-                CHECK.c.business_day == business_day(now()),
+                PAPER_CHECK.c.point_id == place,
+                PAPER_CHECK.c.actor == actor.label,
+                PAPER_CHECK.c.paper_code == paper_code,
+                PAPER_CHECK.c.business_day == business_day(now()),
             )
             .limit(1)
         )
@@ -269,13 +266,13 @@ def printed(services: Services, actor: Actor, row_id: int, printer_id: int | Non
     PAPER_ENDED."""
 
     def act(connection: Connection) -> int:
-        row = connection.execute(select(PAPER).where(PAPER.c.id == row_id).with_for_update()).one_or_none()
+        row = connection.execute(select(PAPER_BILL).where(PAPER_BILL.c.id == row_id).with_for_update()).one_or_none()
         if row is None:
             raise Refusal("PAPER_NOT_FOUND", paper="")
         if row.state != PaperState.VALID:
             raise _ended(row)
         values = {"prints": row.prints + 1} | ({"printer_id": printer_id} if printer_id else {})
-        connection.execute(update(PAPER).where(PAPER.c.id == row_id).values(values))
+        connection.execute(update(PAPER_BILL).where(PAPER_BILL.c.id == row_id).values(values))
         if row.prints:
             told = {"paper": str(Sheet(row.paper_code, row.number)), "count": row.prints + 1}
             _audit(connection, actor, "paper.reprinted", row.bill_id, told)
@@ -334,7 +331,7 @@ def _take(connection: Connection, actor: Actor, bill: Any, order: Exchange, acti
     place, range_id, skipped = draw(connection, actor, order, moment)
     row_id = new_id()
     connection.execute(
-        insert(PAPER),
+        insert(PAPER_BILL),
         {
             "id": row_id,
             "bill_id": bill.id,
@@ -380,7 +377,7 @@ def draw(connection: Connection, actor: Actor, order: Exchange, moment: datetime
 
 def check_form(connection: Connection, bill: Any, sheet: Sheet) -> None:
     """A kind of bill or voucher goes onto its own paper form only (fiscal-ebill §1.3: no mixing of kinds)."""
-    prefix = connection.scalar(select(KIND.c.paper_prefix).where(KIND.c.id == bill.kind_id)) or ""
+    prefix = connection.scalar(select(BILL_KIND.c.paper_prefix).where(BILL_KIND.c.id == bill.kind_id)) or ""
     if sheet.code[:6] != prefix:
         raise Refusal("PAPER_FORM_WRONG", paper_code=sheet.code, kind=bill.title, prefix=prefix or "（未设置）")
 
@@ -390,7 +387,7 @@ def _confirm(connection: Connection, actor: Actor, place: int, order: Exchange, 
         raise Refusal("PAPER_NOT_CONFIRMED", point=order.point_code)
     if order.confirmed:
         connection.execute(
-            insert(CHECK),
+            insert(PAPER_CHECK),
             {
                 "id": new_id(),
                 "point_id": place,
@@ -416,8 +413,8 @@ def _skip(connection: Connection, actor: Actor, place: int, order: Exchange) -> 
 def _end(services: Services, connection: Connection, actor: Actor, row: Any, ending: Ending) -> None:
     state = PaperState.RECOVERED if ending.recovered else PaperState.VOID
     connection.execute(
-        update(PAPER)
-        .where(PAPER.c.id == row.id)
+        update(PAPER_BILL)
+        .where(PAPER_BILL.c.id == row.id)
         .values(
             state=state.value,
             ended_at=now(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from portal.audit import entries
 from portal.core.services import Services
@@ -14,12 +14,10 @@ from portal.domain.errors import Refusal
 from portal.issuing.paper import Sheet
 from portal.issuing.paper_queries import own_sheets
 from portal.issuing.queries import stored_document
-from portal.models import Printer
+from portal.models.tables import PRINTER
 from portal.rendering import paper as form
 from portal.rendering import xml
 from portal.rendering.paper import Offset, PaperPrint
-
-PRINTER: Table = Printer.__table__  # type: ignore[assignment]
 
 
 def pdf(services: Services, unit_id: int, sheet_ids: Sequence[int], printer_id: int | None, underlay: bool) -> bytes:

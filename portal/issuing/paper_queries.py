@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from portal.domain.states import BillState, PaperState
-from portal.issuing.queries import BILL, FACTS, BillFacts, read_facts
-from portal.issuing.reverse import KIND, PAPER
-from portal.models import PartyKey
+from portal.issuing.queries import FACTS, BillFacts, read_facts
+from portal.models.tables import BILL, BILL_KIND, PAPER_BILL, PARTY_KEY
 from portal.stock.ranges import OpenRange, open_ranges
 
-KEY: Table = PartyKey.__table__  # type: ignore[assignment]
 LIVE = (BillState.ISSUED.value, BillState.UPLOADED.value, BillState.SUPERVISED.value)
 
 
 def paper_ranges(connection: Connection, point_id: int, code: str = "") -> list[OpenRange]:
     """The point's open ranges of paper forms; ``code``: of one paper code, or of one kind (its first digits)."""
-    prefixes = set(connection.scalars(select(KIND.c.prefix).where(KIND.c.form == "paper")))
+    prefixes = set(connection.scalars(select(BILL_KIND.c.prefix).where(BILL_KIND.c.form == "paper")))
     return [
         found
         for found in open_ranges(connection, point_id)
@@ -32,8 +30,8 @@ def paper_ranges(connection: Connection, point_id: int, code: str = "") -> list[
 def paper_code_for(connection: Connection, bill: BillFacts, point_id: int) -> str:
     """The paper code that this bill would be exchanged to at the point now; ``""`` when it has no form there."""
     prefix = connection.scalar(
-        select(KIND.c.paper_prefix)
-        .select_from(BILL.join(KIND, KIND.c.id == BILL.c.kind_id))
+        select(BILL_KIND.c.paper_prefix)
+        .select_from(BILL.join(BILL_KIND, BILL_KIND.c.id == BILL.c.kind_id))
         .where(BILL.c.id == bill.bill_id)
     )
     ranges = paper_ranges(connection, point_id, prefix) if prefix else []
@@ -43,7 +41,9 @@ def paper_code_for(connection: Connection, bill: BillFacts, point_id: int) -> st
 def next_of_forms(connection: Connection, point_id: int) -> dict[str, int]:
     """The paper codes that bills are exchanged to at the point, the commonest kind first, with their next numbers."""
     prefixes = connection.scalars(
-        select(KIND.c.paper_prefix).where(KIND.c.paper_prefix != "", KIND.c.form != "voucher").order_by(KIND.c.id)
+        select(BILL_KIND.c.paper_prefix)
+        .where(BILL_KIND.c.paper_prefix != "", BILL_KIND.c.form != "voucher")
+        .order_by(BILL_KIND.c.id)
     ).all()
     found: dict[str, int] = {}
     for prefix in prefixes:
@@ -74,7 +74,9 @@ def unprinted(connection: Connection, wanted: Unprinted, offset: int, limit: int
 
 def without_sheet(bills: Select[Any]) -> Select[Any]:
     """Of these bills those that may be exchanged: neither on paper nor reversed nor red nor refused."""
-    on_paper = select(PAPER.c.id).where(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value)
+    on_paper = select(PAPER_BILL.c.id).where(
+        PAPER_BILL.c.bill_id == BILL.c.id, PAPER_BILL.c.state == PaperState.VALID.value
+    )
     return bills.where(BILL.c.state.in_(LIVE), BILL.c.red_of_id.is_(None), ~on_paper.exists())
 
 
@@ -89,7 +91,7 @@ def _unprinted(wanted: Unprinted, columns: Select[Any]) -> Select[Any]:
     if wanted.point_id is not None:
         query = query.where(BILL.c.point_id == wanted.point_id)
     if wanted.digests:
-        theirs = select(KEY.c.bill_id).where(KEY.c.digest.in_(wanted.digests))
+        theirs = select(PARTY_KEY.c.bill_id).where(PARTY_KEY.c.digest.in_(wanted.digests))
         query = query.where(BILL.c.id.in_(theirs))
     return query
 
@@ -97,7 +99,9 @@ def _unprinted(wanted: Unprinted, columns: Select[Any]) -> Select[Any]:
 def sheets_of(connection: Connection, bill_id: int) -> list[Any]:
     """All sheets that ever stood for a bill, newest first."""
     return list(
-        connection.execute(select(PAPER).where(PAPER.c.bill_id == bill_id).order_by(PAPER.c.exchanged_at.desc()))
+        connection.execute(
+            select(PAPER_BILL).where(PAPER_BILL.c.bill_id == bill_id).order_by(PAPER_BILL.c.exchanged_at.desc())
+        )
     )
 
 
@@ -105,9 +109,11 @@ def own_sheets(connection: Connection, unit_id: int, sheet_ids: Sequence[int]) -
     """These valid sheets, those of the unit only, in the order of their numbers."""
     return list(
         connection.execute(
-            select(PAPER)
-            .select_from(PAPER.join(BILL, BILL.c.id == PAPER.c.bill_id))
-            .where(PAPER.c.id.in_(sheet_ids), BILL.c.unit_id == unit_id, PAPER.c.state == PaperState.VALID.value)
-            .order_by(PAPER.c.paper_code, PAPER.c.number)
+            select(PAPER_BILL)
+            .select_from(PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id))
+            .where(
+                PAPER_BILL.c.id.in_(sheet_ids), BILL.c.unit_id == unit_id, PAPER_BILL.c.state == PaperState.VALID.value
+            )
+            .order_by(PAPER_BILL.c.paper_code, PAPER_BILL.c.number)
         )
     )

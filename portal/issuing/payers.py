@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from portal.audit import entries
 from portal.core.clock import now
@@ -19,10 +19,7 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import mask_id, mask_name, normalise, normalise_name
 from portal.domain.settlement import Payer
 from portal.issuing import marked
-from portal.models import KnownPayer, Unit
-
-PAYER: Table = KnownPayer.__table__  # type: ignore[assignment]
-UNIT: Table = Unit.__table__  # type: ignore[assignment]
+from portal.models.tables import KNOWN_PAYER, UNIT
 
 FIELDS = ("payer_name", "id_type", "id_no", "phone", "email")
 """What is remembered, by the names of the desk's form; the kind of payer beside it."""
@@ -56,29 +53,35 @@ def _digests(services: Services, name: str, number: str) -> dict[str, bytes]:
 def remember(services: Services, connection: Connection, unit_id: int, payer: Payer, moment: datetime) -> None:
     """Keep this payer, or refresh the one with the same name and number, in the caller's transaction."""
     digests = _digests(services, payer.name, payer.id_no)
-    same = (PAYER.c.unit_id == unit_id) & (PAYER.c.name_digest == digests["name_digest"])
-    same &= PAYER.c.number_digest == digests["number_digest"]
+    same = (KNOWN_PAYER.c.unit_id == unit_id) & (KNOWN_PAYER.c.name_digest == digests["name_digest"])
+    same &= KNOWN_PAYER.c.number_digest == digests["number_digest"]
     # Two desks may remember one payer at the same time: the unit's row is what they queue at.
     connection.execute(select(UNIT.c.id).where(UNIT.c.id == unit_id).with_for_update())
-    known = connection.execute(select(PAYER.c.id).where(same)).scalar()
+    known = connection.execute(select(KNOWN_PAYER.c.id).where(same)).scalar()
     payer_id = known or new_id()
     plain = dict(zip(FIELDS, (payer.name, payer.id_type, payer.id_no, payer.phone, payer.email), strict=True))
     content = services.cipher.encrypt("known_payer.content", payer_id, json.dumps(plain, ensure_ascii=False))
     if known:
-        values: dict[str, Any] = {"content": content, "used_at": moment, "uses": PAYER.c.uses + 1}
-        connection.execute(update(PAYER).where(PAYER.c.id == known).values(**values))
+        values: dict[str, Any] = {"content": content, "used_at": moment, "uses": KNOWN_PAYER.c.uses + 1}
+        connection.execute(update(KNOWN_PAYER).where(KNOWN_PAYER.c.id == known).values(**values))
         return
     row = {"id": payer_id, "unit_id": unit_id, "kind": payer.kind, "content": content, "uses": 1, "used_at": moment}
-    connection.execute(insert(PAYER), row | digests)
+    connection.execute(insert(KNOWN_PAYER), row | digests)
 
 
 def shown(services: Services, connection: Connection, unit_id: int, typed: str = "") -> list[Shown]:
     """The unit's remembered payers, last used first; with ``typed`` those whose whole name or number it is."""
-    statement = select(PAYER).where(PAYER.c.unit_id == unit_id).order_by(PAYER.c.used_at.desc()).limit(_MOST_SHOWN)
+    statement = (
+        select(KNOWN_PAYER)
+        .where(KNOWN_PAYER.c.unit_id == unit_id)
+        .order_by(KNOWN_PAYER.c.used_at.desc())
+        .limit(_MOST_SHOWN)
+    )
     if typed.strip():
         digests = _digests(services, typed, typed)
         statement = statement.where(
-            (PAYER.c.name_digest == digests["name_digest"]) | (PAYER.c.number_digest == digests["number_digest"])
+            (KNOWN_PAYER.c.name_digest == digests["name_digest"])
+            | (KNOWN_PAYER.c.number_digest == digests["number_digest"])
         )
     return [_shown(services, row) for row in connection.execute(statement)]
 
@@ -97,7 +100,9 @@ def _shown(services: Services, row: Any) -> Shown:
 
 def marks(services: Services, connection: Connection, unit_id: int, payer_ids: Collection[int]) -> list[int]:
     """The marks of those of these payers who are under special protection."""
-    rows = connection.execute(select(PAYER).where(PAYER.c.id.in_(payer_ids), PAYER.c.unit_id == unit_id)).all()
+    rows = connection.execute(
+        select(KNOWN_PAYER).where(KNOWN_PAYER.c.id.in_(payer_ids), KNOWN_PAYER.c.unit_id == unit_id)
+    ).all()
     plain = [_open(services, row) for row in rows if row.kind == "1"]
     numbers = [one[field] for one in plain for field in ("id_no", "phone") if one[field]]
     return marked.by_texts(services, connection, unit_id, numbers, [one["payer_name"] for one in plain])
@@ -106,8 +111,8 @@ def marks(services: Services, connection: Connection, unit_id: int, payer_ids: C
 def pick(services: Services, actor: Actor, payer_id: int) -> dict[str, str]:
     """The form fields of a remembered payer, in full; audited. Raises PAYER_UNKNOWN."""
     with services.database.write() as connection:
-        mine = (PAYER.c.id == payer_id) & (PAYER.c.unit_id == actor.unit_id)
-        row = connection.execute(select(PAYER).where(mine)).one_or_none()
+        mine = (KNOWN_PAYER.c.id == payer_id) & (KNOWN_PAYER.c.unit_id == actor.unit_id)
+        row = connection.execute(select(KNOWN_PAYER).where(mine)).one_or_none()
         if row is None:
             raise Refusal("PAYER_UNKNOWN")
         entries.record(connection, "payer.revealed", "known_payer", payer_id, actor.label, request_id=actor.request_id)
@@ -117,12 +122,12 @@ def pick(services: Services, actor: Actor, payer_id: int) -> dict[str, str]:
 def forget(services: Services, actor: Actor, payer_id: int) -> None:
     """Remove a remembered payer; audited. Raises PAYER_UNKNOWN."""
     with services.database.write() as connection:
-        mine = (PAYER.c.id == payer_id) & (PAYER.c.unit_id == actor.unit_id)
-        if not connection.execute(delete(PAYER).where(mine)).rowcount:
+        mine = (KNOWN_PAYER.c.id == payer_id) & (KNOWN_PAYER.c.unit_id == actor.unit_id)
+        if not connection.execute(delete(KNOWN_PAYER).where(mine)).rowcount:
             raise Refusal("PAYER_UNKNOWN")
         entries.record(connection, "payer.forgotten", "known_payer", payer_id, actor.label, request_id=actor.request_id)
 
 
 def clean(connection: Connection) -> int:
     """Forget payers not used for :data:`KEEP`; returns how many."""
-    return connection.execute(delete(PAYER).where(PAYER.c.used_at < now() - KEEP)).rowcount
+    return connection.execute(delete(KNOWN_PAYER).where(KNOWN_PAYER.c.used_at < now() - KEEP)).rowcount

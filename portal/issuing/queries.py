@@ -9,35 +9,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, literal, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, literal, or_, select
 
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.states import BillState
-from portal.models import (
-    Bill,
-    BillDetail,
-    BillDocument,
-    BillItem,
-    BillParty,
-    FiscalExchange,
-    HisAccount,
-    Point,
-    Supervision,
-    Unit,
+from portal.models.tables import (
+    BILL,
+    BILL_DETAIL,
+    BILL_DOCUMENT,
+    BILL_ITEM,
+    BILL_PARTY,
+    FISCAL_EXCHANGE,
+    HIS_ACCOUNT,
+    POINT,
+    SUPERVISION,
 )
 from portal.rendering import xml
-
-BILL: Table = Bill.__table__  # type: ignore[assignment]
-DOCUMENT: Table = BillDocument.__table__  # type: ignore[assignment]
-PARTY: Table = BillParty.__table__  # type: ignore[assignment]
-POINT: Table = Point.__table__  # type: ignore[assignment]
-SUPERVISION: Table = Supervision.__table__  # type: ignore[assignment]
-ACCOUNT: Table = HisAccount.__table__  # type: ignore[assignment]
-UNIT: Table = Unit.__table__  # type: ignore[assignment]
-EXCHANGE: Table = FiscalExchange.__table__  # type: ignore[assignment]
-ITEM: Table = BillItem.__table__  # type: ignore[assignment]
-DETAIL: Table = BillDetail.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +69,17 @@ class BillFacts:
 
 _NAMES = tuple(BillFacts.__dataclass_fields__)
 _NUMBER, _STATE = _NAMES.index("number"), _NAMES.index("state")
-_ELSEWHERE = {"bill_id": BILL.c.id, "code": BILL.c.bill_code, "point_code": POINT.c.code, "appid": ACCOUNT.c.appid}
+_ELSEWHERE = {"bill_id": BILL.c.id, "code": BILL.c.bill_code, "point_code": POINT.c.code, "appid": HIS_ACCOUNT.c.appid}
 
 # Statements are built once: building and hashing one costs more than running it.
 FACTS: Select[Any] = (
     select(*(_ELSEWHERE[name].label(name) if name in _ELSEWHERE else BILL.c[name] for name in _NAMES))
     .select_from(BILL)
     .join(POINT, POINT.c.id == BILL.c.point_id)
-    .join(ACCOUNT, ACCOUNT.c.id == BILL.c.account_id)
+    .join(HIS_ACCOUNT, HIS_ACCOUNT.c.id == BILL.c.account_id)
 )
 """The columns of :class:`BillFacts`, in its order. Narrow it with ``where`` at the top of a module."""
-FACTS_AND_PAYER: Select[Any] = FACTS.add_columns(PARTY.c.name).join(PARTY, PARTY.c.bill_id == BILL.c.id)
+FACTS_AND_PAYER: Select[Any] = FACTS.add_columns(BILL_PARTY.c.name).join(BILL_PARTY, BILL_PARTY.c.bill_id == BILL.c.id)
 """The same and the payer's sealed name."""
 
 _BY_ID = FACTS.where(BILL.c.id == bindparam("bill"))
@@ -105,34 +93,38 @@ _BY_LINK = FACTS_AND_PAYER.where(
 _RED_OF = FACTS.where(BILL.c.red_of_id == bindparam("bill"))
 _DOCUMENT = (
     select(
-        DOCUMENT.c.signed,
-        DOCUMENT.c.signature,
-        DOCUMENT.c.signed_at,
-        DOCUMENT.c.certificate_serial,
+        BILL_DOCUMENT.c.signed,
+        BILL_DOCUMENT.c.signature,
+        BILL_DOCUMENT.c.signed_at,
+        BILL_DOCUMENT.c.certificate_serial,
         SUPERVISION.c.element,
     )
-    .select_from(DOCUMENT.outerjoin(SUPERVISION, SUPERVISION.c.bill_id == DOCUMENT.c.bill_id))
-    .where(DOCUMENT.c.bill_id == bindparam("bill"))
+    .select_from(BILL_DOCUMENT.outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL_DOCUMENT.c.bill_id))
+    .where(BILL_DOCUMENT.c.bill_id == bindparam("bill"))
 )
-_PAYER = select(PARTY.c.bill_id, PARTY.c.name).where(PARTY.c.bill_id == bindparam("bill"))
+_PAYER = select(BILL_PARTY.c.bill_id, BILL_PARTY.c.name).where(BILL_PARTY.c.bill_id == bindparam("bill"))
 _AS_DETAILS = (
     select(
-        ITEM.c.fiscal_name.label("charge_name"),
-        ITEM.c.charge_code.label("code"),
-        ITEM.c.charge_name.label("name"),
+        BILL_ITEM.c.fiscal_name.label("charge_name"),
+        BILL_ITEM.c.charge_code.label("code"),
+        BILL_ITEM.c.charge_name.label("name"),
         literal("").label("spec"),
-        ITEM.c.unit,
-        ITEM.c.price_micro,
-        ITEM.c.quantity_micro,
-        (ITEM.c.amount_fen * 10_000).label("amount_micro"),
-        (ITEM.c.self_fen * 10_000).label("self_micro"),
+        BILL_ITEM.c.unit,
+        BILL_ITEM.c.price_micro,
+        BILL_ITEM.c.quantity_micro,
+        (BILL_ITEM.c.amount_fen * 10_000).label("amount_micro"),
+        (BILL_ITEM.c.self_fen * 10_000).label("self_micro"),
         literal("").label("insurance_class"),
-        ITEM.c.remark,
+        BILL_ITEM.c.remark,
     )
-    .where(ITEM.c.bill_id == bindparam("bill"))
-    .order_by(ITEM.c.line)
+    .where(BILL_ITEM.c.bill_id == bindparam("bill"))
+    .order_by(BILL_ITEM.c.line)
 )
-_ITEMS = select(ITEM.c.fiscal_name, ITEM.c.amount_fen).where(ITEM.c.bill_id == bindparam("bill")).order_by(ITEM.c.line)
+_ITEMS = (
+    select(BILL_ITEM.c.fiscal_name, BILL_ITEM.c.amount_fen)
+    .where(BILL_ITEM.c.bill_id == bindparam("bill"))
+    .order_by(BILL_ITEM.c.line)
+)
 
 
 def read_facts(row: Any) -> BillFacts:
@@ -191,7 +183,9 @@ def items(connection: Connection, bill_id: int) -> Sequence[Row[Any, Any]]:
 
 def details(connection: Connection, bill_id: int) -> Sequence[Row[Any]]:
     """The rows of a bill's 清单, in order; its charge items in the same columns when it came without one."""
-    rows = connection.execute(select(DETAIL).where(DETAIL.c.bill_id == bill_id).order_by(DETAIL.c.line)).all()
+    rows = connection.execute(
+        select(BILL_DETAIL).where(BILL_DETAIL.c.bill_id == bill_id).order_by(BILL_DETAIL.c.line)
+    ).all()
     return rows or connection.execute(_AS_DETAILS, {"bill": bill_id}).all()
 
 
@@ -226,7 +220,7 @@ def document_xml(services: Services, bill_id: int) -> bytes:
 def sent_body(services: Services, bill_id: int) -> str:
     """What the HIS sent for this bill: its business JSON text, opened."""
     with services.database.read() as connection:
-        sealed = connection.execute(select(DOCUMENT.c.sent).where(DOCUMENT.c.bill_id == bill_id)).scalar_one()
+        sealed = connection.execute(select(BILL_DOCUMENT.c.sent).where(BILL_DOCUMENT.c.bill_id == bill_id)).scalar_one()
     return zlib.decompress(services.cipher.decrypt("bill_document.sent", bill_id, sealed)).decode()
 
 
@@ -243,7 +237,7 @@ def token_of(services: Services, unit_code: str, bill: BillFacts) -> str:
 
 def party(services: Services, connection: Connection, bill_id: int) -> dict[str, str]:
     """The payer opened: name, phone and the other identity fields by name. The caller audits."""
-    row = connection.execute(select(PARTY).where(PARTY.c.bill_id == bill_id)).one()
+    row = connection.execute(select(BILL_PARTY).where(BILL_PARTY.c.bill_id == bill_id)).one()
     opened = {"name": services.cipher.decrypt_text("bill_party.name", bill_id, row.name)}
     if row.phone is not None:
         opened["phone"] = services.cipher.decrypt_text("bill_party.phone", bill_id, row.phone)
@@ -253,7 +247,9 @@ def party(services: Services, connection: Connection, bill_id: int) -> dict[str,
 
 def visit_no(services: Services, connection: Connection, bill_id: int) -> str:
     """The HIS's number of the visit: 住院就诊编号 where the HIS sent it, else 住院号 or 患者就诊编号, or ""."""
-    row = connection.execute(select(DOCUMENT.c.signed, DOCUMENT.c.sent).where(DOCUMENT.c.bill_id == bill_id)).one()
+    row = connection.execute(
+        select(BILL_DOCUMENT.c.signed, BILL_DOCUMENT.c.sent).where(BILL_DOCUMENT.c.bill_id == bill_id)
+    ).one()
     sent = json.loads(zlib.decompress(services.cipher.decrypt("bill_document.sent", bill_id, row.sent)))
     ext = xml.extension(zlib.decompress(services.cipher.decrypt("bill_document.signed", bill_id, row.signed)))
     return str(sent.get("visitNo") or ext.hospitalization_number or ext.patient_number)
@@ -261,5 +257,5 @@ def visit_no(services: Services, connection: Connection, bill_id: int) -> str:
 
 def exchanges(connection: Connection, bill_id: int) -> Sequence[Row[Any]]:
     """The messages to finance about a bill, oldest first."""
-    found = select(EXCHANGE).where(EXCHANGE.c.bill_id == bill_id).order_by(EXCHANGE.c.sent_at)
+    found = select(FISCAL_EXCHANGE).where(FISCAL_EXCHANGE.c.bill_id == bill_id).order_by(FISCAL_EXCHANGE.c.sent_at)
     return connection.execute(found).all()

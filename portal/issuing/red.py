@@ -10,11 +10,9 @@ from sqlalchemy import Connection, Table, select
 
 from portal.core.services import Services
 from portal.domain.document import AuxItem, BillDocument, Item, MedicalExt
-from portal.models import BillDetail, BillItem, BillParty, BillPayment, BillPurpose, PartyKey
+from portal.models.tables import BILL_DETAIL, BILL_ITEM, BILL_PARTY, BILL_PAYMENT, BILL_PURPOSE, PARTY_KEY
 
-PARTY: Table = BillParty.__table__  # type: ignore[assignment]
-KEY: Table = PartyKey.__table__  # type: ignore[assignment]
-LINES = (BillItem, BillDetail, BillPayment, BillPurpose)
+LINES = (BILL_ITEM, BILL_DETAIL, BILL_PAYMENT, BILL_PURPOSE)
 UNTURNED = ("price_micro", "rate_micro")
 
 TURNED_LABELS = ("个人自负",)
@@ -84,15 +82,14 @@ def lines(
     services: Services, connection: Connection, original_id: int, red_id: int
 ) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
     """The child rows of a red bill by table, read from its original's; sealed fields are sealed anew under its id."""
-    for model in LINES:
-        table: Table = model.__table__  # type: ignore[assignment]
+    for table in LINES:
         found = connection.execute(select(table).where(table.c.bill_id == original_id)).mappings()
         yield table, [turned(dict(row)) | {"bill_id": red_id} for row in found]
-    party = dict(connection.execute(select(PARTY).where(PARTY.c.bill_id == original_id)).mappings().one())
+    party = dict(connection.execute(select(BILL_PARTY).where(BILL_PARTY.c.bill_id == original_id)).mappings().one())
     for name in ("name", "phone", "identity"):
         if party[name] is not None:
             clear = services.cipher.decrypt(f"bill_party.{name}", original_id, party[name])
             party[name] = services.cipher.encrypt(f"bill_party.{name}", red_id, clear)
-    yield PARTY, [party | {"bill_id": red_id}]
-    keys = connection.execute(select(KEY).where(KEY.c.bill_id == original_id)).mappings()
-    yield KEY, [dict(row) | {"bill_id": red_id} for row in keys]
+    yield BILL_PARTY, [party | {"bill_id": red_id}]
+    keys = connection.execute(select(PARTY_KEY).where(PARTY_KEY.c.bill_id == original_id)).mappings()
+    yield PARTY_KEY, [dict(row) | {"bill_id": red_id} for row in keys]

@@ -6,20 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from portal.core.clock import business_day, now
 from portal.core.database import Database
 from portal.core.snapshots import Snapshots
 from portal.domain.money import commas
 from portal.domain.settlement import Charge
-from portal.models import BillKind, ChargeItem, Point, PointKind, Unit
-
-UNIT: Table = Unit.__table__  # type: ignore[assignment]
-KIND: Table = BillKind.__table__  # type: ignore[assignment]
-POINT: Table = Point.__table__  # type: ignore[assignment]
-POINT_KIND: Table = PointKind.__table__  # type: ignore[assignment]
-ITEM: Table = ChargeItem.__table__  # type: ignore[assignment]
+from portal.models.tables import BILL_KIND, CHARGE_ITEM, POINT, POINT_KIND, UNIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +50,10 @@ def load(connection: Connection, unit_id: int) -> References:
     points = connection.execute(select(POINT.c.code, POINT.c.id).where(POINT.c.unit_id == unit_id, POINT.c.active))
     today = business_day(now())
     items = connection.execute(
-        select(ITEM).where(
-            ITEM.c.unit_id == unit_id,
-            ITEM.c.valid_from.is_(None) | (ITEM.c.valid_from <= today),
-            ITEM.c.valid_until.is_(None) | (ITEM.c.valid_until >= today),
+        select(CHARGE_ITEM).where(
+            CHARGE_ITEM.c.unit_id == unit_id,
+            CHARGE_ITEM.c.valid_from.is_(None) | (CHARGE_ITEM.c.valid_from <= today),
+            CHARGE_ITEM.c.valid_until.is_(None) | (CHARGE_ITEM.c.valid_until >= today),
         )
     ).all()
     allowed: dict[int, set[int]] = {}
@@ -67,7 +61,7 @@ def load(connection: Connection, unit_id: int) -> References:
         allowed.setdefault(row.point_id, set()).add(row.kind_id)
     return References(
         unit=connection.execute(select(UNIT).where(UNIT.c.id == unit_id)).one(),
-        kinds={row.form: row for row in connection.execute(select(KIND).order_by(KIND.c.id.desc()))},
+        kinds={row.form: row for row in connection.execute(select(BILL_KIND).order_by(BILL_KIND.c.id.desc()))},
         points={row.code: row.id for row in points},
         items={row.code: (row.fiscal_code, row.fiscal_name) for row in items},
         bounds={

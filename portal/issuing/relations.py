@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, Table, and_, bindparam, cast, exists, func, select
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, cast, exists, func, select
 
 from portal.domain.states import BillState, PaperState
 from portal.issuing.paper import Sheet
-from portal.issuing.paper_queries import KEY
-from portal.issuing.queries import BILL, FACTS, PARTY, SUPERVISION, BillFacts, by_id, read_facts, red_of
-from portal.issuing.reverse import BOOKING, PAPER
-from portal.models.delivery import Delivery
-from portal.models.patient import PatientRequest, Verification
-
-DELIVERY: Table = Delivery.__table__  # type: ignore[assignment]
-REQUEST: Table = PatientRequest.__table__  # type: ignore[assignment]
-VERIFICATION: Table = Verification.__table__  # type: ignore[assignment]
-
+from portal.issuing.queries import FACTS, BillFacts, by_id, read_facts, red_of
+from portal.models.tables import (
+    BILL,
+    BILL_PARTY,
+    BOOKING,
+    DELIVERY,
+    PAPER_BILL,
+    PARTY_KEY,
+    PATIENT_REQUEST,
+    SUPERVISION,
+    VERIFICATION,
+)
 
 # PostgreSQL sums big integers to a decimal, which no amount may be
 _FEN = cast(func.sum(BOOKING.c.amount_fen), BigInteger)
@@ -55,26 +57,26 @@ def with_relations(statement: Select[Any]) -> Select[Any]:
             BILL.c.red_of_id,
             BILL.c.business_day,
             SUPERVISION.c.bill_id.label("supervised"),
-            PAPER.c.paper_code,
-            PAPER.c.number.label("sheet"),
-            exists().where(REQUEST.c.bill_id == BILL.c.id).label("asked"),
+            PAPER_BILL.c.paper_code,
+            PAPER_BILL.c.number.label("sheet"),
+            exists().where(PATIENT_REQUEST.c.bill_id == BILL.c.id).label("asked"),
             exists().where(DELIVERY.c.object_kind == "bill", DELIVERY.c.object_id == BILL.c.id).label("sent"),
             _BOOKED.label("booked_fen"),
             _OF_BILL.with_only_columns(func.count()).scalar_subquery().label("verified"),
             _OF_BILL.with_only_columns(func.max(VERIFICATION.c.at)).scalar_subquery().label("verified_at"),
         )
         .outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id)
-        .outerjoin(PAPER, and_(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value))
+        .outerjoin(PAPER_BILL, and_(PAPER_BILL.c.bill_id == BILL.c.id, PAPER_BILL.c.state == PaperState.VALID.value))
     )
 
 
-_OWN_KEYS = select(KEY.c.digest).where(KEY.c.bill_id == bindparam("bill"))
-_OWN_NAME = select(PARTY.c.name_digest).where(PARTY.c.bill_id == bindparam("bill")).scalar_subquery()
+_OWN_KEYS = select(PARTY_KEY.c.digest).where(PARTY_KEY.c.bill_id == bindparam("bill"))
+_OWN_NAME = select(BILL_PARTY.c.name_digest).where(BILL_PARTY.c.bill_id == bindparam("bill")).scalar_subquery()
 _COUNTING = (
-    FACTS.join(PARTY, PARTY.c.bill_id == BILL.c.id)
+    FACTS.join(BILL_PARTY, BILL_PARTY.c.bill_id == BILL.c.id)
     .where(
-        BILL.c.id.in_(select(KEY.c.bill_id).where(KEY.c.digest.in_(_OWN_KEYS))),
-        PARTY.c.name_digest == _OWN_NAME,
+        BILL.c.id.in_(select(PARTY_KEY.c.bill_id).where(PARTY_KEY.c.digest.in_(_OWN_KEYS))),
+        BILL_PARTY.c.name_digest == _OWN_NAME,
         BILL.c.unit_id == bindparam("unit"),
         BILL.c.business_day == bindparam("day"),
         BILL.c.scene == bindparam("of_scene"),

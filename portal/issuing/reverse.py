@@ -27,16 +27,23 @@ from portal.domain.errors import Refusal
 from portal.domain.money import commas
 from portal.domain.states import BillState, PaperState, ReversalReason
 from portal.issuing import red, voucher_ledger
-from portal.issuing.queries import ACCOUNT, BILL, DOCUMENT, POINT, UNIT, stored_document
-from portal.models import BillKind, Booking, OutboxTask, PaperBill, Reversal
+from portal.issuing.queries import stored_document
+from portal.models import OutboxTask
+from portal.models.tables import (
+    AUDIT_ENTRY,
+    BILL,
+    BILL_DOCUMENT,
+    BILL_KIND,
+    BOOKING,
+    HIS_ACCOUNT,
+    PAPER_BILL,
+    POINT,
+    REVERSAL,
+    UNIT,
+)
 from portal.outbox import tasks
 from portal.rendering import xml
 from portal.stock.ranges import take_number
-
-KIND: Table = BillKind.__table__  # type: ignore[assignment]
-BOOKING: Table = Booking.__table__  # type: ignore[assignment]
-PAPER: Table = PaperBill.__table__  # type: ignore[assignment]
-REVERSAL: Table = Reversal.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +130,8 @@ def standing(connection: Connection, row: Any) -> Standing:
     """The facts about the bill of ``row`` that :meth:`Standing.check` judges."""
     found = connection.execute(select(BILL.c.bill_code, BILL.c.number).where(BILL.c.red_of_id == row.id)).one_or_none()
     sheet = connection.execute(
-        select(PAPER.c.paper_code, PAPER.c.number).where(
-            PAPER.c.bill_id == row.id, PAPER.c.state == PaperState.VALID.value
+        select(PAPER_BILL.c.paper_code, PAPER_BILL.c.number).where(
+            PAPER_BILL.c.bill_id == row.id, PAPER_BILL.c.state == PaperState.VALID.value
         )
     ).first()
     return Standing(
@@ -231,8 +238,10 @@ def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment
 def _facts(connection: Connection, actor: Actor, order: Order) -> tuple[Any, Any, int]:
     """The original with its account and unit, its kind, the reversing point."""
     original = connection.execute(
-        select(BILL, ACCOUNT.c.appid, UNIT.c.code.label("unit_code"))
-        .select_from(BILL.join(ACCOUNT, ACCOUNT.c.id == BILL.c.account_id).join(UNIT, UNIT.c.id == BILL.c.unit_id))
+        select(BILL, HIS_ACCOUNT.c.appid, UNIT.c.code.label("unit_code"))
+        .select_from(
+            BILL.join(HIS_ACCOUNT, HIS_ACCOUNT.c.id == BILL.c.account_id).join(UNIT, UNIT.c.id == BILL.c.unit_id)
+        )
         .where(BILL.c.id == order.bill_id, BILL.c.unit_id == actor.unit_id)
     ).one_or_none()
     if original is None:
@@ -242,7 +251,7 @@ def _facts(connection: Connection, actor: Actor, order: Order) -> tuple[Any, Any
     )
     if point_id is None:
         raise Refusal("POINT_UNKNOWN", place=order.point_code)
-    return original, connection.execute(select(KIND).where(KIND.c.id == original.kind_id)).one(), point_id
+    return original, connection.execute(select(BILL_KIND).where(BILL_KIND.c.id == original.kind_id)).one(), point_id
 
 
 def _write(
@@ -262,7 +271,7 @@ def _write(
     signed = ready.prepared.finish(f"{number:010d}", check_code, moment)
     numbered = {"range_id": range_id, "number": number, "check_code": check_code}
     connection.execute(insert(BILL), ready.bill | numbered)
-    connection.execute(insert(DOCUMENT), _document(services, ready.red_id, signed, actor, reason, moment))
+    connection.execute(insert(BILL_DOCUMENT), _document(services, ready.red_id, signed, actor, reason, moment))
     connection.execute(insert(REVERSAL), _reversal(actor, order, reason, ready, moment))
     connection.execute(
         update(BILL).where(BILL.c.id == original_id).values(state=BillState.REVERSED.value, state_at=moment)
@@ -286,7 +295,7 @@ def _record(connection: Connection, actor: Actor, order: Order, reason: str, rea
         entries.row("bill.reversed", "bill", order.bill_id, *by, told, actor.unit_id),
         entries.row("bill.issued", "bill", ready.red_id, *by, {"red_of": order.bill_id}, actor.unit_id),
     ]
-    connection.execute(insert(entries.ENTRY), audit)
+    connection.execute(insert(AUDIT_ENTRY), audit)
     connection.execute(
         insert(OutboxTask),
         [

@@ -16,8 +16,8 @@ from portal.domain.money import commas
 from portal.domain.states import ReversalReason
 from portal.issuing import paper, reverse
 from portal.issuing.paper import Ending, Sheet
-from portal.issuing.queries import BILL
 from portal.issuing.reverse import Order, Red
+from portal.models.tables import BILL
 
 REVERSAL, LOST_PAPER = "bill.reversal", "paper.lost"
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, insert
 
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.identity import normalise
-from portal.models import SlipCode
+from portal.models.tables import SLIP_CODE
 
-SLIP_CODE: Table = SlipCode.__table__  # type: ignore[assignment]
 LIVES = timedelta(days=180)
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _CHARACTERS = 8

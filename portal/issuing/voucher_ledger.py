@@ -15,8 +15,8 @@ from portal.domain.identity import normalise_name
 from portal.domain.money import commas
 from portal.domain.settlement import Settlement, VoucherUse
 from portal.domain.voucher import Movement, VoucherForm
-from portal.issuing.voucher_queries import KEY, MOVEMENT, PARTY, VOUCHER
 from portal.issuing.voucher_rows import admission_digest, person_keys
+from portal.models.tables import VOUCHER, VOUCHER_KEY, VOUCHER_MOVEMENT, VOUCHER_PARTY
 
 POLICY = "vouchers"
 """The account's switch for payMentVoucher: ``refuse`` (default), ``warn``, ``ignore``."""
@@ -30,9 +30,9 @@ def lock(connection: Connection, voucher_id: int) -> int:
 
 def _last(connection: Connection, voucher_id: int) -> tuple[int, int]:
     row = connection.execute(
-        select(MOVEMENT.c.line, MOVEMENT.c.balance_fen)
-        .where(MOVEMENT.c.voucher_id == voucher_id)
-        .order_by(MOVEMENT.c.line.desc())
+        select(VOUCHER_MOVEMENT.c.line, VOUCHER_MOVEMENT.c.balance_fen)
+        .where(VOUCHER_MOVEMENT.c.voucher_id == voucher_id)
+        .order_by(VOUCHER_MOVEMENT.c.line.desc())
         .limit(1)
     ).one_or_none()
     return (0, 0) if row is None else (row.line, row.balance_fen)
@@ -55,7 +55,7 @@ def move(
     line, balance = _last(connection, voucher_id)
     signed = kind.sign * amount_fen
     connection.execute(
-        insert(MOVEMENT),
+        insert(VOUCHER_MOVEMENT),
         {
             "voucher_id": voucher_id,
             "line": line + 1,
@@ -154,13 +154,19 @@ def _is_theirs(
     sent_hospital = admission_digest(services.index, unit_id, "hospital", settlement.visit.hospital_no)
     if hospital is not None and hospital == sent_hospital:
         return True
-    own = set(connection.scalars(select(KEY.c.digest).where(KEY.c.voucher_id == voucher_id, KEY.c.kind != "phone")))
+    own = set(
+        connection.scalars(
+            select(VOUCHER_KEY.c.digest).where(VOUCHER_KEY.c.voucher_id == voucher_id, VOUCHER_KEY.c.kind != "phone")
+        )
+    )
     sent = {digest for digest, kind in person_keys(services, settlement.payer).items() if kind != "phone"}
     if own & sent:
         return True
     if (own and sent) or (hospital is not None and sent_hospital is not None):
         return False
-    name = connection.execute(select(PARTY.c.name_digest).where(PARTY.c.voucher_id == voucher_id)).scalar_one()
+    name = connection.execute(
+        select(VOUCHER_PARTY.c.name_digest).where(VOUCHER_PARTY.c.voucher_id == voucher_id)
+    ).scalar_one()
     return bool(name == services.index.digest("name", normalise_name(settlement.payer.name)))
 
 
@@ -170,16 +176,16 @@ def release(connection: Connection, bill_id: int, actor: Actor, at: datetime) ->
     Safe to call twice: what was released is not released again. Locks the deposits, so call it before a number is
     taken. Returns (voucher id, fen) of each. ``portal.issuing.reverse`` calls it.
     """
-    consumed = select(MOVEMENT.c.voucher_id, MOVEMENT.c.amount_fen).where(
-        MOVEMENT.c.bill_id == bill_id, MOVEMENT.c.kind == Movement.CONSUMED.value
+    consumed = select(VOUCHER_MOVEMENT.c.voucher_id, VOUCHER_MOVEMENT.c.amount_fen).where(
+        VOUCHER_MOVEMENT.c.bill_id == bill_id, VOUCHER_MOVEMENT.c.kind == Movement.CONSUMED.value
     )
     done = []
-    for voucher_id, fen in connection.execute(consumed.order_by(MOVEMENT.c.voucher_id)).all():
+    for voucher_id, fen in connection.execute(consumed.order_by(VOUCHER_MOVEMENT.c.voucher_id)).all():
         lock(connection, voucher_id)
-        released = select(MOVEMENT.c.line).where(
-            MOVEMENT.c.voucher_id == voucher_id,
-            MOVEMENT.c.bill_id == bill_id,
-            MOVEMENT.c.kind == Movement.RELEASED.value,
+        released = select(VOUCHER_MOVEMENT.c.line).where(
+            VOUCHER_MOVEMENT.c.voucher_id == voucher_id,
+            VOUCHER_MOVEMENT.c.bill_id == bill_id,
+            VOUCHER_MOVEMENT.c.kind == Movement.RELEASED.value,
         )
         if connection.execute(released).one_or_none() is not None:
             continue

@@ -19,16 +19,18 @@ from portal.domain.errors import Refusal
 from portal.domain.voucher import VoucherForm
 from portal.issuing import paper
 from portal.issuing.paper import Exchange
-from portal.issuing.reverse import KIND
 from portal.issuing.voucher_ledger import lock
-from portal.issuing.voucher_queries import PAPER, VOUCHER, VoucherFacts, cancellation, valid_paper
+from portal.issuing.voucher_queries import VoucherFacts, cancellation, valid_paper
+from portal.models.tables import BILL_KIND, VOUCHER, VOUCHER_PAPER
 from portal.stock.ranges import open_ranges
 
 
 def form_of(connection: Connection, voucher_id: int) -> str:
     """The prefix of the paper form that this voucher's kind is exchanged to; ``""``: stationery."""
-    joined = VOUCHER.join(KIND, KIND.c.id == VOUCHER.c.kind_id)
-    return connection.scalar(select(KIND.c.paper_prefix).select_from(joined).where(VOUCHER.c.id == voucher_id)) or ""
+    joined = VOUCHER.join(BILL_KIND, BILL_KIND.c.id == VOUCHER.c.kind_id)
+    return (
+        connection.scalar(select(BILL_KIND.c.paper_prefix).select_from(joined).where(VOUCHER.c.id == voucher_id)) or ""
+    )
 
 
 def code_for(connection: Connection, voucher_id: int, point_id: int) -> str:
@@ -76,7 +78,9 @@ def re_exchange(services: Services, actor: Actor, order: Exchange) -> None:
         if valid != seen:
             raise Refusal("PAPER_EXCHANGED", paper=valid)
         row = connection.execute(
-            select(PAPER.c.id, PAPER.c.voucher_id).where(PAPER.c.voucher_id == voucher.id, PAPER.c.void_at.is_(None))
+            select(VOUCHER_PAPER.c.id, VOUCHER_PAPER.c.voucher_id).where(
+                VOUCHER_PAPER.c.voucher_id == voucher.id, VOUCHER_PAPER.c.void_at.is_(None)
+            )
         ).one()
         _end(connection, actor, row, valid, order.reason or paper.MISPRINTED)
         _take(connection, actor, voucher, order)
@@ -109,7 +113,9 @@ def _take(connection: Connection, actor: Actor, voucher: Any, order: Exchange) -
 
 def _insert(connection: Connection, actor: Actor, voucher_id: int, row: dict[str, Any]) -> None:
     who = {"voucher_id": voucher_id, "printed_at": now(), "printed_by": actor.name or actor.label}
-    connection.execute(insert(PAPER), {"range_id": None, "number": None, "void_by": "", "void_reason": ""} | who | row)
+    connection.execute(
+        insert(VOUCHER_PAPER), {"range_id": None, "number": None, "void_by": "", "void_reason": ""} | who | row
+    )
 
 
 def register(
@@ -142,7 +148,7 @@ def register_next(services: Services, actor: Actor, voucher: VoucherFacts) -> No
     """Note a print on stationery without a number of its own: the voucher's, then ``-2``, ``-3``."""
     with services.database.read() as connection:
         before = connection.scalar(
-            select(func.count()).select_from(PAPER).where(PAPER.c.voucher_id == voucher.voucher_id)
+            select(func.count()).select_from(VOUCHER_PAPER).where(VOUCHER_PAPER.c.voucher_id == voucher.voucher_id)
         )
     register(services, actor, voucher, paper_number=f"{voucher.number}-{before + 1}" if before else "")
 
@@ -154,12 +160,12 @@ def void(services: Services, actor: Actor, paper_code: str, paper_number: str, r
     digits = paper_number if paper_number.isascii() and paper_number.isdigit() else "0"
     with services.database.write() as connection:
         found = connection.execute(
-            select(PAPER.c.id, PAPER.c.voucher_id, PAPER.c.void_at)
-            .select_from(PAPER.join(VOUCHER, VOUCHER.c.id == PAPER.c.voucher_id))
+            select(VOUCHER_PAPER.c.id, VOUCHER_PAPER.c.voucher_id, VOUCHER_PAPER.c.void_at)
+            .select_from(VOUCHER_PAPER.join(VOUCHER, VOUCHER.c.id == VOUCHER_PAPER.c.voucher_id))
             .where(
                 VOUCHER.c.unit_id == actor.unit_id,
-                PAPER.c.paper_code == paper_code,
-                (PAPER.c.paper_number == paper_number) | (PAPER.c.number == int(digits)),
+                VOUCHER_PAPER.c.paper_code == paper_code,
+                (VOUCHER_PAPER.c.paper_number == paper_number) | (VOUCHER_PAPER.c.number == int(digits)),
             )
             .with_for_update()
         ).one_or_none()
@@ -172,7 +178,7 @@ def void(services: Services, actor: Actor, paper_code: str, paper_number: str, r
 
 def _end(connection: Connection, actor: Actor, row: Any, sheet: str, reason: str) -> None:
     ended = {"void_at": now(), "void_by": actor.name or actor.label, "void_reason": reason}
-    connection.execute(update(PAPER).where(PAPER.c.id == row.id).values(ended))
+    connection.execute(update(VOUCHER_PAPER).where(VOUCHER_PAPER.c.id == row.id).values(ended))
     _record(connection, actor, "voucher.paper_void", row.voucher_id, sheet, reason=reason)
 
 

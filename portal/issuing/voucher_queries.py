@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, select
 
 from portal.core.services import Services
 from portal.domain import link
@@ -16,27 +16,17 @@ from portal.domain.identity import mask_name, normalise
 from portal.domain.voucher import Movement, VoucherForm, VoucherScene
 from portal.issuing.rows import number_digest
 from portal.issuing.voucher_rows import admission_digest
-from portal.models import (
-    Bill,
-    HisAccount,
-    Point,
-    Voucher,
-    VoucherKey,
-    VoucherMovement,
-    VoucherPaper,
-    VoucherParty,
-    VoucherPayment,
+from portal.models.tables import (
+    BILL,
+    HIS_ACCOUNT,
+    POINT,
+    VOUCHER,
+    VOUCHER_KEY,
+    VOUCHER_MOVEMENT,
+    VOUCHER_PAPER,
+    VOUCHER_PARTY,
+    VOUCHER_PAYMENT,
 )
-
-VOUCHER: Table = Voucher.__table__  # type: ignore[assignment]
-PARTY: Table = VoucherParty.__table__  # type: ignore[assignment]
-KEY: Table = VoucherKey.__table__  # type: ignore[assignment]
-PAYMENT: Table = VoucherPayment.__table__  # type: ignore[assignment]
-MOVEMENT: Table = VoucherMovement.__table__  # type: ignore[assignment]
-PAPER: Table = VoucherPaper.__table__  # type: ignore[assignment]
-POINT: Table = Point.__table__  # type: ignore[assignment]
-ACCOUNT: Table = HisAccount.__table__  # type: ignore[assignment]
-BILL: Table = Bill.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +100,10 @@ STATES = {
 
 def _sum(*kinds: Movement) -> ColumnElement[int]:
     # PostgreSQL sums big integers to a decimal, which no amount may be
-    fen = cast(func.coalesce(func.sum(MOVEMENT.c.amount_fen), 0), BigInteger)
-    counted = select(fen).where(MOVEMENT.c.voucher_id == VOUCHER.c.id)
+    fen = cast(func.coalesce(func.sum(VOUCHER_MOVEMENT.c.amount_fen), 0), BigInteger)
+    counted = select(fen).where(VOUCHER_MOVEMENT.c.voucher_id == VOUCHER.c.id)
     if kinds:
-        counted = counted.where(MOVEMENT.c.kind.in_([kind.value for kind in kinds]))
+        counted = counted.where(VOUCHER_MOVEMENT.c.kind.in_([kind.value for kind in kinds]))
     return counted.correlate(VOUCHER).scalar_subquery()
 
 
@@ -128,12 +118,14 @@ def _facts() -> Select[Any]:
         *own,
         POINT.c.code.label("point_code"),
         POINT.c.name.label("point_name"),
-        ACCOUNT.c.appid,
+        HIS_ACCOUNT.c.appid,
         _sum().label("balance_fen"),
         (-_sum(Movement.CONSUMED, Movement.RELEASED)).label("consumed_fen"),
         (_sum(Movement.CANCELLED) != 0).label("cancelled"),
     ).select_from(
-        VOUCHER.join(POINT, POINT.c.id == VOUCHER.c.point_id).join(ACCOUNT, ACCOUNT.c.id == VOUCHER.c.account_id)
+        VOUCHER.join(POINT, POINT.c.id == VOUCHER.c.point_id).join(
+            HIS_ACCOUNT, HIS_ACCOUNT.c.id == VOUCHER.c.account_id
+        )
     )
 
 
@@ -180,8 +172,8 @@ def by_link(connection: Connection, link_digest: bytes) -> VoucherFacts | None:
 def of_unit(unit_id: int) -> Select[Any]:
     """Vouchers of a unit with point, balance and sealed payer, for lists; add conditions on ``VOUCHER`` columns."""
     owner = func.coalesce(VOUCHER.c.of_id, VOUCHER.c.id)
-    rows = _FACTS.add_columns(PARTY.c.name.label("sealed_payer"), PARTY.c.voucher_id.label("owner_id"))
-    return rows.join(PARTY, PARTY.c.voucher_id == owner).where(VOUCHER.c.unit_id == unit_id)
+    rows = _FACTS.add_columns(VOUCHER_PARTY.c.name.label("sealed_payer"), VOUCHER_PARTY.c.voucher_id.label("owner_id"))
+    return rows.join(VOUCHER_PARTY, VOUCHER_PARTY.c.voucher_id == owner).where(VOUCHER.c.unit_id == unit_id)
 
 
 def facts_of(row: Any) -> VoucherFacts:
@@ -199,7 +191,7 @@ def deposits_of(services: Services, connection: Connection, unit_id: int, text: 
     the voucher's own (its code may stand before it)."""
     typed = normalise(text)
     either: ColumnElement[bool] = VOUCHER.c.id.in_(
-        select(KEY.c.voucher_id).where(KEY.c.digest == number_digest(services, typed))
+        select(VOUCHER_KEY.c.voucher_id).where(VOUCHER_KEY.c.digest == number_digest(services, typed))
     )
     if hospital := admission_digest(services.index, unit_id, "hospital", typed):
         either |= VOUCHER.c.hospital_digest == hospital
@@ -239,7 +231,7 @@ def movements(connection: Connection, voucher_ids: Sequence[int]) -> list[MoveFa
     document = VOUCHER.alias("document")
     statement = (
         select(
-            MOVEMENT,
+            VOUCHER_MOVEMENT,
             VOUCHER.c.code,
             VOUCHER.c.number,
             BILL.c.bill_code,
@@ -248,12 +240,12 @@ def movements(connection: Connection, voucher_ids: Sequence[int]) -> list[MoveFa
             document.c.number.label("document_number"),
         )
         .select_from(
-            MOVEMENT.join(VOUCHER, VOUCHER.c.id == MOVEMENT.c.voucher_id)
-            .outerjoin(BILL, BILL.c.id == MOVEMENT.c.bill_id)
-            .outerjoin(document, document.c.id == MOVEMENT.c.document_id)
+            VOUCHER_MOVEMENT.join(VOUCHER, VOUCHER.c.id == VOUCHER_MOVEMENT.c.voucher_id)
+            .outerjoin(BILL, BILL.c.id == VOUCHER_MOVEMENT.c.bill_id)
+            .outerjoin(document, document.c.id == VOUCHER_MOVEMENT.c.document_id)
         )
-        .where(MOVEMENT.c.voucher_id.in_(voucher_ids))
-        .order_by(MOVEMENT.c.at, MOVEMENT.c.voucher_id, MOVEMENT.c.line)
+        .where(VOUCHER_MOVEMENT.c.voucher_id.in_(voucher_ids))
+        .order_by(VOUCHER_MOVEMENT.c.at, VOUCHER_MOVEMENT.c.voucher_id, VOUCHER_MOVEMENT.c.line)
     )
     return [_move(row) for row in connection.execute(statement)]
 
@@ -328,8 +320,8 @@ def cancellation(connection: Connection, voucher_id: int) -> VoucherFacts | None
 def given_back(connection: Connection, voucher_id: int) -> int:
     """What was refunded or cancelled of this deposit so far, in fen."""
     back = (Movement.REFUNDED.value, Movement.CANCELLED.value)
-    given = select(func.sum(MOVEMENT.c.amount_fen)).where(
-        MOVEMENT.c.voucher_id == voucher_id, MOVEMENT.c.kind.in_(back)
+    given = select(func.sum(VOUCHER_MOVEMENT.c.amount_fen)).where(
+        VOUCHER_MOVEMENT.c.voucher_id == voucher_id, VOUCHER_MOVEMENT.c.kind.in_(back)
     )
     return -int(connection.scalar(given) or 0)
 
@@ -338,10 +330,10 @@ def holding_bills(connection: Connection, voucher_id: int) -> list[str]:
     """Code and number of the bills that hold a part of this deposit now."""
     statement = (
         select(BILL.c.bill_code, BILL.c.number)
-        .select_from(MOVEMENT.join(BILL, BILL.c.id == MOVEMENT.c.bill_id))
-        .where(MOVEMENT.c.voucher_id == voucher_id)
+        .select_from(VOUCHER_MOVEMENT.join(BILL, BILL.c.id == VOUCHER_MOVEMENT.c.bill_id))
+        .where(VOUCHER_MOVEMENT.c.voucher_id == voucher_id)
         .group_by(BILL.c.id, BILL.c.bill_code, BILL.c.number)
-        .having(func.sum(MOVEMENT.c.amount_fen) < 0)
+        .having(func.sum(VOUCHER_MOVEMENT.c.amount_fen) < 0)
     )
     return [f"{row.bill_code} {row.number:010d}" for row in connection.execute(statement)]
 
@@ -349,8 +341,8 @@ def holding_bills(connection: Connection, voucher_id: int) -> list[str]:
 def valid_paper(connection: Connection, voucher_id: int) -> str:
     """Code and number of the valid sheet of a voucher, or ``""``."""
     row = connection.execute(
-        select(PAPER.c.paper_code, PAPER.c.paper_number).where(
-            PAPER.c.voucher_id == voucher_id, PAPER.c.void_at.is_(None)
+        select(VOUCHER_PAPER.c.paper_code, VOUCHER_PAPER.c.paper_number).where(
+            VOUCHER_PAPER.c.voucher_id == voucher_id, VOUCHER_PAPER.c.void_at.is_(None)
         )
     ).one_or_none()
     return "" if row is None else f"{row.paper_code} {row.paper_number}"
@@ -358,27 +350,31 @@ def valid_paper(connection: Connection, voucher_id: int) -> str:
 
 def payments(connection: Connection, voucher_id: int) -> list[tuple[str, int]]:
     """Channel and fen of every payment of a voucher."""
-    rows = select(PAYMENT.c.channel, PAYMENT.c.amount_fen).where(PAYMENT.c.voucher_id == voucher_id)
-    return [(row.channel, row.amount_fen) for row in connection.execute(rows.order_by(PAYMENT.c.line))]
+    rows = select(VOUCHER_PAYMENT.c.channel, VOUCHER_PAYMENT.c.amount_fen).where(
+        VOUCHER_PAYMENT.c.voucher_id == voucher_id
+    )
+    return [(row.channel, row.amount_fen) for row in connection.execute(rows.order_by(VOUCHER_PAYMENT.c.line))]
 
 
 def papers(connection: Connection, voucher_id: int) -> list[Any]:
     """Printed sheets of a voucher, newest first."""
-    rows = select(PAPER).where(PAPER.c.voucher_id == voucher_id).order_by(PAPER.c.id.desc())
+    rows = select(VOUCHER_PAPER).where(VOUCHER_PAPER.c.voucher_id == voucher_id).order_by(VOUCHER_PAPER.c.id.desc())
     return list(connection.execute(rows))
 
 
 def payer_name(services: Services, connection: Connection, voucher: VoucherFacts) -> str:
     """The payer's full name, opened. The caller masks or audits."""
     owner = voucher.of_id or voucher.voucher_id
-    sealed = connection.execute(select(PARTY.c.name).where(PARTY.c.voucher_id == owner)).scalar_one()
+    sealed = connection.execute(select(VOUCHER_PARTY.c.name).where(VOUCHER_PARTY.c.voucher_id == owner)).scalar_one()
     return services.cipher.decrypt_text("voucher_party.name", owner, sealed)
 
 
 def identity(services: Services, connection: Connection, voucher: VoucherFacts) -> dict[str, str]:
     """The sealed identity fields, opened. The caller masks or audits."""
     owner = voucher.of_id or voucher.voucher_id
-    sealed = connection.execute(select(PARTY.c.identity).where(PARTY.c.voucher_id == owner)).scalar_one()
+    sealed = connection.execute(
+        select(VOUCHER_PARTY.c.identity).where(VOUCHER_PARTY.c.voucher_id == owner)
+    ).scalar_one()
     found: dict[str, str] = json.loads(services.cipher.decrypt_text("voucher_party.identity", owner, sealed))
     return found
 
@@ -386,7 +382,7 @@ def identity(services: Services, connection: Connection, voucher: VoucherFacts) 
 def phone(services: Services, connection: Connection, voucher: VoucherFacts) -> str:
     """The phone on file, opened, or ``""``. The caller masks or audits."""
     owner = voucher.of_id or voucher.voucher_id
-    sealed = connection.execute(select(PARTY.c.phone).where(PARTY.c.voucher_id == owner)).scalar_one()
+    sealed = connection.execute(select(VOUCHER_PARTY.c.phone).where(VOUCHER_PARTY.c.voucher_id == owner)).scalar_one()
     return services.cipher.decrypt_text("voucher_party.phone", owner, sealed) if sealed else ""
 
 

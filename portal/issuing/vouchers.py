@@ -29,7 +29,8 @@ from portal.issuing import voucher_queries as queries
 from portal.issuing import voucher_rows
 from portal.issuing.references import ReferenceCache
 from portal.issuing.voucher_ledger import lock, move
-from portal.issuing.voucher_queries import KEY, PARTY, PAYMENT, VOUCHER, VoucherFacts
+from portal.issuing.voucher_queries import VoucherFacts
+from portal.models.tables import VOUCHER, VOUCHER_KEY, VOUCHER_PARTY, VOUCHER_PAYMENT
 from portal.rendering import fonts
 from portal.stock.ranges import take_number
 
@@ -76,8 +77,8 @@ class VoucherDesk:
             voucher_id, moment = new_id(), at or now()
             admission, index = deposit.admission, self.services.index
             made = voucher_rows.children(self.services, deposit, voucher_id)
-            connection.execute(insert(PARTY), made.party)
-            for table, rows in ((KEY, made.keys), (PAYMENT, made.payments)):
+            connection.execute(insert(VOUCHER_PARTY), made.party)
+            for table, rows in ((VOUCHER_KEY, made.keys), (VOUCHER_PAYMENT, made.payments)):
                 if rows:
                     connection.execute(insert(table), rows)
             move(connection, voucher_id, Movement.ISSUED, deposit.amount_fen, sender.actor, moment)

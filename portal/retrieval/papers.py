@@ -19,6 +19,7 @@ from portal.domain.states import BillState
 from portal.issuing import queries
 from portal.issuing.paper import valid_sheet
 from portal.issuing.queries import BillFacts
+from portal.models.tables import UNIT
 from portal.rendering import patient_papers, xml
 from portal.rendering.face import FaceRenderer, merged
 from portal.rendering.patient_papers import Line
@@ -163,7 +164,7 @@ def poster(services: Services, unit_code: str, size: str) -> File:
 
 def desk_of(connection: Connection, unit_code: str) -> Desk:
     """The unit's name and desk, as printed."""
-    unit = connection.execute(queries.UNIT.select().where(queries.UNIT.c.code == unit_code)).one()
+    unit = connection.execute(UNIT.select().where(UNIT.c.code == unit_code)).one()
     return Desk(unit.name, unit.desk_place, unit.desk_phone, unit.desk_hours)
 
 

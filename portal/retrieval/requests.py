@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from portal.access.limits import Limits
 from portal.audit import entries
@@ -23,15 +23,12 @@ from portal.core.sms import SmsClient
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_phone, normalise
-from portal.issuing.queries import UNIT
-from portal.models import PatientRequest, RequestPhoto
+from portal.models.tables import PATIENT_REQUEST, REQUEST_PHOTO, UNIT
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.rendering import photo as photos
 from portal.retrieval.sms import outcome_of
 
-REQUEST: Table = PatientRequest.__table__  # type: ignore[assignment]
-PHOTO: Table = RequestPhoto.__table__  # type: ignore[assignment]
 ANSWERED_TOPIC = "request.answered"
 TEMPLATE = "answer"
 KINDS = {"correction": "更正申请", "missing": "查不到票据", "not_me": "不是我的票"}
@@ -99,7 +96,7 @@ def ask(
     request_id = new_id()
     with services.database.write() as connection:
         connection.execute(
-            insert(REQUEST),
+            insert(PATIENT_REQUEST),
             {
                 "id": request_id,
                 "unit_id": unit_id,
@@ -116,7 +113,7 @@ def ask(
         )
         if kept_photo:
             sealed = services.cipher.encrypt("request_photo.photo", request_id, kept_photo)
-            connection.execute(insert(PHOTO), {"request_id": request_id, "photo": sealed})
+            connection.execute(insert(REQUEST_PHOTO), {"request_id": request_id, "photo": sealed})
         entries.record(connection, "request.made", "request", request_id, "patient", details={"kind": kind})
     return number
 
@@ -136,7 +133,9 @@ def by_number(services: Services, limits: Limits, unit_id: int, number: str, add
     """The request with this number. Raises REQUEST_UNKNOWN, TRY_LATER."""
     if not limits.hit(f"request.look:{services.index.digest('address', address).hex()[:24]}", 30, 900):
         raise Refusal("TRY_LATER", minutes=15)
-    wanted = select(REQUEST).where(REQUEST.c.reference == _reference(services, number), REQUEST.c.unit_id == unit_id)
+    wanted = select(PATIENT_REQUEST).where(
+        PATIENT_REQUEST.c.reference == _reference(services, number), PATIENT_REQUEST.c.unit_id == unit_id
+    )
     with services.database.read() as connection:
         row = connection.execute(wanted).one_or_none()
     if row is None:
@@ -146,13 +145,13 @@ def by_number(services: Services, limits: Limits, unit_id: int, number: str, add
 
 def of_bill(services: Services, connection: Connection, bill_id: int) -> list[Request]:
     """The correction requests about a bill, newest first, for whoever may open it."""
-    wanted = select(REQUEST).where(REQUEST.c.bill_id == bill_id, REQUEST.c.kind == "correction")
-    return [read(services, row) for row in connection.execute(wanted.order_by(REQUEST.c.id.desc()).limit(5))]
+    wanted = select(PATIENT_REQUEST).where(PATIENT_REQUEST.c.bill_id == bill_id, PATIENT_REQUEST.c.kind == "correction")
+    return [read(services, row) for row in connection.execute(wanted.order_by(PATIENT_REQUEST.c.id.desc()).limit(5))]
 
 
 def one(services: Services, connection: Connection, unit_id: int, request_id: int) -> Request:
     """A unit's request, for staff. The caller audits. Raises REQUEST_UNKNOWN."""
-    wanted = select(REQUEST).where(REQUEST.c.id == request_id, REQUEST.c.unit_id == unit_id)
+    wanted = select(PATIENT_REQUEST).where(PATIENT_REQUEST.c.id == request_id, PATIENT_REQUEST.c.unit_id == unit_id)
     row = connection.execute(wanted).one_or_none()
     if row is None:
         raise Refusal("REQUEST_UNKNOWN")
@@ -161,14 +160,17 @@ def one(services: Services, connection: Connection, unit_id: int, request_id: in
 
 def has_photo(connection: Connection, request_id: int) -> bool:
     """Whether a photo came with a request that is still open."""
-    return connection.scalar(select(PHOTO.c.request_id).where(PHOTO.c.request_id == request_id)) is not None
+    return (
+        connection.scalar(select(REQUEST_PHOTO.c.request_id).where(REQUEST_PHOTO.c.request_id == request_id))
+        is not None
+    )
 
 
 def show_photo(services: Services, actor: Actor, request_id: int) -> bytes:
     """The photo with a request of the actor's unit, as JPEG, for staff; audited. Raises REQUEST_UNKNOWN."""
     with services.database.write() as connection:
         one(services, connection, actor.unit_id, request_id)
-        sealed = connection.scalar(select(PHOTO.c.photo).where(PHOTO.c.request_id == request_id))
+        sealed = connection.scalar(select(REQUEST_PHOTO.c.photo).where(REQUEST_PHOTO.c.request_id == request_id))
         if sealed is None:
             raise Refusal("REQUEST_UNKNOWN")
         about = {"request_id": actor.request_id}
@@ -187,8 +189,8 @@ def answer(services: Services, actor: Actor, request_id: int, state: str, text: 
     with services.database.write() as connection:
         known = one(services, connection, actor.unit_id, request_id)
         done = connection.execute(
-            update(REQUEST)
-            .where(REQUEST.c.id == request_id, REQUEST.c.state == "open")
+            update(PATIENT_REQUEST)
+            .where(PATIENT_REQUEST.c.id == request_id, PATIENT_REQUEST.c.state == "open")
             .values(
                 state=state,
                 answer=services.cipher.encrypt("patient_request.answer", request_id, text),
@@ -198,7 +200,7 @@ def answer(services: Services, actor: Actor, request_id: int, state: str, text: 
         )
         if done.rowcount != 1:
             raise Refusal("REQUEST_CLOSED", by="另一位同事")
-        connection.execute(delete(PHOTO).where(PHOTO.c.request_id == request_id))
+        connection.execute(delete(REQUEST_PHOTO).where(REQUEST_PHOTO.c.request_id == request_id))
         if known.content.get("phone"):
             tasks.enqueue(connection, ANSWERED_TOPIC, f"{ANSWERED_TOPIC}:{request_id}", {"request": request_id})
         entries.record(connection, "request.answered", "request", request_id, actor.label, request_id=actor.request_id)
@@ -214,9 +216,9 @@ class Teller:
         """One message that names the hospital and nothing else."""
         with services.database.read() as connection:
             row = connection.execute(
-                select(REQUEST, UNIT.c.short_name)
-                .join(UNIT, UNIT.c.id == REQUEST.c.unit_id)
-                .where(REQUEST.c.id == int(task.payload["request"]))
+                select(PATIENT_REQUEST, UNIT.c.short_name)
+                .join(UNIT, UNIT.c.id == PATIENT_REQUEST.c.unit_id)
+                .where(PATIENT_REQUEST.c.id == int(task.payload["request"]))
             ).one_or_none()
         if row is None:
             return Done()

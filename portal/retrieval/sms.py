@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, select, update
 
 from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.core.sms import SmsClient
 from portal.domain import delivery
-from portal.models import Bill, BillParty, FamilyKey, FamilyLink, OneTimeCode, PartyKey
+from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
 from portal.retrieval import company, sessions
 
-BILL: Table = Bill.__table__  # type: ignore[assignment]
-PARTY: Table = BillParty.__table__  # type: ignore[assignment]
-KEY: Table = PartyKey.__table__  # type: ignore[assignment]
-CODE: Table = OneTimeCode.__table__  # type: ignore[assignment]
-LINK: Table = FamilyLink.__table__  # type: ignore[assignment]
-LINK_KEY: Table = FamilyKey.__table__  # type: ignore[assignment]
 TEMPLATE = "code"
 
 
@@ -40,8 +34,13 @@ class CodeSender:
         with services.database.read() as connection:
             row = connection.execute(
                 select(
-                    CODE.c.session_digest, CODE.c.purpose, CODE.c.claim, CODE.c.code, CODE.c.expires_at, CODE.c.used_at
-                ).where(CODE.c.id == code_id)
+                    ONE_TIME_CODE.c.session_digest,
+                    ONE_TIME_CODE.c.purpose,
+                    ONE_TIME_CODE.c.claim,
+                    ONE_TIME_CODE.c.code,
+                    ONE_TIME_CODE.c.expires_at,
+                    ONE_TIME_CODE.c.used_at,
+                ).where(ONE_TIME_CODE.c.id == code_id)
             ).one_or_none()
             if row is None or row.code is None or row.used_at is not None or row.expires_at <= now():
                 return Done()
@@ -64,7 +63,9 @@ class CodeSender:
             sealed = services.cipher.encrypt("one_time_code.phone", code_id, phone.ljust(20))
             with services.database.write() as connection:
                 connection.execute(
-                    update(CODE).where(CODE.c.id == code_id, CODE.c.used_at.is_(None)).values(code=None, phone=sealed)
+                    update(ONE_TIME_CODE)
+                    .where(ONE_TIME_CODE.c.id == code_id, ONE_TIME_CODE.c.used_at.is_(None))
+                    .values(code=None, phone=sealed)
                 )
         return outcome
 
@@ -106,12 +107,16 @@ def phone_of(services: Services, connection: Connection, unit_id: int, claim: se
     guardian or proxy; ``""`` when there is none."""
     number, name = bytes.fromhex(claim.number), bytes.fromhex(claim.name)
     row = connection.execute(
-        select(PARTY.c.bill_id, PARTY.c.phone)
-        .select_from(KEY.join(PARTY, PARTY.c.bill_id == KEY.c.bill_id).join(BILL, BILL.c.id == KEY.c.bill_id))
+        select(BILL_PARTY.c.bill_id, BILL_PARTY.c.phone)
+        .select_from(
+            PARTY_KEY.join(BILL_PARTY, BILL_PARTY.c.bill_id == PARTY_KEY.c.bill_id).join(
+                BILL, BILL.c.id == PARTY_KEY.c.bill_id
+            )
+        )
         .where(
-            KEY.c.digest == number,
-            PARTY.c.name_digest == name,
-            PARTY.c.phone.is_not(None),
+            PARTY_KEY.c.digest == number,
+            BILL_PARTY.c.name_digest == name,
+            BILL_PARTY.c.phone.is_not(None),
             BILL.c.unit_id == unit_id,
         )
         .order_by(BILL.c.issued_at.desc())
@@ -120,17 +125,17 @@ def phone_of(services: Services, connection: Connection, unit_id: int, claim: se
     if row is not None:
         return services.cipher.decrypt_text("bill_party.phone", row.bill_id, row.phone)
     held = connection.execute(
-        select(LINK.c.id, LINK.c.people)
-        .join(LINK_KEY, LINK_KEY.c.link_id == LINK.c.id)
+        select(FAMILY_LINK.c.id, FAMILY_LINK.c.people)
+        .join(FAMILY_KEY, FAMILY_KEY.c.link_id == FAMILY_LINK.c.id)
         .where(
-            LINK_KEY.c.digest == number,
-            LINK_KEY.c.side == "holder",
-            LINK.c.holder_name == name,
-            LINK.c.unit_id == unit_id,
-            LINK.c.revoked_at.is_(None),
-            LINK.c.valid_until > now(),
+            FAMILY_KEY.c.digest == number,
+            FAMILY_KEY.c.side == "holder",
+            FAMILY_LINK.c.holder_name == name,
+            FAMILY_LINK.c.unit_id == unit_id,
+            FAMILY_LINK.c.revoked_at.is_(None),
+            FAMILY_LINK.c.valid_until > now(),
         )
-        .order_by(LINK.c.id.desc())
+        .order_by(FAMILY_LINK.c.id.desc())
         .limit(1)
     ).one_or_none()
     if held is None:

@@ -22,8 +22,9 @@ from portal.core.services import Services
 from portal.domain.money import fen_of, yuan
 from portal.domain.states import BillState
 from portal.issuing import relations
-from portal.issuing.queries import BILL, FACTS, BillFacts, read_facts
-from portal.issuing.relations import VERIFICATION, Relations
+from portal.issuing.queries import FACTS, BillFacts, read_facts
+from portal.issuing.relations import Relations
+from portal.models.tables import BILL, VERIFICATION
 from portal.retrieval.identify import count_address, count_try
 
 ELEMENTS = {"code": "票据代码", "number": "票据号码", "check": "校验码", "day": "开票日期", "amount": "金额（元）"}

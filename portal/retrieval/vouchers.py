@@ -13,7 +13,8 @@ from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
 from portal.issuing import voucher_queries
-from portal.issuing.voucher_queries import PARTY, MoveFacts, VoucherFacts
+from portal.issuing.voucher_queries import MoveFacts, VoucherFacts
+from portal.models.tables import VOUCHER_PARTY
 from portal.retrieval.identify import count_address, count_try
 
 
@@ -29,7 +30,9 @@ def open_by_slip(
     count_address(services, limits, address)
     typed = services.index.digest("name", normalise_name(name))
     with services.database.write() as connection:
-        stored = connection.execute(select(PARTY.c.name_digest).where(PARTY.c.voucher_id == owner)).scalar_one()
+        stored = connection.execute(
+            select(VOUCHER_PARTY.c.name_digest).where(VOUCHER_PARTY.c.voucher_id == owner)
+        ).scalar_one()
         if not hmac.compare_digest(stored, typed):
             raise Refusal("NOT_MATCHED")
         entries.record(connection, "voucher.opened", "voucher", owner, "patient:slip", request_id=request_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, Table, delete, or_, select
+from sqlalchemy import Connection, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.access.limits import Limits
@@ -16,12 +16,9 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_phone, normalise
-from portal.models import Bill, LinkWatch
+from portal.models.tables import BILL, LINK_WATCH
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task
-
-WATCH: Table = LinkWatch.__table__  # type: ignore[assignment]
-BILL: Table = Bill.__table__  # type: ignore[assignment]
 
 LOOK_TOPIC = "watch.look"
 TELL_TOPIC = "watch.tell"
@@ -47,7 +44,7 @@ def register(services: Services, limits: Limits, token: str, phone: str, address
     make = sqlite.insert if services.database.dialect == "sqlite" else postgresql.insert
     with services.database.write() as connection:
         connection.execute(
-            make(WATCH)
+            make(LINK_WATCH)
             .values(
                 id=watch_id,
                 link_digest=link_digest,
@@ -62,12 +59,12 @@ def register(services: Services, limits: Limits, token: str, phone: str, address
 
 def look(services: Services, _task: Task) -> Outcome:
     """The periodic job: a task for every watch whose bill has come."""
-    by_newest = select(BILL.c.id).where(BILL.c.link_digest == WATCH.c.link_digest)
-    by_earlier = select(BILL.c.id).where(BILL.c.earlier_link_digest == WATCH.c.link_digest)
+    by_newest = select(BILL.c.id).where(BILL.c.link_digest == LINK_WATCH.c.link_digest)
+    by_earlier = select(BILL.c.id).where(BILL.c.earlier_link_digest == LINK_WATCH.c.link_digest)
     waiting = (
-        select(WATCH.c.id)
-        .where(WATCH.c.phone.is_not(None), or_(by_newest.exists(), by_earlier.exists()))
-        .order_by(WATCH.c.id)
+        select(LINK_WATCH.c.id)
+        .where(LINK_WATCH.c.phone.is_not(None), or_(by_newest.exists(), by_earlier.exists()))
+        .order_by(LINK_WATCH.c.id)
         .limit(MOST_PER_LOOK)
     )
     with services.database.read() as connection:
@@ -81,4 +78,4 @@ def look(services: Services, _task: Task) -> Outcome:
 
 def clean(connection: Connection) -> None:
     """Forget what nobody came for within a week."""
-    connection.execute(delete(WATCH).where(WATCH.c.created_at < now() - KEPT))
+    connection.execute(delete(LINK_WATCH).where(LINK_WATCH.c.created_at < now() - KEPT))

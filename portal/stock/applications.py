@@ -12,9 +12,10 @@ from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import EDITABLE, PENDING, WITHDRAWABLE, ApplicationState
+from portal.models.tables import BILL_KIND, STOCK_APPLICATION
 from portal.outbox import tasks
 from portal.stock import movements
-from portal.stock.tables import APPLICATION, KIND, audit, document, move
+from portal.stock.tables import audit, document, move
 
 TOPIC = "stock.application"
 WITHDRAW_TOPIC = "stock.application.withdraw"
@@ -41,7 +42,7 @@ def draft(connection: Connection, actor: Actor, kind_id: int, bill_code: str, qu
     _check(connection, kind_id, bill_code, quantity)
     no = movements.next_no(connection, "SL")
     connection.execute(
-        insert(APPLICATION),
+        insert(STOCK_APPLICATION),
         {
             "unit_id": actor.unit_id,
             "no": no,
@@ -64,10 +65,10 @@ def draft(connection: Connection, actor: Actor, kind_id: int, bill_code: str, qu
 
 def change(connection: Connection, actor: Actor, no: str, quantity: int, reason: str) -> None:
     """Edit a draft, or one that came back. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE, FIELD_INVALID."""
-    row = document(connection, APPLICATION, actor.unit_id, no, lock=True)
+    row = document(connection, STOCK_APPLICATION, actor.unit_id, no, lock=True)
     _check(connection, row.kind_id, row.bill_code, quantity)
     move(
-        connection, APPLICATION, row, ApplicationState, EDITABLE,
+        connection, STOCK_APPLICATION, row, ApplicationState, EDITABLE,
         state=ApplicationState.DRAFT, quantity=quantity, reason=reason.strip(),
     )  # fmt: skip
     details = {"before": row.quantity, "after": quantity}
@@ -79,18 +80,18 @@ def report(connection: Connection, actor: Actor, no: str) -> None:
 
     Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE, APPLICATION_PENDING (another of this kind awaits finance).
     """
-    row = document(connection, APPLICATION, actor.unit_id, no, lock=True)
-    other = select(APPLICATION.c.no).where(
-        APPLICATION.c.unit_id == row.unit_id,
-        APPLICATION.c.kind_id == row.kind_id,
-        APPLICATION.c.id != row.id,
-        APPLICATION.c.state.in_(PENDING),
+    row = document(connection, STOCK_APPLICATION, actor.unit_id, no, lock=True)
+    other = select(STOCK_APPLICATION.c.no).where(
+        STOCK_APPLICATION.c.unit_id == row.unit_id,
+        STOCK_APPLICATION.c.kind_id == row.kind_id,
+        STOCK_APPLICATION.c.id != row.id,
+        STOCK_APPLICATION.c.state.in_(PENDING),
     )
-    kind = connection.scalar(select(KIND.c.name).where(KIND.c.id == row.kind_id))
+    kind = connection.scalar(select(BILL_KIND.c.name).where(BILL_KIND.c.id == row.kind_id))
     try:
         with connection.begin_nested():
             move(
-                connection, APPLICATION, row, ApplicationState, EDITABLE,
+                connection, STOCK_APPLICATION, row, ApplicationState, EDITABLE,
                 state=ApplicationState.REPORTED, revision=row.revision + 1, reported_at=now(), sent_at=None,
                 approved=None, opinion="", reviewer="", reviewed_at=None,
             )  # fmt: skip
@@ -107,9 +108,9 @@ def withdraw(connection: Connection, actor: Actor, no: str) -> ApplicationState:
     A report that has not left the house is withdrawn at once; one that may have reached finance is ``withdrawing``
     until finance says so (9207). Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE.
     """
-    row = document(connection, APPLICATION, actor.unit_id, no, lock=True)
+    row = document(connection, STOCK_APPLICATION, actor.unit_id, no, lock=True)
     state = ApplicationState.WITHDRAWN if row.sent_at is None else ApplicationState.WITHDRAWING
-    move(connection, APPLICATION, row, ApplicationState, WITHDRAWABLE, state=state)
+    move(connection, STOCK_APPLICATION, row, ApplicationState, WITHDRAWABLE, state=state)
     if state is ApplicationState.WITHDRAWING:
         key = f"{WITHDRAW_TOPIC}:{no}:{row.revision}"
         tasks.enqueue(connection, WITHDRAW_TOPIC, key, {"unit": row.unit_id, "no": no, "revision": row.revision})
@@ -119,24 +120,26 @@ def withdraw(connection: Connection, actor: Actor, no: str) -> ApplicationState:
 
 def cancel(connection: Connection, actor: Actor, no: str) -> None:
     """删除 (it is kept, marked). Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
-    row = document(connection, APPLICATION, actor.unit_id, no, lock=True)
-    move(connection, APPLICATION, row, ApplicationState, EDITABLE, state=ApplicationState.CANCELLED)
+    row = document(connection, STOCK_APPLICATION, actor.unit_id, no, lock=True)
+    move(connection, STOCK_APPLICATION, row, ApplicationState, EDITABLE, state=ApplicationState.CANCELLED)
     audit(connection, actor, "stock.application_cancelled", no, {})
 
 
 def leaving(connection: Connection, unit_id: int, no: str, revision: int) -> Any:
     """The application about to be sent, marked as sent; ``None`` when this report is no longer wanted."""
-    row = document(connection, APPLICATION, unit_id, no, lock=True)
+    row = document(connection, STOCK_APPLICATION, unit_id, no, lock=True)
     wanted = (ApplicationState.REPORTED, ApplicationState.WITHDRAWING)
     if row.revision != revision or row.state not in wanted:
         return None
-    connection.execute(update(APPLICATION).where(APPLICATION.c.id == row.id).values(sent_at=row.sent_at or now()))
+    connection.execute(
+        update(STOCK_APPLICATION).where(STOCK_APPLICATION.c.id == row.id).values(sent_at=row.sent_at or now())
+    )
     return row
 
 
 def reviewed(connection: Connection, actor: Actor, unit_id: int, no: str, revision: int, review: Review) -> None:
     """Take in what finance says, however often it says it; a state never goes back."""
-    row = document(connection, APPLICATION, unit_id, no, lock=True)
+    row = document(connection, STOCK_APPLICATION, unit_id, no, lock=True)
     if row.revision != revision:
         return
     to = {
@@ -156,7 +159,7 @@ def reviewed(connection: Connection, actor: Actor, unit_id: int, no: str, revisi
             _note(connection, row, review, row.state)  # its segment was quicker than the word about it
         return
     if to is ApplicationState.REVIEWING:
-        connection.execute(update(APPLICATION).where(APPLICATION.c.id == row.id).values(state=to))
+        connection.execute(update(STOCK_APPLICATION).where(STOCK_APPLICATION.c.id == row.id).values(state=to))
         return
     _note(connection, row, review, to)
     details = {"status": review.status, "approved": review.approved, "opinion": review.opinion}
@@ -165,8 +168,8 @@ def reviewed(connection: Connection, actor: Actor, unit_id: int, no: str, revisi
 
 def _note(connection: Connection, row: Any, review: Review, state: str) -> None:
     connection.execute(
-        update(APPLICATION)
-        .where(APPLICATION.c.id == row.id)
+        update(STOCK_APPLICATION)
+        .where(STOCK_APPLICATION.c.id == row.id)
         .values(
             state=state,
             approved=review.approved,
@@ -179,11 +182,11 @@ def _note(connection: Connection, row: Any, review: Review, state: str) -> None:
 
 def withdrawn(connection: Connection, actor: Actor, unit_id: int, no: str, revision: int, done: bool) -> None:
     """Finance's answer to 9207: withdrawn, or too late (then its review goes on)."""
-    row = document(connection, APPLICATION, unit_id, no, lock=True)
+    row = document(connection, STOCK_APPLICATION, unit_id, no, lock=True)
     if row.revision != revision or row.state != ApplicationState.WITHDRAWING:
         return
     state = ApplicationState.WITHDRAWN if done else ApplicationState.REVIEWING
-    connection.execute(update(APPLICATION).where(APPLICATION.c.id == row.id).values(state=state))
+    connection.execute(update(STOCK_APPLICATION).where(STOCK_APPLICATION.c.id == row.id).values(state=state))
     audit(connection, actor, "stock.application_withdrawal", no, {"done": done})
 
 
@@ -191,19 +194,21 @@ def pending(connection: Connection) -> list[Any]:
     """Applications whose fate finance still has to tell, for the poll (9202)."""
     states = (ApplicationState.REVIEWING, ApplicationState.WITHDRAWING, ApplicationState.APPROVED)
     return list(
-        connection.execute(select(APPLICATION).where(APPLICATION.c.state.in_(states)).order_by(APPLICATION.c.id))
+        connection.execute(
+            select(STOCK_APPLICATION).where(STOCK_APPLICATION.c.state.in_(states)).order_by(STOCK_APPLICATION.c.id)
+        )
     )
 
 
 def open_count(connection: Connection, unit_id: int) -> int:
     """How many applications wait for finance."""
-    query = select(func.count()).where(APPLICATION.c.unit_id == unit_id, APPLICATION.c.state.in_(PENDING))
+    query = select(func.count()).where(STOCK_APPLICATION.c.unit_id == unit_id, STOCK_APPLICATION.c.state.in_(PENDING))
     return connection.scalar(query) or 0
 
 
 def _check(connection: Connection, kind_id: int, bill_code: str, quantity: int) -> None:
     if not 0 < quantity <= MOST:
         raise Refusal("FIELD_INVALID", problems=f"申领数量应在 1 到 {MOST} 之间")
-    prefix = connection.scalar(select(KIND.c.prefix).where(KIND.c.id == kind_id))
+    prefix = connection.scalar(select(BILL_KIND.c.prefix).where(BILL_KIND.c.id == kind_id))
     if prefix is None or bill_code[:6] != prefix or not bill_code[6:].isdigit() or len(bill_code) != 8:
         raise Refusal("FIELD_INVALID", problems="票据种类无效")

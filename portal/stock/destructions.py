@@ -8,10 +8,11 @@ from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import DestructionState, Fate
+from portal.models.tables import NUMBER_SEGMENT, STOCK_DESTRUCTION
 from portal.stock import movements, refusals
 from portal.stock.fates import fate_map
 from portal.stock.intervals import Intervals
-from portal.stock.tables import DESTRUCTION, SEGMENT, audit, document, move, number
+from portal.stock.tables import audit, document, move, number
 
 APPROVAL = "stock.destruction"
 """The kind of the approval that a destruction waits for."""
@@ -30,7 +31,7 @@ def propose(
     _check(connection, actor.unit_id, bill_code, first, last)
     no = movements.next_no(connection, "XH")
     connection.execute(
-        insert(DESTRUCTION),
+        insert(STOCK_DESTRUCTION),
         {
             "unit_id": actor.unit_id,
             "no": no,
@@ -55,9 +56,9 @@ def propose(
 def _check(connection: Connection, unit_id: int, bill_code: str, first: int, last: int, besides: int = 0) -> None:
     # Two proposals at once over the same numbers: the second waits for the segments and sees the first.
     segments = connection.execute(
-        select(SEGMENT)
-        .where(SEGMENT.c.unit_id == unit_id, SEGMENT.c.bill_code == bill_code)
-        .order_by(SEGMENT.c.first)
+        select(NUMBER_SEGMENT)
+        .where(NUMBER_SEGMENT.c.unit_id == unit_id, NUMBER_SEGMENT.c.bill_code == bill_code)
+        .order_by(NUMBER_SEGMENT.c.first)
         .with_for_update(key_share=True)
     ).all()
     void = Intervals()
@@ -67,12 +68,12 @@ def _check(connection: Connection, unit_id: int, bill_code: str, first: int, las
                 if run.fate is Fate.VOID:
                     void.add(run.first, run.last)
     again = connection.scalar(
-        select(DESTRUCTION.c.id).where(
-            DESTRUCTION.c.bill_code == bill_code,
-            DESTRUCTION.c.first <= last,
-            DESTRUCTION.c.last >= first,
-            DESTRUCTION.c.state != DestructionState.REFUSED,
-            DESTRUCTION.c.id != besides,
+        select(STOCK_DESTRUCTION.c.id).where(
+            STOCK_DESTRUCTION.c.bill_code == bill_code,
+            STOCK_DESTRUCTION.c.first <= last,
+            STOCK_DESTRUCTION.c.last >= first,
+            STOCK_DESTRUCTION.c.state != DestructionState.REFUSED,
+            STOCK_DESTRUCTION.c.id != besides,
         )
     )
     if again is not None or not void.has(first, last):
@@ -84,10 +85,10 @@ def carry_out(connection: Connection, actor: Actor, no: str) -> None:
 
     Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE, NUMBERS_NOT_VOID.
     """
-    row = document(connection, DESTRUCTION, actor.unit_id, no, lock=True)
+    row = document(connection, STOCK_DESTRUCTION, actor.unit_id, no, lock=True)
     _check(connection, row.unit_id, row.bill_code, row.first, row.last, besides=row.id)
     move(
-        connection, DESTRUCTION, row, DestructionState, (DestructionState.WAITING,),
+        connection, STOCK_DESTRUCTION, row, DestructionState, (DestructionState.WAITING,),
         state=DestructionState.DONE, decided_name=actor.name, decided_at=now(),
     )  # fmt: skip
     audit(connection, actor, "stock.destroyed", no, {"code": row.bill_code, "first": row.first, "last": row.last})
@@ -95,9 +96,9 @@ def carry_out(connection: Connection, actor: Actor, no: str) -> None:
 
 def refuse(connection: Connection, actor: Actor, no: str) -> None:
     """The second person does not agree. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
-    row = document(connection, DESTRUCTION, actor.unit_id, no, lock=True)
+    row = document(connection, STOCK_DESTRUCTION, actor.unit_id, no, lock=True)
     move(
-        connection, DESTRUCTION, row, DestructionState, (DestructionState.WAITING,),
+        connection, STOCK_DESTRUCTION, row, DestructionState, (DestructionState.WAITING,),
         state=DestructionState.REFUSED, decided_name=actor.name, decided_at=now(),
     )  # fmt: skip
     audit(connection, actor, "stock.destruction_refused", no, {})

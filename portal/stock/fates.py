@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from portal.domain.stock import Fate
+from portal.models.tables import NUMBER_RANGE, NUMBER_SEGMENT, STOCK_MOVEMENT
 from portal.stock import uses
 from portal.stock.intervals import Intervals
-from portal.stock.tables import MOVEMENT, RANGE, SEGMENT, number
+from portal.stock.tables import number
 
 Place = tuple[str, int | None]
 """A place of the ledger: ``("unit", None)``, ``("point", id)``, ``("void", None)``, ``("finance", None)``."""
@@ -107,10 +108,10 @@ def _replay(segment: Any, movements: Sequence[Any]) -> _Books:
 
 def fate_map(connection: Connection, segment_id: int) -> list[Run]:
     """Every number of a granted segment by its one fate, as runs in order. Raises LookupError for no such segment."""
-    segment = connection.execute(select(SEGMENT).where(SEGMENT.c.id == segment_id)).one_or_none()
+    segment = connection.execute(select(NUMBER_SEGMENT).where(NUMBER_SEGMENT.c.id == segment_id)).one_or_none()
     if segment is None:
         raise LookupError(segment_id)
-    moved = select(MOVEMENT).where(MOVEMENT.c.segment_id == segment_id).order_by(MOVEMENT.c.id)
+    moved = select(STOCK_MOVEMENT).where(STOCK_MOVEMENT.c.segment_id == segment_id).order_by(STOCK_MOVEMENT.c.id)
     books = _replay(segment, connection.execute(moved).all())
     runs = [
         Run(first, last, fate)
@@ -119,7 +120,7 @@ def fate_map(connection: Connection, segment_id: int) -> list[Run]:
     ]
     used = Intervals()
     points: list[tuple[int, int, int]] = []
-    for row in connection.execute(select(RANGE).where(RANGE.c.segment_id == segment_id)):
+    for row in connection.execute(select(NUMBER_RANGE).where(NUMBER_RANGE.c.segment_id == segment_id)):
         if row.next <= row.last:
             fate = Fate.RESERVED if row.state == "reserved" else Fate.HANDED_OUT
             runs.append(Run(row.next, row.last, fate, row.point_id))
@@ -140,14 +141,14 @@ def identity(connection: Connection, segment_ids: Sequence[int] | None = None) -
     in one read transaction; on PostgreSQL a movement that commits half-way through would show as a difference, so
     there the caller uses a repeatable read (:func:`consistent`).
     """
-    wanted = select(SEGMENT).order_by(SEGMENT.c.bill_code, SEGMENT.c.first)
+    wanted = select(NUMBER_SEGMENT).order_by(NUMBER_SEGMENT.c.bill_code, NUMBER_SEGMENT.c.first)
     if segment_ids is not None:
-        wanted = wanted.where(SEGMENT.c.id.in_(segment_ids))
+        wanted = wanted.where(NUMBER_SEGMENT.c.id.in_(segment_ids))
     moved: dict[int, list[Any]] = {}
-    for row in connection.execute(select(MOVEMENT).order_by(MOVEMENT.c.id)):
+    for row in connection.execute(select(STOCK_MOVEMENT).order_by(STOCK_MOVEMENT.c.id)):
         moved.setdefault(row.segment_id, []).append(row)
     ranges: dict[int, list[Any]] = {}
-    for row in connection.execute(select(RANGE).order_by(RANGE.c.first)):
+    for row in connection.execute(select(NUMBER_RANGE).order_by(NUMBER_RANGE.c.first)):
         ranges.setdefault(row.segment_id, []).append(row)
     tallies = uses.tallies(connection)
     balances: list[Balance] = []

@@ -10,9 +10,10 @@ from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import SlipState
+from portal.models.tables import BILL_KIND, NUMBER_RANGE, POINT, STOCK_SLIP
 from portal.stock import movements
 from portal.stock.holdings import choose
-from portal.stock.tables import KIND, POINT, RANGE, SLIP, audit, document, move
+from portal.stock.tables import audit, document, move
 
 MOST = 1_000_000
 
@@ -36,12 +37,12 @@ def draft(
     point = connection.execute(select(POINT).where(POINT.c.id == point_id, POINT.c.unit_id == actor.unit_id)).first()
     if point is None or not point.active:
         raise Refusal("POINT_UNKNOWN", place=point.code if point else point_id)
-    kind_id = connection.scalar(select(KIND.c.id).where(KIND.c.prefix == bill_code[:6]))
+    kind_id = connection.scalar(select(BILL_KIND.c.id).where(BILL_KIND.c.prefix == bill_code[:6]))
     if kind_id is None:
         raise Refusal("FIELD_INVALID", problems=f"票据代码 {bill_code} 没有对应的票据种类")
     no = movements.next_no(connection, "FF")
     connection.execute(
-        insert(SLIP),
+        insert(STOCK_SLIP),
         {
             "unit_id": actor.unit_id,
             "no": no,
@@ -72,7 +73,7 @@ def hand_out(connection: Connection, actor: Actor, no: str) -> list[tuple[int, i
     Numbers for an emergency point are reserved. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE, STOCK_SHORT,
     NUMBERS_NOT_IN_STOCK, POINT_UNKNOWN.
     """
-    slip = document(connection, SLIP, actor.unit_id, no, lock=True)
+    slip = document(connection, STOCK_SLIP, actor.unit_id, no, lock=True)
     point = connection.execute(select(POINT).where(POINT.c.id == slip.point_id)).one()
     if not point.active:
         raise Refusal("POINT_UNKNOWN", place=point.code)
@@ -80,7 +81,7 @@ def hand_out(connection: Connection, actor: Actor, no: str) -> list[tuple[int, i
     accepted = {} if waits else {"accepted_name": "自动接收", "accepted_at": moment}
     state = SlipState.HANDED_OUT if waits else SlipState.ACCEPTED
     move(
-        connection, SLIP, slip, SlipState, (SlipState.DRAFT,),
+        connection, STOCK_SLIP, slip, SlipState, (SlipState.DRAFT,),
         state=state, handed_name=actor.name, handed_at=moment, **accepted,
     )  # fmt: skip
     pieces = choose(connection, actor.unit_id, slip.bill_code, slip.count, slip.first)
@@ -104,7 +105,7 @@ def _give(
 ) -> None:
     code, point_id, no = slip.bill_code, slip.point_id, slip.no  # type: ignore[attr-defined]
     connection.execute(
-        insert(RANGE),
+        insert(NUMBER_RANGE),
         {
             "segment_id": segment_id,
             "point_id": point_id,
@@ -122,17 +123,19 @@ def _give(
 
 def waits(connection: Connection, actor: Actor, no: str) -> bool:
     """Whether the slip is handed out and not yet accepted. Raises Refusal DOCUMENT_UNKNOWN."""
-    return bool(document(connection, SLIP, actor.unit_id, no).state == SlipState.HANDED_OUT)
+    return bool(document(connection, STOCK_SLIP, actor.unit_id, no).state == SlipState.HANDED_OUT)
 
 
 def accept(connection: Connection, actor: Actor, no: str) -> None:
     """接收: from now on the point may use the numbers. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
-    slip = document(connection, SLIP, actor.unit_id, no, lock=True)
+    slip = document(connection, STOCK_SLIP, actor.unit_id, no, lock=True)
     move(
-        connection, SLIP, slip, SlipState, (SlipState.HANDED_OUT,),
+        connection, STOCK_SLIP, slip, SlipState, (SlipState.HANDED_OUT,),
         state=SlipState.ACCEPTED, accepted_name=actor.name, accepted_at=now(),
     )  # fmt: skip
-    connection.execute(update(RANGE).where(RANGE.c.slip == no, RANGE.c.state == "waiting").values(state="open"))
+    connection.execute(
+        update(NUMBER_RANGE).where(NUMBER_RANGE.c.slip == no, NUMBER_RANGE.c.state == "waiting").values(state="open")
+    )
     audit(connection, actor, "stock.accepted", no, {"code": slip.bill_code})
 
 
@@ -142,18 +145,21 @@ def withdraw(connection: Connection, actor: Actor, no: str) -> int:
     The ranges' rows are locked, so a number is either issued or withdrawn. Raises Refusal DOCUMENT_UNKNOWN,
     DOCUMENT_STATE, NOTHING_UNUSED.
     """
-    slip = document(connection, SLIP, actor.unit_id, no, lock=True)
+    slip = document(connection, STOCK_SLIP, actor.unit_id, no, lock=True)
     moment = now()
     move(
-        connection, SLIP, slip, SlipState, (SlipState.HANDED_OUT, SlipState.ACCEPTED),
+        connection, STOCK_SLIP, slip, SlipState, (SlipState.HANDED_OUT, SlipState.ACCEPTED),
         state=SlipState.WITHDRAWN, withdrawn_name=actor.name, withdrawn_at=moment,
     )  # fmt: skip
     rows = connection.execute(
-        select(RANGE).where(RANGE.c.slip == no, RANGE.c.next <= RANGE.c.last).order_by(RANGE.c.id).with_for_update()
+        select(NUMBER_RANGE)
+        .where(NUMBER_RANGE.c.slip == no, NUMBER_RANGE.c.next <= NUMBER_RANGE.c.last)
+        .order_by(NUMBER_RANGE.c.id)
+        .with_for_update()
     ).all()
     count = 0
     for row in rows:
-        connection.execute(update(RANGE).where(RANGE.c.id == row.id).values(last=row.next - 1))
+        connection.execute(update(NUMBER_RANGE).where(NUMBER_RANGE.c.id == row.id).values(last=row.next - 1))
         movements.record(
             connection, "withdraw", row.segment_id, row.bill_code, row.next, row.last, no, actor, row.point_id,
             at=moment,
@@ -167,6 +173,6 @@ def withdraw(connection: Connection, actor: Actor, no: str) -> int:
 
 def cancel(connection: Connection, actor: Actor, no: str) -> None:
     """删除 a draft (it is kept, marked). Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
-    slip = document(connection, SLIP, actor.unit_id, no, lock=True)
-    move(connection, SLIP, slip, SlipState, (SlipState.DRAFT,), state=SlipState.CANCELLED)
+    slip = document(connection, STOCK_SLIP, actor.unit_id, no, lock=True)
+    move(connection, STOCK_SLIP, slip, SlipState, (SlipState.DRAFT,), state=SlipState.CANCELLED)
     audit(connection, actor, "stock.slip_cancelled", no, {})

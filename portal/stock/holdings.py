@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from portal.domain.errors import Refusal
+from portal.models.tables import NUMBER_SEGMENT, STOCK_MOVEMENT
 from portal.stock.intervals import Intervals
-from portal.stock.tables import MOVEMENT, SEGMENT, number
+from portal.stock.tables import number
 
 
 def lock_segments(connection: Connection, unit_id: int, bill_code: str) -> list[Any]:
@@ -16,20 +17,20 @@ def lock_segments(connection: Connection, unit_id: int, bill_code: str) -> list[
 
     Numbers may come back into stock without this lock (a withdrawal): that only makes more of them free.
     """
-    query = select(SEGMENT).where(SEGMENT.c.unit_id == unit_id, SEGMENT.c.bill_code == bill_code)
-    return list(connection.execute(query.order_by(SEGMENT.c.first).with_for_update(key_share=True)))
+    query = select(NUMBER_SEGMENT).where(NUMBER_SEGMENT.c.unit_id == unit_id, NUMBER_SEGMENT.c.bill_code == bill_code)
+    return list(connection.execute(query.order_by(NUMBER_SEGMENT.c.first).with_for_update(key_share=True)))
 
 
 def unit_stock(connection: Connection, segment_id: int) -> Intervals:
     """The numbers of a segment that lie in the unit's own stock, by replaying its movements."""
     held = Intervals()
     rows = connection.execute(
-        select(MOVEMENT.c.first, MOVEMENT.c.last, MOVEMENT.c.to_place)
+        select(STOCK_MOVEMENT.c.first, STOCK_MOVEMENT.c.last, STOCK_MOVEMENT.c.to_place)
         .where(
-            MOVEMENT.c.segment_id == segment_id,
-            or_(MOVEMENT.c.from_place == "unit", MOVEMENT.c.to_place == "unit"),
+            STOCK_MOVEMENT.c.segment_id == segment_id,
+            or_(STOCK_MOVEMENT.c.from_place == "unit", STOCK_MOVEMENT.c.to_place == "unit"),
         )
-        .order_by(MOVEMENT.c.id)
+        .order_by(STOCK_MOVEMENT.c.id)
     )
     for row in rows:
         if row.to_place == "unit":

@@ -6,51 +6,51 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, select
 
-from portal.stock.tables import (
-    APPLICATION,
-    DESTRUCTION,
-    KIND,
-    MOVEMENT,
+from portal.models.tables import (
+    BILL_KIND,
+    NUMBER_SEGMENT,
     POINT,
-    RECEIPT,
-    RETURN,
-    SEGMENT,
-    SLIP,
-    VOID,
+    STOCK_APPLICATION,
+    STOCK_DESTRUCTION,
+    STOCK_MOVEMENT,
+    STOCK_RECEIPT,
+    STOCK_RETURN,
+    STOCK_SLIP,
+    STOCK_VOID,
 )
 
 
 def applications(unit_id: int) -> Select[Any]:
     """票据申领."""
-    return _with_kind(APPLICATION, KIND.c.id == APPLICATION.c.kind_id, unit_id)
+    return _with_kind(STOCK_APPLICATION, BILL_KIND.c.id == STOCK_APPLICATION.c.kind_id, unit_id)
 
 
 def receipts(unit_id: int, opening: bool) -> Select[Any]:
     """票据入库, or 期初库存."""
-    rows = _with_kind(RECEIPT, KIND.c.id == RECEIPT.c.kind_id, unit_id)
-    return rows.where((RECEIPT.c.source == "opening") if opening else (RECEIPT.c.source != "opening"))
+    rows = _with_kind(STOCK_RECEIPT, BILL_KIND.c.id == STOCK_RECEIPT.c.kind_id, unit_id)
+    return rows.where((STOCK_RECEIPT.c.source == "opening") if opening else (STOCK_RECEIPT.c.source != "opening"))
 
 
 def slips(unit_id: int) -> Select[Any]:
     """票据分发."""
-    rows = _with_kind(SLIP, KIND.c.id == SLIP.c.kind_id, unit_id)
-    return rows.join(POINT, POINT.c.id == SLIP.c.point_id).add_columns(POINT.c.code.label("point_code"))
+    rows = _with_kind(STOCK_SLIP, BILL_KIND.c.id == STOCK_SLIP.c.kind_id, unit_id)
+    return rows.join(POINT, POINT.c.id == STOCK_SLIP.c.point_id).add_columns(POINT.c.code.label("point_code"))
 
 
 def returns(unit_id: int) -> Select[Any]:
     """票据申退."""
-    return _by_code(RETURN, unit_id)
+    return _by_code(STOCK_RETURN, unit_id)
 
 
 def voids(unit_id: int) -> Select[Any]:
     """库存作废 and 空白票报损."""
-    rows = _by_code(VOID, unit_id).outerjoin(POINT, POINT.c.id == VOID.c.point_id)
+    rows = _by_code(STOCK_VOID, unit_id).outerjoin(POINT, POINT.c.id == STOCK_VOID.c.point_id)
     return rows.add_columns(POINT.c.code.label("point_code"), POINT.c.name.label("point_name"))
 
 
 def destructions(unit_id: int) -> Select[Any]:
     """票据销毁."""
-    return _by_code(DESTRUCTION, unit_id)
+    return _by_code(STOCK_DESTRUCTION, unit_id)
 
 
 def _by_code(table: Table, unit_id: int) -> Select[Any]:
@@ -59,23 +59,29 @@ def _by_code(table: Table, unit_id: int) -> Select[Any]:
 
 
 def _with_kind(table: Table, joined: Any, unit_id: int) -> Select[Any]:
-    return select(table, KIND.c.name.label("kind_name")).outerjoin(KIND, joined).where(table.c.unit_id == unit_id)
+    return (
+        select(table, BILL_KIND.c.name.label("kind_name"))
+        .outerjoin(BILL_KIND, joined)
+        .where(table.c.unit_id == unit_id)
+    )
 
 
 def movements_of(connection: Connection, slip: str) -> list[Row[Any]]:
     """What a document moved, in order."""
-    return list(connection.execute(select(MOVEMENT).where(MOVEMENT.c.slip == slip).order_by(MOVEMENT.c.id)))
+    return list(
+        connection.execute(select(STOCK_MOVEMENT).where(STOCK_MOVEMENT.c.slip == slip).order_by(STOCK_MOVEMENT.c.id))
+    )
 
 
 def story(connection: Connection, bill_code: str, number: int) -> list[Row[Any]]:
     """Every movement that one number was part of, in order."""
-    mine = (MOVEMENT.c.bill_code == bill_code, MOVEMENT.c.first <= number, MOVEMENT.c.last >= number)
-    return list(connection.execute(select(MOVEMENT).where(*mine).order_by(MOVEMENT.c.id)))
+    mine = (STOCK_MOVEMENT.c.bill_code == bill_code, STOCK_MOVEMENT.c.first <= number, STOCK_MOVEMENT.c.last >= number)
+    return list(connection.execute(select(STOCK_MOVEMENT).where(*mine).order_by(STOCK_MOVEMENT.c.id)))
 
 
 def kinds(connection: Connection) -> dict[int, Row[Any]]:
     """Every kind by id."""
-    return {row.id: row for row in connection.execute(select(KIND).order_by(KIND.c.id))}
+    return {row.id: row for row in connection.execute(select(BILL_KIND).order_by(BILL_KIND.c.id))}
 
 
 def points(connection: Connection, unit_id: int) -> dict[int, Row[Any]]:
@@ -89,8 +95,10 @@ def points(connection: Connection, unit_id: int) -> dict[int, Row[Any]]:
 def segments(connection: Connection, unit_id: int) -> list[Row[Any]]:
     """The unit's segments by code."""
     rows = (
-        select(SEGMENT, KIND.c.name.label("kind_name"))
-        .join(KIND, KIND.c.id == SEGMENT.c.kind_id)
-        .where(SEGMENT.c.unit_id == unit_id)
+        select(NUMBER_SEGMENT, BILL_KIND.c.name.label("kind_name"))
+        .join(BILL_KIND, BILL_KIND.c.id == NUMBER_SEGMENT.c.kind_id)
+        .where(NUMBER_SEGMENT.c.unit_id == unit_id)
     )
-    return list(connection.execute(rows.order_by(SEGMENT.c.kind_id, SEGMENT.c.bill_code, SEGMENT.c.first)))
+    return list(
+        connection.execute(rows.order_by(NUMBER_SEGMENT.c.kind_id, NUMBER_SEGMENT.c.bill_code, NUMBER_SEGMENT.c.first))
+    )

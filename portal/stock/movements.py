@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, text
 from portal.core.clock import business_day, now
 from portal.domain.actor import Actor
 from portal.models.number import MOVES
-from portal.stock.tables import MOVEMENT
+from portal.models.tables import STOCK_MOVEMENT
 
 _WAYS = {kind: tuple(way.split(">")) for kind, way in (move.split(":") for move in MOVES)}
 
@@ -31,7 +31,7 @@ def record(
     ``point_id`` is the point that gives or gets."""
     source, target = _WAYS[kind]
     connection.execute(
-        insert(MOVEMENT),
+        insert(STOCK_MOVEMENT),
         {
             "at": at or now(),
             "kind": kind,

@@ -13,9 +13,10 @@ from portal.core.clock import local, now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import ApplicationState, ReceiptState
+from portal.models.tables import BILL_KIND, NUMBER_SEGMENT, STOCK_APPLICATION, STOCK_RECEIPT, UNIT
 from portal.outbox import tasks
 from portal.stock import alarms, movements
-from portal.stock.tables import APPLICATION, KIND, RECEIPT, SEGMENT, UNIT, audit, document, move, number
+from portal.stock.tables import audit, document, move, number
 
 TOPIC = "stock.receipt"
 HIGHEST = 9_999_999_999
@@ -48,7 +49,7 @@ def problems(connection: Connection, unit_id: int, granted: Granted, besides: in
         found.append("起止号不正确")
     elif granted.count != granted.last - granted.first + 1:
         found.append(f"份数不符：号段有 {granted.last - granted.first + 1} 份，财政记 {granted.count} 份")
-    if connection.scalar(select(KIND.c.id).where(KIND.c.prefix == granted.bill_code[:6])) is None:
+    if connection.scalar(select(BILL_KIND.c.id).where(BILL_KIND.c.prefix == granted.bill_code[:6])) is None:
         found.append(f"票据代码 {granted.bill_code} 不是本单位的票种")
     year = local(now()).year
     years = (year, year + 1) if granted.finance_id else (year - 1, year, year + 1)  # opening stock may be last year's
@@ -61,19 +62,19 @@ def problems(connection: Connection, unit_id: int, granted: Granted, besides: in
 def _overlaps(connection: Connection, granted: Granted, besides: int) -> list[str]:
     mine, first, last = granted.bill_code, granted.first, granted.last
     over = connection.execute(
-        select(SEGMENT.c.first, SEGMENT.c.last).where(
-            SEGMENT.c.bill_code == mine, SEGMENT.c.first <= last, SEGMENT.c.last >= first
+        select(NUMBER_SEGMENT.c.first, NUMBER_SEGMENT.c.last).where(
+            NUMBER_SEGMENT.c.bill_code == mine, NUMBER_SEGMENT.c.first <= last, NUMBER_SEGMENT.c.last >= first
         )
     ).first()
     over = (
         over
         or connection.execute(
-            select(RECEIPT.c.first, RECEIPT.c.last).where(
-                RECEIPT.c.bill_code == mine,
-                RECEIPT.c.first <= last,
-                RECEIPT.c.last >= first,
-                RECEIPT.c.state == ReceiptState.WAITING,
-                RECEIPT.c.id != besides,
+            select(STOCK_RECEIPT.c.first, STOCK_RECEIPT.c.last).where(
+                STOCK_RECEIPT.c.bill_code == mine,
+                STOCK_RECEIPT.c.first <= last,
+                STOCK_RECEIPT.c.last >= first,
+                STOCK_RECEIPT.c.state == ReceiptState.WAITING,
+                STOCK_RECEIPT.c.id != besides,
             )
         ).first()
     )
@@ -85,7 +86,9 @@ def arrive(connection: Connection, unit_id: int, granted: Granted) -> str | None
 
     A segment with a problem is refused at once, with an alarm; a good one waits for its confirmation.
     """
-    known = select(RECEIPT.c.id).where(RECEIPT.c.unit_id == unit_id, RECEIPT.c.finance_id == granted.finance_id)
+    known = select(STOCK_RECEIPT.c.id).where(
+        STOCK_RECEIPT.c.unit_id == unit_id, STOCK_RECEIPT.c.finance_id == granted.finance_id
+    )
     if connection.scalar(known) is not None:
         return None
     application = _application(connection, unit_id, granted.apply_no)
@@ -101,8 +104,8 @@ def arrive(connection: Connection, unit_id: int, granted: Granted) -> str | None
         issuable = (ApplicationState.REPORTED, ApplicationState.REVIEWING, ApplicationState.WITHDRAWING,
                     ApplicationState.APPROVED)  # fmt: skip
         connection.execute(
-            update(APPLICATION)
-            .where(APPLICATION.c.id == application.id, APPLICATION.c.state.in_(issuable))
+            update(STOCK_APPLICATION)
+            .where(STOCK_APPLICATION.c.id == application.id, STOCK_APPLICATION.c.state.in_(issuable))
             .values(state=ApplicationState.ISSUED)
         )
     return no
@@ -112,7 +115,9 @@ def _application(connection: Connection, unit_id: int, apply_no: str) -> Any:
     if not apply_no:
         return None
     return connection.execute(
-        select(APPLICATION).where(APPLICATION.c.unit_id == unit_id, APPLICATION.c.no == apply_no.split("-")[0])
+        select(STOCK_APPLICATION).where(
+            STOCK_APPLICATION.c.unit_id == unit_id, STOCK_APPLICATION.c.no == apply_no.split("-")[0]
+        )
     ).one_or_none()
 
 
@@ -143,7 +148,7 @@ def _write(
     no = movements.next_no(connection, "QC" if source == "opening" else "RK")
     moment = now()
     connection.execute(
-        insert(RECEIPT),
+        insert(STOCK_RECEIPT),
         {
             "unit_id": unit_id,
             "no": no,
@@ -152,7 +157,7 @@ def _write(
             "finance_id": granted.finance_id or None,
             "agency": granted.agency[:20],
             "bill_code": granted.bill_code[:8],
-            "kind_id": connection.scalar(select(KIND.c.id).where(KIND.c.prefix == granted.bill_code[:6])),
+            "kind_id": connection.scalar(select(BILL_KIND.c.id).where(BILL_KIND.c.prefix == granted.bill_code[:6])),
             "first": granted.first,
             "last": granted.last,
             "count": granted.count,
@@ -174,7 +179,7 @@ def confirm(connection: Connection, actor: Actor, no: str) -> int:
     Everything is checked again; the database refuses an overlap whoever comes first. Raises Refusal
     DOCUMENT_UNKNOWN, DOCUMENT_STATE, SEGMENT_UNUSABLE, SECOND_PERSON (opening stock confirmed by who entered it).
     """
-    row = document(connection, RECEIPT, actor.unit_id, no, lock=True)
+    row = document(connection, STOCK_RECEIPT, actor.unit_id, no, lock=True)
     if row.source == "opening" and row.made_by == actor.label:
         raise Refusal("SECOND_PERSON", no=no)
     if row.state != ReceiptState.WAITING:
@@ -193,11 +198,13 @@ def confirm(connection: Connection, actor: Actor, no: str) -> int:
     }
     try:
         with connection.begin_nested():
-            segment_id = int(connection.execute(insert(SEGMENT).returning(SEGMENT.c.id), segment).scalar_one())
+            segment_id = int(
+                connection.execute(insert(NUMBER_SEGMENT).returning(NUMBER_SEGMENT.c.id), segment).scalar_one()
+            )
     except IntegrityError as error:  # an overlapping one was confirmed at the same moment
         raise Refusal("SEGMENT_UNUSABLE", problems="与已有号段重叠") from error
     move(
-        connection, RECEIPT, row, ReceiptState, (ReceiptState.WAITING,),
+        connection, STOCK_RECEIPT, row, ReceiptState, (ReceiptState.WAITING,),
         state=ReceiptState.CONFIRMED, segment_id=segment_id, decided_name=actor.name, decided_at=moment,
     )  # fmt: skip
     movements.record(connection, "receipt", segment_id, row.bill_code, row.first, row.last, no, actor, at=moment)
@@ -212,13 +219,13 @@ def _close_application(connection: Connection, row: Any) -> None:
     """An application is received when none of its segments waits any more."""
     if row.application_id is None:
         return
-    waiting = select(RECEIPT.c.id).where(
-        RECEIPT.c.application_id == row.application_id, RECEIPT.c.state == ReceiptState.WAITING
+    waiting = select(STOCK_RECEIPT.c.id).where(
+        STOCK_RECEIPT.c.application_id == row.application_id, STOCK_RECEIPT.c.state == ReceiptState.WAITING
     )
     if connection.scalar(waiting) is None:
         connection.execute(
-            update(APPLICATION)
-            .where(APPLICATION.c.id == row.application_id, APPLICATION.c.state == ApplicationState.ISSUED)
+            update(STOCK_APPLICATION)
+            .where(STOCK_APPLICATION.c.id == row.application_id, STOCK_APPLICATION.c.state == ApplicationState.ISSUED)
             .values(state=ApplicationState.RECEIVED)
         )
 
@@ -230,9 +237,9 @@ def refuse(connection: Connection, actor: Actor, no: str, reason: str) -> None:
     """
     if not reason.strip():
         raise Refusal("FIELD_INVALID", problems="拒收原因必填")
-    row = document(connection, RECEIPT, actor.unit_id, no, lock=True)
+    row = document(connection, STOCK_RECEIPT, actor.unit_id, no, lock=True)
     move(
-        connection, RECEIPT, row, ReceiptState, (ReceiptState.WAITING,),
+        connection, STOCK_RECEIPT, row, ReceiptState, (ReceiptState.WAITING,),
         state=ReceiptState.REFUSED, problem=reason.strip()[:300], decided_name=actor.name, decided_at=now(),
     )  # fmt: skip
     audit(connection, actor, "stock.receipt_refused", no, {"reason": reason.strip()})
@@ -242,7 +249,7 @@ def refuse(connection: Connection, actor: Actor, no: str, reason: str) -> None:
 
 def told(connection: Connection, receipt_id: int) -> None:
     """Finance knows of the confirmation or refusal."""
-    connection.execute(update(RECEIPT).where(RECEIPT.c.id == receipt_id).values(told_at=now()))
+    connection.execute(update(STOCK_RECEIPT).where(STOCK_RECEIPT.c.id == receipt_id).values(told_at=now()))
 
 
 def _tell(connection: Connection, unit_id: int, no: str) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, exists, update
 
-from portal.access.approvals import APPROVAL
 from portal.core.clock import now
-from portal.stock.tables import DESTRUCTION, VOID
+from portal.models.tables import APPROVAL, STOCK_DESTRUCTION, STOCK_VOID
 
-_KINDS = (("stock.void", VOID), ("stock.destruction", DESTRUCTION))
+_KINDS = (("stock.void", STOCK_VOID), ("stock.destruction", STOCK_DESTRUCTION))
 
 
 def close(connection: Connection) -> int:

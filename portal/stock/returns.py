@@ -8,10 +8,11 @@ from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import ReturnState
+from portal.models.tables import STOCK_MOVEMENT, STOCK_RETURN
 from portal.outbox import tasks
 from portal.stock import movements
 from portal.stock.holdings import choose
-from portal.stock.tables import MOVEMENT, RETURN, audit, document, move
+from portal.stock.tables import audit, document, move
 
 TOPIC = "stock.return"
 
@@ -26,7 +27,7 @@ def report(connection: Connection, actor: Actor, bill_code: str, first: int, las
     pieces = choose(connection, actor.unit_id, bill_code, last - first + 1, first)
     no = movements.next_no(connection, "ST")
     connection.execute(
-        insert(RETURN),
+        insert(STOCK_RETURN),
         {
             "unit_id": actor.unit_id,
             "no": no,
@@ -51,16 +52,20 @@ def report(connection: Connection, actor: Actor, bill_code: str, first: int, las
 
 def decided(connection: Connection, actor: Actor, no: str, accepted: bool, opinion: str) -> None:
     """Finance's answer. Refused numbers come back into unit stock. A second answer changes nothing."""
-    row = document(connection, RETURN, actor.unit_id, no, lock=True)
+    row = document(connection, STOCK_RETURN, actor.unit_id, no, lock=True)
     if row.state != ReturnState.REPORTED:
         return
     state = ReturnState.ACCEPTED if accepted else ReturnState.REFUSED
     move(
-        connection, RETURN, row, ReturnState, (ReturnState.REPORTED,),
+        connection, STOCK_RETURN, row, ReturnState, (ReturnState.REPORTED,),
         state=state, opinion=opinion[:500], decided_at=now(),
     )  # fmt: skip
     if not accepted:
-        gone = select(MOVEMENT).where(MOVEMENT.c.slip == no, MOVEMENT.c.kind == "return").order_by(MOVEMENT.c.id)
+        gone = (
+            select(STOCK_MOVEMENT)
+            .where(STOCK_MOVEMENT.c.slip == no, STOCK_MOVEMENT.c.kind == "return")
+            .order_by(STOCK_MOVEMENT.c.id)
+        )
         for piece in connection.execute(gone).all():
             movements.record(
                 connection, "return_refused", piece.segment_id, piece.bill_code, piece.first, piece.last, no, actor,

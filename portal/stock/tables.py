@@ -9,39 +9,6 @@ from sqlalchemy import Connection, Table, select, update
 from portal.audit import entries
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.models import (
-    BillKind,
-    NumberRange,
-    NumberSegment,
-    Point,
-    StockAlarm,
-    StockApplication,
-    StockDestruction,
-    StockMovement,
-    StockReceipt,
-    StockReconcile,
-    StockReturn,
-    StockRule,
-    StockSlip,
-    StockVoid,
-    Unit,
-)
-
-UNIT: Table = Unit.__table__  # type: ignore[assignment]
-POINT: Table = Point.__table__  # type: ignore[assignment]
-KIND: Table = BillKind.__table__  # type: ignore[assignment]
-SEGMENT: Table = NumberSegment.__table__  # type: ignore[assignment]
-RANGE: Table = NumberRange.__table__  # type: ignore[assignment]
-MOVEMENT: Table = StockMovement.__table__  # type: ignore[assignment]
-APPLICATION: Table = StockApplication.__table__  # type: ignore[assignment]
-RECEIPT: Table = StockReceipt.__table__  # type: ignore[assignment]
-SLIP: Table = StockSlip.__table__  # type: ignore[assignment]
-RETURN: Table = StockReturn.__table__  # type: ignore[assignment]
-VOID: Table = StockVoid.__table__  # type: ignore[assignment]
-DESTRUCTION: Table = StockDestruction.__table__  # type: ignore[assignment]
-RULE: Table = StockRule.__table__  # type: ignore[assignment]
-ALARM: Table = StockAlarm.__table__  # type: ignore[assignment]
-RECONCILE: Table = StockReconcile.__table__  # type: ignore[assignment]
 
 
 def number(value: int) -> str:

@@ -14,15 +14,9 @@ from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, lit
 
 from portal.domain.states import PaperState
 from portal.domain.stock import Fate
-from portal.models import Bill, PaperBill, Voucher, VoucherPaper
-from portal.stock.tables import RANGE
+from portal.models.tables import BILL, NUMBER_RANGE, PAPER_BILL, VOUCHER, VOUCHER_PAPER
 
-BILL: Table = Bill.__table__  # type: ignore[assignment]
-PAPER: Table = PaperBill.__table__  # type: ignore[assignment]
-VOUCHER: Table = Voucher.__table__  # type: ignore[assignment]
-VOUCHER_PAPER: Table = VoucherPaper.__table__  # type: ignore[assignment]
-
-_ON_PAPER = exists().where(PAPER.c.bill_id == BILL.c.id, PAPER.c.state == PaperState.VALID.value)
+_ON_PAPER = exists().where(PAPER_BILL.c.bill_id == BILL.c.id, PAPER_BILL.c.state == PaperState.VALID.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +51,13 @@ USES: tuple[Use, ...] = (
     ),
     Use(
         "paper",
-        PAPER,
-        PAPER.c.paper_code,
-        PAPER.c.number,
-        PAPER.c.range_id,
-        PAPER.c.exchanged_at,
-        case((PAPER.c.state == PaperState.VALID.value, Fate.PAPER.value), else_=Fate.VOID.value),
-        PAPER.c.bill_id,
+        PAPER_BILL,
+        PAPER_BILL.c.paper_code,
+        PAPER_BILL.c.number,
+        PAPER_BILL.c.range_id,
+        PAPER_BILL.c.exchanged_at,
+        case((PAPER_BILL.c.state == PaperState.VALID.value, Fate.PAPER.value), else_=Fate.VOID.value),
+        PAPER_BILL.c.bill_id,
     ),
     Use(
         "voucher",
@@ -148,10 +142,10 @@ def used_since(connection: Connection, since: datetime) -> dict[tuple[str, int],
     found: dict[tuple[str, int], int] = {}
     for use in USES:
         rows: Any = connection.execute(
-            select(use.code, RANGE.c.point_id, func.count())
-            .join_from(use.table, RANGE, RANGE.c.id == use.range_id)
+            select(use.code, NUMBER_RANGE.c.point_id, func.count())
+            .join_from(use.table, NUMBER_RANGE, NUMBER_RANGE.c.id == use.range_id)
             .where(use.at >= since)
-            .group_by(use.code, RANGE.c.point_id)
+            .group_by(use.code, NUMBER_RANGE.c.point_id)
         )
         for code, point_id, count in rows:
             key = (code[:6], point_id)

@@ -9,10 +9,11 @@ from sqlalchemy import Connection, insert, select, update
 from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.models.tables import NUMBER_RANGE, POINT, STOCK_VOID
 from portal.outbox import tasks
 from portal.stock import movements
 from portal.stock.holdings import choose
-from portal.stock.tables import POINT, RANGE, VOID, audit, document, number
+from portal.stock.tables import audit, document, number
 
 TOPIC = "finance.void"
 """Finance is told of what is void (9304)."""
@@ -52,7 +53,7 @@ def propose(
         raise Refusal("FIELD_INVALID", problems="起号不能大于止号" if first > last else "作废原因必填")
     no = movements.next_no(connection, "ZF" if point_id is None else "BS")
     connection.execute(
-        insert(VOID),
+        insert(STOCK_VOID),
         {
             "unit_id": actor.unit_id,
             "no": no,
@@ -79,7 +80,7 @@ def carry_out(connection: Connection, actor: Actor, no: str) -> None:
 
     Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE, NUMBERS_NOT_IN_STOCK, NUMBERS_NOT_UNUSED.
     """
-    row = document(connection, VOID, actor.unit_id, no, lock=True)
+    row = document(connection, STOCK_VOID, actor.unit_id, no, lock=True)
     _decide(connection, actor, row, "done")
     if row.category == "stock":
         kind, pieces = "stock_void", choose(connection, row.unit_id, row.bill_code, row.last - row.first + 1, row.first)
@@ -94,15 +95,15 @@ def carry_out(connection: Connection, actor: Actor, no: str) -> None:
 
 def refuse(connection: Connection, actor: Actor, no: str) -> None:
     """The second person does not agree. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
-    row = document(connection, VOID, actor.unit_id, no, lock=True)
+    row = document(connection, STOCK_VOID, actor.unit_id, no, lock=True)
     _decide(connection, actor, row, "refused")
     audit(connection, actor, "stock.void_refused", no, {})
 
 
 def _decide(connection: Connection, actor: Actor, row: Any, state: str) -> None:
     changed = connection.execute(
-        update(VOID)
-        .where(VOID.c.id == row.id, VOID.c.state == "waiting")
+        update(STOCK_VOID)
+        .where(STOCK_VOID.c.id == row.id, STOCK_VOID.c.state == "waiting")
         .values(state=state, decided_name=actor.name, decided_at=now())
     )
     if changed.rowcount != 1:
@@ -115,15 +116,15 @@ def cut(connection: Connection, point_id: int, bill_code: str, first: int, last:
     The caller writes the movement that says where they went. Raises Refusal NUMBERS_NOT_UNUSED.
     """
     rows = connection.execute(
-        select(RANGE)
+        select(NUMBER_RANGE)
         .where(
-            RANGE.c.point_id == point_id,
-            RANGE.c.bill_code == bill_code,
-            RANGE.c.next <= RANGE.c.last,
-            RANGE.c.first <= last,
-            RANGE.c.last >= first,
+            NUMBER_RANGE.c.point_id == point_id,
+            NUMBER_RANGE.c.bill_code == bill_code,
+            NUMBER_RANGE.c.next <= NUMBER_RANGE.c.last,
+            NUMBER_RANGE.c.first <= last,
+            NUMBER_RANGE.c.last >= first,
         )
-        .order_by(RANGE.c.first)
+        .order_by(NUMBER_RANGE.c.first)
         .with_for_update()
     ).all()
     parts, wanted = [], first
@@ -143,8 +144,8 @@ def cut(connection: Connection, point_id: int, bill_code: str, first: int, last:
 
 def _split(connection: Connection, row: Any, low: int, high: int) -> None:
     """Leave ``first``…``low - 1`` in the range and put what lies behind ``high`` into one of its own."""
-    connection.execute(update(RANGE).where(RANGE.c.id == row.id).values(last=low - 1))
+    connection.execute(update(NUMBER_RANGE).where(NUMBER_RANGE.c.id == row.id).values(last=low - 1))
     if high < row.last:
         behind = {"first": high + 1, "next": high + 1, "last": row.last}
         kept = ("segment_id", "point_id", "bill_code", "handed_out_at", "state", "slip")
-        connection.execute(insert(RANGE), {name: getattr(row, name) for name in kept} | behind)
+        connection.execute(insert(NUMBER_RANGE), {name: getattr(row, name) for name in kept} | behind)

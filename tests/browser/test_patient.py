@@ -19,7 +19,7 @@ from portal.app import create_app
 from portal.core.settings import Settings
 from portal.domain.actor import Actor
 from portal.issuing import notices
-from portal.issuing.finder import BILL
+from portal.models.tables import BILL
 from portal.rendering.slip import Paper
 from tests.browser.phone import WIDTH, last_code
 from tests.his import http, outpatient

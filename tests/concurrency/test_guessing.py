@@ -14,13 +14,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from portal.access import limits
-from portal.audit.entries import ENTRY
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character, normalise_name
 from portal.issuing import queries
 from portal.issuing.rows import number_digest
+from portal.models.tables import AUDIT_ENTRY, ONE_TIME_CODE
 from portal.retrieval import identify, sessions
-from portal.retrieval.identify import CODE
 from portal.retrieval.sessions import Claim
 from tests.conftest import SOAK
 from tests.his import His, outpatient
@@ -74,7 +73,7 @@ def test_look_ups_are_slowed_by_person_and_by_address(app: Flask, his: His) -> N
     assert max(addresses.values()) <= 60
     services = app.extensions["qupiao"]
     with services.database.read() as connection:
-        alarms = select(func.count()).where(ENTRY.c.action == "patient.guessing")
+        alarms = select(func.count()).where(AUDIT_ENTRY.c.action == "patient.guessing")
         assert connection.scalar(alarms) == 1
     opened = client.post(
         f"/b/{link}", data={"csrf_token": token, "name": NAME}, environ_base={"REMOTE_ADDR": "127.2.0.1"}
@@ -100,7 +99,9 @@ def test_codes_are_not_guessed(app: Flask) -> None:
             cookie = sessions.start(services, connection, 1, 0, Claim(number, name))
             digest = services.index.digest("session", cookie)
             identify.send_code(services, connection, digest)
-            row = connection.execute(select(CODE.c.id, CODE.c.code).where(CODE.c.session_digest == digest)).one()
+            row = connection.execute(
+                select(ONE_TIME_CODE.c.id, ONE_TIME_CODE.c.code).where(ONE_TIME_CODE.c.session_digest == digest)
+            ).one()
             session = sessions.by_digest(services, connection, digest)
         assert session is not None
         return session, services.cipher.decrypt_text("one_time_code.code", row.id, row.code)

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import Connection, select, update
 
 from portal.models import NumberRange
-from portal.stock import ranges
+from portal.models.tables import NUMBER_RANGE
 from tests import ledger
 from tests.conftest import SOAK
 from tests.his import Answer, His, outpatient
@@ -54,10 +54,10 @@ def test_control_without_the_lock_numbers_collide(app: Flask, monkeypatch: pytes
     """The same race with an allocation that reads and then writes must fail, or the tests above prove nothing."""
 
     def unguarded(connection: Connection, point_id: int, bill_code: str) -> tuple[int, int]:
-        mine = (ranges.RANGE.c.point_id == point_id) & (ranges.RANGE.c.bill_code == bill_code)
-        row = connection.execute(select(ranges.RANGE.c.id, ranges.RANGE.c.next).where(mine)).one()
+        mine = (NUMBER_RANGE.c.point_id == point_id) & (NUMBER_RANGE.c.bill_code == bill_code)
+        row = connection.execute(select(NUMBER_RANGE.c.id, NUMBER_RANGE.c.next).where(mine)).one()
         connection.exec_driver_sql("SELECT pg_sleep(0.02)")
-        connection.execute(update(ranges.RANGE).where(ranges.RANGE.c.id == row.id).values(next=row.next + 1))
+        connection.execute(update(NUMBER_RANGE).where(NUMBER_RANGE.c.id == row.id).values(next=row.next + 1))
         return row.id, row.next
 
     monkeypatch.setattr("portal.issuing.issue.take_number", unguarded)

@@ -15,9 +15,9 @@ from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.issuing import notices, slip_codes
-from portal.issuing.queries import BILL, by_id
-from portal.issuing.slip_codes import SLIP_CODE
+from portal.issuing.queries import by_id
 from portal.models import AuditEntry, PatientSession
+from portal.models.tables import BILL, SLIP_CODE
 from portal.rendering.slip import Paper
 from portal.retrieval import identify
 from tests.conftest import SOAK

@@ -20,7 +20,8 @@ from portal.delivery.alipay import notify
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import orders
 from portal.delivery.cards.desk import CardDesk
-from portal.delivery.inbox import INBOX, TOPIC, InboxDesk
+from portal.delivery.inbox import TOPIC, InboxDesk
+from portal.models.tables import PLATFORM_INBOX
 from portal.outbox.worker import Worker
 from portal.simulators import alipay_push
 from portal.simulators.server import listen
@@ -65,7 +66,7 @@ class World(Bench):
 
     def pushes(self) -> int:
         with self.services.database.read() as connection:
-            return int(connection.scalar(select(func.count()).select_from(INBOX)) or 0)
+            return int(connection.scalar(select(func.count()).select_from(PLATFORM_INBOX)) or 0)
 
     def post(self, values: dict[str, str]) -> tuple[int, str]:
         answer = self.app.test_client().post("/alipay/notify", data=values)
@@ -151,5 +152,10 @@ def test_an_unknown_bill_and_an_unknown_event_are_answered_and_kept(world: World
     assert world.post(other) == (200, "success")
     assert (world.reimburse, world.pushes()) == ("", 2)
     with world.services.database.read() as connection:
-        assert connection.scalar(select(func.count()).select_from(INBOX).where(INBOX.c.done_at.is_(None))) == 0
-        assert not any("演示".encode() in row for row in connection.scalars(select(INBOX.c.body))), "sealed"
+        assert (
+            connection.scalar(
+                select(func.count()).select_from(PLATFORM_INBOX).where(PLATFORM_INBOX.c.done_at.is_(None))
+            )
+            == 0
+        )
+        assert not any("演示".encode() in row for row in connection.scalars(select(PLATFORM_INBOX.c.body))), "sealed"

@@ -11,10 +11,11 @@ from flask import Flask
 from sqlalchemy import Connection, select, text
 
 from portal.access import approvals
-from portal.access.approvals import APPROVAL, Approved, Kind
+from portal.access.approvals import Approved, Kind
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.models.tables import APPROVAL
 from tests.console import Console
 
 CASHIER = Actor("staff:cashier", "陈某", 1)

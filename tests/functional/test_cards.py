@@ -23,12 +23,12 @@ from portal.delivery.bindings import Subject
 from portal.delivery.cards import alipay as alipay_cards
 from portal.delivery.cards import orders
 from portal.delivery.cards.desk import ACTS, CardDesk
-from portal.delivery.cards.orders import CARD, CONSENT
 from portal.delivery.wechat import events
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
 from portal.issuing import queries
-from portal.issuing.queries import BILL, BillFacts
+from portal.issuing.queries import BillFacts
+from portal.models.tables import BILL, BILL_CARD, CONSENT
 from portal.outbox.worker import Worker
 from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim
@@ -99,8 +99,8 @@ class Bench:
 
     def card(self, platform: str = "wechat") -> Any:
         with self.services.database.read() as connection:
-            wanted = select(CARD).where(CARD.c.bill_id == self.bill_id, CARD.c.platform == platform)
-            return connection.execute(wanted.order_by(CARD.c.try_no.desc())).first()
+            wanted = select(BILL_CARD).where(BILL_CARD.c.bill_id == self.bill_id, BILL_CARD.c.platform == platform)
+            return connection.execute(wanted.order_by(BILL_CARD.c.try_no.desc())).first()
 
     def consents(self) -> int:
         with self.services.database.read() as connection:
@@ -219,7 +219,7 @@ def test_lost_events_and_answers(bench: Bench) -> None:
     link = bench.order()
     bench.authorise(link)
     with bench.services.database.write() as connection:
-        connection.execute(update(CARD).values(state_at=now() - timedelta(minutes=10)))
+        connection.execute(update(BILL_CARD).values(state_at=now() - timedelta(minutes=10)))
         orders.tasks.enqueue(connection, "card.sweep", "card.sweep:test", {})
     bench.process.post("/wechat/script", {"card/invoice/platform/setpdf": [-1], "nontax/insertbill": [72082]})
     for _ in range(4):

@@ -13,13 +13,13 @@ from flask import Flask
 from pypdf import PdfReader
 from sqlalchemy import select, update
 
-from portal.audit.entries import ENTRY
 from portal.core.clock import business_day, now
 from portal.demo import COMPANY_PHONE
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.models.tables import AUDIT_ENTRY, COMPANY_ACCOUNT
 from portal.retrieval import company
-from portal.retrieval.company import COMPANY, Terms
+from portal.retrieval.company import Terms
 from portal.retrieval.sessions import Claim
 from portal.simulators.settlements import EMPLOYER
 from tests.console import Console
@@ -71,13 +71,13 @@ def numbers(page: Fetched) -> set[str]:
 
 def actions(app: Flask) -> list[tuple[str, str]]:
     with app.extensions["qupiao"].database.read() as connection:
-        rows = connection.execute(select(ENTRY.c.action, ENTRY.c.actor).order_by(ENTRY.c.id)).all()
+        rows = connection.execute(select(AUDIT_ENTRY.c.action, AUDIT_ENTRY.c.actor).order_by(AUDIT_ENTRY.c.id)).all()
     return [(row.action, row.actor) for row in rows if row.action.startswith("company.")]
 
 
 def account_id(app: Flask) -> int:
     with app.extensions["qupiao"].database.read() as connection:
-        return connection.scalar(select(COMPANY.c.id)) or 0
+        return connection.scalar(select(COMPANY_ACCOUNT.c.id)) or 0
 
 
 def test_a_company_sees_what_all_three_signs_say_is_its_own(pages: Pages, his: His, app: Flask) -> None:
@@ -194,7 +194,7 @@ def test_an_account_that_ended_opens_nothing(pages: Pages, his: His, app: Flask,
         company.change(services, DESK, account, terms())
     else:
         with services.database.write() as connection:
-            connection.execute(update(COMPANY).values(valid_until=now() - timedelta(minutes=1)))
+            connection.execute(update(COMPANY_ACCOUNT).values(valid_until=now() - timedelta(minutes=1)))
     assert "账户已到期、已撤销，或经办人手机已更换" in pages.get(LIST, 403).text
     assert pages.get(file, 404).status == 404
     again = pages.submit(pages.get("/h/pgzx/company"), {"phone": COMPANY_PHONE}, action="/company")
@@ -203,7 +203,9 @@ def test_an_account_that_ended_opens_nothing(pages: Pages, his: His, app: Flask,
     if way == "phone":
         assert len(numbers(signed_in(pages, app, "10000009002"))) == 1
         with services.database.read() as connection:
-            details = connection.scalars(select(ENTRY.c.details).where(ENTRY.c.action == "company.changed")).all()
+            details = connection.scalars(
+                select(AUDIT_ENTRY.c.details).where(AUDIT_ENTRY.c.action == "company.changed")
+            ).all()
         assert [one["phone_changed"] for one in details] == [True] and "1000000" not in str(details)
 
 

@@ -13,12 +13,12 @@ from sqlalchemy import text, update
 from portal.access import accounts, login, passwords, second, staff_sessions
 from portal.access.login import Browser
 from portal.access.permissions import Role
-from portal.access.staff import STAFF
-from portal.access.staff_sessions import IDLE, SESSION, TOTAL
+from portal.access.staff_sessions import IDLE, TOTAL
 from portal.core.clock import now
 from portal.core.settings import Settings
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.models.tables import STAFF_ACCOUNT, STAFF_SESSION
 from tests.console import PASSWORD, Console
 
 WRONG = "not the password 1"
@@ -27,7 +27,7 @@ WRONG = "not the password 1"
 def change(app: Flask, username: str, **values: object) -> None:
     """Set columns of an account directly."""
     with app.extensions["qupiao"].database.write() as connection:
-        connection.execute(update(STAFF).where(STAFF.c.username == username).values(**values))
+        connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.username == username).values(**values))
 
 
 def actions(app: Flask, username: str) -> list[str]:
@@ -252,7 +252,7 @@ def test_sessions_fixation_logout_disabling_and_time(app: Flask) -> None:
     for column, age in (("seen_at", IDLE), ("created_at", TOTAL)):
         person = Console(app, "cashier")
         with app.extensions["qupiao"].database.write() as connection:
-            connection.execute(update(SESSION).values({column: now() - age - timedelta(seconds=1)}))
+            connection.execute(update(STAFF_SESSION).values({column: now() - age - timedelta(seconds=1)}))
         assert person.client.get("/console/home").status_code == 303, column
     person = Console(app, "cashier")
     change(app, "cashier", active=False)

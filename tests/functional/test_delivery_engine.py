@@ -13,7 +13,7 @@ from portal.access import parameters
 from portal.core.clock import now
 from portal.delivery import asks, contents, opening, operators, receipts
 from portal.delivery.engine import Engine
-from portal.delivery.ledger import ATTEMPT, DELIVERY, NEXT_TOPIC, PAUSE
+from portal.delivery.ledger import NEXT_TOPIC
 from portal.domain.actor import Actor
 from portal.domain.delivery import (
     Accepted,
@@ -28,6 +28,7 @@ from portal.domain.delivery import (
     Unknown,
 )
 from portal.issuing import queries
+from portal.models.tables import CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT
 from portal.outbox.tasks import Task, enqueue
 from portal.outbox.worker import Worker
 from tests.channels import Bench, Scripted, ScriptedAsking
@@ -83,8 +84,8 @@ def test_a_stopped_channel_keeps_its_queue_until_it_is_resumed(app: Flask, his: 
     assert len(channel.calls) == 1, "nobody tries a channel that stands still"
     assert [bench.attempts(one)[0][1] for one in deliveries] == ["held", "held"]
     with bench.services.database.write() as connection:
-        assert connection.execute(select(PAUSE.c.code)).scalar_one() == "40037"
-        connection.execute(PAUSE.delete())
+        assert connection.execute(select(CHANNEL_PAUSE.c.code)).scalar_one() == "40037"
+        connection.execute(CHANNEL_PAUSE.delete())
     bench.run(channel, passes=2)
     assert [bench.state(one) for one in deliveries] == ["sent", "sent"] and len(channel.calls) == 3
 
@@ -98,7 +99,9 @@ def test_without_a_receipt_the_next_channel_goes_and_a_bounce_calls_it_at_once(a
     assert [row[:2] for row in silent.attempts(waits)] == [("one", "accepted"), ("two", "accepted")]
     assert silent.state(waits) == "open"
     with silent.services.database.write() as connection:
-        connection.execute(update(ATTEMPT).where(ATTEMPT.c.delivery_id == waits).values(next_at=now()))
+        connection.execute(
+            update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.delivery_id == waits).values(next_at=now())
+        )
     receipts.sweep(silent.services, None)  # type: ignore[arg-type]
     assert {row[1] for row in silent.attempts(waits)} == {"expired"} and silent.state(waits) == "sent"
     assert receipts.receive(silent.services, "two", ref=two.calls[0].ref, good=True), "a late receipt still counts"
@@ -127,7 +130,7 @@ def killed_between_call_and_commit(bench: Bench, channel: Scripted) -> Iterator[
     worker = Worker(bench.services, {NEXT_TOPIC: engine.handlers()[NEXT_TOPIC]}, threads=1)
     worker.drain()
     with bench.services.database.read() as connection:
-        attempt_id = connection.scalar(select(ATTEMPT.c.id).order_by(ATTEMPT.c.id.desc()).limit(1))
+        attempt_id = connection.scalar(select(DELIVERY_ATTEMPT.c.id).order_by(DELIVERY_ATTEMPT.c.id.desc()).limit(1))
     taken = engine._take(channel, bench.services, attempt_id)
     channel.send(bench.services, taken.message)  # type: ignore[union-attr]
     yield
@@ -174,8 +177,8 @@ def test_a_reversal_stops_what_waits_and_tells_who_got_the_bill(app: Flask, his:
     got, queued = bench.open("one:10 two"), waiting.open("one")
     Worker(bench.services, Engine([one, two]).handlers(), threads=1).drain()
     with waiting.services.database.write() as connection:
-        held = ATTEMPT.c.delivery_id == queued
-        connection.execute(update(ATTEMPT).where(held).values(state="queued", tries=0, sent_at=None))
+        held = DELIVERY_ATTEMPT.c.delivery_id == queued
+        connection.execute(update(DELIVERY_ATTEMPT).where(held).values(state="queued", tries=0, sent_at=None))
     for delivered in (bench, waiting):
         with delivered.services.database.read() as connection:
             facts = queries.by_id(connection, delivered.bill_id)
@@ -272,12 +275,12 @@ def test_addresses_are_forgotten_in_time(app: Flask, his: His) -> None:
 
     def kept() -> list[bool]:
         with bench.services.database.read() as connection:
-            both = select(ATTEMPT.c.recipient, DELIVERY.c.recipient).join(DELIVERY)
+            both = select(DELIVERY_ATTEMPT.c.recipient, DELIVERY.c.recipient).join(DELIVERY)
             return [one is not None for one in connection.execute(both).one()]
 
     def clean(age: timedelta) -> None:
         with bench.services.database.write() as connection:
-            for table in (ATTEMPT, DELIVERY):
+            for table in (DELIVERY_ATTEMPT, DELIVERY):
                 connection.execute(update(table).values(ended_at=now() - age))
             operators.clean(connection)
 
@@ -301,7 +304,9 @@ def test_a_repeat_comes_while_the_provider_knows_our_number(app: Flask, his: His
     def pause() -> float:
         Worker(bench.services, Engine([channel]).handlers(), threads=1).drain()
         with bench.services.database.read() as connection:
-            row = connection.execute(select(ATTEMPT.c.next_at).where(ATTEMPT.c.delivery_id == delivery)).one()
+            row = connection.execute(
+                select(DELIVERY_ATTEMPT.c.next_at).where(DELIVERY_ATTEMPT.c.delivery_id == delivery)
+            ).one()
         bench.pass_time()
         return (row.next_at - now()).total_seconds() if row.next_at else 0.0
 
@@ -328,7 +333,7 @@ def test_what_comes_after_an_unknown_does_not_make_it_forgotten(app: Flask, his:
         bench.run(channel, passes=1)
         for _ in range(8):
             with bench.services.database.write() as connection:
-                connection.execute(PAUSE.delete())
+                connection.execute(CHANNEL_PAUSE.delete())
             an_hour_passes(bench)
             bench.run(channel, passes=1)
         assert bench.attempts(delivery)[0][1:3] == ("uncertain", "unknown"), name
@@ -346,7 +351,9 @@ def an_hour_passes(bench: Bench) -> None:
     """Since the first try that may have gone out."""
     with bench.services.database.write() as connection:
         connection.execute(
-            update(ATTEMPT).where(ATTEMPT.c.sent_at.is_not(None)).values(sent_at=now() - timedelta(hours=1))
+            update(DELIVERY_ATTEMPT)
+            .where(DELIVERY_ATTEMPT.c.sent_at.is_not(None))
+            .values(sent_at=now() - timedelta(hours=1))
         )
 
 

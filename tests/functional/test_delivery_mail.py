@@ -23,9 +23,8 @@ from portal.core.settings import Settings
 from portal.delivery import asks, bounces
 from portal.delivery.channels.mail import Mail
 from portal.delivery.engine import Engine
-from portal.delivery.ledger import ATTEMPT, DELIVERY, TASK
 from portal.domain.actor import Actor
-from portal.issuing.queries import BILL
+from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
 from portal.outbox.worker import Worker
 from portal.retrieval import passes
 from portal.simulators.mail import report
@@ -66,22 +65,24 @@ def delivering(worker: Worker, passes: int = 4) -> None:
         worker.drain()
         with worker.services.database.write() as connection:
             connection.execute(
-                update(TASK)
-                .where(TASK.c.topic.startswith("delivery.send"), TASK.c.state == "pending")
+                update(OUTBOX_TASK)
+                .where(OUTBOX_TASK.c.topic.startswith("delivery.send"), OUTBOX_TASK.c.state == "pending")
                 .values(due_at=now())
             )
-            waiting = ATTEMPT.c.state.in_(["queued", "sending"])
-            connection.execute(update(ATTEMPT).where(waiting).values(next_at=now()))
+            waiting = DELIVERY_ATTEMPT.c.state.in_(["queued", "sending"])
+            connection.execute(update(DELIVERY_ATTEMPT).where(waiting).values(next_at=now()))
 
 
 def of_bill(app: Flask, bill_id: int) -> list[Any]:
     """Channel, state, code, tries of the attempts about a bill."""
-    columns = (ATTEMPT.c.channel, ATTEMPT.c.state, ATTEMPT.c.code, ATTEMPT.c.tries)
+    columns = (DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.state, DELIVERY_ATTEMPT.c.code, DELIVERY_ATTEMPT.c.tries)
     found = (
-        select(*columns).join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id).where(DELIVERY.c.object_id == bill_id)
+        select(*columns)
+        .join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id)
+        .where(DELIVERY.c.object_id == bill_id)
     )
     with app.extensions["qupiao"].database.read() as connection:
-        return [tuple(row) for row in connection.execute(found.order_by(ATTEMPT.c.id))]
+        return [tuple(row) for row in connection.execute(found.order_by(DELIVERY_ATTEMPT.c.id))]
 
 
 def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulators: Simulators) -> None:

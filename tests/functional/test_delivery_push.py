@@ -18,10 +18,9 @@ from portal.core.settings import Settings
 from portal.delivery import opening, operators
 from portal.delivery.channels.app import AppPush
 from portal.delivery.engine import Engine
-from portal.delivery.ledger import ATTEMPT, DELIVERY
 from portal.delivery.push import targets
 from portal.delivery.push.events import EVENTS, EXCHANGED, FIELDS, ISSUED, REVERSED, sample
-from portal.delivery.push.targets import TARGET, Facts
+from portal.delivery.push.targets import Facts
 from portal.domain.actor import Actor
 from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
@@ -29,6 +28,7 @@ from portal.domain.states import ReversalReason
 from portal.issuing import paper
 from portal.issuing.paper import Ending, Exchange, Sheet
 from portal.issuing.reverse import Order, reverse
+from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, PUSH_TARGET
 from portal.outbox.worker import Worker
 from tests import codes
 from tests.channels import Bench
@@ -145,7 +145,7 @@ def test_every_target_hears_what_it_wants_under_its_own_names(app: Flask, his: H
     page = app.test_client().get(ours[0]["view_url"].removeprefix(services.settings.outside))
     assert page.status_code == 200 and "林演安" not in page.text, "it asks who is there"
     with services.database.read() as connection:
-        codes = connection.scalars(select(ATTEMPT.c.channel).order_by(ATTEMPT.c.id)).all()
+        codes = connection.scalars(select(DELIVERY_ATTEMPT.c.channel).order_by(DELIVERY_ATTEMPT.c.id)).all()
     assert sorted(codes) == ["app", "app", "app", "app-2"] and hospital != bank
 
 
@@ -156,7 +156,7 @@ def test_a_stay_names_its_visit_and_a_target_in_the_order_is_told_only_there(
     target(services, simulators, facts(simulators, "医院 APP"))
     assert his.call("invEBillHospitalized", settlement("ZY900", patientId="P8", visitNo="ZY900-1")).ok
     with services.database.read() as connection:
-        bill_id = connection.execute(select(opening.BILL.c.id).where(opening.BILL.c.serial == "ZY900")).scalar_one()
+        bill_id = connection.execute(select(BILL.c.id).where(BILL.c.serial == "ZY900")).scalar_one()
 
     with services.database.write() as connection:
         parameters.change(connection, "delivery.order", "app:10 sms", ACTOR)
@@ -176,7 +176,7 @@ def test_a_reversal_is_not_told_to_whom_the_bill_never_was(app: Flask, his: His,
     reverse(services, ACTOR, Order(bench.bill_id, "01", ReversalReason.REFUND, "", limit_fen=10**9))
     work(services, bench)
     with services.database.read() as connection:
-        assert connection.scalars(select(ATTEMPT.c.channel)).all() == ["app-2"]
+        assert connection.scalars(select(DELIVERY_ATTEMPT.c.channel)).all() == ["app-2"]
 
 
 def test_one_that_is_down_holds_up_nobody_and_gives_up_by_its_own_policy(
@@ -191,7 +191,7 @@ def test_one_that_is_down_holds_up_nobody_and_gives_up_by_its_own_policy(
         opening._tell(services, bench.bill_id, waited=True)
         work(services, bench)
     with services.database.read() as connection:
-        states = dict(connection.execute(select(ATTEMPT.c.channel, ATTEMPT.c.state).distinct()).all())
+        states = dict(connection.execute(select(DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.state).distinct()).all())
     assert states == {"app": "accepted", "app-2": "held"}
     simulators.faults("push", down=True)
     assert targets.change(services, ACTOR, good, facts(simulators, "医院 APP", tries=4))
@@ -200,7 +200,7 @@ def test_one_that_is_down_holds_up_nobody_and_gives_up_by_its_own_policy(
     work(services, late)
     work(services, late)
     with services.database.read() as connection:
-        dead = connection.scalars(select(ATTEMPT.c.id).where(ATTEMPT.c.state == "dead")).all()
+        dead = connection.scalars(select(DELIVERY_ATTEMPT.c.id).where(DELIVERY_ATTEMPT.c.state == "dead")).all()
     simulators.faults("push")
     assert operators.send_again(services, ACTOR, list(dead)) == 1
     work(services, late)
@@ -230,7 +230,7 @@ def test_keys_change_without_a_pause(app: Flask, his: His, simulators: Simulator
     targets.change_over(services, ACTOR, target_id)
     assert heard(3)
     with services.database.read() as connection:
-        sealed = connection.execute(select(TARGET.c.key, TARGET.c.next_key)).one()
+        sealed = connection.execute(select(PUSH_TARGET.c.key, PUSH_TARGET.c.next_key)).one()
     assert key.encode() not in sealed.key and sealed.next_key is None
 
 
@@ -248,7 +248,7 @@ def test_addresses_and_names_that_do_not_fit_are_refused(app: Flask, simulators:
     with pytest.raises(Refusal, match="事件"):
         targets.change(services, ACTOR, target_id, Facts("医院 APP", wanted.url, True, (), False, 7, ""))
     with services.database.write() as connection:
-        connection.execute(update(TARGET).values(url="http://10.9.8.7/x"))
+        connection.execute(update(PUSH_TARGET).values(url="http://10.9.8.7/x"))
     with services.database.read() as connection:
         row = targets.by_code(connection, 1, "app")
     result = AppPush(services.settings).of(services, row).test(services)

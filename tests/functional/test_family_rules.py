@@ -20,14 +20,14 @@ from portal.domain.actor import Actor
 from portal.domain.delivery import Accepted
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character, normalise_name
-from portal.issuing.queries import BILL
 from portal.issuing.rows import number_digest
 from portal.models import AttemptCount, OneTimeCode
+from portal.models.tables import BILL, ONE_TIME_CODE
 from portal.outbox.tasks import Task
 from portal.retrieval import family, identify, sessions
 from portal.retrieval.family import CHILD_AGE, Person
 from portal.retrieval.sessions import Claim, Session
-from portal.retrieval.sms import CODE, CodeSender
+from portal.retrieval.sms import CodeSender
 from tests.conftest import SOAK
 from tests.console import Console
 from tests.his import His, outpatient
@@ -164,7 +164,7 @@ class Desk:
                 return Accepted("")
 
         with self.services.database.read() as connection:
-            newest = connection.scalar(select(CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
+            newest = connection.scalar(select(ONE_TIME_CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
         sender = CodeSender(self.app.extensions["qupiao_limits"], Gateway())  # type: ignore[arg-type]
         sender(self.services, Task(1, "sms.code", "k", {"code": newest}, 2, now()))
         assert [to for to, _ in sent] == ([phone] if phone else [])

@@ -19,11 +19,11 @@ from portal.access.permissions import ROLES, Role
 from portal.audit import entries
 from portal.core.clock import now
 from portal.delivery import asks
-from portal.delivery.ledger import ATTEMPT, DELIVERY, STOP
 from portal.delivery.push import targets
 from portal.domain.actor import Actor
 from portal.issuing import marked
 from portal.models import StockAlarm
+from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 from portal.retrieval import family
 from portal.retrieval import requests as patients
 from portal.retrieval.family import Person
@@ -205,10 +205,10 @@ def stopped_message(app: Flask) -> None:
         counts = dict.fromkeys(("step", "tries", "blind", "asked"), 0)
         row = {"id": 1, "delivery_id": delivery, "channel": "mail", "effect": digest, "recipient_digest": digest}
         connection.execute(
-            insert(ATTEMPT), row | empty | counts | {"our_ref": "qp1", "state": "failed", "created_at": now()}
+            insert(DELIVERY_ATTEMPT), row | empty | counts | {"our_ref": "qp1", "state": "failed", "created_at": now()}
         )
         stop = {"unit_id": 1, "channel": "mail", "recipient_digest": digest, "masked": "", "attempt_id": 1}
-        connection.execute(insert(STOP), stop | {"stopped_at": now()})
+        connection.execute(insert(DELIVERY_STOP), stop | {"stopped_at": now()})
 
 
 def test_nothing_of_another_unit_can_be_reached(units: Units) -> None:

@@ -21,8 +21,8 @@ from portal.blueprints.mini import openapi
 from portal.core.clock import business_day, now
 from portal.core.platforms import DEMO_MINI, TEMPLATES
 from portal.core.settings import Settings
-from portal.delivery.bindings import BINDING, PERMISSION
 from portal.models import OneTimeCode
+from portal.models.tables import CHANNEL_BINDING, MESSAGE_PERMISSION
 from tests import platforms
 from tests.his import His, outpatient
 from tests.platforms import MINI_USER
@@ -127,8 +127,10 @@ def test_from_log_in_to_a_bill(app: Flask, process: Simulators) -> None:
     assert phone.call("post", "/subscriptions", templates=[template, "other"]) == {"templates": [template]}
     services = app.extensions["qupiao"]
     with services.database.read() as connection:
-        assert connection.scalar(select(func.sum(PERMISSION.c.remaining))) is None, "WeChat's event of the tap counts"
-        row = connection.execute(select(BINDING)).one()
+        assert connection.scalar(select(func.sum(MESSAGE_PERMISSION.c.remaining))) is None, (
+            "WeChat's event of the tap counts"
+        )
+        row = connection.execute(select(CHANNEL_BINDING)).one()
     assert MINI_USER.encode() not in row.subject and row.verified_by == "sms"
 
     again, stranger = Phone(app, process), Phone(app, process, OTHER)

@@ -14,7 +14,7 @@ from portal.core.settings import DEMO_APPID
 from portal.domain.link import token
 from portal.domain.states import BillState
 from portal.models import Bill, OneTimeCode, Unit
-from portal.retrieval.sms import CODE
+from portal.models.tables import ONE_TIME_CODE
 from tests import codes
 from tests.functional.test_paper import Window
 from tests.his import His, outpatient
@@ -52,7 +52,9 @@ def sent_code(app: Flask) -> str:
     """The newest one-time code, unsealed as the SMS handler does."""
     services = app.extensions["qupiao"]
     with services.database.read() as connection:
-        row = connection.execute(select(CODE.c.id, CODE.c.code).order_by(OneTimeCode.created_at.desc()).limit(1)).one()
+        row = connection.execute(
+            select(ONE_TIME_CODE.c.id, ONE_TIME_CODE.c.code).order_by(OneTimeCode.created_at.desc()).limit(1)
+        ).one()
     return services.cipher.decrypt_text("one_time_code.code", row.id, row.code)
 
 

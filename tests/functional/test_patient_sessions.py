@@ -18,10 +18,10 @@ from portal.delivery.ledger import Wanted, open_delivery
 from portal.domain.delivery import Purpose, Step
 from portal.domain.states import BillState
 from portal.issuing import queries
-from portal.issuing.queries import BILL
 from portal.issuing.rows import number_digest
+from portal.models.tables import BILL, PATIENT_SESSION
 from portal.retrieval import sessions
-from portal.retrieval.sessions import SESSION, Claim
+from portal.retrieval.sessions import Claim
 from tests.functional.test_paper import Window
 from tests.his import His, outpatient
 
@@ -148,12 +148,12 @@ def test_use_keeps_a_session_open_with_few_writes(app: Flask, patient: FlaskClie
 
     def until() -> object:
         with database.read() as connection:
-            return connection.scalar(select(SESSION.c.expires_at))
+            return connection.scalar(select(PATIENT_SESSION.c.expires_at))
 
     first = until()
     patient.get(page)
     assert until() == first, "used a moment ago: nothing to write"
     with database.write() as connection:
-        connection.execute(update(SESSION).values(expires_at=soon))
+        connection.execute(update(PATIENT_SESSION).values(expires_at=soon))
     patient.get(page)
     assert until() > soon + timedelta(minutes=10)

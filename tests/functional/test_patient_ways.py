@@ -20,11 +20,12 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character
 from portal.issuing import finder, notices, slip_codes
 from portal.models import Bill, FamilyLink, OneTimeCode, OutboxTask, PatientPass, Unit
+from portal.models.tables import ONE_TIME_CODE, PATIENT_REQUEST
 from portal.outbox.tasks import Task
 from portal.rendering.slip import Paper
 from portal.retrieval import family, passes, requests, sessions
 from portal.retrieval.family import Person
-from portal.retrieval.sms import CODE, CodeSender
+from portal.retrieval.sms import CodeSender
 from tests.console import Console
 from tests.functional.test_patient_pages import NAME, NUMBER, PERSONAL, first, identified
 from tests.his import His, outpatient
@@ -69,7 +70,7 @@ def deliver(app: Flask) -> Inbox:
     inbox, services = Inbox(), app.extensions["qupiao"]
     sender = CodeSender(app.extensions["qupiao_limits"], inbox)  # type: ignore[arg-type]
     with services.database.read() as connection:
-        newest = connection.scalar(select(CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
+        newest = connection.scalar(select(ONE_TIME_CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
     sender(services, Task(1, "sms.code", "k", {"code": newest}, 2, now()))
     return inbox
 
@@ -304,7 +305,7 @@ def test_help_reaches_the_desk_and_comes_back(pages: Pages, his: His, app: Flask
     link = re.sub(r"^https?://[^/]+", "", answer["pictureUrl"])
     assert "请收费窗口核对" in pages.submit(pages.get(f"{link}/not-me"), {}, action="/not-me").text
     with services.database.read() as connection:
-        rows = connection.execute(select(requests.REQUEST).order_by(requests.REQUEST.c.id)).all()
+        rows = connection.execute(select(PATIENT_REQUEST).order_by(PATIENT_REQUEST.c.id)).all()
     assert [row.kind for row in rows] == ["missing", "correction", "not_me"]
     assert NAME.encode() not in rows[0].content and json.dumps(NAME).encode() not in rows[0].content
     for row in rows[:2]:

@@ -6,9 +6,9 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.access import approvals, parameters
-from portal.access.approvals import APPROVAL
 from portal.domain.actor import Actor
 from portal.models import VoucherMovement
+from portal.models.tables import APPROVAL
 from tests.console import Console
 from tests.functional.test_console_vouchers import at_a_window, voucher_page
 from tests.his import His, at

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from portal.access.permissions import Role
 from portal.domain.actor import Actor
 from portal.issuing import notices, queries
+from portal.models.tables import BILL
 from portal.rendering.slip import Paper
 from portal.retrieval import papers
 from tests.console import Console
@@ -140,7 +141,7 @@ def test_in_pdfs_they_are_letters_too(app: Flask, his: His) -> None:
     assert his.call("invoiceEBillOutpatient", _bill("P1", tuple(names), payer=PAYLOADS[0][:60])).ok
     services, faces = app.extensions["qupiao"], app.extensions["qupiao_face"]
     with services.database.read() as connection:
-        [bill] = [queries.by_id(connection, one) for one in connection.scalars(select(queries.BILL.c.id))]
+        [bill] = [queries.by_id(connection, one) for one in connection.scalars(select(BILL.c.id))]
         file = papers.bill_pdf(services, connection, faces, "pgzx", bill)
     paper = PdfReader(io.BytesIO(file.data))
     listed = squeezed(paper)

@@ -18,9 +18,10 @@ from portal.domain.errors import Refusal
 from portal.domain.money import yuan
 from portal.issuing import paper, paper_queries, queries, voucher_paper, voucher_queries
 from portal.issuing.paper import Ending, Exchange, Sheet
-from portal.issuing.queries import PARTY, BillFacts
+from portal.issuing.queries import BillFacts
 from portal.issuing.rows import number_digest
 from portal.issuing.voucher_queries import VoucherFacts
+from portal.models.tables import BILL_PARTY
 from portal.rendering import xml
 from portal.stock.ranges import OpenRange
 
@@ -216,7 +217,7 @@ def _count(fields: Fields, name: str, title: str, usual: int) -> int:
 
 def _row(context: Context, connection: Connection, bill: BillFacts) -> dict[str, str]:
     services = context.services
-    sealed = connection.execute(PARTY.select().where(PARTY.c.bill_id == bill.bill_id)).one()
+    sealed = connection.execute(BILL_PARTY.select().where(BILL_PARTY.c.bill_id == bill.bill_id)).one()
     identity = json.loads(services.cipher.decrypt_text("bill_party.identity", bill.bill_id, sealed.identity))
     document = xml.read(queries.stored_document(services, connection, bill.bill_id).signed)
     return {

@@ -13,7 +13,8 @@ from portal.core.clock import stamp17
 from portal.domain.actor import Actor
 from portal.domain.states import ReversalReason
 from portal.issuing import second_person
-from portal.issuing.reverse import BOOKING, Order, reverse
+from portal.issuing.reverse import Order, reverse
+from portal.models.tables import BOOKING
 
 LARGE_REVERSAL = "large_reversal"
 """Switch of an account: ``refuse`` stops what needs four eyes at the console as well; by default the HIS's own desk

@@ -20,10 +20,10 @@ from portal.delivery import bindings
 from portal.delivery.accounts import Platforms
 from portal.delivery.bindings import Subject
 from portal.delivery.faults import ChannelFault, Kind
-from portal.delivery.inbox import LOGIN
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
 from portal.issuing.rows import number_digest
+from portal.models.tables import MINI_LOGIN
 from portal.retrieval import identify, sessions
 from portal.retrieval.sessions import Claim, Session
 from portal.retrieval.sms import phone_on_file
@@ -61,12 +61,12 @@ def _remember(services: Services, connection: Connection, token: str, openid: st
         sealed = services.cipher.encrypt("mini_login.subject", session.digest.hex(), openid)
         # a session in use may live all day; what is left of it afterwards is removed by `inbox.clean`
         values = {"session_digest": session.digest, "subject": sealed, "expires_at": now() + timedelta(days=1)}
-        connection.execute(insert(LOGIN), values)
+        connection.execute(insert(MINI_LOGIN), values)
 
 
 def openid_of(services: Services, connection: Connection, session: Session) -> str:
     """The mini-program user of a session; ``""`` for a session of a browser."""
-    sealed = connection.scalar(select(LOGIN.c.subject).where(LOGIN.c.session_digest == session.digest))
+    sealed = connection.scalar(select(MINI_LOGIN.c.subject).where(MINI_LOGIN.c.session_digest == session.digest))
     return services.cipher.decrypt_text("mini_login.subject", session.digest.hex(), sealed) if sealed else ""
 
 

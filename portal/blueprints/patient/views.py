@@ -51,7 +51,8 @@ from portal.domain.settlement import Scene
 from portal.issuing import queries
 from portal.issuing.queries import BillFacts
 from portal.issuing.references import UnitCache
-from portal.models import BillDetail, Department
+from portal.models import Department
+from portal.models.tables import BILL_DETAIL, UNIT
 from portal.retrieval import identify, papers, requests, sessions, watch
 
 __all__ = ["PAGES", "patient"]
@@ -118,7 +119,7 @@ def broken(_error: Exception) -> Response:
 def home() -> Response:
     """The first page of an installation: its hospitals' codes."""
     with services().database.read() as connection:
-        units = connection.execute(select(queries.UNIT).order_by(queries.UNIT.c.id)).all()
+        units = connection.execute(select(UNIT).order_by(UNIT.c.id)).all()
     if len(units) == 1:
         return redirect(url_for("patient.entry", unit_code=units[0].code))  # type: ignore[return-value]
     return page("home.html", units=units)
@@ -226,7 +227,7 @@ def details(unit_code: str, bill_id: int) -> Response:
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
         rows = connection.execute(
-            select(BillDetail.__table__).where(BillDetail.bill_id == bill_id).order_by(BillDetail.line)
+            select(BILL_DETAIL).where(BILL_DETAIL.c.bill_id == bill_id).order_by(BILL_DETAIL.c.line)
         ).all()
         department = connection.execute(
             select(Department.general_name).where(
@@ -360,7 +361,7 @@ class _NotYet(Refusal):
 
 def _waiting(token: str, status: int = 200, *, phone: str = "", problem: str = "", told: bool = False) -> Response:
     with services().database.read() as connection:
-        units = connection.execute(select(queries.UNIT).limit(2)).all()
+        units = connection.execute(select(UNIT).limit(2)).all()
     unit = units[0] if len(units) == 1 else None
     return page("waiting.html", status, unit=unit, token=token, phone=phone, problem=problem, told=told)
 

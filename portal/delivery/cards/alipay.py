@@ -19,7 +19,8 @@ from portal.delivery.faults import ChannelFault, Kind
 from portal.domain.money import yuan
 from portal.domain.states import BillState
 from portal.issuing import queries
-from portal.issuing.queries import UNIT, BillFacts
+from portal.issuing.queries import BillFacts
+from portal.models.tables import UNIT
 from portal.outbox.tasks import Dead, Done, Outcome, Retry
 
 LINK_SECONDS = 540

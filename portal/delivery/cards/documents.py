@@ -8,7 +8,8 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.issuing import queries
 from portal.issuing.paper import valid_sheet
-from portal.issuing.queries import UNIT, BillFacts
+from portal.issuing.queries import BillFacts
+from portal.models.tables import UNIT
 from portal.rendering import xml
 from portal.rendering.face import FaceRenderer
 

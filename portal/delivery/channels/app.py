@@ -26,13 +26,12 @@ from portal.core.outcalls import AddressRefused, RuledClient
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.channel import FOR_EVER, PUSH, Channel, Message, Target
-from portal.delivery.ledger import DELIVERY
 from portal.delivery.push import events, targets
 from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
 from portal.domain.money import yuan
 from portal.issuing import queries
 from portal.issuing.queries import BillFacts
-from portal.issuing.reverse import PAPER
+from portal.models.tables import DELIVERY, PAPER_BILL
 
 PAUSES = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0)
 RECEIPT_WITHIN = timedelta(hours=24)
@@ -187,6 +186,6 @@ def _sequence(connection: Connection, message: Message) -> int:
         version = connection.scalar(select(DELIVERY.c.version).where(DELIVERY.c.id == message.delivery_id))
         return 1 + int(version or 1)
     if message.purpose is Purpose.REVERSED:
-        sheets = select(func.count()).where(PAPER.c.bill_id == message.target.object_id)
+        sheets = select(func.count()).where(PAPER_BILL.c.bill_id == message.target.object_id)
         return 2 + int(connection.execute(sheets).scalar_one())
     return 1

@@ -26,6 +26,7 @@ from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result
 from portal.domain.money import yuan
 from portal.issuing import queries
 from portal.issuing.paper import valid_sheet
+from portal.models.tables import UNIT
 from portal.rendering import xml
 from portal.rendering.face import FaceRenderer
 
@@ -121,7 +122,7 @@ class Mail:
                 raise LookupError("no such bill")
             stored = queries.stored_document(services, connection, bill_id)
             exchanged = valid_sheet(connection, bill_id) is not None
-            code = connection.execute(queries.UNIT.select().where(queries.UNIT.c.id == facts.unit_id)).one().code
+            code = connection.execute(UNIT.select().where(UNIT.c.id == facts.unit_id)).one().code
         return self._faces.pdf(
             xml.read(stored.signed),
             state=facts.state.value,

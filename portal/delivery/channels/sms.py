@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
 from portal.core import sms
 from portal.core.services import Services
@@ -13,9 +13,7 @@ from portal.delivery.channel import FOR_EVER, PAUSES, Message, Target
 from portal.domain.delivery import Purpose, Result
 from portal.domain.identity import is_phone
 from portal.issuing import voucher_queries
-from portal.models import BillParty
-
-PARTY: Table = BillParty.__table__  # type: ignore[assignment]
+from portal.models.tables import BILL_PARTY
 
 TEMPLATES = {Purpose.REVERSED: "reversed", Purpose.READY: "bill"}
 """The approved template of a purpose; all others say that the bill is there."""
@@ -27,7 +25,7 @@ def phone_of(services: Services, connection: Connection, target: Target) -> str:
         voucher = voucher_queries.by_id(connection, target.unit_id, target.object_id)
         phone = "" if voucher is None else voucher_queries.phone(services, connection, voucher)
     else:
-        sealed = connection.scalar(select(PARTY.c.phone).where(PARTY.c.bill_id == target.object_id))
+        sealed = connection.scalar(select(BILL_PARTY.c.phone).where(BILL_PARTY.c.bill_id == target.object_id))
         phone = services.cipher.decrypt_text("bill_party.phone", target.object_id, sealed) if sealed else ""
     return phone if is_phone(phone) else ""
 

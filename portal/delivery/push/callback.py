@@ -17,8 +17,9 @@ from portal.core.services import Services
 from portal.delivery import inbox, receipts
 from portal.delivery.channels.app import signature
 from portal.delivery.inbox import Act
-from portal.delivery.push.targets import TARGET, keys
+from portal.delivery.push.targets import keys
 from portal.domain.errors import Refusal
+from portal.models.tables import PUSH_TARGET
 
 SOURCE, EVENT = "push", "receipt"
 STATUSES = ("delivered", "read", "failed")
@@ -61,7 +62,7 @@ def _signers(services: Services, path: str, signed: Signed, body: bytes) -> list
     if not fresh or not _NONCE.fullmatch(signed.nonce):
         return []
     with services.database.read() as connection:
-        rows = connection.execute(select(TARGET).where(TARGET.c.key_id == signed.key_id)).all()
+        rows = connection.execute(select(PUSH_TARGET).where(PUSH_TARGET.c.key_id == signed.key_id)).all()
     given = signed.signature.encode()
     found = []
     for row in rows:

@@ -12,11 +12,12 @@ from sqlalchemy import Connection, select
 
 from portal.access import parameters
 from portal.core.services import Services
-from portal.delivery.ledger import ATTEMPT, DELIVERY, Wanted, open_delivery
+from portal.delivery.ledger import Wanted, open_delivery
 from portal.delivery.push import targets
 from portal.delivery.push.events import ISSUED, event_of
 from portal.domain.delivery import AttemptState, Purpose, Step
 from portal.issuing import queries
+from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT
 
 ACTOR = "worker:delivery"
 
@@ -51,7 +52,11 @@ def _concerns(connection: Connection, row: Any, bill_id: int, purpose: Purpose) 
     """Whether the target may know the bill that the event is about, or does not want to hear of new ones at all."""
     if purpose is Purpose.ISSUED or ISSUED not in row.events:
         return True
-    told = (DELIVERY.c.object_kind == "bill") & (DELIVERY.c.object_id == bill_id) & (ATTEMPT.c.channel == row.code)
-    known = select(ATTEMPT.c.id).join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id)
-    known = known.where(told, ATTEMPT.c.state != AttemptState.STOPPED.value)
+    told = (
+        (DELIVERY.c.object_kind == "bill")
+        & (DELIVERY.c.object_id == bill_id)
+        & (DELIVERY_ATTEMPT.c.channel == row.code)
+    )
+    known = select(DELIVERY_ATTEMPT.c.id).join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id)
+    known = known.where(told, DELIVERY_ATTEMPT.c.state != AttemptState.STOPPED.value)
     return connection.scalar(known.limit(1)) is not None

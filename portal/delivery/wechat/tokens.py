@@ -15,19 +15,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import Table, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.clock import now
 from portal.core.database import Database
 from portal.core.fieldcrypt import FieldCipher, SealBroken
 from portal.delivery.faults import ChannelFault, Kind
-from portal.models.channel import PlatformToken
+from portal.models.tables import PLATFORM_TOKEN
 
 if TYPE_CHECKING:
     import redis
 
-TOKEN: Table = PlatformToken.__table__  # type: ignore[assignment]
 log = structlog.get_logger("qupiao.tokens")
 
 EARLY = 300
@@ -94,7 +93,7 @@ class Tokens:
             except self._away as error:
                 log.warning("tokens.redis_away", error=type(error).__name__)
         with self._database.write() as connection:
-            connection.execute(update(TOKEN).where(TOKEN.c.name == name).values(value=None))
+            connection.execute(update(PLATFORM_TOKEN).where(PLATFORM_TOKEN.c.name == name).values(value=None))
 
     def _read(self, name: str) -> str:
         if self._redis is not None:
@@ -133,7 +132,7 @@ class Tokens:
                 log.warning("tokens.lock_lost", token=name.rsplit(":", 1)[-1])
 
     def _read_database(self, name: str) -> str:
-        found = select(TOKEN.c.value).where(TOKEN.c.name == name, TOKEN.c.expires_at > now())
+        found = select(PLATFORM_TOKEN.c.value).where(PLATFORM_TOKEN.c.name == name, PLATFORM_TOKEN.c.expires_at > now())
         with self._database.read() as connection:
             return self._open(name, connection.scalar(found))
 
@@ -162,7 +161,9 @@ class Tokens:
             free = {"leased_by": "", "leased_until": now()}
             with self._database.write() as connection:
                 connection.execute(
-                    update(TOKEN).where(TOKEN.c.name == name, TOKEN.c.leased_by == me).values(**brought, **free)
+                    update(PLATFORM_TOKEN)
+                    .where(PLATFORM_TOKEN.c.name == name, PLATFORM_TOKEN.c.leased_by == me)
+                    .values(**brought, **free)
                 )
 
     def _lease(self, name: str, me: str) -> bool:
@@ -170,10 +171,14 @@ class Tokens:
         until = moment + timedelta(seconds=self._wait)
         make = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
         empty = {"name": name, "value": None, "expires_at": None, "leased_by": "", "leased_until": moment}
-        free = or_(TOKEN.c.leased_by == "", TOKEN.c.leased_until <= moment)
+        free = or_(PLATFORM_TOKEN.c.leased_by == "", PLATFORM_TOKEN.c.leased_until <= moment)
         with self._database.write() as connection:
-            connection.execute(make(TOKEN).values(**empty).on_conflict_do_nothing(index_elements=["name"]))
-            taken = update(TOKEN).where(TOKEN.c.name == name, free).values(leased_by=me, leased_until=until)
+            connection.execute(make(PLATFORM_TOKEN).values(**empty).on_conflict_do_nothing(index_elements=["name"]))
+            taken = (
+                update(PLATFORM_TOKEN)
+                .where(PLATFORM_TOKEN.c.name == name, free)
+                .values(leased_by=me, leased_until=until)
+            )
             return connection.execute(taken).rowcount == 1
 
 
