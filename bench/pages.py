@@ -12,9 +12,9 @@ from bench.client import Connection, drive, request
 from bench.report import Samples, in_turns, spread, table
 from bench.settlements import METHOD, twelve
 from bench.site import Site, cpu_seconds
-from portal.demo import UNIT_CODE
+from portal.demo.hospital import UNIT_CODE
 from portal.domain.identity import normalise_name
-from portal.issuing.rows import number_digest
+from portal.issuing.bills.rows import number_digest
 from portal.models.tables import BILL
 from portal.retrieval import sessions
 from portal.simulators.settlements import PERSONS, Person

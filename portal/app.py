@@ -27,19 +27,19 @@ from portal.blueprints.kiosk.views import kiosk
 from portal.blueprints.mini import openapi
 from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
-from portal.blueprints.patient.card_pages import patient_cards
-from portal.blueprints.patient.views import broken, http_error, patient
-from portal.blueprints.typed import TypedRequest
-from portal.core.certificates import ensure_demo_keys
-from portal.core.cms import FileSigner
+from portal.blueprints.patient.pages.cards import patient_cards
+from portal.blueprints.patient.pages.main import broken, http_error, patient
+from portal.core.crypto.certificates import ensure_demo_keys
+from portal.core.crypto.cms import FileSigner
+from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, configure, engine_options
-from portal.core.keyring import Keyring
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.issuing.issue import IssuingDesk
+from portal.issuing.bills.issue import IssuingDesk
 from portal.models import Base
-from portal.rendering import fonts
-from portal.rendering.face import FaceRenderer
+from portal.rendering.pdf import fonts
+from portal.rendering.pdf.face import FaceRenderer
+from portal.web.typed_request import TypedRequest
 
 db = SQLAlchemy(metadata=Base.metadata)
 csrf = CSRFProtect()

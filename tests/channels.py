@@ -12,9 +12,9 @@ from sqlalchemy import Connection, select, update
 
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.delivery.channel import Message, Target
-from portal.delivery.engine import Engine
-from portal.delivery.ledger import Wanted, open_delivery
+from portal.delivery.engine.channel import Message, Target
+from portal.delivery.engine.deliveries import Wanted, open_delivery
+from portal.delivery.engine.driver import Engine
 from portal.domain.delivery import Accepted, Purpose, Result, steps_of
 from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
 from portal.outbox.worker import Worker

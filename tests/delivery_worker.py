@@ -10,9 +10,9 @@ from portal.app import create_app
 from portal.core.services import Services
 from portal.delivery import channels
 from portal.delivery.cards import orders
-from portal.delivery.cards.desk import CardDesk
-from portal.delivery.engine import Engine
-from portal.delivery.ledger import SEND_TOPIC
+from portal.delivery.cards.worker import CardDesk
+from portal.delivery.engine.deliveries import SEND_TOPIC
+from portal.delivery.engine.driver import Engine
 from portal.delivery.push import targets
 from portal.outbox.lanes import Lane
 from portal.outbox.worker import Worker

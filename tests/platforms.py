@@ -7,18 +7,18 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import insert, select
 
-from portal.core.alipay_keys import ensure_demo_keys
 from portal.core.clock import now
+from portal.core.crypto.field_cipher import FieldCipher
 from portal.core.database import Database, make_engine
-from portal.core.fieldcrypt import FieldCipher
-from portal.core.platforms import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT, WeChatAccount
+from portal.core.platform_settings import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT, WeChatAccount
 from portal.core.settings import Settings
 from portal.delivery import bindings
-from portal.delivery.alipay.client import AlipayGateway
 from portal.delivery.bindings import Subject
-from portal.delivery.wechat.client import WeChat
-from portal.delivery.wechat.tokens import Tokens
 from portal.models import Bill, BillParty, Parameter, PartyKey, PlatformToken, Unit
+from portal.providers.alipay.client import AlipayGateway
+from portal.providers.alipay.demo_keys import ensure_demo_keys
+from portal.providers.wechat.client import WeChat
+from portal.providers.wechat.tokens import Tokens
 from tests.simulators import Simulators
 
 FOLLOWER, SECOND, STRANGER = (

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from portal.core.crypto.field_cipher import FieldCipher
 from portal.core.database import Database
-from portal.core.fieldcrypt import FieldCipher
-from portal.domain.settlement import Scene
-from portal.domain.voucher import VoucherScene
+from portal.domain.documents.settlement import Scene
+from portal.domain.documents.voucher import VoucherScene
 from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING, UNIT
 
 KEY_FIELD = "his_account.key"

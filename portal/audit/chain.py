@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 from sqlalchemy.engine import make_url
 
 from portal.core.clock import now
-from portal.core.fieldcrypt import hmac_sm3
+from portal.core.crypto.field_cipher import hmac_sm3
 from portal.core.services import Services
 from portal.models.tables import AUDIT_ENTRY, AUDIT_SEAL
 

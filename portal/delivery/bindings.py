@@ -15,7 +15,7 @@ from portal.audit import entries
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
-from portal.delivery.channel import Target
+from portal.delivery.engine.channel import Target
 from portal.models.tables import BILL_PARTY, CHANNEL_BINDING, MESSAGE_PERMISSION, PARTY_KEY
 
 

@@ -15,19 +15,14 @@ import structlog
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.core.breaker import Breaker
 from portal.core.clock import business_day, local, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.stock import ReceiptState
-from portal.fiscal import bookings, sheets
-from portal.fiscal import stock_messages as messages
-from portal.fiscal.client import FinanceAway, FinanceClient
-from portal.fiscal.envelope import EnvelopeError
-from portal.fiscal.messages import Reply
-from portal.fiscal.results import Result
-from portal.issuing import paper
+from portal.fiscal import bookings
+from portal.fiscal import paper as sheets
+from portal.issuing.paper import exchange
 from portal.models.tables import (
     OUTBOX_TASK,
     STOCK_APPLICATION,
@@ -39,8 +34,15 @@ from portal.models.tables import (
     UNIT,
 )
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
-from portal.stock import alarms, applications, balances, receipts, returns, voids
-from portal.stock.tables import document
+from portal.providers.breaker import Breaker
+from portal.providers.finance import stock_messages as messages
+from portal.providers.finance.bill_messages import Reply
+from portal.providers.finance.client import FinanceAway, FinanceClient
+from portal.providers.finance.envelope import EnvelopeError
+from portal.providers.finance.result_codes import Result
+from portal.stock import alarms, balances
+from portal.stock.documents import applications, receipts, returns, voids
+from portal.stock.rows import document
 
 POLL_TOPIC, CHECK_TOPIC = "stock.poll", "stock.reconcile"
 BOOKINGS_TOPIC = "bill.bookings"
@@ -340,7 +342,7 @@ HANDLERS = {
     receipts.TOPIC: "confirm",
     returns.TOPIC: "give_back",
     voids.TOPIC: "voided",
-    paper.TOPIC: "sheets",
+    exchange.TOPIC: "sheets",
     POLL_TOPIC: "poll",
     CHECK_TOPIC: "compare",
     BOOKINGS_TOPIC: "bookings",

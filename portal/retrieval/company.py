@@ -26,13 +26,13 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_credit_code, is_id_card, is_phone, normalise, normalise_name
 from portal.domain.states import BillState
-from portal.issuing import queries
-from portal.issuing.lists import EMPLOYER
-from portal.issuing.queries import FACTS, BillFacts
-from portal.issuing.rows import number_digest
+from portal.issuing.bills.rows import number_digest
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bill_lists import EMPLOYER
+from portal.ledger.bills import FACTS, BillFacts
 from portal.models.tables import BILL, BILL_PARTY, COMPANY_ACCOUNT, PARTY_KEY, UNIT
-from portal.rendering.face import FaceRenderer
-from portal.retrieval import papers, sessions
+from portal.rendering.pdf.face import FaceRenderer
+from portal.retrieval import files, sessions
 from portal.retrieval.identify import count_address, count_try, send_code, take_code
 from portal.retrieval.sessions import Claim, Session
 
@@ -40,7 +40,7 @@ PURPOSE = "company"
 """Of the one-time codes that let a company's contact in."""
 LONGEST = 3 * 366
 """Days that an account may be open before somebody looks again."""
-PAGE = papers.MOST
+PAGE = files.MOST
 """Bills of one page: as many as one package takes."""
 
 
@@ -277,7 +277,7 @@ _SOME = _CHOSEN.where(BILL.c.id.in_(bindparam("bills", expanding=True)))
 _DAYS = BILL.c.business_day.between(bindparam("first"), bindparam("last"))
 _PAGE = _CHOSEN.where(_DAYS).order_by(BILL.c.business_at.desc(), BILL.c.id.desc()).limit(PAGE).offset(bindparam("skip"))
 _COUNTS = and_(BILL.c.total_fen >= 0, BILL.c.state != BillState.REVERSED.value)
-"""As :func:`portal.retrieval.papers.counts`."""
+"""As :func:`portal.retrieval.files.counts`."""
 _SUM = select(func.count(), func.count(case((_COUNTS, 1))), func.sum(case((_COUNTS, BILL.c.total_fen))))
 _SUMS = _own(_SUM.select_from(BILL)).where(COMPANY_ACCOUNT.c.id == bindparam("company"), _DAYS)
 
@@ -310,12 +310,12 @@ def ledger(
     wanted = _wanted(session, company=company.company_id, first=first, last=last)
     found, counting, total = connection.execute(_SUMS, wanted).one()
     rows = connection.execute(_PAGE, wanted | {"skip": PAGE * (page - 1)}).all()
-    return Ledger([queries.read_facts(row) for row in rows], found, counting, int(total or 0))
+    return Ledger([ledger_bills.read_facts(row) for row in rows], found, counting, int(total or 0))
 
 
 def pdf(
     services: Services, session: Session, faces: FaceRenderer, unit_code: str, bill_id: int, request_id: str
-) -> papers.File:
+) -> files.File:
     """The PDF of one bill of the session's companies; audited. Raises SESSION_OVER, BILL_NOT_FOUND."""
     if not session.claim.company:
         raise Refusal("SESSION_OVER")
@@ -323,7 +323,7 @@ def pdf(
         row = connection.execute(_ONE, _wanted(session, bill=bill_id)).one_or_none()
         if row is None:
             raise Refusal("BILL_NOT_FOUND")
-        file = papers.bill_pdf(services, connection, faces, unit_code, queries.read_facts(row))
+        file = files.bill_pdf(services, connection, faces, unit_code, ledger_bills.read_facts(row))
     with services.database.write() as connection:
         by = f"company:{row.company_id}"
         entries.record(connection, "company.downloaded", "bill", bill_id, by, request_id=request_id)
@@ -338,10 +338,10 @@ def bundle(
     company: Company,
     bill_ids: Collection[int],
     zipped: bool,
-) -> papers.File:
+) -> files.File:
     """报销包 of chosen bills of one company; of others' it takes none. Raises CHOICE_EMPTY."""
     with services.database.read() as connection:
         rows = connection.execute(_SOME, _wanted(session, company=company.company_id, bills=list(bill_ids))).all()
-    bills = [queries.read_facts(row) for row in rows]
+    bills = [ledger_bills.read_facts(row) for row in rows]
     by = ("company.downloaded", f"company:{company.company_id}")
-    return papers.bundle(services, faces, unit_code, company.name, bills, zipped, by)
+    return files.bundle(services, faces, unit_code, company.name, bills, zipped, by)

@@ -21,19 +21,19 @@ from portal.audit import entries
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
-from portal.core.sms import SmsClient
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import birthday, is_phone, mask_name, normalise, normalise_name
-from portal.issuing import queries
-from portal.issuing.queries import FACTS_AND_PAYER, BillFacts
-from portal.issuing.rows import number_digest
+from portal.issuing.bills.rows import number_digest
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, PARTY_KEY, UNIT
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task
+from portal.providers.sms.gateway import SmsClient
+from portal.retrieval.code_sender import outcome_of, phone_of
 from portal.retrieval.identify import CONSENT, send_code, take_code, visible_bills
 from portal.retrieval.sessions import Claim, Session
-from portal.retrieval.sms import outcome_of, phone_of
 
 TOLD_TOPIC = "family.told"
 TEMPLATE = "family"
@@ -143,7 +143,7 @@ def bills(services: Services, connection: Connection, session: Session, link_id:
     member = _one(mine(services, connection, session), link_id)
     found = {row.bill_id: row for row in connection.execute(_BILLS, {"link": link_id, "unit": session.unit_id})}
     newest = sorted(found.values(), key=lambda row: (row.business_at, row.bill_id), reverse=True)
-    return member, [queries.read_facts(row) for row in newest]
+    return member, [ledger_bills.read_facts(row) for row in newest]
 
 
 def looked(services: Services, session: Session, member: Member) -> None:

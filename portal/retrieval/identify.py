@@ -22,10 +22,12 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, normalise, normalise_name, spoken_kind
-from portal.issuing import queries, relations, slip_codes
-from portal.issuing.queries import FACTS_AND_PAYER, BillFacts
-from portal.issuing.relations import Relations
-from portal.issuing.rows import number_digest
+from portal.issuing.bills.rows import number_digest
+from portal.issuing.paper import slip_codes
+from portal.ledger import bill_relations
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bill_relations import Relations
+from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY, SLIP_CODE
 from portal.outbox import tasks
 from portal.retrieval import sessions
@@ -269,7 +271,7 @@ _OWN = FACTS_AND_PAYER.where(
         _OF_FAMILY,
     ),
 )
-_OWN_RELATED = relations.with_relations(_OWN)
+_OWN_RELATED = bill_relations.with_relations(_OWN)
 
 
 def _proved(session: Session) -> dict[str, object]:
@@ -290,7 +292,9 @@ def visible_bills(services: Services, connection: Connection, session: Session) 
         found = connection.execute(_OPENED, {"unit": session.unit_id, "bills": others})
         rows |= {row.bill_id: row for row in found}
     newest = sorted(rows.values(), key=lambda row: (row.business_at, row.bill_id), reverse=True)
-    return [queries.read_facts(row) for row in newest], queries.read_payer(services, newest[0]) if newest else ""
+    return [ledger_bills.read_facts(row) for row in newest], ledger_bills.read_payer(
+        services, newest[0]
+    ) if newest else ""
 
 
 def own_bill(
@@ -301,7 +305,7 @@ def own_bill(
     Not yours and not there look the same to the caller.
     """
     row = _own(connection, _OWN, session, bill_id)
-    return None if row is None else (queries.read_facts(row), queries.read_payer(services, row))
+    return None if row is None else (ledger_bills.read_facts(row), ledger_bills.read_payer(services, row))
 
 
 def own_bill_related(
@@ -311,8 +315,8 @@ def own_bill_related(
     row = _own(connection, _OWN_RELATED, session, bill_id)
     if row is None:
         return None
-    facts = queries.read_facts(row)
-    return facts, queries.read_payer(services, row), relations.of(connection, facts, row)
+    facts = ledger_bills.read_facts(row)
+    return facts, ledger_bills.read_payer(services, row), bill_relations.of(connection, facts, row)
 
 
 def _own(connection: Connection, statement: Select[Any], session: Session, bill_id: int) -> Row[Any] | None:

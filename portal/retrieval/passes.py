@@ -21,8 +21,8 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.errors import Refusal
-from portal.issuing import queries
-from portal.issuing.queries import BillFacts
+from portal.ledger import bills
+from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, PATIENT_PASS, SLIP_CODE
 from portal.retrieval.sessions import Claim, Session
 
@@ -123,10 +123,10 @@ def bill_of(services: Services, connection: Connection, token: str) -> tuple[Bil
     Raises LINK_INVALID.
     """
     found = read(services, connection, token, Purpose.MAIL, Purpose.BROWSER)
-    facts = queries.by_id(connection, found.bill_id) if found is not None and found.bill_id else None
+    facts = bills.by_id(connection, found.bill_id) if found is not None and found.bill_id else None
     if found is None or facts is None:
         raise Refusal("LINK_INVALID")
-    return facts, queries.payer_name(services, connection, facts.bill_id), found
+    return facts, bills.payer_name(services, connection, facts.bill_id), found
 
 
 def clean(connection: Connection) -> None:

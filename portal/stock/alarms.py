@@ -9,7 +9,7 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.base import UtcDateTime
 from portal.models.tables import STOCK_ALARM
-from portal.stock.tables import audit
+from portal.stock.rows import audit
 
 _RAISE = text(
     "INSERT INTO stock_alarm (unit_id, rule, subject, text, raised_at, cleared_by)"

@@ -16,10 +16,12 @@ from portal.domain.errors import Refusal
 from portal.domain.stock import ReceiptState
 from portal.models.tables import BILL_KIND, NUMBER_RANGE, NUMBER_SEGMENT, POINT, STOCK_RECEIPT, STOCK_RULE, UNIT
 from portal.outbox.tasks import Done, Outcome, Task
-from portal.stock import alarms, refusals, topups, uses
-from portal.stock.fates import identity
-from portal.stock.holdings import unit_stock
-from portal.stock.tables import audit
+from portal.stock import alarms, topups
+from portal.stock.books import uses
+from portal.stock.books.fates import identity
+from portal.stock.books.holdings import unit_stock
+from portal.stock.documents import refusals
+from portal.stock.rows import audit
 
 WATCH_TOPIC = "stock.watch"
 WEEK, MONTH = 7, 30

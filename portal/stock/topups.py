@@ -6,8 +6,8 @@ from sqlalchemy import Connection, func, select
 
 from portal.domain.actor import Actor
 from portal.models.tables import BILL_KIND, NUMBER_RANGE, STOCK_RULE
-from portal.stock import handouts
-from portal.stock.holdings import lock_segments, unit_stock
+from portal.stock.books.holdings import lock_segments, unit_stock
+from portal.stock.documents import handouts
 
 WORKER = "worker:stock"
 

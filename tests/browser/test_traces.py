@@ -22,7 +22,7 @@ from sqlalchemy import select
 from portal.app import create_app
 from portal.core.clock import now, stamp17
 from portal.core.database import make_engine
-from portal.core.platforms import TEMPLATES
+from portal.core.platform_settings import TEMPLATES
 from portal.core.settings import Settings
 from portal.domain.identity import id_check_character
 from portal.models import AuditEntry

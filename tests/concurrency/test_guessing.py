@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from portal.access import limits
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character, normalise_name
-from portal.issuing import queries
-from portal.issuing.rows import number_digest
+from portal.issuing.bills.rows import number_digest
+from portal.ledger import bills
 from portal.models.tables import AUDIT_ENTRY, ONE_TIME_CODE
 from portal.retrieval import identify, sessions
 from portal.retrieval.sessions import Claim
@@ -139,10 +139,10 @@ def test_links_are_not_guessed(app: Flask, his: His) -> None:
         return changed if rng.random() < 0.9 else real[0] + secrets.token_urlsafe(40)[: len(real) - 1]
 
     with services.database.read() as connection:
-        assert queries.by_link(services, connection, services.index.digest("link", real)) is not None
+        assert bills.by_link(services, connection, services.index.digest("link", real)) is not None
         for _ in range(LINKS):
             digest = services.index.digest("link", altered())
-            assert queries.by_link(services, connection, digest) is None
+            assert bills.by_link(services, connection, digest) is None
     client = app.test_client()
     for _ in range(60):
         answer = client.get(f"/b/{altered()}")

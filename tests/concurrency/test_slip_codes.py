@@ -14,11 +14,11 @@ from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.issuing import notices, slip_codes
-from portal.issuing.queries import by_id
+from portal.issuing.paper import notice_slips, slip_codes
+from portal.ledger.bills import by_id
 from portal.models import AuditEntry, PatientSession
 from portal.models.tables import BILL, SLIP_CODE
-from portal.rendering.slip import Paper
+from portal.rendering.papers.slip import Paper
 from portal.retrieval import identify
 from tests.conftest import SOAK
 from tests.his import His, outpatient
@@ -34,7 +34,7 @@ def printed(app: Flask, serial: str) -> tuple[int, str]:
     services = app.extensions["qupiao"]
     with services.database.read() as connection:
         bill_id, unit_id = connection.execute(select(BILL.c.id, BILL.c.unit_id).where(BILL.c.serial == serial)).one()
-    notices.start(services, Actor("staff:desk", "收费员甲", unit_id), notices.BILLS, [bill_id], Paper.ROLL)
+    notice_slips.start(services, Actor("staff:desk", "收费员甲", unit_id), notice_slips.BILLS, [bill_id], Paper.ROLL)
     return bill_id, slip_codes.of_print(services, bill_id, 1)
 
 
@@ -81,7 +81,7 @@ def test_two_slips_of_one_bill_open_it_twice(app: Flask) -> None:
     bill_id, first = printed(app, "Q")
     with services.database.read() as connection:
         unit_id = connection.scalar(select(BILL.c.unit_id)) or 0
-    notices.start(services, Actor("staff:desk", "收费员甲", unit_id), notices.BILLS, [bill_id], Paper.ROLL)
+    notice_slips.start(services, Actor("staff:desk", "收费员甲", unit_id), notice_slips.BILLS, [bill_id], Paper.ROLL)
     second = slip_codes.of_print(services, bill_id, 2)
     with ThreadPoolExecutor(2) as pool:
         cookies = list(pool.map(lambda code: opened(app, bill_id, code), (first, second)))

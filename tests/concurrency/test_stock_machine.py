@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import Connection, create_engine, text
 
-from portal.stock import handouts, movements
+from portal.stock.books import movements
+from portal.stock.documents import handouts
 from tests.conftest import SOAK
 from tests.stock_machine import StockMachine, World
 

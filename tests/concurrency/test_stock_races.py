@@ -18,10 +18,12 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models import NumberRange, NumberSegment, Point, StockAlarm, StockSlip
 from portal.models.tables import BILL_KIND
-from portal.stock import alarms, balances, handouts, holdings, receipts, returns
-from portal.stock.fates import consistent, identity
+from portal.stock import alarms, balances
+from portal.stock.books import holdings
+from portal.stock.books.fates import consistent, identity
+from portal.stock.documents import handouts, receipts, returns
+from portal.stock.documents.voids import void_blank
 from portal.stock.ranges import open_ranges, peek, take_given, take_number
-from portal.stock.voids import void_blank
 from tests import codes
 from tests.conftest import SOAK
 

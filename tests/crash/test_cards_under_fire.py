@@ -17,15 +17,15 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from portal.app import create_app
-from portal.core.platforms import DEMO_ALIPAY_APP
+from portal.core.platform_settings import DEMO_ALIPAY_APP
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import orders
-from portal.delivery.cards.desk import CardDesk
+from portal.delivery.cards.worker import CardDesk
 from portal.domain.states import BillState
-from portal.issuing import queries
-from portal.issuing.queries import BillFacts
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, BILL_CARD, OUTBOX_TASK
 from tests.conftest import SOAK, SQLITE_FIRST
 from tests.delivery_worker import start
@@ -78,7 +78,7 @@ def ask(app: Flask, services: Services, simulators: Simulators) -> list[BillFact
     with services.database.write() as connection:
         connection.execute(update(BILL).values(state=BillState.SUPERVISED.value))
         numbers = connection.scalars(select(BILL.c.id)).all()
-        bills = [found for number in numbers if (found := queries.by_id(connection, number)) is not None]
+        bills = [found for number in numbers if (found := ledger_bills.by_id(connection, number)) is not None]
     bound(app, bills[0].bill_id, Subject("alipay", DEMO_ALIPAY_APP, "open_id", ALIPAY_USER))
     desk = CardDesk(services)
     for bill in bills:

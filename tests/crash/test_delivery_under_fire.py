@@ -17,12 +17,12 @@ from sqlalchemy import func, select, text
 
 from portal.access import parameters
 from portal.app import create_app
-from portal.core.platforms import DEMO_MINI, DEMO_WECHAT, TEMPLATES
+from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, TEMPLATES
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
-from portal.delivery.ledger import Wanted, open_delivery
+from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, Purpose, Step
 from portal.models.tables import BILL, DELIVERY_ATTEMPT

@@ -19,9 +19,9 @@ from portal.app import create_app
 from portal.core.clock import now
 from portal.core.settings import Settings
 from portal.domain.actor import Actor
-from portal.issuing import batch as batches
-from portal.issuing import batchfile
-from portal.issuing.batch import BatchDesk
+from portal.issuing.manual import batch as batches
+from portal.issuing.manual import batch_file
+from portal.issuing.manual.batch import BatchDesk
 from portal.models import Bill, OutboxTask
 from tests import ledger
 from tests.conftest import SOAK, SQLITE_FIRST
@@ -30,7 +30,7 @@ from tests.installation import Installation, running
 from tests.services import wait_for
 
 FILES = 4 if SOAK else 1
-BILLS = (batchfile.MOST_BILLS if SOAK else 150) * FILES
+BILLS = (batch_file.MOST_BILLS if SOAK else 150) * FILES
 KILLS = 5 if SOAK else 1
 PATIENCE = 7200 if SOAK else 300
 ACTOR = Actor("staff:zhao", "赵样管", 1)

@@ -160,7 +160,7 @@ def test_every_tampering_is_found_and_its_row_named(services: Services) -> None:
 
 def test_without_the_master_key_no_link_can_be_computed(services: Services) -> None:
     """Positive control: a plain hash would let an owner of the database mend the chain."""
-    from portal.core.fieldcrypt import hmac_sm3
+    from portal.core.crypto.field_cipher import hmac_sm3
 
     with services.database.read() as connection:
         first = next(chain._links(connection))

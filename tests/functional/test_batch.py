@@ -12,9 +12,9 @@ from sqlalchemy import func, insert, select, text, update
 from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.issuing import batch as batches
-from portal.issuing import batchfile
-from portal.issuing.batch import BatchDesk, Report
+from portal.issuing.manual import batch as batches
+from portal.issuing.manual import batch_file
+from portal.issuing.manual.batch import BatchDesk, Report
 from portal.models import AuditEntry, Batch, BatchBill, Bill, NumberRange, OutboxTask
 from portal.outbox.worker import Worker
 from tests import codes, ledger
@@ -172,7 +172,7 @@ def test_the_failure_file_can_be_put_right_and_sent_again(desk: BatchDesk) -> No
         ["校验未通过", "证件号/信用代码", "与证件类型不符，或校验位不对", "请核对号码；其他证件请把类型选为“其他”"],
     ]
     assert "=cmd|' /C calc'!A0" in found[0]
-    names = [column.name for column in batchfile.COLUMNS]
+    names = [column.name for column in batch_file.COLUMNS]
     again = [dict(zip(names, line, strict=False)) for line in found]
     again[0]["payer_name"] = "陈样英"
     again[0]["id_no"] = ""
@@ -291,6 +291,6 @@ def test_rows_are_sealed_and_removed_after_a_while(desk: BatchDesk) -> None:
 
 
 def test_a_group_survives_its_seal() -> None:
-    group = batchfile.read(xlsx([row(1), bad_row(1)])).groups[0]
-    group.problems.append(batchfile.Found(2, "交款人", "不能为空", "请填写"))
-    assert batchfile.Group.of_text(group.text()) == group
+    group = batch_file.read(xlsx([row(1), bad_row(1)])).groups[0]
+    group.problems.append(batch_file.Found(2, "交款人", "不能为空", "请填写"))
+    assert batch_file.Group.of_text(group.text()) == group

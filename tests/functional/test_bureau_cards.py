@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from portal.core.clock import now
 from portal.core.settings import Settings
 from portal.delivery.cards import orders
-from portal.fiscal import exchange
+from portal.fiscal import bills
 from portal.models.tables import BILL_CARD
 from tests.functional.test_cards import Bench
 from tests.services import wait_for
@@ -42,7 +42,7 @@ class World(Bench):
 
     def uploaded(self) -> None:
         """Finance has the bill, as uploaded; the bureau finds it there."""
-        facts = exchange._read(self.services, self.bill_id)
+        facts = bills._read(self.services, self.bill_id)
         assert facts is not None
         self.process.client().upload(facts.upload())
 

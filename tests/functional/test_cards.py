@@ -16,18 +16,18 @@ from sqlalchemy import func, select, update
 
 from portal.app import create_app
 from portal.core.clock import now, stamp17
-from portal.core.platforms import DEMO_ALIPAY_APP, DEMO_WECHAT
+from portal.core.platform_settings import DEMO_ALIPAY_APP, DEMO_WECHAT
 from portal.core.settings import Settings
-from portal.delivery import channels, inbox
+from portal.delivery import channels
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import alipay as alipay_cards
 from portal.delivery.cards import orders
-from portal.delivery.cards.desk import ACTS, CardDesk
-from portal.delivery.wechat import events
+from portal.delivery.cards.worker import ACTS, CardDesk
+from portal.delivery.inbound import inbox, wechat
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
-from portal.issuing import queries
-from portal.issuing.queries import BillFacts
+from portal.ledger import bills
+from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, BILL_CARD, CONSENT
 from portal.outbox.worker import Worker
 from portal.retrieval import sessions
@@ -76,7 +76,7 @@ class Bench:
             self.bill_id = int(connection.execute(found).scalar_one())
             connection.execute(update(BILL).where(BILL.c.id == self.bill_id).values(state=BillState.SUPERVISED.value))
         desk = CardDesk(self.services)
-        handlers = desk.handlers() | {inbox.TOPIC: inbox.InboxDesk(events.ACTS | ACTS)}
+        handlers = desk.handlers() | {inbox.TOPIC: inbox.InboxDesk(wechat.ACTS | ACTS)}
         self.worker = Worker(self.services, handlers, threads=1)
         self.pages = Pages(self.app.test_client(), Rules(personal=(NAME, "000000195203150010", FOLLOWER)))
         self._sign_in()
@@ -93,7 +93,7 @@ class Bench:
 
     def facts(self) -> BillFacts:
         with self.services.database.read() as connection:
-            found = queries.by_id(connection, self.bill_id)
+            found = bills.by_id(connection, self.bill_id)
         assert found is not None
         return found
 

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from sqlalchemy import select, update
 
 from portal.core.clock import business_day, now
-from portal.demo import COMPANY_PHONE
+from portal.demo.hospital import COMPANY_PHONE
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import AUDIT_ENTRY, COMPANY_ACCOUNT

@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import select
 
-from portal.delivery import asks
+from portal.delivery import requests
 from portal.domain.delivery import Accepted, Config, Unknown
 from portal.models.tables import AUDIT_ENTRY, CHANNEL_PAUSE, DELIVERY_STOP
 from tests.channels import Bench, Scripted
@@ -34,7 +34,7 @@ def test_a_dead_letter_is_found_looked_at_and_sent_again(app: Flask, his: His) -
     assert len({call.ref for call in channel.calls}) == 1, "our number stays"
     assert "重发" not in desk.get(detail).text
     token = channel.calls[0].stop_link.rsplit("/", 1)[1]
-    assert asks.stop_channel(bench.services, token)
+    assert requests.stop_channel(bench.services, token)
     assert "不是我" in desk.get(detail).text
     assert "已恢复" in desk.follow(desk.send(detail, "恢复向该地址发送"))
     with bench.services.database.read() as connection:

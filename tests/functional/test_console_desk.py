@@ -12,8 +12,8 @@ from flask import Flask
 from sqlalchemy import delete, func, select
 from werkzeug.test import TestResponse
 
-from portal.core import sheet
-from portal.issuing import batch, batchfile
+from portal.core import spreadsheet
+from portal.issuing.manual import batch, batch_file
 from portal.models import AuditEntry, Bill, DeskDraft, StaffSession
 from portal.outbox.worker import Worker
 from tests import ledger
@@ -176,7 +176,7 @@ def test_a_batch_from_upload_to_failure_file(app: Flask) -> None:
     data = lead.get(f"{path}/failures.xlsx").data
     cells = openpyxl.load_workbook(io.BytesIO(data)).active
     assert all(cell.data_type != "f" for line in cells.iter_rows() for cell in line)
-    found = sheet.read(data, batchfile.SHEET)
+    found = spreadsheet.read(data, batch_file.SHEET)
     heads = [cell.text for cell in found[0].cells]
     values = dict(zip(heads, (cell.text for cell in found[1].cells), strict=False))
     assert (values["备注"], values["结果"], values["错误字段"]) == ("=1+1", "校验未通过", "交款人")
@@ -196,8 +196,8 @@ def test_the_template_can_be_filled_in_and_sent(app: Flask) -> None:
     book = openpyxl.load_workbook(io.BytesIO(lead.get(f"{BATCHES}/template.xlsx").data))
     assert book.sheetnames == ["批量开票", "填写说明", "可选值", "收费明细"]
     page = book["批量开票"]
-    assert len(page.data_validations.dataValidation) == sum(bool(column.choices) for column in batchfile.COLUMNS)
-    page.append([row(1).get(column.name) for column in batchfile.COLUMNS])
+    assert len(page.data_validations.dataValidation) == sum(bool(column.choices) for column in batch_file.COLUMNS)
+    page.append([row(1).get(column.name) for column in batch_file.COLUMNS])
     out = io.BytesIO()
     book.save(out)
     assert "全部 1 张都通过了校验" in lead.follow(upload(lead, out.getvalue()))

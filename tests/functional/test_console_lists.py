@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from portal.access import parameters
 from portal.domain.actor import Actor
-from portal.rendering.sheet import SheetColumn, workbook
+from portal.rendering.tables.spreadsheet import SheetColumn, workbook
 from tests import codes
 from tests.console import Console
 from tests.his import His, outpatient

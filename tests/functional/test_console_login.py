@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text, update
 
-from portal.access import accounts, login, passwords, second, staff_sessions
+from portal.access import accounts, login, passwords, second_factor, staff_sessions
 from portal.access.login import Browser
 from portal.access.permissions import Role
 from portal.access.staff_sessions import IDLE, TOTAL
@@ -143,8 +143,8 @@ def enrol(person: Console) -> tuple[str, int]:
     secret = re.search(r'密钥：<span class="figures">([A-Z2-7]+)<', page)
     form = [one for one in person.forms(page) if "sealed" in one.values][0]
     assert secret is not None
-    step = int(now().timestamp()) // second.STEP
-    code = pyotp.TOTP(secret[1]).at(step * second.STEP)
+    step = int(now().timestamp()) // second_factor.STEP
+    code = pyotp.TOTP(secret[1]).at(step * second_factor.STEP)
     answer = person.client.post("/console/home/totp", data=form.values | {"code": code})
     assert answer.status_code == 303, answer.text
     return secret[1], step
@@ -159,7 +159,7 @@ def test_the_second_factor_once_a_step_and_only_another_takes_it_away(app: Flask
     )
     again = Console(app, "auditor")
     assert again.client.get("/console/system/log").location == "/console/home/second-factor"
-    for code in (pyotp.TOTP(secret).at(step * second.STEP), "000000", "", "１２３４５６", "x" * 12):
+    for code in (pyotp.TOTP(secret).at(step * second_factor.STEP), "000000", "", "１２３４５６", "x" * 12):
         answer = again.send("/console/home/second-factor", "确认", code=code)
         assert answer.status_code == 422, "a step that was used, and nonsense"
     assert again.client.get("/console/system/log").status_code == 303
@@ -186,7 +186,7 @@ def test_nobody_frees_oneself(app: Flask) -> None:
         account_id = connection.execute(text("SELECT id FROM staff_account WHERE username = 'security'")).scalar_one()
     actor = Actor("staff:security", "郑某", 1)
     with pytest.raises(Refusal):
-        second.take_away(services, account_id, actor)
+        second_factor.take_away(services, account_id, actor)
     for act in (accounts.unlock, accounts.reset_password):
         with pytest.raises(Refusal), services.database.write() as connection:
             act(connection, account_id, actor)
@@ -223,10 +223,10 @@ def test_the_given_password_goes_before_a_second_factor_can_be_enrolled(app: Fla
     with services.database.read() as connection:
         session = staff_sessions.read(services, connection, cookie.value if cookie else "")
     assert session is not None and "新密码" in administrator.get("/console/home/password").text
-    secret, _, sealed = second.propose(services, session.staff)
+    secret, _, sealed = second_factor.propose(services, session.staff)
     code = pyotp.TOTP(secret).at(int(now().timestamp()))
     with pytest.raises(Refusal) as refused:
-        second.enrol(services, limits, session, sealed, code, Browser("10.0.0.9", "test"))
+        second_factor.enrol(services, limits, session, sealed, code, Browser("10.0.0.9", "test"))
     assert refused.value.code == "STATE_ILLEGAL" and "先修改密码" in refused.value.remedy
     values = {"current": WRONG, "new": "Dan-zhu-12-lan-shu", "again": "Dan-zhu-12-lan-shu"}
     assert owner.send("/console/home/password", "修改密码", **values).status_code == 303

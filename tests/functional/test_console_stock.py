@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from portal.models import AuditEntry, NumberSegment, StockApplication, StockMovement, StockRule, StockSlip, StockVoid
 from portal.stock import alarms
-from portal.stock.fates import consistent, identity
+from portal.stock.books.fates import consistent, identity
 from tests import codes
 from tests.console import Console
 from tests.his import His, outpatient

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from portal.core.clock import now
 from portal.models import AuditEntry, NumberSegment, Voucher
-from portal.stock.fates import fate_map, identity
+from portal.stock.books.fates import fate_map, identity
 from tests.console import Console
 from tests.his import His
 from tests.vouchers import paid_in, settlement

@@ -18,14 +18,15 @@ from sqlalchemy import select, update
 from portal.access import parameters
 from portal.app import create_app
 from portal.core.clock import now
-from portal.core.pace import Pace
 from portal.core.settings import Settings
-from portal.delivery import asks, bounces
+from portal.delivery import requests
 from portal.delivery.channels.mail import Mail
-from portal.delivery.engine import Engine
+from portal.delivery.engine.driver import Engine
 from portal.domain.actor import Actor
 from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
 from portal.outbox.worker import Worker
+from portal.providers.mail import bounces
+from portal.providers.pace import Pace
 from portal.retrieval import passes
 from portal.simulators.mail import report
 from portal.worker import build
@@ -88,7 +89,7 @@ def of_bill(app: Flask, bill_id: int) -> list[Any]:
 def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulators: Simulators) -> None:
     services, limits, worker = app.extensions["qupiao"], app.extensions["qupiao_limits"], build(app)
     first, second = bill_of(app, "MAIL1"), bill_of(app, "MAIL2")
-    asked = asks.send_bill_by_mail(services, limits, CLERK, first, "lin@example.com")
+    asked = requests.send_bill_by_mail(services, limits, CLERK, first, "lin@example.com")
     worker.drain()
     assert of_bill(app, first) == [("mail", "accepted", "", 1)]
     mail = simulators.get("/mail/messages")[0]
@@ -101,9 +102,9 @@ def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulator
     assert "/b/" not in mail["text"] and "/n/" in mail["text"], "PDF or link, not both; and a way to say 不是我"
     with services.database.write() as connection:
         parameters.change(connection, "delivery.mail-form", "link", CLERK)
-        shown = asks.state_for_patient(connection, 1, "bill", first, asked.delivery_id)
+        shown = requests.state_for_patient(connection, 1, "bill", first, asked.delivery_id)
     assert [one.words for one in shown] == ["已发出"]
-    asks.send_bill_by_mail(services, limits, CLERK, second, "lin@example.com")
+    requests.send_bill_by_mail(services, limits, CLERK, second, "lin@example.com")
     worker.drain()
     link = simulators.get("/mail/messages")[0]
     found = re.search(r"/t/[\w-]{32}\b", link["text"])
@@ -131,7 +132,7 @@ def test_every_answer_of_a_mail_server_ends_in_its_class(app: Flask, simulators:
     for name, (switch, setting, state, tries, kept) in cases.items():
         simulators.faults("mail", **{switch: setting})
         bill_id = bill_of(app, f"SMTP-{name}")
-        asks.send_bill_by_mail(services, limits, CLERK, bill_id, f"{name}@example.com")
+        requests.send_bill_by_mail(services, limits, CLERK, bill_id, f"{name}@example.com")
         delivering(worker)
         found = of_bill(app, bill_id)
         assert [(row[1], row[3]) for row in found] == [(state, tries)], (name, found)
@@ -143,7 +144,7 @@ def test_every_answer_of_a_mail_server_ends_in_its_class(app: Flask, simulators:
 def test_a_bounce_is_read_from_the_report_of_the_mail_server(app: Flask, simulators: Simulators) -> None:
     services, limits, worker = app.extensions["qupiao"], app.extensions["qupiao_limits"], build(app)
     bill_id, client = bill_of(app, "BOUNCE"), app.test_client()
-    asks.send_bill_by_mail(services, limits, CLERK, bill_id, "gone@example.com")
+    requests.send_bill_by_mail(services, limits, CLERK, bill_id, "gone@example.com")
     worker.drain()
     assert of_bill(app, bill_id)[0][1] == "accepted"
     ref = simulators.get("/mail/messages")[0]["message_id"]

@@ -15,9 +15,10 @@ from portal.access import parameters
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery import opening, operators
+from portal.delivery import operations
 from portal.delivery.channels.app import AppPush
-from portal.delivery.engine import Engine
+from portal.delivery.engine import triggers
+from portal.delivery.engine.driver import Engine
 from portal.delivery.push import targets
 from portal.delivery.push.events import EVENTS, EXCHANGED, FIELDS, ISSUED, REVERSED, sample
 from portal.delivery.push.targets import Facts
@@ -25,9 +26,9 @@ from portal.domain.actor import Actor
 from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
 from portal.domain.states import ReversalReason
-from portal.issuing import paper
-from portal.issuing.paper import Ending, Exchange, Sheet
-from portal.issuing.reverse import Order, reverse
+from portal.issuing.bills.reverse import Order, reverse
+from portal.issuing.paper import exchange
+from portal.issuing.paper.exchange import Ending, Exchange, Sheet
 from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, PUSH_TARGET
 from portal.outbox.worker import Worker
 from tests import codes
@@ -121,13 +122,13 @@ def test_every_target_hears_what_it_wants_under_its_own_names(app: Flask, his: H
     stay = Bench(app, his, "STAY1", patientId="P7")
     nobody = Bench(app, his, "NOBODY1", patientId="")
     for bench in (stay, nobody):
-        opening._tell(services, bench.bill_id, waited=True)
+        triggers._tell(services, bench.bill_id, waited=True)
     work(services, stay)
     sheet = Sheet(CODE, 100001)
-    paper.exchange(services, ACTOR, Exchange(stay.bill_id, "01", sheet, confirmed=True))
+    exchange.exchange(services, ACTOR, Exchange(stay.bill_id, "01", sheet, confirmed=True))
     work(services, stay)
     work(services, stay)
-    paper.void(services, ACTOR, Ending(sheet, "退费"))
+    exchange.void(services, ACTOR, Ending(sheet, "退费"))
     reverse(services, ACTOR, Order(stay.bill_id, "01", ReversalReason.REFUND, "", limit_fen=10**9))
     work(services, stay)
     told = simulators.get("/push/messages")
@@ -161,7 +162,7 @@ def test_a_stay_names_its_visit_and_a_target_in_the_order_is_told_only_there(
     with services.database.write() as connection:
         parameters.change(connection, "delivery.order", "app:10 sms", ACTOR)
         parameters.change(connection, "delivery.quiet", "", ACTOR)
-    opening._tell(services, bill_id, waited=True)
+    triggers._tell(services, bill_id, waited=True)
     work(services)
     assert [one["visit_no"] for one in simulators.get("/push/messages")] == ["ZY900-1"]
     with services.database.read() as connection:
@@ -188,7 +189,7 @@ def test_one_that_is_down_holds_up_nobody_and_gives_up_by_its_own_policy(
     good = target(services, simulators, facts(simulators, "医院 APP"))
     targets.create(services, ACTOR, facts(simulators, "密钥没交付的"))
     for bench in benches:
-        opening._tell(services, bench.bill_id, waited=True)
+        triggers._tell(services, bench.bill_id, waited=True)
         work(services, bench)
     with services.database.read() as connection:
         states = dict(connection.execute(select(DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.state).distinct()).all())
@@ -196,13 +197,13 @@ def test_one_that_is_down_holds_up_nobody_and_gives_up_by_its_own_policy(
     simulators.faults("push", down=True)
     assert targets.change(services, ACTOR, good, facts(simulators, "医院 APP", tries=4))
     late = Bench(app, his, "DOWN9", patientId="P9")
-    opening._tell(services, late.bill_id, waited=True)
+    triggers._tell(services, late.bill_id, waited=True)
     work(services, late)
     work(services, late)
     with services.database.read() as connection:
         dead = connection.scalars(select(DELIVERY_ATTEMPT.c.id).where(DELIVERY_ATTEMPT.c.state == "dead")).all()
     simulators.faults("push")
-    assert operators.send_again(services, ACTOR, list(dead)) == 1
+    assert operations.send_again(services, ACTOR, list(dead)) == 1
     work(services, late)
     assert {one["patient_id"] for one in simulators.get("/push/messages")} == {"P0", "P1", "P9"}
 
@@ -216,7 +217,7 @@ def test_keys_change_without_a_pause(app: Flask, his: His, simulators: Simulator
 
     def heard(number: int) -> bool:
         bench = Bench(app, his, f"KEY{number}", patientId=f"K{number}")
-        opening._tell(services, bench.bill_id, waited=True)
+        triggers._tell(services, bench.bill_id, waited=True)
         work(services, bench)
         return any(one["patient_id"] == f"K{number}" for one in simulators.get("/push/messages"))
 

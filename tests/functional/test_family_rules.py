@@ -20,14 +20,14 @@ from portal.domain.actor import Actor
 from portal.domain.delivery import Accepted
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character, normalise_name
-from portal.issuing.rows import number_digest
+from portal.issuing.bills.rows import number_digest
 from portal.models import AttemptCount, OneTimeCode
 from portal.models.tables import BILL, ONE_TIME_CODE
 from portal.outbox.tasks import Task
 from portal.retrieval import family, identify, sessions
+from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.family import CHILD_AGE, Person
 from portal.retrieval.sessions import Claim, Session
-from portal.retrieval.sms import CodeSender
 from tests.conftest import SOAK
 from tests.console import Console
 from tests.his import His, outpatient

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import update
 
-from portal.core.breaker import Breaker
 from portal.core.clock import now
-from portal.fiscal import sheets, stock
+from portal.fiscal import paper, stock
 from portal.models import StockExchange
 from portal.models.tables import PAPER_BILL
 from portal.outbox.worker import Worker
+from portal.providers.breaker import Breaker
 from tests.functional.test_exchange import TASK, World, world  # noqa: F401  (the fixture)
 from tests.functional.test_paper import CODE, Window, shift
 
@@ -55,9 +55,9 @@ def test_a_sheet_and_its_end_in_their_order_once_finance_knows_the_bill(world: W
         (bill["billBatchCode"], bill["billNo"], CODE, "收费员甲")
     }
     assert [row.message_no for row in world.rows(StockExchange.__table__)] == [
-        sheets.EXCHANGED,
-        sheets.ENDED,
-        sheets.EXCHANGED,
+        paper.EXCHANGED,
+        paper.ENDED,
+        paper.EXCHANGED,
     ]
     [listed] = [row for row in world.finance.get("/finance/bills.json") if row["number"] == bill["billNo"]]
     assert listed["sheet"] == f"{CODE} {shift(first, 1)}"

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from portal.blueprints.his.checks import IGNORE, POLICIES, REFUSE, WARN
+from portal.his_contract.checks import IGNORE, POLICIES, REFUSE, WARN
 from portal.models import Bill, NumberRange
 from tests.his import His, outpatient
 from tests.vouchers import policies

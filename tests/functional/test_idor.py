@@ -13,19 +13,19 @@ from PIL import Image
 from sqlalchemy import insert, select, text
 from werkzeug.routing import Rule
 
-from admin.shell import requirement_of
+from admin.kit.shell import requirement_of
 from portal.access.accounts import create
 from portal.access.permissions import ROLES, Role
 from portal.audit import entries
 from portal.core.clock import now
-from portal.delivery import asks
+from portal.delivery import requests as delivery_requests
 from portal.delivery.push import targets
 from portal.domain.actor import Actor
-from portal.issuing import marked
+from portal.hospital import protected_persons
 from portal.models import StockAlarm
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 from portal.retrieval import family
-from portal.retrieval import requests as patients
+from portal.retrieval import patient_requests as patients
 from portal.retrieval.family import Person
 from portal.retrieval.sessions import Claim
 from tests.console import PASSWORD, Console
@@ -167,10 +167,14 @@ def units(app: Flask, his: His) -> Units:
     photo = io.BytesIO()
     Image.new("RGB", (8, 8)).save(photo, "PNG")
     patients.ask(services, limits, 1, "missing", {"person": "林演安"}, "127.0.0.1", photo=photo.getvalue())
-    asks.send_bill_by_mail(services, limits, at_desk, int(str(found.one(IDS["bill_id"]))), "lin@example.com")
+    delivery_requests.send_bill_by_mail(
+        services, limits, at_desk, int(str(found.one(IDS["bill_id"]))), "lin@example.com"
+    )
     stopped_message(app)
     targets.adopt(services)
-    marked.mark(services, at_desk, marked.Order("关某", ["000000199001010017"], "staff", "院办通知"))
+    protected_persons.mark(
+        services, at_desk, protected_persons.Order("关某", ["000000199001010017"], "staff", "院办通知")
+    )
     cashier, keeper = at_window(app, "cashier"), Console(app, "keeper")
     bill = f"/console/billing/bills/{found.one(IDS['bill_id'])}"
     assert cashier.send(bill, "打印告知单").status_code == 303

@@ -7,9 +7,9 @@ from flask import Flask
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError
 
-from portal.core.certificates import load_certificate
-from portal.core.cms import verify_detached
-from portal.issuing import queries
+from portal.core.crypto.certificates import load_certificate
+from portal.core.crypto.cms import verify_detached
+from portal.ledger import bills
 from portal.models import AuditEntry, Bill, BillItem, BillParty, NumberRange, PartyKey
 from portal.rendering import xml
 from tests import codes, ledger
@@ -50,7 +50,7 @@ def test_what_is_signed_verifies_and_says_what_was_sent(his: His, app: Flask) ->
     answer = his.call("invoiceEBillOutpatient", outpatient("S1", payer="冯𬭎𠮷")).payload
     with services.database.read() as connection:
         bill_id = connection.scalar(select(Bill.id))
-    parts = xml.split(queries.document_xml(services, bill_id))
+    parts = xml.split(bills.document_xml(services, bill_id))
     root = load_certificate(services.settings.data_dir / "keys" / "ca.crt")
     assert verify_detached(parts.unit.value, parts.signed, [root]).serial_hex == services.signer.serial_hex
     document = xml.read(parts.signed)

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from portal.core.clock import now
 from portal.domain.actor import Actor
-from portal.issuing import kiosk as device
+from portal.issuing.paper import kiosk as device
 from portal.models import Bill, KioskDevice, PaperBill, Point
 from tests.console import Console, valid
 from tests.his import His, outpatient

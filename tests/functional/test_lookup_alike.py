@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import event
 
 from portal.retrieval import sessions
-from portal.retrieval.sms import phone_on_file
+from portal.retrieval.code_sender import phone_on_file
 from tests.alike import whole, without_tokens
 from tests.his import His, outpatient
 

@@ -10,13 +10,14 @@ from flask import Flask
 from sqlalchemy import func, select, text, update
 
 from portal.domain.actor import Actor
-from portal.domain.entry import Entry, entry
+from portal.domain.documents.manual_input import Entry, entry
+from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
-from portal.domain.settlement import Scene
-from portal.issuing import catalogue, payers, queries
-from portal.issuing.entry import Checked
-from portal.issuing.issue import Issued
-from portal.issuing.manual import Draft, ManualDesk
+from portal.issuing.bills.issue import Issued
+from portal.issuing.manual import catalogue, known_payers
+from portal.issuing.manual.drafts import Draft, ManualDesk
+from portal.issuing.manual.entry import Checked
+from portal.ledger import bills
 from portal.models import AuditEntry, Bill, BillPurpose, DeskDraft, KnownPayer, NumberRange
 from portal.rendering import xml
 from tests import ledger
@@ -91,7 +92,7 @@ def test_every_kind_is_issued_by_the_one_path(desk: ManualDesk, app: Flask, kind
     assert (bill.cashier, bill.checker) == (ACTOR.name, "复核员乙")
     assert purposes == (0 if kind.medical else 1)
     assert "林演安" not in app.extensions["qupiao"].cipher.decrypt_text("desk_draft.content", found.id, content)
-    document = xml.read(queries.document_xml(app.extensions["qupiao"], made.bill_id))
+    document = xml.read(bills.document_xml(app.extensions["qupiao"], made.bill_id))
     assert document.total_fen == sum(item.amount_fen for item in document.items)
     extras = dict(document.ext.extras)
     if kind is Scene.DEALING:
@@ -99,7 +100,7 @@ def test_every_kind_is_issued_by_the_one_path(desk: ManualDesk, app: Flask, kind
     if kind is Scene.DONATION:
         assert extras == {"捐赠项目": "助残", "捐赠形式": "实物"}
         assert (document.items[0].name, document.aux_items[0].name) == ("实物捐赠", "轮椅")
-    whole = queries.document_xml(app.extensions["qupiao"], made.bill_id)
+    whole = bills.document_xml(app.extensions["qupiao"], made.bill_id)
     assert (b"<FundPayAmount>" in whole) == kind.medical
 
 
@@ -252,23 +253,23 @@ def test_payers_are_remembered_masked_and_revealed_by_an_audited_act(desk: Manua
     issue(desk, saved(desk, Scene.OUTPATIENT))
     issue(desk, saved(desk, Scene.OUTPATIENT, phone="10000000002"))
     with services.database.read() as connection:
-        (shown,) = payers.shown(services, connection, 1)
+        (shown,) = known_payers.shown(services, connection, 1)
         assert (shown.name, shown.number, shown.uses) == ("林**", "000000********0010", 2)
-        assert payers.shown(services, connection, 1, " 林 演安") == [shown]
-        assert payers.shown(services, connection, 1, "000000195203150010") == [shown]
-        assert payers.shown(services, connection, 1, "林") == []
-        assert payers.shown(services, connection, 2) == []
+        assert known_payers.shown(services, connection, 1, " 林 演安") == [shown]
+        assert known_payers.shown(services, connection, 1, "000000195203150010") == [shown]
+        assert known_payers.shown(services, connection, 1, "林") == []
+        assert known_payers.shown(services, connection, 2) == []
         raw = connection.execute(select(KnownPayer.__table__)).one()
     assert "林演安".encode() not in b"".join(value for value in raw if isinstance(value, bytes))
     with pytest.raises(Refusal):
-        payers.pick(services, Actor("staff:x", "x", 2), shown.id)
-    assert payers.pick(services, ACTOR, shown.id)["phone"] == "10000000002"
+        known_payers.pick(services, Actor("staff:x", "x", 2), shown.id)
+    assert known_payers.pick(services, ACTOR, shown.id)["phone"] == "10000000002"
     with services.database.read() as connection:
         revealed = select(func.count()).where(AuditEntry.action == "payer.revealed")
         assert connection.scalar(revealed) == 1
-    payers.forget(services, ACTOR, shown.id)
+    known_payers.forget(services, ACTOR, shown.id)
     with services.database.read() as connection:
-        assert payers.shown(services, connection, 1) == []
+        assert known_payers.shown(services, connection, 1) == []
 
 
 def test_drafts_are_sealed_at_rest(desk: ManualDesk, app: Flask) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.issuing import marked
-from portal.issuing.marked import Order
+from portal.hospital import protected_persons
+from portal.hospital.protected_persons import Order
 from portal.models import AuditEntry, MarkedPerson
 from tests.console import Console
 from tests.functional.test_console_desk import GOOD, issue, press, start
@@ -27,7 +27,9 @@ OTHER = {"payer": "陈样英", "cardNo": "000000194809060023", "tel": "100000000
 
 
 def protect(app: Flask, *numbers: str) -> int:
-    return marked.mark(app.extensions["qupiao"], SECURITY, Order("林演安", numbers or [NUMBER], "staff", "院办通知"))
+    return protected_persons.mark(
+        app.extensions["qupiao"], SECURITY, Order("林演安", numbers or [NUMBER], "staff", "院办通知")
+    )
 
 
 def log(app: Flask, action: str) -> list[Any]:
@@ -191,5 +193,5 @@ def test_what_is_stored_names_nobody(app: Flask) -> None:
 @pytest.mark.parametrize("numbers", [[], [""], [f"10{one:08d}" for one in range(11)]])
 def test_a_mark_needs_some_numbers(app: Flask, numbers: list[str]) -> None:
     with pytest.raises(Refusal) as refused:
-        marked.mark(app.extensions["qupiao"], SECURITY, Order("林演安", numbers, "staff", ""))
+        protected_persons.mark(app.extensions["qupiao"], SECURITY, Order("林演安", numbers, "staff", ""))
     assert refused.value.code == "INPUT_INVALID"

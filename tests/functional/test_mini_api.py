@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from portal.app import create_app
 from portal.blueprints.mini import openapi
 from portal.core.clock import business_day, now
-from portal.core.platforms import DEMO_MINI, TEMPLATES
+from portal.core.platform_settings import DEMO_MINI, TEMPLATES
 from portal.core.settings import Settings
 from portal.models import OneTimeCode
 from portal.models.tables import CHANNEL_BINDING, MESSAGE_PERMISSION

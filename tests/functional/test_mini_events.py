@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 
 from portal.app import create_app
 from portal.core.clock import now
-from portal.core.platforms import DEMO_MINI, DEMO_WECHAT, TEMPLATES
+from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, TEMPLATES
 from portal.core.settings import Settings
 from portal.domain.delivery import Purpose
 from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX

@@ -14,8 +14,8 @@ from portal.core.database import Database
 from portal.core.ids import new_id
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.issuing import paper
-from portal.issuing.paper import Ending, Exchange, Sheet
+from portal.issuing.paper import exchange
+from portal.issuing.paper.exchange import Ending, Exchange, Sheet
 from portal.models import AuditEntry, Bill, NumberRange, PaperBill, StockMovement
 from portal.stock.ranges import take_number
 from tests import codes
@@ -262,13 +262,13 @@ def test_the_first_exchange_of_a_shift_reads_the_sheet(window: Window, app: Flas
         return Exchange(ids[bills[index]["billNo"]], "01", Sheet(CODE, number), **more)
 
     with pytest.raises(Refusal, match="还没有核对过打印机中的纸质票号"):
-        paper.exchange(services, STAFF, order(0, first, confirmed=False))
-    paper.exchange(services, STAFF, order(0, first + 2, confirmed=True, skip=True))
-    paper.exchange(services, STAFF, order(1, first + 3, confirmed=False))
+        exchange.exchange(services, STAFF, order(0, first, confirmed=False))
+    exchange.exchange(services, STAFF, order(0, first + 2, confirmed=True, skip=True))
+    exchange.exchange(services, STAFF, order(1, first + 3, confirmed=False))
     with pytest.raises(Refusal, match="还没有核对过"):
-        paper.exchange(services, Actor("staff:li", "李", 1), order(2, first + 4, confirmed=False))
+        exchange.exchange(services, Actor("staff:li", "李", 1), order(2, first + 4, confirmed=False))
     with pytest.raises(Refusal, match="跳过的号码太多"):
-        paper.exchange(services, STAFF, order(2, first + 900, confirmed=True, skip=True))
+        exchange.exchange(services, STAFF, order(2, first + 900, confirmed=True, skip=True))
     assert [row.number for row in sheets(app)] == [first + 2, first + 3]
     assert window.next() == f"{first + 4:010d}"
 
@@ -284,12 +284,12 @@ def test_a_lost_sheet_needs_statement_and_approval(window: Window, app: Flask) -
     window.turn(bill, number)
     lost = Sheet(CODE, int(number))
     with pytest.raises(Refusal, match="遗失声明"):
-        paper.void(services, STAFF, Ending(lost, "退费", recovered=False))
+        exchange.void(services, STAFF, Ending(lost, "退费", recovered=False))
     with pytest.raises(Refusal) as refused:
-        paper.void(services, STAFF, Ending(lost, "退费", recovered=False, statement="本人林演安遗失该票"))
+        exchange.void(services, STAFF, Ending(lost, "退费", recovered=False, statement="本人林演安遗失该票"))
     assert refused.value.code == "PAPER_LOST_NEEDS_APPROVAL"
     ending = Ending(lost, "退费", False, "本人林演安遗失该票", b"%PDF-", "赵主管")
-    paper.void(services, STAFF, ending)
+    exchange.void(services, STAFF, ending)
     [sheet] = sheets(app)
     assert (sheet.state, sheet.approver) == ("void", "赵主管")
     assert "林演安".encode() not in sheet.statement
@@ -302,10 +302,10 @@ def test_prints_are_counted_and_only_valid_sheets_are_printed(window: Window, ap
     services, bill, number = app.extensions["qupiao"], window.issue("P1"), window.next()
     window.turn(bill, number)
     [sheet] = sheets(app)
-    assert [paper.printed(services, STAFF, sheet.id) for _ in range(3)] == [0, 1, 2]
+    assert [exchange.printed(services, STAFF, sheet.id) for _ in range(3)] == [0, 1, 2]
     window.invalidate(number)
     with pytest.raises(Refusal, match="该纸质票据已作废"):
-        paper.printed(services, STAFF, sheet.id)
+        exchange.printed(services, STAFF, sheet.id)
 
 
 def taken_past_every_service(database: Database, sheet: Any) -> tuple[int, int]:

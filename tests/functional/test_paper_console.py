@@ -12,10 +12,10 @@ from flask import Flask
 from sqlalchemy import Table, select, update
 
 from portal.domain.actor import Actor
-from portal.domain.entry import entry
-from portal.domain.settlement import Scene
-from portal.issuing.issue import Issued
-from portal.issuing.manual import ManualDesk
+from portal.domain.documents.manual_input import entry
+from portal.domain.documents.settlement import Scene
+from portal.issuing.bills.issue import Issued
+from portal.issuing.manual.drafts import ManualDesk
 from portal.models import AuditEntry, Bill, PaperBill, Point
 from tests import codes
 from tests.console import Console

@@ -11,11 +11,11 @@ from pypdf import PdfReader
 from sqlalchemy import select, update
 
 from portal.core.clock import now
-from portal.delivery.told import KEPT, clean
+from portal.delivery.notices import KEPT, clean
 from portal.domain.delivery import Accepted, Done, Never, Purpose
 from portal.domain.states import BillState
 from portal.models.tables import BILL, DELIVERY_ATTEMPT, DELIVERY_STOP, NOTICE_SEEN, PATIENT_REQUEST
-from portal.retrieval import papers, requests
+from portal.retrieval import files, patient_requests
 from tests.channels import Bench, Scripted
 from tests.functional.test_patient_pages import PERSONAL, first, identified
 from tests.functional.test_patient_ways import MOTHER, MOTHER_NUMBER, MOTHER_PHONE, person
@@ -118,7 +118,7 @@ def test_not_mine_asks_first_then_stops_that_address_and_tells_the_desk(
     with bench.services.database.read() as connection:
         assert connection.scalars(select(DELIVERY_STOP.c.channel)).all() == ["sms"]
         [row] = connection.execute(select(PATIENT_REQUEST)).all()
-        told = requests.read(bench.services, row)
+        told = patient_requests.read(bench.services, row)
     assert (told.kind, told.bill_id) == ("not_me", bench.bill_id)
     assert told.content == {"channel": "短信", "address": "100****0001"}
     again, channel = bench.open("sms", Purpose.REVERSED), Scripted("sms", address=PHONE)
@@ -171,5 +171,5 @@ def test_the_entry_page_and_the_poster_say_which_address_is_ours(pages: Pages, a
     services = app.extensions["qupiao"]
     ours = f"{services.settings.outside}/"
     assert f'以 <b class="address">{ours}</b> 开头的才是本院' in pages.get("/h/pgzx").text
-    poster = PdfReader(io.BytesIO(papers.poster(services, "pgzx", "A4").data))
+    poster = PdfReader(io.BytesIO(files.poster(services, "pgzx", "A4").data))
     assert ours in poster.pages[0].extract_text().replace("\n", "")

@@ -14,11 +14,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, select, update
 
 from portal.core.clock import now
-from portal.delivery.ledger import Wanted, open_delivery
+from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.domain.delivery import Purpose, Step
 from portal.domain.states import BillState
-from portal.issuing import queries
-from portal.issuing.rows import number_digest
+from portal.issuing.bills.rows import number_digest
+from portal.ledger import bills
 from portal.models.tables import BILL, PATIENT_SESSION
 from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim
@@ -109,7 +109,7 @@ def test_the_pdf_says_that_paper_is_out(app: Flask, patient: FlaskClient, his: H
     bill, window = newest(app), Window(his)
     with app.extensions["qupiao"].database.write() as connection:
         connection.execute(update(BILL).where(BILL.c.id == bill).values(state=BillState.SUPERVISED.value))
-        facts = queries.by_id(connection, bill)
+        facts = bills.by_id(connection, bill)
     assert "已换开" not in face_text(patient, bill)
     assert window.turn({"billBatchCode": facts.code, "billNo": facts.number}, window.next()).ok
     assert "已换开" in face_text(patient, bill)

@@ -18,14 +18,15 @@ from portal.domain.actor import Actor
 from portal.domain.delivery import Accepted
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character
-from portal.issuing import finder, notices, slip_codes
+from portal.issuing.paper import notice_slips, slip_codes
+from portal.ledger import search
 from portal.models import Bill, FamilyLink, OneTimeCode, OutboxTask, PatientPass, Unit
 from portal.models.tables import ONE_TIME_CODE, PATIENT_REQUEST
 from portal.outbox.tasks import Task
-from portal.rendering.slip import Paper
-from portal.retrieval import family, passes, requests, sessions
+from portal.rendering.papers.slip import Paper
+from portal.retrieval import family, passes, patient_requests, sessions
+from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.family import Person
-from portal.retrieval.sms import CodeSender
 from tests.console import Console
 from tests.functional.test_patient_pages import NAME, NUMBER, PERSONAL, first, identified
 from tests.his import His, outpatient
@@ -192,7 +193,7 @@ def test_fetch_code_of_a_slip_opens_once(pages: Pages, his: His, app: Flask) -> 
     with services.database.read() as connection:
         bill_id = connection.scalar(select(BILL.c.id)) or 0
     for _ in range(2):
-        notices.start(services, actor(app), notices.BILLS, [bill_id], Paper.ROLL)
+        notice_slips.start(services, actor(app), notice_slips.BILLS, [bill_id], Paper.ROLL)
     code = slip_codes.of_print(services, bill_id, 1)
     spoken = f"{code[:2]} {code[2:6].lower()}-{code[6:]}"
     start = pages.get("/h/pgzx")
@@ -235,13 +236,13 @@ def test_a_window_sees_what_the_phone_shows_for_a_minute(pages: Pages, his: His,
         session = sessions.read(services, connection, pages.client.get_cookie("qp_session").value)
     code, unit_id = passes.for_window(services, session), actor(app).unit_id
     with services.database.read() as connection:
-        found = finder.find(services, connection, unit_id, code.lower())
+        found = search.find(services, connection, unit_id, code.lower())
         assert (found.how, [row.serial for row in found.rows], found.personal) == ("shown", ["F1"], True)
-        assert finder.find(services, connection, unit_id, "QPW" + "2" * 26).rows == []
+        assert search.find(services, connection, unit_id, "QPW" + "2" * 26).rows == []
     with services.database.write() as connection:
         connection.execute(update(PASS).values(expires_at=now() - timedelta(seconds=1)))
     with services.database.read() as connection:
-        assert finder.find(services, connection, unit_id, code).rows == []
+        assert search.find(services, connection, unit_id, code).rows == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -309,9 +310,9 @@ def test_help_reaches_the_desk_and_comes_back(pages: Pages, his: His, app: Flask
     assert [row.kind for row in rows] == ["missing", "correction", "not_me"]
     assert NAME.encode() not in rows[0].content and json.dumps(NAME).encode() not in rows[0].content
     for row in rows[:2]:
-        requests.answer(services, actor(app), row.id, "done", "已核实，新票已开")
+        patient_requests.answer(services, actor(app), row.id, "done", "已核实，新票已开")
     with pytest.raises(Refusal, match="已经答复"):
-        requests.answer(services, actor(app), rows[0].id, "done", "再答一次")
+        patient_requests.answer(services, actor(app), rows[0].id, "done", "再答一次")
     assert "新票已开" in pages.submit(pages.get("/h/pgzx/answer"), {"number": number}, action="/h/pgzx/answer").text
     wrong = pages.submit(pages.get("/h/pgzx/answer"), {"number": "SQ222"}, 404, action="/h/pgzx/answer")
     assert "编号不对" in wrong.text

@@ -14,16 +14,17 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from portal.app import create_app
-from portal.core.platforms import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT, TEMPLATES
+from portal.core.platform_settings import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT, TEMPLATES
 from portal.core.settings import Settings
-from portal.delivery import bindings, channels, inbox
+from portal.delivery import bindings, channels
 from portal.delivery.bindings import Subject
-from portal.delivery.engine import Engine
-from portal.delivery.ledger import Wanted, open_delivery
-from portal.delivery.wechat import callback, events
+from portal.delivery.engine.deliveries import Wanted, open_delivery
+from portal.delivery.engine.driver import Engine
+from portal.delivery.inbound import inbox, wechat
 from portal.domain.delivery import Purpose, steps_of
 from portal.models.tables import BILL, CHANNEL_BINDING, DELIVERY_ATTEMPT, MESSAGE_PERMISSION, PLATFORM_INBOX
 from portal.outbox.worker import Worker
+from portal.providers.wechat import callback
 from portal.simulators import wechat_push
 from tests import platforms
 from tests.his import His, outpatient
@@ -62,7 +63,7 @@ class Bench:
             found = select(BILL.c.id).where(BILL.c.serial == serial)
             self.bill_id = int(connection.execute(found).scalar_one())
         engine = Engine(channels.channels(self.services), scale=0.0)
-        desk = {inbox.TOPIC: inbox.InboxDesk(events.ACTS)}
+        desk = {inbox.TOPIC: inbox.InboxDesk(wechat.ACTS)}
         self.worker = Worker(self.services, engine.handlers() | desk, threads=2)
 
     def open(self, order: str, purpose: Purpose = Purpose.ISSUED) -> int:

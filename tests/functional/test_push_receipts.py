@@ -14,10 +14,11 @@ from sqlalchemy import func, insert, select, text
 from werkzeug.test import TestResponse
 
 from portal.core.services import Services
-from portal.delivery import inbox, opening
 from portal.delivery.channels.app import AppPush, signature
-from portal.delivery.engine import Engine
-from portal.delivery.push import callback, targets
+from portal.delivery.engine import triggers
+from portal.delivery.engine.driver import Engine
+from portal.delivery.inbound import inbox, push
+from portal.delivery.push import targets
 from portal.delivery.push.events import EVENTS
 from portal.delivery.push.targets import Facts
 from portal.domain.actor import Actor
@@ -42,7 +43,7 @@ class Receiver:
         self.key_id, self.key = targets.look(self.services, ACTOR, target_id)
         post("/push/receivers", {"key_id": self.key_id, "key": self.key})
         self.bench = Bench(app, his, "RCPT1", patientId="P1")
-        opening._tell(self.services, self.bench.bill_id, waited=True)
+        triggers._tell(self.services, self.bench.bill_id, waited=True)
         self.work()
         self.bench.pass_time()
         self.work()
@@ -50,7 +51,7 @@ class Receiver:
     def work(self) -> None:
         """Everything that is due."""
         handlers = Engine([AppPush(self.services.settings)]).handlers()
-        handlers[inbox.TOPIC] = inbox.InboxDesk(callback.ACTS)
+        handlers[inbox.TOPIC] = inbox.InboxDesk(push.ACTS)
         Worker(self.services, handlers, threads=1).drain()
 
     def attempt(self) -> Any:
@@ -116,7 +117,7 @@ def test_what_failed_is_over_and_may_be_sent_again(receiver: Receiver) -> None:
 def test_a_receipt_may_be_quicker_than_the_answer(receiver: Receiver) -> None:
     """Its number is known before the receiver has the event: a lost answer loses no receipt."""
     bench = Bench(receiver.app, receiver.bench.his, "RCPT2", patientId="P2")
-    opening._tell(receiver.services, bench.bill_id, waited=True)
+    triggers._tell(receiver.services, bench.bill_id, waited=True)
     receiver.work()
     with receiver.services.database.read() as connection:
         queued = connection.execute(select(DELIVERY_ATTEMPT).order_by(DELIVERY_ATTEMPT.c.id.desc()).limit(1)).one()

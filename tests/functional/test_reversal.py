@@ -10,15 +10,15 @@ from sqlalchemy import Table, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from portal.access import parameters
-from portal.core.certificates import load_certificate
 from portal.core.clock import now
-from portal.core.cms import verify_detached
+from portal.core.crypto.certificates import load_certificate
+from portal.core.crypto.cms import verify_detached
 from portal.core.database import Database
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState, ReversalReason
-from portal.issuing import queries
-from portal.issuing.reverse import Order, reverse
+from portal.issuing.bills.reverse import Order, reverse
+from portal.ledger import bills
 from portal.models import (
     AuditEntry,
     Bill,
@@ -109,7 +109,7 @@ def test_the_red_bill_mirrors_its_original(his: His, app: Flask) -> None:
             assert of[0]
         prices = connection.scalars(select(BillItem.price_micro).where(BillItem.bill_id == red.id)).all()
         assert 20_000_000 in prices, "a price has no sign to turn"
-        assert queries.payer_name(services, connection, red.id) == "林演安"
+        assert bills.payer_name(services, connection, red.id) == "林演安"
         keys = [
             set(connection.scalars(select(PartyKey.digest).where(PartyKey.bill_id == bill_id)))
             for bill_id in (original.id, red.id)
@@ -129,7 +129,7 @@ def test_its_document_is_signed_and_names_the_original(his: His, app: Flask) -> 
     services, bill = app.extensions["qupiao"], issued(his)
     red_flush(his, bill)
     original, red = rows(app)
-    parts = xml.split(queries.document_xml(services, red.id))
+    parts = xml.split(bills.document_xml(services, red.id))
     root = load_certificate(services.settings.data_dir / "keys" / "ca.crt")
     assert verify_detached(parts.unit.value, parts.signed, [root]).serial_hex == services.signer.serial_hex
     document = xml.read(parts.signed)
@@ -139,7 +139,7 @@ def test_its_document_is_signed_and_names_the_original(his: His, app: Flask) -> 
     assert document.ext.fund_pay_fen == -8000
     assert bill["billNo"] in document.remark and "退费" in document.remark
     assert document.serial == f"CH-{bill['billBatchCode']}-{bill['billNo']}" == red.serial
-    before = xml.read(xml.split(queries.document_xml(services, original.id)).signed)
+    before = xml.read(xml.split(bills.document_xml(services, original.id)).signed)
     assert before.total_fen == 12850, "the original's bytes are what they were"
 
 
@@ -218,7 +218,7 @@ def test_large_amounts_need_a_second_person(his: His, app: Flask) -> None:
     red = reverse(services, STAFF, Order(bill.id, "01", ReversalReason.MISTAKE, "", limit_fen=12850, approver="赵主管"))
     with services.database.read() as connection:
         told = connection.execute(select(Reversal.__table__)).one()
-        document = xml.read(queries.stored_document(services, connection, red.bill_id).signed)
+        document = xml.read(bills.stored_document(services, connection, red.bill_id).signed)
     assert (told.reason, told.approver, document.checker) == ("信息错误", "赵主管", "赵主管")
 
 

@@ -15,8 +15,9 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import Fate
 from portal.models import BillKind, NumberSegment, Point, StockAlarm, StockMovement, StockReceipt, StockSlip
-from portal.stock import alarms, applications, balances, destructions, handouts, receipts, returns, voids
-from portal.stock.fates import consistent, fate_map, identity
+from portal.stock import alarms, balances
+from portal.stock.books.fates import consistent, fate_map, identity
+from portal.stock.documents import applications, destructions, handouts, receipts, returns, voids
 from portal.stock.ranges import peek, take_number
 from tests import codes
 from tests.his import His, outpatient

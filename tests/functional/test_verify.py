@@ -17,10 +17,11 @@ from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
 from portal.domain.states import BillState
-from portal.issuing import booking, queries
-from portal.issuing.queries import BillFacts
+from portal.issuing.bills import booking
+from portal.ledger import bills
+from portal.ledger.bills import BillFacts
 from portal.models import Bill, Unit, Verification
-from portal.retrieval import verify
+from portal.retrieval import verification
 from tests.alike import whole, without_tokens
 from tests.console import Console
 from tests.functional.test_paper import Window
@@ -52,7 +53,7 @@ def facts_of(app: Flask, bill: dict[str, str]) -> BillFacts:
     services = app.extensions["qupiao"]
     with services.database.read() as connection:
         unit_id = connection.scalar(select(UNIT.c.id).where(UNIT.c.code == "pgzx"))
-        found = queries.by_number(connection, unit_id, bill["billBatchCode"], bill["billNo"])
+        found = bills.by_number(connection, unit_id, bill["billBatchCode"], bill["billNo"])
     assert found is not None
     return found
 
@@ -285,12 +286,12 @@ def test_the_console_lists_them_by_how_many_places_looked(pages: Pages, window: 
 
 def test_many_at_once_from_one_place_are_one(window: Window, app: Flask) -> None:
     bill = facts_of(app, window.issue("V1"))
-    read, wrong = verify.read(elements(bill))
+    read, wrong = verification.read(elements(bill))
     assert read is not None and not wrong
     services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
 
     def one(address: str) -> bool:
-        return verify.verify(services, limits, bill.unit_id, read, address) is not None
+        return verification.verify(services, limits, bill.unit_id, read, address) is not None
 
     with ThreadPoolExecutor(5) as threads:
         assert all(threads.map(one, ["198.51.100.7"] * 5))
@@ -303,12 +304,12 @@ def test_guessing_meets_a_limit_by_bill_and_by_place(window: Window, app: Flask)
     """Ten at one bill from wherever, right ones refused as well, existing or not; sixty from one place."""
     bill = facts_of(app, window.issue("V1"))
     services, limits = app.extensions["qupiao"], Limits(app.extensions["qupiao"].database)
-    read, _ = verify.read(elements(bill))
+    read, _ = verification.read(elements(bill))
     assert read is not None
 
-    def asked(element: verify.Elements, address: str) -> str:
+    def asked(element: verification.Elements, address: str) -> str:
         try:
-            return "yes" if verify.verify(services, limits, bill.unit_id, element, address) else "no"
+            return "yes" if verification.verify(services, limits, bill.unit_id, element, address) else "no"
         except Refusal as refusal:
             return refusal.code
 

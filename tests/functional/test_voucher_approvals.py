@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Flask
 from sqlalchemy import select
 
-from portal.access import approvals, parameters
+from portal.access import parameters
+from portal.approvals import requests
 from portal.domain.actor import Actor
 from portal.models import VoucherMovement
 from portal.models.tables import APPROVAL
@@ -62,7 +63,7 @@ def test_what_was_approved_is_judged_anew(app: Flask) -> None:
     assert "没有办成" in decide(app) and balance(app) == 94_000, "a bill holds a part meanwhile"
     with app.extensions["qupiao"].database.read() as connection:
         assert connection.scalar(select(APPROVAL.c.state)) == "failed"
-        assert approvals.pending(connection, 1) == 0
+        assert requests.pending(connection, 1) == 0
 
 
 def test_a_his_is_stopped_by_its_switch_only(app: Flask) -> None:

@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from portal.core.clock import now
 from portal.domain.actor import Actor
-from portal.domain.voucher import Movement
-from portal.issuing import voucher_queries
-from portal.issuing.voucher_ledger import release
+from portal.domain.documents.voucher import Movement
+from portal.issuing.vouchers.movements import release
+from portal.ledger import vouchers
 from portal.models import Bill, Voucher, VoucherMovement
 from tests import ledger
 from tests.conftest import SOAK
@@ -107,9 +107,9 @@ class Model:
     def check(self) -> None:
         services = self.app.extensions["qupiao"]
         with services.database.read() as connection:
-            found = voucher_queries.statement(services, connection, 1, self.name, "")
+            found = vouchers.statement(services, connection, 1, self.name, "")
             for voucher, left in zip(self.vouchers, self.left, strict=True):
-                facts = voucher_queries.by_number(connection, 1, voucher["voucherBatchCode"], voucher["voucherNo"])
+                facts = vouchers.by_number(connection, 1, voucher["voucherBatchCode"], voucher["voucherNo"])
                 assert facts is not None and facts.balance_fen == left * 100
             lines = connection.execute(select(VoucherMovement.kind, VoucherMovement.amount_fen)).all()
             taken = connection.execute(select(Voucher.form, Voucher.amount_fen)).all()

@@ -12,11 +12,12 @@ from sqlalchemy.exc import DBAPIError
 
 from portal.core.clock import now
 from portal.domain.actor import Actor
-from portal.domain.voucher import Movement
-from portal.issuing import voucher_paper, voucher_queries
-from portal.issuing.voucher_ledger import release
+from portal.domain.documents.voucher import Movement
+from portal.issuing.vouchers import paper as vouchers_paper
+from portal.issuing.vouchers.movements import release
+from portal.ledger import vouchers
 from portal.models import AuditEntry, Bill, Voucher, VoucherMovement, VoucherParty
-from portal.stock import fates
+from portal.stock.books import fates
 from tests import ledger
 from tests.console import valid
 from tests.his import His, at
@@ -26,9 +27,9 @@ ISSUE, REFUND, CANCEL = "invoicePayMentVoucher", "writeOffPayMentVoucher", "canc
 SETTLE = "invEBillHospitalized"
 
 
-def facts(app: Flask, voucher: dict[str, str]) -> voucher_queries.VoucherFacts:
+def facts(app: Flask, voucher: dict[str, str]) -> vouchers.VoucherFacts:
     with app.extensions["qupiao"].database.read() as connection:
-        found = voucher_queries.by_number(connection, 1, voucher["voucherBatchCode"], voucher["voucherNo"])
+        found = vouchers.by_number(connection, 1, voucher["voucherBatchCode"], voucher["voucherNo"])
     assert found is not None
     return found
 
@@ -149,7 +150,7 @@ def test_an_inpatient_bill_consumes_and_its_reversal_releases(his: His, app: Fla
     assert [facts(app, voucher).state for voucher in (one, two)] == ["open", "open"]
     assert his.call(CANCEL, taking(one)).ok
     with database.read() as connection:
-        statement = voucher_queries.statement(app.extensions["qupiao"], connection, 1, "ZY000008", "")
+        statement = vouchers.statement(app.extensions["qupiao"], connection, 1, "ZY000008", "")
         assert statement.balance_fen == 5000 == facts(app, two).balance_fen
         assert statement.sums == {
             Movement.ISSUED: 15000,
@@ -158,7 +159,7 @@ def test_an_inpatient_bill_consumes_and_its_reversal_releases(his: His, app: Fla
             Movement.RELEASED: 12850,
             Movement.CANCELLED: -10000,
         }
-        assert not voucher_queries.statement(app.extensions["qupiao"], connection, 1, "ZY000009", "").deposits
+        assert not vouchers.statement(app.extensions["qupiao"], connection, 1, "ZY000009", "").deposits
     assert check(app) == 2
 
 
@@ -201,8 +202,8 @@ def test_an_account_may_be_warned_instead(his: His, app: Flask) -> None:
 def test_paper_is_void_once_and_stands_before_taking_back(his: His, app: Flask) -> None:
     made = paid_in(his)
     services, actor = app.extensions["qupiao"], Actor("staff:x", "收费员甲", 1)
-    voucher_paper.register(services, actor, facts(app, made), "YJP", "0000012")
-    voucher_paper.register(services, actor, facts(app, made), "YJP", "0000012")
+    vouchers_paper.register(services, actor, facts(app, made), "YJP", "0000012")
+    vouchers_paper.register(services, actor, facts(app, made), "YJP", "0000012")
     answer = his.call(CANCEL, taking(made))
     assert answer.result == "E5003" and "YJP 0000012" in answer.message
     paper = {"pBillBatchCode": "YJP", "pBillNo": "0000012", "placeCode": "04", "author": "收费员甲"}

@@ -23,7 +23,7 @@ import pytest
 
 from portal.app import create_app
 from portal.blueprints.mini import openapi
-from portal.core.platforms import DEMO_MINI
+from portal.core.platform_settings import DEMO_MINI
 from portal.core.settings import Settings
 from portal.domain.actor import Actor
 from portal.domain.identity import id_check_character

@@ -85,11 +85,11 @@ def test_the_layers_can_fail(tmp_path: Path) -> None:
         shutil.copytree(ROOT / package, planted / package)
     shutil.copy(ROOT / "pyproject.toml", planted)
     with (planted / "portal" / "domain" / "money.py").open("a", encoding="utf-8") as file:
-        file.write("\nimport portal.issuing.issue\n")
+        file.write("\nimport portal.issuing.bills.issue\n")
     lint = Path(sys.executable).parent / "lint-imports"
     done = subprocess.run([str(lint), "--no-cache"], cwd=planted, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "portal.domain.money -> portal.issuing.issue" in done.stdout
+    assert "portal.domain.money -> portal.issuing.bills.issue" in done.stdout
 
 
 def test_tests_neither_sleep_nor_skip() -> None:

@@ -6,10 +6,10 @@ import structlog
 from flask import Blueprint, Response, current_app, request
 
 from portal.core.services import Services
-from portal.delivery import inbox
-from portal.delivery.accounts import Platforms
-from portal.delivery.alipay import notify
-from portal.delivery.alipay.notify import LARGEST, SOURCE, NotAlipay
+from portal.delivery.inbound import alipay as inbound_alipay
+from portal.delivery.inbound import inbox
+from portal.delivery.inbound.alipay import LARGEST, SOURCE, NotAlipay
+from portal.providers.platforms import Platforms
 
 alipay = Blueprint("alipay_callbacks", __name__)
 log = structlog.get_logger("qupiao.callbacks")
@@ -23,7 +23,7 @@ def push() -> Response:
     try:
         if not services.settings.alipay_app or not 0 < (request.content_length or 0) <= LARGEST:
             raise NotAlipay("size")
-        found = notify.read(platforms.alipay, request.form.to_dict())
+        found = inbound_alipay.read(platforms.alipay, request.form.to_dict())
     except NotAlipay as reason:
         log.warning("callback.refused", platform=SOURCE, reason=str(reason))
         return Response("failure", 403, mimetype="text/plain")

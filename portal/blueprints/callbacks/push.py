@@ -6,8 +6,8 @@ import structlog
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from portal.core.services import Services
-from portal.delivery.push import callback
-from portal.delivery.push.callback import LARGEST, Signed
+from portal.delivery.inbound import push
+from portal.delivery.inbound.push import LARGEST, Signed
 from portal.domain.errors import Refusal
 
 push_callback = Blueprint("push_callback", __name__)
@@ -24,7 +24,7 @@ def receipt() -> Response:
         if request.content_length is None or request.content_length > LARGEST:
             raise Refusal("CALLBACK_INVALID")
         body = request.get_data(cache=False, parse_form_data=False)
-        event_id = callback.receive(services, request.path, signed, body)
+        event_id = push.receive(services, request.path, signed, body)
     except Refusal as refusal:
         log.warning("callback.refused", reason=refusal.code)
         answer = jsonify({"code": refusal.code, "message": str(refusal)})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import structlog
 from flask import Blueprint, Response, current_app, request
 
-from portal.core.platforms import WeChatAccount
+from portal.core.platform_settings import WeChatAccount
 from portal.core.services import Services
-from portal.delivery import inbox
-from portal.delivery.wechat import callback
-from portal.delivery.wechat.callback import LARGEST, NotWeChat
-from portal.delivery.wechat.events import SOURCES
+from portal.delivery.inbound import inbox
+from portal.delivery.inbound.wechat import SOURCES
+from portal.providers.wechat import callback
+from portal.providers.wechat.callback import LARGEST, NotWeChat
 
 wechat = Blueprint("wechat_callbacks", __name__)
 log = structlog.get_logger("qupiao.callbacks")

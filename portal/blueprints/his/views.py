@@ -13,12 +13,12 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
-from portal.blueprints.his import envelope
 from portal.blueprints.his.accounts import AccountCache
 from portal.blueprints.his.context import Context
-from portal.blueprints.his.envelope import NO_CALL, Call
 from portal.blueprints.his.methods import dispatch
 from portal.domain.errors import Refusal
+from portal.his_contract import envelope
+from portal.his_contract.envelope import NO_CALL, Call
 
 his = Blueprint("his", __name__)
 log = structlog.get_logger("qupiao.his")

@@ -19,13 +19,15 @@ from flask import Blueprint, Response, current_app, g, redirect, render_template
 from flask_wtf.csrf import CSRFError
 
 from portal.core.clock import now
-from portal.core.fieldcrypt import SealBroken
+from portal.core.crypto.field_cipher import SealBroken
 from portal.core.services import Services
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import mask_name
-from portal.issuing import kiosk as device
-from portal.issuing import paper_prints, paper_queries, queries
-from portal.issuing.kiosk import LOW_SHEETS, Kiosk
+from portal.issuing.paper import kiosk as device
+from portal.issuing.paper import prints
+from portal.issuing.paper.kiosk import LOW_SHEETS, Kiosk
+from portal.ledger import bills as ledger_bills
+from portal.ledger import paper
 
 kiosk = Blueprint("kiosk", __name__, url_prefix="/kiosk")
 COOKIE = "qp_kiosk"
@@ -112,7 +114,7 @@ def bills() -> Response:
         return _page("start.html", refusal.status, problem=f"{refusal.what}。{refusal.remedy}。")
     with _services().database.read() as connection:
         found = device.found(_services(), connection, here, key)
-        name = mask_name(queries.payer_name(_services(), connection, found[0].bill_id)) if found else ""
+        name = mask_name(ledger_bills.payer_name(_services(), connection, found[0].bill_id)) if found else ""
     if not found:
         return _page("none.html", days=device.DAYS)
     return _page("bills.html", bills=found, name=name, key=_seal(here, key), seconds=SHOWN_SECONDS)
@@ -142,7 +144,7 @@ def sheets_pdf() -> Response:
     ids = [row.id for row in _own_sheets(here)]
     if not ids:
         raise Refusal("KIOSK_NOTHING")
-    data = paper_prints.pdf(_services(), here.unit_id, ids, here.printer_id, underlay=False)
+    data = prints.pdf(_services(), here.unit_id, ids, here.printer_id, underlay=False)
     response = Response(data, mimetype="application/pdf")
     response.headers.set("Content-Disposition", "inline", filename="paper.pdf")
     response.headers["Content-Security-Policy"] = PDF_POLICY
@@ -153,7 +155,7 @@ def _own_sheets(here: Kiosk) -> list[Any]:
     """The named sheets, those of this device and of the last minutes only."""
     ids = [int(one) for one in request.args.getlist("sheet") if one.isdecimal() and len(one) < 20][: device.MOST]
     with _services().database.read() as connection:
-        rows = paper_queries.own_sheets(connection, here.unit_id, ids)
+        rows = paper.own_sheets(connection, here.unit_id, ids)
     since = now() - timedelta(minutes=PRINT_MINUTES)
     return [row for row in rows if row.point_id == here.point_id and row.exchanged_at >= since]
 

@@ -11,22 +11,23 @@ from werkzeug.exceptions import HTTPException
 
 from portal.access.limits import Limits
 from portal.audit import entries
-from portal.blueprints.answers import keep_headers
-from portal.blueprints.mini import openapi, people
-from portal.core import jsonin
+from portal.blueprints.mini import openapi
+from portal.core import strict_json
 from portal.core.clock import local
-from portal.core.platforms import TEMPLATES
+from portal.core.platform_settings import TEMPLATES
 from portal.core.services import Services
-from portal.delivery import asks, bindings
-from portal.delivery.accounts import Platforms
+from portal.delivery import bindings, mini_login, requests
 from portal.domain.actor import Actor
+from portal.domain.documents.settlement import Scene
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import mask_name
-from portal.domain.settlement import Scene
-from portal.issuing import queries
-from portal.issuing.queries import BillFacts
-from portal.retrieval import family, identify, sessions, verify
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bills import BillFacts
+from portal.providers.platforms import Platforms
+from portal.retrieval import family, identify, sessions
+from portal.retrieval import verification as retrieval_verification
 from portal.retrieval.sessions import Session
+from portal.web.headers import keep_headers
 
 mini = Blueprint("mini", __name__, url_prefix=openapi.BASE)
 LARGEST = 16 * 1024
@@ -78,8 +79,8 @@ def _body(schema: str) -> dict[str, Any]:
     """The request's JSON object, checked by the document. Raises ENVELOPE_INVALID, ENTRY_INVALID."""
     text = request.stream.read(LARGEST + 1)
     try:
-        raw = jsonin.decode_object(text if len(text) <= LARGEST else b"")
-    except jsonin.JsonError as error:
+        raw = strict_json.decode_object(text if len(text) <= LARGEST else b"")
+    except strict_json.JsonError as error:
         raise Refusal("ENVELOPE_INVALID", reason=f"请求体{error}") from None
     wanted = openapi.SCHEMAS[schema]
     problems = sorted({*wanted["required"]} - set(raw)) + sorted(set(raw) - set(wanted["properties"]))
@@ -106,7 +107,7 @@ def _fits(value: Any, kind: dict[str, Any]) -> bool:
 def _session(connection: Connection, level: int = 0) -> Session:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     found = sessions.read(_services(), connection, token) if scheme == "Bearer" else None
-    if found is None or found.level < level or not people.openid_of(_services(), connection, found):
+    if found is None or found.level < level or not mini_login.openid_of(_services(), connection, found):
         raise Refusal("SESSION_OVER")
     g.mini_session = found
     return found
@@ -131,7 +132,7 @@ def login() -> Response:
     unit = current_app.extensions["qupiao_units"].get(body["unit"])
     if unit is None:
         raise Refusal("LINK_INVALID")
-    return _token(*people.log_in(_services(), _platforms(), unit.id, body["code"]))
+    return _token(*mini_login.log_in(_services(), _platforms(), unit.id, body["code"]))
 
 
 @mini.post("/identify")
@@ -141,7 +142,7 @@ def identify_person() -> Response:
         session = _session(connection)
     body = _body("Person")
     address = request.remote_addr or ""
-    return _token(people.begin(_services(), _limits(), session, body["number"], body["name"], address), 0)
+    return _token(mini_login.begin(_services(), _limits(), session, body["number"], body["name"], address), 0)
 
 
 @mini.post("/confirm")
@@ -149,7 +150,7 @@ def confirm() -> Response:
     """The code: level 2."""
     with _services().database.read() as connection:
         session = _session(connection)
-    return _token(people.confirm(_services(), session, _body("Code")["code"]), 2)
+    return _token(mini_login.confirm(_services(), session, _body("Code")["code"]), 2)
 
 
 @mini.post("/phone")
@@ -159,7 +160,7 @@ def phone() -> Response:
         session = _session(connection)
     body = _body("Phone")
     given = (body["phone_code"], body["number"], body["name"])
-    return _token(people.by_phone(_services(), _platforms(), _limits(), session, *given), 2)
+    return _token(mini_login.by_phone(_services(), _platforms(), _limits(), session, *given), 2)
 
 
 def _brief(bill: BillFacts) -> dict[str, Any]:
@@ -198,7 +199,7 @@ def bill(bill_id: int) -> Response:
     """One bill."""
     with _services().database.read() as connection:
         facts, payer, _ = _own(connection, bill_id)
-        items = queries.items(connection, bill_id)
+        items = ledger_bills.items(connection, bill_id)
     more = {name: getattr(facts, name) for name in ("account_fen", "fund_fen", "self_pay_fen", "own_cost_fen")}
     more |= {"code": facts.code, "number": facts.number, "check_code": facts.check_code, "payer": payer}
     told = [{"name": item.fiscal_name, "amount_fen": item.amount_fen} for item in items]
@@ -235,7 +236,7 @@ def deliver(bill_id: int) -> Response:
         facts, _, session = _own(connection, bill_id)
     address = _body("Deliver")["address"]
     actor = Actor(f"patient:{session.claim.number[:12]}", "患者", facts.unit_id, g.request_id)
-    asked = asks.send_bill_by_mail(_services(), _limits(), actor, bill_id, address)
+    asked = requests.send_bill_by_mail(_services(), _limits(), actor, bill_id, address)
     return jsonify(state=asked.state.title, new=asked.new)
 
 
@@ -244,13 +245,13 @@ def verification() -> Response:
     """查验: the five elements of a face; who holds a bill need not say who they are (features S2.9)."""
     with _services().database.read() as connection:
         session = _session(connection)
-    elements, wrong = verify.read(_body("Face"))
+    elements, wrong = retrieval_verification.read(_body("Face"))
     if elements is None:
         raise Refusal("ENTRY_INVALID", problems="；".join(wrong.values()))
-    found = verify.verify(_services(), _limits(), session.unit_id, elements, request.remote_addr or "")
+    found = retrieval_verification.verify(_services(), _limits(), session.unit_id, elements, request.remote_addr or "")
     if found is None:
         return jsonify(matched=False, standing=[], times=0)
-    told = [{"title": one.title, "words": one.words} for one in verify.verdict(*found)]
+    told = [{"title": one.title, "words": one.words} for one in retrieval_verification.verdict(*found)]
     return jsonify(matched=True, standing=told, times=found[1].verified)
 
 
@@ -283,7 +284,7 @@ def subscriptions() -> Response:
     with _services().database.write() as connection:
         session = _session(connection)
         allowed = sorted(ours & set(_body("Subscribed")["templates"]))
-        subject = people.subject_of(_services(), people.openid_of(_services(), connection, session))
+        subject = mini_login.subject_of(_services(), mini_login.openid_of(_services(), connection, session))
         for template in [] if _services().settings.wechat_mini.pushes else allowed:
             bindings.allow(_services(), connection, subject, template, 1)
     return jsonify(templates=allowed)

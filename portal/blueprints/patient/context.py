@@ -20,9 +20,9 @@ from portal.core.clock import local
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, yuan
-from portal.issuing.queries import BillFacts
+from portal.ledger.bills import BillFacts
 from portal.retrieval import identify, sessions
-from portal.retrieval.papers import File
+from portal.retrieval.files import File
 
 patient = Blueprint("patient", __name__)
 """All patient pages hang on it."""

@@ -19,11 +19,11 @@ from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery import bindings
-from portal.delivery.channel import Target
+from portal.delivery.engine.channel import Target
 from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
-from portal.issuing.queries import BillFacts
+from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, BILL_CARD, CONSENT
 from portal.outbox import tasks
 

@@ -22,16 +22,16 @@ from sqlalchemy import Connection, func, select
 
 from portal.access import pass_rows
 from portal.core.clock import local, now
-from portal.core.outcalls import AddressRefused, RuledClient
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery.channel import FOR_EVER, PUSH, Channel, Message, Target
+from portal.delivery.engine.channel import FOR_EVER, PUSH, Channel, Message, Target
 from portal.delivery.push import events, targets
 from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
 from portal.domain.money import yuan
-from portal.issuing import queries
-from portal.issuing.queries import BillFacts
+from portal.ledger import bills
+from portal.ledger.bills import BillFacts
 from portal.models.tables import DELIVERY, PAPER_BILL
+from portal.providers.http import AddressRefused, RuledClient
 
 PAUSES = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0)
 RECEIPT_WITHIN = timedelta(hours=24)
@@ -99,7 +99,7 @@ class PushChannel:
         """The HIS's number of the patient; "" when the receiver does not want to hear of it."""
         if target.kind != "bill" or not self.active or events.event_of(target.purpose) not in self.events:
             return ""
-        return queries.party(services, connection, target.object_id).get("patient_id", "")
+        return bills.party(services, connection, target.object_id).get("patient_id", "")
 
     def their_ref(self, ref: str) -> str:
         """The number of the event, which a receipt names; known before the receiver has it."""
@@ -110,7 +110,7 @@ class PushChannel:
         if not self.active:
             return Never("推送目标已停用", "OFF")
         with services.database.read() as connection:
-            bill = queries.by_id(connection, message.target.object_id)
+            bill = bills.by_id(connection, message.target.object_id)
             if bill is None:
                 return Bug("bill")
             values = self._values(services, connection, message, bill)
@@ -132,7 +132,7 @@ class PushChannel:
             "sequence": _sequence(connection, message),
             "occurred_at": local(message.first_at).isoformat(timespec="seconds"),
             "patient_id": message.recipient,
-            "visit_no": queries.visit_no(services, connection, bill.bill_id),
+            "visit_no": bills.visit_no(services, connection, bill.bill_id),
             "bill_code": bill.code,
             "bill_number": bill.number,
             "check_code": bill.check_code,

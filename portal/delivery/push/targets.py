@@ -17,15 +17,15 @@ from sqlalchemy.exc import IntegrityError
 
 from portal.audit import entries
 from portal.core.clock import now
-from portal.core.outcalls import AddressRefused, OutRule
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery.channel import PUSH
-from portal.delivery.ledger import insert_once
+from portal.delivery.engine.channel import PUSH
+from portal.delivery.engine.deliveries import insert_once
 from portal.delivery.push.events import EVENTS, checked_fields
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import PUSH_TARGET, UNIT
+from portal.providers.http import AddressRefused, OutRule
 
 KEY_FIELD = "push_target.key"
 TRIES = {7: "7 次，约 21 小时", 4: "4 次，约 40 分钟"}
