@@ -14,7 +14,7 @@ from bench.settlements import METHOD, twelve
 from bench.site import Site, cpu_seconds
 from portal.demo.hospital import UNIT_CODE
 from portal.domain.identity import normalise_name
-from portal.issuing.bills.rows import number_digest
+from portal.ledger.persons import number_digest
 from portal.models.tables import BILL
 from portal.retrieval import sessions
 from portal.simulators.settlements import PERSONS, Person

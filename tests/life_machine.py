@@ -14,12 +14,13 @@ from hypothesis.stateful import invariant, precondition, rule
 from sqlalchemy import Table, select
 
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.domain.states import ReversalReason
 from portal.domain.stock import Fate
 from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Order
 from portal.issuing.paper import exchange as paper_exchange
-from portal.issuing.paper.exchange import Ending, Exchange, Sheet
+from portal.issuing.paper.exchange import Ending, Exchange
 from portal.models import Bill, PaperBill
 from portal.stock.ranges import peek
 from tests.stock_machine import NEXT_YEAR, ONE, WINDOWS, StockMachine, picks

@@ -19,8 +19,9 @@ from portal.blueprints.his.vouchers import deposit
 from portal.core.clock import now
 from portal.domain.documents.voucher import Deposit, Taking
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.domain.stock import Fate
-from portal.issuing.paper.exchange import Exchange, Sheet
+from portal.issuing.paper.exchange import Exchange
 from portal.issuing.vouchers import paper
 from portal.issuing.vouchers.issue import Vouched, VoucherDesk, his_sender
 from portal.ledger import vouchers as ledger_vouchers

@@ -20,7 +20,7 @@ from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
-from portal.issuing.bills.rows import number_digest
+from portal.ledger.persons import number_digest
 from portal.models.tables import MINI_LOGIN
 from portal.providers.faults import ChannelFault, Kind
 from portal.providers.platforms import Platforms

@@ -25,7 +25,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise, normalise_name
-from portal.issuing.bills.rows import number_digest
+from portal.ledger.persons import number_digest
 from portal.models.tables import (
     AUDIT_ENTRY,
     BILL_PARTY,

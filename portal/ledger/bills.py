@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, literal, or_, select
 
 from portal.core.services import Services
 from portal.domain import link
+from portal.domain.errors import Refusal
 from portal.domain.states import BillState
 from portal.models.tables import (
     BILL,
@@ -259,3 +260,14 @@ def exchanges(connection: Connection, bill_id: int) -> Sequence[Row[Any]]:
     """The messages to finance about a bill, oldest first."""
     found = select(FISCAL_EXCHANGE).where(FISCAL_EXCHANGE.c.bill_id == bill_id).order_by(FISCAL_EXCHANGE.c.sent_at)
     return connection.execute(found).all()
+
+
+def lock_bill(connection: Connection, bill_id: int) -> Any:
+    """The bill's row, locked to the commit: reversal and exchange of one bill pass here one after the other.
+
+    Raises BILL_NOT_FOUND.
+    """
+    row = connection.execute(select(BILL).where(BILL.c.id == bill_id).with_for_update()).one_or_none()
+    if row is None:
+        raise Refusal("BILL_NOT_FOUND")
+    return row

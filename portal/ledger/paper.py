@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
+from portal.domain.numbers import Sheet
 from portal.domain.states import BillState, PaperState
 from portal.ledger.bills import FACTS, BillFacts, read_facts
 from portal.models.tables import BILL, BILL_KIND, PAPER_BILL, PARTY_KEY
@@ -117,3 +118,19 @@ def own_sheets(connection: Connection, unit_id: int, sheet_ids: Sequence[int]) -
             .order_by(PAPER_BILL.c.paper_code, PAPER_BILL.c.number)
         )
     )
+
+
+def valid_sheet(connection: Connection, bill_id: int) -> Any:
+    """The row of the bill's valid sheet or ``None``."""
+    return connection.execute(
+        select(PAPER_BILL).where(PAPER_BILL.c.bill_id == bill_id, PAPER_BILL.c.state == PaperState.VALID.value)
+    ).one_or_none()
+
+
+def sheet_row(connection: Connection, unit_id: int, sheet: Sheet) -> Any:
+    """The row of a numbered sheet of the unit or ``None``."""
+    return connection.execute(
+        select(PAPER_BILL)
+        .select_from(PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id))
+        .where(PAPER_BILL.c.paper_code == sheet.code, PAPER_BILL.c.number == sheet.number, BILL.c.unit_id == unit_id)
+    ).one_or_none()

@@ -13,8 +13,8 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.identity import normalise, normalise_name
 from portal.domain.link import TOKEN
-from portal.issuing.bills.rows import number_digest
 from portal.ledger import bill_lists
+from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, PARTY_KEY, PATIENT_PASS
 
 MOST = 20

@@ -14,8 +14,7 @@ from portal.core.services import Services
 from portal.domain import link
 from portal.domain.documents.voucher import Movement, VoucherForm, VoucherScene
 from portal.domain.identity import mask_name, normalise
-from portal.issuing.bills.rows import number_digest
-from portal.issuing.vouchers.rows import admission_digest
+from portal.ledger.persons import admission_digest, number_digest
 from portal.models.tables import (
     BILL,
     HIS_ACCOUNT,

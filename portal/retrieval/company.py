@@ -26,10 +26,10 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_credit_code, is_id_card, is_phone, normalise, normalise_name
 from portal.domain.states import BillState
-from portal.issuing.bills.rows import number_digest
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bill_lists import EMPLOYER
 from portal.ledger.bills import FACTS, BillFacts
+from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, COMPANY_ACCOUNT, PARTY_KEY, UNIT
 from portal.rendering.pdf.face import FaceRenderer
 from portal.retrieval import files, sessions

@@ -24,9 +24,9 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import birthday, is_phone, mask_name, normalise, normalise_name
-from portal.issuing.bills.rows import number_digest
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
+from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, PARTY_KEY, UNIT
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task

@@ -16,9 +16,9 @@ from portal.core.services import Services
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
-from portal.issuing.paper.exchange import valid_sheet
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
+from portal.ledger.paper import valid_sheet
 from portal.models.tables import UNIT
 from portal.rendering import xml
 from portal.rendering.papers import patient_papers

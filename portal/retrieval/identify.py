@@ -22,12 +22,12 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, normalise, normalise_name, spoken_kind
-from portal.issuing.bills.rows import number_digest
 from portal.issuing.paper import slip_codes
 from portal.ledger import bill_relations
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bill_relations import Relations
 from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
+from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY, SLIP_CODE
 from portal.outbox import tasks
 from portal.retrieval import sessions

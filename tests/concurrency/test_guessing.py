@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from portal.access import limits
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character, normalise_name
-from portal.issuing.bills.rows import number_digest
 from portal.ledger import bills
+from portal.ledger.persons import number_digest
 from portal.models.tables import AUDIT_ENTRY, ONE_TIME_CODE
 from portal.retrieval import identify, sessions
 from portal.retrieval.sessions import Claim

@@ -18,11 +18,13 @@ from sqlalchemy import Table, select, text
 
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.domain.states import ReversalReason
 from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Order
 from portal.issuing.paper import exchange as paper_exchange
-from portal.issuing.paper.exchange import Ending, Exchange, Sheet
+from portal.issuing.paper.exchange import Ending, Exchange
+from portal.ledger.paper import valid_sheet
 from portal.models import Bill, NumberRange, PaperBill
 from portal.stock.ranges import peek
 from tests import codes, ledger
@@ -172,7 +174,7 @@ def test_exactly_one_wins(hall: Hall, race: Race) -> None:
 def disarm(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Guards off: the database lets everything through, and from the call of what is returned on everybody judges
     what was true at that call."""
-    standing, valid = reverse.standing, paper_exchange.valid_sheet
+    standing, valid = reverse.standing, valid_sheet
 
     def freeze() -> None:
         with hall.services.database.read() as connection:

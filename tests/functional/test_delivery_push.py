@@ -25,10 +25,11 @@ from portal.delivery.push.targets import Facts
 from portal.domain.actor import Actor
 from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.domain.states import ReversalReason
 from portal.issuing.bills.reverse import Order, reverse
 from portal.issuing.paper import exchange
-from portal.issuing.paper.exchange import Ending, Exchange, Sheet
+from portal.issuing.paper.exchange import Ending, Exchange
 from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, PUSH_TARGET
 from portal.outbox.worker import Worker
 from tests import codes

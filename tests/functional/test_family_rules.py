@@ -20,7 +20,7 @@ from portal.domain.actor import Actor
 from portal.domain.delivery import Accepted
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character, normalise_name
-from portal.issuing.bills.rows import number_digest
+from portal.ledger.persons import number_digest
 from portal.models import AttemptCount, OneTimeCode
 from portal.models.tables import BILL, ONE_TIME_CODE
 from portal.outbox.tasks import Task

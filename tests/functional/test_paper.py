@@ -14,8 +14,9 @@ from portal.core.database import Database
 from portal.core.ids import new_id
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.issuing.paper import exchange
-from portal.issuing.paper.exchange import Ending, Exchange, Sheet
+from portal.issuing.paper.exchange import Ending, Exchange
 from portal.models import AuditEntry, Bill, NumberRange, PaperBill, StockMovement
 from portal.stock.ranges import take_number
 from tests import codes

@@ -17,8 +17,8 @@ from portal.core.clock import now
 from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.domain.delivery import Purpose, Step
 from portal.domain.states import BillState
-from portal.issuing.bills.rows import number_digest
 from portal.ledger import bills
+from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, PATIENT_SESSION
 from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim

@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, text
 from werkzeug.test import TestResponse
 
 from portal.core.services import Services
-from portal.delivery.channels.app import AppPush, signature
+from portal.delivery.channels.app import AppPush
 from portal.delivery.engine import triggers
 from portal.delivery.engine.driver import Engine
 from portal.delivery.inbound import inbox, push
@@ -24,6 +24,7 @@ from portal.delivery.push.targets import Facts
 from portal.domain.actor import Actor
 from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX, PUSH_TARGET
 from portal.outbox.worker import Worker
+from portal.providers.push.signature import signature
 from tests.channels import Bench
 from tests.console import Console
 from tests.his import His

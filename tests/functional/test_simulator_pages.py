@@ -14,9 +14,9 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.core.settings import Settings
-from portal.delivery.channels.app import signature
 from portal.delivery.push import targets
 from portal.models.tables import PLATFORM_INBOX
+from portal.providers.push.signature import signature
 from portal.simulators.app import PARTIES, create_simulators
 from portal.simulators.server import listen
 from portal.simulators.settlements import SCENES

@@ -16,10 +16,10 @@ from portal.domain.states import BillState, ReversalReason
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Standing
-from portal.issuing.paper import exchange
 from portal.ledger import bills
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bills import BillFacts
+from portal.ledger.paper import valid_sheet
 from portal.models.tables import BILL, REVERSAL
 
 
@@ -46,7 +46,7 @@ def life_of(connection: Connection, facts: BillFacts) -> Life:
     told = connection.execute(
         select(REVERSAL).where((REVERSAL.c.bill_id == facts.bill_id) | (REVERSAL.c.red_id == facts.bill_id))
     ).one_or_none()
-    sheet = exchange.valid_sheet(connection, facts.bill_id)
+    sheet = valid_sheet(connection, facts.bill_id)
     waiting = _waiting(connection, facts, sheet)
     return Life(
         red=bills.red_of(connection, facts.bill_id),

@@ -28,12 +28,14 @@ from portal.access.permissions import Permission
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.issuing.bills import approvals
 from portal.issuing.paper import exchange as paper_exchange
 from portal.issuing.paper import prints
-from portal.issuing.paper.exchange import Ending, Exchange, Sheet
+from portal.issuing.paper.exchange import Ending, Exchange
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bills import BillFacts
+from portal.ledger.paper import valid_sheet
 from portal.stock.ranges import peek
 
 
@@ -107,7 +109,7 @@ class Subject:
 
 def _bill(facts: BillFacts) -> Subject:
     with services().database.read() as connection:
-        old = paper_exchange.valid_sheet(connection, facts.bill_id)
+        old = valid_sheet(connection, facts.bill_id)
         code = ledger_paper.paper_code_for(connection, facts, current_point().id)
     return Subject(
         "admin/bill_head.html",
@@ -196,7 +198,7 @@ def void_paper(bill_id: int) -> Response:
     """Take a sheet back and void it; a lost one asks a second person."""
     facts, form = own_bill(bill_id), VoidForm()
     with services().database.read() as connection:
-        row = paper_exchange.valid_sheet(connection, bill_id)
+        row = valid_sheet(connection, bill_id)
     if row is None:
         raise Refusal("PAPER_NOT_EXCHANGED", bill=f"{facts.code} {facts.number}")
     sheet, problem = Sheet(row.paper_code, row.number), ""

@@ -42,9 +42,10 @@ from portal.audit import entries
 from portal.domain.documents.bill import INSURANCE_CLASSES
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.domain.states import PaperState
 from portal.issuing.paper import exchange, prints
-from portal.issuing.paper.exchange import Exchange, Sheet
+from portal.issuing.paper.exchange import Exchange
 from portal.ledger import bill_lists, bills
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bill_lists import Patient

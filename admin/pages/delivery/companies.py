@@ -18,7 +18,7 @@ from portal.access.permissions import Permission
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name, mask_phone
-from portal.issuing.bills.rows import number_digest
+from portal.ledger.persons import number_digest
 from portal.models.tables import COMPANY_ACCOUNT
 from portal.retrieval import company
 from portal.retrieval.company import Terms

@@ -12,9 +12,9 @@ from portal.core.clock import stamp17
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
 from portal.his_contract.settlement import METHOD_SCENES, settlement
-from portal.issuing.paper.exchange import valid_sheet
 from portal.ledger import bills
 from portal.ledger import vouchers as ledger_vouchers
+from portal.ledger.paper import valid_sheet
 
 
 def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -15,14 +15,15 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
+from portal.domain.numbers import Sheet
 from portal.his_contract.fields import Fields
-from portal.issuing.bills.rows import number_digest
 from portal.issuing.paper import exchange
-from portal.issuing.paper.exchange import Ending, Exchange, Sheet
+from portal.issuing.paper.exchange import Ending, Exchange
 from portal.issuing.vouchers import paper as vouchers_paper
 from portal.ledger import bills, vouchers
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bills import BillFacts
+from portal.ledger.persons import number_digest
 from portal.ledger.vouchers import VoucherFacts
 from portal.models.tables import BILL_PARTY
 from portal.rendering import xml

@@ -6,9 +6,9 @@ from sqlalchemy import select
 
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.issuing.paper.exchange import valid_sheet
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
+from portal.ledger.paper import valid_sheet
 from portal.models.tables import UNIT
 from portal.rendering import xml
 from portal.rendering.pdf.face import FaceRenderer

@@ -6,8 +6,6 @@ body's SHA-256, joined by line feeds. At least once: the receiver de-duplicates 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import secrets
 import time
@@ -32,15 +30,10 @@ from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import DELIVERY, PAPER_BILL
 from portal.providers.http import AddressRefused, RuledClient
+from portal.providers.push.signature import signature
 
 PAUSES = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0)
 RECEIPT_WITHIN = timedelta(hours=24)
-
-
-def signature(key: str, method: str, path: str, stamp: str, nonce: str, body: bytes) -> str:
-    """The value of ``X-Qupiao-Signature``: lower-case hex."""
-    text = "\n".join((method, path, stamp, nonce, hashlib.sha256(body).hexdigest()))
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 class AppPush:

@@ -23,8 +23,8 @@ from portal.delivery.engine.channel import PAUSES, Message, Target
 from portal.delivery.requests import MAIL
 from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
 from portal.domain.money import yuan
-from portal.issuing.paper.exchange import valid_sheet
 from portal.ledger import bills
+from portal.ledger.paper import valid_sheet
 from portal.models.tables import UNIT
 from portal.providers.pace import Pace
 from portal.rendering import xml

@@ -14,13 +14,13 @@ from sqlalchemy import select
 
 from portal.core import strict_json
 from portal.core.services import Services
-from portal.delivery.channels.app import signature
 from portal.delivery.engine import receipts
 from portal.delivery.inbound import inbox
 from portal.delivery.inbound.inbox import Act
 from portal.delivery.push.targets import keys
 from portal.domain.errors import Refusal
 from portal.models.tables import PUSH_TARGET
+from portal.providers.push.signature import signature
 
 SOURCE, EVENT = "push", "receipt"
 STATUSES = ("delivered", "read", "failed")

@@ -1,6 +1,7 @@
 """A bill as a person types it (features §3.4): texts by field name, before any of it is believed.
 
-The desk's form and the batch file both end here; :mod:`portal.issuing.manual.entry` turns an :class:`Entry` into a settlement
+The form of manual issue and the batch file both end here;
+:mod:`portal.issuing.manual.entry` turns an :class:`Entry` into a settlement
 or says field by field what is wrong. The tables below are also what the form draws and what the template prints.
 """
 

@@ -14,11 +14,12 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
+from portal.domain.numbers import Sheet
 from portal.domain.states import ReversalReason
 from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Order, Red
 from portal.issuing.paper import exchange
-from portal.issuing.paper.exchange import Ending, Sheet
+from portal.issuing.paper.exchange import Ending
 from portal.models.tables import BILL
 
 REVERSAL, LOST_PAPER = "bill.reversal", "paper.lost"

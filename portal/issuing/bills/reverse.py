@@ -28,6 +28,7 @@ from portal.domain.money import commas
 from portal.domain.states import BillState, PaperState, ReversalReason
 from portal.issuing.bills import red_lines as red
 from portal.issuing.vouchers import movements
+from portal.ledger.bills import lock_bill as hold
 from portal.ledger.bills import stored_document
 from portal.models import OutboxTask
 from portal.models.tables import (
@@ -114,17 +115,6 @@ class Standing:
             raise Refusal("BILL_BOOKED", booked=self.booked)
         if self.paper:
             raise Refusal("PAPER_STILL_VALID", paper=self.paper)
-
-
-def hold(connection: Connection, bill_id: int) -> Any:
-    """The bill's row, locked to the commit: reversal and exchange of one bill pass here one after the other.
-
-    Raises BILL_NOT_FOUND.
-    """
-    row = connection.execute(select(BILL).where(BILL.c.id == bill_id).with_for_update()).one_or_none()
-    if row is None:
-        raise Refusal("BILL_NOT_FOUND")
-    return row
 
 
 def standing(connection: Connection, row: Any) -> Standing:

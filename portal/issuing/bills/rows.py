@@ -9,8 +9,9 @@ from typing import Any
 
 from portal.core.services import Services
 from portal.domain.documents.settlement import Dealing, Donation, Payer, Settlement
-from portal.domain.identity import is_phone, normalise, normalise_name
+from portal.domain.identity import normalise, normalise_name
 from portal.hospital.references import References
+from portal.ledger.persons import number_digest
 
 IDENTITY_FIELDS = ("id_type", "id_no", "email", "card_type", "card_no", "insurance_no", "patient_id", "open_id")
 
@@ -105,12 +106,6 @@ def _party(services: Services, payer: Payer, bill_id: int) -> dict[str, Any]:
         "phone": cipher.encrypt("bill_party.phone", bill_id, normalise(payer.phone)) if payer.phone else None,
         "identity": cipher.encrypt("bill_party.identity", bill_id, json.dumps(identity, ensure_ascii=False)),
     }
-
-
-def number_digest(services: Services, text: str) -> bytes:
-    """Under which keyed hash a typed number is looked up: phones apart from all other numbers."""
-    number = normalise(text)
-    return services.index.digest("phone" if is_phone(number) else "number", number)
 
 
 def _keys(services: Services, payer: Payer, bill_id: int) -> list[dict[str, Any]]:

@@ -23,9 +23,11 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.domain.states import BillState, PaperState
-from portal.issuing.bills.reverse import hold
-from portal.models.tables import BILL, BILL_KIND, PAPER_BILL, PAPER_CHECK, POINT, STOCK_VOID
+from portal.ledger.bills import lock_bill
+from portal.ledger.paper import sheet_row, valid_sheet
+from portal.models.tables import BILL_KIND, PAPER_BILL, PAPER_CHECK, POINT, STOCK_VOID
 from portal.outbox import tasks
 from portal.stock.documents.voids import void_blank
 from portal.stock.ranges import peek, take_given
@@ -39,17 +41,6 @@ MOST_SKIPPED = 200
 MOST_ATTACHED = 4 * 1024 * 1024
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A numbered sheet. ``number`` is shown with ten digits."""
-
-    code: str
-    number: int
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.number:010d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +82,6 @@ def point_id(connection: Connection, unit_id: int, code: str) -> int:
     if found is None:
         raise Refusal("POINT_UNKNOWN", place=code)
     return found
-
-
-def valid_sheet(connection: Connection, bill_id: int) -> Any:
-    """The row of the bill's valid sheet or ``None``."""
-    return connection.execute(
-        select(PAPER_BILL).where(PAPER_BILL.c.bill_id == bill_id, PAPER_BILL.c.state == PaperState.VALID.value)
-    ).one_or_none()
-
-
-def sheet_row(connection: Connection, unit_id: int, sheet: Sheet) -> Any:
-    """The row of a numbered sheet of the unit or ``None``."""
-    return connection.execute(
-        select(PAPER_BILL)
-        .select_from(PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id))
-        .where(PAPER_BILL.c.paper_code == sheet.code, PAPER_BILL.c.number == sheet.number, BILL.c.unit_id == unit_id)
-    ).one_or_none()
 
 
 def exchange(services: Services, actor: Actor, order: Exchange) -> int:
@@ -186,7 +161,7 @@ def held_sheet(connection: Connection, actor: Actor, sheet: Sheet) -> Any:
     row = sheet_row(connection, actor.unit_id, sheet)
     if row is None:
         raise Refusal("PAPER_NOT_FOUND", paper=str(sheet))
-    hold(connection, row.bill_id)
+    lock_bill(connection, row.bill_id)
     row = sheet_row(connection, actor.unit_id, sheet)
     if row.state != PaperState.VALID:
         raise _ended(row)
@@ -308,7 +283,7 @@ def _ended(row: Any) -> Refusal:
 
 
 def _exchangeable(connection: Connection, actor: Actor, bill_id: int) -> Any:
-    bill = hold(connection, bill_id)
+    bill = lock_bill(connection, bill_id)
     if bill.unit_id != actor.unit_id:
         raise Refusal("BILL_NOT_FOUND")
     state = BillState(bill.state)

@@ -21,13 +21,14 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise
 from portal.domain.link import TOKEN
-from portal.issuing.bills.rows import number_digest
+from portal.domain.numbers import Sheet
 from portal.issuing.paper import exchange as paper_exchange
-from portal.issuing.paper.exchange import Exchange, Sheet
+from portal.issuing.paper.exchange import Exchange
 from portal.ledger import bills
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bills import BillFacts
 from portal.ledger.paper import Unprinted
+from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, KIOSK_DEVICE, POINT
 from portal.stock.ranges import peek
 

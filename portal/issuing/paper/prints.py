@@ -11,7 +11,7 @@ from portal.audit import entries
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.issuing.paper.exchange import Sheet
+from portal.domain.numbers import Sheet
 from portal.ledger.bills import stored_document
 from portal.ledger.paper import own_sheets
 from portal.models.tables import PRINTER

@@ -29,6 +29,7 @@ from portal.hospital.references import ReferenceCache
 from portal.issuing.vouchers import rows as vouchers_rows
 from portal.issuing.vouchers.movements import lock, move
 from portal.ledger import vouchers as queries
+from portal.ledger.persons import admission_digest
 from portal.ledger.vouchers import VoucherFacts
 from portal.models.tables import VOUCHER, VOUCHER_KEY, VOUCHER_PARTY, VOUCHER_PAYMENT
 from portal.rendering.pdf import fonts
@@ -86,12 +87,8 @@ class VoucherDesk:
                 "scene": deposit.scene.value,
                 "amount_fen": deposit.amount_fen,
                 "own_balance_fen": deposit.own_balance_fen,
-                "hospital_digest": vouchers_rows.admission_digest(
-                    index, sender.account.unit_id, "hospital", admission.hospital_no
-                ),
-                "visit_digest": vouchers_rows.admission_digest(
-                    index, sender.account.unit_id, "visit", admission.visit_no
-                ),
+                "hospital_digest": admission_digest(index, sender.account.unit_id, "hospital", admission.hospital_no),
+                "visit_digest": admission_digest(index, sender.account.unit_id, "visit", admission.visit_no),
                 "department": admission.department,
                 "department_code": admission.department_code,
                 "cashier": deposit.cashier,

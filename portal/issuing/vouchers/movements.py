@@ -15,7 +15,7 @@ from portal.domain.documents.voucher import Movement, VoucherForm
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
 from portal.domain.money import commas
-from portal.issuing.vouchers.rows import admission_digest, person_keys
+from portal.ledger.persons import admission_digest, person_keys
 from portal.models.tables import VOUCHER, VOUCHER_KEY, VOUCHER_MOVEMENT, VOUCHER_PARTY
 
 POLICY = "vouchers"

@@ -10,10 +10,9 @@ from typing import Any
 
 from portal.core.crypto.field_cipher import BlindIndex
 from portal.core.services import Services
-from portal.domain.documents.settlement import Payer
 from portal.domain.documents.voucher import Deposit
 from portal.domain.identity import normalise, normalise_name
-from portal.issuing.bills.rows import number_digest
+from portal.ledger.persons import person_keys
 
 PARTS = {
     "scene": "业务类型",
@@ -77,24 +76,6 @@ def _identity(deposit: Deposit) -> dict[str, str]:
     }
     values |= dict(zip(("account_name", "account_no", "account_bank"), deposit.account, strict=True))
     return {name: value for name, value in values.items() if value}
-
-
-def person_keys(services: Services, payer: Payer) -> dict[bytes, str]:
-    """Keyed hash of every number of a person → its kind. A phone may be a family's; the others are one person's."""
-    numbers = {
-        "document": payer.id_no,
-        "phone": payer.phone,
-        "card": payer.card_no,
-        "insurance": payer.insurance_no,
-        "patient": payer.patient_id,
-    }
-    return {number_digest(services, text): kind for kind, text in numbers.items() if normalise(text)}
-
-
-def admission_digest(index: BlindIndex, unit_id: int, kind: str, number: str) -> bytes | None:
-    """Keyed hash of hospitalNo (``kind`` ``hospital``) or visitNo (``visit``) within a unit; ``None`` when absent."""
-    text = normalise(number)
-    return index.digest(f"admission.{kind}", f"{unit_id}|{text}") if text else None
 
 
 def digests(index: BlindIndex, deposit: Deposit) -> dict[str, str]:

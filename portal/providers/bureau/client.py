@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from portal.delivery.channels.app import signature
 from portal.providers.faults import ChannelFault, Kind, plain_text
+from portal.providers.push.signature import signature
 
 WAITING, INSERTED, REFUSED, CANCELLED, UNKNOWN = "waiting", "inserted", "refused", "cancelled", "unknown"
 
