@@ -41,7 +41,7 @@ def kept_pages(
     )
 
     def rows_page() -> Response:
-        return listed.respond(rows(), "kept.html", new=f"basics.new_{name}", verb=f"新增{noun}")
+        return listed.respond(rows(), "kit/kept.html", new=f"basics.new_{name}", verb=f"新增{noun}")
 
     def new_page() -> Response:
         return edit(0, f"新增{noun}")
@@ -81,7 +81,7 @@ def keep(kind: str, row_id: int, form: Form, title: str, back: str, more: Mappin
     return saved(form, save, back, title)
 
 
-def saved(form: Form, save: Callable[[], Any], back: str, title: str, template: str = "form.html") -> Response:
+def saved(form: Form, save: Callable[[], Any], back: str, title: str, template: str = "kit/form.html") -> Response:
     """Show a form; when it is sent and right, save it and go back to the list."""
     problem = ""
     if form.accepted():

@@ -54,7 +54,7 @@ def granted(rows: int) -> str | None:
 def ask(title: str, rows: int, form: ReasonForm | None = None) -> Response:
     """The page that asks for the reason."""
     form = form or ReasonForm(fresh=True, data={"path": request.full_path})
-    return page("export_reason.html", 422 if form.errors else 200, title=title, rows=rows, form=form)
+    return page("kit/export_reason.html", 422 if form.errors else 200, title=title, rows=rows, form=form)
 
 
 @home.post("/export")

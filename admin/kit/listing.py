@@ -206,7 +206,7 @@ class ListPage:
     ascending: bool = False
     size: int = 50
 
-    def respond(self, statement: Select[Any], template: str = "list.html", **values: Any) -> Response:
+    def respond(self, statement: Select[Any], template: str = "kit/list.html", **values: Any) -> Response:
         """Answer the request: the page, or the same rows as Excel (``format=xlsx``) or for print (``format=print``).
 
         ``statement`` selects what the person may see at all (bounded by unit), with labels equal to column keys.
@@ -313,7 +313,7 @@ class ListPage:
         about = {"request_id": actor.request_id, "details": details | ({"explained": said} if said else {})}
         with services().database.write() as connection:
             entries.record(connection, action, "list", self.name, actor.label, **about)
-        return self._excel(listing) if form == "xlsx" else page("print.html", listing=listing, printed_at=now())
+        return self._excel(listing) if form == "xlsx" else page("kit/print.html", listing=listing, printed_at=now())
 
     def _excel(self, listing: Listing) -> Response:
         heads = [spreadsheet.SheetColumn(column.title, column.kind) for column in listing.columns]

@@ -320,7 +320,7 @@ def _openable(entries: Iterable[Entry], allowed: frozenset[Permission]) -> Itera
 
 
 def _refused(refusal: Refusal) -> Response:
-    return page("refused.html", refusal.status, what=refusal.what, why=refusal.why, remedy=refusal.remedy)
+    return page("kit/refused.html", refusal.status, what=refusal.what, why=refusal.why, remedy=refusal.remedy)
 
 
 def _form_over(_error: CSRFError) -> Response:
@@ -334,4 +334,4 @@ def _http_error(error: HTTPException) -> Response:
     if code == 404:
         return _refused(Refusal("PAGE_NOT_FOUND"))
     text = CATALOGUE["ENVELOPE_INVALID"]
-    return page("refused.html", code, what=text.what, why="页面没有看懂这次请求", remedy="请返回上一页重试")
+    return page("kit/refused.html", code, what=text.what, why="页面没有看懂这次请求", remedy="请返回上一页重试")

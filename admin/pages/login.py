@@ -53,7 +53,7 @@ def login() -> Response:
     with services().database.read() as connection:
         if staff_sessions.read(services(), connection, request.cookies.get(cookie_name(), "")) is not None:
             return see_other(url_for("home.home"))
-    return page("login.html", username="", problem="", back=request.args.get("next", ""))
+    return page("kit/login.html", username="", problem="", back=request.args.get("next", ""))
 
 
 @entrance.post("/login")
@@ -65,7 +65,7 @@ def sign_in() -> Response:
         opened = signing.sign_in(services(), limits(), username, request.form.get("password", ""), browser())
     except Refusal as refusal:
         problem = f"{refusal.why}。{refusal.remedy}。"
-        return page("login.html", refusal.status, username=username[:40], problem=problem, back=back)
+        return page("kit/login.html", refusal.status, username=username[:40], problem=problem, back=back)
     session.clear()  # the form token of before the log-in ends with it
     response = remember(see_other(local_path(back)), opened.session)
     response.set_cookie(

@@ -117,7 +117,7 @@ def items() -> Response:
         )
         .where(CATALOGUE_ITEM.c.unit_id == current_staff().unit_id)
     )
-    return ITEMS.respond(statement, "catalogue.html")
+    return ITEMS.respond(statement, "basics/catalogue.html")
 
 
 @basics.route("/catalogue/new", methods=["GET", "POST"])
@@ -160,7 +160,9 @@ def _edit(form: ItemForm, item_id: int, title: str, active: bool | None = None) 
             say("已保存。")
             return see_other(url_for("basics.items"))
     status = 422 if request.method == "POST" else 200
-    return page("catalogue_item.html", status, title=title, form=form, problem=problem, item_id=item_id, active=active)
+    return page(
+        "basics/catalogue_item.html", status, title=title, form=form, problem=problem, item_id=item_id, active=active
+    )
 
 
 @basics.post("/catalogue/<int:item_id>/switch")

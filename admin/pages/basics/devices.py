@@ -63,7 +63,9 @@ def printers() -> Response:
         rows = connection.execute(
             select(PRINTER).where(PRINTER.c.unit_id == current_staff().unit_id).order_by(PRINTER.c.name)
         ).all()
-    return page("printers.html", title="打印机", rows=rows, places=_places(), may_edit=may(Permission.CATALOGUE_EDIT))
+    return page(
+        "basics/printers.html", title="打印机", rows=rows, places=_places(), may_edit=may(Permission.CATALOGUE_EDIT)
+    )
 
 
 @basics.route("/printers/new", methods=["GET", "POST"])
@@ -115,7 +117,7 @@ def _printer(printer_id: int | None, form: PrinterForm) -> Response:
         say("已保存。请打印测试页核对位置。")
         return see_other(url_for("basics.printer", printer_id=saved))
     return page(
-        "printer.html",
+        "basics/printer.html",
         422 if form.errors else 200,
         title="校准打印机" if printer_id else "新增打印机",
         form=form,
@@ -139,7 +141,7 @@ def kiosks() -> Response:
     """The unit's kiosks: paper left, calls."""
     with services().database.read() as connection:
         rows = kiosk.of_unit(connection, current_staff().unit_id)
-    return page("kiosks.html", title="自助机", rows=rows, low=kiosk.LOW_SHEETS)
+    return page("basics/kiosks.html", title="自助机", rows=rows, low=kiosk.LOW_SHEETS)
 
 
 @basics.route("/kiosks/new", methods=["GET", "POST"])
@@ -160,9 +162,9 @@ def new_kiosk() -> Response:
             form.printer.data or None,
             form.sheets.data,
         )
-        return page("kiosk_token.html", title="设备口令", token=token)
+        return page("basics/kiosk_token.html", title="设备口令", token=token)
     return page(
-        "form.html",
+        "kit/form.html",
         422 if form.errors else 200,
         title="新增自助机",
         form=form,
@@ -178,10 +180,10 @@ def renew_kiosk(device_id: int) -> Response:
     device, form = _own_kiosk(device_id), Form()
     if form.accepted():
         token = kiosk.renew(services(), current_actor(), device_id)
-        return page("kiosk_token.html", title="设备口令", token=token)
+        return page("basics/kiosk_token.html", title="设备口令", token=token)
     lead = f"“{device.name}”的旧口令立即失效，在自助机上输入新口令之前不能使用。口令遗失或可能被人看到时更换。"
     title = "更换自助机口令"
-    return page("form.html", title=title, form=form, verb="更换口令", lead=lead, back=url_for("basics.kiosks"))
+    return page("kit/form.html", title=title, form=form, verb="更换口令", lead=lead, back=url_for("basics.kiosks"))
 
 
 @basics.route("/kiosks/<int:device_id>/load", methods=["GET", "POST"])
@@ -195,7 +197,7 @@ def load_kiosk(device_id: int) -> Response:
         say("已登记，呼叫已处理。")
         return see_other(url_for("basics.kiosks"))
     return page(
-        "form.html",
+        "kit/form.html",
         422 if form.errors else 200,
         title="加纸、处理呼叫",
         form=form,

@@ -38,7 +38,7 @@ def seals() -> Response:
             select(BILL_KIND).where(BILL_KIND.c.form.in_(SPECIMENS)).order_by(BILL_KIND.c.prefix)
         ).all()
     return page(
-        "seals.html",
+        "basics/seals.html",
         title="印章与模板",
         subject=certificate.subject.human_friendly,
         issuer=certificate.issuer.human_friendly,

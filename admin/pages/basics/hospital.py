@@ -60,7 +60,7 @@ def unit() -> Response:
         master_data.save_unit(services(), current_actor(), dict(form.data))
         say("已保存。新开的票据和患者页面几秒后按新的信息显示，已开的票据不变。")
         return see_other(url_for("basics.unit"))
-    return page("unit.html", title="单位", unit=row, form=form)
+    return page("basics/unit.html", title="单位", unit=row, form=form)
 
 
 @group.get("/unit/poster/<string:size>")

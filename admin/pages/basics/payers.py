@@ -21,7 +21,7 @@ def known_payers() -> Response:
         ids = [one.id for one in found] if typed else []
         marks = manual_known_payers.marks(services(), connection, current_staff().unit_id, ids)
     gate(marks, "payers")
-    return page("payers.html", title="常用交款人", payers=found, typed=typed, days=manual_known_payers.KEEP.days)
+    return page("basics/payers.html", title="常用交款人", payers=found, typed=typed, days=manual_known_payers.KEEP.days)
 
 
 @basics.post("/payers/<int:payer_id>/forget")

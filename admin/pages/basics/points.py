@@ -121,7 +121,7 @@ def _point(row_id: int, title: str) -> Response:
         values = {name: form[name].data for name in ("code", "name", "kind", "active")}
         master_data.save_point(services(), current_actor(), row_id, values, form.kinds.data, form.staff.data)
 
-    return saved(form, save, "basics.points", title, "point.html")
+    return saved(form, save, "basics.points", title, "basics/point.html")
 
 
 kept_pages("point", "/points", "开票点", 40, POINTS, _point, _points)
@@ -196,7 +196,7 @@ def _charge(row_id: int, title: str) -> Response:
         problem = "" if form.valid_from.data <= form.valid_until.data else "生效日期不能晚于失效日期。"
     if problem:
         back = url_for("basics.charges")
-        return page("form.html", 422, title=title, form=form, verb="保存", back=back, problem=problem)
+        return page("kit/form.html", 422, title=title, form=form, verb="保存", back=back, problem=problem)
     chosen = form.fiscal_code.data or ""
     kept_name = not chosen or chosen == form.fiscal_code.object_data
     more = {} if kept_name else {"fiscal_name": names.get(chosen, "")}

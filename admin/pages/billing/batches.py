@@ -50,7 +50,7 @@ def batches() -> Response:
             problem = str(refusal)
     point = current_session().point
     return page(
-        "batches.html",
+        "billing/batches.html",
         422 if problem else 200,
         title="批量导入",
         reports=batches_desk().reports(current_actor()),
@@ -125,7 +125,7 @@ def batch_report(batch_id: int) -> Response:
     after = request.args.get("after", 0, type=int)
     bad = [] if report.purged else batches_desk().bad(current_actor(), batch_id, SHOWN + 1, after)
     response = page(
-        "batch.html",
+        "billing/batch.html",
         title="批量导入",
         report=report,
         state=STATES[report.state],

@@ -100,7 +100,7 @@ def bill_page(facts: BillFacts, status: int = 200, **more: Any) -> Response:
         log = entries.about(connection, "bill", bill_id) if may(Permission.AUDIT_VIEW) or may_see_log() else []
     steps = track(facts, life.stands.booked_fen)
     shown = {"payer": payer, "life": life, "exchanges": exchanges, "items": items, "log": log, "track": steps}
-    return page("bill.html", status, bill=facts, sheet_states=SHEET_STATES, **shown, **more)
+    return page("billing/bill.html", status, bill=facts, sheet_states=SHEET_STATES, **shown, **more)
 
 
 def may_see_log() -> bool:

@@ -51,7 +51,7 @@ def manual() -> ManualDesk:
 @requires(Permission.BILLS_ISSUE, menu="手工开票", order=20)
 def desk() -> Response:
     """The kinds to begin with, and the drafts to go on with."""
-    return page("desk.html", title="手工开票", kinds=KINDS, drafts=manual().drafts(current_actor()))
+    return page("billing/desk.html", title="手工开票", kinds=KINDS, drafts=manual().drafts(current_actor()))
 
 
 @billing.post("/desk")
@@ -121,7 +121,7 @@ def desk_preview(draft_id: int) -> Response:
     data = face.pdf(document, state="preview", qr_text="预览", xml=b"", supervised=False)
     picture = base64.b64encode(face.png(data, 1000)).decode()
     return page(
-        "desk_preview.html",
+        "billing/desk_preview.html",
         title=f"预览 {document.name}",
         draft=found,
         document=document,
@@ -157,7 +157,9 @@ def desk_result(draft_id: int) -> Response:
     size, path = qr.path(_link(made))
     # 1: printed by itself, once; 2: offered; 0: neither, the bill's own page still prints it
     slip = {"0": "never", "1": "ask" if prints else "always"}.get(notice, "ask")
-    return page("desk_result.html", title="开票结果", bill=bill, kind=found.entry.kind, size=size, path=path, slip=slip)
+    return page(
+        "billing/desk_result.html", title="开票结果", bill=bill, kind=found.entry.kind, size=size, path=path, slip=slip
+    )
 
 
 @billing.post("/desk/<int:draft_id>/discard")
@@ -217,7 +219,7 @@ def _form(found: Draft, checked: bool, problem: str = "") -> Response:
     for item in result.problems if checked or problem else ():
         problems.setdefault(item.where, []).append(f"{item.reason}。{item.remedy}")
     return page(
-        "desk_form.html",
+        "billing/desk_form.html",
         409 if problem and found.pending is None else 200,
         title=f"开具{KINDS[kind]}",
         draft=shown,

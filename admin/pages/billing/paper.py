@@ -112,7 +112,7 @@ def _bill(facts: BillFacts) -> Subject:
         old = valid_sheet(connection, facts.bill_id)
         code = ledger_paper.paper_code_for(connection, facts, current_point().id)
     return Subject(
-        "admin/bill_head.html",
+        "admin/billing/bill_head.html",
         {"bill": facts},
         facts.bill_id,
         f"{facts.code} {facts.number}",
@@ -159,7 +159,7 @@ def exchange_dialog(subject: Subject, again: bool) -> Response:
             say(f"已{'重新' if again else ''}换开，纸质票据 {Sheet(code, number)}。请打印。")
             return see_other(subject.back)
     return page(
-        "exchange.html",
+        "billing/exchange.html",
         422 if problem or form.errors else 200,
         title="重新换开" if again else "换开纸质票据",
         form=form,
@@ -210,7 +210,7 @@ def void_paper(bill_id: int) -> Response:
                 raise
             problem = refusal.why
     return page(
-        "void_paper.html",
+        "billing/void_paper.html",
         422 if problem or form.errors else 200,
         title="收回并作废纸质票",
         form=form,
@@ -254,7 +254,7 @@ def blank_loss() -> Response:
             say(f"已报损 {last - first + 1} 张，单号 {no}。")
             return see_other(url_for("billing.blank_loss"))
     return page(
-        "blank_loss.html",
+        "billing/blank_loss.html",
         422 if problem or form.errors else 200,
         title="空白票报损",
         form=form,

@@ -150,7 +150,7 @@ def unexchanged() -> Response:
     shown: dict[str, Any] = {"point": point, "nexts": nexts, "printers": printers, "most": MOST, "chosen": chosen}
     if chosen is not None:
         shown |= {"details": _details(chosen), "classes": INSURANCE_CLASSES}
-    return UNEXCHANGED.respond(statement, "unexchanged.html", **shown)
+    return UNEXCHANGED.respond(statement, "billing/unexchanged.html", **shown)
 
 
 def _named(text: str) -> int:
@@ -228,7 +228,7 @@ def sheets() -> Response:
         .where(BILL.c.unit_id == current_staff().unit_id)
     )
     return SHEETS.respond(
-        statement, "sheets.html", valid=PaperState.VALID.value, may_print=may(Permission.PAPER_EXCHANGE)
+        statement, "billing/sheets.html", valid=PaperState.VALID.value, may_print=may(Permission.PAPER_EXCHANGE)
     )
 
 

@@ -58,7 +58,7 @@ def reverse_bill(bill_id: int) -> Response:
     status = 422 if problem or form.errors else 200
     large = facts.total_fen >= _limit(facts.unit_id)
     return page(
-        "reverse.html",
+        "billing/reverse.html",
         status,
         title="冲红",
         form=form,

@@ -56,7 +56,9 @@ def search() -> Response:
             if facts is not None:
                 acts[row.id] = life_of(connection, facts).acts
     payers = {row.id: bill_lists.masked_payer(services(), row) for row in found.rows}
-    return page("found.html", rows=found.rows, payers=payers, acts=acts, states=BILL_STATES, most=ledger_search.MOST)
+    return page(
+        "billing/found.html", rows=found.rows, payers=payers, acts=acts, states=BILL_STATES, most=ledger_search.MOST
+    )
 
 
 def _protected(found: Found, text: str) -> Response | None:
@@ -68,7 +70,7 @@ def _protected(found: Found, text: str) -> Response | None:
         missing = protected_persons.unexplained(connection, actor, marks)
     if missing and len(reason) < LEAST_REASON:
         problem = f"请写明原因（至少 {LEAST_REASON} 个字）。" if "reason" in request.form else ""
-        return page("search_reason.html", 422, q=text, protected=True, problem=problem)
+        return page("billing/search_reason.html", 422, q=text, protected=True, problem=problem)
     protected_persons.explain(services(), actor, missing, reason, "search")
     return None
 
@@ -83,7 +85,7 @@ def _too_many(text: str) -> Response | None:
         return None
     if len(reason) < LEAST_REASON:
         problem = f"请写明原因（至少 {LEAST_REASON} 个字）。" if "reason" in request.form else ""
-        return page("search_reason.html", 422, q=text, most=most, problem=problem)
+        return page("billing/search_reason.html", 422, q=text, most=most, problem=problem)
     limits().hit(why, 1, HOUR)
     with services().database.write() as connection:
         details = {"reason": reason, "count": most}

@@ -104,7 +104,13 @@ def new_voucher() -> Response:
     back = url_for("billing.vouchers")
     lead = f"开票点：{point.code} {point.name}"
     return page(
-        "voucher_new.html", title="开具预交金凭证", form=form, verb="收款并开具", back=back, lead=lead, problem=problem
+        "billing/voucher_new.html",
+        title="开具预交金凭证",
+        form=form,
+        verb="收款并开具",
+        back=back,
+        lead=lead,
+        problem=problem,
     )
 
 
@@ -150,7 +156,7 @@ def refund_voucher(voucher_id: int) -> Response:
             return see_other(url_for("billing.voucher", voucher_id=voucher_id))
     lead = f"凭证 {facts.pair}，余额 {commas(facts.balance_fen)} 元。退款会生成一张退款凭证。"
     back = url_for("billing.voucher", voucher_id=voucher_id)
-    return page("form.html", title="预交金退款", form=form, verb="退款", back=back, lead=lead, problem=problem)
+    return page("kit/form.html", title="预交金退款", form=form, verb="退款", back=back, lead=lead, problem=problem)
 
 
 @billing.route("/vouchers/<int:voucher_id>/cancel", methods=["GET", "POST"])
@@ -174,7 +180,14 @@ def cancel_voucher(voucher_id: int) -> Response:
     lead += "只用于开错的凭证；退钱请用“退款”。"
     back = url_for("billing.voucher", voucher_id=voucher_id)
     return page(
-        "form.html", title="撤销预交金凭证", form=form, verb="撤销", back=back, lead=lead, problem=problem, danger=True
+        "kit/form.html",
+        title="撤销预交金凭证",
+        form=form,
+        verb="撤销",
+        back=back,
+        lead=lead,
+        problem=problem,
+        danger=True,
     )
 
 
@@ -216,7 +229,7 @@ def _subject(voucher_id: int) -> Subject:
         old = vouchers.valid_paper(connection, voucher_id)
         code = paper.code_for(connection, voucher_id, current_point().id)
     return Subject(
-        "admin/voucher_head.html",
+        "admin/billing/voucher_head.html",
         {"voucher": facts},
         voucher_id,
         facts.pair,
@@ -245,4 +258,4 @@ def void_voucher_paper(voucher_id: int) -> Response:
         say(f"已作废纸质凭证 {sheet}。")
         return see_other(back)
     lead = f"纸质凭证 {sheet}。作废后可以重新打印，或撤销凭证。"
-    return page("form.html", title="作废纸质凭证", form=form, verb="作废", back=back, lead=lead, danger=True)
+    return page("kit/form.html", title="作废纸质凭证", form=form, verb="作废", back=back, lead=lead, danger=True)

@@ -77,7 +77,7 @@ VOUCHERS = ListPage(
 @requires(Permission.VOUCHERS_VIEW, menu="预交金凭证", order=60)
 def vouchers() -> Response:
     """The unit's vouchers, newest first."""
-    return VOUCHERS.respond(queries.of_unit(current_staff().unit_id), "vouchers.html", typed="")
+    return VOUCHERS.respond(queries.of_unit(current_staff().unit_id), "billing/vouchers.html", typed="")
 
 
 @billing.post("/vouchers/find")
@@ -153,7 +153,7 @@ def _show(facts: VoucherFacts, revealed: bool, problem: str = "") -> Response:
         "缴款人": person.get("drawee", "") if revealed else mask_name(person.get("drawee", "")),
     }
     return page(
-        "voucher.html",
+        "billing/voucher.html",
         422 if problem else 200,
         problem=problem,
         voucher=facts,
@@ -176,7 +176,7 @@ def voucher_statement(voucher_id: int) -> Response:
         name = mask_name(queries.payer_name(services(), connection, facts))
         person = queries.identity(services(), connection, facts)
     return page(
-        "voucher_statement.html",
+        "billing/voucher_statement.html",
         statement=found,
         states=STATES,
         name=name,

@@ -83,7 +83,7 @@ COMPANIES = ListPage(
 def companies() -> Response:
     """Which companies fetch their bills themselves; contacts masked."""
     return COMPANIES.respond(
-        select(COMPANY_ACCOUNT).where(COMPANY_ACCOUNT.c.unit_id == current_staff().unit_id), "companies.html"
+        select(COMPANY_ACCOUNT).where(COMPANY_ACCOUNT.c.unit_id == current_staff().unit_id), "delivery/companies.html"
     )
 
 
@@ -178,4 +178,4 @@ def end_company(company_id: int) -> Response:
 def _form(title: str, form: Form, verb: str, problem: str, **more: Any) -> Response:
     status = 422 if problem or form.errors else 200
     values = {"title": title, "form": form, "verb": verb, "problem": problem} | more
-    return page("form.html", status, back=url_for("delivery.companies"), **values)
+    return page("kit/form.html", status, back=url_for("delivery.companies"), **values)

@@ -115,7 +115,7 @@ def deliveries() -> Response:
         .select_from(joined)
         .where(DELIVERY.c.unit_id == current_staff().unit_id)
     )
-    return DELIVERIES.respond(statement, "deliveries.html", letters=request.args.get("state") == LETTERS)
+    return DELIVERIES.respond(statement, "delivery/deliveries.html", letters=request.args.get("state") == LETTERS)
 
 
 @delivery.get("/deliveries/<int:delivery_id>")
@@ -137,7 +137,7 @@ def one_delivery(delivery_id: int) -> Response:
     order = [(titles().get(name, name), wait // 60) for name, wait in row.policy]
     again = [state.value for state in operations.AGAIN]
     return page(
-        "delivery.html",
+        "delivery/delivery.html",
         row=row,
         bill=bill,
         attempts=attempts,
@@ -213,7 +213,7 @@ def _channels_page(problem: str = "", status: int = 200) -> Response:
         name: values.get(f"delivery.{name.partition('-')[0]}", True) and receivers.get(name, True) for name in titles()
     }
     return page(
-        "channels.html",
+        "delivery/channels.html",
         status,
         titles=titles(),
         values=values,

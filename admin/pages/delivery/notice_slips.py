@@ -64,7 +64,7 @@ def slips() -> Response:
     statement = bill_lists.of_unit(current_staff().unit_id).add_columns(PRINTS.label("prints"))
     statement = statement.outerjoin(_prints, _prints.c.object_id == BILL.c.id)
     statement = statement.where(BILL.c.red_of_id.is_(None), BILL.c.state != BillState.REVERSED.value)
-    return NOTICES.respond(statement, "notices.html", papers=Paper, most=notice_slips.MOST)
+    return NOTICES.respond(statement, "delivery/notices.html", papers=Paper, most=notice_slips.MOST)
 
 
 @delivery.post("/notices/print")

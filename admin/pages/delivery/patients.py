@@ -122,7 +122,7 @@ def patient_request(request_id: int) -> Response:
     if "wrong" in found.content:
         content[WORDS["wrong"]] = retrieval_patient_requests.WRONG.get(found.content["wrong"], found.content["wrong"])
     shown: dict[str, Any] = {"found": found, "content": content, "photo": photo}
-    return page("patient_request.html", title=found.title, form=form, problem=problem, **shown)
+    return page("delivery/patient_request.html", title=found.title, form=form, problem=problem, **shown)
 
 
 @delivery.post("/requests/<int:request_id>/photo")
@@ -205,7 +205,7 @@ FAMILY = ListPage(
 def families() -> Response:
     """Who may see whose bills; names masked."""
     statement = select(FAMILY_LINK).where(FAMILY_LINK.c.unit_id == current_staff().unit_id)
-    return FAMILY.respond(statement, "families.html")
+    return FAMILY.respond(statement, "delivery/families.html")
 
 
 class FamilyForm(Form):
@@ -240,7 +240,7 @@ def new_family() -> Response:
             say("已绑定。代取人用自己的证件号和手机验证码登录取票页面，在“家人”里查看。")
             return see_other(url_for("delivery.families"))
     back = url_for("delivery.families")
-    return page("form.html", title="绑定家人", form=form, verb="绑定", back=back, problem=problem)
+    return page("kit/form.html", title="绑定家人", form=form, verb="绑定", back=back, problem=problem)
 
 
 class EndForm(Form):
@@ -260,4 +260,6 @@ def end_family(link_id: int) -> Response:
         return see_other(url_for("delivery.families"))
     lead = "撤销后代取人立即不能再查看就诊人的票据。确定吗？"
     back = url_for("delivery.families")
-    return page("form.html", title="撤销授权", form=form, verb="撤销", back=back, lead=lead, danger=True, problem="")
+    return page(
+        "kit/form.html", title="撤销授权", form=form, verb="撤销", back=back, lead=lead, danger=True, problem=""
+    )

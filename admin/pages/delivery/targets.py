@@ -99,7 +99,7 @@ def titles() -> dict[str, str]:
 def push_targets() -> Response:
     """The unit's push targets."""
     return TARGETS.respond(
-        select(PUSH_TARGET).where(PUSH_TARGET.c.unit_id == current_staff().unit_id), "push_targets.html"
+        select(PUSH_TARGET).where(PUSH_TARGET.c.unit_id == current_staff().unit_id), "delivery/push_targets.html"
     )
 
 
@@ -118,7 +118,7 @@ def new_push_target() -> Response:
             return see_other(url_for("delivery.push_target", target_id=target_id))
     back = url_for("delivery.push_targets")
     status = 422 if problem or form.errors else 200
-    return page("form.html", status, title="新增推送目标", form=form, verb="新增", back=back, problem=problem)
+    return page("kit/form.html", status, title="新增推送目标", form=form, verb="新增", back=back, problem=problem)
 
 
 @delivery.route("/push-targets/<int:target_id>", methods=["GET", "POST"])
@@ -143,7 +143,7 @@ def push_target(target_id: int) -> Response:
 def _target_page(row: object, form: TargetForm, problem: str, names: dict[str, str] | None = None) -> Response:
     kept = {key: row.fields.get(key, key) for key in events.FIELDS}  # type: ignore[attr-defined]
     return page(
-        "push_target.html",
+        "delivery/push_target.html",
         422 if problem or form.errors else 200,
         row=row,
         form=form,
@@ -187,7 +187,7 @@ def renew_push_key(target_id: int) -> Response:
 def show_push_key(target_id: int) -> Response:
     """The newest key, this once."""
     key_id, key = targets.look(services(), current_actor(), target_id)
-    return page("push_key.html", key_id=key_id, key=key, target_id=target_id)
+    return page("delivery/push_key.html", key_id=key_id, key=key, target_id=target_id)
 
 
 @delivery.post("/push-targets/<int:target_id>/change-over")

@@ -192,7 +192,7 @@ def _approval_page(approval_id: int, form: Form, problem: str = "", status: int 
         row = requests.by_id(connection, current_staff().unit_id, approval_id)
     own = row.requested_by == current_staff().label
     return page(
-        "approval.html",
+        "home/approval.html",
         status,
         row=row,
         kind=kind_title(row.kind),

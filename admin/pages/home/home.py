@@ -43,7 +43,9 @@ def home() -> Response:
         calling = kiosk.calling(connection, unit_id) if may(Permission.PAPER_EXCHANGE) else []
         found = alarms.lately(connection, unit_id) if may(Permission.AUDIT_VIEW) else []
     since = (business_day(now()) - alarms.WATCHED).isoformat()
-    return page("home.html", overview=overview, low=low, pending=pending, calling=calling, alarms=found, since=since)
+    return page(
+        "home/home.html", overview=overview, low=low, pending=pending, calling=calling, alarms=found, since=since
+    )
 
 
 def _stock() -> bool:

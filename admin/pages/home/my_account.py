@@ -64,7 +64,7 @@ def sessions() -> Response:
     with services().database.read() as connection:
         found = staff_sessions.open_ones(connection, person.unit_id, person.id)
         policy = accounts.policy_of(connection, person.unit_id)
-    return page("sessions.html", found=found, policy=policy)
+    return page("home/sessions.html", found=found, policy=policy)
 
 
 @home.post("/sessions/close")
@@ -104,7 +104,7 @@ def password() -> Response:
     if current_staff().must_change:
         lead = "首次登录或密码被重置后，须先修改密码。" + lead
     status = 422 if problem or form.errors else 200
-    return page("form.html", status, title="修改密码", form=form, verb="修改密码", problem=problem, lead=lead)
+    return page("kit/form.html", status, title="修改密码", form=form, verb="修改密码", problem=problem, lead=lead)
 
 
 @home.route("/second-factor", methods=["GET", "POST"])
@@ -121,7 +121,7 @@ def second_factor() -> Response:
             return remember(see_other(url_for("home.home")), cookie)
     lead = "请输入手机验证器上的 6 位动态码，每个码只能用一次。"
     return page(
-        "form.html",
+        "kit/form.html",
         422 if problem or form.errors else 200,
         title="两步验证",
         form=form,
@@ -150,4 +150,4 @@ def totp() -> Response:
     secret, address, sealed = access_second_factor.propose(services(), person)
     size, path = qr.path(address)
     values = {"secret": secret, "sealed": sealed, "size": size, "path": path}
-    return page("totp.html", 422 if problem or form.errors else 200, form=form, problem=problem, **values)
+    return page("home/totp.html", 422 if problem or form.errors else 200, form=form, problem=problem, **values)

@@ -74,7 +74,7 @@ class ChangeForm(Form):
 @requires(Permission.STOCK_VIEW, menu="票据申领", order=30)
 def applications() -> Response:
     """All applications, newest first."""
-    return APPLICATIONS.respond(lists.applications(current_staff().unit_id), "stock_list.html", tools=_tools(), lead="")
+    return APPLICATIONS.respond(lists.applications(current_staff().unit_id), "stock/list.html", tools=_tools(), lead="")
 
 
 def _tools() -> list[tuple[str, str]]:
@@ -98,7 +98,7 @@ def new_application() -> Response:
     with services().database.read() as connection:
         kinds = lists.kinds(connection)
         found = [(kinds[kind_id], balances.suggest(connection, current_staff().unit_id, kind_id)) for kind_id in kinds]
-    return page("stock_apply.html", form=form, suggestions=found, back=url_for("stock.applications"))
+    return page("stock/apply.html", form=form, suggestions=found, back=url_for("stock.applications"))
 
 
 @stock.route("/applications/<string:no>", methods=["GET", "POST"])

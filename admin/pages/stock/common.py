@@ -107,7 +107,7 @@ def document_page(
         moved = lists.movements_of(connection, no)
         points = lists.points(connection, current_staff().unit_id)
     return page(
-        "stock_document.html",
+        "stock/document.html",
         title=title,
         no=no,
         state=state,

@@ -115,7 +115,7 @@ def returns() -> Response:
     """All returns."""
     tools = [("新增申退", url_for("stock.new_return"))] if may(Permission.STOCK_RETURN) else []
     lead = "申退的号码须在单位库存中；已分发的请先撤回。"
-    return RETURNS.respond(lists.returns(current_staff().unit_id), "stock_list.html", tools=tools, lead=lead)
+    return RETURNS.respond(lists.returns(current_staff().unit_id), "stock/list.html", tools=tools, lead=lead)
 
 
 @stock.route("/returns/new", methods=["GET", "POST"])
@@ -133,7 +133,7 @@ def new_return() -> Response:
         except Refusal as refusal:
             problem = str(refusal)
     back = url_for("stock.returns")
-    return page("form.html", title="新增申退", form=form, verb="上报申退", back=back, problem=problem)
+    return page("kit/form.html", title="新增申退", form=form, verb="上报申退", back=back, problem=problem)
 
 
 @stock.get("/returns/<string:no>")
@@ -166,7 +166,7 @@ def voids_list() -> Response:
     """Stock voids and blank losses."""
     tools = [("登记作废或报损", url_for("stock.new_void"))] if may(Permission.STOCK_VOID) else []
     rows = lists.voids(current_staff().unit_id)
-    return VOIDS.respond(rows, "stock_list.html", tools=tools, lead=VOIDS_LEAD)
+    return VOIDS.respond(rows, "stock/list.html", tools=tools, lead=VOIDS_LEAD)
 
 
 @stock.route("/voids/new", methods=["GET", "POST"])
@@ -189,7 +189,7 @@ def new_void() -> Response:
         except Refusal as refusal:
             problem = str(refusal)
     back = url_for("stock.voids_list")
-    return page("form.html", title="登记作废或报损", form=form, verb="提交复核", back=back, problem=problem)
+    return page("kit/form.html", title="登记作废或报损", form=form, verb="提交复核", back=back, problem=problem)
 
 
 def _ask(connection: Connection, kind: str, no: str, summary: str, reason: str) -> None:
@@ -235,7 +235,7 @@ def destructions_list() -> Response:
     tools = [("登记销毁", url_for("stock.new_destruction"))] if may(Permission.STOCK_DESTROY) else []
     rows = lists.destructions(current_staff().unit_id)
     lead = "只能销毁已作废或已报损的号码；须由另一人复核。"
-    return DESTRUCTIONS.respond(rows, "stock_list.html", tools=tools, lead=lead)
+    return DESTRUCTIONS.respond(rows, "stock/list.html", tools=tools, lead=lead)
 
 
 @stock.route("/destructions/new", methods=["GET", "POST"])
@@ -256,7 +256,7 @@ def new_destruction() -> Response:
         except Refusal as refusal:
             problem = str(refusal)
     back = url_for("stock.destructions_list")
-    return page("form.html", title="登记销毁", form=form, verb="提交复核", back=back, problem=problem)
+    return page("kit/form.html", title="登记销毁", form=form, verb="提交复核", back=back, problem=problem)
 
 
 @stock.get("/destructions/<string:no>")

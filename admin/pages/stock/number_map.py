@@ -99,7 +99,7 @@ def maps() -> Response:
                 runs = fates.fate_map(connection, segment.id)
                 parts = pieces(runs, segment.first, segment.last)
                 shown.append((segment, strip(segment.bill_code, segment.id, parts), legend(runs)))
-    return page("stock_maps.html", segments=shown, kinds=kind_words().items(), kind=kind, fates=list(Fate))
+    return page("stock/maps.html", segments=shown, kinds=kind_words().items(), kind=kind, fates=list(Fate))
 
 
 @stock.get("/map/<int:segment_id>")
@@ -117,7 +117,7 @@ def number_map(segment_id: int) -> Response:
     high = min(max(request.args.get("high", segment.last, type=int), low), segment.last)
     window = clip(runs, low, high)
     return page(
-        "stock_map.html",
+        "stock/map.html",
         segment=segment,
         low=low,
         high=high,
@@ -153,7 +153,7 @@ def one_number(code: str, number: int) -> Response:
     if user is not None and user[0] == "voucher" and may(Permission.VOUCHERS_VIEW):
         return see_other(url_for("billing.voucher", voucher_id=user[1]))
     return page(
-        "stock_number.html",
+        "stock/number.html",
         code=code,
         number=number,
         segment=home[0],

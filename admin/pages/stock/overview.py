@@ -109,7 +109,7 @@ def stock_balances() -> Response:
             .where(STOCK_ALARM.c.unit_id == unit_id, STOCK_ALARM.c.cleared_at.is_(None))
             .order_by(STOCK_ALARM.c.raised_at)
         ).all()
-    return BALANCES.show(found, "stock_balances.html", alarms=standing, levels=LEVELS)
+    return BALANCES.show(found, "stock/balances.html", alarms=standing, levels=LEVELS)
 
 
 @stock.post("/alarms/<int:alarm_id>/clear")
@@ -157,7 +157,7 @@ def rule() -> Response:
         except Refusal as refusal:
             problem = str(refusal)
     back = url_for("stock.stock_balances")
-    return page("form.html", title="预警线与自动补票", form=form, verb="保存", back=back, problem=problem)
+    return page("kit/form.html", title="预警线与自动补票", form=form, verb="保存", back=back, problem=problem)
 
 
 @stock.get("/check")
@@ -179,7 +179,7 @@ def stock_check() -> Response:
     differences = [each for each in found.differences if each.segment_id in segments]
     return CHECK.show(
         [Segment(segments[each.segment_id], each) for each in whole],
-        "stock_check.html",
+        "stock/check.html",
         places=len([each for each in found.balances if each.segment_id in segments]),
         differences=differences,
         compared=compared,

@@ -87,7 +87,7 @@ class RefuseForm(Form):
 def receipts() -> Response:
     """Segments from finance, newest first."""
     rows = lists.receipts(current_staff().unit_id, opening=False)
-    return RECEIPTS.respond(rows, "stock_list.html", tools=[], lead="")
+    return RECEIPTS.respond(rows, "stock/list.html", tools=[], lead="")
 
 
 @stock.get("/openings")
@@ -96,7 +96,7 @@ def openings() -> Response:
     """Opening stock."""
     tools = [("登记期初", url_for("stock.new_opening"))] if may(Permission.STOCK_OPEN) else []
     rows = lists.receipts(current_staff().unit_id, opening=True)
-    return OPENINGS.respond(rows, "stock_list.html", tools=tools, lead="登记后须由另一人确认，号码才进入单位库存。")
+    return OPENINGS.respond(rows, "stock/list.html", tools=tools, lead="登记后须由另一人确认，号码才进入单位库存。")
 
 
 @stock.route("/openings/new", methods=["GET", "POST"])
@@ -115,7 +115,7 @@ def new_opening() -> Response:
         except Refusal as refusal:
             problem = str(refusal)
     back = url_for("stock.openings")
-    return page("form.html", title="登记期初库存", form=form, verb="登记", back=back, problem=problem)
+    return page("kit/form.html", title="登记期初库存", form=form, verb="登记", back=back, problem=problem)
 
 
 @stock.get("/receipts/<string:no>")

@@ -73,7 +73,7 @@ class SlipForm(Form):
 def slips() -> Response:
     """All hand-outs, newest first."""
     tools = [("新增分发", url_for("stock.new_slip"))] if may(Permission.STOCK_HAND_OUT) else []
-    return SLIPS.respond(lists.slips(current_staff().unit_id), "stock_list.html", tools=tools, lead="")
+    return SLIPS.respond(lists.slips(current_staff().unit_id), "stock/list.html", tools=tools, lead="")
 
 
 @stock.route("/slips/new", methods=["GET", "POST"])
@@ -95,7 +95,7 @@ def new_slip() -> Response:
     with services().database.read() as connection:
         found = balances.holdings(connection, current_staff().unit_id)
     unit = [each for each in found if each.place == "unit"]
-    return page("stock_hand_out.html", form=form, problem=problem, holdings=unit, back=url_for("stock.slips"))
+    return page("stock/hand_out.html", form=form, problem=problem, holdings=unit, back=url_for("stock.slips"))
 
 
 @stock.get("/slips/<string:no>")
@@ -230,4 +230,4 @@ def emergency() -> Response:
         found = balances.holdings(connection, current_staff().unit_id)
         points = lists.points(connection, current_staff().unit_id)
     kept = [each for each in found if each.point_id and points[each.point_id].kind == "emergency"]
-    return EMERGENCY.show(kept, "stock_emergency.html", form=form if allowed else None, problem=problem)
+    return EMERGENCY.show(kept, "stock/emergency.html", form=form if allowed else None, problem=problem)

@@ -85,7 +85,7 @@ def his_accounts() -> Response:
         .select_from(HIS_ACCOUNT.outerjoin(counted, counted.c.account_id == HIS_ACCOUNT.c.id))
         .where(HIS_ACCOUNT.c.unit_id == current_staff().unit_id, HIS_ACCOUNT.c.kind == HIS)
     )
-    return ACCOUNTS.respond(statement, "his_accounts.html")
+    return ACCOUNTS.respond(statement, "system/his_accounts.html")
 
 
 @system.route("/his-accounts/new", methods=["GET", "POST"])
@@ -105,7 +105,7 @@ def new_his_account() -> Response:
                 say("已新增接口账号。请在本页显示密钥并交给 HIS，密钥只显示一次。")
                 return see_other(url_for("system.his_account", account_id=account_id))
     back = url_for("system.his_accounts")
-    return page("form.html", title="新增接口账号", form=form, verb="新增", back=back, problem=problem)
+    return page("kit/form.html", title="新增接口账号", form=form, verb="新增", back=back, problem=problem)
 
 
 @system.route("/his-accounts/<int:account_id>", methods=["GET", "POST"])
@@ -124,7 +124,7 @@ def his_account(account_id: int) -> Response:
         his_keys.set_facts(services(), current_actor(), account_id, form.name.data, form.active.data, policies)
         say("已保存，几秒后生效。")
         return see_other(url_for("system.his_account", account_id=account_id))
-    return page("his_account.html", account=account, form=form, tables=TABLES, counts=counts, key="")
+    return page("system/his_account.html", account=account, form=form, tables=TABLES, counts=counts, key="")
 
 
 def _require_edit() -> None:
@@ -148,7 +148,7 @@ def show_his_key(account_id: int) -> Response:
     key = his_keys.look(services(), current_actor(), account_id)
     with services().database.read() as connection:
         account = his_keys.own(connection, current_actor(), account_id)
-    return page("his_key.html", account=account, key=key)
+    return page("system/his_key.html", account=account, key=key)
 
 
 @system.post("/his-accounts/<int:account_id>/end-earlier")
@@ -194,7 +194,7 @@ def his_mapping(account_id: int, table: str) -> Response:
             say(f"已保存{TABLES[table]}：新增或修改 {changed} 条，删除 {gone} 条；几秒后生效。")
             return see_other(url_for("system.his_account", account_id=account_id))
     return page(
-        "his_mapping.html",
+        "system/his_mapping.html",
         account=account,
         title=TABLES[table],
         rows=[*sorted(rows), *[("", "")] * BLANK_ROWS],

@@ -67,7 +67,7 @@ def log() -> Response:
         AUDIT_SEAL, AUDIT_SEAL.c.entry_id == AUDIT_ENTRY.c.id
     )
     rows = rows.where(units.readable(current_staff().unit_id))
-    return LOG.respond(rows, "log.html")
+    return LOG.respond(rows, "system/log.html")
 
 
 @system.post("/log/verify")
@@ -81,4 +81,4 @@ def verify_log() -> Response:
     with services().database.write() as connection:
         about = {"request_id": actor.request_id, "details": details}
         entries.record(connection, "audit.verified", "audit", "chain", actor.label, **about)
-    return page("log_verified.html", report=report, at=now())
+    return page("system/log_verified.html", report=report, at=now())

@@ -30,7 +30,7 @@ def _page(problem: str = "", status: int = 200) -> Response:
             row.key: row for row in connection.execute(select(PARAMETER).where(PARAMETER.c.unit_id == unit_id)).all()
         }
     return page(
-        "parameters.html", status, catalogue=CATALOGUE.values(), values=values, changed=changed, problem=problem
+        "system/parameters.html", status, catalogue=CATALOGUE.values(), values=values, changed=changed, problem=problem
     )
 
 

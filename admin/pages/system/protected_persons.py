@@ -90,7 +90,9 @@ def ask(needed: ReasonNeeded) -> Response:
 
 
 def _reason_page(form: ReasonForm) -> Response:
-    return page("marked_reason.html", 422, form=form, minutes=int(protected_persons.GOOD_FOR.total_seconds()) // 60)
+    return page(
+        "system/marked_reason.html", 422, form=form, minutes=int(protected_persons.GOOD_FOR.total_seconds()) // 60
+    )
 
 
 @home.post("/marked")
@@ -171,7 +173,7 @@ class EndForm(Form):
 def marks() -> Response:
     """Who is protected, masked."""
     rows = select(MARKED_PERSON).where(MARKED_PERSON.c.unit_id == current_staff().unit_id)
-    return MARKS.respond(rows, "marked.html")
+    return MARKS.respond(rows, "system/marked.html")
 
 
 @system.route("/marked/new", methods=["GET", "POST"])
@@ -217,4 +219,4 @@ def end_mark(mark_id: int) -> Response:
 def _form(title: str, form: Form, verb: str, problem: str) -> Response:
     status = 422 if problem or form.errors else 200
     values: dict[str, Any] = {"title": title, "form": form, "verb": verb, "problem": problem}
-    return page("form.html", status, back=url_for("system.marks"), **values)
+    return page("kit/form.html", status, back=url_for("system.marks"), **values)

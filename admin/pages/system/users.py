@@ -108,7 +108,7 @@ def _end_of(day: date | None) -> datetime | None:
 @requires(Permission.USERS_VIEW, menu="用户", order=10)
 def users() -> Response:
     """The unit's accounts."""
-    return USERS.respond(accounts.of_unit(current_staff().unit_id), "users.html")
+    return USERS.respond(accounts.of_unit(current_staff().unit_id), "system/users.html")
 
 
 @system.route("/users/new", methods=["GET", "POST"])
@@ -129,11 +129,11 @@ def new_user() -> Response:
             return _hand_over(account_id, form.username.data.casefold(), password, "账号已创建，角色由安全管理员授予。")
     back = url_for("system.users")
     status = 422 if problem or form.errors else 200
-    return page("form.html", status, title="新增用户", form=form, verb="创建", problem=problem, back=back)
+    return page("kit/form.html", status, title="新增用户", form=form, verb="创建", problem=problem, back=back)
 
 
 def _hand_over(account_id: int, username: str, password: str, said: str) -> Response:
-    return page("handed_over.html", account_id=account_id, username=username, password=password, said=said)
+    return page("system/handed_over.html", account_id=account_id, username=username, password=password, said=said)
 
 
 @system.get("/users/<int:account_id>")
@@ -153,7 +153,7 @@ def _user_page(account_id: int, form: UserForm | None = None, problem: str = "",
     values: dict[str, Any] = {"name": row.name, "points": list(points), "valid_until": over}
     chosen = [Role(role) for role in sorted(roles)]
     return page(
-        "user.html",
+        "system/user.html",
         status,
         row=row,
         state=STATES[accounts.state_of(row)],
@@ -257,4 +257,4 @@ def _done(account_id: int, said: str) -> Response:
 @requires(Permission.USERS_VIEW, menu="角色", order=20)
 def roles() -> Response:
     """The one table: which role may do what."""
-    return page("roles.html", roles=list(Role), permissions=TITLES, granted=ROLES)
+    return page("system/roles.html", roles=list(Role), permissions=TITLES, granted=ROLES)
