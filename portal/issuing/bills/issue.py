@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
-from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal.access.his_account import HisAccount
 from portal.audit import entries
@@ -118,25 +117,18 @@ class IssuingDesk:
         """
         sent = content.digests(self.services.index, settlement)
         actor = actor or f"his:{account.appid}"
-        with self.services.database.read() as connection:
-            known = _by_serial(connection, account.id, settlement.serial)
-        if known is not None:
-            return self._again(account, settlement, known, sent, request_id, actor)
         moment = at or now()
-        ready = self._ready(account, settlement, sent, moment)
-        for _ in range(3):
-            try:
-                return self._write(account, settlement, ready, moment, request_id, actor)
-            except IntegrityError:
-                # Another push of this serial was quicker (or, once in millions, a row id met its twin).
-                with self.services.database.read() as connection:
-                    known = _by_serial(connection, account.id, settlement.serial)
-                if known is not None:
-                    return self._again(account, settlement, known, sent, request_id, actor)
-                ready = self._ready(account, settlement, sent, moment)
-            except OperationalError as error:
-                raise Refusal("BUSY", reason="数据库正忙或暂时不可用") from error
-        raise Refusal("BUSY", reason="同时提交过多")
+
+        def attempt() -> Issued:
+            # Tried again when another push of this serial was quicker (or, once in millions, a row id met its twin).
+            with self.services.database.read() as connection:
+                known = _by_serial(connection, account.id, settlement.serial)
+            if known is not None:
+                return self._again(account, settlement, known, sent, request_id, actor)
+            ready = self._ready(account, settlement, sent, moment)
+            return self._write(account, settlement, ready, moment, request_id, actor)
+
+        return self.services.database.repeat(attempt)
 
     def _ready(self, account: HisAccount, settlement: Settlement, sent: dict[str, str], moment: datetime) -> _Ready:
         references = self.references.get(account.unit_id)

@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal.audit import entries
 from portal.core.clock import business_day, local, now
@@ -153,17 +152,14 @@ def reverse(services: Services, actor: Actor, order: Order) -> Red:
     :meth:`Standing.check`, REVERSAL_NEEDS_APPROVAL, STOCK_EXHAUSTED, BUSY. A refusal changes nothing.
     """
     reason = _reason(order)
-    for _ in range(3):
-        try:
-            moment = now()
-            ready = _prepare(services, actor, order, reason, moment)
-            with services.database.write() as connection:
-                return _write(services, connection, actor, order, reason, ready, moment)
-        except IntegrityError:
-            continue  # what the database refused, the guards name at the next try
-        except OperationalError as error:
-            raise Refusal("BUSY", reason="数据库正忙或暂时不可用") from error
-    raise Refusal("BUSY", reason="同时提交过多")
+
+    def attempt() -> Red:
+        moment = now()
+        ready = _prepare(services, actor, order, reason, moment)
+        with services.database.write() as connection:
+            return _write(services, connection, actor, order, reason, ready, moment)
+
+    return services.database.repeat(attempt)
 
 
 def reverse_on(services: Services, connection: Connection, actor: Actor, order: Order) -> Red:

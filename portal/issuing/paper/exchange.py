@@ -9,13 +9,11 @@ Every act may be repeated after a lost answer: the same sheet for the same bill 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal.audit import entries
 from portal.core.clock import business_day, now
@@ -101,7 +99,7 @@ def exchange(services: Services, actor: Actor, order: Exchange) -> int:
             raise Refusal("PAPER_EXCHANGED", paper=str(Sheet(current.paper_code, current.number)))
         return _take(connection, actor, bill, order, "paper.exchanged")
 
-    return in_transaction(services, act)
+    return services.database.act(act)
 
 
 def re_exchange(services: Services, actor: Actor, order: Exchange) -> int:
@@ -125,7 +123,7 @@ def re_exchange(services: Services, actor: Actor, order: Exchange) -> int:
         _end(services, connection, actor, current, Ending(order.sheet, order.reason or MISPRINTED))
         return _take(connection, actor, bill, order, "paper.re_exchanged")
 
-    return in_transaction(services, act)
+    return services.database.act(act)
 
 
 def void(services: Services, actor: Actor, ending: Ending) -> int:
@@ -134,7 +132,7 @@ def void(services: Services, actor: Actor, ending: Ending) -> int:
     Raises PAPER_NOT_FOUND, PAPER_ENDED (voiding twice), PAPER_LOST_NEEDS_APPROVAL, FIELD_INVALID, BUSY.
     """
     check_ending(ending)
-    return in_transaction(services, lambda connection: void_on(services, connection, actor, ending))
+    return services.database.act(lambda connection: void_on(services, connection, actor, ending))
 
 
 def check_ending(ending: Ending) -> None:
@@ -216,7 +214,7 @@ def lose_blanks(
         )
         return known or void_blank(connection, actor, place, paper_code, first, last, reason)
 
-    return in_transaction(services, act)
+    return services.database.act(act)
 
 
 def confirmed_today(connection: Connection, place: int, actor: Actor, paper_code: str) -> bool:
@@ -253,20 +251,7 @@ def printed(services: Services, actor: Actor, row_id: int, printer_id: int | Non
             _audit(connection, actor, "paper.reprinted", row.bill_id, told)
         return int(row.prints)
 
-    return in_transaction(services, act)
-
-
-def in_transaction(services: Services, act: Callable[[Connection], T]) -> T:
-    """Run an act in its one transaction; what only the database saw is judged again by the guards."""
-    for _ in range(3):
-        try:
-            with services.database.write() as connection:
-                return act(connection)
-        except IntegrityError:
-            continue
-        except OperationalError as error:
-            raise Refusal("BUSY", reason="数据库正忙或暂时不可用") from error
-    raise Refusal("BUSY", reason="同时提交过多")
+    return services.database.act(act)
 
 
 def _sheet(row: Any) -> Sheet | None:

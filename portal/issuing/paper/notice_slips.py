@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from portal.audit import entries
 from portal.core.clock import business_day, local, now
@@ -37,13 +36,7 @@ def start(services: Services, actor: Actor, kind: str, ids: Sequence[int], paper
     wanted = list(dict.fromkeys(ids))
     if not 1 <= len(wanted) <= MOST:
         raise Refusal("NOTICE_EMPTY", most=MOST)
-    for _ in range(3):
-        try:
-            with services.database.write() as connection:
-                return _write(services, connection, actor, kind, wanted, paper)
-        except IntegrityError:
-            continue  # the same slip was printed elsewhere at this moment
-    raise Refusal("BUSY", reason="同时打印同一张单据")
+    return services.database.act(lambda connection: _write(services, connection, actor, kind, wanted, paper))
 
 
 def _write(

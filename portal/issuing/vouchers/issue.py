@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal.access.his_account import HisAccount
 from portal.audit import entries
@@ -323,20 +322,17 @@ class VoucherDesk:
         write: Callable[[Connection], Vouched],
     ) -> Vouched:
         """Answer with what the serial has, or write it; whoever loses a race answers with the winner's."""
-        for _ in range(3):
+
+        def attempt() -> Vouched:
             with self.services.database.read() as connection:
                 known = queries.by_serial(connection, sender.account.id, serial)
                 content = _content(connection, known.voucher_id) if known else {}
             if known is not None:
                 return again(known, content)
-            try:
-                with self.services.database.write() as connection:
-                    return write(connection)
-            except IntegrityError:
-                continue
-            except OperationalError as error:
-                raise Refusal("BUSY", reason="数据库正忙或暂时不可用") from error
-        raise Refusal("BUSY", reason="同时提交过多")
+            with self.services.database.write() as connection:
+                return write(connection)
+
+        return self.services.database.repeat(attempt)
 
     def _told(self, sender: Sender, facts: VoucherFacts, duplicate: bool) -> Vouched:
         return Vouched(facts, queries.token_of(self.services, sender.account.unit_code, facts), duplicate)

@@ -56,7 +56,7 @@ def exchange(services: Services, actor: Actor, order: Exchange) -> None:
             raise Refusal("PAPER_EXCHANGED", paper=valid)
         _take(connection, actor, voucher, order)
 
-    paper_exchange.in_transaction(services, act)
+    services.database.act(act)
 
 
 def re_exchange(services: Services, actor: Actor, order: Exchange) -> None:
@@ -85,7 +85,7 @@ def re_exchange(services: Services, actor: Actor, order: Exchange) -> None:
         _end(connection, actor, row, valid, order.reason or paper_exchange.MISPRINTED)
         _take(connection, actor, voucher, order)
 
-    paper_exchange.in_transaction(services, act)
+    services.database.act(act)
 
 
 def _exchangeable(connection: Connection, actor: Actor, voucher_id: int) -> Any:
