@@ -21,7 +21,7 @@ from admin.kit import export_reasons
 from admin.kit import values as kit_values
 from admin.kit.shell import current_actor, current_staff, page, services
 from admin.kit.values import State
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import local, now
 from portal.domain.money import MICRO
 from portal.rendering.tables import spreadsheet
@@ -310,9 +310,7 @@ class ListPage:
             return export_reasons.ask(self.title, len(listing.rows))
         actor, action = current_actor(), export_reasons.DONE if said else "list.exported"
         details = {"rows": len(listing.rows), "form": form, "filters": dict(listing.values)}
-        about = {"request_id": actor.request_id, "details": details | ({"explained": said} if said else {})}
-        with services().database.write() as connection:
-            entries.record(connection, action, "list", self.name, actor.label, **about)
+        audit.note(services(), actor, action, ("list", self.name), details | ({"explained": said} if said else {}))
         return self._excel(listing) if form == "xlsx" else page("kit/print.html", listing=listing, printed_at=now())
 
     def _excel(self, listing: Listing) -> Response:

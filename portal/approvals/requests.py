@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -88,7 +88,9 @@ def request(
             "outcome": "",
         },
     )
-    _record(connection, "approval.requested", approval_id, actor, kind=kind, object_id=str(object_id))
+    audit.record(
+        connection, actor, "approval.requested", ("approval", approval_id), {"kind": kind, "object_id": str(object_id)}
+    )
     return approval_id
 
 
@@ -149,12 +151,9 @@ def _close(connection: Connection, row: Row[Any], state: str, actor: Actor, opin
         "outcome": outcome[:300],
     }
     connection.execute(update(APPROVAL).where(APPROVAL.c.id == row.id).values(values))
-    _record(connection, f"approval.{state}", row.id, actor, kind=row.kind, object_id=row.object_id)
-
-
-def _record(connection: Connection, action: str, approval_id: int, actor: Actor, **details: Any) -> None:
-    about = {"request_id": actor.request_id, "details": details}
-    entries.record(connection, action, "approval", approval_id, actor.label, **about)
+    audit.record(
+        connection, actor, f"approval.{state}", ("approval", row.id), {"kind": row.kind, "object_id": row.object_id}
+    )
 
 
 def of_unit(unit_id: int) -> Select[Any]:

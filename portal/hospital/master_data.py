@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.audit import entries
+from portal import audit
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
@@ -139,4 +139,4 @@ def _record(
     after: Mapping[str, Any],
 ) -> None:
     details = {"before": _plain(before), "after": _plain(after)}
-    entries.record(connection, action, kind, row_id, actor.label, request_id=actor.request_id, details=details)
+    audit.record(connection, actor, action, (kind, row_id), details)

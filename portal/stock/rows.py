@@ -37,5 +37,4 @@ def move(
 
 def audit(connection: Connection, actor: Actor, action: str, no: str, details: dict[str, Any]) -> None:
     """The audit entry of an act on document ``no``."""
-    about = {"request_id": actor.request_id, "details": details, "unit_id": actor.unit_id}
-    entries.record(connection, action, "stock", no, actor.label, **about)
+    entries.record(connection, actor, action, ("stock", no), details, unit_id=actor.unit_id)

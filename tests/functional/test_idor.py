@@ -14,9 +14,9 @@ from sqlalchemy import insert, select, text
 from werkzeug.routing import Rule
 
 from admin.kit.shell import requirement_of
+from portal import audit
 from portal.access.accounts import create
 from portal.access.permissions import ROLES, Role
-from portal.audit import entries
 from portal.core.clock import now
 from portal.delivery import requests as delivery_requests
 from portal.delivery.push import targets
@@ -238,8 +238,8 @@ def test_nothing_of_another_unit_can_be_reached(units: Units) -> None:
 def test_an_auditor_reads_the_log_of_the_own_unit_only(units: Units) -> None:
     """Whatever the first unit's people, callers and patients did; what concerns the installation both read."""
     with units.app.extensions["qupiao"].database.write() as connection:
-        entries.record(connection, "patient.guessing", "installation", 0, "system:limits")
-        entries.record(connection, "list.bulk_exported", "list", "bills", "staff:lead")
+        audit.record(connection, Actor("system:limits"), "patient.guessing", ("installation", 0))
+        audit.record(connection, Actor("staff:lead"), "list.bulk_exported", ("list", "bills"))
     own, other = Console(units.app, "auditor"), Console(units.app, "strange-auditor")
     page = "/console/system/log?from="
     mine, theirs = own.get(page).text, other.get(page).text

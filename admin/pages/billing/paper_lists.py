@@ -37,8 +37,8 @@ from admin.kit.shell import (
 from admin.kit.values import BILL_STATES, SHEET_STATES, bill_number
 from admin.pages.billing.bills import own_bill
 from admin.pages.billing.paper import digits, print_sheets
+from portal import audit
 from portal.access.permissions import Permission
-from portal.audit import entries
 from portal.domain.documents.bill import INSURANCE_CLASSES
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
@@ -166,7 +166,7 @@ def _details(bill: BillFacts) -> Sequence[Row[Any]]:
     """What somebody was treated with: read only with an entry in the log (checks A11)."""
     actor = current_actor()
     with services().database.write() as connection:
-        entries.record(connection, "bill.details_read", "bill", bill.bill_id, actor.label, request_id=actor.request_id)
+        audit.record(connection, actor, "bill.details_read", ("bill", bill.bill_id))
         return bills.details(connection, bill.bill_id)
 
 

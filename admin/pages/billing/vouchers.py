@@ -13,9 +13,9 @@ from admin.kit.shell import current_actor, current_staff, page, requires, say, s
 from admin.kit.values import State, bill_number
 from admin.pages.delivery.notice_slips import chosen_paper
 from admin.pages.system.protected_persons import gate
+from portal import audit
 from portal.access.permissions import Permission
 from portal.approvals import requests
-from portal.audit import entries
 from portal.core.clock import now
 from portal.domain.documents.settlement import CHANNELS
 from portal.domain.documents.voucher import Movement, VoucherForm, VoucherScene
@@ -120,9 +120,7 @@ def reveal_voucher(voucher_id: int) -> Response:
     reason = request.form.get("reason", "").strip()[:100]
     if len(reason) < 2:
         return _show(facts, revealed=False, problem="请写明查看原因（至少 2 个字）。")
-    with services().database.write() as connection:
-        about = {"request_id": actor.request_id, "details": {"reason": reason}}
-        entries.record(connection, "person.revealed", "voucher", voucher_id, actor.label, **about)
+    audit.note(services(), actor, "person.revealed", ("voucher", voucher_id), {"reason": reason})
     return _show(facts, revealed=True)
 
 

@@ -14,8 +14,8 @@ from admin.kit.listing import Act, Column, Filter, ListPage
 from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
 from admin.kit.values import State, bill_number
 from admin.pages.system.protected_persons import gate
+from portal import audit
 from portal.access.permissions import Permission
-from portal.audit import entries
 from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
@@ -117,7 +117,7 @@ def patient_request(request_id: int) -> Response:
             return see_other(url_for("delivery.patient_requests"))
     found, photo = _looked_at(request_id)
     with services().database.write() as connection:
-        entries.record(connection, "request.read", "request", request_id, actor.label, request_id=actor.request_id)
+        audit.record(connection, actor, "request.read", ("request", request_id))
     content = {WORDS.get(name, name): value for name, value in found.content.items()}
     if "wrong" in found.content:
         content[WORDS["wrong"]] = retrieval_patient_requests.WRONG.get(found.content["wrong"], found.content["wrong"])

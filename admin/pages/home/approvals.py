@@ -14,9 +14,9 @@ from admin.kit.listing import Act, Column, Filter, ListPage
 from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
 from admin.kit.values import State
 from admin.pages.system.protected_persons import gate_bills
+from portal import audit
 from portal.access.permissions import Permission
 from portal.approvals import requests
-from portal.audit import entries
 from portal.domain.errors import Refusal
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.paper import exchange
@@ -180,10 +180,8 @@ def _lost_sheet(approval_id: int) -> Any:
             raise Refusal("PAGE_NOT_FOUND")
         sheet = connection.execute(select(PAPER_BILL).where(PAPER_BILL.c.id == int(row.object_id))).one()
     gate_bills(sheet.bill_id)
-    with services().database.write() as connection:
-        details = {"paper": f"{sheet.paper_code} {sheet.number:010d}"}
-        about = {"request_id": actor.request_id, "details": details}
-        entries.record(connection, "paper.statement_shown", "bill", sheet.bill_id, actor.label, **about)
+    paper = f"{sheet.paper_code} {sheet.number:010d}"
+    audit.note(services(), actor, "paper.statement_shown", ("bill", sheet.bill_id), {"paper": paper})
     return sheet
 
 

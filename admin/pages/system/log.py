@@ -12,8 +12,9 @@ from admin.kit.groups import system
 from admin.kit.listing import Column, Filter, ListPage
 from admin.kit.shell import current_actor, current_staff, page, requires, services
 from admin.pages.system import log_words
+from portal import audit
 from portal.access.permissions import Permission
-from portal.audit import actions, chain, entries, units
+from portal.audit import actions, chain, units
 from portal.audit.actions import OBJECTS
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.models.tables import AUDIT_ENTRY, AUDIT_SEAL
@@ -78,7 +79,5 @@ def verify_log() -> Response:
         report = chain.verify(services(), connection)
     actor = current_actor()
     details = {"links": report.links, "problems": len(report.problems)}
-    with services().database.write() as connection:
-        about = {"request_id": actor.request_id, "details": details}
-        entries.record(connection, "audit.verified", "audit", "chain", actor.label, **about)
+    audit.note(services(), actor, "audit.verified", ("audit", "chain"), details)
     return page("system/log_verified.html", report=report, at=now())

@@ -13,9 +13,9 @@ from admin.kit.groups import system
 from admin.kit.listing import Column, Filter, ListPage
 from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
 from admin.kit.values import State
+from portal import audit
 from portal.access import accounts, second_factor, staff_sessions
 from portal.access.permissions import ROLES, TITLES, Permission, Role
-from portal.audit import entries
 from portal.core.clock import SHANGHAI, local
 from portal.domain.errors import Refusal
 from portal.models.tables import POINT, STAFF_ACCOUNT, STAFF_POINT, STAFF_ROLE
@@ -242,9 +242,7 @@ def close_sessions(account_id: int) -> Response:
     with services().database.write() as connection:
         accounts.get(connection, account_id, actor)
         count = staff_sessions.end_all(connection, account_id, but=b"")
-        entries.record(
-            connection, "staff.sessions-closed", "staff", account_id, actor.label, request_id=actor.request_id
-        )
+        audit.record(connection, actor, "staff.sessions-closed", ("staff", account_id))
     return _done(account_id, f"已关闭 {count} 个登录。")
 
 

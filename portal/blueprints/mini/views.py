@@ -9,8 +9,8 @@ from flask import Blueprint, Response, current_app, g, jsonify, render_template,
 from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
 
+from portal import audit
 from portal.access.limits import Limits
-from portal.audit import entries
 from portal.blueprints.mini import openapi
 from portal.core import strict_json
 from portal.core.clock import local
@@ -217,7 +217,7 @@ def pdf(bill_id: int) -> Response:
     """The bill as PDF; written down."""
     facts, data = _pdf(bill_id)
     with _services().database.write() as connection:
-        entries.record(connection, "bill.downloaded", "bill", bill_id, "patient:mini", request_id=g.request_id)
+        audit.record(connection, Actor("patient:mini", request_id=g.request_id), "bill.downloaded", ("bill", bill_id))
     response = Response(data, mimetype="application/pdf")
     response.headers["Content-Disposition"] = f'attachment; filename="{facts.code}-{facts.number}.pdf"'
     return response

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, current_app, g, redirect, request, url_for
 from sqlalchemy import Connection
 
-from portal.audit import entries
+from portal import audit
 from portal.blueprints.patient.context import keep_open, page, services, session_of, unit_of
 from portal.blueprints.patient.pages import main
 from portal.core.services import Services
@@ -21,6 +21,7 @@ from portal.delivery.cards import orders
 from portal.delivery.cards.alipay import file_token
 from portal.delivery.cards.documents import Paper
 from portal.delivery.cards.wechat import WeChatCards
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.ledger.bills import BillFacts
 from portal.providers.faults import ChannelFault
@@ -106,7 +107,9 @@ def alipay_file(token: str) -> Response:
     ):
         raise Refusal("LINK_INVALID")
     with services().database.write() as connection:
-        entries.record(connection, "bill.downloaded", "bill", bill_id, "platform:alipay", request_id=g.request_id)
+        audit.record(
+            connection, Actor("platform:alipay", request_id=g.request_id), "bill.downloaded", ("bill", bill_id)
+        )
     return Response(current_app.extensions["qupiao_card_paper"].pdf(services(), bill_id), mimetype="application/pdf")
 
 

@@ -10,7 +10,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
 
-from portal.audit import entries
+from portal import audit
 from portal.blueprints.patient import english
 from portal.blueprints.patient.context import (
     CARE,
@@ -35,6 +35,7 @@ from portal.blueprints.patient.pages import company, family, handing_over, notic
 from portal.blueprints.patient.pages import help as pages_help
 from portal.core.services import Services
 from portal.delivery import requests as delivery_requests
+from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import is_slip_code, mask_name, normalise, normalise_name
@@ -378,7 +379,7 @@ def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, files.File]:
 
 def _record(action: str, facts: BillFacts) -> None:
     with services().database.write() as connection:
-        entries.record(connection, action, "bill", facts.bill_id, "patient", request_id=g.request_id)
+        audit.record(connection, Actor("patient", request_id=g.request_id), action, ("bill", facts.bill_id))
 
 
 PAGES = (handing_over, sending, family, pages_help, notices, verification, company)
