@@ -13,11 +13,11 @@ from bench.report import Samples, in_turns, spread, table
 from bench.settlements import METHOD, twelve
 from bench.site import Site, cpu_seconds
 from portal.demo.hospital import UNIT_CODE
+from portal.demo.settlements import PERSONS, Person
 from portal.domain.identity import normalise_name
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL
 from portal.retrieval import sessions
-from portal.simulators.settlements import PERSONS, Person
 from tests.his import His
 from tests.installation import Installation
 

@@ -19,6 +19,8 @@ from portal.core.clock import SHANGHAI, business_day, local, now
 from portal.core.services import Services
 from portal.core.settings import DEMO_APPID, DEMO_KEY
 from portal.demo import catalogue
+from portal.demo.granted import PLANS, POINTS
+from portal.demo.settlements import EMPLOYER
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Scene
 from portal.domain.documents.voucher import VoucherScene
@@ -38,8 +40,6 @@ from portal.models import (
 )
 from portal.models.tables import HIS_MAPPING
 from portal.retrieval import company
-from portal.simulators.granted import PLANS, POINTS
-from portal.simulators.settlements import EMPLOYER
 from portal.stock import balances
 from portal.stock.documents import handouts, receipts
 
@@ -317,9 +317,9 @@ def moments(days: int, rng: random.Random, until: datetime) -> Iterator[datetime
 def bills(app: Flask, days: int, progress: Callable[[int], None]) -> int:
     """Issue the bills of the last ``days`` days; returns how many were new. Safe to repeat and to interrupt."""
     from portal.demo.deposits import Prepayments
+    from portal.demo.settlements import PERSONS
+    from portal.demo.settlements import settlement as invent
     from portal.his_contract import settlement
-    from portal.simulators.settlements import PERSONS
-    from portal.simulators.settlements import settlement as invent
 
     services, desk = app.extensions["qupiao"], app.extensions["qupiao_desk"]
     with services.database.read() as connection:

@@ -15,8 +15,8 @@ from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local, now
 from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.demo.settlements import PERSONS, TITLES, settlement
 from portal.simulators.context import Context
-from portal.simulators.settlements import PERSONS, TITLES, settlement
 
 PREFIXES = {"registration": "GH", "inpatient": "ZY", "checkup": "TJ", "checkup_employer": "TJ", "immunisation": "JZ"}
 

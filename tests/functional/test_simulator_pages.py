@@ -15,11 +15,11 @@ from sqlalchemy import select
 
 from portal.core.settings import Settings
 from portal.delivery.push import targets
+from portal.demo.settlements import SCENES
 from portal.models.tables import PLATFORM_INBOX
 from portal.providers.push.signature import signature
 from portal.simulators.app import PARTIES, create_simulators
 from portal.simulators.server import listen
-from portal.simulators.settlements import SCENES
 from tests.pages import Pages, Rules
 from tests.simulators import BillMaker, running_simulators
 
