@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from bench.report import in_turns, spread, table
+from portal.demo.settings import BANNER
 from portal.domain.documents.bill import BillDocument
 from portal.rendering import xml
 from portal.rendering.pdf import fonts
@@ -20,7 +21,7 @@ FACES = {"outpatient, 12 items": faces.outpatient(12, 0), "inpatient, 12 items, 
 
 
 def _drawing(kind: str, document: BillDocument, sizes: dict[str, int]) -> Callable[[], float]:
-    draw = getattr(FaceRenderer(demo=True), kind)
+    draw = getattr(FaceRenderer(BANNER), kind)
     attached = xml.write(document)
 
     def milliseconds() -> float:

@@ -14,8 +14,8 @@ import structlog
 from flask import Flask
 
 from portal.app import create_app
-from portal.core.settings import Settings
 from portal.demo import hospital
+from portal.demo.settings import DemoSettings
 from portal.models.schema import migrate
 from tests.installation import Installation, running
 from tests.services import postgresql, redis_server
@@ -32,10 +32,10 @@ class Site:
     database_url: str
     redis_url: str
 
-    def settings(self) -> Settings:
-        """Settings of this site for use in our own process."""
-        return Settings(
-            demo=True, data_dir=self.data_dir, database_url=self.database_url, redis_url=self.redis_url, port=18000
+    def settings(self) -> DemoSettings:
+        """DemoSettings of this site for use in our own process."""
+        return DemoSettings(
+            data_dir=self.data_dir, database_url=self.database_url, redis_url=self.redis_url, port=18000
         )
 
     @contextmanager

@@ -29,12 +29,12 @@ from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
 from portal.blueprints.patient.pages.cards import patient_cards
 from portal.blueprints.patient.pages.main import broken, http_error, patient
-from portal.core.crypto.certificates import ensure_demo_keys
 from portal.core.crypto.cms import FileSigner
-from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, configure, engine_options
+from portal.core.required import NotReady
 from portal.core.services import Services
 from portal.core.settings import Settings
+from portal.hospital import units
 from portal.issuing.bills.issue import IssuingDesk
 from portal.models import Base
 from portal.rendering.pdf import fonts
@@ -61,7 +61,10 @@ BLUEPRINTS = (
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The web application of one installation. Raises MasterKeyMissing, CryptoError, FontMissing at start."""
+    """Build the web application of one installation.
+
+    Raises NotReady for missing or invented settings and seals, CryptoError and FontMissing.
+    """
     settings = settings or Settings()
     configure_logging()
     app = Flask("portal")
@@ -72,10 +75,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     Bootstrap5(app)
     with app.app_context():
         services = build_services(settings, Database(configure(db.engine)))
+    units.check_seals(services)
     app.extensions["qupiao"] = services
     app.extensions["qupiao_desk"] = IssuingDesk(services)
     app.extensions["qupiao_limits"] = Limits(services.database, settings.redis_url)
-    app.extensions["qupiao_face"] = FaceRenderer(settings.demo, settings.face_insurance_whole)
+    app.extensions["qupiao_face"] = FaceRenderer(settings.banner, settings.face_insurance_whole)
     app.secret_key = services.keyring.derive("flask/1")
     app.extensions["qupiao_blueprint_auth"] = {"bootstrap": "none"} | {one.name: auth for one, auth in BLUEPRINTS}
     console.prepare(app)
@@ -95,13 +99,16 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def build_services(settings: Settings, database: Database) -> Services:
-    """Open keys, certificate and fonts; the same for web, worker and command line."""
-    keyring = Keyring.open(settings.data_dir, settings.master_key, settings.demo)
-    folder = settings.data_dir / "keys"
-    if settings.demo:
-        ensure_demo_keys(settings.data_dir)
+    """Open keys, certificate and fonts; the same for web, worker and command line.
+
+    Raises NotReady, which names everything that is missing.
+    """
+    problems = settings.problems()
+    if problems:
+        raise NotReady(problems)
+    keyring = settings.keyring()
     fonts.ensure()
-    signer = FileSigner.load(folder / "unit.key", folder / "unit.crt")
+    signer = FileSigner.load(settings.unit_key, settings.unit_certificate)
     return Services(settings, database, keyring, keyring.cipher(), keyring.index(), signer)
 
 
@@ -117,7 +124,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
         BOOTSTRAP_SERVE_LOCAL=True,
-        DEMO=settings.demo,
+        BANNER=settings.banner,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False

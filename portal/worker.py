@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Mapping
 
 from flask import Flask
 
@@ -51,8 +52,6 @@ JOBS = {
     fiscal_stock.CHECK_TOPIC: 3600,
     fiscal_stock.BOOKINGS_TOPIC: 3600,
 }
-DEMO_JOBS = {fiscal_stock.POLL_TOPIC: 15, fiscal_stock.BOOKINGS_TOPIC: 15}
-"""In the demo nobody waits ten minutes for the simulated finance office."""
 LANES = (
     Lane("codes", (SMS_TOPIC,), 2),  # a patient stands there and waits
     Lane("batches", (batch.TOPIC,), 1),  # thousands of bills at a time, in the order of their file
@@ -130,20 +129,23 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
     }
 
 
-def build(app: Flask) -> Worker:
-    """A worker on an application's services."""
+def build(app: Flask, jobs: Mapping[str, int] = JOBS) -> Worker:
+    """Build a worker on an application's services; ``jobs``: the seconds between two runs of each topic."""
     services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
-    jobs = JOBS | (DEMO_JOBS if services.settings.demo else {})
     return Worker(services, handlers(services, limits), jobs, threads=2, lanes=LANES)
 
 
 def main() -> None:
     """Work until SIGTERM or SIGINT; tasks in hand are finished first."""
-    settings = Settings()
+    work(Settings())
+
+
+def work(settings: Settings, jobs: Mapping[str, int] = JOBS) -> None:
+    """Work with these settings and intervals until SIGTERM or SIGINT."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    worker = build(create_app(settings))
+    worker = build(create_app(settings), jobs)
     worker.run(stop)
 
 

@@ -1,4 +1,4 @@
-"""Invented settlements in the HIS contract: people, prices and splits of features §5. Pure and repeatable by seed.
+"""Invented settlements in the HIS contract: people, prices and splits. Pure and repeatable by seed.
 
 Every sum agrees: lines to items, items to total, channels to total, insurance split to total.
 """

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.providers.alipay.client import AlipayGateway
-from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.providers.wechat.client import WeChat
 from portal.providers.wechat.tokens import Tokens
 
@@ -36,15 +34,5 @@ class Platforms:
     def alipay(self) -> AlipayGateway:
         """The Alipay application's client. Raises ValueError, OSError for keys that cannot be used."""
         settings = self.settings
-        if settings.alipay_key_file is None and settings.demo:
-            keys = ensure_demo_keys(settings.data_dir)
-            own, theirs = keys.app_private, keys.alipay_public
-        else:
-            own, theirs = _text(settings.alipay_key_file), _text(settings.alipay_public_file)
+        own, theirs = settings.alipay_keys()
         return AlipayGateway(settings.alipay, settings.alipay_app, own, theirs, settings.alipay_timeout)
-
-
-def _text(path: Path | None) -> str:
-    if path is None:
-        raise ValueError("QUPIAO_ALIPAY_KEY_FILE and QUPIAO_ALIPAY_PUBLIC_FILE name no file")
-    return path.read_text(encoding="ascii")

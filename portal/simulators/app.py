@@ -15,8 +15,8 @@ from flask import Blueprint, Flask, Response, g, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from portal.core.crypto.certificates import ensure_demo_keys
-from portal.core.settings import Settings
+from portal.demo.keys import ensure_demo_keys
+from portal.demo.settings import DemoSettings
 from portal.simulators import alipay, bureau, desk, finance, mail, push, sms, smsclouds, wechat
 from portal.simulators.context import Context
 from portal.simulators.store import Store
@@ -49,12 +49,14 @@ PARTIES: tuple[Party, ...] = (
 )
 
 
-def create_simulators(data_dir: Path, settings: Settings | None = None, parties: tuple[Party, ...] = PARTIES) -> Flask:
+def create_simulators(
+    data_dir: Path, settings: DemoSettings | None = None, parties: tuple[Party, ...] = PARTIES
+) -> Flask:
     """The application. State is ``data_dir/simulators/state.sqlite3``, keys are the demo's in ``data_dir/keys``."""
     app = Flask(__name__, static_folder=None)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     folder = data_dir / "simulators"
-    context = Context(settings or Settings(), Store(folder / "state.sqlite3"), ensure_demo_keys(data_dir))
+    context = Context(settings or DemoSettings(), Store(folder / "state.sqlite3"), ensure_demo_keys(data_dir))
     for party in parties:
         app.register_blueprint(party.blueprint(context))
     app.register_blueprint(smsclouds.blueprint(context))

@@ -20,7 +20,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
-from portal.core.platform_settings import DEMO_BUREAU, DEMO_CARD
+from portal.demo.accounts import DEMO_BUREAU, DEMO_CARD
 from portal.providers.push.signature import signature
 from portal.rendering import xml
 from portal.simulators.context import Context

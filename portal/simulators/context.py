@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portal.core.crypto.certificates import KeyFiles
-from portal.core.settings import Settings
+from portal.demo.keys import KeyFiles
+from portal.demo.settings import DemoSettings
 from portal.simulators.store import Store
 
 
@@ -13,6 +13,6 @@ from portal.simulators.store import Store
 class Context:
     """``settings`` of the same installation (accounts and keys shared with it), own state, demo key files."""
 
-    settings: Settings
+    settings: DemoSettings
     store: Store
     keys: KeyFiles

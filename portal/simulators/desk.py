@@ -14,7 +14,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local, now
-from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.demo.accounts import DEMO_APPID, DEMO_KEY
 from portal.demo.settlements import PERSONS, TITLES, settlement
 from portal.simulators.context import Context
 

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import now
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.domain.money import fen_of
 from portal.fiscal.bookings import PULL
 from portal.providers.finance import envelope
@@ -51,7 +51,7 @@ class FrontEnd:
     """One front-end machine: knows one account."""
 
     def __init__(
-        self, settings: Settings, office: Office, stock: StockOffice, sheets: SheetOffice, faults: Faults
+        self, settings: DemoSettings, office: Office, stock: StockOffice, sheets: SheetOffice, faults: Faults
     ) -> None:
         self._app_id = settings.finance_app_id
         self._app_key = settings.finance_app_key

@@ -18,7 +18,8 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
-from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, WeChatAccount
+from portal.core.platform_settings import WeChatAccount
+from portal.demo.accounts import DEMO_MINI, DEMO_WECHAT
 from portal.simulators import wechat_push
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
@@ -49,7 +50,7 @@ def blueprint(context: Context) -> Blueprint:
     faults = Faults(context.store, "wechat", SWITCHES)
     service = context.settings.wechat_service if context.settings.wechat_appid else DEMO_WECHAT
     mini = context.settings.wechat_mini if context.settings.mini_appid else DEMO_MINI
-    hooks = {"base": context.settings.base, "tells": context.settings.demo}
+    hooks = {"base": context.settings.base, "tells": context.settings.wechat_tells}
 
     def push(account: WeChatAccount, text: str) -> None:
         name = "mini" if account.appid == mini.appid else "service"

@@ -7,8 +7,8 @@ import secrets
 import time
 from typing import Any
 
-from portal.core.platform_settings import DEMO_CARD, DEMO_CARD_PLATFORM
-from portal.core.settings import Settings
+from portal.demo.accounts import DEMO_CARD, DEMO_CARD_PLATFORM
+from portal.demo.settings import DemoSettings
 from portal.simulators.store import Store
 from portal.simulators.wechat_office import Caller, WeChatOffice, WeChatRefusal
 
@@ -29,7 +29,7 @@ _THREE_DAYS = 3 * 86400
 class CardOffice:
     """Orders, PDFs and cards."""
 
-    def __init__(self, store: Store, settings: Settings, office: WeChatOffice) -> None:
+    def __init__(self, store: Store, settings: DemoSettings, office: WeChatOffice) -> None:
         self.store = store
         store.extend(SCHEMA)
         self._office = office

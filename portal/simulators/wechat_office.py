@@ -13,8 +13,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from portal.core.platform_settings import DEMO_BUREAU, DEMO_MINI, DEMO_WECHAT, TEMPLATES, WeChatAccount
-from portal.core.settings import Settings
+from portal.core.platform_settings import WeChatAccount
+from portal.demo.accounts import DEMO_BUREAU, DEMO_MINI, DEMO_TEMPLATES, DEMO_WECHAT
+from portal.demo.settings import DemoSettings
 from portal.simulators.store import Store
 
 SCHEMA = """
@@ -66,13 +67,13 @@ class Caller:
 class WeChatOffice:
     """The accounts and what they may do."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: DemoSettings) -> None:
         self.store = store
         store.extend(SCHEMA)
         configured = WeChatAccount(settings.wechat_appid, settings.wechat_secret)
         mini = WeChatAccount(settings.mini_appid, settings.mini_secret)
         self.accounts = {one.appid: one for one in (DEMO_WECHAT, DEMO_MINI, DEMO_BUREAU, configured, mini) if one}
-        self.templates = set(TEMPLATES.values()) | {
+        self.templates = set(DEMO_TEMPLATES.values()) | {
             settings.wechat_template,
             settings.wechat_subscription,
             settings.mini_subscription,

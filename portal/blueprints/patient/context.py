@@ -21,8 +21,8 @@ from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, yuan
 from portal.ledger.bills import BillFacts
+from portal.ledger.files import File
 from portal.retrieval import identify, sessions
-from portal.retrieval.files import File
 
 patient = Blueprint("patient", __name__)
 """All patient pages hang on it."""
@@ -79,7 +79,8 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
         g.nonce = secrets.token_urlsafe(16)
     values["nonce"] = g.nonce
     values["inside_app"] = inside_app()
-    values["demo"] = current_app.config["DEMO"]
+    banner = current_app.config["BANNER"]
+    values["banner"] = banner.english or banner if g.english else banner
     return Response(render_template(f"patient/{template}", **values), status=status)
 
 

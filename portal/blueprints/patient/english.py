@@ -23,14 +23,10 @@ PAGES = frozenset(f"{name}.html" for name in ("home", "find", "code", "list", "b
 
 _BASE = {
     "电子票据": "Medical e-bills",
-    "演示": "Demo",
     "标准版": "Normal type",
     "大字版": "Large type",
     "遇到困难请到%(place)s，或拨 <span>%(phone)s</span>（<span>%(hours)s</span>）": (
         "Need help? Go to %(place)s or call <span>%(phone)s</span> (<span>%(hours)s</span>)"
-    ),
-    "演示数据：医院、人物、票据均为虚构，不能报销": (
-        "Demo data: hospital, people and bills are invented and cannot be reimbursed"
     ),
     "收费窗口": "the cashier’s window",
     "微信": "WeChat",

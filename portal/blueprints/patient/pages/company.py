@@ -98,4 +98,4 @@ def company_pdf(unit_code: str, bill_id: int) -> Response:
     with services().database.read() as connection:
         session = session_here(connection)
     faces = current_app.extensions["qupiao_face"]
-    return handed_out(company.pdf(services(), session, faces, unit_code, bill_id, g.request_id))
+    return handed_out(company.pdf(services(), session, faces, bill_id, g.request_id))

@@ -43,9 +43,10 @@ from portal.domain.link import TOKEN
 from portal.hospital.references import UnitCache
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
+from portal.ledger.files import File, bill_pdf, bill_xml
 from portal.models import Department
 from portal.models.tables import BILL_DETAIL, UNIT
-from portal.retrieval import files, identify, link_watches, patient_requests, sessions
+from portal.retrieval import identify, link_watches, patient_requests, sessions
 from portal.web.headers import keep_headers
 
 __all__ = ["PAGES", "patient"]
@@ -251,9 +252,9 @@ def einvoice(unit_code: str, bill_id: int) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
-        document = ledger_bills.stored_document(services(), connection, bill_id)
+        file = bill_xml(services(), connection, facts)
     _record("bill.downloaded", facts)
-    return handed_out(files.File(f"{facts.code}-{facts.number}.xml", "application/xml", document.einvoice_xml))
+    return handed_out(file)
 
 
 @patient.get("/b/<string:token>")
@@ -370,11 +371,11 @@ def _linked(connection: Any, token: str) -> tuple[BillFacts, str]:
     return found
 
 
-def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, files.File]:
+def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, File]:
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
-        return facts, files.bill_pdf(services(), connection, current_app.extensions["qupiao_face"], unit_code, facts)
+        return facts, bill_pdf(services(), connection, current_app.extensions["qupiao_face"], facts)
 
 
 def _record(action: str, facts: BillFacts) -> None:
