@@ -50,7 +50,7 @@ class Visit:
 def visits(site: Site) -> list[Visit]:
     """Issue :data:`BILLS_EACH` bills to each of :data:`PEOPLE` and open a session for each person."""
     with site.app() as app:
-        his, services, made = His(app), app.extensions["qupiao"], []
+        his, services, made = His(app), app.extensions["qupiao"].services, []
 
         def push(person: Person, number: int) -> str:
             identity = {"payer": person.name, "cardNo": person.id_no, "tel": person.phone}

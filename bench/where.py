@@ -38,7 +38,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "settlement: fields, rules, sums": ("portal.blueprints.his.methods.settlement",),
     "content digests, link token": (
         "portal.issuing.bills.content.digests",
-        "portal.issuing.bills.issue.IssuingDesk.token",
+        "portal.issuing.bills.issue.IssuingService.token",
     ),
     "document and XML": (
         "portal.issuing.bills.document.document",

@@ -103,7 +103,7 @@ def write_poster(chosen: argparse.Namespace) -> int:
     from portal.app import create_app
     from portal.retrieval import files
 
-    services = create_app(_demo_settings()).extensions["qupiao"]
+    services = create_app(_demo_settings()).extensions["qupiao"].services
     chosen.file.write_bytes(files.poster(services, chosen.unit, chosen.size).data)
     _say(f"{chosen.file}: {chosen.size}")
     return 0
@@ -117,7 +117,7 @@ def make_demo(days: int) -> int:
     settings = _demo_settings()
     _migrate(settings)
     app = create_app(settings)
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     demo.seed(services)
     started = time.monotonic()
     made = demo.bills(app, days, lambda count: _say(f"  演示票据 {count} 张 …"))

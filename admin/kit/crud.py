@@ -11,10 +11,11 @@ from sqlalchemy import Select, Table, select
 from admin.kit.forms import Form
 from admin.kit.groups import basics as group
 from admin.kit.listing import Act, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.hospital import master_data
+from portal.web.edge import see_other, services
 
 
 def edit_acts(endpoint: str) -> Callable[[Any], list[Act]]:

@@ -10,12 +10,13 @@ from flask import url_for
 from sqlalchemy import select
 
 from admin.kit.listing import Column, Filter
-from admin.kit.shell import current_staff, services
+from admin.kit.shell import current_staff
 from admin.kit.values import State, bill_number
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.domain.documents.settlement import Scene
 from portal.ledger import bill_lists
 from portal.models.tables import POINT
+from portal.web.edge import services
 
 
 def _midnight(day: date) -> datetime:

@@ -19,12 +19,13 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, se
 
 from admin.kit import export_reasons
 from admin.kit import values as kit_values
-from admin.kit.shell import current_actor, current_staff, page, services
+from admin.kit.shell import current_actor, current_staff, page
 from admin.kit.values import State
 from portal import audit
 from portal.core.clock import local, now
 from portal.domain.money import MICRO
 from portal.rendering.tables import spreadsheet
+from portal.web.edge import services
 
 EXCEL_ROWS = 20_000
 PRINT_ROWS = 2_000

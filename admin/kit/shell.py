@@ -5,32 +5,26 @@ A view says what it needs with :func:`requires`; a view that says nothing is nev
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, g, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
-from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException
 
 from portal.access import staff_sessions
-from portal.access.limits import Limits
 from portal.access.permissions import TITLES, Permission
 from portal.access.staff import Place, Staff
 from portal.access.staff_sessions import Session
-from portal.core.clock import now
-from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import CATALOGUE, Refusal
-from portal.models.tables import FORM_RECEIPT
+from portal.web.edge import fingerprint, see_other, services
 
+STATIC = Path(__file__).parents[1] / "static"
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -98,18 +92,6 @@ def handle_refusals(blueprint: Blueprint) -> None:
 
 
 # --- who is here -------------------------------------------------------------------------------------------------
-
-
-def services() -> Services:
-    """The process's services."""
-    found: Services = current_app.extensions["qupiao"]
-    return found
-
-
-def limits() -> Limits:
-    """The process's counters of attempts."""
-    found: Limits = current_app.extensions["qupiao_limits"]
-    return found
 
 
 def cookie_name() -> str:
@@ -211,29 +193,21 @@ def _claim_form(session: Session) -> Response | None:
     if not token:
         return None
     token = f"{session.staff.id}:{token}"[:64]
-    values = {"token": token, "account_id": session.staff.id, "at": now(), "location": None}
-    try:
-        with services().database.write() as connection:
-            connection.execute(FORM_RECEIPT.insert(), values)
-    except IntegrityError:
-        with services().database.read() as connection:
-            where = connection.scalar(select(FORM_RECEIPT.c.location).where(FORM_RECEIPT.c.token == token))
-        if not where:
-            raise Refusal("FORM_RUNNING") from None
-        say("这张表单刚才已经办理过，没有重复办理。", "warning")
-        return see_other(where)
-    g.form_claimed = token
-    return None
+    if staff_sessions.claim_form(services(), token, session.staff.id):
+        g.form_claimed = token
+        return None
+    where = staff_sessions.form_result(services(), token)
+    if not where:
+        raise Refusal("FORM_RUNNING")
+    say("这张表单刚才已经办理过，没有重复办理。", "warning")
+    return see_other(where)
 
 
 def _finish(response: Response) -> Response:
     """A form that led somewhere is used up; one that was refused may be sent again."""
     token = g.pop("form_claimed", "")
     if token:
-        mine = FORM_RECEIPT.c.token == token
-        act = update(FORM_RECEIPT).where(mine).values(location=response.location)
-        with services().database.write() as connection:
-            connection.execute(act if 300 <= response.status_code < 400 else delete(FORM_RECEIPT).where(mine))
+        staff_sessions.finish_form(services(), token, response.location if 300 <= response.status_code < 400 else None)
     return response
 
 
@@ -255,21 +229,14 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     return Response(render_template(f"admin/{template}", **values), status=status)
 
 
-def see_other(where: str) -> Response:
-    """Lead on after an act, so that a reload does not repeat it."""
-    return redirect(where, code=303)  # type: ignore[return-value]
-
-
 def say(text: str, tone: str = "success") -> None:
     """Tell at the top of the next page what was done (``success``, ``warning``, ``danger``). No personal data."""
     flash(text, tone)
 
 
-@cache
 def asset(name: str) -> str:
-    """The address of a static file of the console with a fingerprint, so that it may be cached for long."""
-    content = (Path(__file__).parents[1] / "static" / name).read_bytes()
-    return url_for("entrance.static", filename=name, v=hashlib.sha256(content).hexdigest()[:8])
+    """Return the address of one of the console's static files with its fingerprint."""
+    return url_for("entrance.static", filename=name, v=fingerprint(STATIC / name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -321,7 +321,7 @@ def bills(app: Flask, days: int, progress: Callable[[int], None]) -> int:
     from portal.simulators.settlements import PERSONS
     from portal.simulators.settlements import settlement as invent
 
-    services, desk = app.extensions["qupiao"], app.extensions["qupiao_desk"]
+    services, desk = app.extensions["qupiao"].services, app.extensions["qupiao"].issuing
     with services.database.read() as connection:
         account = load(connection, services.cipher, DEMO_APPID)
         before = connection.scalar(select(func.count()).select_from(Bill)) or 0

@@ -68,7 +68,7 @@ class Bench:
                 **more,
             )
         )
-        self.services = self.app.extensions["qupiao"]
+        self.services = self.app.extensions["qupiao"].services
         self.his = His(self.app)
         assert self.his.call("invoiceEBillOutpatient", outpatient(serial)).ok
         with self.services.database.write() as connection:

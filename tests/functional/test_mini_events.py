@@ -49,7 +49,7 @@ def app(settings: Settings, process: Simulators) -> Iterator[Flask]:
     yield made
     server.stop()
     thread.join()
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 class Phone(Bench):
@@ -192,9 +192,9 @@ def test_the_mini_programs_address_takes_its_own_pushes_only(app: Flask, process
         push(app, {"Event": "x"}),
     ]
     assert refused == [403] * len(refused)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(PLATFORM_INBOX)) == 0
     assert push(app, told) == 200 and push(app, told) == 200, "WeChat's repeat"
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(PLATFORM_INBOX)) == 1
         assert MINI_USER.encode() not in (connection.scalar(select(PLATFORM_INBOX.c.body)) or b"")

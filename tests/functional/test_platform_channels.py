@@ -50,14 +50,14 @@ def app(settings: Settings, process: Simulators) -> Iterator[Flask]:
         process.faults(service)
     made = create_app(platforms.connected(settings, process))
     yield made
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 class Bench:
     """One bill and the engine over the real channels."""
 
     def __init__(self, app: Flask, serial: str) -> None:
-        self.app, self.services = app, app.extensions["qupiao"]
+        self.app, self.services = app, app.extensions["qupiao"].services
         assert His(app).call("invoiceEBillOutpatient", outpatient(serial)).ok
         with self.services.database.read() as connection:
             found = select(BILL.c.id).where(BILL.c.serial == serial)

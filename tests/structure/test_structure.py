@@ -59,7 +59,7 @@ def test_every_address_is_plain_and_typed(app: Flask) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_topic_has_a_handler(app: Flask) -> None:
-    known = set(handlers(app.extensions["qupiao"], app.extensions["qupiao_limits"]))
+    known = set(handlers(app.extensions["qupiao"].services, app.extensions["qupiao"].limits))
     named = set()
     for path in (ROOT / "portal").rglob("*.py"):
         named.update(re.findall(r"""tasks\.row\(\s*"([a-z.]+)\"""", path.read_text(encoding="utf-8")))

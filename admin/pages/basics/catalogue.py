@@ -11,7 +11,7 @@ from wtforms import StringField
 from admin.kit.forms import DayField, Form, SelectField, Text, choices, length, optional, required
 from admin.kit.groups import basics
 from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
 from admin.kit.values import State
 from portal.access.permissions import Permission
 from portal.core.clock import business_day, now
@@ -20,6 +20,7 @@ from portal.domain.money import micro_text
 from portal.issuing.manual import catalogue
 from portal.issuing.manual.catalogue import AREAS
 from portal.models.tables import CATALOGUE_ITEM, CHARGE_ITEM
+from portal.web.edge import see_other, services
 
 
 def _state(row: Any) -> str:

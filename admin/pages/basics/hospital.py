@@ -10,7 +10,7 @@ from admin.kit.crud import edit_acts, kept_pages, of_unit, simple
 from admin.kit.forms import BooleanField, Form, Text, length, required
 from admin.kit.groups import basics as group
 from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
 from admin.kit.values import State
 from admin.pages.delivery.notice_slips import pdf_response
 from portal.access.permissions import Permission
@@ -19,6 +19,7 @@ from portal.hospital import master_data
 from portal.models.tables import BILL_KIND, DEPARTMENT, INCOME_ITEM, REVIEWER, UNIT
 from portal.rendering.papers.patient_papers import SIZES
 from portal.retrieval import files
+from portal.web.edge import see_other, services
 
 FORMS = {
     "outpatient": "医疗门诊",

@@ -21,7 +21,7 @@ from admin.kit.forms import (
     required,
 )
 from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, page, services
+from admin.kit.shell import current_actor, current_staff, page
 from admin.kit.values import State
 from admin.pages.basics.hospital import ON_OFF, name_field
 from portal.core.clock import business_day, now
@@ -36,6 +36,7 @@ from portal.models.tables import (
     STAFF_ACCOUNT,
     STAFF_POINT,
 )
+from portal.web.edge import services
 
 POINT_TYPES = {"window": "窗口", "kiosk": "自助机", "online": "线上", "emergency": "应急"}
 

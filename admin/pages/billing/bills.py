@@ -20,7 +20,7 @@ from admin.kit.filters import (
 )
 from admin.kit.groups import billing
 from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_staff, may, page, requires, services
+from admin.kit.shell import current_staff, may, page, requires
 from admin.kit.values import BILL_STATES, SHEET_STATES
 from admin.pages.billing.bill_actions import life_of
 from admin.pages.system.protected_persons import gate_bills
@@ -34,6 +34,7 @@ from portal.ledger import bill_lists
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL
+from portal.web.edge import services
 
 BILLS = ListPage(
     name="bills",

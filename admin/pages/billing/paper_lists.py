@@ -23,17 +23,7 @@ from admin.kit.filters import (
 )
 from admin.kit.groups import billing
 from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import (
-    current_actor,
-    current_point,
-    current_session,
-    current_staff,
-    may,
-    requires,
-    say,
-    see_other,
-    services,
-)
+from admin.kit.shell import current_actor, current_point, current_session, current_staff, may, requires, say
 from admin.kit.values import BILL_STATES, SHEET_STATES, bill_number
 from admin.pages.billing.bills import own_bill
 from admin.pages.billing.paper import digits, print_sheets
@@ -51,6 +41,7 @@ from portal.ledger import paper as ledger_paper
 from portal.ledger.bill_lists import Patient
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, PAPER_BILL, POINT
+from portal.web.edge import see_other, services
 
 MOST = 50
 """Sheets of one batch."""

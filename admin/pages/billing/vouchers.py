@@ -9,7 +9,7 @@ from flask import Response, request, url_for
 from admin.kit.filters import AT_POINT, POINT_COLUMN, day_filters, scene_filter
 from admin.kit.groups import billing
 from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, page, requires, say
 from admin.kit.values import State, bill_number
 from admin.pages.delivery.notice_slips import chosen_paper
 from admin.pages.system.protected_persons import gate
@@ -28,6 +28,7 @@ from portal.issuing.vouchers import paper
 from portal.ledger import vouchers as queries
 from portal.ledger.vouchers import VoucherFacts
 from portal.models.tables import VOUCHER
+from portal.web.edge import see_other, services
 
 _TONES = {"open": "ok", "part": "wait", "cancelled": "red", "cancellation": "red"}
 STATES = {state: State(title, _TONES.get(state, "plain")) for state, title in queries.STATES.items()}

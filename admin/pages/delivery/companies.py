@@ -12,7 +12,7 @@ from admin.kit import values as kit_values
 from admin.kit.forms import DayField, Form, Text, required
 from admin.kit.groups import delivery
 from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
 from admin.kit.values import State
 from portal.access.permissions import Permission
 from portal.core.clock import business_day, now
@@ -22,6 +22,7 @@ from portal.ledger.persons import number_digest
 from portal.models.tables import COMPANY_ACCOUNT
 from portal.retrieval import company
 from portal.retrieval.company import Terms
+from portal.web.edge import see_other, services
 
 STATES = {"open": State("有效", "ok"), "revoked": State("已撤销", "red"), "over": State("已到期")}
 _WHERE = {

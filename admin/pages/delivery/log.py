@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, select
 
 from admin.kit.groups import delivery
 from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, page, requires, say
 from admin.kit.values import State, bill_number
 from admin.pages.delivery.targets import titles
 from admin.pages.system.log import midnight
@@ -25,6 +25,7 @@ from portal.delivery.push import targets
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose
 from portal.domain.errors import Refusal
 from portal.models.tables import BILL, CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
+from portal.web.edge import see_other, services
 
 _GOOD = (AttemptState.DELIVERED, AttemptState.ACCEPTED, AttemptState.EXPIRED)
 _BAD = (AttemptState.FAILED, AttemptState.DEAD, AttemptState.UNCERTAIN)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, day_filters, payer_column
 from admin.kit.groups import billing, delivery
 from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, requires, see_other, services
+from admin.kit.shell import current_actor, current_staff, requires
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
@@ -16,6 +16,7 @@ from portal.issuing.paper import notice_slips
 from portal.ledger import bill_lists
 from portal.models.tables import BILL, SLIP_PRINT
 from portal.rendering.papers.slip import Paper
+from portal.web.edge import see_other, services
 
 PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'none'"
 """A browser's own PDF viewer is a page with styles of its own."""

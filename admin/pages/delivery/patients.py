@@ -11,7 +11,7 @@ from admin.kit import values
 from admin.kit.forms import Form, RadioField, Text, TextArea, choices, required
 from admin.kit.groups import delivery
 from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
 from admin.kit.values import State, bill_number
 from admin.pages.system.protected_persons import gate
 from portal import audit
@@ -25,6 +25,7 @@ from portal.retrieval import family
 from portal.retrieval import patient_requests as retrieval_patient_requests
 from portal.retrieval.family import RELATIONS, Person
 from portal.retrieval.patient_requests import KINDS
+from portal.web.edge import see_other, services
 
 STATES = {"open": State("待答复", "wait"), "done": State("已办理", "ok"), "declined": State("不能办理", "red")}
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from admin.kit.forms import BooleanField, Form, SelectField, SelectMultipleField, Text, choices, required
 from admin.kit.groups import delivery
 from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, page, requires, say
 from admin.kit.values import State
 from portal.access.permissions import Permission
 from portal.delivery.channels import TITLES
@@ -19,6 +19,7 @@ from portal.delivery.push.targets import Facts
 from portal.domain.delivery import Accepted, Bug, Result
 from portal.domain.errors import Refusal
 from portal.models.tables import PUSH_TARGET
+from portal.web.edge import see_other, services
 
 OWN, OTHER = "own", "other"
 TRIES = [(str(count), words) for count, words in targets.TRIES.items()]

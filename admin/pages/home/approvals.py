@@ -11,7 +11,7 @@ from sqlalchemy import select
 from admin.kit.forms import Form, TextArea
 from admin.kit.groups import home
 from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
 from admin.kit.values import State
 from admin.pages.system.protected_persons import gate_bills
 from portal import audit
@@ -21,6 +21,7 @@ from portal.domain.errors import Refusal
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.paper import exchange
 from portal.models.tables import APPROVAL, PAPER_BILL
+from portal.web.edge import see_other, services
 
 STATES = {
     "pending": State("待复核", "wait"),

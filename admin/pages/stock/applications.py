@@ -10,7 +10,7 @@ from admin.kit.filters import moment_filters, state_filter
 from admin.kit.forms import Form, IntegerField, SelectField, Text, between, required
 from admin.kit.groups import stock
 from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
 from admin.kit.values import count, moment
 from admin.pages.stock.common import (
     APPLICATION_STATES,
@@ -31,6 +31,7 @@ from portal.outbox import tasks
 from portal.stock import balances
 from portal.stock.documents import applications as service
 from portal.stock.documents import lists
+from portal.web.edge import see_other, services
 
 APPLICATIONS = ListPage(
     name="stock-applications",

@@ -11,7 +11,7 @@ from admin.kit.filters import moment_filters, state_filter
 from admin.kit.forms import Form, SelectField, Text, required
 from admin.kit.groups import stock
 from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
 from admin.kit.values import bill_number, count, moment
 from admin.pages.stock.common import (
     DESTRUCTION_STATES,
@@ -33,6 +33,7 @@ from portal.domain.errors import Refusal
 from portal.models.tables import STOCK_DESTRUCTION, STOCK_RETURN, STOCK_VOID
 from portal.stock.documents import destructions, lists, voids
 from portal.stock.documents import returns as giving_back
+from portal.web.edge import see_other, services
 
 VOID_KIND, DESTRUCTION_KIND = voids.APPROVAL, destructions.APPROVAL
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flask import Response, request, url_for
 
 from admin.kit.groups import stock
-from admin.kit.shell import current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_staff, may, page, requires, say
 from admin.kit.values import count
 from admin.pages.stock.common import kind_words
 from admin.pages.stock.numbers import read_number
@@ -19,6 +19,7 @@ from portal.stock.books import fates, uses
 from portal.stock.books.fates import Run
 from portal.stock.documents import lists
 from portal.stock.rows import number
+from portal.web.edge import see_other, services
 
 WIDTH, LEAST = 1000.0, 3.0
 SINGLE = 100

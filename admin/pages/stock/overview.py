@@ -11,7 +11,7 @@ from sqlalchemy import select
 from admin.kit.forms import Form, IntegerField, SelectField, between, required
 from admin.kit.groups import stock
 from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
 from admin.kit.values import State, bill_number
 from admin.pages.stock.common import kind_choices, kind_words, point_choices
 from portal.access.permissions import Permission
@@ -23,6 +23,7 @@ from portal.outbox import tasks
 from portal.stock import alarms, balances
 from portal.stock.books import fates
 from portal.stock.documents import lists
+from portal.web.edge import see_other, services
 
 
 def _places() -> dict[str, str]:

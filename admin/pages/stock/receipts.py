@@ -10,7 +10,7 @@ from admin.kit.filters import moment_filters, state_filter
 from admin.kit.forms import Form, SelectField, Text, required
 from admin.kit.groups import stock
 from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
 from admin.kit.values import bill_number, count, day, moment
 from admin.pages.stock.common import (
     RECEIPT_STATES,
@@ -28,6 +28,7 @@ from portal.domain.stock import ReceiptState
 from portal.models.tables import STOCK_RECEIPT
 from portal.stock.documents import lists
 from portal.stock.documents import receipts as service
+from portal.web.edge import see_other, services
 
 SOURCES = {"application": "申领", "push": "财政主动下发", "opening": "期初"}
 _COLUMNS = (

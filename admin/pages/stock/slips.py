@@ -10,7 +10,7 @@ from admin.kit.filters import AT_POINT, POINT_COLUMN, moment_filters, state_filt
 from admin.kit.forms import Form, IntegerField, SelectField, Text, between, optional, required
 from admin.kit.groups import stock
 from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_point, current_staff, may, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_point, current_staff, may, page, requires, say
 from admin.kit.values import State, bill_number, count, moment
 from admin.pages.stock.common import (
     SLIP_STATES,
@@ -29,6 +29,7 @@ from portal.domain.stock import SlipState
 from portal.models.tables import STOCK_SLIP
 from portal.stock import balances
 from portal.stock.documents import handouts, lists
+from portal.web.edge import see_other, services
 
 SLIPS = ListPage(
     name="stock-slips",

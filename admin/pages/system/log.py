@@ -10,7 +10,7 @@ from sqlalchemy import select
 from admin.kit import values
 from admin.kit.groups import system
 from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, page, requires, services
+from admin.kit.shell import current_actor, current_staff, page, requires
 from admin.pages.system import log_words
 from portal import audit
 from portal.access.permissions import Permission
@@ -18,6 +18,7 @@ from portal.audit import actions, chain, units
 from portal.audit.actions import OBJECTS
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.models.tables import AUDIT_ENTRY, AUDIT_SEAL
+from portal.web.edge import services
 
 
 def midnight(day: date) -> datetime:

@@ -13,17 +13,7 @@ from sqlalchemy import select
 from admin.kit.forms import Form, SelectField, Text, TextArea, choices, length, required
 from admin.kit.groups import home, system
 from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import (
-    current_actor,
-    current_staff,
-    local_path,
-    page,
-    requires,
-    say,
-    see_other,
-    services,
-    signed_in,
-)
+from admin.kit.shell import current_actor, current_staff, local_path, page, requires, say, signed_in
 from admin.kit.values import State
 from admin.kit.values import actor as plain
 from portal.access.permissions import Permission
@@ -33,6 +23,7 @@ from portal.domain.identity import mask_card, mask_name
 from portal.hospital import protected_persons
 from portal.hospital.protected_persons import KINDS
 from portal.models.tables import MARKED_PERSON
+from portal.web.edge import see_other, services
 
 LEAST = 4
 HOUR = 3600

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from admin.kit.forms import DayField, Form, SelectMultipleField, Text, choices, optional, required
 from admin.kit.groups import system
 from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
+from admin.kit.shell import current_actor, current_staff, page, requires, say
 from admin.kit.values import State
 from portal import audit
 from portal.access import accounts, second_factor, staff_sessions
@@ -19,6 +19,7 @@ from portal.access.permissions import ROLES, TITLES, Permission, Role
 from portal.core.clock import SHANGHAI, local
 from portal.domain.errors import Refusal
 from portal.models.tables import POINT, STAFF_ACCOUNT, STAFF_POINT, STAFF_ROLE
+from portal.web.edge import see_other, services
 
 STATES = {
     "active": State("启用", "ok"),
