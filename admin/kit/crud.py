@@ -10,11 +10,13 @@ from sqlalchemy import Select, Table, select
 
 from admin.kit.forms import Form
 from admin.kit.groups import basics as group
-from admin.kit.listing import Act, ListPage
+from admin.kit.listing import respond
 from admin.kit.shell import current_actor, current_staff, may, page, requires, say
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.hospital import master_data
+from portal.listing.columns import Act
+from portal.listing.lists import ListPage
 from portal.web.edge import see_other, services
 
 
@@ -42,7 +44,7 @@ def kept_pages(
     )
 
     def rows_page() -> Response:
-        return listed.respond(rows(), "kit/kept.html", new=f"basics.new_{name}", verb=f"新增{noun}")
+        return respond(listed, rows(), "kit/kept.html", new=f"basics.new_{name}", verb=f"新增{noun}")
 
     def new_page() -> Response:
         return edit(0, f"新增{noun}")

@@ -7,13 +7,13 @@ from flask import Response, request, url_for
 from admin.kit.filters import points
 from admin.kit.groups import billing
 from admin.kit.shell import current_actor, current_session, current_staff, page, requires, say
-from admin.kit.values import State
 from portal.access.permissions import Permission
 from portal.core.spreadsheet import MOST_BYTES
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text
 from portal.issuing.manual import batch, batch_file, catalogue
 from portal.issuing.manual.batch import BatchService
+from portal.listing.values import State
 from portal.rendering.tables import spreadsheet
 from portal.web.edge import runtime, see_other, services
 

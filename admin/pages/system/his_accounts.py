@@ -9,15 +9,17 @@ from sqlalchemy import func, select
 
 from admin.kit.forms import BooleanField, Form, SelectField, Text, choices, required
 from admin.kit.groups import system
-from admin.kit.listing import Column, ListPage
+from admin.kit.listing import respond
 from admin.kit.shell import current_actor, current_staff, page, requires, say
-from admin.kit.values import State
 from portal.access import his_keys
 from portal.access.his_account import HIS
 from portal.access.permissions import Permission
 from portal.domain.documents.settlement import CHANNELS, Scene
 from portal.domain.documents.voucher import VoucherScene
 from portal.domain.errors import Refusal
+from portal.listing.columns import Column
+from portal.listing.lists import ListPage
+from portal.listing.values import State
 from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING, POINT
 from portal.web.edge import see_other, services
 
@@ -86,7 +88,7 @@ def his_accounts() -> Response:
         .select_from(HIS_ACCOUNT.outerjoin(counted, counted.c.account_id == HIS_ACCOUNT.c.id))
         .where(HIS_ACCOUNT.c.unit_id == current_staff().unit_id, HIS_ACCOUNT.c.kind == HIS)
     )
-    return ACCOUNTS.respond(statement, "system/his_accounts.html")
+    return respond(ACCOUNTS, statement, "system/his_accounts.html")
 
 
 @system.route("/his-accounts/new", methods=["GET", "POST"])

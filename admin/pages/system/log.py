@@ -7,9 +7,8 @@ from datetime import date, datetime, time, timedelta
 from flask import Response
 from sqlalchemy import select
 
-from admin.kit import values
 from admin.kit.groups import system
-from admin.kit.listing import Column, Filter, ListPage
+from admin.kit.listing import respond
 from admin.kit.shell import current_actor, current_staff, page, requires
 from admin.pages.system import log_words
 from portal import audit
@@ -17,6 +16,10 @@ from portal.access.permissions import Permission
 from portal.audit import actions, chain, units
 from portal.audit.actions import OBJECTS
 from portal.core.clock import SHANGHAI, business_day, now
+from portal.listing import values
+from portal.listing.columns import Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
 from portal.models.tables import AUDIT_ENTRY, AUDIT_SEAL
 from portal.web.edge import services
 
@@ -69,7 +72,7 @@ def log() -> Response:
         AUDIT_SEAL, AUDIT_SEAL.c.entry_id == AUDIT_ENTRY.c.id
     )
     rows = rows.where(units.readable(current_staff().unit_id))
-    return LOG.respond(rows, "system/log.html")
+    return respond(LOG, rows, "system/log.html")
 
 
 @system.post("/log/verify")
