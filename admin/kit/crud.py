@@ -11,7 +11,8 @@ from sqlalchemy import Select, Table, select
 from admin.kit.forms import Form
 from admin.kit.groups import basics as group
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.hospital import master_data

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flask import url_for
 
-from admin.kit.shell import current_staff
+from admin.kit.security import current_staff
 from portal.domain.documents.settlement import Scene
 from portal.hospital import master_data
 from portal.ledger import bill_lists

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request, url_for
 
 from admin.kit import export_reasons
-from admin.kit.shell import current_actor, current_staff, page
+from admin.kit.page import page
+from admin.kit.security import current_actor, current_staff
 from portal import audit
 from portal.core.clock import now
 from portal.listing import values

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, request, session, url_for
 
-from admin.kit.shell import check_origin, cookie_name, handle_refusals, local_path, page
+from admin.kit.guard import check_origin, handle_refusals, local_path
+from admin.kit.page import page
+from admin.kit.security import cookie_name
 from portal.access import login as signing
 from portal.access import staff_sessions
 from portal.domain.errors import Refusal

@@ -13,7 +13,7 @@ from PIL import Image
 from sqlalchemy import insert, select, text
 from werkzeug.routing import Rule
 
-from admin.kit.shell import requirement_of
+from admin.kit.security import requirement_of
 from portal import audit
 from portal.access.accounts import create
 from portal.access.permissions import ROLES, Role

@@ -11,7 +11,8 @@ from wtforms import StringField
 from admin.kit.forms import DayField, Form, SelectField, Text, choices, length, optional, required
 from admin.kit.groups import basics
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from portal.access.permissions import Permission
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from admin.kit.forms import BooleanField, Form, IntegerField, SelectField, Text, between, required
 from admin.kit.groups import basics
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.delivery.notice_slips import pdf_response
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal

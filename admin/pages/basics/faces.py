@@ -9,7 +9,8 @@ from flask import Response
 from sqlalchemy import select
 
 from admin.kit.groups import basics as group
-from admin.kit.shell import current_staff, page, requires
+from admin.kit.page import page
+from admin.kit.security import current_staff, requires
 from admin.pages.delivery.notice_slips import pdf_response
 from portal.access.permissions import Permission
 from portal.core.clock import local, now

@@ -10,7 +10,8 @@ from admin.kit.crud import edit_acts, kept_pages, of_unit, simple
 from admin.kit.forms import BooleanField, Form, Text, length, required
 from admin.kit.groups import basics as group
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.delivery.notice_slips import pdf_response
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal

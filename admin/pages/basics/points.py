@@ -20,7 +20,8 @@ from admin.kit.forms import (
     optional,
     required,
 )
-from admin.kit.shell import current_actor, current_staff, page
+from admin.kit.page import page
+from admin.kit.security import current_actor, current_staff
 from admin.pages.basics.hospital import ON_OFF, name_field
 from portal.core.clock import business_day, now
 from portal.hospital import master_data

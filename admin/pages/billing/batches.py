@@ -6,7 +6,8 @@ from flask import Response, request, url_for
 
 from admin.kit.filters import points
 from admin.kit.groups import billing
-from admin.kit.shell import current_actor, current_session, current_staff, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_session, current_staff, requires
 from portal.access.permissions import Permission
 from portal.core.spreadsheet import MOST_BYTES
 from portal.domain.errors import Refusal

@@ -8,7 +8,7 @@ from typing import Any
 from flask import url_for
 from sqlalchemy import Connection, select
 
-from admin.kit.shell import may
+from admin.kit.security import may
 from portal.access.permissions import Permission
 from portal.approvals import requests
 from portal.domain.states import BillState, ReversalReason

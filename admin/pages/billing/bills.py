@@ -9,7 +9,8 @@ from flask import Response
 from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
 from admin.kit.groups import billing
 from admin.kit.listing import respond
-from admin.kit.shell import current_staff, may, page, requires
+from admin.kit.page import page
+from admin.kit.security import current_staff, may, requires
 from admin.pages.billing.bill_actions import life_of
 from admin.pages.system.protected_persons import gate_bills
 from portal.access.permissions import Permission

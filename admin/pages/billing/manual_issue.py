@@ -9,7 +9,8 @@ from flask import Response, request, url_for
 from sqlalchemy import select
 
 from admin.kit.groups import billing
-from admin.kit.shell import cookie_name, current_actor, current_session, current_staff, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import cookie_name, current_actor, current_session, current_staff, requires
 from admin.pages.system.protected_persons import ReasonNeeded, gate
 from portal.access import parameters, staff_sessions
 from portal.access.permissions import Permission

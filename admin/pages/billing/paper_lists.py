@@ -11,7 +11,8 @@ from sqlalchemy import Row, select
 from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
 from admin.kit.groups import billing
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_point, current_session, current_staff, may, requires, say
+from admin.kit.page import say
+from admin.kit.security import current_actor, current_point, current_session, current_staff, may, requires
 from admin.pages.billing.bills import own_bill
 from admin.pages.billing.paper import digits, print_sheets
 from portal import audit

@@ -6,7 +6,8 @@ from flask import Response, url_for
 
 from admin.kit.forms import BooleanField, Form, SelectField, Text, required
 from admin.kit.groups import billing
-from admin.kit.shell import current_actor, current_point, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_point, requires
 from admin.pages.billing.bills import own_bill
 from portal.access.permissions import Permission
 from portal.delivery.cards import orders

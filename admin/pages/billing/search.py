@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Response, request, url_for
 
 from admin.kit.groups import billing
-from admin.kit.shell import current_actor, current_staff, page, requires
+from admin.kit.page import page
+from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.billing.bill_actions import life_of
 from admin.pages.billing.bills import bill_page, own_bill
 from portal import audit

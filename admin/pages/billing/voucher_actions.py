@@ -9,7 +9,9 @@ from wtforms import ValidationError
 
 from admin.kit.forms import Form, SelectField, Text, TextArea, YuanField, choices, length, required
 from admin.kit.groups import billing
-from admin.kit.shell import current_actor, current_point, page, posted_token, requires, say
+from admin.kit.guard import posted_token
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_point, requires
 from admin.pages.billing.paper import Subject, exchange_dialog
 from admin.pages.billing.vouchers import own_voucher
 from portal.access.his_account import console

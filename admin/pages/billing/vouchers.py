@@ -9,7 +9,8 @@ from flask import Response, request, url_for
 from admin.kit.filters import AT_POINT, POINT_COLUMN
 from admin.kit.groups import billing
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.delivery.notice_slips import chosen_paper
 from admin.pages.system.protected_persons import gate
 from portal import audit

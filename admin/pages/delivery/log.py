@@ -10,7 +10,8 @@ from sqlalchemy import and_, func, select
 
 from admin.kit.groups import delivery
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.delivery.targets import titles
 from admin.pages.system.log import midnight
 from portal.access import parameters

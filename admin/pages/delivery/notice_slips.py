@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
 from admin.kit.groups import billing, delivery
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, requires
+from admin.kit.security import current_actor, current_staff, requires
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from admin.kit.forms import BooleanField, Form, SelectField, SelectMultipleField, Text, choices, required
 from admin.kit.groups import delivery
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires
 from portal.access.permissions import Permission
 from portal.delivery.channels import TITLES
 from portal.delivery.channels.app import AppPush

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from admin.kit.filters import NUMBER
 from admin.kit.groups import delivery
 from admin.kit.listing import respond
-from admin.kit.shell import current_staff, requires
+from admin.kit.security import current_staff, requires
 from portal.access.permissions import Permission
 from portal.listing.columns import Column
 from portal.listing.filters import Filter, moment_filters

@@ -6,7 +6,8 @@ from flask import Response, request, url_for
 
 from admin.kit.forms import Form, PasswordField, Text, required
 from admin.kit.groups import home
-from admin.kit.shell import current_actor, current_session, current_staff, page, say, signed_in
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_session, current_staff, signed_in
 from admin.pages.login import browser, remember
 from portal import audit
 from portal.access import accounts, parameters, passwords, staff_sessions

@@ -9,7 +9,8 @@ from flask import Response, request, url_for
 from admin.kit.forms import Form, IntegerField, SelectField, Text, between, required
 from admin.kit.groups import stock
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.common import (
     APPLICATION_STATES,
     Button,

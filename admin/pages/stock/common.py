@@ -9,7 +9,8 @@ from flask import Response
 from sqlalchemy import Table
 
 from admin.kit.forms import choices
-from admin.kit.shell import current_staff, page
+from admin.kit.page import page
+from admin.kit.security import current_staff
 from portal.domain.stock import ApplicationState, DestructionState, ReceiptState, ReturnState, SlipState
 from portal.listing.columns import Column
 from portal.listing.values import State, bill_number

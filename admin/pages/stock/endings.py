@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from admin.kit.forms import Form, SelectField, Text, required
 from admin.kit.groups import stock
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.common import (
     DESTRUCTION_STATES,
     RETURN_STATES,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from flask import Response, request, url_for
 
 from admin.kit.groups import stock
-from admin.kit.shell import current_staff, may, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_staff, may, requires
 from admin.pages.stock.common import kind_words
 from admin.pages.stock.numbers import read_number
 from portal.access.permissions import Permission

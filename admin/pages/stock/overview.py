@@ -11,7 +11,8 @@ from sqlalchemy import select
 from admin.kit.forms import Form, IntegerField, SelectField, between, required
 from admin.kit.groups import stock
 from admin.kit.listing import respond_computed
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.common import kind_choices, kind_words, point_choices
 from portal.access.permissions import Permission
 from portal.core.clock import now

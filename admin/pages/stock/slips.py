@@ -10,7 +10,8 @@ from admin.kit.filters import AT_POINT, POINT_COLUMN
 from admin.kit.forms import Form, IntegerField, SelectField, Text, between, optional, required
 from admin.kit.groups import stock
 from admin.kit.listing import respond, respond_computed
-from admin.kit.shell import current_actor, current_point, current_staff, may, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_point, current_staff, may, requires
 from admin.pages.stock.common import (
     SLIP_STATES,
     Button,

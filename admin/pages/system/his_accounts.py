@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from admin.kit.forms import BooleanField, Form, SelectField, Text, choices, required
 from admin.kit.groups import system
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires
 from portal.access import his_keys
 from portal.access.his_account import HIS
 from portal.access.permissions import Permission

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from admin.kit.groups import system
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, page, requires
+from admin.kit.page import page
+from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.system import log_words
 from portal import audit
 from portal.access.permissions import Permission

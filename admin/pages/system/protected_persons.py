@@ -12,8 +12,10 @@ from sqlalchemy import select
 
 from admin.kit.forms import Form, SelectField, Text, TextArea, choices, length, required
 from admin.kit.groups import home, system
+from admin.kit.guard import local_path
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, local_path, page, requires, say, signed_in
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires, signed_in
 from portal.access.permissions import Permission
 from portal.approvals import requests
 from portal.domain.errors import Refusal

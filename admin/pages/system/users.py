@@ -11,7 +11,8 @@ from sqlalchemy import select
 from admin.kit.forms import DayField, Form, SelectMultipleField, Text, choices, optional, required
 from admin.kit.groups import system
 from admin.kit.listing import respond
-from admin.kit.shell import current_actor, current_staff, page, requires, say
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires
 from portal import audit
 from portal.access import accounts, second_factor, staff_sessions
 from portal.access.permissions import ROLES, TITLES, Permission, Role
