@@ -37,8 +37,8 @@ from portal.models import (
     Unit,
 )
 from portal.retrieval import company
-from portal.simulators.granted import PLANS, POINTS
-from portal.simulators.settlements import EMPLOYER
+from portal.simulators.finance.granted import PLANS, POINTS
+from portal.simulators.his.settlements import EMPLOYER
 from portal.stock import balances, handouts, receipts
 
 UNIT_CODE = "pgzx"
@@ -316,8 +316,8 @@ def bills(app: Flask, days: int, progress: Callable[[int], None]) -> int:
     """Issue the bills of the last ``days`` days; returns how many were new. Safe to repeat and to interrupt."""
     from portal.blueprints.his import schema
     from portal.demo_deposits import Prepayments
-    from portal.simulators.settlements import PERSONS
-    from portal.simulators.settlements import settlement as invent
+    from portal.simulators.his.settlements import PERSONS
+    from portal.simulators.his.settlements import settlement as invent
 
     services, desk = app.extensions["qupiao"], app.extensions["qupiao_desk"]
     with services.database.read() as connection:

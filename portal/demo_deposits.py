@@ -12,7 +12,7 @@ from portal.domain.settlement import Payer, Payment
 from portal.domain.voucher import Admission, Deposit, Taking, VoucherScene
 from portal.issuing.issue import IssuingDesk
 from portal.issuing.vouchers import Vouched, VoucherDesk, his_sender
-from portal.simulators.settlements import PERSONS, Person
+from portal.simulators.his.settlements import PERSONS, Person
 
 OPEN = 12
 """Patients who are in the ward now; every third has had a part given back."""

@@ -24,7 +24,7 @@ from portal.issuing import voucher_paper, voucher_queries
 from portal.issuing.paper import Exchange, Sheet
 from portal.issuing.vouchers import Vouched, VoucherDesk, his_sender
 from portal.models import NumberSegment, VoucherPaper
-from portal.simulators.granted import DEPOSITS
+from portal.simulators.finance.granted import DEPOSITS
 from portal.stock import handouts, voids
 from portal.stock.fates import fate_map
 from portal.stock.ranges import open_ranges, peek

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from portal.core.settings import Settings
-from portal.simulators import mail, smtp
 from portal.simulators.app import create_simulators
+from portal.simulators.mail import routes as mail
+from portal.simulators.mail import smtp
 from portal.simulators.server import listen
 from portal.simulators.store import Store
 

@@ -17,9 +17,17 @@ from werkzeug.exceptions import HTTPException
 
 from portal.core.certificates import ensure_demo_keys
 from portal.core.settings import Settings
-from portal.simulators import alipay, bureau, desk, finance, mail, push, sms, smsclouds, wechat
+from portal.simulators.alipay import routes as alipay
+from portal.simulators.bureau import routes as bureau
 from portal.simulators.context import Context
+from portal.simulators.finance import routes as finance
+from portal.simulators.his import routes as his
+from portal.simulators.mail import routes as mail
+from portal.simulators.push import routes as push
+from portal.simulators.sms import clouds
+from portal.simulators.sms import routes as sms
 from portal.simulators.store import Store
+from portal.simulators.wechat import routes as wechat
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,7 @@ class Party:
 
 
 PARTIES: tuple[Party, ...] = (
-    Party("结算台", "/desk", "模拟 HIS：选人物和业务场景，按正式接口推送结算并开票", desk.blueprint),
+    Party("结算台", "/desk", "模拟 HIS：选人物和业务场景，按正式接口推送结算并开票", his.blueprint),
     Party("财政监制", "/finance", "接收上传的票据，验单位签名，加监制签名；可以制造故障", finance.blueprint),
     Party("邮箱", "/mail", "模拟邮件服务器：发出的邮件在这里查看，附件可以打开；可以制造故障", mail.blueprint),
     Party("医院 APP", "/push", "接收推送给医院 APP 的票据事件，验签去重；可以制造故障", push.blueprint),
@@ -57,7 +65,7 @@ def create_simulators(data_dir: Path, settings: Settings | None = None, parties:
     context = Context(settings or Settings(), Store(folder / "state.sqlite3"), ensure_demo_keys(data_dir))
     for party in parties:
         app.register_blueprint(party.blueprint(context))
-    app.register_blueprint(smsclouds.blueprint(context))
+    app.register_blueprint(clouds.blueprint(context))
 
     @app.before_request
     def name_request() -> None:

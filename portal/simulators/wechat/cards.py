@@ -10,7 +10,7 @@ from typing import Any
 from portal.core.platforms import DEMO_CARD, DEMO_CARD_PLATFORM
 from portal.core.settings import Settings
 from portal.simulators.store import Store
-from portal.simulators.wechat_office import Caller, WeChatOffice, WeChatRefusal
+from portal.simulators.wechat.rules import Caller, WeChatOffice, WeChatRefusal
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS wechat_order (

@@ -15,9 +15,9 @@ from flask.typing import ResponseReturnValue
 from portal.core.clock import local
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults
-from portal.simulators.forms import switch_routes
-from portal.simulators.smtp import SWITCHES
+from portal.simulators.mail.smtp import SWITCHES
 from portal.simulators.store import Store
+from portal.simulators.switches import switch_routes
 
 
 def _parsed(row: Any) -> EmailMessage:
@@ -66,7 +66,7 @@ def send_report(target: str, recipient: str, raw: bytes) -> None:
 
 def blueprint(context: Context) -> Blueprint:
     """``/mail``: mailbox, attachments, switches."""
-    pages = Blueprint("mail", __name__, url_prefix="/mail")
+    pages = Blueprint("mail", __name__, url_prefix="/mail", template_folder="templates")
     store: Store = context.store
     faults = Faults(store, "mail", SWITCHES)
 

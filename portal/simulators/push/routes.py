@@ -17,9 +17,9 @@ from portal.core.clock import local
 from portal.delivery.channels.app import signature
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.forms import switch_routes
 from portal.simulators.server import drop_connection, half_answer
 from portal.simulators.store import Store
+from portal.simulators.switches import switch_routes
 
 SWITCHES = (
     Switch("slow", "应答慢", "延迟（毫秒）"),
@@ -35,7 +35,7 @@ STATUSES = {"delivered": "已送到手机", "read": "患者已读", "failed": "�
 
 def blueprint(context: Context) -> Blueprint:
     """``/push``: events, inbox, switches."""
-    pages = Blueprint("push", __name__, url_prefix="/push")
+    pages = Blueprint("push", __name__, url_prefix="/push", template_folder="templates")
     store, settings, faults = context.store, context.settings, Faults(context.store, "push", SWITCHES)
 
     @pages.post("/events")

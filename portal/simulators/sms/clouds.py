@@ -15,7 +15,7 @@ from portal.core.smscloud import acs3, encoded, tc3
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults
 from portal.simulators.server import drop_connection, half_answer
-from portal.simulators.sms import SWITCHES, Gateway, GatewayRefusal
+from portal.simulators.sms.routes import SWITCHES, Gateway, GatewayRefusal
 
 SKEW_SECONDS = 300
 TEMPLATES = {"SMS_code": "code", "SMS_bill": "bill", "SMS_reversed": "reversed"}

@@ -27,9 +27,9 @@ from portal.core.clock import local
 from portal.domain.identity import is_phone
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.forms import switch_routes
 from portal.simulators.server import drop_connection, half_answer
 from portal.simulators.store import Store
+from portal.simulators.switches import switch_routes
 
 SWITCHES = (
     Switch("slow", "应答慢", "延迟（毫秒）"),
@@ -191,7 +191,7 @@ def _render(template: Any, params: dict[str, str], outside: str) -> str:
 
 def blueprint(context: Context) -> Blueprint:
     """``/sms``: gateway, inbox, switches."""
-    pages = Blueprint("sms", __name__, url_prefix="/sms")
+    pages = Blueprint("sms", __name__, url_prefix="/sms", template_folder="templates")
     gateway = Gateway(
         context.store, context.settings.sms_app_id, context.settings.sms_app_key, context.settings.outside
     )

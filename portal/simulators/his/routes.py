@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from portal.core.clock import local, now
 from portal.core.settings import DEMO_APPID, DEMO_KEY
 from portal.simulators.context import Context
-from portal.simulators.settlements import PERSONS, TITLES, settlement
+from portal.simulators.his.settlements import PERSONS, TITLES, settlement
 
 PREFIXES = {"registration": "GH", "inpatient": "ZY", "checkup": "TJ", "checkup_employer": "TJ", "immunisation": "JZ"}
 
@@ -32,12 +32,12 @@ def envelope(values: dict[str, Any]) -> dict[str, str]:
 
 def blueprint(context: Context) -> Blueprint:
     """Page and act of the desk."""
-    pages = Blueprint("desk", __name__, url_prefix="/desk")
+    pages = Blueprint("desk", __name__, url_prefix="/desk", template_folder="templates")
     http = httpx.Client(timeout=20, trust_env=False)
 
     def show(chosen: int = 0, **values: Any) -> str:
         values = {"error": "", "answer": "", "sent": "", "result": "", "link": "", "method": ""} | values
-        return render_template("desk.html", titles=TITLES, persons=PERSONS[:20], chosen=chosen, **values)
+        return render_template("his.html", titles=TITLES, persons=PERSONS[:20], chosen=chosen, **values)
 
     @pages.get("")
     def desk() -> ResponseReturnValue:

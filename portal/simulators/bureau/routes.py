@@ -25,9 +25,9 @@ from portal.delivery.channels.app import signature
 from portal.rendering import xml
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.forms import switch_routes
 from portal.simulators.server import drop_connection, half_answer
 from portal.simulators.store import Store
+from portal.simulators.switches import switch_routes
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS bureau_order (
@@ -158,7 +158,7 @@ class BureauOffice:
 
 def blueprint(context: Context) -> Blueprint:
     """``/bureau``."""
-    pages = Blueprint("bureau", __name__, url_prefix="/bureau")
+    pages = Blueprint("bureau", __name__, url_prefix="/bureau", template_folder="templates")
     settings = context.settings
     office = BureauOffice(context.store, settings.card_id or DEMO_CARD)
     faults = Faults(context.store, "bureau", SWITCHES)

@@ -19,13 +19,13 @@ from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
 from portal.core.platforms import DEMO_MINI, DEMO_WECHAT, WeChatAccount
-from portal.simulators import wechat_push
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.forms import switch_routes
 from portal.simulators.server import drop_connection, half_answer
-from portal.simulators.wechat_cards import STATUSES, CardOffice
-from portal.simulators.wechat_office import Caller, WeChatOffice, WeChatRefusal
+from portal.simulators.switches import switch_routes
+from portal.simulators.wechat import pushes
+from portal.simulators.wechat.cards import STATUSES, CardOffice
+from portal.simulators.wechat.rules import Caller, WeChatOffice, WeChatRefusal
 
 SWITCHES = (
     Switch("slow", "应答慢", "延迟（毫秒）"),
@@ -43,7 +43,7 @@ Act = Callable[[Caller, Any], dict[str, Any]]
 
 def blueprint(context: Context) -> Blueprint:
     """``/wechat``."""
-    pages = Blueprint("wechat", __name__, url_prefix="/wechat")
+    pages = Blueprint("wechat", __name__, url_prefix="/wechat", template_folder="templates")
     office = WeChatOffice(context.store, context.settings)
     cards = CardOffice(context.store, context.settings, office)
     faults = Faults(context.store, "wechat", SWITCHES)
@@ -53,7 +53,7 @@ def blueprint(context: Context) -> Blueprint:
 
     def push(account: WeChatAccount, text: str) -> None:
         name = "mini" if account.appid == mini.appid else "service"
-        wechat_push.push(f"{hooks['base']}/wechat/callback/{name}", account, text)
+        pushes.push(f"{hooks['base']}/wechat/callback/{name}", account, text)
 
     def send(kind: str, caller: Caller, body: Any) -> str:
         """Take a message; what became of it is told as an event, a moment after the answer."""
@@ -62,11 +62,11 @@ def blueprint(context: Context) -> Blueprint:
         if kind == "template":
             status = "failed:user block" if bad else "success"
             fields = f"<MsgID>{msgid}</MsgID><Status><![CDATA[{status}]]></Status>"
-            text = wechat_push.event(account, body["touser"], "TEMPLATESENDJOBFINISH", fields)
+            text = pushes.event(account, body["touser"], "TEMPLATESENDJOBFINISH", fields)
         else:
             row = {"TemplateId": body["template_id"], "MsgID": msgid, "ErrorCode": "43101" if bad else "0"}
             row["ErrorStatus"] = "user refuse to accept the msg" if bad else "success"
-            text = wechat_push.told(account, body["touser"], "subscribe_msg_sent_event", row)
+            text = pushes.told(account, body["touser"], "subscribe_msg_sent_event", row)
         if hooks["tells"]:
             threading.Timer(0.3, push, (account, text)).start()
         return msgid
@@ -257,7 +257,7 @@ def blueprint(context: Context) -> Blueprint:
     def follow() -> ResponseReturnValue:
         openid, follows = request.form["openid"], request.form["act"] == "follow"
         office.follow(openid, follows)
-        push(service, wechat_push.event(service, openid, "subscribe" if follows else "unsubscribe", ""))
+        push(service, pushes.event(service, openid, "subscribe" if follows else "unsubscribe", ""))
         return redirect(url_for("wechat.inbox"), 303)
 
     @pages.post("/allow")
@@ -270,7 +270,7 @@ def blueprint(context: Context) -> Blueprint:
         row = {"TemplateId": template, "SubscribeStatusString": "accept" if accepts else "reject", "PopupScene": "1"}
         later = request.form.get("where") == "settings"  # refused later, where the phone manages messages
         name = "subscribe_msg_change_event" if later else "subscribe_msg_popup_event"
-        push(account, wechat_push.told(account, openid, name, [row]))
+        push(account, pushes.told(account, openid, name, [row]))
         return redirect(url_for("wechat.inbox"), 303)
 
     @pages.get("/authorize/<key>")
@@ -292,7 +292,7 @@ def blueprint(context: Context) -> Blueprint:
             f"<AuthorizeAppId><![CDATA[{order['appid']}]]></AuthorizeAppId><Source><![CDATA[web]]></Source>"
         )
         if request.form.get("silent") != "1":  # the event may get lost: the platform has to ask
-            push(service, wechat_push.event(service, openid, "user_authorize_invoice", fields))
+            push(service, pushes.event(service, openid, "user_authorize_invoice", fields))
         back = order["back"]
         mine = urlsplit(back).hostname == urlsplit(request.host_url).hostname
         # the page's policy lets a form lead nowhere but home, so a person follows a link
@@ -307,7 +307,7 @@ def blueprint(context: Context) -> Blueprint:
             f"<Status><![CDATA[{wanted}]]></Status><CardId><![CDATA[{card['card_id']}]]></CardId>"
             f"<Code><![CDATA[{code}]]></Code>"
         )
-        push(service, wechat_push.event(service, card["openid"], "update_invoice_status", fields))
+        push(service, pushes.event(service, card["openid"], "update_invoice_status", fields))
         return redirect(url_for("wechat.inbox"), 303)
 
     return pages

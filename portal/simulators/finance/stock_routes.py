@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.simulators.finance_stock import MODES, STATUSES, StockOffice
+from portal.simulators.finance.stock_rules import MODES, STATUSES, StockOffice
 
 
 def add_routes(pages: Blueprint, office: StockOffice) -> None:

@@ -21,14 +21,14 @@ from portal.fiscal.messages import RESULT, UPLOAD, UPLOAD_RED
 from portal.fiscal.results import Result
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.finance_office import Answer, Manner, Office, OfficeRefusal
-from portal.simulators.finance_sheets import WORK as SHEET_WORK
-from portal.simulators.finance_sheets import SheetOffice
-from portal.simulators.finance_stock import SWITCHES as STOCK_SWITCHES
-from portal.simulators.finance_stock import WORK, StockOffice
-from portal.simulators.finance_stock_page import add_routes
-from portal.simulators.forms import switch_routes
+from portal.simulators.finance.paper_rules import WORK as SHEET_WORK
+from portal.simulators.finance.paper_rules import SheetOffice
+from portal.simulators.finance.rules import Answer, Manner, Office, OfficeRefusal
+from portal.simulators.finance.stock_routes import add_routes
+from portal.simulators.finance.stock_rules import SWITCHES as STOCK_SWITCHES
+from portal.simulators.finance.stock_rules import WORK, StockOffice
 from portal.simulators.server import drop_connection, half_answer
+from portal.simulators.switches import switch_routes
 
 BOOKER = "阳江示例五金厂"
 SWITCHES = (
@@ -124,7 +124,7 @@ class FrontEnd:
 
 def blueprint(context: Context) -> Blueprint:
     """``/finance``: messages, list, page, switches."""
-    pages = Blueprint("finance", __name__, url_prefix="/finance")
+    pages = Blueprint("finance", __name__, url_prefix="/finance", template_folder="templates")
     faults = Faults(context.store, "finance", SWITCHES)
     office = Office(context.store, context.keys)
     stock = StockOffice(context.store, faults)

@@ -24,12 +24,12 @@ from flask.typing import ResponseReturnValue
 from portal.core.alipay_keys import ensure_demo_keys
 from portal.core.clock import SHANGHAI, local, now
 from portal.core.platforms import DEMO_ALIPAY_APP, TEMPLATES
-from portal.simulators import alipay_push
+from portal.simulators.alipay import pushes
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.forms import switch_routes
 from portal.simulators.server import drop_connection, half_answer
 from portal.simulators.store import Store
+from portal.simulators.switches import switch_routes
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS alipay_message (
@@ -236,7 +236,7 @@ class AlipayOffice:
 
 def blueprint(context: Context) -> Blueprint:
     """``/alipay``."""
-    pages = Blueprint("alipay", __name__, url_prefix="/alipay")
+    pages = Blueprint("alipay", __name__, url_prefix="/alipay", template_folder="templates")
     office = AlipayOffice(context.store, context)
     faults = Faults(context.store, "alipay", SWITCHES)
     hooks = {"base": context.settings.base}
@@ -307,10 +307,10 @@ def blueprint(context: Context) -> Blueprint:
         form = request.form
         content = {name: form[name] for name in ("invoice_code", "invoice_no", "status")}
         if form.get("as") == "notify":
-            values = alipay_push.notify(office.sign, office.app_id, content, "invoice_expense")
+            values = pushes.notify(office.sign, office.app_id, content, "invoice_expense")
         else:
-            values = alipay_push.message(office.sign, office.app_id, content, "alipay.ebpp.invoice.expense.notify")
-        answers = alipay_push.push(f"{hooks['base']}/alipay/notify", values)
+            values = pushes.message(office.sign, office.app_id, content, "alipay.ebpp.invoice.expense.notify")
+        answers = pushes.push(f"{hooks['base']}/alipay/notify", values)
         if form.get("as"):
             return jsonify({"answers": answers, "values": values})
         return redirect(url_for("alipay.inbox"), 303)

@@ -14,8 +14,8 @@ from portal.fiscal.envelope import text_of
 from portal.fiscal.results import Result
 from portal.fiscal.stock_messages import PAGE, lines_of, list_fields
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.finance_office import Answer, OfficeRefusal
-from portal.simulators.granted import PLANS
+from portal.simulators.finance.granted import PLANS
+from portal.simulators.finance.rules import Answer, OfficeRefusal
 from portal.simulators.store import Store
 
 MODES = {"auto": "自动通过", "less": "自动通过一半", "return": "自动退回", "hand": "人工审批"}

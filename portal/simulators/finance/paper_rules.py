@@ -10,7 +10,7 @@ from portal.fiscal import sheets
 from portal.fiscal.envelope import text_of
 from portal.fiscal.messages import SUPERVISED, parse14
 from portal.fiscal.results import Result
-from portal.simulators.finance_office import Answer, OfficeRefusal
+from portal.simulators.finance.rules import Answer, OfficeRefusal
 from portal.simulators.store import Store
 
 WORK = (sheets.VOIDED, sheets.EXCHANGED, sheets.ENDED)
