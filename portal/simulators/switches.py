@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from flask import Blueprint, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from portal.simulators.context import party_faults
 from portal.simulators.faults import Faults
 
 
-def switch_routes(pages: Blueprint, faults: Faults, home: str) -> None:
-    """``/faults`` shows and takes the switches as JSON; ``/switch`` takes one from a form and leads ``home``."""
+def add_switches(pages: Blueprint) -> None:
+    """Add the addresses of the switches to a party's pages, which have a view ``show_inbox``.
 
-    @pages.get("/faults")
-    def show_faults() -> ResponseReturnValue:
-        return jsonify(faults.as_json())
-
-    @pages.post("/faults")
-    def set_faults() -> ResponseReturnValue:
-        faults.set(wanted_switches(request.get_json(force=True)))
-        return jsonify(faults.as_json())
-
-    @pages.post("/switch")
-    def switch() -> ResponseReturnValue:
-        switch_from_form(faults, request.form)
-        return redirect(url_for(home), 303)
+    ``/faults`` shows and takes the switches as JSON; ``/switch`` takes one from a form and leads back to the inbox.
+    """
+    pages.get("/faults")(show_faults)
+    pages.post("/faults")(set_faults)
+    pages.post("/switch")(set_switch)
 
 
-def wanted_switches(body: Any) -> Mapping[str, Any]:
-    """A JSON body that names switches. Raises ValueError in Chinese."""
+def show_faults() -> ResponseReturnValue:
+    """List the switches of the party as JSON."""
+    return jsonify(party_faults().as_json())
+
+
+def set_faults() -> ResponseReturnValue:
+    """Set the switches that a JSON body names."""
+    faults = party_faults()
+    faults.set(wanted_switches(request.get_json(force=True)))
+    return jsonify(faults.as_json())
+
+
+def set_switch() -> ResponseReturnValue:
+    """Set the switch that a form names."""
+    switch_from_form(party_faults(), request.form)
+    return redirect(url_for(".show_inbox"), 303)
+
+
+def wanted_switches(body: object) -> Mapping[str, object]:
+    """Check a JSON body that names switches. Raises ValueError in Chinese."""
     if not isinstance(body, Mapping):
         raise ValueError("报文应为对象：开关名 → 设置")
     return body
 
 
 def switch_from_form(faults: Faults, form: Mapping[str, str]) -> None:
-    """One switch by form fields ``name``, ``act`` (on, off, clear), ``percent``, ``count``, ``value``.
+    """Set one switch by the form fields ``name``, ``act`` (on, off, clear), ``percent``, ``count``, ``value``.
 
     Raises ValueError in Chinese.
     """

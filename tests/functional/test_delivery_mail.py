@@ -28,7 +28,7 @@ from portal.domain.actor import Actor
 from portal.issuing.queries import BILL
 from portal.outbox.worker import Worker
 from portal.retrieval import passes
-from portal.simulators.mail.routes import report
+from portal.simulators.mail.rules import report
 from portal.worker import build
 from tests.channels import Bench
 from tests.his import His, outpatient

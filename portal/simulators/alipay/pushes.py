@@ -1,4 +1,4 @@
-"""Pushes of the simulated Alipay: signed with its own key as its contract says (delivery-channels §5)."""
+"""Pushes of the simulated Alipay, signed with its own key as its contract says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Sign = Callable[[str], str]
 
 
 def message(sign: Sign, app_id: str, content: dict[str, Any], method: str) -> dict[str, str]:
-    """A message of the message service: ``sign_type`` is part of the signed text."""
+    """Make a message of the message service: ``sign_type`` is part of the signed text."""
     values = {"notify_id": secrets.token_hex(16), "msg_method": method, "app_id": app_id, "version": "1.1"}
     values |= {"utc_timestamp": str(int(time.time() * 1000)), "charset": "utf-8", "sign_type": "RSA2"}
     values["biz_content"] = json.dumps(content, ensure_ascii=False)
@@ -22,7 +22,7 @@ def message(sign: Sign, app_id: str, content: dict[str, Any], method: str) -> di
 
 
 def notify(sign: Sign, app_id: str, content: dict[str, str], kind: str) -> dict[str, str]:
-    """A plain asynchronous notify: ``sign_type`` is not part of the signed text."""
+    """Make a plain asynchronous notify: ``sign_type`` is not part of the signed text."""
     values = {"notify_id": secrets.token_hex(16), "notify_type": kind, "app_id": app_id, "charset": "utf-8", **content}
     return values | {"sign_type": "RSA2", "sign": sign(_text(values))}
 
@@ -32,7 +32,7 @@ def _text(values: dict[str, str]) -> str:
 
 
 def push(address: str, values: dict[str, str], times: int = 3) -> list[str]:
-    """Push until ``success`` is answered, a few times as Alipay does over a day; the answers, '' for none."""
+    """Push until ``success`` is answered, as Alipay does over a day; return the answers, '' for none."""
     answers: list[str] = []
     for _ in range(times):
         try:

@@ -1,4 +1,4 @@
-"""The finance simulator's desk for sheets and void numbers (9304, 9305, 9306)."""
+"""Rules of the simulated finance for paper sheets and void numbers (messages 9304, 9305, 9306)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from portal.fiscal import sheets
 from portal.fiscal.envelope import text_of
 from portal.fiscal.messages import SUPERVISED, parse14
 from portal.fiscal.results import Result
-from portal.simulators.finance.rules import Answer, OfficeRefusal
+from portal.simulators.finance.rules import Answer, FinanceRefusal
 from portal.simulators.store import Store
 
 WORK = (sheets.VOIDED, sheets.EXCHANGED, sheets.ENDED)
-"""The messages that this desk answers."""
+"""The messages that :class:`PaperRules` answers."""
 Fields = Mapping[str, "str | dict[str, str]"]
 
 
-class SheetOffice:
-    """Knows which sheet stands for which bill. The same message again is the same success."""
+class PaperRules:
+    """The sheets that stand for bills. The same message again is the same success."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def answer(self, message_no: str, fields: Fields) -> Answer:
-        """The answer to one message. Raises OfficeRefusal, EnvelopeError."""
+        """Answer one message. Raises FinanceRefusal, EnvelopeError."""
         work = {sheets.VOIDED: self._voided, sheets.EXCHANGED: self._exchanged, sheets.ENDED: self._ended}[message_no]
         with self._store.transaction() as connection:
             result = work(connection, fields)
@@ -40,10 +40,10 @@ class SheetOffice:
             return _again(connection, sheet, (known["bill_code"], known["number"]) == bill)
         found = connection.execute("SELECT state FROM finance_bill WHERE bill_code = ? AND number = ?", bill).fetchone()
         if found is None or found["state"] != SUPERVISED:
-            raise OfficeRefusal(Result.BILL_UNKNOWN)
+            raise FinanceRefusal(Result.BILL_UNKNOWN)
         other = "SELECT 1 FROM finance_sheet WHERE bill_code = ? AND number = ? AND ended_at IS NULL"
         if connection.execute(other, bill).fetchone():
-            raise OfficeRefusal(Result.SHEET_IN_FORCE)
+            raise FinanceRefusal(Result.SHEET_IN_FORCE)
         row = (*sheet, *bill, text_of(fields, "Operator", required=False), at)
         connection.execute("INSERT INTO finance_sheet VALUES (?, ?, ?, ?, ?, ?, NULL, '', 1)", row)
         return Result.OK
@@ -54,7 +54,7 @@ class SheetOffice:
         parse14(at)
         known = _sheet(connection, sheet)
         if known is None or (known["bill_code"], known["number"]) != bill:
-            raise OfficeRefusal(Result.SHEET_UNKNOWN)
+            raise FinanceRefusal(Result.SHEET_UNKNOWN)
         if known["ended_at"] is not None:
             return _again(connection, sheet, known["ended_at"] == at)
         mine = "WHERE paper_code = ? AND paper_number = ?"
@@ -65,7 +65,7 @@ class SheetOffice:
         no, agency, code = (text_of(fields, name) for name in ("VoidNo", "AgencyCode", "BillCode"))
         first, last, count = (int(text_of(fields, name)) for name in ("StartNo", "EndNo", "Count"))
         if last - first + 1 != count or count < 1:
-            raise OfficeRefusal(Result.FIELD_INVALID, "起止号与份数不符")
+            raise FinanceRefusal(Result.FIELD_INVALID, "起止号与份数不符")
         known = connection.execute("SELECT * FROM finance_void WHERE void_no = ?", (no,)).fetchone()
         if known is not None:
             connection.execute("UPDATE finance_void SET attempts = attempts + 1 WHERE void_no = ?", (no,))
@@ -76,7 +76,7 @@ class SheetOffice:
         return Result.OK
 
     def listing(self) -> dict[str, list[dict[str, Any]]]:
-        """Sheets and void numbers as finance has them."""
+        """List sheets and void numbers as finance has them."""
         with self._store.transaction() as connection:
             return {
                 name: [dict(row) for row in connection.execute(f"SELECT * FROM finance_{name} ORDER BY rowid")]
@@ -89,9 +89,10 @@ def _named(fields: Fields) -> tuple[tuple[str, str], tuple[str, str]]:
     return sheet, (text_of(fields, "EInvoiceCode"), text_of(fields, "EInvoiceNumber"))
 
 
-def _sheet(connection: sqlite3.Connection, sheet: tuple[str, str]) -> Any:
+def _sheet(connection: sqlite3.Connection, sheet: tuple[str, str]) -> sqlite3.Row | None:
     wanted = "SELECT * FROM finance_sheet WHERE paper_code = ? AND paper_number = ?"
-    return connection.execute(wanted, sheet).fetchone()
+    found: sqlite3.Row | None = connection.execute(wanted, sheet).fetchone()
+    return found
 
 
 def _again(connection: sqlite3.Connection, sheet: tuple[str, str], same: bool) -> Result:

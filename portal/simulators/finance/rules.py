@@ -1,4 +1,4 @@
-"""The finance simulator's rules: what finance checks, signs and remembers (fiscal-ebill §1.2, §3.6, §6.7)."""
+"""Rules of the simulated finance for bills: what it checks, signs and remembers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from portal.fiscal.messages import QUEUED, REFUSED, SUPERVISED, UPLOAD_RED, acce
 from portal.fiscal.results import Result
 from portal.fiscal.stock_messages import list_fields
 from portal.rendering import xml
+from portal.simulators.finance.tables import SCHEMA
 from portal.simulators.store import Store
 
 Answer = dict[str, "str | Mapping[str, str]"]
 REPLAY_SECONDS = 24 * 3600
 
 
-class OfficeRefusal(Exception):
-    """Finance answers with this result code and text."""
+class FinanceRefusal(Exception):
+    """A refusal: the result code and the text of the answer."""
 
     def __init__(self, result: Result, text: str = "") -> None:
         super().__init__(text or result.title)
@@ -37,29 +38,30 @@ class OfficeRefusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How this one upload is treated: ``delay`` in seconds until supervision; ``spoil``: sign other bytes."""
+    """Treatment of one upload: ``delay`` in seconds until supervision; ``spoil``: sign other bytes."""
 
     delay: float = 0.0
     spoil: bool = False
 
 
-class Office:
-    """Finance's desk. One bill, one supervision: the same bill again gets the same signature."""
+class FinanceRules:
+    """The bills of finance. One bill, one supervision: the same bill again gets the same signature."""
 
     def __init__(self, store: Store, keys: KeyFiles) -> None:
         self._store = store
+        store.extend(SCHEMA)
         self._roots = [load_certificate(keys.ca_certificate)]
         self._signer = FileSigner.load(keys.finance_key, keys.finance_certificate)
 
     def remember(self, message_id: str) -> None:
-        """Note a message id. Raises OfficeRefusal when it came within 24 hours."""
+        """Note a message id. Raises FinanceRefusal when it came within 24 hours."""
         moment = time.time()
         with self._store.transaction() as connection:
             connection.execute("DELETE FROM finance_message WHERE at < ?", (moment - REPLAY_SECONDS,))
             try:
                 connection.execute("INSERT INTO finance_message VALUES (?, ?)", (message_id, moment))
             except sqlite3.IntegrityError:
-                raise OfficeRefusal(Result.REPLAYED) from None
+                raise FinanceRefusal(Result.REPLAYED) from None
 
     def grant(self, bill_code: str, first: int, last: int) -> None:
         """Note a granted segment; from then on numbers of this code outside of segments are refused."""
@@ -67,7 +69,7 @@ class Office:
             connection.execute("INSERT OR REPLACE INTO finance_segment VALUES (?, ?, ?)", (bill_code, first, last))
 
     def upload(self, message_no: str, fields: Mapping[str, str | dict[str, str]], manner: Manner) -> Answer:
-        """9301, 9303. Raises OfficeRefusal, EnvelopeError."""
+        """Take a bill (message 9301) or a red bill (9303). Raises FinanceRefusal, EnvelopeError."""
         code, number = (text_of(fields, "EInvoiceCode"), text_of(fields, "EInvoiceNumber"))
         content = decode_base64(text_of(fields, "InvoiceData"), "InvoiceData")
         if self._repeated(code, number, content):
@@ -96,7 +98,7 @@ class Office:
         return self._state(code, number, Result.OK)
 
     def _repeated(self, code: str, number: str, content: bytes) -> bool:
-        """Whether finance has this very bill; counts the attempt. Raises OfficeRefusal for another under its number."""
+        """Tell whether finance has this very bill, and count the attempt. Raises FinanceRefusal for another bill."""
         with self._store.transaction() as connection:
             known = _find(connection, code, number)
             if known is None:
@@ -105,21 +107,21 @@ class Office:
                 "UPDATE finance_bill SET attempts = attempts + 1 WHERE bill_code = ? AND number = ?", (code, number)
             )
         if hashlib.sha256(content).digest() != known["content"]:
-            raise OfficeRefusal(Result.DUPLICATE_OTHER)
+            raise FinanceRefusal(Result.DUPLICATE_OTHER)
         return True
 
     def result(self, fields: Mapping[str, str | dict[str, str]]) -> Answer:
-        """9302. A wrong check code is answered like an unknown bill. Raises OfficeRefusal, EnvelopeError."""
+        """Tell what became of a bill (9302). A wrong check code: unknown. Raises FinanceRefusal, EnvelopeError."""
         code, number = (text_of(fields, "EInvoiceCode"), text_of(fields, "EInvoiceNumber"))
         with self._store.transaction() as connection:
             known = _find(connection, code, number)
         if known is None or known["check_code"] != text_of(fields, "RandomNumber"):
-            raise OfficeRefusal(Result.BILL_UNKNOWN)
+            raise FinanceRefusal(Result.BILL_UNKNOWN)
         return self._state(code, number, Result.OK)
 
     def book(self, code: str, number: str, unit: str, accounted: bool, amount_fen: int | None = None) -> bool:
-        """A unit books a supervised bill or a part of it (``None``: what nobody else has), or takes its booking back
-        (``unit`` empty: every unit does). False when there is no such bill, or less of it is left."""
+        """Book a supervised bill or a part of it for a unit (``None``: what nobody else has), or take its booking back
+        (``unit`` empty: of every unit). False when there is no such bill, or less of it is left."""
         with self._store.transaction() as connection:
             known = _find(connection, code, number)
             if known is None or known["state"] != SUPERVISED:
@@ -145,7 +147,7 @@ class Office:
         return True
 
     def bookings(self, fields: Mapping[str, str | dict[str, str]]) -> Answer:
-        """9601. Raises EnvelopeError."""
+        """List what units booked (9601). Raises EnvelopeError."""
         since = parse14(text_of(fields, "SinceTime")).timestamp()
         page, size = int(text_of(fields, "PageNo")), int(text_of(fields, "PageSize"))
         with self._store.transaction() as connection:
@@ -167,7 +169,7 @@ class Office:
         return answer | list_fields(lines)
 
     def bills(self, most: int = 100_000) -> list[dict[str, Any]]:
-        """What finance has, newest first: no names, only elements, state and counts."""
+        """List what finance has, newest first: no names, only elements, state and counts."""
         self._supervise_due()
         with self._store.transaction() as connection:
             rows = connection.execute(
@@ -187,7 +189,7 @@ class Office:
         ]
 
     def counts(self) -> dict[str, int]:
-        """Bills by state, and all attempts."""
+        """Count bills by state, and all attempts."""
         self._supervise_due()
         with self._store.transaction() as connection:
             rows = connection.execute("SELECT state, count(*) n FROM finance_bill GROUP BY state").fetchall()
@@ -211,21 +213,21 @@ class Office:
             parts = xml.split(content)
             document = xml.read(parts.signed)
         except ValueError:
-            raise OfficeRefusal(Result.FIELD_INVALID, "InvoiceData 不是带单位签名的票据") from None
+            raise FinanceRefusal(Result.FIELD_INVALID, "InvoiceData 不是带单位签名的票据") from None
         claimed = tuple(text_of(fields, name) for name in ("EInvoiceCode", "EInvoiceNumber", "BusinessNumber"))
         if claimed != (document.code, document.number, document.serial):
-            raise OfficeRefusal(Result.DOCUMENT_DISAGREES)
+            raise FinanceRefusal(Result.DOCUMENT_DISAGREES)
         info = fields.get("SignInfo")
         if not isinstance(info, dict):
-            raise OfficeRefusal(Result.FIELD_INVALID, "缺少签名信息 SignInfo")
+            raise FinanceRefusal(Result.FIELD_INVALID, "缺少签名信息 SignInfo")
         if decode_base64(text_of(info, "SignatureValue"), "SignatureValue") != parts.unit.value:
-            raise OfficeRefusal(Result.DOCUMENT_DISAGREES, "签名信息与票据内的单位签名不一致")
+            raise FinanceRefusal(Result.DOCUMENT_DISAGREES, "签名信息与票据内的单位签名不一致")
         try:
             verify_detached(parts.unit.value, parts.signed, self._roots, parts.unit.time)
         except SignatureInvalid as error:
-            raise OfficeRefusal(Result.SIGNATURE_INVALID, f"单位签名无效：{error}") from None
+            raise FinanceRefusal(Result.SIGNATURE_INVALID, f"单位签名无效：{error}") from None
         if document.total_fen != sum(item.amount_fen for item in document.items):
-            raise OfficeRefusal(Result.FIELD_INVALID, "总金额与收费项目合计不一致")
+            raise FinanceRefusal(Result.FIELD_INVALID, "总金额与收费项目合计不一致")
         self._check_number(document)
         if message_no == UPLOAD_RED:
             self._check_original(fields, document)
@@ -238,23 +240,23 @@ class Office:
             ).fetchall()
         number = int(document.number)
         if segments and not any(row["first"] <= number <= row["last"] for row in segments):
-            raise OfficeRefusal(Result.NUMBER_NOT_GRANTED)
+            raise FinanceRefusal(Result.NUMBER_NOT_GRANTED)
 
     def _check_original(self, fields: Mapping[str, str | dict[str, str]], document: BillDocument) -> None:
         related = (text_of(fields, "RelatedInvoiceCode"), text_of(fields, "RelatedInvoiceNumber"))
         if related != (document.ext.related_code, document.ext.related_number):
-            raise OfficeRefusal(Result.DOCUMENT_DISAGREES, "红票的原票信息与票据内容不一致")
+            raise FinanceRefusal(Result.DOCUMENT_DISAGREES, "红票的原票信息与票据内容不一致")
         with self._store.transaction() as connection:
             original = _find(connection, *related)
         if original is None or original["state"] != SUPERVISED:
-            raise OfficeRefusal(Result.RELATED_UNKNOWN)
+            raise FinanceRefusal(Result.RELATED_UNKNOWN)
 
     def _state(self, code: str, number: str, result: Result) -> Answer:
         self._supervise_due(code, number)
         with self._store.transaction() as connection:
             row = _find(connection, code, number)
         if row is None:
-            raise OfficeRefusal(Result.BILL_UNKNOWN)
+            raise FinanceRefusal(Result.BILL_UNKNOWN)
         answer: Answer = {"ResultCode": result.value, "ResultMsg": result.title}
         if row["state"] == SUPERVISED:
             moment = datetime.fromtimestamp(row["supervised_at"], UTC)
@@ -282,16 +284,17 @@ class Office:
                 connection.execute("INSERT INTO finance_effect VALUES (?, ?, ?)", (*key, moment.timestamp()))
 
 
-def _find(connection: sqlite3.Connection, code: str, number: str) -> Any:
-    return connection.execute(
+def _find(connection: sqlite3.Connection, code: str, number: str) -> sqlite3.Row | None:
+    found: sqlite3.Row | None = connection.execute(
         "SELECT * FROM finance_bill WHERE bill_code = ? AND number = ?", (code, number)
     ).fetchone()
+    return found
 
 
 def _seal(document: BillDocument) -> dict[str, str]:
     seal = document.supervisor_seal
     if seal is None:
-        raise OfficeRefusal(Result.FIELD_INVALID, "票据缺少财政监制章 SupervisorPartySeal")
+        raise FinanceRefusal(Result.FIELD_INVALID, "票据缺少财政监制章 SupervisorPartySeal")
     return {"SealId": seal.id, "SealName": seal.name, "SealHash": seal.hash}
 
 

@@ -1,4 +1,4 @@
-"""The finance simulator's stock desk: applications, grants, confirmations, returns, comparison (9201–9207)."""
+"""Rules of the simulated finance for numbers: applications, grants, returns, comparison (messages 9201–9207)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portal.fiscal.results import Result
 from portal.fiscal.stock_messages import PAGE, lines_of, list_fields
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.finance.granted import PLANS
-from portal.simulators.finance.rules import Answer, OfficeRefusal
+from portal.simulators.finance.rules import Answer, FinanceRefusal
 from portal.simulators.store import Store
 
 MODES = {"auto": "自动通过", "less": "自动通过一半", "return": "自动退回", "hand": "人工审批"}
@@ -43,19 +43,19 @@ WORK = (
     messages.STOCK_CHECK,
     messages.APPLY_WITHDRAW,
 )
-"""The messages that this desk answers."""
+"""The messages that :class:`StockRules` answers."""
 Fields = Mapping[str, "str | dict[str, str]"]
 
 
-class StockOffice:
-    """Finance's stock desk. Idempotent on ApplyNo, segment id and return no., as the contract says."""
+class StockRules:
+    """The numbers of finance. Idempotent on ApplyNo, segment id and return no., as the contract says."""
 
     def __init__(self, store: Store, faults: Faults) -> None:
         self._store = store
         self._faults = faults
 
     def answer(self, message_no: str, fields: Fields) -> Answer:
-        """The answer to one message. Raises OfficeRefusal, EnvelopeError."""
+        """Answer one message. Raises FinanceRefusal, EnvelopeError."""
         work = {
             messages.APPLY: self._apply,
             messages.APPLY_STATUS: self._status,
@@ -80,7 +80,7 @@ class StockOffice:
             same = (known["bill_code"], known["quantity"]) == wanted
             return _answer(Result.DUPLICATE_SAME if same else Result.DUPLICATE_OTHER)
         if wanted[1] <= 0 or not any(wanted[0][:6] == plan.prefix for plan in PLANS):
-            raise OfficeRefusal(Result.FIELD_INVALID, "票据种类未核准或数量无效")
+            raise FinanceRefusal(Result.FIELD_INVALID, "票据种类未核准或数量无效")
         connection.execute(
             "INSERT INTO finance_application VALUES (?, ?, ?, ?, ?, '0', NULL, '', ?, NULL, 1)",
             (apply_no, agency, *wanted, line.get("Reason", ""), time.time()),
@@ -106,14 +106,14 @@ class StockOffice:
     def _withdraw(self, connection: sqlite3.Connection, fields: Fields) -> Answer:
         row = self._application(connection, text_of(fields, "ApplyNo"))
         if row["status"] != "0":
-            raise OfficeRefusal(Result.TOO_LATE)
+            raise FinanceRefusal(Result.TOO_LATE)
         connection.execute("DELETE FROM finance_application WHERE apply_no = ?", (row["apply_no"],))
         return _answer(Result.OK)
 
     def _application(self, connection: sqlite3.Connection, apply_no: str) -> sqlite3.Row:
         row = connection.execute("SELECT * FROM finance_application WHERE apply_no = ?", (apply_no,)).fetchone()
         if row is None:
-            raise OfficeRefusal(Result.APPLICATION_UNKNOWN)
+            raise FinanceRefusal(Result.APPLICATION_UNKNOWN)
         return row  # type: ignore[no-any-return]
 
     def decide(self, apply_no: str, approve: bool, quantity: int, opinion: str) -> bool:
@@ -127,13 +127,13 @@ class StockOffice:
         return changed.rowcount == 1
 
     def mode(self) -> str:
-        """How applications are decided: auto, less, return, hand."""
+        """Return how applications are decided: auto, less, return, hand."""
         with self._store.transaction() as connection:
             row = connection.execute("SELECT value FROM finance_setting WHERE name = 'approval'").fetchone()
         return str(row["value"]) if row is not None else "auto"
 
     def set_mode(self, mode: str) -> None:
-        """Raises ValueError in Chinese."""
+        """Change how applications are decided. Raises ValueError in Chinese."""
         if mode not in MODES:
             raise ValueError("没有这种审批方式")
         with self._store.transaction() as connection:
@@ -158,7 +158,7 @@ class StockOffice:
         return _answer(Result.OK) | {"Total": str(len(lines))} | list_fields(lines[start : start + size])
 
     def push(self, agency: str, bill_code: str, quantity: int) -> str:
-        """Grant a segment that nobody asked for (财政主动下发); its id."""
+        """Grant a segment that nobody asked for (财政主动下发); return its id."""
         with self._store.transaction() as connection:
             return self._issue(connection, agency, bill_code, quantity, "")
 
@@ -183,7 +183,7 @@ class StockOffice:
         return segment_id
 
     def _free(self, connection: sqlite3.Connection, code: str) -> int:
-        """The first number after everything that was ever granted under this code."""
+        """Find the first number after everything that was ever granted under this code."""
         taken = connection.execute(
             "SELECT max(last) AS last FROM (SELECT last FROM finance_grant WHERE bill_code = ?"
             " UNION ALL SELECT last FROM finance_segment WHERE bill_code = ?)",
@@ -193,7 +193,7 @@ class StockOffice:
         return max((value for value in (taken, opening) if value is not None), default=FIRST - 1) + 1
 
     def _allow(self, connection: sqlite3.Connection, code: str, first: int, last: int) -> None:
-        """From the first grant of a code on, uploads are held to what was granted, opening stock included."""
+        """Hold uploads to what was granted, opening stock included, from the first grant of a code on."""
         rows = [(code, first, last)]
         rows += [(code, plan.first, plan.last) for plan in PLANS if code == _this_year(plan.prefix)]
         connection.executemany("INSERT OR IGNORE INTO finance_segment VALUES (?, ?, ?)", rows)
@@ -202,7 +202,7 @@ class StockOffice:
         segment_id, count = text_of(fields, "SegmentId"), int(text_of(fields, "ConfirmedCount"))
         row = connection.execute("SELECT * FROM finance_grant WHERE segment_id = ?", (segment_id,)).fetchone()
         if row is None:
-            raise OfficeRefusal(Result.SEGMENT_UNKNOWN)
+            raise FinanceRefusal(Result.SEGMENT_UNKNOWN)
         if row["confirmed"] is not None:
             connection.execute("UPDATE finance_grant SET attempts = attempts + 1 WHERE segment_id = ?", (segment_id,))
             return _answer(Result.DUPLICATE_SAME if row["confirmed"] == count else Result.DUPLICATE_OTHER)
@@ -237,7 +237,7 @@ class StockOffice:
         return _answer(Result.DUPLICATE_SAME) | {"Status": known["status"], "Opinion": known["opinion"]}
 
     def _compare(self, connection: sqlite3.Connection, fields: Fields) -> Answer:
-        """What finance granted (and saw confirmed) and took back, against what the unit says."""
+        """Compare what finance granted (and saw confirmed) and took back with what the unit says."""
         differences = []
         said = {line["BillCode"]: line for line in lines_of(fields)}
         theirs = self._books(connection, said)
@@ -257,7 +257,7 @@ class StockOffice:
         return _answer(Result.OK) | list_fields(differences)
 
     def _books(self, connection: sqlite3.Connection, said: Iterable[str]) -> dict[str, tuple[int, int]]:
-        """Granted and taken back by code. The opening plan holds for this year and any other that is spoken of."""
+        """Sum what was granted and taken back by code. The opening plan holds for this year and any other named."""
         books = {
             code: (plan.last - plan.first + 1, 0)
             for plan in PLANS
@@ -285,7 +285,7 @@ class StockOffice:
     # what the page and the tests look at
 
     def listing(self, table: str) -> list[dict[str, Any]]:
-        """Rows of applications, grants or returns, newest first."""
+        """List applications, grants or returns, newest first."""
         known = {"applications": "received_at", "grants": "issued_at", "returns": "received_at"}
         moment = known[table]
         with self._store.transaction() as connection:

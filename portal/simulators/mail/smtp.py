@@ -1,51 +1,20 @@
-"""A mail server that keeps what it is given: real SMTP on a port of its own, with faults; nothing goes out."""
+"""SMTP server that keeps what it is given, on a port of its own, with faults; nothing goes out."""
 
 from __future__ import annotations
 
 import re
 import socketserver
 import threading
-import time
-from email import message_from_bytes, policy
+from collections.abc import Callable
 
-from portal.simulators.faults import Faults, Switch
+from portal.simulators.faults import Faults
+from portal.simulators.mail.rules import SWITCHES, Inbox
 from portal.simulators.store import Store
 
-SWITCHES = (
-    Switch("slow", "应答慢", "延迟（毫秒）"),
-    Switch("busy", "暂不接收（451）"),
-    Switch("unknown", "收件人不存在（550）"),
-    Switch("content", "内容被拒收（554）"),
-    Switch("twice", "同一封到达两次"),
-    Switch("answer_lost", "已收下但应答丢失"),
-    Switch("half_answer", "应答只有一半"),
-    Switch("bounce", "收下后退信"),
-)
 MOST_BYTES = 12 * 1024 * 1024
+Bounce = Callable[[str, bytes], None]
+"""Told the recipient and the text of a message that was taken and could not be delivered."""
 _PATH = re.compile(r"(?:FROM|TO):\s*<([^<>\s]{0,320})>.*", re.I)
-
-
-class Inbox:
-    """What arrived, one row a message; the same Message-ID to the same address again is counted, not doubled."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def keep(self, sender: str, recipient: str, raw: bytes) -> None:
-        """Take a message."""
-        mail = message_from_bytes(raw, policy=policy.default)
-        key = str(mail.get("Message-ID", "")).strip()
-        with self._store.transaction() as connection:
-            known = connection.execute(
-                "UPDATE mail_message SET attempts = attempts + 1 WHERE message_id = ? AND recipient = ?",
-                (key, recipient),
-            ).rowcount
-            if not known or not key:
-                connection.execute(
-                    "INSERT INTO mail_message (message_id, sender, recipient, subject, raw, at, attempts)"
-                    " VALUES (?, ?, ?, ?, ?, ?, 1)",
-                    (key, sender, recipient, str(mail.get("Subject", "")), raw, time.time()),
-                )
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -53,7 +22,7 @@ class _Session(socketserver.StreamRequestHandler):
     server: Sink
 
     def handle(self) -> None:
-        """One connection: EHLO, MAIL, RCPT, DATA, as a client of RFC 5321 speaks them."""
+        """Serve one connection: EHLO, MAIL, RCPT, DATA, as a client of RFC 5321 speaks them."""
         self._say("220 qupiao-simulator ESMTP")
         sender = ""
         recipients: list[str] = []
@@ -84,8 +53,7 @@ class _Session(socketserver.StreamRequestHandler):
                     self._say("502 not implemented")
 
     def _recipient(self) -> str:
-        if slow := self.server.faults.strikes("slow"):
-            time.sleep(slow.value / 1000)
+        self.server.faults.delay()
         if self.server.faults.strikes("busy"):
             return "451 try again later"
         return "550 no such user" if self.server.faults.strikes("unknown") else "250 OK"
@@ -136,7 +104,7 @@ class Sink(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, store: Store, host: str, port: int, bounced: object = None) -> None:
+    def __init__(self, store: Store, host: str, port: int, bounced: Bounce | None = None) -> None:
         super().__init__((host, port), _Session)
         self.inbox = Inbox(store)
         self.faults = Faults(store, "mail", SWITCHES)
@@ -145,14 +113,14 @@ class Sink(socketserver.ThreadingTCPServer):
 
     def bounced(self, recipient: str, raw: bytes) -> None:
         """Send the delivery status notification of a message that was taken and could not be delivered."""
-        if callable(self._bounced):
+        if self._bounced is not None:
             threading.Thread(target=self._bounced, args=(recipient, raw), daemon=True).start()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is no error of ours."""
+        """Ignore a client that goes away: it is no error of ours."""
 
 
-def start(store: Store, host: str, port: int, bounced: object = None) -> Sink:
+def start(store: Store, host: str, port: int, bounced: Bounce | None = None) -> Sink:
     """Serve in threads of this process until it ends. A taken port is replaced by a free one."""
     try:
         sink = Sink(store, host, port, bounced)

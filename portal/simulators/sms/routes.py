@@ -1,243 +1,76 @@
-"""The SMS gateway simulator: a strictly signed contract, an inbox to read, fault switches.
+"""Routes of the simulated SMS gateway under ``/sms``: a strictly signed contract, an inbox to read.
 
 ``POST /sms/send``, JSON body ``{"phone", "template", "params": {…}, "out_id"}``, headers ``X-Sms-App-Id``,
 ``X-Sms-Timestamp`` (Unix seconds, ± 5 min), ``X-Sms-Nonce`` and ``X-Sms-Signature``: lower-case hex of HMAC-SHA256
 with the account's key over app id, timestamp, nonce and SHA-256 hex of the body, joined by line feeds. The phone
 travels in the body only, never in an address (the query strings of the big operators leak it into proxy logs).
 
-Answers ``{"code", "message", "biz_id"}``; codes are those of delivery-channels §8.2 where it has one.
+Answers ``{"code", "message", "biz_id"}``; the codes are those of the big operators where they have one.
 The same ``out_id`` with the same content is answered again and sent once.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-import re
-import secrets
-import time
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
-from portal.domain.identity import is_phone
-from portal.simulators.context import Context
-from portal.simulators.faults import Faults, Switch
-from portal.simulators.server import drop_connection, half_answer
-from portal.simulators.store import Store
-from portal.simulators.switches import switch_routes
+from portal.simulators.context import state_of
+from portal.simulators.server import deliver
+from portal.simulators.sms.rules import MOST_BYTES, GatewayRefusal
+from portal.simulators.sms.state import Sms
+from portal.simulators.switches import add_switches
 
-SWITCHES = (
-    Switch("slow", "应答慢", "延迟（毫秒）"),
-    Switch("down", "不可用（503）"),
-    Switch("twice", "请求到达两次"),
-    Switch("answer_lost", "已发送但应答丢失"),
-    Switch("half_answer", "已发送但应答只有一半"),
-)
-TEMPLATES = {
-    "code": "【取票演示】验证码{code}，5分钟内有效。工作人员不会向您索要验证码，请勿告诉他人。",
-    "reversed": "【取票演示】您在{hospital}的一张医疗电子票据已冲红作废，请以新票据为准，可在取票页面查看。",
-    "consent": "【取票演示】{who}申请代您查看和领取电子票据，验证码{code}，5分钟内有效。同意才告诉对方，可随时撤销。",
-    "family": "【取票演示】您授权的{who}查看了您在{hospital}的电子票据。如非本意，请在取票页面撤销，或联系收费窗口。",
-    "answer": "【取票演示】您向{hospital}提交的申请已有答复，请凭申请编号在取票页面查看。",
-    "bill": "【取票演示】您在{hospital}的医疗电子票据已开具，可在医院服务号或收费窗口取票。",
-}
-NOT_ME = "非本人：{outside}/n/{stop}"
-"""Follows a notice that comes with the token of 不是我; the address is part of the approved text, not of a variable."""
-LIMITS = ((60, 1), (3600, 5), (86400, 10))
-"""Seconds → most messages to one phone with one template, counted at submission (delivery-channels §8.2)."""
-NOTICE_LIMITS = ((86400, 50),)
-SKEW_SECONDS = 300
-MOST_BYTES = 16 * 1024
-_OUT_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+pages = Blueprint("sms", __name__, url_prefix="/sms", template_folder="templates")
+add_switches(pages)
 
 
-class GatewayRefusal(Exception):
-    """An answer that is not OK: HTTP status, operator's code, text."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
-
-
-def signature(app_id: str, app_key: str, stamp: str, nonce: str, body: bytes) -> str:
-    """The value of ``X-Sms-Signature``."""
-    text = "\n".join((app_id, stamp, nonce, hashlib.sha256(body).hexdigest()))
-    return hmac.new(app_key.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-class Gateway:
-    """The operator's side: checks, counts, keeps."""
-
-    def __init__(self, store: Store, app_id: str, app_key: str, outside: str) -> None:
-        self._store = store
-        self._app_id, self._outside = app_id, outside
-        self._app_key = app_key
-
-    def authenticate(self, headers: Any, body: bytes) -> None:
-        """Raise GatewayRefusal unless the request was signed with the account's key within the last five minutes."""
-        app_id, stamp = (headers.get("X-Sms-App-Id", ""), headers.get("X-Sms-Timestamp", ""))
-        nonce, claimed = (headers.get("X-Sms-Nonce", ""), headers.get("X-Sms-Signature", ""))
-        good = signature(self._app_id, self._app_key, stamp, nonce, body)
-        if app_id != self._app_id or not nonce or not hmac.compare_digest(good.encode(), claimed.encode()):
-            raise GatewayRefusal(401, "SignatureDoesNotMatch", "签名不正确")
-        if not re.fullmatch(r"[0-9]{10}", stamp) or abs(time.time() - int(stamp)) > SKEW_SECONDS:
-            raise GatewayRefusal(401, "InvalidTimeStamp.Expired", "请求时间与网关相差超过 5 分钟")
-
-    def send(self, body: bytes) -> str:
-        """Take a message; returns its ``biz_id``. Raises GatewayRefusal."""
-        phone, template, params, out_id = _read(body)
-        text = _render(template, params, self._outside)
-        content = hashlib.sha256(json.dumps([phone, template, params], sort_keys=True).encode()).hexdigest()
-        with self._store.transaction() as connection:
-            known = connection.execute("SELECT biz_id, content FROM sms_message WHERE out_id = ?", (out_id,)).fetchone()
-            if known is not None:
-                if known["content"] != content:
-                    raise GatewayRefusal(409, "OutIdConflict", "同一 out_id 的内容不同")
-                connection.execute("UPDATE sms_message SET attempts = attempts + 1 WHERE out_id = ?", (out_id,))
-                return str(known["biz_id"])
-            moment = time.time()
-            self._count(connection, phone, template, moment)
-            biz_id = secrets.token_hex(10)
-            connection.execute(
-                "INSERT INTO sms_message (biz_id, out_id, content, phone, template, params, text, at, attempts)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
-                (biz_id, out_id, content, phone, template, json.dumps(params, ensure_ascii=False), text, moment),
-            )
-        return biz_id
-
-    def messages(self, most: int = 200) -> list[dict[str, Any]]:
-        """What was sent, newest first."""
-        with self._store.transaction() as connection:
-            rows = connection.execute("SELECT * FROM sms_message ORDER BY id DESC LIMIT ?", (most,)).fetchall()
-        return [
-            {
-                "id": row["id"],
-                "biz_id": row["biz_id"],
-                "out_id": row["out_id"],
-                "phone": row["phone"],
-                "template": row["template"],
-                "params": json.loads(row["params"]),
-                "text": row["text"],
-                "attempts": row["attempts"],
-                "at": datetime.fromtimestamp(row["at"], UTC).isoformat(),
-            }
-            for row in rows
-        ]
-
-    def limits(self) -> dict[int, int]:
-        """Window in seconds → most messages; the operator's usual ones unless set otherwise."""
-        with self._store.transaction() as connection:
-            rows = connection.execute("SELECT seconds, most FROM sms_limit").fetchall()
-        return dict(LIMITS) | {row["seconds"]: row["most"] for row in rows}
-
-    def set_limits(self, wanted: Any) -> None:
-        """Set some of the known windows, for tests. Raises ValueError in Chinese."""
-        known = {str(seconds) for seconds, _ in LIMITS}
-        if not isinstance(wanted, dict) or not set(wanted) <= known:
-            raise ValueError("频率应为对象，键为 60、3600、86400")
-        for most in wanted.values():
-            if isinstance(most, bool) or not isinstance(most, int) or not 0 <= most <= 1_000_000:
-                raise ValueError("条数应为不超过一百万的非负整数")
-        with self._store.transaction() as connection:
-            rows = [(int(seconds), most) for seconds, most in wanted.items()]
-            connection.executemany("INSERT OR REPLACE INTO sms_limit VALUES (?, ?)", rows)
-
-    def _count(self, connection: Any, phone: str, template: str, moment: float) -> None:
-        for seconds, most in (self.limits() if template == "code" else dict(NOTICE_LIMITS)).items():
-            sent = connection.execute(
-                "SELECT count(*) FROM sms_message WHERE phone = ? AND template = ? AND at > ?",
-                (phone, template, moment - seconds),
-            ).fetchone()[0]
-            if sent >= most:
-                raise GatewayRefusal(429, "isv.BUSINESS_LIMIT_CONTROL", "该号码接收短信过于频繁")
-
-
-def _read(body: bytes) -> tuple[str, str, dict[str, str], str]:
+@pages.post("/send")
+def take_message() -> ResponseReturnValue:
+    """Take a message to send."""
+    here, body = state_of(Sms), request.get_data(cache=False)
+    here.faults.delay()
+    if here.faults.strikes("down"):
+        return _answer(503, "isp.SYSTEM_ERROR", "网关不可用（演示故障）")
     try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "报文不是 JSON") from None
-    if not isinstance(fields, dict) or set(fields) != {"phone", "template", "params", "out_id"}:
-        raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "报文应有 phone、template、params、out_id 四项")
-    phone, template, params, out_id = (fields[name] for name in ("phone", "template", "params", "out_id"))
-    if not isinstance(phone, str) or not phone.isascii() or not is_phone(phone):
-        raise GatewayRefusal(422, "isv.MOBILE_NUMBER_ILLEGAL", "手机号码不正确")
-    if not isinstance(out_id, str) or not _OUT_ID.fullmatch(out_id):
-        raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "out_id 不正确")
-    if not isinstance(params, dict) or not all(isinstance(value, str) for value in params.values()):
-        raise GatewayRefusal(400, "isv.INVALID_PARAMETERS", "params 应为文本的对象")
-    return phone, template, params, out_id
+        if len(body) > MOST_BYTES:
+            raise GatewayRefusal(413, "isv.INVALID_PARAMETERS", "报文过大")
+        here.gateway.authenticate(request.headers, body)
+        for _ in range(2 if here.faults.strikes("twice") else 1):
+            biz_id = here.gateway.send(body)
+    except GatewayRefusal as refusal:
+        return _answer(refusal.status, refusal.code, refusal.message)
+    return deliver(_answer(200, "OK", "OK", biz_id), here.faults)
 
 
-def _render(template: Any, params: dict[str, str], outside: str) -> str:
-    text = TEMPLATES.get(template) if isinstance(template, str) else None
-    if text is None:
-        raise GatewayRefusal(422, "isv.SMS_TEMPLATE_ILLEGAL", "模板未报备")
-    if "stop" in params:
-        text += NOT_ME.replace("{outside}", outside)
-    names = set(re.findall(r"\{(\w+)\}", text))
-    if names - set(params):
-        raise GatewayRefusal(422, "isv.TEMPLATE_MISSING_PARAMETERS", "模板缺少变量")
-    for name in names:
-        if len(params[name]) > 35 or "://" in params[name]:  # operators refuse links inside variables (§8.1)
-            raise GatewayRefusal(422, "isv.PARAM_LENGTH_LIMIT", "变量过长或含有链接")
-    return text.format_map({name: params[name] for name in names})
+@pages.get("/messages")
+def list_messages() -> ResponseReturnValue:
+    """List what was sent, newest first."""
+    return jsonify(state_of(Sms).gateway.messages(int(request.args.get("most", 200))))
 
 
-def blueprint(context: Context) -> Blueprint:
-    """``/sms``: gateway, inbox, switches."""
-    pages = Blueprint("sms", __name__, url_prefix="/sms", template_folder="templates")
-    gateway = Gateway(
-        context.store, context.settings.sms_app_id, context.settings.sms_app_key, context.settings.outside
-    )
-    faults = Faults(context.store, "sms", SWITCHES)
+@pages.get("")
+def show_inbox() -> ResponseReturnValue:
+    """Show what was sent."""
+    here = state_of(Sms)
+    rows = [row | {"when": local(datetime.fromisoformat(row["at"]))} for row in here.gateway.messages(100)]
+    return render_template("sms.html", messages=rows, switches=here.faults.all(), action=url_for(".set_switch"))
 
-    @pages.post("/send")
-    def send() -> ResponseReturnValue:
-        body = request.get_data(cache=False)
-        if slow := faults.strikes("slow"):
-            time.sleep(slow.value / 1000)
-        if faults.strikes("down"):
-            return _answer(503, "isp.SYSTEM_ERROR", "网关不可用（演示故障）")
-        try:
-            if len(body) > MOST_BYTES:
-                raise GatewayRefusal(413, "isv.INVALID_PARAMETERS", "报文过大")
-            gateway.authenticate(request.headers, body)
-            for _ in range(2 if faults.strikes("twice") else 1):
-                biz_id = gateway.send(body)
-        except GatewayRefusal as refusal:
-            return _answer(refusal.status, refusal.code, refusal.message)
-        if faults.strikes("answer_lost"):
-            return drop_connection()
-        answer = _answer(200, "OK", "OK", biz_id)
-        return half_answer(answer) if faults.strikes("half_answer") else answer
 
-    @pages.get("/messages")
-    def messages() -> ResponseReturnValue:
-        return jsonify(gateway.messages(int(request.args.get("most", 200))))
+@pages.get("/limits")
+def show_limits() -> ResponseReturnValue:
+    """List how many messages one phone may get."""
+    return jsonify(state_of(Sms).gateway.limits())
 
-    @pages.get("")
-    def inbox() -> ResponseReturnValue:
-        rows = [row | {"when": local(datetime.fromisoformat(row["at"]))} for row in gateway.messages(100)]
-        return render_template("sms.html", messages=rows, switches=faults.all(), action=url_for("sms.switch"))
 
-    @pages.get("/limits")
-    def limits() -> ResponseReturnValue:
-        return jsonify(gateway.limits())
-
-    @pages.post("/limits")
-    def set_limits() -> ResponseReturnValue:
-        gateway.set_limits(request.get_json(force=True))
-        return jsonify(gateway.limits())
-
-    switch_routes(pages, faults, "sms.inbox")
-
-    return pages
+@pages.post("/limits")
+def set_limits() -> ResponseReturnValue:
+    """Set how many messages one phone may get."""
+    gateway = state_of(Sms).gateway
+    gateway.set_limits(request.get_json(force=True))
+    return jsonify(gateway.limits())
 
 
 def _answer(status: int, code: str, message: str, biz_id: str = "") -> Response:

@@ -1,16 +1,17 @@
-"""The simulated card pack for fiscal e-bills: authorisation, PDF, insertion, state (delivery-channels §4)."""
+"""Rules of the simulated card pack for fiscal e-bills: authorisation, PDF, insertion, state."""
 
 from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
 import time
 from typing import Any
 
 from portal.core.platforms import DEMO_CARD, DEMO_CARD_PLATFORM
 from portal.core.settings import Settings
 from portal.simulators.store import Store
-from portal.simulators.wechat.rules import Caller, WeChatOffice, WeChatRefusal
+from portal.simulators.wechat.rules import Caller, Json, WeChatRefusal, WeChatRules
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS wechat_order (
@@ -26,24 +27,24 @@ STATUSES = ("INVOICE_REIMBURSE_INIT", "INVOICE_REIMBURSE_LOCK", "INVOICE_REIMBUR
 _THREE_DAYS = 3 * 86400
 
 
-class CardOffice:
-    """Orders, PDFs and cards."""
+class CardRules:
+    """The orders, PDFs and cards, and what each may do."""
 
-    def __init__(self, store: Store, settings: Settings, office: WeChatOffice) -> None:
+    def __init__(self, store: Store, settings: Settings, rules: WeChatRules) -> None:
         self.store = store
         store.extend(SCHEMA)
-        self._office = office
+        self._rules = rules
         self.platforms = {DEMO_CARD_PLATFORM, settings.card_platform_id} - {""}
         self.templates = {DEMO_CARD, settings.card_id} - {""}
 
-    def auth_url(self, caller: Caller, body: Any, base: str) -> dict[str, Any]:
-        """A page where the person may let the card in."""
+    def auth_url(self, caller: Caller, body: Json, base: str) -> Json:
+        """Make the page where the person may let the card in."""
         order_id, money = _text(body, "order_id"), body.get("money")
         if _text(body, "s_pappid") not in self.platforms or body.get("source") not in ("web", "app"):
             raise WeChatRefusal(72031, "invalid params")
         if not isinstance(money, int) or isinstance(money, bool) or abs(time.time() - body.get("timestamp", 0)) > 600:
             raise WeChatRefusal(72031, "invalid params")
-        if not self._office.good_ticket(body.get("ticket"), caller.appid):
+        if not self._rules.good_ticket(body.get("ticket"), caller.appid):
             raise WeChatRefusal(40097, "invalid ticket")
         with self.store.transaction() as connection:
             known = connection.execute("SELECT * FROM wechat_order WHERE order_id = ?", (order_id,)).fetchone()
@@ -67,13 +68,14 @@ class CardOffice:
                 )
         return {"auth_url": f"{base}/wechat/authorize/{key}", "expire_time": 7200}
 
-    def order(self, key: str) -> Any:
-        """The order behind an authorisation page, or ``None``."""
+    def order(self, key: str) -> Json | None:
+        """Find the order behind an authorisation page."""
         with self.store.transaction() as connection:
-            return connection.execute("SELECT * FROM wechat_order WHERE key = ?", (key,)).fetchone()
+            row = connection.execute("SELECT * FROM wechat_order WHERE key = ?", (key,)).fetchone()
+        return None if row is None else dict(row)
 
-    def authorise(self, key: str, openid: str) -> Any:
-        """The person taps 领取; returns the order."""
+    def authorise(self, key: str, openid: str) -> Json | None:
+        """Let the card in (the person taps 领取); return the order."""
         with self.store.transaction() as connection:
             connection.execute(
                 "UPDATE wechat_order SET state = 'auth success', openid = ?, auth_at = ? WHERE key = ?"
@@ -82,14 +84,14 @@ class CardOffice:
             )
         return self.order(key)
 
-    def auth_data(self, body: Any) -> dict[str, Any]:
-        """Whether the person has let the card in."""
+    def auth_data(self, body: Json) -> Json:
+        """Tell whether the person has let the card in."""
         order = self._own(body)
         state = "auth success" if order["state"] == "inserted" else order["state"]
         return {"invoice_status": state, "auth_time": int(order["auth_at"] or 0)}
 
-    def reject(self, body: Any) -> dict[str, Any]:
-        """The unit says no; the order is dead for ever."""
+    def reject(self, body: Json) -> Json:
+        """End an order for the unit, for ever."""
         order = self._own(body)
         if order["state"] == "inserted":
             raise WeChatRefusal(72018, "order already inserted")
@@ -97,7 +99,7 @@ class CardOffice:
             connection.execute("UPDATE wechat_order SET state = 'refused' WHERE order_id = ?", (order["order_id"],))
         return {}
 
-    def _own(self, body: Any) -> Any:
+    def _own(self, body: Json) -> Json:
         with self.store.transaction() as connection:
             row = connection.execute(
                 "SELECT * FROM wechat_order WHERE order_id = ? AND s_pappid = ?",
@@ -105,10 +107,10 @@ class CardOffice:
             ).fetchone()
         if row is None:
             raise WeChatRefusal(72038, "order never authorised")
-        return row
+        return dict(row)
 
-    def upload(self, files: Any) -> dict[str, Any]:
-        """A PDF: one multipart part ``pdf`` with a file name that begins as a PDF does and ends as one."""
+    def upload(self, files: Any) -> Json:
+        """Take a PDF: one multipart part ``pdf`` with a file name, that begins and ends as a PDF does."""
         part = files.get("pdf")
         body = b""
         if part is not None:
@@ -122,15 +124,15 @@ class CardOffice:
         return {"s_media_id": media_id}
 
     def pdf(self, media_id: str) -> bytes:
-        """An uploaded PDF; empty when it is not there, or older than three days and in no card."""
+        """Return an uploaded PDF; empty when it is not there, or older than three days and in no card."""
         with self.store.transaction() as connection:
             row = connection.execute("SELECT * FROM wechat_pdf WHERE media_id = ?", (media_id,)).fetchone()
             held = connection.execute("SELECT 1 FROM wechat_card WHERE media_id = ?", (media_id,)).fetchone()
         lost = row is None or (held is None and row["at"] < time.time() - _THREE_DAYS)
         return b"" if lost else bytes(row["body"])
 
-    def insert(self, caller: Caller, body: Any) -> dict[str, Any]:
-        """Put the bill into the person's card pack; the card is the caller's, whoever was authorised."""
+    def insert(self, caller: Caller, body: Json) -> Json:
+        """Put the bill into the person's card pack; the card is the caller's, whichever account was authorised."""
         order_id, card_id = _text(body, "order_id"), _text(body, "card_id")
         try:
             data = body["card_ext"]["user_card"]["invoice_user_data"]
@@ -162,12 +164,12 @@ class CardOffice:
             connection.execute("UPDATE wechat_order SET state = 'inserted' WHERE order_id = ?", (order_id,))
         return {"code": code, "openid": order["openid"]}
 
-    def _check(self, connection: Any, order: Any, data: dict[str, Any], media_id: Any) -> None:
+    def _check(self, connection: sqlite3.Connection, order: sqlite3.Row, data: Json, media_id: Any) -> None:
         if not isinstance(media_id, str) or not self.pdf(media_id):
             raise WeChatRefusal(72046, "pdf not found")
         if data["fee"] != order["money"] or not isinstance(data["title"], str) or not data["title"]:
             raise WeChatRefusal(72017, "title or fee differs")
-        # The page that describes the call and every client disagree on which is which (trap 1): both are taken.
+        # The page that describes the call and every client disagree on which is which: both are taken.
         if sorted(len(str(data[name])) for name in ("billing_no", "billing_code")) != [8, 10]:
             raise WeChatRefusal(72041, "invalid billing code or number")
         pair = {data["billing_no"], data["billing_code"]}
@@ -176,8 +178,8 @@ class CardOffice:
             if {other["billing_no"], other["billing_code"]} == pair:
                 raise WeChatRefusal(72042, "billing code and number already in a card pack")
 
-    def update(self, caller: Caller | None, body: Any) -> dict[str, Any]:
-        """Set a card's state by its card code: by who made it, or by a reimburser (no caller)."""
+    def update(self, caller: Caller | None, body: Json) -> Json:
+        """Set the state of a card, for the account that made it or for a reimburser (no caller)."""
         status = body.get("reimburse_status")
         with self.store.transaction() as connection:
             card = connection.execute(
@@ -200,14 +202,14 @@ class CardOffice:
             for table in ("wechat_card", "wechat_order"):
                 connection.execute(f"DELETE FROM {table}")
 
-    def cards(self) -> list[dict[str, Any]]:
-        """All cards, newest first."""
+    def cards(self) -> list[Json]:
+        """List all cards, newest first."""
         with self.store.transaction() as connection:
             rows = connection.execute("SELECT * FROM wechat_card ORDER BY at DESC LIMIT 500").fetchall()
         return [dict(row) | {"data": json.loads(row["data"])} for row in rows]
 
 
-def _text(body: Any, name: str) -> str:
+def _text(body: Json, name: str) -> str:
     value = body.get(name) if isinstance(body, dict) else None
     if not isinstance(value, str) or not value or value != value.strip():
         raise WeChatRefusal(72031, f"invalid params: {name}")

@@ -1,4 +1,4 @@
-"""Pushes of the simulated WeChat: encrypted and signed as its contract says (delivery-channels §1.3)."""
+"""Pushes of the simulated WeChat, encrypted and signed as its contract says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portal.core.platforms import DEMO_MINI, WeChatAccount
 
 
 def encrypted(account: WeChatAccount, text: str) -> str:
-    """The ``Encrypt`` value of a message."""
+    """Encrypt a message: the value of ``Encrypt``."""
     key = b64decode(account.aes_key + "=")
     plain = secrets.token_bytes(16) + struct.pack(">I", len(text.encode())) + text.encode() + account.appid.encode()
     pad = 32 - len(plain) % 32
@@ -25,12 +25,12 @@ def encrypted(account: WeChatAccount, text: str) -> str:
 
 
 def signature(*parts: str) -> str:
-    """SHA-1 over the sorted parts."""
+    """Sign: SHA-1 over the sorted parts."""
     return hashlib.sha1("".join(sorted(parts)).encode(), usedforsecurity=False).hexdigest()
 
 
 def query(account: WeChatAccount, encrypt: str, stamp: int | None = None, nonce: str = "") -> dict[str, str]:
-    """The query of a push in safe mode."""
+    """Make the query of a push in safe mode."""
     moment, nonce = str(stamp or int(time.time())), nonce or secrets.token_hex(5)
     return {
         "signature": signature(account.token, moment, nonce),
@@ -42,7 +42,7 @@ def query(account: WeChatAccount, encrypt: str, stamp: int | None = None, nonce:
 
 
 def event(account: WeChatAccount, openid: str, name: str, fields: str) -> str:
-    """The XML of an event; ``fields`` is its further content."""
+    """Write an event as XML; ``fields`` is its further content."""
     return (
         f"<xml><ToUserName><![CDATA[gh_demo]]></ToUserName><FromUserName><![CDATA[{openid}]]></FromUserName>"
         f"<CreateTime>{int(time.time())}</CreateTime><MsgType><![CDATA[event]]></MsgType>"
@@ -51,7 +51,7 @@ def event(account: WeChatAccount, openid: str, name: str, fields: str) -> str:
 
 
 def told(account: WeChatAccount, openid: str, name: str, given: list[dict[str, str]] | dict[str, str]) -> str:
-    """A subscription event with its list: XML for an official account, JSON for the mini-program (its console says)."""
+    """Write a subscription event with its list: XML for an official account, JSON for the mini-program."""
     if account.appid == DEMO_MINI.appid:
         head = {"ToUserName": "gh_demo", "FromUserName": openid, "CreateTime": int(time.time()), "MsgType": "event"}
         return json.dumps(head | {"Event": name, "List": given}, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The WeChat simulator's edges: the API under ``/wechat``, the inbox a person can open, taps that push events.
+"""Routes of the simulated WeChat: the API under ``/wechat``, the inbox a person can open, taps that push events.
 
 ``GET /wechat/messages``, ``/wechat/calls``, ``/wechat/cards``, ``/wechat/people`` are JSON; ``POST /wechat/script``
 sets the codes of the next answers by path, ``/wechat/state`` the tokens' life and their revocation.
@@ -6,320 +6,258 @@ sets the codes of the next answers by path, ``/wechat/state`` the tokens' life a
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
-from portal.core.platforms import DEMO_MINI, DEMO_WECHAT, WeChatAccount
-from portal.simulators.context import Context
-from portal.simulators.faults import Faults, Switch
-from portal.simulators.server import drop_connection, half_answer
-from portal.simulators.switches import switch_routes
+from portal.simulators.context import state_of
+from portal.simulators.switches import add_switches
 from portal.simulators.wechat import pushes
-from portal.simulators.wechat.cards import STATUSES, CardOffice
-from portal.simulators.wechat.rules import Caller, WeChatOffice, WeChatRefusal
+from portal.simulators.wechat.calls import ACTS, json_body, perform
+from portal.simulators.wechat.cards import STATUSES
+from portal.simulators.wechat.rules import Json
+from portal.simulators.wechat.state import WeChat
 
-SWITCHES = (
-    Switch("slow", "应答慢", "延迟（毫秒）"),
-    Switch("down", "不可用（503）"),
-    Switch("busy", "系统繁忙（-1）"),
-    Switch("revoke", "令牌突然失效（40001）"),
-    Switch("html", "返回网页而不是 JSON"),
-    Switch("twice", "请求到达两次"),
-    Switch("half_answer", "应答只有一半"),
-    Switch("undelivered", "收下但未送达，事件里说明"),
-    Switch("answer_lost", "已办理但应答丢失"),
-)
-Act = Callable[[Caller, Any], dict[str, Any]]
+pages = Blueprint("wechat", __name__, url_prefix="/wechat", template_folder="templates")
+add_switches(pages)
 
 
-def blueprint(context: Context) -> Blueprint:
-    """``/wechat``."""
-    pages = Blueprint("wechat", __name__, url_prefix="/wechat", template_folder="templates")
-    office = WeChatOffice(context.store, context.settings)
-    cards = CardOffice(context.store, context.settings, office)
-    faults = Faults(context.store, "wechat", SWITCHES)
-    service = context.settings.wechat_service if context.settings.wechat_appid else DEMO_WECHAT
-    mini = context.settings.wechat_mini if context.settings.mini_appid else DEMO_MINI
-    hooks = {"base": context.settings.base, "tells": context.settings.demo}
-
-    def push(account: WeChatAccount, text: str) -> None:
-        name = "mini" if account.appid == mini.appid else "service"
-        pushes.push(f"{hooks['base']}/wechat/callback/{name}", account, text)
-
-    def send(kind: str, caller: Caller, body: Any) -> str:
-        """Take a message; what became of it is told as an event, a moment after the answer."""
-        msgid, account = office.send(kind, caller, body), mini if kind == "mini" else service
-        bad = faults.strikes("undelivered")
-        if kind == "template":
-            status = "failed:user block" if bad else "success"
-            fields = f"<MsgID>{msgid}</MsgID><Status><![CDATA[{status}]]></Status>"
-            text = pushes.event(account, body["touser"], "TEMPLATESENDJOBFINISH", fields)
-        else:
-            row = {"TemplateId": body["template_id"], "MsgID": msgid, "ErrorCode": "43101" if bad else "0"}
-            row["ErrorStatus"] = "user refuse to accept the msg" if bad else "success"
-            text = pushes.told(account, body["touser"], "subscribe_msg_sent_event", row)
-        if hooks["tells"]:
-            threading.Timer(0.3, push, (account, text)).start()
-        return msgid
-
-    def base() -> str:
-        return request.host_url.rstrip("/")
-
-    acts: dict[str, Act] = {
-        "cgi-bin/message/template/send": lambda caller, body: {"msgid": int(send("template", caller, body))},
-        "cgi-bin/message/subscribe/bizsend": lambda caller, body: _nothing(send("subscription", caller, body)),
-        "cgi-bin/message/subscribe/send": lambda caller, body: _nothing(send("mini", caller, body)),
-        "wxa/business/getuserphonenumber": lambda caller, body: _phone(office, caller, body),
-        "card/invoice/seturl": lambda _caller, _body: {"invoice_url": f"{base()}/?s_pappid={min(cards.platforms)}"},
-        "nontax/createbillcard": lambda _caller, _body: {"card_id": min(cards.templates)},
-        "nontax/getbillauthurl": lambda caller, body: cards.auth_url(caller, body, base()),
-        "card/invoice/getauthdata": lambda _caller, body: cards.auth_data(body),
-        "card/invoice/rejectinsert": lambda _caller, body: cards.reject(body),
-        "card/invoice/platform/setpdf": lambda _caller, _body: cards.upload(request.files),
-        "nontax/insertbill": lambda caller, body: cards.insert(caller, body),
-        "card/invoice/platform/updatestatus": lambda caller, body: cards.update(caller, body),
-    }
-
-    def guarded(path: str, act: Callable[[], dict[str, Any]]) -> ResponseReturnValue:
-        office.count(path)
-        slow = faults.strikes("slow")
-        if slow:
-            time.sleep(slow.value / 1000)
-        if faults.strikes("down"):
-            return Response("Service Unavailable", 503)
-        if faults.strikes("html"):
-            return Response("<html><body>error</body></html>", mimetype="text/html")
-        try:
-            if faults.strikes("busy"):
-                raise WeChatRefusal(-1, "system error")
-            if faults.strikes("revoke"):
-                office.revoke()
-            if code := office.scripted(path):
-                raise WeChatRefusal(code, "scripted")
-            for _ in range(2 if faults.strikes("twice") else 1):
-                answer = {"errcode": 0, "errmsg": "ok"} | act()
-        except WeChatRefusal as refusal:
-            answer = {"errcode": refusal.code, "errmsg": f"{refusal.text} rid: {int(time.time() * 1000):x}"}
-        response = Response(json.dumps(answer, ensure_ascii=False), mimetype="application/json")
-        if faults.strikes("answer_lost"):
-            return drop_connection()
-        if faults.strikes("half_answer"):
-            return half_answer(response)
-        if not answer["errcode"] and not slow:
-            office.count(f"{path} ok")  # the caller has a whole and good answer, if it is still there
-        return response
-
-    def body() -> Any:
-        try:
-            return json.loads(request.get_data() or b"{}")
-        except ValueError:
-            raise WeChatRefusal(47001, "data format error") from None
-
-    @pages.post("/cgi-bin/stable_token")
-    def stable_token() -> ResponseReturnValue:
-        return guarded("cgi-bin/stable_token", lambda: office.stable_token(body()))
-
-    @pages.get("/cgi-bin/token")
-    def old_token() -> ResponseReturnValue:
-        values = request.args
-        return guarded("cgi-bin/token", lambda: office.old_token(values.get("appid", ""), values.get("secret", "")))
-
-    @pages.get("/cgi-bin/ticket/getticket")
-    def ticket() -> ResponseReturnValue:
-        kind = request.args.get("type", "")
-        act = lambda: office.ticket(office.caller(request.args.get("access_token", "")), kind)  # noqa: E731
-        return guarded("cgi-bin/ticket/getticket", act)
-
-    @pages.get("/sns/jscode2session")
-    def login() -> ResponseReturnValue:
-        def act() -> dict[str, Any]:
-            account = office.account(request.args.get("appid"), request.args.get("secret"))
-            openid = office.use_code("login", request.args.get("js_code"))
-            office.user(openid, account.appid)
-            return {"openid": openid, "session_key": "demo-session-key"}
-
-        return guarded("sns/jscode2session", act)
-
-    @pages.get("/sns/oauth2/access_token")
-    def web_login() -> ResponseReturnValue:
-        def act() -> dict[str, Any]:
-            account = office.account(request.args.get("appid"), request.args.get("secret"))
-            openid = office.use_code("web", request.args.get("code"))
-            office.user(openid, account.appid)
-            return {"openid": openid, "scope": "snsapi_base", "access_token": "user-level", "expires_in": 7200}
-
-        return guarded("sns/oauth2/access_token", act)
-
-    @pages.get("/connect/oauth2/authorize")
-    def oauth() -> ResponseReturnValue:
-        wanted, host = request.args, urlsplit(context.settings.base).hostname
-        known = [one for one in office.people() if one["appid"] == wanted.get("appid")]
-        back = wanted.get("redirect_uri", "")
-        if not known or wanted.get("response_type") != "code" or urlsplit(back).hostname != host:
-            raise ValueError("redirect_uri 域名与后台配置不一致")
-        choices = []
-        for person in known:
-            code = office.make_code("web", person["openid"])
-            query = urlencode({"code": code, "state": wanted.get("state", "")})
-            choices.append((person["name"], f"{back}?{query}"))
-        return render_template("platform_login.html", choices=choices, platform="微信")
-
-    @pages.post("/<path:path>")
-    def call(path: str) -> ResponseReturnValue:
-        if path not in acts:
-            return jsonify({"errcode": 43002, "errmsg": "require GET method or unknown path"})
-        multipart = path.endswith("setpdf")
-
-        def act() -> dict[str, Any]:
-            caller = office.caller(request.args.get("access_token", ""))
-            return acts[path](caller, None if multipart else body())
-
-        return guarded(path, act)
-
-    # ── for people and tests ──────────────────────────────────────────────────────────────────────────────────────
-    @pages.get("/messages")
-    def messages() -> ResponseReturnValue:
-        return jsonify(office.messages(request.args.get("most", 1000, int)))
-
-    @pages.get("/calls")
-    def calls() -> ResponseReturnValue:
-        return jsonify(office.calls())
-
-    @pages.get("/cards")
-    def all_cards() -> ResponseReturnValue:
-        return jsonify(cards.cards())
-
-    @pages.get("/pdf/<media_id>")
-    def pdf(media_id: str) -> ResponseReturnValue:
-        found = cards.pdf(media_id)
-        return Response(found, 200 if found else 404, mimetype="application/pdf")
-
-    @pages.get("/people")
-    def people() -> ResponseReturnValue:
-        return jsonify(office.people())
-
-    @pages.post("/people")
-    def add_person() -> ResponseReturnValue:
-        wanted = request.get_json(force=True)
-        office.add_people(wanted if isinstance(wanted, list) else [wanted])
-        return jsonify({})
-
-    @pages.post("/codes")
-    def codes() -> ResponseReturnValue:
-        wanted = request.get_json(force=True)
-        return jsonify({"code": office.make_code(wanted["kind"], wanted["openid"])})
-
-    @pages.post("/script")
-    def script() -> ResponseReturnValue:
-        office.script(request.get_json(force=True))
-        return jsonify({})
-
-    @pages.post("/state")
-    def state() -> ResponseReturnValue:
-        wanted = request.get_json(force=True)
-        if "token_seconds" in wanted:
-            office.set_setting("token_seconds", float(wanted["token_seconds"]))
-        if wanted.get("revoke"):
-            office.revoke()
-        if "hook" in wanted:  # where the platform is, and that it wants to be told what became of a message
-            hooks.update(base=wanted["hook"], tells=True)
-        if wanted.get("empty_cards"):
-            cards.empty()
-        return jsonify({})
-
-    switch_routes(pages, faults, "wechat.inbox")
-
-    @pages.get("")
-    def inbox() -> ResponseReturnValue:
-        rows = [row | {"when": local(datetime.fromtimestamp(row["at"], UTC))} for row in office.messages(100)]
-        return render_template(
-            "wechat.html",
-            messages=rows,
-            people=office.people(),
-            cards=cards.cards(),
-            switches=faults.all(),
-            action=url_for("wechat.switch"),
-            service=service.appid,
-            mini=mini.appid,
-            statuses=STATUSES,
-        )
-
-    @pages.post("/follow")
-    def follow() -> ResponseReturnValue:
-        openid, follows = request.form["openid"], request.form["act"] == "follow"
-        office.follow(openid, follows)
-        push(service, pushes.event(service, openid, "subscribe" if follows else "unsubscribe", ""))
-        return redirect(url_for("wechat.inbox"), 303)
-
-    @pages.post("/allow")
-    def allow() -> ResponseReturnValue:
-        openid, template, accepts = request.form["openid"], request.form["template"], request.form["act"] == "accept"
-        office.allow(openid, template, 1 if accepts else 0)
-        account = (
-            mini if any(one["appid"] == mini.appid for one in office.people() if one["openid"] == openid) else service
-        )
-        row = {"TemplateId": template, "SubscribeStatusString": "accept" if accepts else "reject", "PopupScene": "1"}
-        later = request.form.get("where") == "settings"  # refused later, where the phone manages messages
-        name = "subscribe_msg_change_event" if later else "subscribe_msg_popup_event"
-        push(account, pushes.told(account, openid, name, [row]))
-        return redirect(url_for("wechat.inbox"), 303)
-
-    @pages.get("/authorize/<key>")
-    def authorize(key: str) -> ResponseReturnValue:
-        order = cards.order(key)
-        if order is None:
-            raise ValueError("没有这个授权页")
-        people = [one for one in office.people() if one["appid"] == order["appid"]]
-        return render_template("wechat_authorize.html", order=order, people=people)
-
-    @pages.post("/authorize/<key>")
-    def authorise(key: str) -> ResponseReturnValue:
-        openid = request.form["openid"]
-        order = cards.authorise(key, openid)
-        if order is None:
-            raise ValueError("没有这个授权页")
-        fields = (
-            f"<SuccOrderId><![CDATA[{order['order_id']}]]></SuccOrderId>"
-            f"<AuthorizeAppId><![CDATA[{order['appid']}]]></AuthorizeAppId><Source><![CDATA[web]]></Source>"
-        )
-        if request.form.get("silent") != "1":  # the event may get lost: the platform has to ask
-            push(service, pushes.event(service, openid, "user_authorize_invoice", fields))
-        back = order["back"]
-        mine = urlsplit(back).hostname == urlsplit(request.host_url).hostname
-        # the page's policy lets a form lead nowhere but home, so a person follows a link
-        return render_template("wechat_done.html", back=back if mine else ""), 200
-
-    @pages.post("/status")
-    def status() -> ResponseReturnValue:
-        code, wanted = request.form["code"], request.form["status"]
-        card = next(one for one in cards.cards() if one["code"] == code)
-        cards.update(None, {"code": code, "card_id": card["card_id"], "reimburse_status": wanted})
-        fields = (
-            f"<Status><![CDATA[{wanted}]]></Status><CardId><![CDATA[{card['card_id']}]]></CardId>"
-            f"<Code><![CDATA[{code}]]></Code>"
-        )
-        push(service, pushes.event(service, card["openid"], "update_invoice_status", fields))
-        return redirect(url_for("wechat.inbox"), 303)
-
-    return pages
+# ── the API, as the platform calls it ─────────────────────────────────────────────────────────────────────────────────
+@pages.post("/cgi-bin/stable_token")
+def give_stable_token() -> ResponseReturnValue:
+    """Give the account's token, the same one while it is good."""
+    return perform("cgi-bin/stable_token", lambda: state_of(WeChat).rules.stable_token(json_body()))
 
 
-def _nothing(_msgid: str) -> dict[str, Any]:
-    return {}  # a subscription message is answered without an id (§2.2)
+@pages.get("/cgi-bin/token")
+def give_old_token() -> ResponseReturnValue:
+    """Give a new token, which kills the former."""
+    appid, secret = request.args.get("appid", ""), request.args.get("secret", "")
+    return perform("cgi-bin/token", lambda: state_of(WeChat).rules.old_token(appid, secret))
 
 
-def _phone(office: WeChatOffice, caller: Caller, body: Any) -> dict[str, Any]:
-    openid = office.use_code("phone", body.get("code") if isinstance(body, dict) else None)
-    phone = office.user(openid, caller.appid)["phone"]
-    mark = {"timestamp": int(time.time()), "appid": caller.appid}
-    given = {"phoneNumber": phone, "purePhoneNumber": phone, "countryCode": "86", "watermark": mark}
-    return {"phone_info": given}
+@pages.get("/cgi-bin/ticket/getticket")
+def give_ticket() -> ResponseReturnValue:
+    """Give a ticket for pages or for cards."""
+    rules, token, kind = state_of(WeChat).rules, request.args.get("access_token", ""), request.args.get("type", "")
+    return perform("cgi-bin/ticket/getticket", lambda: rules.ticket(rules.caller(token), kind))
+
+
+@pages.get("/sns/jscode2session")
+def log_in_mini() -> ResponseReturnValue:
+    """Log a user of the mini-program in by the code of the phone."""
+    return perform("sns/jscode2session", _mini_session)
+
+
+@pages.get("/sns/oauth2/access_token")
+def log_in_web() -> ResponseReturnValue:
+    """Log a user of the official account in by the code of the page."""
+    return perform("sns/oauth2/access_token", _web_session)
+
+
+def _mini_session() -> Json:
+    return {"openid": _openid("login", "js_code"), "session_key": "demo-session-key"}
+
+
+def _web_session() -> Json:
+    given = {"scope": "snsapi_base", "access_token": "user-level", "expires_in": 7200}
+    return {"openid": _openid("web", "code"), **given}
+
+
+def _openid(kind: str, field: str) -> str:
+    rules = state_of(WeChat).rules
+    account = rules.account(request.args.get("appid"), request.args.get("secret"))
+    openid = rules.use_code(kind, request.args.get(field))
+    rules.user(openid, account.appid)
+    return openid
+
+
+@pages.get("/connect/oauth2/authorize")
+def choose_user() -> ResponseReturnValue:
+    """Let a person choose who to be; each choice leads back with a code."""
+    here, wanted = state_of(WeChat), request.args
+    known = [one for one in here.rules.people() if one["appid"] == wanted.get("appid")]
+    back = wanted.get("redirect_uri", "")
+    if not known or wanted.get("response_type") != "code" or urlsplit(back).hostname != urlsplit(here.base).hostname:
+        raise ValueError("redirect_uri 域名与后台配置不一致")
+    choices = []
+    for person in known:
+        code = here.rules.make_code("web", person["openid"])
+        query = urlencode({"code": code, "state": wanted.get("state", "")})
+        choices.append((person["name"], f"{back}?{query}"))
+    return render_template("platform_login.html", choices=choices, platform="微信")
+
+
+@pages.post("/<path:path>")
+def call(path: str) -> ResponseReturnValue:
+    """Do what the path of the API says, for the holder of the token."""
+    if path not in ACTS:
+        return jsonify({"errcode": 43002, "errmsg": "require GET method or unknown path"})
+    return perform(path, partial(_act, path))
+
+
+def _act(path: str) -> Json:
+    caller = state_of(WeChat).rules.caller(request.args.get("access_token", ""))
+    return ACTS[path](caller, {} if path.endswith("setpdf") else json_body())
+
+
+# ── for tests: what came in, what shall happen ────────────────────────────────────────────────────────────────────────
+@pages.get("/messages")
+def list_messages() -> ResponseReturnValue:
+    """List what arrived, newest first."""
+    return jsonify(state_of(WeChat).rules.messages(request.args.get("most", 1000, int)))
+
+
+@pages.get("/calls")
+def count_calls() -> ResponseReturnValue:
+    """Count the calls by path."""
+    return jsonify(state_of(WeChat).rules.calls())
+
+
+@pages.get("/cards")
+def list_cards() -> ResponseReturnValue:
+    """List the cards, newest first."""
+    return jsonify(state_of(WeChat).cards.cards())
+
+
+@pages.get("/pdf/<media_id>")
+def show_pdf(media_id: str) -> ResponseReturnValue:
+    """Show an uploaded PDF."""
+    found = state_of(WeChat).cards.pdf(media_id)
+    return Response(found, 200 if found else 404, mimetype="application/pdf")
+
+
+@pages.get("/people")
+def list_people() -> ResponseReturnValue:
+    """List the users and what they allowed."""
+    return jsonify(state_of(WeChat).rules.people())
+
+
+@pages.post("/people")
+def add_people() -> ResponseReturnValue:
+    """Add a user or several."""
+    wanted = request.get_json(force=True)
+    state_of(WeChat).rules.add_people(wanted if isinstance(wanted, list) else [wanted])
+    return jsonify({})
+
+
+@pages.post("/codes")
+def make_code() -> ResponseReturnValue:
+    """Make a log-in or phone code of a user."""
+    wanted = request.get_json(force=True)
+    return jsonify({"code": state_of(WeChat).rules.make_code(wanted["kind"], wanted["openid"])})
+
+
+@pages.post("/script")
+def set_script() -> ResponseReturnValue:
+    """Set the codes of the next answers by path."""
+    state_of(WeChat).rules.script(request.get_json(force=True))
+    return jsonify({})
+
+
+@pages.post("/state")
+def set_state() -> ResponseReturnValue:
+    """Set the life of tokens, revoke them, name the platform that is told, empty the card packs."""
+    here, wanted = state_of(WeChat), request.get_json(force=True)
+    if "token_seconds" in wanted:
+        here.rules.set_setting("token_seconds", float(wanted["token_seconds"]))
+    if wanted.get("revoke"):
+        here.rules.revoke()
+    if "hook" in wanted:  # where the platform is, and that it wants to be told what became of a message
+        here.hook, here.tells = wanted["hook"], True
+    if wanted.get("empty_cards"):
+        here.cards.empty()
+    return jsonify({})
+
+
+# ── for people: the inbox and what a user taps ────────────────────────────────────────────────────────────────────────
+@pages.get("")
+def show_inbox() -> ResponseReturnValue:
+    """Show messages, cards and users."""
+    here = state_of(WeChat)
+    rows = [row | {"when": local(datetime.fromtimestamp(row["at"], UTC))} for row in here.rules.messages(100)]
+    return render_template(
+        "wechat.html",
+        messages=rows,
+        people=here.rules.people(),
+        cards=here.cards.cards(),
+        switches=here.faults.all(),
+        action=url_for(".set_switch"),
+        service=here.service.appid,
+        mini=here.mini.appid,
+        statuses=STATUSES,
+    )
+
+
+@pages.post("/follow")
+def follow() -> ResponseReturnValue:
+    """Follow or unfollow the official account."""
+    here = state_of(WeChat)
+    openid, follows = request.form["openid"], request.form["act"] == "follow"
+    here.rules.follow(openid, follows)
+    here.push(here.service, pushes.event(here.service, openid, "subscribe" if follows else "unsubscribe", ""))
+    return redirect(url_for(".show_inbox"), 303)
+
+
+@pages.post("/allow")
+def allow() -> ResponseReturnValue:
+    """Allow one message of a template, or refuse it."""
+    here = state_of(WeChat)
+    openid, template, accepts = request.form["openid"], request.form["template"], request.form["act"] == "accept"
+    here.rules.allow(openid, template, 1 if accepts else 0)
+    in_mini = any(one["appid"] == here.mini.appid for one in here.rules.people() if one["openid"] == openid)
+    account = here.mini if in_mini else here.service
+    row = {"TemplateId": template, "SubscribeStatusString": "accept" if accepts else "reject", "PopupScene": "1"}
+    later = request.form.get("where") == "settings"  # refused later, where the phone manages messages
+    name = "subscribe_msg_change_event" if later else "subscribe_msg_popup_event"
+    here.push(account, pushes.told(account, openid, name, [row]))
+    return redirect(url_for(".show_inbox"), 303)
+
+
+@pages.get("/authorize/<key>")
+def show_authorization(key: str) -> ResponseReturnValue:
+    """Show the page where the person lets a card in."""
+    here = state_of(WeChat)
+    order = here.cards.order(key)
+    if order is None:
+        raise ValueError("没有这个授权页")
+    people = [one for one in here.rules.people() if one["appid"] == order["appid"]]
+    return render_template("wechat_authorize.html", order=order, people=people)
+
+
+@pages.post("/authorize/<key>")
+def authorize(key: str) -> ResponseReturnValue:
+    """Let the card in, and push the event unless it shall get lost."""
+    here, openid = state_of(WeChat), request.form["openid"]
+    order = here.cards.authorise(key, openid)
+    if order is None:
+        raise ValueError("没有这个授权页")
+    fields = (
+        f"<SuccOrderId><![CDATA[{order['order_id']}]]></SuccOrderId>"
+        f"<AuthorizeAppId><![CDATA[{order['appid']}]]></AuthorizeAppId><Source><![CDATA[web]]></Source>"
+    )
+    if request.form.get("silent") != "1":  # the event may get lost: the platform has to ask
+        here.push(here.service, pushes.event(here.service, openid, "user_authorize_invoice", fields))
+    back = order["back"]
+    mine = urlsplit(back).hostname == urlsplit(request.host_url).hostname
+    # the page's policy lets a form lead nowhere but home, so a person follows a link
+    return render_template("wechat_done.html", back=back if mine else ""), 200
+
+
+@pages.post("/status")
+def set_card_status() -> ResponseReturnValue:
+    """Lock, close or free a card, as a reimburser does, and push the event."""
+    here = state_of(WeChat)
+    code, wanted = request.form["code"], request.form["status"]
+    card = next(one for one in here.cards.cards() if one["code"] == code)
+    here.cards.update(None, {"code": code, "card_id": card["card_id"], "reimburse_status": wanted})
+    fields = (
+        f"<Status><![CDATA[{wanted}]]></Status><CardId><![CDATA[{card['card_id']}]]></CardId>"
+        f"<Code><![CDATA[{code}]]></Code>"
+    )
+    here.push(here.service, pushes.event(here.service, card["openid"], "update_invoice_status", fields))
+    return redirect(url_for(".show_inbox"), 303)

@@ -1,4 +1,4 @@
-"""What the simulated WeChat knows and decides: accounts, tokens, followers, permissions, messages (channels §1–§3).
+"""Rules of the simulated WeChat: accounts, tokens, followers, permissions, messages.
 
 Every refusal carries WeChat's own code. Tokens behave as those of ``stable_token``: one and the same while it is
 good, counted by call, revocable.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import sqlite3
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -46,10 +47,12 @@ PEOPLE = (
 MOST = {"thing": 20, "character_string": 32, "number": 32, "letter": 32, "symbol": 5, "phrase": 5, "name": 10}
 _AMOUNT = re.compile(r"[¥￥$]?\d{1,10}(\.\d{1,2})?元?")
 _LIVES = 7200
+Json = dict[str, Any]
+"""The object of a call or an answer; that of a call is checked before it is used."""
 
 
 class WeChatRefusal(Exception):
-    """An answer with an ``errcode``."""
+    """A refusal with WeChat's ``errcode``."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -58,13 +61,13 @@ class WeChatRefusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose token came with a call."""
+    """The account whose token came with a call."""
 
     appid: str
 
 
-class WeChatOffice:
-    """The accounts and what they may do."""
+class WeChatRules:
+    """The accounts, their users, and what each may do."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
@@ -83,18 +86,18 @@ class WeChatOffice:
 
     # ── tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
     def count(self, path: str) -> None:
-        """Write down that a path was called."""
+        """Note that a path was called."""
         with self.store.transaction() as connection:
             connection.execute("INSERT INTO wechat_call (path, at) VALUES (?, ?)", (path, time.time()))
 
     def calls(self) -> dict[str, int]:
-        """How often each path was called."""
+        """Count the calls by path."""
         with self.store.transaction() as connection:
             rows = connection.execute("SELECT path, count(*) AS n FROM wechat_call GROUP BY path").fetchall()
         return {row["path"]: row["n"] for row in rows}
 
     def account(self, appid: Any, secret: Any) -> WeChatAccount:
-        """The account that proves itself by its secret."""
+        """Return the account that proves itself by its secret."""
         found = self.accounts.get(appid) if isinstance(appid, str) else None
         if found is None:
             raise WeChatRefusal(40013, "invalid appid")
@@ -102,8 +105,8 @@ class WeChatOffice:
             raise WeChatRefusal(40125, "invalid appsecret")
         return found
 
-    def stable_token(self, body: Any) -> dict[str, Any]:
-        """The same token while it is good for more than five minutes."""
+    def stable_token(self, body: Json) -> Json:
+        """Give the account's token: the same one while it is good for more than five minutes."""
         if not isinstance(body, dict) or body.get("grant_type") != "client_credential":
             raise WeChatRefusal(40002, "invalid grant_type")
         account, forced = self.account(body.get("appid"), body.get("secret")), body.get("force_refresh", False)
@@ -120,14 +123,14 @@ class WeChatOffice:
                 return {"access_token": row["token"], "expires_in": int(row["expires"] - moment)}
             return {"access_token": self._mint(connection, account.appid, "token"), "expires_in": self._lifetime()}
 
-    def old_token(self, appid: str, secret: str) -> dict[str, Any]:
-        """The old endpoint: a new token kills the former."""
+    def old_token(self, appid: str, secret: str) -> Json:
+        """Give a token of the old endpoint, where a new token kills the former."""
         account = self.account(appid, secret)
         with self.store.transaction() as connection:
             connection.execute("UPDATE wechat_token SET revoked = 1 WHERE appid = ? AND kind = 'old'", (appid,))
             return {"access_token": self._mint(connection, account.appid, "old"), "expires_in": _LIVES}
 
-    def _mint(self, connection: Any, appid: str, kind: str) -> str:
+    def _mint(self, connection: sqlite3.Connection, appid: str, kind: str) -> str:
         token = f"{kind[:1].upper()}_{secrets.token_urlsafe(90)}"
         values = (token, appid, kind, time.time() + self._lifetime())
         connection.execute("INSERT INTO wechat_token VALUES (?, ?, ?, ?, 0)", values)
@@ -137,23 +140,23 @@ class WeChatOffice:
         return int(self.setting("token_seconds", _LIVES))
 
     def setting(self, name: str, default: float) -> float:
-        """A number that tests may set."""
+        """Return a number that tests may set."""
         with self.store.transaction() as connection:
             row = connection.execute("SELECT value FROM wechat_setting WHERE name = ?", (name,)).fetchone()
         return float(row["value"]) if row is not None else default
 
     def set_setting(self, name: str, value: float) -> None:
-        """Set one."""
+        """Set a number that :meth:`setting` returns."""
         with self.store.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO wechat_setting VALUES (?, ?)", (name, value))
 
     def revoke(self) -> None:
-        """All tokens are void at once, as after a changed secret."""
+        """Void all tokens at once, as a changed secret does."""
         with self.store.transaction() as connection:
             connection.execute("UPDATE wechat_token SET revoked = 1")
 
     def caller(self, token: str) -> Caller:
-        """Who holds the token. 41001 without one, 42001 for one that is over, 40001 for any other."""
+        """Return the holder of a token. Raises 41001 without one, 42001 for one that is over, 40001 for any other."""
         if not token:
             raise WeChatRefusal(41001, "access_token missing")
         with self.store.transaction() as connection:
@@ -166,15 +169,15 @@ class WeChatOffice:
             raise WeChatRefusal(42001, "access_token expired")
         return Caller(row["appid"])
 
-    def ticket(self, caller: Caller, kind: str) -> dict[str, Any]:
-        """The ``jsapi`` or ``wx_card`` ticket."""
+    def ticket(self, caller: Caller, kind: str) -> Json:
+        """Give a ``jsapi`` or ``wx_card`` ticket."""
         if kind not in ("jsapi", "wx_card"):
             raise WeChatRefusal(40097, "invalid args")
         with self.store.transaction() as connection:
             return {"ticket": self._mint(connection, caller.appid, kind), "expires_in": _LIVES}
 
     def good_ticket(self, ticket: Any, appid: str) -> bool:
-        """Whether it is this account's card ticket and not over."""
+        """Tell whether a ticket is this account's card ticket and not over."""
         with self.store.transaction() as connection:
             return bool(
                 connection.execute(
@@ -185,7 +188,7 @@ class WeChatOffice:
 
     # ── script of answers ─────────────────────────────────────────────────────────────────────────────────────────
     def script(self, wanted: Any) -> None:
-        """Answers to come: path → list of codes, 0 for a proper answer. Replaces what was there."""
+        """Set the answers to come: path → list of codes, 0 for a proper answer. Replaces what was there."""
         if not isinstance(wanted, dict):
             raise ValueError("应为对象：路径 → 错误码列表")
         rows = [(path, int(code)) for path, list_of in wanted.items() for code in list_of]
@@ -194,7 +197,7 @@ class WeChatOffice:
             connection.executemany("INSERT INTO wechat_script (path, code) VALUES (?, ?)", rows)
 
     def scripted(self, path: str) -> int:
-        """The next scripted code of a path, used up; 0 when there is none."""
+        """Use up the next scripted code of a path; 0 when there is none."""
         with self.store.transaction() as connection:
             row = connection.execute(
                 "SELECT id, code FROM wechat_script WHERE path = ? ORDER BY id LIMIT 1", (path,)
@@ -205,18 +208,18 @@ class WeChatOffice:
             return int(row["code"])
 
     # ── people ────────────────────────────────────────────────────────────────────────────────────────────────────
-    def user(self, openid: Any, appid: str) -> Any:
-        """The person behind an openid of this account. Raises 40003."""
+    def user(self, openid: Any, appid: str) -> Json:
+        """Find the person behind an openid of this account. Raises 40003."""
         with self.store.transaction() as connection:
             row = connection.execute(
                 "SELECT * FROM wechat_user WHERE openid = ? AND appid = ?", (str(openid), appid)
             ).fetchone()
         if row is None:
             raise WeChatRefusal(40003, "invalid openid")
-        return row
+        return dict(row)
 
-    def people(self) -> list[dict[str, Any]]:
-        """Everybody, with what they allowed."""
+    def people(self) -> list[Json]:
+        """List everybody, with what they allowed."""
         with self.store.transaction() as connection:
             rows = [dict(row) for row in connection.execute("SELECT * FROM wechat_user ORDER BY openid").fetchall()]
             allowed = connection.execute("SELECT * FROM wechat_permission").fetchall()
@@ -226,8 +229,8 @@ class WeChatOffice:
             }
         return rows
 
-    def add_people(self, wanted: list[dict[str, Any]]) -> None:
-        """More people, or another phone for one; ``permissions``: template → how many messages are allowed."""
+    def add_people(self, wanted: list[Json]) -> None:
+        """Add people, or change one; ``permissions``: template → how many messages are allowed."""
         with self.store.transaction() as connection:
             for body in wanted:
                 text = (body["openid"], body["appid"], body.get("name", ""), body.get("phone", ""))
@@ -242,7 +245,7 @@ class WeChatOffice:
             connection.execute("UPDATE wechat_user SET follows = ? WHERE openid = ?", (int(follows), openid))
 
     def allow(self, openid: str, template: str, more: int = 1) -> None:
-        """The person taps 允许 for one message of a template; 0: refuses."""
+        """Allow more messages of a template to a person (the person taps 允许); 0 refuses all."""
         with self.store.transaction() as connection:
             connection.execute(
                 "INSERT INTO wechat_permission VALUES (?, ?, ?) ON CONFLICT (openid, template) DO UPDATE SET"
@@ -251,7 +254,7 @@ class WeChatOffice:
             )
 
     def make_code(self, kind: str, openid: str) -> str:
-        """A log-in (``login``) or phone (``phone``) code, five minutes, once."""
+        """Make a log-in (``login``, ``web``) or phone (``phone``) code: good for five minutes and once."""
         code = secrets.token_urlsafe(18)
         with self.store.transaction() as connection:
             values = (code, kind, openid, time.time() + 300)
@@ -259,7 +262,7 @@ class WeChatOffice:
         return code
 
     def use_code(self, kind: str, code: Any) -> str:
-        """Whose code it is; used up. 40029 for a wrong one, 40163 for a used one."""
+        """Use up a code; return whose it is. Raises 40029 for a wrong one, 40163 for a used one."""
         with self.store.transaction() as connection:
             row = connection.execute(
                 "SELECT * FROM wechat_code WHERE code = ? AND kind = ?", (str(code), kind)
@@ -272,8 +275,8 @@ class WeChatOffice:
         return str(row["openid"])
 
     # ── messages ──────────────────────────────────────────────────────────────────────────────────────────────────
-    def send(self, kind: str, caller: Caller, body: Any) -> str:
-        """Take a message of kind template, subscription or mini; returns its msgid."""
+    def send(self, kind: str, caller: Caller, body: Json) -> str:
+        """Take a message of kind template, subscription or mini; return its msgid."""
         if not isinstance(body, dict):
             raise WeChatRefusal(47001, "data format error")
         person, template = self.user(body.get("touser"), caller.appid), body.get("template_id")
@@ -304,7 +307,7 @@ class WeChatOffice:
             )
         return msgid
 
-    def _use_permission(self, connection: Any, openid: str, template: str) -> None:
+    def _use_permission(self, connection: sqlite3.Connection, openid: str, template: str) -> None:
         used = connection.execute(
             "UPDATE wechat_permission SET remaining = remaining - 1"
             " WHERE openid = ? AND template = ? AND remaining > 0",
@@ -313,15 +316,15 @@ class WeChatOffice:
         if used.rowcount != 1:
             raise WeChatRefusal(43101, "user refuse to accept the msg")
 
-    def messages(self, most: int = 1000) -> list[dict[str, Any]]:
-        """What arrived, newest first."""
+    def messages(self, most: int = 1000) -> list[Json]:
+        """List what arrived, newest first."""
         with self.store.transaction() as connection:
             rows = connection.execute("SELECT * FROM wechat_message ORDER BY id DESC LIMIT ?", (most,)).fetchall()
         return [dict(row) | {"data": json.loads(row["data"])} for row in rows]
 
 
 def check_fields(data: Any) -> None:
-    """Typed template fields and their lengths (§2.1). Raises 47003 naming the field."""
+    """Check template fields against the length that their type allows. Raises 47003 naming the field."""
     if not isinstance(data, dict) or not data:
         raise WeChatRefusal(47001, "data format error")
     for name, given in data.items():
