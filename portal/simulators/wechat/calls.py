@@ -13,8 +13,9 @@ from flask.typing import ResponseReturnValue
 from portal.simulators.context import state_of
 from portal.simulators.server import drop_connection, half_answer
 from portal.simulators.wechat import pushes
-from portal.simulators.wechat.rules import Caller, Json, WeChatRefusal
+from portal.simulators.wechat.refusals import Json, WeChatRefusal
 from portal.simulators.wechat.state import WeChat
+from portal.simulators.wechat.tokens import Caller
 
 Act = Callable[[Caller, Json], Json]
 
@@ -22,7 +23,7 @@ Act = Callable[[Caller, Json], Json]
 def perform(path: str, act: Callable[[], Json]) -> ResponseReturnValue:
     """Answer one call: count it, let faults befall it, turn a refusal into its code."""
     here = state_of(WeChat)
-    here.rules.count(path)
+    here.messages.count(path)
     slow = here.faults.delay()
     if here.faults.strikes("down"):
         return Response("Service Unavailable", 503)
@@ -38,7 +39,7 @@ def perform(path: str, act: Callable[[], Json]) -> ResponseReturnValue:
     if here.faults.strikes("half_answer"):
         return half_answer(response)
     if not answer["errcode"] and not slow:
-        here.rules.count(f"{path} ok")  # the caller has a whole and good answer, if it is still there
+        here.messages.count(f"{path} ok")  # the caller has a whole and good answer, if it is still there
     return response
 
 
@@ -46,8 +47,8 @@ def _done(here: WeChat, path: str, act: Callable[[], Json]) -> Json:
     if here.faults.strikes("busy"):
         raise WeChatRefusal(-1, "system error")
     if here.faults.strikes("revoke"):
-        here.rules.revoke()
-    if code := here.rules.scripted(path):
+        here.tokens.revoke()
+    if code := here.messages.scripted(path):
         raise WeChatRefusal(code, "scripted")
     if here.faults.strikes("twice"):
         act()
@@ -83,7 +84,7 @@ def send_mini(caller: Caller, body: Json) -> Json:
 def _send(kind: str, caller: Caller, body: Json) -> str:
     """Take a message; what became of it is told as an event, a moment after the answer."""
     here = state_of(WeChat)
-    msgid, account = here.rules.send(kind, caller, body), here.mini if kind == "mini" else here.service
+    msgid, account = here.messages.send(kind, caller, body), here.mini if kind == "mini" else here.service
     bad = here.faults.strikes("undelivered")
     if kind == "template":
         status = "failed:user block" if bad else "success"
@@ -100,9 +101,9 @@ def _send(kind: str, caller: Caller, body: Json) -> str:
 
 def read_phone(caller: Caller, body: Json) -> Json:
     """Read the phone number behind a code that the person gave."""
-    rules = state_of(WeChat).rules
-    openid = rules.use_code("phone", body.get("code") if isinstance(body, dict) else None)
-    phone = rules.user(openid, caller.appid)["phone"]
+    people = state_of(WeChat).people
+    openid = people.use_code("phone", body.get("code") if isinstance(body, dict) else None)
+    phone = people.user(openid, caller.appid)["phone"]
     mark = {"timestamp": int(time.time()), "appid": caller.appid}
     given = {"phoneNumber": phone, "purePhoneNumber": phone, "countryCode": "86", "watermark": mark}
     return {"phone_info": given}

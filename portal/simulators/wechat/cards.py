@@ -11,7 +11,8 @@ from typing import Any
 from portal.core.platforms import DEMO_CARD, DEMO_CARD_PLATFORM
 from portal.core.settings import Settings
 from portal.simulators.store import Store
-from portal.simulators.wechat.rules import Caller, Json, WeChatRefusal, WeChatRules
+from portal.simulators.wechat.refusals import Json, WeChatRefusal
+from portal.simulators.wechat.tokens import Caller, TokenRules
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS wechat_order (
@@ -30,10 +31,10 @@ _THREE_DAYS = 3 * 86400
 class CardRules:
     """The orders, PDFs and cards, and what each may do."""
 
-    def __init__(self, store: Store, settings: Settings, rules: WeChatRules) -> None:
+    def __init__(self, store: Store, settings: Settings, tokens: TokenRules) -> None:
         self.store = store
         store.extend(SCHEMA)
-        self._rules = rules
+        self._tokens = tokens
         self.platforms = {DEMO_CARD_PLATFORM, settings.card_platform_id} - {""}
         self.templates = {DEMO_CARD, settings.card_id} - {""}
 
@@ -44,7 +45,7 @@ class CardRules:
             raise WeChatRefusal(72031, "invalid params")
         if not isinstance(money, int) or isinstance(money, bool) or abs(time.time() - body.get("timestamp", 0)) > 600:
             raise WeChatRefusal(72031, "invalid params")
-        if not self._rules.good_ticket(body.get("ticket"), caller.appid):
+        if not self._tokens.good_ticket(body.get("ticket"), caller.appid):
             raise WeChatRefusal(40097, "invalid ticket")
         with self.store.transaction() as connection:
             known = connection.execute("SELECT * FROM wechat_order WHERE order_id = ?", (order_id,)).fetchone()

@@ -19,7 +19,7 @@ from portal.simulators.switches import add_switches
 from portal.simulators.wechat import pushes
 from portal.simulators.wechat.calls import ACTS, json_body, perform
 from portal.simulators.wechat.cards import STATUSES
-from portal.simulators.wechat.rules import Json
+from portal.simulators.wechat.refusals import Json
 from portal.simulators.wechat.state import WeChat
 
 pages = Blueprint("wechat", __name__, url_prefix="/wechat", template_folder="templates")
@@ -30,21 +30,21 @@ add_switches(pages)
 @pages.post("/cgi-bin/stable_token")
 def give_stable_token() -> ResponseReturnValue:
     """Give the account's token, the same one while it is good."""
-    return perform("cgi-bin/stable_token", lambda: state_of(WeChat).rules.stable_token(json_body()))
+    return perform("cgi-bin/stable_token", lambda: state_of(WeChat).tokens.stable_token(json_body()))
 
 
 @pages.get("/cgi-bin/token")
 def give_old_token() -> ResponseReturnValue:
     """Give a new token, which kills the former."""
     appid, secret = request.args.get("appid", ""), request.args.get("secret", "")
-    return perform("cgi-bin/token", lambda: state_of(WeChat).rules.old_token(appid, secret))
+    return perform("cgi-bin/token", lambda: state_of(WeChat).tokens.old_token(appid, secret))
 
 
 @pages.get("/cgi-bin/ticket/getticket")
 def give_ticket() -> ResponseReturnValue:
     """Give a ticket for pages or for cards."""
-    rules, token, kind = state_of(WeChat).rules, request.args.get("access_token", ""), request.args.get("type", "")
-    return perform("cgi-bin/ticket/getticket", lambda: rules.ticket(rules.caller(token), kind))
+    tokens, token, kind = state_of(WeChat).tokens, request.args.get("access_token", ""), request.args.get("type", "")
+    return perform("cgi-bin/ticket/getticket", lambda: tokens.ticket(tokens.caller(token), kind))
 
 
 @pages.get("/sns/jscode2session")
@@ -69,10 +69,10 @@ def _web_session() -> Json:
 
 
 def _openid(kind: str, field: str) -> str:
-    rules = state_of(WeChat).rules
-    account = rules.account(request.args.get("appid"), request.args.get("secret"))
-    openid = rules.use_code(kind, request.args.get(field))
-    rules.user(openid, account.appid)
+    here = state_of(WeChat)
+    account = here.tokens.account(request.args.get("appid"), request.args.get("secret"))
+    openid = here.people.use_code(kind, request.args.get(field))
+    here.people.user(openid, account.appid)
     return openid
 
 
@@ -80,13 +80,13 @@ def _openid(kind: str, field: str) -> str:
 def choose_user() -> ResponseReturnValue:
     """Let a person choose who to be; each choice leads back with a code."""
     here, wanted = state_of(WeChat), request.args
-    known = [one for one in here.rules.people() if one["appid"] == wanted.get("appid")]
+    known = [one for one in here.people.everybody() if one["appid"] == wanted.get("appid")]
     back = wanted.get("redirect_uri", "")
     if not known or wanted.get("response_type") != "code" or urlsplit(back).hostname != urlsplit(here.base).hostname:
         raise ValueError("redirect_uri 域名与后台配置不一致")
     choices = []
     for person in known:
-        code = here.rules.make_code("web", person["openid"])
+        code = here.people.make_code("web", person["openid"])
         query = urlencode({"code": code, "state": wanted.get("state", "")})
         choices.append((person["name"], f"{back}?{query}"))
     return render_template("platform_login.html", choices=choices, platform="微信")
@@ -101,7 +101,7 @@ def call(path: str) -> ResponseReturnValue:
 
 
 def _act(path: str) -> Json:
-    caller = state_of(WeChat).rules.caller(request.args.get("access_token", ""))
+    caller = state_of(WeChat).tokens.caller(request.args.get("access_token", ""))
     return ACTS[path](caller, {} if path.endswith("setpdf") else json_body())
 
 
@@ -109,13 +109,13 @@ def _act(path: str) -> Json:
 @pages.get("/messages")
 def list_messages() -> ResponseReturnValue:
     """List what arrived, newest first."""
-    return jsonify(state_of(WeChat).rules.messages(request.args.get("most", 1000, int)))
+    return jsonify(state_of(WeChat).messages.arrived(request.args.get("most", 1000, int)))
 
 
 @pages.get("/calls")
 def count_calls() -> ResponseReturnValue:
     """Count the calls by path."""
-    return jsonify(state_of(WeChat).rules.calls())
+    return jsonify(state_of(WeChat).messages.calls())
 
 
 @pages.get("/cards")
@@ -134,14 +134,14 @@ def show_pdf(media_id: str) -> ResponseReturnValue:
 @pages.get("/people")
 def list_people() -> ResponseReturnValue:
     """List the users and what they allowed."""
-    return jsonify(state_of(WeChat).rules.people())
+    return jsonify(state_of(WeChat).people.everybody())
 
 
 @pages.post("/people")
 def add_people() -> ResponseReturnValue:
     """Add a user or several."""
     wanted = request.get_json(force=True)
-    state_of(WeChat).rules.add_people(wanted if isinstance(wanted, list) else [wanted])
+    state_of(WeChat).people.add(wanted if isinstance(wanted, list) else [wanted])
     return jsonify({})
 
 
@@ -149,13 +149,13 @@ def add_people() -> ResponseReturnValue:
 def make_code() -> ResponseReturnValue:
     """Make a log-in or phone code of a user."""
     wanted = request.get_json(force=True)
-    return jsonify({"code": state_of(WeChat).rules.make_code(wanted["kind"], wanted["openid"])})
+    return jsonify({"code": state_of(WeChat).people.make_code(wanted["kind"], wanted["openid"])})
 
 
 @pages.post("/script")
 def set_script() -> ResponseReturnValue:
     """Set the codes of the next answers by path."""
-    state_of(WeChat).rules.script(request.get_json(force=True))
+    state_of(WeChat).messages.script(request.get_json(force=True))
     return jsonify({})
 
 
@@ -164,9 +164,9 @@ def set_state() -> ResponseReturnValue:
     """Set the life of tokens, revoke them, name the platform that is told, empty the card packs."""
     here, wanted = state_of(WeChat), request.get_json(force=True)
     if "token_seconds" in wanted:
-        here.rules.set_setting("token_seconds", float(wanted["token_seconds"]))
+        here.tokens.set_setting("token_seconds", float(wanted["token_seconds"]))
     if wanted.get("revoke"):
-        here.rules.revoke()
+        here.tokens.revoke()
     if "hook" in wanted:  # where the platform is, and that it wants to be told what became of a message
         here.hook, here.tells = wanted["hook"], True
     if wanted.get("empty_cards"):
@@ -179,11 +179,11 @@ def set_state() -> ResponseReturnValue:
 def show_inbox() -> ResponseReturnValue:
     """Show messages, cards and users."""
     here = state_of(WeChat)
-    rows = [row | {"when": local(datetime.fromtimestamp(row["at"], UTC))} for row in here.rules.messages(100)]
+    rows = [row | {"when": local(datetime.fromtimestamp(row["at"], UTC))} for row in here.messages.arrived(100)]
     return render_template(
         "wechat.html",
         messages=rows,
-        people=here.rules.people(),
+        people=here.people.everybody(),
         cards=here.cards.cards(),
         switches=here.faults.all(),
         action=url_for(".set_switch"),
@@ -198,7 +198,7 @@ def follow() -> ResponseReturnValue:
     """Follow or unfollow the official account."""
     here = state_of(WeChat)
     openid, follows = request.form["openid"], request.form["act"] == "follow"
-    here.rules.follow(openid, follows)
+    here.people.follow(openid, follows)
     here.push(here.service, pushes.event(here.service, openid, "subscribe" if follows else "unsubscribe", ""))
     return redirect(url_for(".show_inbox"), 303)
 
@@ -208,8 +208,8 @@ def allow() -> ResponseReturnValue:
     """Allow one message of a template, or refuse it."""
     here = state_of(WeChat)
     openid, template, accepts = request.form["openid"], request.form["template"], request.form["act"] == "accept"
-    here.rules.allow(openid, template, 1 if accepts else 0)
-    in_mini = any(one["appid"] == here.mini.appid for one in here.rules.people() if one["openid"] == openid)
+    here.people.allow(openid, template, 1 if accepts else 0)
+    in_mini = any(one["appid"] == here.mini.appid for one in here.people.everybody() if one["openid"] == openid)
     account = here.mini if in_mini else here.service
     row = {"TemplateId": template, "SubscribeStatusString": "accept" if accepts else "reject", "PopupScene": "1"}
     later = request.form.get("where") == "settings"  # refused later, where the phone manages messages
@@ -225,7 +225,7 @@ def show_authorization(key: str) -> ResponseReturnValue:
     order = here.cards.order(key)
     if order is None:
         raise ValueError("没有这个授权页")
-    people = [one for one in here.rules.people() if one["appid"] == order["appid"]]
+    people = [one for one in here.people.everybody() if one["appid"] == order["appid"]]
     return render_template("wechat_authorize.html", order=order, people=people)
 
 

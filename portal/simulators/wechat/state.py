@@ -1,4 +1,4 @@
-"""State of the simulated WeChat: its rules, its card pack, and where its events go."""
+"""State of the simulated WeChat: its rules, its card packs, and where its events go."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.wechat import pushes
 from portal.simulators.wechat.cards import CardRules
-from portal.simulators.wechat.rules import WeChatRules
+from portal.simulators.wechat.people import PeopleRules
+from portal.simulators.wechat.rules import MessageRules
+from portal.simulators.wechat.tokens import TokenRules
 
 SWITCHES = (
     Switch("slow", "应答慢", "延迟（毫秒）"),
@@ -31,7 +33,9 @@ class WeChat:
     ``tells``: whether the platform is told what became of a message.
     """
 
-    rules: WeChatRules
+    tokens: TokenRules
+    people: PeopleRules
+    messages: MessageRules
     cards: CardRules
     faults: Faults
     service: WeChatAccount
@@ -44,10 +48,12 @@ class WeChat:
     def prepare(cls, context: Context) -> WeChat:
         """Make the state from the settings; accounts that are not configured are the demo's."""
         settings = context.settings
-        rules = WeChatRules(context.store, settings)
+        tokens, people = TokenRules(context.store, settings), PeopleRules(context.store)
         return cls(
-            rules,
-            CardRules(context.store, settings, rules),
+            tokens,
+            people,
+            MessageRules(context.store, settings, people),
+            CardRules(context.store, settings, tokens),
             context.add_faults("wechat", SWITCHES),
             settings.wechat_service if settings.wechat_appid else DEMO_WECHAT,
             settings.wechat_mini if settings.mini_appid else DEMO_MINI,
