@@ -17,7 +17,7 @@ from portal.domain.identity import normalise_name
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL
 from portal.retrieval import sessions
-from portal.simulators.settlements import PERSONS, Person
+from portal.simulators.his.settlements import PERSONS, Person
 from tests.his import His
 from tests.installation import Installation
 

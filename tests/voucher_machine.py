@@ -26,7 +26,7 @@ from portal.issuing.vouchers import paper
 from portal.issuing.vouchers.issue import Vouched, VoucherService, his_sender
 from portal.ledger import vouchers as ledger_vouchers
 from portal.models import NumberSegment, VoucherPaper
-from portal.simulators.granted import DEPOSITS
+from portal.simulators.finance.granted import DEPOSITS
 from portal.stock.books.fates import fate_map
 from portal.stock.documents import handouts, voids
 from portal.stock.ranges import open_ranges, peek

@@ -21,7 +21,7 @@ from portal.models.tables import AUDIT_ENTRY, COMPANY_ACCOUNT
 from portal.retrieval import company
 from portal.retrieval.company import Terms
 from portal.retrieval.sessions import Claim
-from portal.simulators.settlements import EMPLOYER
+from portal.simulators.his.settlements import EMPLOYER
 from tests.console import Console
 from tests.functional.test_paper import Window
 from tests.functional.test_patient_sessions import visitor

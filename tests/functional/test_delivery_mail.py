@@ -28,7 +28,7 @@ from portal.outbox.worker import Worker
 from portal.providers.mail import bounces
 from portal.providers.pace import Pace
 from portal.retrieval import passes
-from portal.simulators.mail import report
+from portal.simulators.mail.rules import report
 from portal.worker import build
 from tests.channels import Bench
 from tests.his import His, outpatient

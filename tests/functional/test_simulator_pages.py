@@ -18,8 +18,8 @@ from portal.delivery.push import targets
 from portal.models.tables import PLATFORM_INBOX
 from portal.providers.push.signature import signature
 from portal.simulators.app import PARTIES, create_simulators
+from portal.simulators.his.settlements import SCENES
 from portal.simulators.server import listen
-from portal.simulators.settlements import SCENES
 from tests.pages import Pages, Rules
 from tests.simulators import BillMaker, running_simulators
 
