@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.models.migrating import replace_check
+from migrations.support import replace_check
 
 revision = "0003"
 down_revision = "0002"

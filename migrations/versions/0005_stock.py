@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from portal.models.migrating import add_guard, drop_guard, replace_check
+from migrations.support import add_guard, drop_guard, replace_check
 
 revision = "0005"
 down_revision = "0004"

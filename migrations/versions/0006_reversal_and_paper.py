@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from portal.models.migrating import add_guard, drop_guard
+from migrations.support import add_guard, drop_guard
 
 revision = "0006"
 down_revision = "0005"

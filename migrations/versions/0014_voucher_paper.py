@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from portal.models.migrating import add_guard, drop_guard
+from migrations.support import add_guard, drop_guard
 
 revision = "0014"
 down_revision = "0013"

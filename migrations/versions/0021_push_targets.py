@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from portal.models.migrating import replace_check
+from migrations.support import replace_check
 
 revision = "0021"
 down_revision = "0020"
