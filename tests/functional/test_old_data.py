@@ -189,7 +189,7 @@ def shape(path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for kind, name, statement in connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2"):
             if kind != "table":
-                found[name] = statement
+                found[name] = " ".join((statement or "").split())
                 continue
             quoted = f'"{name}"'
             checks = sorted(re.findall(r"CONSTRAINT (\S+) CHECK \((.*)\)", statement))
@@ -198,6 +198,7 @@ def shape(path: Path) -> dict[str, Any]:
                 sorted(row[2:] for row in connection.execute(f"PRAGMA foreign_key_list({quoted})")),
                 sorted(row[2:] for row in connection.execute(f"PRAGMA index_list({quoted})")),
                 [(check, " ".join(condition.split())) for check, condition in checks],
+                sorted(re.findall(r"CONSTRAINT (\S+)", statement)),
             )
     return found
 
