@@ -19,16 +19,17 @@ import pypdf
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from portal.access.his_account import load
 from portal.app import create_app
 from portal.audit import chain
 from portal.blueprints.his import schema
 from portal.core.certificates import load_certificate
+from portal.core.clock import now
 from portal.core.cms import verify_detached
 from portal.core.settings import DEMO_APPID, Settings
-from portal.models import Bill
+from portal.models import Bill, StaffAccount
 from portal.models.schema import migrate
 from portal.rendering import xml
 from portal.simulators.settlements import PERSONS, settlement
@@ -179,6 +180,8 @@ def test_a_bill_is_issued_on_top(old: Flask) -> None:
 
 
 def test_staff_log_in(old: Flask) -> None:
+    with old.extensions["qupiao"].database.write() as connection:  # passwords age, data do not
+        connection.execute(update(StaffAccount).values(password_at=now()))
     for username in ("cashier", "lead", "keeper", "auditor"):
         assert "退出" in Console(old, username).get("/console/home").text
 
