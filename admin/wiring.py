@@ -4,39 +4,54 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin import approvals, bulk, entrance, groups, home, marked, own, shapes
-from admin.basics import catalogue, devices, hospital, payers, points, seals
-from admin.billing import batches, bills, desk, paper, paper_lists, reversal, search, voucher_acts, vouchers
-from admin.delivery import companies, notices, patients, targets, verifications
-from admin.delivery import log as delivery_log
-from admin.stock import applications, endings, number_map, overview, slips
-from admin.stock import receipts as stock_receipts
-from admin.system import his_accounts, log, parameters, users
-from portal.access.approvals import Kind
-from portal.issuing import marked as marked_persons
-from portal.issuing import second_person, voucher_approvals
+from admin.kit import export_reasons, groups
+from admin.kit.listing import list_address
+from admin.pages import login
+from admin.pages.basics import catalogue, devices, faces, hospital, payers, points
+from admin.pages.billing import (
+    batches,
+    bills,
+    manual_issue,
+    paper,
+    paper_lists,
+    reversal,
+    search,
+    voucher_actions,
+    vouchers,
+)
+from admin.pages.delivery import companies, notice_slips, patients, targets, verifications
+from admin.pages.delivery import log as delivery_log
+from admin.pages.home import approvals, home, my_account
+from admin.pages.stock import applications, endings, number_map, overview, slips
+from admin.pages.stock import receipts as stock_receipts
+from admin.pages.system import his_accounts, log, parameters, protected_persons, users
+from portal.approvals.requests import Kind
+from portal.hospital import protected_persons as marked_persons
+from portal.issuing.bills import approvals as bills_approvals
+from portal.issuing.vouchers import approvals as vouchers_approvals
+from portal.listing import values
 
 PAGES = (
     applications,
     approvals,
     batches,
     bills,
-    bulk,
+    export_reasons,
     catalogue,
     companies,
     delivery_log,
-    desk,
+    manual_issue,
     devices,
     endings,
     his_accounts,
     home,
     hospital,
     log,
-    marked,
-    notices,
+    protected_persons,
+    notice_slips,
     number_map,
     overview,
-    own,
+    my_account,
     paper,
     paper_lists,
     parameters,
@@ -44,33 +59,34 @@ PAGES = (
     payers,
     points,
     reversal,
-    seals,
+    faces,
     search,
     slips,
     stock_receipts,
     targets,
     users,
     verifications,
-    voucher_acts,
+    voucher_actions,
     vouchers,
 )
 """The modules whose views hang on the groups' blueprints."""
 
 APPROVALS: dict[str, Kind] = {
-    **second_person.KINDS,
-    **voucher_approvals.KINDS,
+    **bills_approvals.KINDS,
+    **vouchers_approvals.KINDS,
     **endings.APPROVALS,
     **marked_persons.APPROVALS,
 }
 """Every kind of four-eyes approval and what runs when it is approved: ``"bill.reversal": Kind("大额冲红", act)``."""
 
-BLUEPRINTS = ((entrance.entrance, "none"), *((blueprint, "staff-session") for blueprint in groups.ALL))
+BLUEPRINTS = ((login.entrance, "none"), *((blueprint, "staff-session") for blueprint in groups.ALL))
 """The log-in page proves nobody; everything else needs a staff session."""
 
 
 def prepare(app: Flask) -> None:
     """Filters of the templates, and what a session must do before it may work."""
-    app.jinja_env.filters.update(shapes.FILTERS)
-    app.register_error_handler(marked.ReasonNeeded, marked.ask)
+    app.jinja_env.globals["list_address"] = list_address
+    app.jinja_env.filters.update(values.FILTERS)
+    app.register_error_handler(protected_persons.ReasonNeeded, protected_persons.ask)
     app.extensions["qupiao_approval_kinds"] = APPROVALS
-    app.extensions["qupiao_next_step"] = own.next_step
+    app.extensions["qupiao_next_step"] = my_account.next_step

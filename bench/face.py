@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 
 from bench.report import in_turns, spread, table
-from portal.domain.document import BillDocument
-from portal.rendering import fonts, xml
-from portal.rendering.contents import Look
-from portal.rendering.face import FaceRenderer
+from portal.domain.documents.bill import BillDocument
+from portal.rendering import xml
+from portal.rendering.pdf import fonts
+from portal.rendering.pdf.contents import Look
+from portal.rendering.pdf.face import FaceRenderer
 from tests.factories import faces
 
 COUNTS = {"stamped": 20, "plain": 1}

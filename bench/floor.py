@@ -60,7 +60,7 @@ def _table(statement: Any) -> str:
 def record(app: Flask, place: str) -> Recording:
     """Issue one bill at ``place`` and return what its write transaction consisted of."""
     made = Recording()
-    engine = app.extensions["qupiao"].database.engine
+    engine = app.extensions["qupiao"].services.database.engine
 
     def writing(connection: Connection) -> bool:
         return bool(connection.get_execution_options().get("write"))
@@ -181,7 +181,7 @@ def _serve(site: Site, pipe: Pipe) -> None:
     """A floor process: records once a point, then replays as it is told until it is told to stop."""
     with site.app() as app:
         recordings = [record(app, place) for place in PLACES]
-        database = app.extensions["qupiao"].database
+        database = app.extensions["qupiao"].services.database
         pipe.send("ready")
         while (order := pipe.recv()) is not None:
             kind, wanted = order

@@ -20,7 +20,7 @@ from bench.client import Connection, request
 from bench.report import table
 from bench.settlements import METHOD, twelve
 from bench.site import Site
-from portal.demo import UNIT_CODE
+from portal.demo.hospital import UNIT_CODE
 from portal.domain.identity import id_check_character
 from tests.alike import without_tokens
 from tests.his import His

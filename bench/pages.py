@@ -12,10 +12,10 @@ from bench.client import Connection, drive, request
 from bench.report import Samples, in_turns, spread, table
 from bench.settlements import METHOD, twelve
 from bench.site import Site, cpu_seconds
-from portal.demo import UNIT_CODE
+from portal.demo.hospital import UNIT_CODE
 from portal.domain.identity import normalise_name
-from portal.issuing.queries import BILL
-from portal.issuing.rows import number_digest
+from portal.ledger.persons import number_digest
+from portal.models.tables import BILL
 from portal.retrieval import sessions
 from portal.simulators.settlements import PERSONS, Person
 from tests.his import His
@@ -50,7 +50,7 @@ class Visit:
 def visits(site: Site) -> list[Visit]:
     """Issue :data:`BILLS_EACH` bills to each of :data:`PEOPLE` and open a session for each person."""
     with site.app() as app:
-        his, services, made = His(app), app.extensions["qupiao"], []
+        his, services, made = His(app), app.extensions["qupiao"].services, []
 
         def push(person: Person, number: int) -> str:
             identity = {"payer": person.name, "cardNo": person.id_no, "tel": person.phone}

@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from bench.client import request
-from portal.demo import ITEMS
+from portal.demo.hospital import ITEMS
 from tests.his import encode, outpatient
 
 PLACES = ("01", "02", "03", "04", "05")

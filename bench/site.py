@@ -13,9 +13,9 @@ from typing import Any
 import structlog
 from flask import Flask
 
-from portal import demo
 from portal.app import create_app
 from portal.core.settings import Settings
+from portal.demo import hospital
 from portal.models.schema import migrate
 from tests.installation import Installation, running
 from tests.services import postgresql, redis_server
@@ -46,7 +46,7 @@ class Site:
         try:
             yield made
         finally:
-            made.extensions["qupiao"].database.engine.dispose()
+            made.extensions["qupiao"].services.database.engine.dispose()
 
     def web(self, **more: Any) -> Any:
         """The web server on this site, as a context manager; ``more`` as in :func:`tests.installation.running`."""
@@ -66,7 +66,7 @@ def sites(kinds: tuple[str, ...] = ("SQLite", "PostgreSQL")) -> Iterator[list[Si
             site = Site(kind, folder, url, redis)
             migrate(url)
             with site.app() as app:
-                demo.seed(app.extensions["qupiao"])
+                hospital.seed(app.extensions["qupiao"].services)
             made.append(site)
         yield made
 

@@ -32,25 +32,25 @@ STAGES: dict[str, tuple[str, ...]] = {
     REST: (),
     "envelope: read, check, decode": (
         "portal.blueprints.his.views._read",
-        "portal.blueprints.his.envelope.signature_holds",
-        "portal.blueprints.his.envelope.business",
+        "portal.his_contract.envelope.signature_holds",
+        "portal.his_contract.envelope.business",
     ),
     "settlement: fields, rules, sums": ("portal.blueprints.his.methods.settlement",),
     "content digests, link token": (
-        "portal.issuing.content.digests",
-        "portal.issuing.issue.IssuingDesk.token",
+        "portal.issuing.bills.content.digests",
+        "portal.issuing.bills.issue.IssuingService.token",
     ),
     "document and XML": (
-        "portal.issuing.draft.document",
+        "portal.issuing.bills.document.document",
         "portal.rendering.xml.prepare",
         "portal.rendering.xml.Prepared.finish",
     ),
-    "rows of the tables": ("portal.issuing.issue.lines", "portal.issuing.issue._bill_row"),
+    "rows of the tables": ("portal.issuing.bills.issue.lines", "portal.issuing.bills.issue._bill_row"),
     "sealing, compressing": (
-        "portal.core.fieldcrypt.FieldCipher.encrypt",
-        "portal.issuing.issue._document_row",
+        "portal.core.crypto.field_cipher.FieldCipher.encrypt",
+        "portal.issuing.bills.issue._document_row",
     ),
-    "signature SM2": ("portal.core.cms.FileSigner.sign",),
+    "signature SM2": ("portal.core.crypto.cms.FileSigner.sign",),
     "database: SQLAlchemy": (
         "portal.core.database.Database.read",
         "portal.core.database.Database.write",
@@ -62,7 +62,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "database: commit": ("sqlalchemy.engine.default.DefaultDialect.do_commit",),
     "answer: QR code": ("portal.blueprints.his.methods.links",),
-    "answer: envelope": ("portal.blueprints.his.envelope.answer",),
+    "answer: envelope": ("portal.his_contract.envelope.answer",),
 }
 """Stages in the order of a request, and where each begins."""
 

@@ -16,7 +16,6 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
-from portal.access.limits import Limits
 from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
 from portal.blueprints.callbacks.push import push_callback
 from portal.blueprints.callbacks.receipts import callbacks
@@ -27,19 +26,19 @@ from portal.blueprints.kiosk.views import kiosk
 from portal.blueprints.mini import openapi
 from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
-from portal.blueprints.patient.card_pages import patient_cards
-from portal.blueprints.patient.views import broken, http_error, patient
-from portal.blueprints.typed import TypedRequest
-from portal.core.certificates import ensure_demo_keys
-from portal.core.cms import FileSigner
+from portal.blueprints.patient.pages.cards import patient_cards
+from portal.blueprints.patient.pages.main import broken, http_error, patient
+from portal.core.crypto.certificates import ensure_demo_keys
+from portal.core.crypto.cms import FileSigner
+from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, configure, engine_options
-from portal.core.keyring import Keyring
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.issuing.issue import IssuingDesk
 from portal.models import Base
-from portal.rendering import fonts
-from portal.rendering.face import FaceRenderer
+from portal.rendering.pdf import fonts
+from portal.runtime import Runtime
+from portal.web.edge import KEY
+from portal.web.typed_request import TypedRequest
 
 db = SQLAlchemy(metadata=Base.metadata)
 csrf = CSRFProtect()
@@ -59,6 +58,9 @@ BLUEPRINTS = (
 )
 """Every blueprint and how its callers prove who they are; a structure test refuses one that is not listed."""
 
+WITHOUT_COOKIE = {"his-signature", "mini-session", "platform-signature", "secret-path"}
+"""Authentications that no browser gives by itself: a foreign page cannot forge such a call, so it needs no token."""
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application of one installation. Raises MasterKeyMissing, CryptoError, FontMissing at start."""
@@ -72,21 +74,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     Bootstrap5(app)
     with app.app_context():
         services = build_services(settings, Database(configure(db.engine)))
-    app.extensions["qupiao"] = services
-    app.extensions["qupiao_desk"] = IssuingDesk(services)
-    app.extensions["qupiao_limits"] = Limits(services.database, settings.redis_url)
-    app.extensions["qupiao_face"] = FaceRenderer(settings.demo, settings.face_insurance_whole)
+    app.extensions[KEY] = Runtime(services)
     app.secret_key = services.keyring.derive("flask/1")
     app.extensions["qupiao_blueprint_auth"] = {"bootstrap": "none"} | {one.name: auth for one, auth in BLUEPRINTS}
     console.prepare(app)
-    for blueprint, _ in BLUEPRINTS:
+    for blueprint, authentication in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    csrf.exempt(his)
-    csrf.exempt(wechat_callbacks)
-    csrf.exempt(alipay_callbacks)
-    csrf.exempt(push_callback)
-    csrf.exempt(mini)
-    csrf.exempt(callbacks)
+        if authentication in WITHOUT_COOKIE:
+            csrf.exempt(blueprint)
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(500, _failed)
     app.before_request(_name_request)

@@ -108,23 +108,23 @@ def _demo_settings() -> Settings:
 def write_poster(chosen: argparse.Namespace) -> int:
     """``qupiao poster FILE``: the hospital code, to print and hang up."""
     from portal.app import create_app
-    from portal.retrieval import papers
+    from portal.retrieval import files
 
-    services = create_app(_demo_settings()).extensions["qupiao"]
-    chosen.file.write_bytes(papers.poster(services, chosen.unit, chosen.size).data)
+    services = create_app(_demo_settings()).extensions["qupiao"].services
+    chosen.file.write_bytes(files.poster(services, chosen.unit, chosen.size).data)
     _say(f"{chosen.file}: {chosen.size}")
     return 0
 
 
 def make_demo(days: int) -> int:
     """``qupiao demo --days N``: catalogues if missing, then bills along the day curve."""
-    from portal import demo
     from portal.app import create_app
+    from portal.demo import hospital as demo
 
     settings = _demo_settings()
     _migrate(settings)
     app = create_app(settings)
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     demo.seed(services)
     started = time.monotonic()
     made = demo.bills(app, days, lambda count: _say(f"  演示票据 {count} 张 …"))
@@ -173,7 +173,7 @@ def add_officer(chosen: argparse.Namespace) -> int:
 
 def push_file(chosen: argparse.Namespace) -> int:
     """``qupiao his push``: sign, send, print the decoded answer; exit status 1 when refused."""
-    from portal.blueprints.his.envelope import Call, signature
+    from portal.his_contract.envelope import Call, signature
 
     content = json.loads(chosen.file.read_text(encoding="utf-8"))
     method, body = (content["method"], content["body"]) if "method" in content else (chosen.method, content)
@@ -199,7 +199,7 @@ def push_file(chosen: argparse.Namespace) -> int:
 
 def offline_link(chosen: argparse.Namespace) -> int:
     """``qupiao offline key|link``: the rule of docs/offline-link.md, computed without database or network."""
-    from portal.core.keyring import Keyring
+    from portal.core.crypto.keyring import Keyring
     from portal.domain.link import token
 
     settings = _demo_settings()
@@ -339,7 +339,7 @@ def _announce(settings: Settings) -> None:
     _say(f"\nQupiao is ready: http://127.0.0.1:{settings.port}\n")
     if not settings.demo:
         return
-    from portal.demo import COMPANY_PHONE, KIOSK_TOKEN, STAFF
+    from portal.demo.hospital import COMPANY_PHONE, KIOSK_TOKEN, STAFF
 
     base, simulators = settings.base, settings.simulators
     for title, address in (

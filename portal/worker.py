@@ -11,29 +11,32 @@ from portal.access import staff_sessions
 from portal.access.limits import Limits
 from portal.app import create_app
 from portal.audit import chain
-from portal.core import sms
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery import channels as delivery_channels
-from portal.delivery import inbox, opening, operators, ready, receipts, told
-from portal.delivery.alipay import notify as alipay_notify
-from portal.delivery.cards import desk as cards
+from portal.delivery import link_alerts, notices, operations
 from portal.delivery.cards import orders as card_orders
-from portal.delivery.engine import Engine
-from portal.delivery.ledger import NEXT_TOPIC, SEND_TOPIC
-from portal.delivery.push import callback as push_callback
+from portal.delivery.cards import worker as cards
+from portal.delivery.engine import receipts, triggers
+from portal.delivery.engine.deliveries import NEXT_TOPIC, SEND_TOPIC
+from portal.delivery.engine.driver import Engine
+from portal.delivery.inbound import alipay as alipay_notify
+from portal.delivery.inbound import inbox
+from portal.delivery.inbound import push as push_callback
+from portal.delivery.inbound import wechat as wechat_events
 from portal.delivery.push import targets
-from portal.delivery.wechat import events as wechat_events
 from portal.fiscal import stock as fiscal_stock
-from portal.fiscal.exchange import upload_bill
-from portal.issuing import batch, manual, payers
-from portal.issuing.issue import IssuingDesk
+from portal.fiscal.bills import upload_bill
+from portal.issuing.bills.issue import IssuingService
+from portal.issuing.manual import batch, drafts, known_payers
 from portal.outbox.lanes import Lane
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.outbox.worker import Handler, Worker
-from portal.retrieval import family, passes, requests, sessions, watch
+from portal.providers.sms import gateway as sms_gateway
+from portal.retrieval import family, link_watches, passes, patient_requests, sessions
+from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.identify import SMS_TOPIC
-from portal.retrieval.sms import CodeSender
+from portal.runtime import Runtime
 from portal.stock import balances
 
 CLEAN_TOPIC = "clean"
@@ -41,7 +44,7 @@ SEAL_TOPIC = "audit.seal"
 JOBS = {
     SEAL_TOPIC: chain.EVERY,
     CLEAN_TOPIC: 600,
-    watch.LOOK_TOPIC: 10,
+    link_watches.LOOK_TOPIC: 10,
     receipts.SWEEP_TOPIC: receipts.SWEEP_EVERY,
     cards.SWEEP_TOPIC: cards.SWEEP_EVERY,
     balances.WATCH_TOPIC: 60,
@@ -62,10 +65,10 @@ LANES = (
         "delivery",
         (
             NEXT_TOPIC,
-            opening.SUPERVISED_TOPIC,
-            opening.REVERSED_TOPIC,
-            opening.EXCHANGED_TOPIC,
-            ready.TELL_TOPIC,
+            triggers.SUPERVISED_TOPIC,
+            triggers.REVERSED_TOPIC,
+            triggers.EXCHANGED_TOPIC,
+            link_alerts.TELL_TOPIC,
         ),
         2,
     ),
@@ -77,18 +80,18 @@ LANES = (
 def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
     """Every outbox topic and what does it; a structure test compares it with the topics that are enqueued."""
     settings = services.settings
-    gateway = sms.client(settings)
+    gateway = sms_gateway.client(settings)
 
     def clean(of: Services, _task: Task) -> Outcome:
         limits.clean()
         with of.database.write() as connection:
             sessions.clean(connection)
-            for remove in (manual.clean, payers.clean, batch.clean):
+            for remove in (drafts.clean, known_payers.clean, batch.clean):
                 remove(connection)
-            watch.clean(connection)
+            link_watches.clean(connection)
             inbox.clean(connection)
-            operators.clean(connection)
-            told.clean(connection)
+            operations.clean(connection)
+            notices.clean(connection)
             passes.clean(connection)
             staff_sessions.clean(connection)
         return Done()
@@ -98,7 +101,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         return Done()
 
     def issued(of: Services, task: Task) -> Outcome:
-        opening.issued(of, int(task.payload["bill"]))
+        triggers.issued(of, int(task.payload["bill"]))
         return upload_bill(of, task)
 
     targets.adopt(services)
@@ -106,16 +109,16 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
 
     def reversed_bill(of: Services, task: Task) -> Outcome:
         card_orders.bill_reversed(of, int(task.payload["bill"]))
-        return engine[opening.REVERSED_TOPIC](of, task)
+        return engine[triggers.REVERSED_TOPIC](of, task)
 
     return {
         SEAL_TOPIC: seal,
         "bill.issued": issued,
         SMS_TOPIC: CodeSender(limits, gateway),
-        watch.LOOK_TOPIC: watch.look,
+        link_watches.LOOK_TOPIC: link_watches.look,
         family.TOLD_TOPIC: family.Teller(gateway),
-        requests.ANSWERED_TOPIC: requests.Teller(gateway),
-        batch.TOPIC: batch.BatchDesk(services, IssuingDesk(services)).work,
+        patient_requests.ANSWERED_TOPIC: patient_requests.Teller(gateway),
+        batch.TOPIC: batch.BatchService(services, IssuingService(services)).work,
         CLEAN_TOPIC: clean,
         inbox.TOPIC: inbox.InboxDesk(
             wechat_events.ACTS | cards.ACTS | alipay_notify.ACTS | push_callback.ACTS,
@@ -123,14 +126,15 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         **cards.CardDesk(services).handlers(),
         balances.WATCH_TOPIC: balances.watch_all,
         **engine,
-        opening.REVERSED_TOPIC: reversed_bill,
+        triggers.REVERSED_TOPIC: reversed_bill,
         **{topic: fiscal_stock.handle(act) for topic, act in fiscal_stock.HANDLERS.items()},
     }
 
 
 def build(app: Flask) -> Worker:
     """A worker on an application's services."""
-    services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
+    runtime: Runtime = app.extensions["qupiao"]
+    services, limits = runtime.services, runtime.limits
     jobs = JOBS | (DEMO_JOBS if services.settings.demo else {})
     return Worker(services, handlers(services, limits), jobs, threads=2, lanes=LANES)
 

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, select, update
 
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.delivery.channel import Message, Target
-from portal.delivery.engine import Engine
-from portal.delivery.ledger import ATTEMPT, DELIVERY, TASK, Wanted, open_delivery
+from portal.delivery.engine.channel import Message, Target
+from portal.delivery.engine.deliveries import Wanted, open_delivery
+from portal.delivery.engine.driver import Engine
 from portal.domain.delivery import Accepted, Purpose, Result, steps_of
-from portal.issuing import queries
+from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
 from portal.outbox.worker import Worker
 from tests.his import His, outpatient
 
@@ -81,14 +81,12 @@ class Bench:
     """One bill, an engine over scripted channels, and time that passes when told to."""
 
     def __init__(self, app: Flask, his: His, serial: str, **changes: Any) -> None:
-        self.services: Services = app.extensions["qupiao"]
+        self.services: Services = app.extensions["qupiao"].services
         self.his = his
         self.serial = serial
         assert his.call("invoiceEBillOutpatient", outpatient(serial, **changes)).ok
         with self.services.database.read() as connection:
-            self.bill_id = connection.execute(
-                select(queries.BILL.c.id).where(queries.BILL.c.serial == serial)
-            ).scalar_one()
+            self.bill_id = connection.execute(select(BILL.c.id).where(BILL.c.serial == serial)).scalar_one()
 
     def open(self, order: str, purpose: Purpose = Purpose.ISSUED) -> int:
         """Begin a delivery of the bill by this order of channels."""
@@ -111,17 +109,29 @@ class Bench:
         moment = now()
         with self.services.database.write() as connection:
             connection.execute(
-                update(TASK)
-                .where(TASK.c.topic.startswith("delivery."), TASK.c.state == "pending")
+                update(OUTBOX_TASK)
+                .where(OUTBOX_TASK.c.topic.startswith("delivery."), OUTBOX_TASK.c.state == "pending")
                 .values(due_at=moment)
             )
-            waiting = ATTEMPT.c.state.in_(["queued", "asking", "sending"])
-            connection.execute(update(ATTEMPT).where(waiting, ATTEMPT.c.next_at > moment).values(next_at=moment))
+            waiting = DELIVERY_ATTEMPT.c.state.in_(["queued", "asking", "sending"])
+            connection.execute(
+                update(DELIVERY_ATTEMPT).where(waiting, DELIVERY_ATTEMPT.c.next_at > moment).values(next_at=moment)
+            )
 
     def attempts(self, delivery_id: int) -> list[Any]:
         """Channel, state, class, tries, blind of each attempt."""
-        columns = (ATTEMPT.c.channel, ATTEMPT.c.state, ATTEMPT.c.result_class, ATTEMPT.c.tries, ATTEMPT.c.blind)
-        found = select(*columns).where(ATTEMPT.c.delivery_id == delivery_id).order_by(ATTEMPT.c.step, ATTEMPT.c.id)
+        columns = (
+            DELIVERY_ATTEMPT.c.channel,
+            DELIVERY_ATTEMPT.c.state,
+            DELIVERY_ATTEMPT.c.result_class,
+            DELIVERY_ATTEMPT.c.tries,
+            DELIVERY_ATTEMPT.c.blind,
+        )
+        found = (
+            select(*columns)
+            .where(DELIVERY_ATTEMPT.c.delivery_id == delivery_id)
+            .order_by(DELIVERY_ATTEMPT.c.step, DELIVERY_ATTEMPT.c.id)
+        )
         with self.services.database.read() as connection:
             return [tuple(row) for row in connection.execute(found)]
 
@@ -133,4 +143,6 @@ class Bench:
     def attempt_id(self, delivery_id: int) -> int:
         """The id of a delivery's only attempt."""
         with self.services.database.read() as connection:
-            return connection.execute(select(ATTEMPT.c.id).where(ATTEMPT.c.delivery_id == delivery_id)).scalar_one()
+            return connection.execute(
+                select(DELIVERY_ATTEMPT.c.id).where(DELIVERY_ATTEMPT.c.delivery_id == delivery_id)
+            ).scalar_one()

@@ -10,9 +10,9 @@ from portal.app import create_app
 from portal.core.services import Services
 from portal.delivery import channels
 from portal.delivery.cards import orders
-from portal.delivery.cards.desk import CardDesk
-from portal.delivery.engine import Engine
-from portal.delivery.ledger import SEND_TOPIC
+from portal.delivery.cards.worker import CardDesk
+from portal.delivery.engine.deliveries import SEND_TOPIC
+from portal.delivery.engine.driver import Engine
 from portal.delivery.push import targets
 from portal.outbox.lanes import Lane
 from portal.outbox.worker import Worker
@@ -22,7 +22,7 @@ from tests.forks import Forked
 def work(environment: Mapping[str, str], lanes: tuple[str, ...], scale: float) -> None:
     """Deliver over the channels ``lanes``, and make cards, until killed; every pause is shortened to ``scale``."""
     os.environ.update(environment)
-    services = create_app().extensions["qupiao"]
+    services = create_app().extensions["qupiao"].services
     made = [Lane(name, (f"{SEND_TOPIC}{name}",), 3) for name in lanes]
     made.append(Lane("cards", (orders.WORK_TOPIC,), 3))
     targets.adopt(services)

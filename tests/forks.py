@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROCESSES = multiprocessing.get_context("forkserver")
 # Each fork imports its target's module: that must not import what conftest does.
 PROCESSES.set_forkserver_preload(
-    ["portal.simulators.__main__", "portal.worker", "granian.cli", "portal.delivery.alipay.library"]
+    ["portal.simulators.__main__", "portal.worker", "granian.cli", "portal.providers.alipay.library"]
 )
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 from flask import Flask
 
-from portal.blueprints.his.envelope import Call, signature
 from portal.core.clock import business_day, now, stamp17
 from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.his_contract.envelope import Call, signature
 
 SETTLED = now() - timedelta(minutes=5)
 """When the settlements of this run were made, by the application's clock: lists of the last days show them."""

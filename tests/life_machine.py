@@ -14,11 +14,13 @@ from hypothesis.stateful import invariant, precondition, rule
 from sqlalchemy import Table, select
 
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.domain.states import ReversalReason
 from portal.domain.stock import Fate
-from portal.issuing import paper, reverse
-from portal.issuing.paper import Ending, Exchange, Sheet
-from portal.issuing.reverse import Order
+from portal.issuing.bills import reverse
+from portal.issuing.bills.reverse import Order
+from portal.issuing.paper import exchange as paper_exchange
+from portal.issuing.paper.exchange import Ending, Exchange
 from portal.models import Bill, PaperBill
 from portal.stock.ranges import peek
 from tests.stock_machine import NEXT_YEAR, ONE, WINDOWS, StockMachine, picks
@@ -88,12 +90,12 @@ class LifeMachine(StockMachine):
         bill, sheet = self.pick(place), Sheet(PAPER_CODE, self.following(point) + skip)
         order = Exchange(bill, point, sheet, skip=bool(skip))
         if bill in self.reds or bill in self.reds.values():
-            assert self.told(paper.exchange, order) == "PAPER_NOT_ALLOWED"
+            assert self.told(paper_exchange.exchange, order) == "PAPER_NOT_ALLOWED"
         elif bill in self.sheets:
-            assert self.told(paper.exchange, order) == "PAPER_EXCHANGED"
+            assert self.told(paper_exchange.exchange, order) == "PAPER_EXCHANGED"
         else:
-            row = paper.exchange(self.world.services, ONE, order)
-            assert paper.exchange(self.world.services, ONE, order) == row
+            row = paper_exchange.exchange(self.world.services, ONE, order)
+            assert paper_exchange.exchange(self.world.services, ONE, order) == row
             self.sheets[bill] = sheet
             self.mark(bill, Fate.EXCHANGED)
             assert self.following(point) == sheet.number + 1
@@ -105,11 +107,11 @@ class LifeMachine(StockMachine):
         bill, sheet = self.pick(place), Sheet(PAPER_CODE, self.following(point))
         order = Exchange(bill, point, sheet)
         if bill in self.reds or bill in self.reds.values():
-            assert self.told(paper.re_exchange, order) == "PAPER_NOT_ALLOWED"
+            assert self.told(paper_exchange.re_exchange, order) == "PAPER_NOT_ALLOWED"
         elif bill not in self.sheets:
-            assert self.told(paper.re_exchange, order) == "PAPER_NOT_EXCHANGED"
+            assert self.told(paper_exchange.re_exchange, order) == "PAPER_NOT_EXCHANGED"
         else:
-            paper.re_exchange(self.world.services, ONE, order)
+            paper_exchange.re_exchange(self.world.services, ONE, order)
             self.ended.append(self.sheets.pop(bill))
             self.sheets[bill] = sheet
 
@@ -121,10 +123,10 @@ class LifeMachine(StockMachine):
         sheet = self.sheets.pop(bill)
         statement, approver = ("遗失声明", "赵主管") if lost else ("", "")
         ending = Ending(sheet, "退费", recovered=not lost, statement=statement, approver=approver)
-        paper.void(self.world.services, ONE, ending)
+        paper_exchange.void(self.world.services, ONE, ending)
         self.ended.append(sheet)
         self.mark(bill, Fate.ISSUED)
-        assert self.told(paper.void, ending) == "PAPER_ENDED"
+        assert self.told(paper_exchange.void, ending) == "PAPER_ENDED"
 
     @precondition(lambda self: self.ended and self.bills)
     @rule(place=picks)
@@ -133,7 +135,7 @@ class LifeMachine(StockMachine):
         live = [bill for bill in self.bills if bill not in self.reds and bill not in self.sheets]
         if live:
             sheet = self.ended[place % len(self.ended)]
-            assert self.told(paper.exchange, Exchange(live[0], "01", sheet)) == "PAPER_ENDED"
+            assert self.told(paper_exchange.exchange, Exchange(live[0], "01", sheet)) == "PAPER_ENDED"
 
     @invariant()
     def bills_and_sheets_are_what_the_model_says(self) -> None:

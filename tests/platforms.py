@@ -7,18 +7,18 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import insert, select
 
-from portal.core.alipay_keys import ensure_demo_keys
 from portal.core.clock import now
+from portal.core.crypto.field_cipher import FieldCipher
 from portal.core.database import Database, make_engine
-from portal.core.fieldcrypt import FieldCipher
-from portal.core.platforms import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT, WeChatAccount
+from portal.core.platform_settings import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT, WeChatAccount
 from portal.core.settings import Settings
 from portal.delivery import bindings
-from portal.delivery.alipay.client import AlipayGateway
 from portal.delivery.bindings import Subject
-from portal.delivery.wechat.client import WeChat
-from portal.delivery.wechat.tokens import Tokens
 from portal.models import Bill, BillParty, Parameter, PartyKey, PlatformToken, Unit
+from portal.providers.alipay.client import AlipayGateway
+from portal.providers.alipay.demo_keys import ensure_demo_keys
+from portal.providers.wechat.client import WeChat
+from portal.providers.wechat.tokens import Tokens
 from tests.simulators import Simulators
 
 FOLLOWER, SECOND, STRANGER = (
@@ -82,7 +82,7 @@ def connected(settings: Settings, simulators: Simulators, **more: object) -> Set
 
 def bound(app: Flask, bill_id: int, subject: Subject) -> None:
     """Bind an account to a bill's patient, as a page does after the code was right."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.write() as connection:
         row = connection.execute(
             select(PartyKey.digest, BillParty.name_digest, Bill.unit_id)
@@ -96,7 +96,7 @@ def bound(app: Flask, bill_id: int, subject: Subject) -> None:
 
 def set_parameters(app: Flask, **values: object) -> None:
     """Parameters of the demo's unit, for a test: ``delivery_order="wechat:10 sms"``."""
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         unit_id = connection.scalar(select(Unit.id))
         for name, value in values.items():
             group, _, rest = name.partition("_")

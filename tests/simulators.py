@@ -17,13 +17,13 @@ from typing import Any
 
 import httpx
 
-from portal.core.certificates import KeyFiles, ensure_demo_keys
 from portal.core.clock import SHANGHAI, now
-from portal.core.cms import FileSigner
+from portal.core.crypto.certificates import KeyFiles, ensure_demo_keys
+from portal.core.crypto.cms import FileSigner
 from portal.core.settings import Settings
-from portal.domain.document import BillDocument, InvoicingParty, Item, MedicalExt, PayerParty, Seal
-from portal.fiscal.client import FinanceClient
-from portal.fiscal.messages import Upload
+from portal.domain.documents.bill import BillDocument, InvoicingParty, Item, MedicalExt, PayerParty, Seal
+from portal.providers.finance.bill_messages import Upload
+from portal.providers.finance.client import FinanceClient
 from portal.rendering import xml
 from portal.simulators.__main__ import main as simulate
 from tests.forks import PROCESSES

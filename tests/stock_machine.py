@@ -20,7 +20,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import select
 
 from portal.access.his_account import load
-from portal.blueprints.his import schema
 from portal.core.clock import local, now
 from portal.core.database import Database, make_engine
 from portal.core.services import Services
@@ -28,10 +27,12 @@ from portal.core.settings import DEMO_APPID
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import Fate
-from portal.issuing.issue import IssuingDesk
+from portal.his_contract import settlement as his_contract_settlement
+from portal.issuing.bills.issue import IssuingService
 from portal.models import NumberSegment, Point
-from portal.stock import balances, handouts, receipts, returns, voids
-from portal.stock.fates import consistent, fate_map, identity
+from portal.stock import balances
+from portal.stock.books.fates import consistent, fate_map, identity
+from portal.stock.documents import handouts, receipts, returns, voids
 from tests.his import outpatient
 
 NEXT_YEAR = datetime(local(now()).year + 1, 1, 5, 2, 0, tzinfo=UTC)
@@ -57,13 +58,13 @@ class World:
         """A new history."""
         self.database = Database(make_engine(self._fresh()))
         self.services = replace(self._services, database=self.database)
-        self.desk = IssuingDesk(self.services)
+        self.desk = IssuingService(self.services)
         with self.database.write() as connection:
             self.account = load(connection, self.services.cipher, DEMO_APPID)
             self.points = {code: id for id, code in connection.execute(select(Point.id, Point.code)).all()}
             balances.set_rule(connection, ONE, 1, self.points[KIOSK], LOW, LOT)
         message = json.loads(json.dumps(outpatient("S")), parse_float=Decimal)
-        self.settlement = schema.settlement("invoiceEBillOutpatient", message, self.account)
+        self.settlement = his_contract_settlement.settlement("invoiceEBillOutpatient", message, self.account)
 
     def end(self) -> None:
         """The history is over."""

@@ -17,16 +17,18 @@ from sqlalchemy import select
 
 from portal.blueprints.his.vouchers import deposit
 from portal.core.clock import now
+from portal.domain.documents.voucher import Deposit, Taking
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.domain.stock import Fate
-from portal.domain.voucher import Deposit, Taking
-from portal.issuing import voucher_paper, voucher_queries
-from portal.issuing.paper import Exchange, Sheet
-from portal.issuing.vouchers import Vouched, VoucherDesk, his_sender
+from portal.issuing.paper.exchange import Exchange
+from portal.issuing.vouchers import paper
+from portal.issuing.vouchers.issue import Vouched, VoucherService, his_sender
+from portal.ledger import vouchers as ledger_vouchers
 from portal.models import NumberSegment, VoucherPaper
 from portal.simulators.granted import DEPOSITS
-from portal.stock import handouts, voids
-from portal.stock.fates import fate_map
+from portal.stock.books.fates import fate_map
+from portal.stock.documents import handouts, voids
 from portal.stock.ranges import open_ranges, peek
 from tests import vouchers
 from tests.life_machine import THIS_YEAR, LifeMachine
@@ -43,7 +45,7 @@ class VoucherMachine(LifeMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tellers = VoucherDesk(self.world.services, self.world.desk.references)
+        self.tellers = VoucherService(self.world.services, self.world.desk.references)
         self.sender = his_sender(self.world.account, "r", "甲")
         self.deposits: dict[int, Vouched] = {}
         self.left: dict[int, int] = {}
@@ -139,7 +141,7 @@ class VoucherMachine(LifeMachine):
         order = Exchange(voucher, point, sheet, skip=bool(skip))
 
         def act() -> None:
-            voucher_paper.exchange(self.world.services, ONE, order)
+            paper.exchange(self.world.services, ONE, order)
 
         if voucher in self.red:
             assert self.denied(act) == "VOUCHER_STATE"
@@ -171,7 +173,7 @@ class VoucherMachine(LifeMachine):
         order = Exchange(voucher, point, Sheet(FORM, following or 1), replaces=meant)
 
         def act() -> None:
-            voucher_paper.re_exchange(self.world.services, ONE, order)
+            paper.re_exchange(self.world.services, ONE, order)
 
         if voucher in self.red:
             assert self.denied(act) == "VOUCHER_STATE"
@@ -193,9 +195,9 @@ class VoucherMachine(LifeMachine):
         """The desk and invalidPayMentVoucherPaper; leading zeros may be missing, and twice is refused."""
         voucher = sorted(self.on)[place % len(self.on)]
         number = str(self.on[voucher].number) if short else f"{self.on[voucher].number:010d}"
-        voucher_paper.void(self.world.services, ONE, FORM, number, "收回")
+        paper.void(self.world.services, ONE, FORM, number, "收回")
         self.end(voucher)
-        again = self.denied(lambda: voucher_paper.void(self.world.services, ONE, FORM, number, "收回"))
+        again = self.denied(lambda: paper.void(self.world.services, ONE, FORM, number, "收回"))
         assert again == "VOUCHER_PAPER"
 
     @precondition(lambda self: self.spent)
@@ -205,7 +207,7 @@ class VoucherMachine(LifeMachine):
         sheet = self.spent[place % len(self.spent)]
         for voucher in self.deposits.keys() - self.on.keys() - self.red:
             order = Exchange(voucher, TELLERS[0], sheet, skip=True)
-            told = self.denied(lambda order=order: voucher_paper.exchange(self.world.services, ONE, order))
+            told = self.denied(lambda order=order: paper.exchange(self.world.services, ONE, order))
             assert told in ("NUMBER_NOT_NEXT", "STOCK_EXHAUSTED", "PAPER_SKIPS_TOO_MANY", "NUMBERS_NOT_UNUSED"), told
             return
 
@@ -242,7 +244,7 @@ class VoucherMachine(LifeMachine):
                     if run.fate in fates:
                         fates[run.fate] |= set(range(run.first, run.last + 1))
             for voucher, left in self.left.items():
-                facts = voucher_queries.by_id(connection, 1, voucher)
+                facts = ledger_vouchers.by_id(connection, 1, voucher)
                 assert facts is not None
                 assert (facts.balance_fen, facts.cancelled) == (left, voucher in self.red)
         assert {row.voucher_id: Sheet(row.paper_code, row.number) for row in valid} == self.on

@@ -10,43 +10,47 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, insert, select, update
 
+from portal import audit
 from portal.access import parameters, passwords, staff_sessions
 from portal.access.permissions import Role, conflict
-from portal.access.staff import BOUND, POINT, ROLE, STAFF, UNIT
 from portal.access.staff_sessions import Session
-from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.models.tables import POINT, STAFF_ACCOUNT, STAFF_POINT, STAFF_ROLE, UNIT
 
 
 def of_unit(unit_id: int) -> Select[Any]:
     """Accounts of a unit in rows: name, roles and points as comma-separated codes, state, last log-in."""
-    roles = select(func.aggregate_strings(ROLE.c.role, ",")).where(ROLE.c.account_id == STAFF.c.id).scalar_subquery()
+    roles = (
+        select(func.aggregate_strings(STAFF_ROLE.c.role, ","))
+        .where(STAFF_ROLE.c.account_id == STAFF_ACCOUNT.c.id)
+        .scalar_subquery()
+    )
     points = (
         select(func.aggregate_strings(POINT.c.code, ","))
-        .select_from(BOUND.join(POINT, POINT.c.id == BOUND.c.point_id))
-        .where(BOUND.c.account_id == STAFF.c.id)
+        .select_from(STAFF_POINT.join(POINT, POINT.c.id == STAFF_POINT.c.point_id))
+        .where(STAFF_POINT.c.account_id == STAFF_ACCOUNT.c.id)
         .scalar_subquery()
     )
     return select(
-        STAFF.c.id,
-        STAFF.c.username,
-        STAFF.c.name,
-        STAFF.c.active,
-        STAFF.c.locked_until,
-        STAFF.c.valid_until,
-        STAFF.c.last_login_at,
-        STAFF.c.totp.is_not(None).label("has_totp"),
+        STAFF_ACCOUNT.c.id,
+        STAFF_ACCOUNT.c.username,
+        STAFF_ACCOUNT.c.name,
+        STAFF_ACCOUNT.c.active,
+        STAFF_ACCOUNT.c.locked_until,
+        STAFF_ACCOUNT.c.valid_until,
+        STAFF_ACCOUNT.c.last_login_at,
+        STAFF_ACCOUNT.c.totp.is_not(None).label("has_totp"),
         roles.label("roles"),
         points.label("points"),
-    ).where(STAFF.c.unit_id == unit_id)
+    ).where(STAFF_ACCOUNT.c.unit_id == unit_id)
 
 
 def has_role(role: str) -> ColumnElement[bool]:
     """The condition that an account has this role."""
-    return exists().where(ROLE.c.account_id == STAFF.c.id, ROLE.c.role == role)
+    return exists().where(STAFF_ROLE.c.account_id == STAFF_ACCOUNT.c.id, STAFF_ROLE.c.role == role)
 
 
 def state_of(row: Any) -> str:
@@ -78,7 +82,7 @@ def create(
     alone = conflict(chosen)
     if alone is not None:
         raise Refusal("INPUT_INVALID", reason=f"“{alone.title}”不能与其他角色兼任")
-    if connection.scalar(select(STAFF.c.id).where(STAFF.c.username == username.casefold())) is not None:
+    if connection.scalar(select(STAFF_ACCOUNT.c.id).where(STAFF_ACCOUNT.c.username == username.casefold())) is not None:
         raise Refusal("INPUT_INVALID", reason=f"用户名 {username} 已被使用")
     moment = now()
     values = {
@@ -97,11 +101,11 @@ def create(
         "last_login_at": None,
         "created_at": moment,
     }
-    account_id = connection.execute(insert(STAFF).returning(STAFF.c.id), values).scalar_one()
+    account_id = connection.execute(insert(STAFF_ACCOUNT).returning(STAFF_ACCOUNT.c.id), values).scalar_one()
     for role in chosen:
-        connection.execute(insert(ROLE), {"account_id": account_id, "role": role})
+        connection.execute(insert(STAFF_ROLE), {"account_id": account_id, "role": role})
     for point_id in sorted(set(point_ids)):
-        connection.execute(insert(BOUND), {"account_id": account_id, "point_id": point_id})
+        connection.execute(insert(STAFF_POINT), {"account_id": account_id, "point_id": point_id})
     return int(account_id)
 
 
@@ -116,21 +120,20 @@ def create_first(connection: Connection, unit_code: str, username: str, name: st
         raise Refusal("INPUT_INVALID", reason="单位编码不存在，或有多个单位而没有写明是哪一个")
     account_id = create(connection, found[0], username, name, password, [role])
     details = {"roles": [role.value]}
-    entries.record(connection, "staff.created", "staff", account_id, "system:command-line", details=details)
+    audit.record(connection, Actor("system:command-line"), "staff.created", ("staff", account_id), details)
     return account_id
 
 
 _USERNAME = re.compile(r"[a-z][a-z0-9._-]{2,39}", re.ASCII)
 
 
-def _record(connection: Connection, action: str, account_id: int, actor: Actor, **details: Any) -> None:
-    about = {"request_id": actor.request_id, "details": details}
-    entries.record(connection, f"staff.{action}", "staff", account_id, actor.label, **about)
-
-
 def get(connection: Connection, account_id: int, actor: Actor) -> Row[Any]:
     """An account of the actor's unit, locked for a change. Raises PAGE_NOT_FOUND for any other."""
-    found = select(STAFF).where(STAFF.c.id == account_id, STAFF.c.unit_id == actor.unit_id).with_for_update()
+    found = (
+        select(STAFF_ACCOUNT)
+        .where(STAFF_ACCOUNT.c.id == account_id, STAFF_ACCOUNT.c.unit_id == actor.unit_id)
+        .with_for_update()
+    )
     row = connection.execute(found).one_or_none()
     if row is None:
         raise Refusal("PAGE_NOT_FOUND")
@@ -162,7 +165,7 @@ def open_account(
         raise Refusal("INPUT_INVALID", reason="用户名应为 3 至 40 位小写字母、数字、点、横线，以字母开头")
     password = one_time_password()
     account_id = create(connection, actor.unit_id, username, name, password, [], point_ids, over)
-    _record(connection, "created", account_id, actor, username=username)
+    audit.record(connection, actor, "staff.created", ("staff", account_id), {"username": username})
     return account_id, password
 
 
@@ -171,25 +174,35 @@ def change(
 ) -> None:
     """Name, points, and until when; audited with before and after. The session's point follows at once."""
     row = get(connection, account_id, actor)
-    bound = select(BOUND.c.point_id).where(BOUND.c.account_id == account_id).order_by(BOUND.c.point_id)
+    bound = (
+        select(STAFF_POINT.c.point_id).where(STAFF_POINT.c.account_id == account_id).order_by(STAFF_POINT.c.point_id)
+    )
     before = list(connection.scalars(bound))
     allowed = set(connection.scalars(select(POINT.c.id).where(POINT.c.unit_id == actor.unit_id)))
     after = sorted(set(point_ids) & allowed)
-    connection.execute(update(STAFF).where(STAFF.c.id == account_id).values(name=name, valid_until=over))
-    connection.execute(delete(BOUND).where(BOUND.c.account_id == account_id))
+    connection.execute(
+        update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(name=name, valid_until=over)
+    )
+    connection.execute(delete(STAFF_POINT).where(STAFF_POINT.c.account_id == account_id))
     for point_id in after:
-        connection.execute(insert(BOUND), {"account_id": account_id, "point_id": point_id})
+        connection.execute(insert(STAFF_POINT), {"account_id": account_id, "point_id": point_id})
     names = {"before": row.name, "after": name}
-    _record(connection, "changed", account_id, actor, name=names, points={"before": before, "after": after})
+    audit.record(
+        connection,
+        actor,
+        "staff.changed",
+        ("staff", account_id),
+        {"name": names, "points": {"before": before, "after": after}},
+    )
 
 
 def set_active(connection: Connection, account_id: int, active: bool, actor: Actor) -> None:
     """Disable or enable; a disabled account's sessions end now."""
     other(connection, account_id, actor)
-    connection.execute(update(STAFF).where(STAFF.c.id == account_id).values(active=active))
+    connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(active=active))
     if not active:
         staff_sessions.end_all(connection, account_id)
-    _record(connection, "enabled" if active else "disabled", account_id, actor)
+    audit.record(connection, actor, "staff.enabled" if active else "staff.disabled", ("staff", account_id))
 
 
 def set_roles(connection: Connection, account_id: int, roles: Iterable[Role], actor: Actor) -> None:
@@ -202,19 +215,27 @@ def set_roles(connection: Connection, account_id: int, roles: Iterable[Role], ac
     alone = conflict(chosen)
     if alone is not None:
         raise Refusal("INPUT_INVALID", reason=f"“{alone.title}”不能与其他角色兼任")
-    before = sorted(connection.scalars(select(ROLE.c.role).where(ROLE.c.account_id == account_id)))
-    connection.execute(delete(ROLE).where(ROLE.c.account_id == account_id))
+    before = sorted(connection.scalars(select(STAFF_ROLE.c.role).where(STAFF_ROLE.c.account_id == account_id)))
+    connection.execute(delete(STAFF_ROLE).where(STAFF_ROLE.c.account_id == account_id))
     for role in chosen:
-        connection.execute(insert(ROLE), {"account_id": account_id, "role": role})
+        connection.execute(insert(STAFF_ROLE), {"account_id": account_id, "role": role})
     staff_sessions.end_all(connection, account_id)
-    _record(connection, "roles-changed", account_id, actor, before=before, after=[role.value for role in chosen])
+    audit.record(
+        connection,
+        actor,
+        "staff.roles-changed",
+        ("staff", account_id),
+        {"before": before, "after": [role.value for role in chosen]},
+    )
 
 
 def unlock(connection: Connection, account_id: int, actor: Actor) -> None:
     """Forget the wrong passwords of somebody else's account."""
     other(connection, account_id, actor)
-    connection.execute(update(STAFF).where(STAFF.c.id == account_id).values(failures=0, locked_until=None))
-    _record(connection, "unlocked", account_id, actor)
+    connection.execute(
+        update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(failures=0, locked_until=None)
+    )
+    audit.record(connection, actor, "staff.unlocked", ("staff", account_id))
 
 
 def reset_password(connection: Connection, account_id: int, actor: Actor) -> str:
@@ -223,9 +244,9 @@ def reset_password(connection: Connection, account_id: int, actor: Actor) -> str
     password = one_time_password()
     values = {"password": passwords.hashed(password), "password_at": now(), "must_change": True}
     values |= {"past_passwords": [row.password, *row.past_passwords][:10], "failures": 0, "locked_until": None}
-    connection.execute(update(STAFF).where(STAFF.c.id == account_id).values(values))
+    connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(values))
     staff_sessions.end_all(connection, account_id)
-    _record(connection, "password-reset", account_id, actor)
+    audit.record(connection, actor, "staff.password-reset", ("staff", account_id))
     return password
 
 
@@ -240,7 +261,7 @@ def change_password(services: Services, session: Session, current: str, new: str
     Raises INPUT_INVALID for a wrong present password, PASSWORD_WEAK when the policy refuses the new one.
     """
     with services.database.read() as connection:
-        row = connection.execute(select(STAFF).where(STAFF.c.id == session.staff.id)).one()
+        row = connection.execute(select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == session.staff.id)).one()
         policy = policy_of(connection, session.staff.unit_id)
     if not passwords.matches(row.password, current[:200]):
         raise Refusal("INPUT_INVALID", reason="当前密码不对")
@@ -248,6 +269,6 @@ def change_password(services: Services, session: Session, current: str, new: str
     values = {"password": passwords.hashed(new), "password_at": now(), "must_change": False}
     values |= {"past_passwords": [row.password, *row.past_passwords][:10]}
     with services.database.write() as connection:
-        connection.execute(update(STAFF).where(STAFF.c.id == row.id).values(values))
+        connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == row.id).values(values))
         staff_sessions.end_all(connection, row.id, but=session.digest)
-        _record(connection, "password-changed", row.id, actor)
+        audit.record(connection, actor, "staff.password-changed", ("staff", row.id))

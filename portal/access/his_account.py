@@ -8,19 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from portal.core.crypto.field_cipher import FieldCipher
 from portal.core.database import Database
-from portal.core.fieldcrypt import FieldCipher
-from portal.domain.settlement import Scene
-from portal.domain.voucher import VoucherScene
-from portal.models import HisAccount as HisAccountRow
-from portal.models import HisMapping, Unit
-
-ACCOUNT: Table = HisAccountRow.__table__  # type: ignore[assignment]
-MAPPING: Table = HisMapping.__table__  # type: ignore[assignment]
-UNIT: Table = Unit.__table__  # type: ignore[assignment]
+from portal.core.snapshots import Snapshots
+from portal.domain.documents.settlement import Scene
+from portal.domain.documents.voucher import VoucherScene
+from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING, UNIT
 
 KEY_FIELD = "his_account.key"
 HIS, CONSOLE = "his", "console"
@@ -49,15 +45,17 @@ class HisAccount:
 def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount | None:
     """The active account of ``appid`` or ``None``."""
     row = connection.execute(
-        select(ACCOUNT, UNIT.c.code.label("unit_code"))
-        .join(UNIT, UNIT.c.id == ACCOUNT.c.unit_id)
-        .where(ACCOUNT.c.appid == appid, ACCOUNT.c.active, ACCOUNT.c.kind == HIS)
+        select(HIS_ACCOUNT, UNIT.c.code.label("unit_code"))
+        .join(UNIT, UNIT.c.id == HIS_ACCOUNT.c.unit_id)
+        .where(HIS_ACCOUNT.c.appid == appid, HIS_ACCOUNT.c.active, HIS_ACCOUNT.c.kind == HIS)
     ).one_or_none()
     if row is None:
         return None
     tables: dict[str, dict[str, str]] = {"bus_type": {}, "channel": {}, "card_type": {}, "place": {}}
     for found in connection.execute(
-        select(MAPPING.c.table_name, MAPPING.c.sent_code, MAPPING.c.our_code).where(MAPPING.c.account_id == row.id)
+        select(HIS_MAPPING.c.table_name, HIS_MAPPING.c.sent_code, HIS_MAPPING.c.our_code).where(
+            HIS_MAPPING.c.account_id == row.id
+        )
     ):
         tables[found.table_name][found.sent_code] = found.our_code
     return HisAccount(
@@ -83,9 +81,9 @@ def _opened(cipher: FieldCipher, appid: str, sealed: bytes | None) -> str:
 def console(database: Database, unit_id: int) -> HisAccount:
     """The console's account of a unit; made on first use."""
     statement = (
-        select(ACCOUNT.c.id, ACCOUNT.c.appid, UNIT.c.code)
-        .join(UNIT, UNIT.c.id == ACCOUNT.c.unit_id)
-        .where(ACCOUNT.c.unit_id == unit_id, ACCOUNT.c.kind == CONSOLE)
+        select(HIS_ACCOUNT.c.id, HIS_ACCOUNT.c.appid, UNIT.c.code)
+        .join(UNIT, UNIT.c.id == HIS_ACCOUNT.c.unit_id)
+        .where(HIS_ACCOUNT.c.unit_id == unit_id, HIS_ACCOUNT.c.kind == CONSOLE)
     )
     with database.read() as connection:
         row = connection.execute(statement).one_or_none()
@@ -93,7 +91,7 @@ def console(database: Database, unit_id: int) -> HisAccount:
         try:
             with database.write() as connection:
                 code = connection.execute(select(UNIT.c.code).where(UNIT.c.id == unit_id)).scalar_one()
-                connection.execute(insert(ACCOUNT), _console_row(unit_id, code))
+                connection.execute(insert(HIS_ACCOUNT), _console_row(unit_id, code))
         except IntegrityError:
             pass  # somebody else was quicker
         with database.read() as connection:
@@ -112,3 +110,16 @@ def _console_row(unit_id: int, unit_code: str) -> dict[str, object]:
         "kind": CONSOLE,
         "active": True,
     }
+
+
+class HisAccountCache(Snapshots[str, HisAccount | None]):
+    """Active HIS accounts by appid, kept a few seconds: a push does not read five tables to know its sender."""
+
+    def __init__(self, database: Database, cipher: FieldCipher) -> None:
+        def read(appid: str) -> HisAccount | None:
+            if not appid or len(appid) > 50 or not appid.isprintable():
+                return None
+            with database.read() as connection:
+                return load(connection, cipher, appid)
+
+        super().__init__(read)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.access.his_account import ACCOUNT, HIS, KEY_FIELD, MAPPING
-from portal.audit import entries
+from portal import audit
+from portal.access.his_account import HIS, KEY_FIELD
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING
 
 
 def _new_key() -> str:
@@ -35,8 +35,10 @@ def create(services: Services, actor: Actor, appid: str, name: str) -> int:
     }
     try:
         with services.database.write() as connection:
-            account_id = connection.execute(insert(ACCOUNT).returning(ACCOUNT.c.id), row).scalar_one()
-            _record(connection, actor, "his.created", account_id, {"after": {"appid": appid, "name": name}})
+            account_id = connection.execute(insert(HIS_ACCOUNT).returning(HIS_ACCOUNT.c.id), row).scalar_one()
+            audit.record(
+                connection, actor, "his.created", ("his_account", account_id), {"after": {"appid": appid, "name": name}}
+            )
     except IntegrityError as error:
         raise Refusal("CODE_TAKEN", taken=appid) from error
     return int(account_id)
@@ -53,8 +55,8 @@ def renew(services: Services, actor: Actor, account_id: int) -> None:
             "earlier_key": row.key,
             "key_unseen": True,
         }
-        connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(**values))
-        _record(connection, actor, "his.key_renewed", account_id, {})
+        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(**values))
+        audit.record(connection, actor, "his.key_renewed", ("his_account", account_id))
 
 
 def look(services: Services, actor: Actor, account_id: int) -> str:
@@ -63,8 +65,8 @@ def look(services: Services, actor: Actor, account_id: int) -> str:
         row = own(connection, actor, account_id)
         if not row.key_unseen:
             raise Refusal("HIS_KEY_SEEN")
-        connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(key_unseen=False))
-        _record(connection, actor, "his.key_shown", account_id, {})
+        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(key_unseen=False))
+        audit.record(connection, actor, "his.key_shown", ("his_account", account_id))
     return services.cipher.decrypt_text(KEY_FIELD, row.appid, row.key)
 
 
@@ -72,15 +74,15 @@ def end_earlier(services: Services, actor: Actor, account_id: int) -> None:
     """The key before the present one is good no longer."""
     with services.database.write() as connection:
         own(connection, actor, account_id)
-        connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(earlier_key=None))
-        _record(connection, actor, "his.key_ended", account_id, {})
+        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(earlier_key=None))
+        audit.record(connection, actor, "his.key_ended", ("his_account", account_id))
 
 
 def own(connection: Connection, actor: Actor, account_id: int) -> Row[Any]:
     """The unit's HIS account, held to the commit. Raises PAGE_NOT_FOUND."""
     row = connection.execute(
-        select(ACCOUNT)
-        .where(ACCOUNT.c.id == account_id, ACCOUNT.c.unit_id == actor.unit_id, ACCOUNT.c.kind == HIS)
+        select(HIS_ACCOUNT)
+        .where(HIS_ACCOUNT.c.id == account_id, HIS_ACCOUNT.c.unit_id == actor.unit_id, HIS_ACCOUNT.c.kind == HIS)
         .with_for_update()
     ).one_or_none()
     if row is None:
@@ -96,23 +98,23 @@ def set_facts(
         row = own(connection, actor, account_id)
         before = {"name": row.name, "active": row.active, "policies": row.policies}
         after = {"name": name, "active": active, "policies": policies}
-        connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(**after))
-        _record(connection, actor, "his.changed", account_id, {"before": before, "after": after})
+        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(**after))
+        audit.record(connection, actor, "his.changed", ("his_account", account_id), {"before": before, "after": after})
 
 
 def set_mapping(services: Services, actor: Actor, account_id: int, table: str, rows: dict[str, str]) -> tuple[int, int]:
     """Replace one 对照表: sent code → our code. Returns how many were added or changed, and how many taken away."""
     with services.database.write() as connection:
         own(connection, actor, account_id)
-        mine = (MAPPING.c.account_id == account_id) & (MAPPING.c.table_name == table)
-        found = connection.execute(select(MAPPING.c.sent_code, MAPPING.c.our_code).where(mine))
+        mine = (HIS_MAPPING.c.account_id == account_id) & (HIS_MAPPING.c.table_name == table)
+        found = connection.execute(select(HIS_MAPPING.c.sent_code, HIS_MAPPING.c.our_code).where(mine))
         before = {row.sent_code: row.our_code for row in found}
         changed = {code: ours for code, ours in rows.items() if before.get(code) != ours}
         gone = [code for code in before if code not in rows]
-        connection.execute(MAPPING.delete().where(mine, MAPPING.c.sent_code.in_([*gone, *changed])))
+        connection.execute(HIS_MAPPING.delete().where(mine, HIS_MAPPING.c.sent_code.in_([*gone, *changed])))
         if changed:
             connection.execute(
-                insert(MAPPING),
+                insert(HIS_MAPPING),
                 [
                     {"account_id": account_id, "table_name": table, "sent_code": code, "our_code": ours}
                     for code, ours in changed.items()
@@ -121,11 +123,5 @@ def set_mapping(services: Services, actor: Actor, account_id: int, table: str, r
         if changed or gone:
             touched = {code: before[code] for code in (*changed, *gone) if code in before}
             details = {"table": table, "before": touched, "after": changed}
-            _record(connection, actor, "his.mapping_changed", account_id, details)
+            audit.record(connection, actor, "his.mapping_changed", ("his_account", account_id), details)
     return len(changed), len(gone)
-
-
-def _record(connection: Connection, actor: Actor, action: str, account_id: int, details: Mapping[str, object]) -> None:
-    entries.record(
-        connection, action, "his_account", account_id, actor.label, request_id=actor.request_id, details=dict(details)
-    )

@@ -6,16 +6,15 @@ import time
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import Table, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.database import Database
-from portal.models.access import AttemptCount
+from portal.models.tables import ATTEMPT_COUNT
 
 if TYPE_CHECKING:
     import redis
 
-COUNT: Table = AttemptCount.__table__  # type: ignore[assignment]
 log = structlog.get_logger("qupiao.limits")
 
 
@@ -55,18 +54,22 @@ class Limits:
             except self._away as error:
                 log.warning("limits.redis_away", error=type(error).__name__)
         with self._database.read() as connection:
-            found = select(COUNT.c.count).where(COUNT.c.bucket == bucket, COUNT.c.window_end == end)
+            found = select(ATTEMPT_COUNT.c.count).where(
+                ATTEMPT_COUNT.c.bucket == bucket, ATTEMPT_COUNT.c.window_end == end
+            )
             return max(counted, connection.scalar(found) or 0)
 
     def _hit_database(self, bucket: str, end: int) -> int:
         make = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
-        first = make(COUNT).values(bucket=bucket, window_end=end, count=1)
-        again = {"count": COUNT.c.count + 1}
+        first = make(ATTEMPT_COUNT).values(bucket=bucket, window_end=end, count=1)
+        again = {"count": ATTEMPT_COUNT.c.count + 1}
         counted = first.on_conflict_do_update(index_elements=["bucket", "window_end"], set_=again)
         with self._database.write() as connection:
-            return int(connection.execute(counted.returning(COUNT.c.count)).scalar_one())
+            return int(connection.execute(counted.returning(ATTEMPT_COUNT.c.count)).scalar_one())
 
     def clean(self) -> int:
         """Forget windows that are over; returns how many."""
         with self._database.write() as connection:
-            return connection.execute(delete(COUNT).where(COUNT.c.window_end < int(time.time()))).rowcount
+            return connection.execute(
+                delete(ATTEMPT_COUNT).where(ATTEMPT_COUNT.c.window_end < int(time.time()))
+            ).rowcount

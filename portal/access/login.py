@@ -14,13 +14,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from portal import audit
 from portal.access import passwords, staff_sessions
 from portal.access.limits import Limits
-from portal.access.staff import STAFF, by_username
-from portal.audit import entries
+from portal.access.staff import by_username
 from portal.core.clock import now
 from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.models.tables import STAFF_ACCOUNT
 
 TRIES = 10
 """Wrong passwords in a row before a pause of :data:`PAUSE`."""
@@ -92,22 +94,26 @@ def _decide(
     services: Services, connection: Connection, account_id: int, right: bool, trusted: bool, browser: Browser
 ) -> str | None:
     """The counting and the opening, on the locked row: two attempts at once are counted as two."""
-    account = connection.execute(select(STAFF).where(STAFF.c.id == account_id).with_for_update()).one_or_none()
+    account = connection.execute(
+        select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).with_for_update()
+    ).one_or_none()
     moment = now()
     if account is None:
         return None
     locked = account.locked_until is not None and account.locked_until > moment and not trusted
     over = not account.active or (account.valid_until is not None and account.valid_until <= moment)
-    about: dict[str, Any] = {"request_id": browser.request_id, "details": {"address": browser.address}}
+    actor, details = Actor(f"staff:{account.username}", request_id=browser.request_id), {"address": browser.address}
     if not right or locked or over:
         if not right and not locked:
             _count_failure(connection, account, moment, trusted)
-        entries.record(connection, "staff.login-refused", "staff", account.id, f"staff:{account.username}", **about)
+        audit.record(connection, actor, "staff.login-refused", ("staff", account.id), details)
         return None
     connection.execute(
-        update(STAFF).where(STAFF.c.id == account.id).values(failures=0, locked_until=None, last_login_at=moment)
+        update(STAFF_ACCOUNT)
+        .where(STAFF_ACCOUNT.c.id == account.id)
+        .values(failures=0, locked_until=None, last_login_at=moment)
     )
-    entries.record(connection, "staff.signed-in", "staff", account.id, f"staff:{account.username}", **about)
+    audit.record(connection, actor, "staff.signed-in", ("staff", account.id), details)
     return staff_sessions.start(services, connection, account.id, 1, browser.address, browser.agent)
 
 
@@ -120,7 +126,9 @@ def _count_failure(connection: Connection, account: Row[Any], moment: datetime, 
         until = FOREVER
     elif failures % TRIES == 0:
         until = moment + PAUSE
-    connection.execute(update(STAFF).where(STAFF.c.id == account.id).values(failures=failures, locked_until=until))
+    connection.execute(
+        update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account.id).values(failures=failures, locked_until=until)
+    )
 
 
 def sign_out(services: Services, session: staff_sessions.Session, request_id: str = "") -> None:
@@ -128,4 +136,4 @@ def sign_out(services: Services, session: staff_sessions.Session, request_id: st
     with services.database.write() as connection:
         staff_sessions.end(connection, session.digest)
         person = session.staff
-        entries.record(connection, "staff.signed-out", "staff", person.id, person.label, request_id=request_id)
+        audit.record(connection, Actor(person.label, request_id=request_id), "staff.signed-out", ("staff", person.id))

@@ -6,17 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, select
 
 from portal.access.permissions import Permission, Role, permissions_of
 from portal.domain.actor import Actor
-from portal.models import Point, StaffAccount, StaffPoint, StaffRole, Unit
-
-STAFF: Table = StaffAccount.__table__  # type: ignore[assignment]
-ROLE: Table = StaffRole.__table__  # type: ignore[assignment]
-BOUND: Table = StaffPoint.__table__  # type: ignore[assignment]
-POINT: Table = Point.__table__  # type: ignore[assignment]
-UNIT: Table = Unit.__table__  # type: ignore[assignment]
+from portal.models.tables import POINT, STAFF_ACCOUNT, STAFF_POINT, STAFF_ROLE, UNIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +55,23 @@ class Staff:
 
 def usable(moment: datetime) -> Any:
     """The condition under which an account may be used at all."""
-    return STAFF.c.active & (STAFF.c.valid_until.is_(None) | (STAFF.c.valid_until > moment))
+    return STAFF_ACCOUNT.c.active & (STAFF_ACCOUNT.c.valid_until.is_(None) | (STAFF_ACCOUNT.c.valid_until > moment))
 
 
 def load(connection: Connection, account_id: int, moment: datetime) -> Staff | None:
     """The account with roles and active points, or ``None`` when it is gone, disabled or over."""
     row = connection.execute(
-        select(STAFF, UNIT.c.short_name)
-        .join(UNIT, UNIT.c.id == STAFF.c.unit_id)
-        .where(STAFF.c.id == account_id, usable(moment))
+        select(STAFF_ACCOUNT, UNIT.c.short_name)
+        .join(UNIT, UNIT.c.id == STAFF_ACCOUNT.c.unit_id)
+        .where(STAFF_ACCOUNT.c.id == account_id, usable(moment))
     ).one_or_none()
     if row is None:
         return None
-    roles = connection.scalars(select(ROLE.c.role).where(ROLE.c.account_id == account_id)).all()
+    roles = connection.scalars(select(STAFF_ROLE.c.role).where(STAFF_ROLE.c.account_id == account_id)).all()
     points = connection.execute(
         select(POINT.c.id, POINT.c.code, POINT.c.name, POINT.c.kind)
-        .join(BOUND, BOUND.c.point_id == POINT.c.id)
-        .where(BOUND.c.account_id == account_id, POINT.c.active)
+        .join(STAFF_POINT, STAFF_POINT.c.point_id == POINT.c.id)
+        .where(STAFF_POINT.c.account_id == account_id, POINT.c.active)
         .order_by(POINT.c.code)
     )
     return Staff(
@@ -96,4 +90,4 @@ def load(connection: Connection, account_id: int, moment: datetime) -> Staff | N
 
 def by_username(connection: Connection, username: str) -> Row[Any] | None:
     """The raw account row of a name, active or not."""
-    return connection.execute(select(STAFF).where(STAFF.c.username == username)).one_or_none()
+    return connection.execute(select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.username == username)).one_or_none()

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from portal.access import staff
 from portal.access.staff import Place, Staff
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.models import FormReceipt, StaffSession
-
-SESSION: Table = StaffSession.__table__  # type: ignore[assignment]
-RECEIPT: Table = FormReceipt.__table__  # type: ignore[assignment]
+from portal.models.tables import FORM_RECEIPT, STAFF_ACCOUNT, STAFF_SESSION
 
 IDLE = timedelta(minutes=30)
 TOTAL = timedelta(hours=12)
@@ -42,7 +40,7 @@ class Session:
 
 
 def _alive(moment: datetime) -> Any:
-    return (SESSION.c.seen_at > moment - IDLE) & (SESSION.c.created_at > moment - TOTAL)
+    return (STAFF_SESSION.c.seen_at > moment - IDLE) & (STAFF_SESSION.c.created_at > moment - TOTAL)
 
 
 def read(services: Services, connection: Connection, cookie: str) -> Session | None:
@@ -50,7 +48,9 @@ def read(services: Services, connection: Connection, cookie: str) -> Session | N
     if not cookie:
         return None
     digest, moment = services.index.digest("staff-session", cookie), now()
-    row = connection.execute(select(SESSION).where(SESSION.c.digest == digest, _alive(moment))).one_or_none()
+    row = connection.execute(
+        select(STAFF_SESSION).where(STAFF_SESSION.c.digest == digest, _alive(moment))
+    ).one_or_none()
     person = staff.load(connection, row.account_id, moment) if row is not None else None
     if row is None or person is None:
         return None
@@ -64,12 +64,14 @@ def start(services: Services, connection: Connection, account_id: int, factors: 
     cookie = secrets.token_urlsafe(32)
     moment = now()
     alive = connection.scalars(
-        select(SESSION.c.digest).where(SESSION.c.account_id == account_id, _alive(moment)).order_by(SESSION.c.seen_at)
+        select(STAFF_SESSION.c.digest)
+        .where(STAFF_SESSION.c.account_id == account_id, _alive(moment))
+        .order_by(STAFF_SESSION.c.seen_at)
     ).all()
     for digest in alive[: max(0, len(alive) - MOST + 1)]:
         end(connection, digest)
     connection.execute(
-        insert(SESSION),
+        insert(STAFF_SESSION),
         {
             "digest": services.index.digest("staff-session", cookie),
             "account_id": account_id,
@@ -89,43 +91,72 @@ def touch(services: Services, session: Session) -> None:
     moment = now()
     if moment - session.seen_at > _TOUCH:
         with services.database.write() as connection:
-            connection.execute(update(SESSION).where(SESSION.c.digest == session.digest).values(seen_at=moment))
+            connection.execute(
+                update(STAFF_SESSION).where(STAFF_SESSION.c.digest == session.digest).values(seen_at=moment)
+            )
 
 
 def choose_point(connection: Connection, session: Session, point_id: int) -> bool:
     """Work at this point from now on; ``False`` when the account is not bound to it."""
     if point_id not in {point.id for point in session.staff.points}:
         return False
-    connection.execute(update(SESSION).where(SESSION.c.digest == session.digest).values(point_id=point_id))
+    connection.execute(update(STAFF_SESSION).where(STAFF_SESSION.c.digest == session.digest).values(point_id=point_id))
     return True
 
 
 def end(connection: Connection, digest: bytes) -> None:
     """Close one session on the server."""
-    connection.execute(delete(SESSION).where(SESSION.c.digest == digest))
+    connection.execute(delete(STAFF_SESSION).where(STAFF_SESSION.c.digest == digest))
 
 
 def end_all(connection: Connection, account_id: int, but: bytes = b"") -> int:
     """Close the sessions of an account, all ``but`` one; returns how many."""
-    which = delete(SESSION).where(SESSION.c.account_id == account_id, SESSION.c.digest != but)
+    which = delete(STAFF_SESSION).where(STAFF_SESSION.c.account_id == account_id, STAFF_SESSION.c.digest != but)
     return connection.execute(which).rowcount
 
 
 def open_ones(connection: Connection, unit_id: int, account_id: int | None = None) -> list[Row[Any]]:
     """Live sessions of a unit or of one account, newest use first."""
     found = (
-        select(SESSION, staff.STAFF.c.username, staff.STAFF.c.name)
-        .join(staff.STAFF, staff.STAFF.c.id == SESSION.c.account_id)
-        .where(staff.STAFF.c.unit_id == unit_id, _alive(now()))
-        .order_by(SESSION.c.seen_at.desc())
+        select(STAFF_SESSION, STAFF_ACCOUNT.c.username, STAFF_ACCOUNT.c.name)
+        .join(STAFF_ACCOUNT, STAFF_ACCOUNT.c.id == STAFF_SESSION.c.account_id)
+        .where(STAFF_ACCOUNT.c.unit_id == unit_id, _alive(now()))
+        .order_by(STAFF_SESSION.c.seen_at.desc())
     )
     if account_id is not None:
-        found = found.where(SESSION.c.account_id == account_id)
+        found = found.where(STAFF_SESSION.c.account_id == account_id)
     return list(connection.execute(found))
+
+
+def claim_form(services: Services, token: str, account_id: int) -> bool:
+    """Claim a form's one-time token for this submission. Returns False when the form was submitted before."""
+    try:
+        with services.database.write() as connection:
+            connection.execute(insert(FORM_RECEIPT).values(token=token, account_id=account_id, at=now(), location=None))
+    except IntegrityError:
+        return False
+    return True
+
+
+def form_result(services: Services, token: str) -> str | None:
+    """Return where the first submission of a form led; None while it is still at work."""
+    with services.database.read() as connection:
+        where: str | None = connection.scalar(select(FORM_RECEIPT.c.location).where(FORM_RECEIPT.c.token == token))
+    return where
+
+
+def finish_form(services: Services, token: str, location: str | None) -> None:
+    """Write down where a submitted form led. Without a ``location`` it was refused and may be submitted again."""
+    own = FORM_RECEIPT.c.token == token
+    with services.database.write() as connection:
+        if location is None:
+            connection.execute(delete(FORM_RECEIPT).where(own))
+        else:
+            connection.execute(update(FORM_RECEIPT).where(own).values(location=location))
 
 
 def clean(connection: Connection) -> None:
     """Forget sessions that are over and tokens of forms older than two days."""
     moment = now()
-    connection.execute(delete(SESSION).where(~_alive(moment)))
-    connection.execute(delete(RECEIPT).where(RECEIPT.c.at < moment - timedelta(days=2)))
+    connection.execute(delete(STAFF_SESSION).where(~_alive(moment)))
+    connection.execute(delete(FORM_RECEIPT).where(FORM_RECEIPT.c.at < moment - timedelta(days=2)))

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, func, select
 
-from portal.audit.entries import ENTRY
 from portal.audit.units import readable
 from portal.core.clock import now
+from portal.models.tables import AUDIT_ENTRY
 
 WATCHED = timedelta(days=7)
 WORDS = {
@@ -33,7 +33,9 @@ class Alarm:
 
 def lately(connection: Connection, unit_id: int) -> list[Alarm]:
     """All of :data:`WORDS` with their counts in the last :data:`WATCHED`, as far as the unit's auditor reads them."""
-    counted = select(ENTRY.c.action, func.count()).where(ENTRY.c.action.in_(WORDS), ENTRY.c.at >= now() - WATCHED)
+    counted = select(AUDIT_ENTRY.c.action, func.count()).where(
+        AUDIT_ENTRY.c.action.in_(WORDS), AUDIT_ENTRY.c.at >= now() - WATCHED
+    )
     counted = counted.where(readable(unit_id))
-    counts = {action: int(number) for action, number in connection.execute(counted.group_by(ENTRY.c.action))}
+    counts = {action: int(number) for action, number in connection.execute(counted.group_by(AUDIT_ENTRY.c.action))}
     return [Alarm(action, *words, counts.get(action, 0)) for action, words in WORDS.items()]

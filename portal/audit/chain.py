@@ -17,16 +17,13 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 from sqlalchemy.engine import make_url
 
-from portal.audit.entries import ENTRY
 from portal.core.clock import now
-from portal.core.fieldcrypt import hmac_sm3
+from portal.core.crypto.field_cipher import hmac_sm3
 from portal.core.services import Services
-from portal.models import AuditSeal
-
-SEAL: Table = AuditSeal.__table__  # type: ignore[assignment]
+from portal.models.tables import AUDIT_ENTRY, AUDIT_SEAL
 
 EVERY = 30
 BATCH = 1_000
@@ -92,27 +89,27 @@ def seal(services: Services) -> int:
 
 def _seal_batch(connection: Connection, key: bytes) -> tuple[int, tuple[int, bytes] | None]:
     last = connection.execute(
-        select(SEAL.c.seq, SEAL.c.digest).order_by(SEAL.c.seq.desc()).limit(1).with_for_update()
+        select(AUDIT_SEAL.c.seq, AUDIT_SEAL.c.digest).order_by(AUDIT_SEAL.c.seq.desc()).limit(1).with_for_update()
     ).one_or_none()
     seq, before = (last.seq, last.digest) if last is not None else (0, b"")
-    newest = connection.scalar(select(func.max(SEAL.c.entry_id))) or 0
-    entries = connection.execute(_unsealed(newest).order_by(ENTRY.c.id).limit(BATCH)).all()
+    newest = connection.scalar(select(func.max(AUDIT_SEAL.c.entry_id))) or 0
+    entries = connection.execute(_unsealed(newest).order_by(AUDIT_ENTRY.c.id).limit(BATCH)).all()
     links, moment = [], now()
     for entry in entries:
         seq += 1
         before = _link(key, before, seq, entry)
         links.append({"seq": seq, "entry_id": entry.id, "digest": before, "at": moment})
     if links:
-        connection.execute(insert(SEAL), links)
+        connection.execute(insert(AUDIT_SEAL), links)
     return len(links), (seq, before) if links else None
 
 
 def _unsealed(newest: int) -> Any:
     """Entries without a link that an honest transaction may have written lately."""
     return (
-        select(ENTRY)
-        .outerjoin(SEAL, SEAL.c.entry_id == ENTRY.c.id)
-        .where(ENTRY.c.id > newest - _LATE, SEAL.c.entry_id.is_(None))
+        select(AUDIT_ENTRY)
+        .outerjoin(AUDIT_SEAL, AUDIT_SEAL.c.entry_id == AUDIT_ENTRY.c.id)
+        .where(AUDIT_ENTRY.c.id > newest - _LATE, AUDIT_SEAL.c.entry_id.is_(None))
     )
 
 
@@ -131,22 +128,26 @@ def verify(services: Services, connection: Connection) -> Report:
     anchor = _read_anchor(services)
     if anchor is not None and not _holds(connection, *anchor):
         _found(report, anchor[0], 0, f"链尾被截断或改写：库外锚点记到第 {anchor[0]} 环")
-    newest = connection.scalar(select(func.max(SEAL.c.entry_id))) or 0
+    newest = connection.scalar(select(func.max(AUDIT_SEAL.c.entry_id))) or 0
     report.waiting = connection.scalar(select(func.count()).select_from(_unsealed(newest).subquery())) or 0
-    slipped = select(ENTRY.c.id).outerjoin(SEAL, SEAL.c.entry_id == ENTRY.c.id)
-    slipped = slipped.where(SEAL.c.entry_id.is_(None), ENTRY.c.id <= newest - _LATE).limit(MOST_PROBLEMS)
+    slipped = select(AUDIT_ENTRY.c.id).outerjoin(AUDIT_SEAL, AUDIT_SEAL.c.entry_id == AUDIT_ENTRY.c.id)
+    slipped = slipped.where(AUDIT_SEAL.c.entry_id.is_(None), AUDIT_ENTRY.c.id <= newest - _LATE).limit(MOST_PROBLEMS)
     for entry_id in connection.scalars(slipped):
         _found(report, 0, entry_id, "记录没有入链：事后插入，或其链被删除")
     return report
 
 
 def _links(connection: Connection) -> Iterator[Row[Any]]:
-    found = select(SEAL.c.seq, SEAL.c.entry_id, SEAL.c.digest, ENTRY)
-    found = found.select_from(SEAL.outerjoin(ENTRY, ENTRY.c.id == SEAL.c.entry_id)).order_by(SEAL.c.seq).limit(BATCH)
+    found = select(AUDIT_SEAL.c.seq, AUDIT_SEAL.c.entry_id, AUDIT_SEAL.c.digest, AUDIT_ENTRY)
+    found = (
+        found.select_from(AUDIT_SEAL.outerjoin(AUDIT_ENTRY, AUDIT_ENTRY.c.id == AUDIT_SEAL.c.entry_id))
+        .order_by(AUDIT_SEAL.c.seq)
+        .limit(BATCH)
+    )
     rows = connection.execute(found).all()
     while rows:
         yield from rows
-        rows = connection.execute(found.where(SEAL.c.seq > rows[-1].seq)).all()
+        rows = connection.execute(found.where(AUDIT_SEAL.c.seq > rows[-1].seq)).all()
 
 
 def _found(report: Report, seq: int, entry_id: int, what: str) -> None:
@@ -155,7 +156,7 @@ def _found(report: Report, seq: int, entry_id: int, what: str) -> None:
 
 
 def _holds(connection: Connection, seq: int, digest: bytes) -> bool:
-    stored = connection.scalar(select(SEAL.c.digest).where(SEAL.c.seq == seq))
+    stored = connection.scalar(select(AUDIT_SEAL.c.digest).where(AUDIT_SEAL.c.seq == seq))
     return stored == digest
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from portal.audit import units
 from portal.core.clock import now
 from portal.core.ids import new_id
-from portal.models import AuditEntry
-
-ENTRY: Table = AuditEntry.__table__  # type: ignore[assignment]
+from portal.core.services import Services
+from portal.domain.actor import Actor
+from portal.models.tables import AUDIT_ENTRY
 
 
 def row(
@@ -40,16 +41,42 @@ def row(
     }
 
 
-def record(connection: Connection, action: str, object_kind: str, object_id: object, actor: str, **more: Any) -> None:
-    """Write one entry in the caller's transaction; ``more`` as in :func:`row`. A unit that is not named is looked up
-    (:func:`portal.audit.units.unit_of`)."""
-    values = row(action, object_kind, object_id, actor, more.pop("at", None) or now(), **more)
-    if values["unit_id"] is None:
+def record(
+    connection: Connection,
+    actor: Actor,
+    action: str,
+    subject: tuple[str, object],
+    details: Mapping[str, Any] | None = None,
+    *,
+    at: datetime | None = None,
+    unit_id: int | None = None,
+) -> None:
+    """Write the entry of an act into the act's own transaction.
+
+    ``subject`` is the object's kind and id, such as ``("bill", bill_id)``. A unit that is not named is looked up by
+    :func:`portal.audit.units.unit_of`.
+    """
+    kind, object_id = subject
+    values = row(action, kind, object_id, actor.label, at or now(), actor.request_id, dict(details or {}), unit_id)
+    if unit_id is None:
         values["unit_id"] = units.unit_of(values)
-    connection.execute(insert(ENTRY).values(values))
+    connection.execute(insert(AUDIT_ENTRY).values(values))
+
+
+def note(
+    services: Services,
+    actor: Actor,
+    action: str,
+    subject: tuple[str, object],
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the entry of an act that changes nothing else, such as a reveal, in a transaction of its own."""
+    services.database.act(lambda connection: record(connection, actor, action, subject, details))
 
 
 def about(connection: Connection, object_kind: str, object_id: object, most: int = 100) -> list[Row[Any]]:
     """The entries about one object, oldest first."""
-    found = select(ENTRY).where(ENTRY.c.object_kind == object_kind, ENTRY.c.object_id == str(object_id))
-    return list(connection.execute(found.order_by(ENTRY.c.id).limit(most)))
+    found = select(AUDIT_ENTRY).where(
+        AUDIT_ENTRY.c.object_kind == object_kind, AUDIT_ENTRY.c.object_id == str(object_id)
+    )
+    return list(connection.execute(found.order_by(AUDIT_ENTRY.c.id).limit(most)))

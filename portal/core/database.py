@@ -1,4 +1,4 @@
-"""Engines and the two kinds of transaction: ``read()`` and ``write()`` (design D1, D2).
+"""Engines, the two kinds of transaction (``read()`` and ``write()``), and the one way of a business act (``act()``).
 
 SQLite runs in WAL with ``synchronous=FULL``; a write transaction begins with ``BEGIN IMMEDIATE`` so that it never
 has to be upgraded (and refused) half-way. PostgreSQL runs READ COMMITTED with bounded waits.
@@ -11,13 +11,17 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
+
+from portal.domain.errors import Refusal
+
+T = TypeVar("T")
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -28,6 +32,8 @@ _PRAGMAS = (
 )
 _TRUSTED_SECONDS = 1.0
 """A connection that was used so lately is taken to be alive."""
+_TRIES = 3
+"""How often an act is tried that somebody else's act has overtaken."""
 _PG_OPTIONS = "-c lock_timeout=15s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
 
 
@@ -152,3 +158,27 @@ class Database:
                 yield connection
             finally:
                 self._mine.writing = None
+
+    def act(self, work: Callable[[Connection], T]) -> T:
+        """Run a business act in a transaction of its own and return its result; tried again as :meth:`repeat` says."""
+
+        def attempt() -> T:
+            with self.write() as connection:
+                return work(connection)
+
+        return self.repeat(attempt)
+
+    def repeat(self, attempt: Callable[[], T]) -> T:
+        """Run an attempt that opens its own transactions; run it again when another act was quicker.
+
+        A constraint that the database alone saw broken is named by the guards of the next try. Raises :class:`Refusal`
+        BUSY when the third try fails as well, or when the database does not answer.
+        """
+        for _ in range(_TRIES):
+            try:
+                return attempt()
+            except IntegrityError:
+                continue
+            except OperationalError as error:
+                raise Refusal("BUSY", reason="数据库正忙或暂时不可用") from error
+        raise Refusal("BUSY", reason="同时提交过多")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portal.core.cms import Signer
+from portal.core.crypto.cms import Signer
+from portal.core.crypto.field_cipher import BlindIndex, FieldCipher
+from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database
-from portal.core.fieldcrypt import BlindIndex, FieldCipher
-from portal.core.keyring import Keyring
 from portal.core.settings import Settings
 
 

@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from portal.core import platforms
-from portal.core.platforms import PlatformSettings, WeChatAccount
+from portal.core import platform_settings
+from portal.core.platform_settings import PlatformSettings, WeChatAccount
 
 DEMO_APPID = "QPDEMO0000001"
 DEMO_KEY = "0123456789abcdef0123456789"
@@ -170,7 +170,7 @@ class Settings(PlatformSettings):
     @property
     def wechat(self) -> str:
         """Where WeChat is called, without a trailing slash."""
-        default = f"{self.simulators}/wechat" if self.demo else platforms.WECHAT_HOST
+        default = f"{self.simulators}/wechat" if self.demo else platform_settings.WECHAT_HOST
         return (self.wechat_url or default).rstrip("/")
 
     @property
@@ -183,20 +183,20 @@ class Settings(PlatformSettings):
     def wechat_service(self) -> WeChatAccount:
         """The official account; false when there is none."""
         if self.demo and not self.wechat_appid:
-            return platforms.DEMO_WECHAT
+            return platform_settings.DEMO_WECHAT
         return WeChatAccount(self.wechat_appid, self.wechat_secret, self.wechat_token, self.wechat_aes_key)
 
     @property
     def wechat_mini(self) -> WeChatAccount:
         """The mini-program; false when there is none."""
         if self.demo and not self.mini_appid:
-            return platforms.DEMO_MINI
+            return platform_settings.DEMO_MINI
         return WeChatAccount(self.mini_appid, self.mini_secret, self.mini_token, self.mini_aes_key)
 
     @property
     def alipay(self) -> str:
         """Alipay's gateway."""
-        default = f"{self.simulators}/alipay/gateway.do" if self.demo else platforms.ALIPAY_GATEWAY
+        default = f"{self.simulators}/alipay/gateway.do" if self.demo else platform_settings.ALIPAY_GATEWAY
         return self.alipay_gateway or default
 
     @property
@@ -208,7 +208,7 @@ class Settings(PlatformSettings):
     @property
     def alipay_app(self) -> str:
         """Our application at Alipay; empty when there is none."""
-        return self.alipay_appid or (platforms.DEMO_ALIPAY_APP if self.demo else "")
+        return self.alipay_appid or (platform_settings.DEMO_ALIPAY_APP if self.demo else "")
 
     @property
     def cards(self) -> str:
@@ -217,4 +217,4 @@ class Settings(PlatformSettings):
 
     def template(self, name: str) -> str:
         """A message template by the name of its setting; empty: that message is not sent."""
-        return str(getattr(self, name)) or (platforms.TEMPLATES[name] if self.demo else "")
+        return str(getattr(self, name)) or (platform_settings.TEMPLATES[name] if self.demo else "")

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
-from portal.delivery.channel import Target
-from portal.models import Bill, BillParty, ChannelBinding, MessagePermission, PartyKey
-
-BINDING: Table = ChannelBinding.__table__  # type: ignore[assignment]
-PERMISSION: Table = MessagePermission.__table__  # type: ignore[assignment]
-BILL: Table = Bill.__table__  # type: ignore[assignment]
-PARTY: Table = BillParty.__table__  # type: ignore[assignment]
-KEY: Table = PartyKey.__table__  # type: ignore[assignment]
+from portal.delivery.engine.channel import Target
+from portal.domain.actor import Actor
+from portal.models.tables import BILL_PARTY, CHANNEL_BINDING, MESSAGE_PERMISSION, PARTY_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +61,20 @@ def bind(
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     again = {key: values[key] for key in ("name_digest", "verified_by", "verified_at", "state", "state_at", "unit_id")}
     index = ["platform", "subject_digest", "number_digest"]
-    connection.execute(make(BINDING).values(**values).on_conflict_do_update(index_elements=index, set_=again))
+    connection.execute(make(CHANNEL_BINDING).values(**values).on_conflict_do_update(index_elements=index, set_=again))
     actor, details = f"patient:{number.hex()[:12]}", {"platform": subject.platform, "by": by}
-    entries.record(connection, "channel.bound", "unit", unit_id, actor, details=details)
+    audit.record(connection, Actor(actor), "channel.bound", ("unit", unit_id), details)
 
 
 def persons(services: Services, connection: Connection, subject: Subject) -> list[tuple[int, bytes, bytes]]:
     """Whom an account is bound to, newest first: unit, keyed hashes of number and name."""
     found = (
-        select(BINDING.c.unit_id, BINDING.c.number_digest, BINDING.c.name_digest)
-        .where(BINDING.c.platform == subject.platform, BINDING.c.subject_digest == subject.digest(services))
-        .where(BINDING.c.state == "active")
-        .order_by(BINDING.c.verified_at.desc())
+        select(CHANNEL_BINDING.c.unit_id, CHANNEL_BINDING.c.number_digest, CHANNEL_BINDING.c.name_digest)
+        .where(
+            CHANNEL_BINDING.c.platform == subject.platform, CHANNEL_BINDING.c.subject_digest == subject.digest(services)
+        )
+        .where(CHANNEL_BINDING.c.state == "active")
+        .order_by(CHANNEL_BINDING.c.verified_at.desc())
     )
     return [(row.unit_id, row.number_digest, row.name_digest) for row in connection.execute(found)]
 
@@ -87,12 +84,20 @@ def recipient(services: Services, connection: Connection, platform: str, appid: 
     if target.kind != "bill":
         return ""
     found = (
-        select(BINDING.c.subject, BINDING.c.subject_digest, BINDING.c.subject_kind)
-        .select_from(KEY.join(PARTY, PARTY.c.bill_id == KEY.c.bill_id))
-        .join(BINDING, (BINDING.c.number_digest == KEY.c.digest) & (BINDING.c.name_digest == PARTY.c.name_digest))
-        .where(KEY.c.bill_id == target.object_id, BINDING.c.unit_id == target.unit_id)
-        .where(BINDING.c.platform == platform, BINDING.c.appid == appid, BINDING.c.state == "active")
-        .order_by(BINDING.c.verified_at.desc())
+        select(CHANNEL_BINDING.c.subject, CHANNEL_BINDING.c.subject_digest, CHANNEL_BINDING.c.subject_kind)
+        .select_from(PARTY_KEY.join(BILL_PARTY, BILL_PARTY.c.bill_id == PARTY_KEY.c.bill_id))
+        .join(
+            CHANNEL_BINDING,
+            (CHANNEL_BINDING.c.number_digest == PARTY_KEY.c.digest)
+            & (CHANNEL_BINDING.c.name_digest == BILL_PARTY.c.name_digest),
+        )
+        .where(PARTY_KEY.c.bill_id == target.object_id, CHANNEL_BINDING.c.unit_id == target.unit_id)
+        .where(
+            CHANNEL_BINDING.c.platform == platform,
+            CHANNEL_BINDING.c.appid == appid,
+            CHANNEL_BINDING.c.state == "active",
+        )
+        .order_by(CHANNEL_BINDING.c.verified_at.desc())
         .limit(1)
     )
     row = connection.execute(found).first()
@@ -106,26 +111,43 @@ def set_state(services: Services, subject: Subject, state: str) -> None:
     """An account can no longer be reached (``stale``: unfollowed, unknown) or can again (``active``)."""
     if state not in ("active", "stale"):
         raise ValueError(state)
-    mine = (BINDING.c.platform == subject.platform) & (BINDING.c.subject_digest == subject.digest(services))
+    mine = (CHANNEL_BINDING.c.platform == subject.platform) & (
+        CHANNEL_BINDING.c.subject_digest == subject.digest(services)
+    )
     other = "stale" if state == "active" else "active"
     with services.database.write() as connection:
-        connection.execute(update(BINDING).where(mine, BINDING.c.state == other).values(state=state, state_at=now()))
+        connection.execute(
+            update(CHANNEL_BINDING).where(mine, CHANNEL_BINDING.c.state == other).values(state=state, state_at=now())
+        )
 
 
 def is_bound(connection: Connection, unit_id: int, number: bytes, platform: str) -> bool:
     """Whether a person is told over a platform."""
-    mine = (BINDING.c.unit_id == unit_id) & (BINDING.c.number_digest == number) & (BINDING.c.platform == platform)
-    return connection.execute(select(BINDING.c.id).where(mine, BINDING.c.state == "active")).first() is not None
+    mine = (
+        (CHANNEL_BINDING.c.unit_id == unit_id)
+        & (CHANNEL_BINDING.c.number_digest == number)
+        & (CHANNEL_BINDING.c.platform == platform)
+    )
+    return (
+        connection.execute(select(CHANNEL_BINDING.c.id).where(mine, CHANNEL_BINDING.c.state == "active")).first()
+        is not None
+    )
 
 
 def revoke(services: Services, connection: Connection, unit_id: int, number: bytes, platform: str) -> int:
     """A person wants no more messages at a platform: their bindings end; returns how many. Audited."""
-    mine = (BINDING.c.unit_id == unit_id) & (BINDING.c.number_digest == number) & (BINDING.c.platform == platform)
+    mine = (
+        (CHANNEL_BINDING.c.unit_id == unit_id)
+        & (CHANNEL_BINDING.c.number_digest == number)
+        & (CHANNEL_BINDING.c.platform == platform)
+    )
     ended = connection.execute(
-        update(BINDING).where(mine, BINDING.c.state != "revoked").values(state="revoked", state_at=now())
+        update(CHANNEL_BINDING)
+        .where(mine, CHANNEL_BINDING.c.state != "revoked")
+        .values(state="revoked", state_at=now())
     ).rowcount
-    entries.record(
-        connection, "channel.unbound", "unit", unit_id, f"patient:{number.hex()[:12]}", details={"platform": platform}
+    audit.record(
+        connection, Actor(f"patient:{number.hex()[:12]}"), "channel.unbound", ("unit", unit_id), {"platform": platform}
     )
     return ended
 
@@ -135,8 +157,8 @@ def allow(services: Services, connection: Connection, subject: Subject, template
     """``more`` further messages of a template are allowed; 0: refused, none is left."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     values = {"subject_digest": subject.digest(services), "template": template, "remaining": more, "changed_at": now()}
-    count = PERMISSION.c.remaining + more if more else 0
-    added = make(PERMISSION).values(**values)
+    count = MESSAGE_PERMISSION.c.remaining + more if more else 0
+    added = make(MESSAGE_PERMISSION).values(**values)
     changed = {"remaining": count, "changed_at": now()}
     index = ["subject_digest", "template"]
     connection.execute(added.on_conflict_do_update(index_elements=index, set_=changed))
@@ -144,10 +166,12 @@ def allow(services: Services, connection: Connection, subject: Subject, template
 
 def take_permission(services: Services, subject: Subject, template: str) -> bool:
     """Use up one permission before a message is sent; ``False``: there is none, so nothing may be sent."""
-    mine = (PERMISSION.c.subject_digest == subject.digest(services)) & (PERMISSION.c.template == template)
+    mine = (MESSAGE_PERMISSION.c.subject_digest == subject.digest(services)) & (
+        MESSAGE_PERMISSION.c.template == template
+    )
     with services.database.write() as connection:
-        taken = update(PERMISSION).where(mine, PERMISSION.c.remaining > 0)
-        values = {"remaining": PERMISSION.c.remaining - 1, "changed_at": now()}
+        taken = update(MESSAGE_PERMISSION).where(mine, MESSAGE_PERMISSION.c.remaining > 0)
+        values = {"remaining": MESSAGE_PERMISSION.c.remaining - 1, "changed_at": now()}
         return connection.execute(taken.values(**values)).rowcount == 1
 
 

@@ -13,11 +13,11 @@ from portal.core.clock import SHANGHAI
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.money import fen_of
-from portal.fiscal import envelope
-from portal.fiscal.envelope import EnvelopeError, text_of
-from portal.fiscal.messages import stamp14
-from portal.fiscal.stock_messages import lines_of
-from portal.issuing import booking
+from portal.issuing.bills import booking
+from portal.providers.finance import envelope
+from portal.providers.finance.bill_messages import stamp14
+from portal.providers.finance.envelope import EnvelopeError, text_of
+from portal.providers.finance.stock_messages import lines_of
 
 PULL = "9601"
 PAGE = 500

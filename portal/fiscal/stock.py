@@ -12,28 +12,37 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.core.breaker import Breaker
 from portal.core.clock import business_day, local, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.stock import ReceiptState
-from portal.fiscal import bookings, sheets
-from portal.fiscal import stock_messages as messages
-from portal.fiscal.client import FinanceAway, FinanceClient
-from portal.fiscal.envelope import EnvelopeError
-from portal.fiscal.messages import Reply
-from portal.fiscal.results import Result
-from portal.issuing import paper
-from portal.models import StockExchange
-from portal.outbox.tasks import TASK, Dead, Done, Outcome, Retry, Task
-from portal.stock import alarms, applications, balances, receipts, returns, voids
-from portal.stock.tables import APPLICATION, RECEIPT, RECONCILE, RETURN, UNIT, VOID, document
-
-EXCHANGE: Table = StockExchange.__table__  # type: ignore[assignment]
+from portal.fiscal import bookings
+from portal.fiscal import paper as sheets
+from portal.issuing.paper import exchange
+from portal.models.tables import (
+    OUTBOX_TASK,
+    STOCK_APPLICATION,
+    STOCK_EXCHANGE,
+    STOCK_RECEIPT,
+    STOCK_RECONCILE,
+    STOCK_RETURN,
+    STOCK_VOID,
+    UNIT,
+)
+from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
+from portal.providers.breaker import Breaker
+from portal.providers.finance import stock_messages as messages
+from portal.providers.finance.bill_messages import Reply
+from portal.providers.finance.client import FinanceAway, FinanceClient
+from portal.providers.finance.envelope import EnvelopeError
+from portal.providers.finance.result_codes import Result
+from portal.stock import alarms, balances
+from portal.stock.documents import applications, receipts, returns, voids
+from portal.stock.rows import document
 
 POLL_TOPIC, CHECK_TOPIC = "stock.poll", "stock.reconcile"
 BOOKINGS_TOPIC = "bill.bookings"
@@ -83,7 +92,7 @@ class StockDesk:
         """9207: take an application back, if finance has not acted."""
         unit_id, no, revision = task.payload["unit"], task.payload["no"], task.payload["revision"]
         with services.database.read() as connection:
-            row = document(connection, APPLICATION, unit_id, no)
+            row = document(connection, STOCK_APPLICATION, unit_id, no)
             agency = _agency(connection, unit_id)
         key = applications.apply_no(row)
         reply = self._ask(services, messages.APPLY_WITHDRAW, messages.application_status(agency, key), key)
@@ -96,7 +105,7 @@ class StockDesk:
     def confirm(self, services: Services, task: Task) -> Outcome:
         """9204: tell finance of a confirmed or refused segment."""
         with services.database.read() as connection:
-            row = document(connection, RECEIPT, task.payload["unit"], task.payload["no"])
+            row = document(connection, STOCK_RECEIPT, task.payload["unit"], task.payload["no"])
         if row.told_at is not None or row.finance_id is None:
             return Done()
         count = row.count if row.state == ReceiptState.CONFIRMED else 0
@@ -113,7 +122,7 @@ class StockDesk:
         """9205: return unused numbers; asked again until finance has decided."""
         unit_id, no = task.payload["unit"], task.payload["no"]
         with services.database.read() as connection:
-            row = document(connection, RETURN, unit_id, no)
+            row = document(connection, STOCK_RETURN, unit_id, no)
             agency = _agency(connection, unit_id)
         voucher = messages.give_back(agency, no, row.bill_code, row.first, row.last, row.reason)
         reply = self._ask(services, messages.GIVE_BACK, voucher, no)
@@ -130,7 +139,7 @@ class StockDesk:
         """9304: numbers that will never be used."""
         unit_id, no = task.payload["unit"], task.payload["no"]
         with services.database.read() as connection:
-            row = document(connection, VOID, unit_id, no)
+            row = document(connection, STOCK_VOID, unit_id, no)
             agency = _agency(connection, unit_id)
         reply = self._ask(services, sheets.VOIDED, sheets.voided(agency, row), no)
         return Done() if messages.done(reply) else Dead(_words(reply))
@@ -207,8 +216,8 @@ class StockDesk:
         with services.database.read() as connection:
             units = connection.execute(select(UNIT.c.id, UNIT.c.credit_code)).all()
             # A run that stopped between two pages is not done, and is asked for again from where it began.
-            whole = (TASK.c.topic == BOOKINGS_TOPIC) & (TASK.c.state == "done")
-            last = connection.scalar(select(func.max(TASK.c.created_at)).where(whole))
+            whole = (OUTBOX_TASK.c.topic == BOOKINGS_TOPIC) & (OUTBOX_TASK.c.state == "done")
+            last = connection.scalar(select(func.max(OUTBOX_TASK.c.created_at)).where(whole))
         since = (last or now() - YEARS) - BOOKED_AGAIN
 
         for unit_id, agency in units:
@@ -255,7 +264,7 @@ class StockDesk:
             }
             try:
                 with services.database.write() as connection:
-                    connection.execute(insert(EXCHANGE), values)
+                    connection.execute(insert(STOCK_EXCHANGE), values)
             except IntegrityError:  # another process has this millisecond
                 continue
             return attempt
@@ -265,7 +274,7 @@ class StockDesk:
 def _end(services: Services, attempt_id: int, outcome: str, code: str, reason: str) -> None:
     values = {"answered_at": now(), "outcome": outcome, "result_code": code[:8], "reason": reason[:500]}
     with services.database.write() as connection:
-        connection.execute(update(EXCHANGE).where(EXCHANGE.c.id == attempt_id).values(**values))
+        connection.execute(update(STOCK_EXCHANGE).where(STOCK_EXCHANGE.c.id == attempt_id).values(**values))
 
 
 def _note(connection: Connection, unit_id: int, moment: Any, found: list[messages.StockDifference]) -> None:
@@ -273,7 +282,7 @@ def _note(connection: Connection, unit_id: int, moment: Any, found: list[message
         {"bill_code": each.bill_code, "item": each.item, "ours": each.ours, "theirs": each.theirs} for each in found
     ]
     values = {"unit_id": unit_id, "as_of": moment, "equal": not rows, "differences": rows}
-    connection.execute(insert(RECONCILE), values)
+    connection.execute(insert(STOCK_RECONCILE), values)
     if rows:
         words = f"与财政库存核对有 {len(rows)} 处不符：{rows[0]['bill_code']} {rows[0]['item']}"
         alarms.raise_alarm(connection, unit_id, "reconcile", "finance", words)
@@ -333,7 +342,7 @@ HANDLERS = {
     receipts.TOPIC: "confirm",
     returns.TOPIC: "give_back",
     voids.TOPIC: "voided",
-    paper.TOPIC: "sheets",
+    exchange.TOPIC: "sheets",
     POLL_TOPIC: "poll",
     CHECK_TOPIC: "compare",
     BOOKINGS_TOPIC: "bookings",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from asn1crypto import x509
 
-from portal.core.certificates import load_certificate
 from portal.core.clock import now
-from portal.core.cms import SignatureInvalid, verify_detached
-from portal.fiscal.envelope import SKEW
-from portal.fiscal.messages import Accepted
+from portal.core.crypto.certificates import load_certificate
+from portal.core.crypto.cms import SignatureInvalid, verify_detached
+from portal.providers.finance.bill_messages import Accepted
+from portal.providers.finance.envelope import SKEW
 from portal.rendering import xml
 
 

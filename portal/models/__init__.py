@@ -1,8 +1,32 @@
 """Tables and constraints, one file an aggregate. Importing this package declares them all."""
 
-from portal.models.access import AttemptCount, HisAccount, HisMapping, OneTimeCode, PatientSession
 from portal.models.base import Base
-from portal.models.bill import (
+from portal.models.delivery.delivery import ChannelPause, Delivery, DeliveryAttempt, DeliveryStop
+from portal.models.delivery.platforms import (
+    BillCard,
+    ChannelBinding,
+    Consent,
+    MessagePermission,
+    MiniLogin,
+    PlatformInbox,
+    PlatformNonce,
+    PlatformToken,
+)
+from portal.models.delivery.push import PushTarget
+from portal.models.delivery.watch import LinkWatch
+from portal.models.hospital.manual import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
+from portal.models.hospital.unit import (
+    BillKind,
+    ChargeItem,
+    Department,
+    IncomeItem,
+    InsuranceType,
+    Point,
+    PointKind,
+    Reviewer,
+    Unit,
+)
+from portal.models.ledger.bill import (
     Bill,
     BillDetail,
     BillDocument,
@@ -14,21 +38,19 @@ from portal.models.bill import (
     PartyKey,
     Supervision,
 )
-from portal.models.channel import (
-    BillCard,
-    ChannelBinding,
-    Consent,
-    MessagePermission,
-    MiniLogin,
-    PlatformInbox,
-    PlatformNonce,
-    PlatformToken,
+from portal.models.ledger.paper import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
+from portal.models.ledger.voucher import (
+    SlipPrint,
+    Voucher,
+    VoucherKey,
+    VoucherMovement,
+    VoucherPaper,
+    VoucherParty,
+    VoucherPayment,
 )
-from portal.models.company import CompanyAccount
-from portal.models.delivery import ChannelPause, Delivery, DeliveryAttempt, DeliveryStop
-from portal.models.desk import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
-from portal.models.number import NumberRange, NumberSegment, StockMovement
-from portal.models.patient import (
+from portal.models.people.access import AttemptCount, HisAccount, HisMapping, OneTimeCode, PatientSession
+from portal.models.people.company import CompanyAccount
+from portal.models.people.patient import (
     FamilyKey,
     FamilyLink,
     NoticeSeen,
@@ -38,11 +60,17 @@ from portal.models.patient import (
     SlipCode,
     Verification,
 )
-from portal.models.protection import MarkedKey, MarkedPerson
-from portal.models.push import PushTarget
-from portal.models.reversal import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
-from portal.models.staff import Approval, FormReceipt, Parameter, StaffAccount, StaffPoint, StaffRole, StaffSession
-from portal.models.stock import (
+from portal.models.people.protection import MarkedKey, MarkedPerson
+from portal.models.people.staff import (
+    Approval,
+    FormReceipt,
+    Parameter,
+    StaffAccount,
+    StaffPoint,
+    StaffRole,
+    StaffSession,
+)
+from portal.models.stock.documents import (
     StockAlarm,
     StockApplication,
     StockCounter,
@@ -55,27 +83,7 @@ from portal.models.stock import (
     StockSlip,
     StockVoid,
 )
-from portal.models.unit import (
-    BillKind,
-    ChargeItem,
-    Department,
-    IncomeItem,
-    InsuranceType,
-    Point,
-    PointKind,
-    Reviewer,
-    Unit,
-)
-from portal.models.voucher import (
-    SlipPrint,
-    Voucher,
-    VoucherKey,
-    VoucherMovement,
-    VoucherPaper,
-    VoucherParty,
-    VoucherPayment,
-)
-from portal.models.watch import LinkWatch
+from portal.models.stock.numbers import NumberRange, NumberSegment, StockMovement
 from portal.models.work import AuditEntry, AuditSeal, OutboxTask
 
 __all__ = [

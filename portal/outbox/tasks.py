@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, literal, select, union_all, update
+from sqlalchemy import Connection, func, literal, select, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.clock import now
 from portal.core.database import Database
 from portal.core.ids import new_id
-from portal.models import OutboxTask
-
-TASK: Table = OutboxTask.__table__  # type: ignore[assignment]
+from portal.models.tables import OUTBOX_TASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def enqueue(
     """
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     values = row(topic, key, payload, now(), due_at)
-    insert = make(TASK).values(values).on_conflict_do_nothing(index_elements=["key"]).returning(TASK.c.id)
+    insert = make(OUTBOX_TASK).values(values).on_conflict_do_nothing(index_elements=["key"]).returning(OUTBOX_TASK.c.id)
     added = connection.execute(insert).first() is not None
     if added and due_at is None:
         wake(connection, topic)
@@ -125,7 +123,9 @@ def due_topics(database: Database, topics: Sequence[str]) -> list[str]:
     moment = now()
     due = [
         select(literal(topic)).where(
-            select(TASK.c.id).where(TASK.c.topic == topic, TASK.c.state == "pending", TASK.c.due_at <= moment).exists()
+            select(OUTBOX_TASK.c.id)
+            .where(OUTBOX_TASK.c.topic == topic, OUTBOX_TASK.c.state == "pending", OUTBOX_TASK.c.due_at <= moment)
+            .exists()
         )
         for topic in topics
     ]
@@ -138,18 +138,27 @@ def due_topics(database: Database, topics: Sequence[str]) -> list[str]:
 def _claim_topic(
     connection: Connection, worker: str, topic: str, limit: int, moment: datetime, lease: float
 ) -> list[Task]:
-    due = select(TASK.c.id).where(TASK.c.topic == topic, TASK.c.state == "pending", TASK.c.due_at <= moment)
+    due = select(OUTBOX_TASK.c.id).where(
+        OUTBOX_TASK.c.topic == topic, OUTBOX_TASK.c.state == "pending", OUTBOX_TASK.c.due_at <= moment
+    )
     if connection.dialect.name != "sqlite":
         due = due.with_for_update(skip_locked=True)
     take = (
-        update(TASK)
-        .values(attempts=TASK.c.attempts + 1, leased_by=worker, due_at=moment + timedelta(seconds=lease))
-        .returning(TASK.c.id, TASK.c.topic, TASK.c.key, TASK.c.payload, TASK.c.attempts, TASK.c.created_at)
+        update(OUTBOX_TASK)
+        .values(attempts=OUTBOX_TASK.c.attempts + 1, leased_by=worker, due_at=moment + timedelta(seconds=lease))
+        .returning(
+            OUTBOX_TASK.c.id,
+            OUTBOX_TASK.c.topic,
+            OUTBOX_TASK.c.key,
+            OUTBOX_TASK.c.payload,
+            OUTBOX_TASK.c.attempts,
+            OUTBOX_TASK.c.created_at,
+        )
     )
     newest, found = limit // 4, []
-    for order, most in ((TASK.c.due_at, limit - newest), (TASK.c.due_at.desc(), newest)):
+    for order, most in ((OUTBOX_TASK.c.due_at, limit - newest), (OUTBOX_TASK.c.due_at.desc(), newest)):
         if most:
-            rows = connection.execute(take.where(TASK.c.id.in_(due.order_by(order).limit(most))))
+            rows = connection.execute(take.where(OUTBOX_TASK.c.id.in_(due.order_by(order).limit(most))))
             found += [Task(*row) for row in rows]
     return found
 
@@ -160,8 +169,12 @@ def settle(database: Database, worker: str, results: Sequence[tuple[Task, Outcom
     with database.write() as connection:
         for task, outcome in results:
             connection.execute(
-                update(TASK)
-                .where(TASK.c.id == task.id, TASK.c.leased_by == worker, TASK.c.attempts == task.attempts)
+                update(OUTBOX_TASK)
+                .where(
+                    OUTBOX_TASK.c.id == task.id,
+                    OUTBOX_TASK.c.leased_by == worker,
+                    OUTBOX_TASK.c.attempts == task.attempts,
+                )
                 .values(**_values(task, outcome, moment))
             )
 

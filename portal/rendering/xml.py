@@ -18,15 +18,7 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from portal.core.clock import SHANGHAI, local
-from portal.domain.document import (
-    AuxItem,
-    BillDocument,
-    InvoicingParty,
-    Item,
-    MedicalExt,
-    PayerParty,
-    Seal,
-)
+from portal.domain.documents.bill import AuxItem, BillDocument, InvoicingParty, Item, MedicalExt, PayerParty, Seal
 from portal.domain.money import fen_of, micro_of, micro_text, yuan
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

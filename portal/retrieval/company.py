@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, insert, select, update
 
+from portal import audit
 from portal.access.limits import Limits
-from portal.audit import entries
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -26,22 +26,21 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_credit_code, is_id_card, is_phone, normalise, normalise_name
 from portal.domain.states import BillState
-from portal.issuing import queries
-from portal.issuing.lists import EMPLOYER
-from portal.issuing.queries import BILL, FACTS, PARTY, UNIT, BillFacts
-from portal.issuing.rows import number_digest
-from portal.models import CompanyAccount
-from portal.rendering.face import FaceRenderer
-from portal.retrieval import papers, sessions
-from portal.retrieval.identify import KEY, count_address, count_try, send_code, take_code
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bill_lists import EMPLOYER
+from portal.ledger.bills import FACTS, BillFacts
+from portal.ledger.persons import number_digest
+from portal.models.tables import BILL, BILL_PARTY, COMPANY_ACCOUNT, PARTY_KEY, UNIT
+from portal.rendering.pdf.face import FaceRenderer
+from portal.retrieval import files, sessions
+from portal.retrieval.identify import count_address, count_try, send_code, take_code
 from portal.retrieval.sessions import Claim, Session
 
-COMPANY: Table = CompanyAccount.__table__  # type: ignore[assignment]
 PURPOSE = "company"
 """Of the one-time codes that let a company's contact in."""
 LONGEST = 3 * 366
 """Days that an account may be open before somebody looks again."""
-PAGE = papers.MOST
+PAGE = files.MOST
 """Bills of one page: as many as one package takes."""
 
 
@@ -121,8 +120,8 @@ def open_account(services: Services, actor: Actor, name: str, code: str, terms: 
     }
     with services.database.write() as connection:
         _refuse_second(connection, actor.unit_id, row)
-        connection.execute(insert(COMPANY), row)
-        _record(connection, "company.opened", company_id, actor)
+        connection.execute(insert(COMPANY_ACCOUNT), row)
+        audit.record(connection, actor, "company.opened", ("company", company_id))
     return company_id
 
 
@@ -130,16 +129,20 @@ def _refuse_second(connection: Connection, unit_id: int, row: dict[str, Any], bu
     """One account for a company and phone, so that revoking it is the end. Raises COMPANY_KNOWN."""
     # Two desks may open the same one at the same time: the unit's row is what they queue at.
     connection.execute(select(UNIT.c.id).where(UNIT.c.id == unit_id).with_for_update())
-    same = [COMPANY.c[key] == row[key] for key in ("name_digest", "number_digest", "phone_digest")]
-    same += [COMPANY.c.unit_id == unit_id, COMPANY.c.revoked_at.is_(None), COMPANY.c.id != but]
-    if connection.scalar(select(COMPANY.c.id).where(*same)) is not None:
+    same = [COMPANY_ACCOUNT.c[key] == row[key] for key in ("name_digest", "number_digest", "phone_digest")]
+    same += [COMPANY_ACCOUNT.c.unit_id == unit_id, COMPANY_ACCOUNT.c.revoked_at.is_(None), COMPANY_ACCOUNT.c.id != but]
+    if connection.scalar(select(COMPANY_ACCOUNT.c.id).where(*same)) is not None:
         raise Refusal("COMPANY_KNOWN")
 
 
 def standing(connection: Connection, unit_id: int, company_id: int) -> Any:
     """The row of an account of the unit that is not revoked. Raises COMPANY_UNKNOWN."""
-    wanted = (COMPANY.c.id == company_id, COMPANY.c.unit_id == unit_id, COMPANY.c.revoked_at.is_(None))
-    row = connection.execute(select(COMPANY).where(*wanted)).one_or_none()
+    wanted = (
+        COMPANY_ACCOUNT.c.id == company_id,
+        COMPANY_ACCOUNT.c.unit_id == unit_id,
+        COMPANY_ACCOUNT.c.revoked_at.is_(None),
+    )
+    row = connection.execute(select(COMPANY_ACCOUNT).where(*wanted)).one_or_none()
     if row is None:
         raise Refusal("COMPANY_UNKNOWN")
     return row
@@ -156,23 +159,26 @@ def change(services: Services, actor: Actor, company_id: int, terms: Terms) -> N
         fields = _checked(replace(terms, contact=terms.contact or held["contact"], phone=terms.phone or held["phone"]))
         row = _row(services, company_id, held | fields, terms.until)
         _refuse_second(connection, actor.unit_id, dict(old._mapping) | row, company_id)
-        connection.execute(update(COMPANY).where(COMPANY.c.id == company_id).values(**row))
+        connection.execute(update(COMPANY_ACCOUNT).where(COMPANY_ACCOUNT.c.id == company_id).values(**row))
         moved = row["phone_digest"] != old.phone_digest
-        _record(connection, "company.changed", company_id, actor, phone_changed=moved, until=terms.until.isoformat())
+        audit.record(
+            connection,
+            actor,
+            "company.changed",
+            ("company", company_id),
+            {"phone_changed": moved, "until": terms.until.isoformat()},
+        )
 
 
 def revoke(services: Services, actor: Actor, company_id: int) -> None:
     """End an account at once. Raises COMPANY_UNKNOWN."""
     with services.database.write() as connection:
         standing(connection, actor.unit_id, company_id)
-        ended = update(COMPANY).where(COMPANY.c.id == company_id, COMPANY.c.revoked_at.is_(None))
+        ended = update(COMPANY_ACCOUNT).where(
+            COMPANY_ACCOUNT.c.id == company_id, COMPANY_ACCOUNT.c.revoked_at.is_(None)
+        )
         connection.execute(ended.values(revoked_at=now(), revoked_by=actor.label))
-        _record(connection, "company.revoked", company_id, actor)
-
-
-def _record(connection: Connection, action: str, company_id: int, actor: Actor, **details: Any) -> None:
-    about = {"request_id": actor.request_id} | ({"details": details} if details else {})
-    entries.record(connection, action, "company", company_id, actor.label, **about)
+        audit.record(connection, actor, "company.revoked", ("company", company_id))
 
 
 def opened(services: Services, row: Any) -> dict[str, str]:
@@ -186,11 +192,13 @@ def matching(connection: Connection, row: Any) -> tuple[int, int]:
 
     The second number tells the desk that a name was typed differently here and there.
     """
-    named = func.sum(case((PARTY.c.name_digest == row.name_digest, 1), else_=0))
+    named = func.sum(case((BILL_PARTY.c.name_digest == row.name_digest, 1), else_=0))
     statement = (
         select(func.count(), named)
-        .select_from(BILL.join(KEY, KEY.c.bill_id == BILL.c.id).join(PARTY, PARTY.c.bill_id == BILL.c.id))
-        .where(KEY.c.digest == row.number_digest, BILL.c.payer_kind == EMPLOYER, BILL.c.unit_id == row.unit_id)
+        .select_from(
+            BILL.join(PARTY_KEY, PARTY_KEY.c.bill_id == BILL.c.id).join(BILL_PARTY, BILL_PARTY.c.bill_id == BILL.c.id)
+        )
+        .where(PARTY_KEY.c.digest == row.number_digest, BILL.c.payer_kind == EMPLOYER, BILL.c.unit_id == row.unit_id)
     )
     every, same = connection.execute(statement).one()
     return int(same or 0), every - int(same or 0)
@@ -223,7 +231,7 @@ def confirm(services: Services, session: Session, typed: str) -> str:
         if take_code(services, connection, session, typed, PURPOSE) is not None:
             rows = _accounts(connection, session.unit_id, proved.company)
             for row in rows:
-                entries.record(connection, "company.signed_in", "company", row.id, f"company:{row.id}")
+                audit.record(connection, Actor(f"company:{row.id}"), "company.signed_in", ("company", row.id))
             if rows:
                 sessions.end(connection, session)
                 return sessions.start(services, connection, session.unit_id, 0, proved)
@@ -238,19 +246,19 @@ def phone_on_file(services: Services, connection: Connection, session: Session) 
 
 def _open() -> ColumnElement[bool]:
     return and_(
-        COMPANY.c.unit_id == bindparam("unit"),
-        COMPANY.c.phone_digest == bindparam("phone"),
-        COMPANY.c.revoked_at.is_(None),
-        COMPANY.c.valid_until > bindparam("moment"),
+        COMPANY_ACCOUNT.c.unit_id == bindparam("unit"),
+        COMPANY_ACCOUNT.c.phone_digest == bindparam("phone"),
+        COMPANY_ACCOUNT.c.revoked_at.is_(None),
+        COMPANY_ACCOUNT.c.valid_until > bindparam("moment"),
     )
 
 
 # Statements are built once: building and hashing one costs more than running it.
-_ACCOUNTS = select(COMPANY).where(_open()).order_by(COMPANY.c.id)
+_ACCOUNTS = select(COMPANY_ACCOUNT).where(_open()).order_by(COMPANY_ACCOUNT.c.id)
 _OF_COMPANY = and_(
-    COMPANY.c.unit_id == BILL.c.unit_id,
-    COMPANY.c.number_digest == KEY.c.digest,
-    COMPANY.c.name_digest == PARTY.c.name_digest,
+    COMPANY_ACCOUNT.c.unit_id == BILL.c.unit_id,
+    COMPANY_ACCOUNT.c.number_digest == PARTY_KEY.c.digest,
+    COMPANY_ACCOUNT.c.name_digest == BILL_PARTY.c.name_digest,
     BILL.c.payer_kind == EMPLOYER,
 )
 """The rule: which bills are a company's own."""
@@ -258,19 +266,21 @@ _OF_COMPANY = and_(
 
 def _own(statement: Any) -> Select[Any]:
     """Of a statement over bills, what a session's companies may see."""
-    joined: Select[Any] = statement.join(PARTY, PARTY.c.bill_id == BILL.c.id).join(KEY, KEY.c.bill_id == BILL.c.id)
-    return joined.join(COMPANY, _OF_COMPANY).where(_open())
+    joined: Select[Any] = statement.join(BILL_PARTY, BILL_PARTY.c.bill_id == BILL.c.id).join(
+        PARTY_KEY, PARTY_KEY.c.bill_id == BILL.c.id
+    )
+    return joined.join(COMPANY_ACCOUNT, _OF_COMPANY).where(_open())
 
 
-_CHOSEN = _own(FACTS).where(COMPANY.c.id == bindparam("company"))
-_ONE = _own(FACTS.add_columns(COMPANY.c.id.label("company_id"))).where(BILL.c.id == bindparam("bill")).limit(1)
+_CHOSEN = _own(FACTS).where(COMPANY_ACCOUNT.c.id == bindparam("company"))
+_ONE = _own(FACTS.add_columns(COMPANY_ACCOUNT.c.id.label("company_id"))).where(BILL.c.id == bindparam("bill")).limit(1)
 _SOME = _CHOSEN.where(BILL.c.id.in_(bindparam("bills", expanding=True)))
 _DAYS = BILL.c.business_day.between(bindparam("first"), bindparam("last"))
 _PAGE = _CHOSEN.where(_DAYS).order_by(BILL.c.business_at.desc(), BILL.c.id.desc()).limit(PAGE).offset(bindparam("skip"))
 _COUNTS = and_(BILL.c.total_fen >= 0, BILL.c.state != BillState.REVERSED.value)
-"""As :func:`portal.retrieval.papers.counts`."""
+"""As :func:`portal.retrieval.files.counts`."""
 _SUM = select(func.count(), func.count(case((_COUNTS, 1))), func.sum(case((_COUNTS, BILL.c.total_fen))))
-_SUMS = _own(_SUM.select_from(BILL)).where(COMPANY.c.id == bindparam("company"), _DAYS)
+_SUMS = _own(_SUM.select_from(BILL)).where(COMPANY_ACCOUNT.c.id == bindparam("company"), _DAYS)
 
 
 def _accounts(connection: Connection, unit_id: int, phone: str) -> Sequence[Any]:
@@ -301,12 +311,12 @@ def ledger(
     wanted = _wanted(session, company=company.company_id, first=first, last=last)
     found, counting, total = connection.execute(_SUMS, wanted).one()
     rows = connection.execute(_PAGE, wanted | {"skip": PAGE * (page - 1)}).all()
-    return Ledger([queries.read_facts(row) for row in rows], found, counting, int(total or 0))
+    return Ledger([ledger_bills.read_facts(row) for row in rows], found, counting, int(total or 0))
 
 
 def pdf(
     services: Services, session: Session, faces: FaceRenderer, unit_code: str, bill_id: int, request_id: str
-) -> papers.File:
+) -> files.File:
     """The PDF of one bill of the session's companies; audited. Raises SESSION_OVER, BILL_NOT_FOUND."""
     if not session.claim.company:
         raise Refusal("SESSION_OVER")
@@ -314,10 +324,10 @@ def pdf(
         row = connection.execute(_ONE, _wanted(session, bill=bill_id)).one_or_none()
         if row is None:
             raise Refusal("BILL_NOT_FOUND")
-        file = papers.bill_pdf(services, connection, faces, unit_code, queries.read_facts(row))
+        file = files.bill_pdf(services, connection, faces, unit_code, ledger_bills.read_facts(row))
     with services.database.write() as connection:
         by = f"company:{row.company_id}"
-        entries.record(connection, "company.downloaded", "bill", bill_id, by, request_id=request_id)
+        audit.record(connection, Actor(by, request_id=request_id), "company.downloaded", ("bill", bill_id))
     return file
 
 
@@ -329,10 +339,10 @@ def bundle(
     company: Company,
     bill_ids: Collection[int],
     zipped: bool,
-) -> papers.File:
+) -> files.File:
     """报销包 of chosen bills of one company; of others' it takes none. Raises CHOICE_EMPTY."""
     with services.database.read() as connection:
         rows = connection.execute(_SOME, _wanted(session, company=company.company_id, bills=list(bill_ids))).all()
-    bills = [queries.read_facts(row) for row in rows]
+    bills = [ledger_bills.read_facts(row) for row in rows]
     by = ("company.downloaded", f"company:{company.company_id}")
-    return papers.bundle(services, faces, unit_code, company.name, bills, zipped, by)
+    return files.bundle(services, faces, unit_code, company.name, bills, zipped, by)

@@ -15,24 +15,25 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from portal import audit
 from portal.access import parameters
 from portal.access.limits import Limits
-from portal.audit import entries
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
-from portal.core.sms import SmsClient
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import birthday, is_phone, mask_name, normalise, normalise_name
-from portal.issuing import queries
-from portal.issuing.queries import BILL, FACTS_AND_PAYER, PARTY, UNIT, BillFacts
-from portal.issuing.rows import number_digest
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
+from portal.ledger.persons import number_digest
+from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, PARTY_KEY, UNIT
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task
-from portal.retrieval.identify import CONSENT, KEY, LINK, LINK_KEY, send_code, take_code, visible_bills
+from portal.providers.sms.gateway import SmsClient
+from portal.retrieval.code_sender import outcome_of, phone_of
+from portal.retrieval.identify import CONSENT, send_code, take_code, visible_bills
 from portal.retrieval.sessions import Claim, Session
-from portal.retrieval.sms import outcome_of, phone_of
 
 TOLD_TOPIC = "family.told"
 TEMPLATE = "family"
@@ -71,7 +72,7 @@ class Member:
 
 
 def _active() -> tuple[Any, ...]:
-    return LINK.c.revoked_at.is_(None), LINK.c.valid_until > now()
+    return FAMILY_LINK.c.revoked_at.is_(None), FAMILY_LINK.c.valid_until > now()
 
 
 def _name_of(session: Session) -> bytes:
@@ -86,18 +87,18 @@ def need_person(session: Session) -> None:
 
 def _links(services: Services, connection: Connection, session: Session, side: str) -> list[Member]:
     need_person(session)
-    named = LINK.c.holder_name if side == "holder" else LINK.c.subject_name
+    named = FAMILY_LINK.c.holder_name if side == "holder" else FAMILY_LINK.c.subject_name
     rows = connection.execute(
-        select(LINK)
-        .join(LINK_KEY, LINK_KEY.c.link_id == LINK.c.id)
+        select(FAMILY_LINK)
+        .join(FAMILY_KEY, FAMILY_KEY.c.link_id == FAMILY_LINK.c.id)
         .where(
-            LINK_KEY.c.digest == bytes.fromhex(session.claim.number),
-            LINK_KEY.c.side == side,
+            FAMILY_KEY.c.digest == bytes.fromhex(session.claim.number),
+            FAMILY_KEY.c.side == side,
             named == _name_of(session),
-            LINK.c.unit_id == session.unit_id,
+            FAMILY_LINK.c.unit_id == session.unit_id,
             *_active(),
         )
-        .order_by(LINK.c.id)
+        .order_by(FAMILY_LINK.c.id)
     ).all()
     other = "subject_name" if side == "holder" else "holder_name"
     return [_member(services, row, other) for row in rows]
@@ -125,13 +126,13 @@ def watchers(services: Services, connection: Connection, session: Session) -> li
 
 
 _BILLS = (
-    FACTS_AND_PAYER.join(KEY, KEY.c.bill_id == BILL.c.id)
-    .join(LINK_KEY, LINK_KEY.c.digest == KEY.c.digest)
-    .join(LINK, LINK.c.id == LINK_KEY.c.link_id)
+    FACTS_AND_PAYER.join(PARTY_KEY, PARTY_KEY.c.bill_id == BILL.c.id)
+    .join(FAMILY_KEY, FAMILY_KEY.c.digest == PARTY_KEY.c.digest)
+    .join(FAMILY_LINK, FAMILY_LINK.c.id == FAMILY_KEY.c.link_id)
     .where(
-        LINK.c.id == bindparam("link"),
-        LINK_KEY.c.side == "subject",
-        PARTY.c.name_digest == LINK.c.subject_name,
+        FAMILY_LINK.c.id == bindparam("link"),
+        FAMILY_KEY.c.side == "subject",
+        BILL_PARTY.c.name_digest == FAMILY_LINK.c.subject_name,
         BILL.c.unit_id == bindparam("unit"),
     )
 )
@@ -142,13 +143,13 @@ def bills(services: Services, connection: Connection, session: Session, link_id:
     member = _one(mine(services, connection, session), link_id)
     found = {row.bill_id: row for row in connection.execute(_BILLS, {"link": link_id, "unit": session.unit_id})}
     newest = sorted(found.values(), key=lambda row: (row.business_at, row.bill_id), reverse=True)
-    return member, [queries.read_facts(row) for row in newest]
+    return member, [ledger_bills.read_facts(row) for row in newest]
 
 
 def looked(services: Services, session: Session, member: Member) -> None:
     """Write down that a member's bills were looked at, and tell them: at most once a day and link."""
     with services.database.write() as connection:
-        entries.record(connection, "family.looked", "family", member.link_id, _label(session))
+        audit.record(connection, Actor(_label(session)), "family.looked", ("family", member.link_id))
         key = f"{TOLD_TOPIC}:{member.link_id}:{business_day(now()):%Y%m%d}"
         tasks.enqueue(connection, TOLD_TOPIC, key, {"link": member.link_id})
 
@@ -215,13 +216,13 @@ def age_lowered(connection: Connection, unit_id: int, years: int) -> int:
     In the caller's transaction; returns how many links. Those without a birthday last a year from their making, which
     never ends at midnight to the microsecond.
     """
-    mine = (LINK.c.unit_id == unit_id) & (LINK.c.kind == "guardian")
+    mine = (FAMILY_LINK.c.unit_id == unit_id) & (FAMILY_LINK.c.kind == "guardian")
     count = 0
-    for row in connection.execute(select(LINK.c.id, LINK.c.valid_until).where(mine, *_active())).all():
+    for row in connection.execute(select(FAMILY_LINK.c.id, FAMILY_LINK.c.valid_until).where(mine, *_active())).all():
         until = row.valid_until.astimezone(SHANGHAI)
         if until.time() == time.min:
             earlier = until.replace(year=until.year - years)
-            connection.execute(update(LINK).where(LINK.c.id == row.id).values(valid_until=earlier))
+            connection.execute(update(FAMILY_LINK).where(FAMILY_LINK.c.id == row.id).values(valid_until=earlier))
             count += 1
     return count
 
@@ -231,19 +232,21 @@ def _holder(services: Services, connection: Connection, session: Session) -> str
     _, name = visible_bills(services, connection, session)
     if name:
         return name
-    row = connection.execute(select(LINK).where(LINK.c.holder_name == _name_of(session)).limit(1)).one_or_none()
+    row = connection.execute(
+        select(FAMILY_LINK).where(FAMILY_LINK.c.holder_name == _name_of(session)).limit(1)
+    ).one_or_none()
     return people_of(services, row)["holder_name"] if row is not None else ""
 
 
 def _keys(connection: Connection, unit_id: int, number: bytes, name: bytes) -> set[bytes]:
     """Every number under which this person's bills can be found, the given one among them."""
     own = (
-        select(KEY.c.bill_id)
-        .join(PARTY, PARTY.c.bill_id == KEY.c.bill_id)
-        .join(BILL, BILL.c.id == KEY.c.bill_id)
-        .where(KEY.c.digest == number, PARTY.c.name_digest == name, BILL.c.unit_id == unit_id)
+        select(PARTY_KEY.c.bill_id)
+        .join(BILL_PARTY, BILL_PARTY.c.bill_id == PARTY_KEY.c.bill_id)
+        .join(BILL, BILL.c.id == PARTY_KEY.c.bill_id)
+        .where(PARTY_KEY.c.digest == number, BILL_PARTY.c.name_digest == name, BILL.c.unit_id == unit_id)
     )
-    found = select(KEY.c.digest).where(KEY.c.bill_id.in_(own)).distinct().limit(MOST_KEYS)
+    found = select(PARTY_KEY.c.digest).where(PARTY_KEY.c.bill_id.in_(own)).distinct().limit(MOST_KEYS)
     return {number, *connection.scalars(found)}
 
 
@@ -257,7 +260,7 @@ def ask_consent(services: Services, limits: Limits, session: Session, number: st
         asked = {"number": digest, "name": named, "subject": name.strip(), "who": who}
         asked["relation"] = relation if relation in RELATIONS else RELATIONS[-1]
         send_code(services, connection, session.digest, CONSENT, json.dumps(asked).encode())
-        entries.record(connection, "family.asked", "unit", session.unit_id, _label(session))
+        audit.record(connection, Actor(_label(session)), "family.asked", ("unit", session.unit_id))
 
 
 def give_consent(services: Services, session: Session, typed: str) -> int:
@@ -296,7 +299,7 @@ def _write(
 ) -> int:
     link_id = new_id()
     connection.execute(
-        insert(LINK),
+        insert(FAMILY_LINK),
         {
             "id": link_id,
             "unit_id": unit_id,
@@ -317,9 +320,9 @@ def _write(
         for side, digests in zip(("holder", "subject"), keys, strict=True)
         for digest in sorted(digests)
     ]
-    connection.execute(insert(LINK_KEY), rows)
+    connection.execute(insert(FAMILY_KEY), rows)
     details = {"kind": kind, "basis": basis}
-    entries.record(connection, "family.bound", "family", link_id, actor, request_id=request_id, details=details)
+    audit.record(connection, Actor(actor, request_id=request_id), "family.bound", ("family", link_id), details)
     return link_id
 
 
@@ -331,9 +334,9 @@ def revoke(services: Services, session: Session, link_id: int) -> None:
 
 
 def _end(connection: Connection, link_id: int, actor: str, request_id: str = "") -> None:
-    ended = update(LINK).where(LINK.c.id == link_id, LINK.c.revoked_at.is_(None))
+    ended = update(FAMILY_LINK).where(FAMILY_LINK.c.id == link_id, FAMILY_LINK.c.revoked_at.is_(None))
     connection.execute(ended.values(revoked_at=now(), revoked_by=actor[:80]))
-    entries.record(connection, "family.revoked", "family", link_id, actor, request_id=request_id)
+    audit.record(connection, Actor(actor, request_id=request_id), "family.revoked", ("family", link_id))
 
 
 def bind_at_desk(
@@ -387,7 +390,9 @@ def _whole(person: Person) -> bool:
 
 def need_link(connection: Connection, unit_id: int, link_id: int) -> None:
     """Raises PERSON_UNKNOWN unless the unit has this link."""
-    known = connection.scalar(select(LINK.c.id).where(LINK.c.id == link_id, LINK.c.unit_id == unit_id))
+    known = connection.scalar(
+        select(FAMILY_LINK.c.id).where(FAMILY_LINK.c.id == link_id, FAMILY_LINK.c.unit_id == unit_id)
+    )
     if known is None:
         raise Refusal("PERSON_UNKNOWN")
 
@@ -409,9 +414,9 @@ class Teller:
         """One message to the subject's phone, unless it is the holder's own."""
         with services.database.read() as connection:
             row = connection.execute(
-                select(LINK, UNIT.c.short_name)
-                .join(UNIT, UNIT.c.id == LINK.c.unit_id)
-                .where(LINK.c.id == int(task.payload["link"]), *_active())
+                select(FAMILY_LINK, UNIT.c.short_name)
+                .join(UNIT, UNIT.c.id == FAMILY_LINK.c.unit_id)
+                .where(FAMILY_LINK.c.id == int(task.payload["link"]), *_active())
             ).one_or_none()
         if row is None:
             return Done()

@@ -13,31 +13,26 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Boolean, Connection, Row, Select, Table, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Boolean, Connection, Row, Select, bindparam, exists, insert, or_, select, update
 
+from portal import audit
 from portal.access.limits import Limits
-from portal.audit import entries
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, normalise, normalise_name, spoken_kind
-from portal.issuing import queries, relations, slip_codes
-from portal.issuing.queries import FACTS_AND_PAYER, BillFacts
-from portal.issuing.relations import Relations
-from portal.issuing.rows import number_digest
-from portal.issuing.slip_codes import SLIP_CODE
-from portal.models import Bill, BillParty, FamilyKey, FamilyLink, OneTimeCode, PartyKey
+from portal.issuing.paper import slip_codes
+from portal.ledger import bill_relations
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bill_relations import Relations
+from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
+from portal.ledger.persons import number_digest
+from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY, SLIP_CODE
 from portal.outbox import tasks
 from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim, Session
-
-BILL: Table = Bill.__table__  # type: ignore[assignment]
-PARTY: Table = BillParty.__table__  # type: ignore[assignment]
-KEY: Table = PartyKey.__table__  # type: ignore[assignment]
-CODE: Table = OneTimeCode.__table__  # type: ignore[assignment]
-LINK: Table = FamilyLink.__table__  # type: ignore[assignment]
-LINK_KEY: Table = FamilyKey.__table__  # type: ignore[assignment]
 
 CODE_MINUTES = 5
 CODE_TRIES = 5
@@ -78,7 +73,7 @@ def count_try(services: Services, limits: Limits, bucket: str, most: int, second
     if not limits.hit("find.refused", GUESSES, 60) and limits.hit("find.alarm", 1, 600):
         log.error("patient.guessing", refused_in_a_minute=GUESSES)
         with services.database.write() as connection:
-            entries.record(connection, "patient.guessing", "installation", 0, "system:limits")
+            audit.record(connection, Actor("system:limits"), "patient.guessing", ("installation", 0))
     raise Refusal("TRY_LATER", minutes=minutes)
 
 
@@ -92,7 +87,7 @@ def send_code(
     """Have a fresh code sent, in the caller's transaction; ``claim`` as of :class:`OneTimeCode`."""
     code_id, code, moment = new_id(), f"{secrets.randbelow(1_000_000):06d}", now()
     connection.execute(
-        insert(CODE),
+        insert(ONE_TIME_CODE),
         {
             "id": code_id,
             "session_digest": session_digest,
@@ -115,23 +110,23 @@ def take_code(
 ) -> Row[Any] | None:
     """Count one try at the session's code; the row (``id``, ``phone``, ``claim``) when it is right, then used up."""
     row: Any = connection.execute(
-        update(CODE)
+        update(ONE_TIME_CODE)
         .where(
-            CODE.c.session_digest == session.digest,
-            CODE.c.purpose == purpose,
-            CODE.c.used_at.is_(None),
-            CODE.c.expires_at > now(),
-            CODE.c.tries < CODE_TRIES,
+            ONE_TIME_CODE.c.session_digest == session.digest,
+            ONE_TIME_CODE.c.purpose == purpose,
+            ONE_TIME_CODE.c.used_at.is_(None),
+            ONE_TIME_CODE.c.expires_at > now(),
+            ONE_TIME_CODE.c.tries < CODE_TRIES,
         )
-        .values(tries=CODE.c.tries + 1)
-        .returning(CODE.c.id, CODE.c.code_digest, CODE.c.phone, CODE.c.claim)
+        .values(tries=ONE_TIME_CODE.c.tries + 1)
+        .returning(ONE_TIME_CODE.c.id, ONE_TIME_CODE.c.code_digest, ONE_TIME_CODE.c.phone, ONE_TIME_CODE.c.claim)
     ).one_or_none()
     wanted = row.code_digest if row is not None else secrets.token_bytes(32)
     right = hmac.compare_digest(wanted, _code_digest(services, session.digest, normalise(typed)))
     if not right or row is None:
         return None
     over = {"used_at": now(), "code": None, "phone": None, "claim": None}
-    connection.execute(update(CODE).where(CODE.c.id == row.id).values(over))
+    connection.execute(update(ONE_TIME_CODE).where(ONE_TIME_CODE.c.id == row.id).values(over))
     return row  # type: ignore[no-any-return]
 
 
@@ -149,7 +144,9 @@ def confirm(services: Services, session: Session, typed: str) -> str:
 
 def _rise(services: Services, connection: Connection, session: Session, code: Row[Any]) -> str:
     sessions.end(connection, session)
-    entries.record(connection, "patient.identified", "unit", session.unit_id, f"patient:{session.claim.number[:12]}")
+    audit.record(
+        connection, Actor(f"patient:{session.claim.number[:12]}"), "patient.identified", ("unit", session.unit_id)
+    )
     phone = ""
     if code.phone is not None:
         sent_to = services.cipher.decrypt_text("one_time_code.phone", code.id, code.phone).strip()
@@ -172,7 +169,9 @@ def open_by_slip(
                 raise Refusal("NOT_MATCHED")
             return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip-code")
         name = services.index.digest("name", normalise_name(typed))
-        stored = connection.execute(select(PARTY.c.name_digest).where(PARTY.c.bill_id == bill.bill_id)).scalar_one()
+        stored = connection.execute(
+            select(BILL_PARTY.c.name_digest).where(BILL_PARTY.c.bill_id == bill.bill_id)
+        ).scalar_one()
         if not hmac.compare_digest(stored, name):
             raise Refusal("NOT_MATCHED")
         return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip")
@@ -227,21 +226,21 @@ def _open(
         if session.level < 2:
             claim = Claim(bills=claim.bills)
     bills = tuple(dict.fromkeys((*claim.bills, bill_id)))[-20:]
-    entries.record(connection, "bill.opened", "bill", bill_id, actor)
+    audit.record(connection, Actor(actor), "bill.opened", ("bill", bill_id))
     return sessions.start(services, connection, unit_id, level, replace(claim, bills=bills))
 
 
 # Statements are built once: building and hashing one costs more than running it.
 _OF_PERSON = (
-    FACTS_AND_PAYER.join(KEY, KEY.c.bill_id == BILL.c.id)
-    .where(KEY.c.digest == bindparam("number"), PARTY.c.name_digest == bindparam("name"))
+    FACTS_AND_PAYER.join(PARTY_KEY, PARTY_KEY.c.bill_id == BILL.c.id)
+    .where(PARTY_KEY.c.digest == bindparam("number"), BILL_PARTY.c.name_digest == bindparam("name"))
     .where(BILL.c.unit_id == bindparam("unit"))
 )
 _OPENED = FACTS_AND_PAYER.where(BILL.c.id.in_(bindparam("bills", expanding=True)), BILL.c.unit_id == bindparam("unit"))
 _BY_CODE = (
-    select(SLIP_CODE.c.bill_id, PARTY.c.name_digest)
+    select(SLIP_CODE.c.bill_id, BILL_PARTY.c.name_digest)
     .join(BILL, BILL.c.id == SLIP_CODE.c.bill_id)
-    .join(PARTY, PARTY.c.bill_id == SLIP_CODE.c.bill_id)
+    .join(BILL_PARTY, BILL_PARTY.c.bill_id == SLIP_CODE.c.bill_id)
     .where(
         SLIP_CODE.c.digest == bindparam("code"),
         SLIP_CODE.c.used_at.is_(None),
@@ -249,20 +248,20 @@ _BY_CODE = (
         BILL.c.unit_id == bindparam("unit"),
     )
 )
-_held, _about = LINK_KEY.alias(), LINK_KEY.alias()
+_held, _about = FAMILY_KEY.alias(), FAMILY_KEY.alias()
 _OF_FAMILY = exists().where(
     _held.c.digest == bindparam("number"),
     _held.c.side == "holder",
-    LINK.c.id == _held.c.link_id,
-    LINK.c.holder_name == bindparam("name"),
-    LINK.c.unit_id == bindparam("unit"),
-    LINK.c.revoked_at.is_(None),
-    LINK.c.valid_until > bindparam("moment"),
-    _about.c.link_id == LINK.c.id,
+    FAMILY_LINK.c.id == _held.c.link_id,
+    FAMILY_LINK.c.holder_name == bindparam("name"),
+    FAMILY_LINK.c.unit_id == bindparam("unit"),
+    FAMILY_LINK.c.revoked_at.is_(None),
+    FAMILY_LINK.c.valid_until > bindparam("moment"),
+    _about.c.link_id == FAMILY_LINK.c.id,
     _about.c.side == "subject",
-    KEY.c.digest == _about.c.digest,
-    KEY.c.bill_id == BILL.c.id,
-    PARTY.c.name_digest == LINK.c.subject_name,
+    PARTY_KEY.c.digest == _about.c.digest,
+    PARTY_KEY.c.bill_id == BILL.c.id,
+    BILL_PARTY.c.name_digest == FAMILY_LINK.c.subject_name,
 )
 """Somebody who proved number and name may see this bill as guardian or proxy of its payer, today."""
 _OWN = FACTS_AND_PAYER.where(
@@ -270,12 +269,12 @@ _OWN = FACTS_AND_PAYER.where(
     BILL.c.unit_id == bindparam("unit"),
     or_(
         bindparam("opened", type_=Boolean),
-        exists().where(KEY.c.digest == bindparam("number"), KEY.c.bill_id == BILL.c.id)
-        & (PARTY.c.name_digest == bindparam("name")),
+        exists().where(PARTY_KEY.c.digest == bindparam("number"), PARTY_KEY.c.bill_id == BILL.c.id)
+        & (BILL_PARTY.c.name_digest == bindparam("name")),
         _OF_FAMILY,
     ),
 )
-_OWN_RELATED = relations.with_relations(_OWN)
+_OWN_RELATED = bill_relations.with_relations(_OWN)
 
 
 def _proved(session: Session) -> dict[str, object]:
@@ -296,7 +295,9 @@ def visible_bills(services: Services, connection: Connection, session: Session) 
         found = connection.execute(_OPENED, {"unit": session.unit_id, "bills": others})
         rows |= {row.bill_id: row for row in found}
     newest = sorted(rows.values(), key=lambda row: (row.business_at, row.bill_id), reverse=True)
-    return [queries.read_facts(row) for row in newest], queries.read_payer(services, newest[0]) if newest else ""
+    return [ledger_bills.read_facts(row) for row in newest], ledger_bills.read_payer(
+        services, newest[0]
+    ) if newest else ""
 
 
 def own_bill(
@@ -307,7 +308,7 @@ def own_bill(
     Not yours and not there look the same to the caller.
     """
     row = _own(connection, _OWN, session, bill_id)
-    return None if row is None else (queries.read_facts(row), queries.read_payer(services, row))
+    return None if row is None else (ledger_bills.read_facts(row), ledger_bills.read_payer(services, row))
 
 
 def own_bill_related(
@@ -317,8 +318,8 @@ def own_bill_related(
     row = _own(connection, _OWN_RELATED, session, bill_id)
     if row is None:
         return None
-    facts = queries.read_facts(row)
-    return facts, queries.read_payer(services, row), relations.of(connection, facts, row)
+    facts = ledger_bills.read_facts(row)
+    return facts, ledger_bills.read_payer(services, row), bill_relations.of(connection, facts, row)
 
 
 def _own(connection: Connection, statement: Select[Any], session: Session, bill_id: int) -> Row[Any] | None:

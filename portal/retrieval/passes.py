@@ -13,21 +13,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
+from portal import audit
 from portal.access import pass_rows
-from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain import link
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.issuing import queries
-from portal.issuing.queries import BILL, BillFacts
-from portal.models import PatientPass, SlipCode
+from portal.ledger import bills
+from portal.ledger.bills import BillFacts
+from portal.models.tables import BILL, PATIENT_PASS, SLIP_CODE
 from portal.retrieval.sessions import Claim, Session
-
-PASS: Table = PatientPass.__table__  # type: ignore[assignment]
-SLIP: Table = SlipCode.__table__  # type: ignore[assignment]
 
 
 class Purpose(StrEnum):
@@ -77,7 +75,7 @@ def for_window(services: Services, session: Session) -> str:
     """What the QR for a window says: the clerk's search finds what this session may see, for a minute."""
     claim = session.claim if session.level >= 2 else Claim(bills=session.claim.bills)
     with services.database.write() as connection:
-        entries.record(connection, "patient.shown", "unit", session.unit_id, "patient")
+        audit.record(connection, Actor("patient"), "patient.shown", ("unit", session.unit_id))
         return make(services, connection, Purpose.WINDOW, session.unit_id, claim)
 
 
@@ -85,11 +83,11 @@ def read(services: Services, connection: Connection, token: str, *purposes: Purp
     """The pass of a token while it is open; wrong, expired and revoked are one (checks A4)."""
     digest = services.index.digest("pass", token)
     row: Any = connection.execute(
-        select(PASS).where(
-            PASS.c.digest == digest,
-            PASS.c.purpose.in_([purpose.value for purpose in purposes]),
-            PASS.c.expires_at > now(),
-            PASS.c.revoked_at.is_(None),
+        select(PATIENT_PASS).where(
+            PATIENT_PASS.c.digest == digest,
+            PATIENT_PASS.c.purpose.in_([purpose.value for purpose in purposes]),
+            PATIENT_PASS.c.expires_at > now(),
+            PATIENT_PASS.c.revoked_at.is_(None),
         )
     ).one_or_none()
     if row is None:
@@ -114,10 +112,10 @@ def revoke_links(services: Services, unit_code: str, bill: BillFacts, actor: str
         )
         if changed.rowcount != 1:
             return  # somebody else has just revoked it
-        passes = update(PASS).where(PASS.c.bill_id == bill.bill_id, PASS.c.revoked_at.is_(None))
+        passes = update(PATIENT_PASS).where(PATIENT_PASS.c.bill_id == bill.bill_id, PATIENT_PASS.c.revoked_at.is_(None))
         connection.execute(passes.values(revoked_at=now()))
-        connection.execute(delete(SLIP).where(SLIP.c.bill_id == bill.bill_id))
-        entries.record(connection, "link.revoked", "bill", bill.bill_id, actor, request_id=request_id)
+        connection.execute(delete(SLIP_CODE).where(SLIP_CODE.c.bill_id == bill.bill_id))
+        audit.record(connection, Actor(actor, request_id=request_id), "link.revoked", ("bill", bill.bill_id))
 
 
 def bill_of(services: Services, connection: Connection, token: str) -> tuple[BillFacts, str, Pass]:
@@ -126,13 +124,13 @@ def bill_of(services: Services, connection: Connection, token: str) -> tuple[Bil
     Raises LINK_INVALID.
     """
     found = read(services, connection, token, Purpose.MAIL, Purpose.BROWSER)
-    facts = queries.by_id(connection, found.bill_id) if found is not None and found.bill_id else None
+    facts = bills.by_id(connection, found.bill_id) if found is not None and found.bill_id else None
     if found is None or facts is None:
         raise Refusal("LINK_INVALID")
-    return facts, queries.payer_name(services, connection, facts.bill_id), found
+    return facts, bills.payer_name(services, connection, facts.bill_id), found
 
 
 def clean(connection: Connection) -> None:
     """Forget passes that are over, and fetch codes whose time has passed."""
-    connection.execute(delete(PASS).where(PASS.c.expires_at < now()))
-    connection.execute(delete(SLIP).where(SLIP.c.expires_at < now()))
+    connection.execute(delete(PATIENT_PASS).where(PATIENT_PASS.c.expires_at < now()))
+    connection.execute(delete(SLIP_CODE).where(SLIP_CODE.c.expires_at < now()))

@@ -7,18 +7,15 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.models import OneTimeCode, PatientSession
+from portal.models.tables import ONE_TIME_CODE, PATIENT_SESSION
 
-SESSION: Table = PatientSession.__table__  # type: ignore[assignment]
-CODE: Table = OneTimeCode.__table__  # type: ignore[assignment]
-
-_BY_DIGEST = select(SESSION.c.unit_id, SESSION.c.level, SESSION.c.claim, SESSION.c.expires_at).where(
-    SESSION.c.digest == bindparam("cookie"), SESSION.c.expires_at > bindparam("moment")
-)
+_BY_DIGEST = select(
+    PATIENT_SESSION.c.unit_id, PATIENT_SESSION.c.level, PATIENT_SESSION.c.claim, PATIENT_SESSION.c.expires_at
+).where(PATIENT_SESSION.c.digest == bindparam("cookie"), PATIENT_SESSION.c.expires_at > bindparam("moment"))
 """Built once: building and hashing a statement costs more than running it."""
 TOUCH_EVERY = timedelta(minutes=1)
 """How often use is written down: a write for every page would cost more than the page."""
@@ -78,7 +75,7 @@ def start(services: Services, connection: Connection, unit_id: int, level: int, 
     digest = services.index.digest("session", cookie)
     moment = now()
     connection.execute(
-        insert(SESSION),
+        insert(PATIENT_SESSION),
         {
             "digest": digest,
             "unit_id": unit_id,
@@ -97,15 +94,17 @@ def touch(services: Services, session: Session) -> None:
     if until - session.expires_at < TOUCH_EVERY:
         return
     with services.database.write() as connection:
-        connection.execute(update(SESSION).where(SESSION.c.digest == session.digest).values(expires_at=until))
+        connection.execute(
+            update(PATIENT_SESSION).where(PATIENT_SESSION.c.digest == session.digest).values(expires_at=until)
+        )
 
 
 def end(connection: Connection, session: Session) -> None:
     """Close a session on the server."""
-    connection.execute(delete(SESSION).where(SESSION.c.digest == session.digest))
+    connection.execute(delete(PATIENT_SESSION).where(PATIENT_SESSION.c.digest == session.digest))
 
 
 def clean(connection: Connection) -> None:
     """Remove what is over: sessions, and codes a day after their end (the daily limit counts them till then)."""
-    connection.execute(delete(SESSION).where(SESSION.c.expires_at < now()))
-    connection.execute(delete(CODE).where(CODE.c.expires_at < now() - timedelta(days=1)))
+    connection.execute(delete(PATIENT_SESSION).where(PATIENT_SESSION.c.expires_at < now()))
+    connection.execute(delete(ONE_TIME_CODE).where(ONE_TIME_CODE.c.expires_at < now() - timedelta(days=1)))

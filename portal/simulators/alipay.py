@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.core.alipay_keys import ensure_demo_keys
 from portal.core.clock import SHANGHAI, local, now
-from portal.core.platforms import DEMO_ALIPAY_APP, TEMPLATES
+from portal.core.platform_settings import DEMO_ALIPAY_APP, TEMPLATES
+from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.simulators import alipay_push
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch

@@ -15,7 +15,7 @@ from flask import Blueprint, Flask, Response, g, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from portal.core.certificates import ensure_demo_keys
+from portal.core.crypto.certificates import ensure_demo_keys
 from portal.core.settings import Settings
 from portal.simulators import alipay, bureau, desk, finance, mail, push, sms, smsclouds, wechat
 from portal.simulators.context import Context

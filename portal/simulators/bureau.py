@@ -20,8 +20,8 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
-from portal.core.platforms import DEMO_BUREAU, DEMO_CARD
-from portal.delivery.channels.app import signature
+from portal.core.platform_settings import DEMO_BUREAU, DEMO_CARD
+from portal.providers.push.signature import signature
 from portal.rendering import xml
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch

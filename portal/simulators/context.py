@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portal.core.certificates import KeyFiles
+from portal.core.crypto.certificates import KeyFiles
 from portal.core.settings import Settings
 from portal.simulators.store import Store
 

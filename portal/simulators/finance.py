@@ -14,11 +14,11 @@ from flask.typing import ResponseReturnValue
 from portal.core.clock import now
 from portal.core.settings import Settings
 from portal.domain.money import fen_of
-from portal.fiscal import envelope
 from portal.fiscal.bookings import PULL
-from portal.fiscal.envelope import Envelope, EnvelopeError
-from portal.fiscal.messages import RESULT, UPLOAD, UPLOAD_RED
-from portal.fiscal.results import Result
+from portal.providers.finance import envelope
+from portal.providers.finance.bill_messages import RESULT, UPLOAD, UPLOAD_RED
+from portal.providers.finance.envelope import Envelope, EnvelopeError
+from portal.providers.finance.result_codes import Result
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.finance_office import Answer, Manner, Office, OfficeRefusal

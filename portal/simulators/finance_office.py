@@ -11,14 +11,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from portal.core.certificates import KeyFiles, load_certificate
-from portal.core.cms import FileSigner, SignatureInvalid, verify_detached
-from portal.domain.document import BillDocument
+from portal.core.crypto.certificates import KeyFiles, load_certificate
+from portal.core.crypto.cms import FileSigner, SignatureInvalid, verify_detached
+from portal.domain.documents.bill import BillDocument
 from portal.domain.money import yuan
-from portal.fiscal.envelope import decode_base64, text_of
-from portal.fiscal.messages import QUEUED, REFUSED, SUPERVISED, UPLOAD_RED, accepted_fields, parse14, stamp14
-from portal.fiscal.results import Result
-from portal.fiscal.stock_messages import list_fields
+from portal.providers.finance.bill_messages import (
+    QUEUED,
+    REFUSED,
+    SUPERVISED,
+    UPLOAD_RED,
+    accepted_fields,
+    parse14,
+    stamp14,
+)
+from portal.providers.finance.envelope import decode_base64, text_of
+from portal.providers.finance.result_codes import Result
+from portal.providers.finance.stock_messages import list_fields
 from portal.rendering import xml
 from portal.simulators.store import Store
 

@@ -6,14 +6,14 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from portal.fiscal import sheets
-from portal.fiscal.envelope import text_of
-from portal.fiscal.messages import SUPERVISED, parse14
-from portal.fiscal.results import Result
+from portal.fiscal import paper
+from portal.providers.finance.bill_messages import SUPERVISED, parse14
+from portal.providers.finance.envelope import text_of
+from portal.providers.finance.result_codes import Result
 from portal.simulators.finance_office import Answer, OfficeRefusal
 from portal.simulators.store import Store
 
-WORK = (sheets.VOIDED, sheets.EXCHANGED, sheets.ENDED)
+WORK = (paper.VOIDED, paper.EXCHANGED, paper.ENDED)
 """The messages that this desk answers."""
 Fields = Mapping[str, "str | dict[str, str]"]
 
@@ -26,7 +26,7 @@ class SheetOffice:
 
     def answer(self, message_no: str, fields: Fields) -> Answer:
         """The answer to one message. Raises OfficeRefusal, EnvelopeError."""
-        work = {sheets.VOIDED: self._voided, sheets.EXCHANGED: self._exchanged, sheets.ENDED: self._ended}[message_no]
+        work = {paper.VOIDED: self._voided, paper.EXCHANGED: self._exchanged, paper.ENDED: self._ended}[message_no]
         with self._store.transaction() as connection:
             result = work(connection, fields)
         return {"ResultCode": result.value, "ResultMsg": result.title}

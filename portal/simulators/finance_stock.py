@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portal.core.clock import local, now
-from portal.fiscal import stock_messages as messages
-from portal.fiscal.envelope import text_of
-from portal.fiscal.results import Result
-from portal.fiscal.stock_messages import PAGE, lines_of, list_fields
+from portal.providers.finance import stock_messages as messages
+from portal.providers.finance.envelope import text_of
+from portal.providers.finance.result_codes import Result
+from portal.providers.finance.stock_messages import PAGE, lines_of, list_fields
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.finance_office import Answer, OfficeRefusal
 from portal.simulators.granted import PLANS

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
-from portal.delivery.channels.app import signature
+from portal.providers.push.signature import signature
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.forms import switch_routes

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from portal.core.smscloud import acs3, encoded, tc3
+from portal.providers.sms.clouds import acs3, encoded, tc3
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults
 from portal.simulators.server import drop_connection, half_answer

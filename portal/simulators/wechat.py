@@ -18,7 +18,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import local
-from portal.core.platforms import DEMO_MINI, DEMO_WECHAT, WeChatAccount
+from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, WeChatAccount
 from portal.simulators import wechat_push
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch

@@ -7,7 +7,7 @@ import secrets
 import time
 from typing import Any
 
-from portal.core.platforms import DEMO_CARD, DEMO_CARD_PLATFORM
+from portal.core.platform_settings import DEMO_CARD, DEMO_CARD_PLATFORM
 from portal.core.settings import Settings
 from portal.simulators.store import Store
 from portal.simulators.wechat_office import Caller, WeChatOffice, WeChatRefusal

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from portal.core.platforms import DEMO_BUREAU, DEMO_MINI, DEMO_WECHAT, TEMPLATES, WeChatAccount
+from portal.core.platform_settings import DEMO_BUREAU, DEMO_MINI, DEMO_WECHAT, TEMPLATES, WeChatAccount
 from portal.core.settings import Settings
 from portal.simulators.store import Store
 

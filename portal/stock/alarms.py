@@ -8,7 +8,8 @@ from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.base import UtcDateTime
-from portal.stock.tables import ALARM, audit
+from portal.models.tables import STOCK_ALARM
+from portal.stock.rows import audit
 
 _RAISE = text(
     "INSERT INTO stock_alarm (unit_id, rule, subject, text, raised_at, cleared_by)"
@@ -25,24 +26,27 @@ def raise_alarm(connection: Connection, unit_id: int, rule: str, subject: str, w
 
 def dealt_with(connection: Connection, actor: Actor, alarm_id: int) -> None:
     """A person has dealt with it. Raises Refusal DOCUMENT_UNKNOWN when it does not stand (any more)."""
-    mine = (ALARM.c.id == alarm_id, ALARM.c.unit_id == actor.unit_id, ALARM.c.cleared_at.is_(None))
-    if connection.execute(update(ALARM).where(*mine).values(cleared_at=now(), cleared_by=actor.name)).rowcount != 1:
+    mine = (STOCK_ALARM.c.id == alarm_id, STOCK_ALARM.c.unit_id == actor.unit_id, STOCK_ALARM.c.cleared_at.is_(None))
+    if (
+        connection.execute(update(STOCK_ALARM).where(*mine).values(cleared_at=now(), cleared_by=actor.name)).rowcount
+        != 1
+    ):
         raise Refusal("DOCUMENT_UNKNOWN", no="预警")
     audit(connection, actor, "stock.alarm_cleared", str(alarm_id), {})
 
 
 def clear(connection: Connection, unit_id: int, rule: str, subject: str, by: str) -> bool:
     """The cause is gone or dealt with; whether one stood."""
-    standing = (ALARM.c.unit_id == unit_id, ALARM.c.rule == rule, ALARM.c.subject == subject[:60])
+    standing = (STOCK_ALARM.c.unit_id == unit_id, STOCK_ALARM.c.rule == rule, STOCK_ALARM.c.subject == subject[:60])
     changed = connection.execute(
-        update(ALARM).where(*standing, ALARM.c.cleared_at.is_(None)).values(cleared_at=now(), cleared_by=by)
+        update(STOCK_ALARM).where(*standing, STOCK_ALARM.c.cleared_at.is_(None)).values(cleared_at=now(), cleared_by=by)
     )
     return changed.rowcount == 1
 
 
 def standing(connection: Connection, unit_id: int, rule: str) -> set[str]:
     """The subjects of the alarms of one rule that stand."""
-    query = select(ALARM.c.subject).where(
-        ALARM.c.unit_id == unit_id, ALARM.c.rule == rule, ALARM.c.cleared_at.is_(None)
+    query = select(STOCK_ALARM.c.subject).where(
+        STOCK_ALARM.c.unit_id == unit_id, STOCK_ALARM.c.rule == rule, STOCK_ALARM.c.cleared_at.is_(None)
     )
     return set(connection.scalars(query))

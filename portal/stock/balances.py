@@ -14,11 +14,14 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import ReceiptState
+from portal.models.tables import BILL_KIND, NUMBER_RANGE, NUMBER_SEGMENT, POINT, STOCK_RECEIPT, STOCK_RULE, UNIT
 from portal.outbox.tasks import Done, Outcome, Task
-from portal.stock import alarms, refusals, topups, uses
-from portal.stock.fates import identity
-from portal.stock.holdings import unit_stock
-from portal.stock.tables import KIND, POINT, RANGE, RECEIPT, RULE, SEGMENT, UNIT, audit
+from portal.stock import alarms, topups
+from portal.stock.books import uses
+from portal.stock.books.fates import identity
+from portal.stock.books.holdings import unit_stock
+from portal.stock.documents import refusals
+from portal.stock.rows import audit
 
 WATCH_TOPIC = "stock.watch"
 WEEK, MONTH = 7, 30
@@ -59,7 +62,7 @@ class Holding:
 def holdings(connection: Connection, unit_id: int) -> list[Holding]:
     """Every place's balance by code, unit first; places that never had a code are not listed."""
     daily = {key: count / WEEK for key, count in uses.used_since(connection, now() - timedelta(days=WEEK)).items()}
-    kinds = {row.prefix: row for row in connection.execute(select(KIND))}
+    kinds = {row.prefix: row for row in connection.execute(select(BILL_KIND))}
     points = {row.id: row for row in connection.execute(select(POINT).where(POINT.c.unit_id == unit_id))}
     rules = _rules(connection, unit_id)
     found: list[Holding] = []
@@ -79,11 +82,13 @@ def holdings(connection: Connection, unit_id: int) -> list[Holding]:
 def _parts(connection: Connection, unit_id: int) -> dict[str, dict[str, list[tuple[int, int, str]]]]:
     """Unused runs ``(first, last, state)`` by code and place."""
     found: dict[str, dict[str, list[tuple[int, int, str]]]] = {}
-    for segment in connection.execute(select(SEGMENT).where(SEGMENT.c.unit_id == unit_id)).all():
+    for segment in connection.execute(select(NUMBER_SEGMENT).where(NUMBER_SEGMENT.c.unit_id == unit_id)).all():
         runs = found.setdefault(segment.bill_code, {}).setdefault("unit", [])
         runs += [(first, last, "open") for first, last in unit_stock(connection, segment.id)]
     rows = connection.execute(
-        select(RANGE).join(SEGMENT, SEGMENT.c.id == RANGE.c.segment_id).where(SEGMENT.c.unit_id == unit_id)
+        select(NUMBER_RANGE)
+        .join(NUMBER_SEGMENT, NUMBER_SEGMENT.c.id == NUMBER_RANGE.c.segment_id)
+        .where(NUMBER_SEGMENT.c.unit_id == unit_id)
     )
     for row in rows:
         runs = found[row.bill_code].setdefault(str(row.point_id), [])
@@ -122,15 +127,16 @@ def _holding(
 def of_slip(connection: Connection, no: str) -> tuple[int, int]:
     """How many numbers of a hand-out are used, and how many are left with the point."""
     row = connection.execute(
-        select(func.sum(RANGE.c.next - RANGE.c.first), func.sum(RANGE.c.last - RANGE.c.next + 1)).where(
-            RANGE.c.slip == no
-        )
+        select(
+            func.sum(NUMBER_RANGE.c.next - NUMBER_RANGE.c.first),
+            func.sum(NUMBER_RANGE.c.last - NUMBER_RANGE.c.next + 1),
+        ).where(NUMBER_RANGE.c.slip == no)
     ).one()
     return int(row[0] or 0), int(row[1] or 0)
 
 
 def _rules(connection: Connection, unit_id: int) -> dict[tuple[int, str], Any]:
-    rows = connection.execute(select(RULE).where(RULE.c.unit_id == unit_id))
+    rows = connection.execute(select(STOCK_RULE).where(STOCK_RULE.c.unit_id == unit_id))
     return {(row.kind_id, row.place): row for row in rows}
 
 
@@ -147,7 +153,7 @@ class Suggestion:
 
 def suggest(connection: Connection, unit_id: int, kind_id: int) -> Suggestion:
     """Enough for half a year at the average of 30 days, rounded up to hundreds (features §3.1)."""
-    prefix = connection.execute(select(KIND.c.prefix).where(KIND.c.id == kind_id)).scalar_one()
+    prefix = connection.execute(select(BILL_KIND.c.prefix).where(BILL_KIND.c.id == kind_id)).scalar_one()
     code = code_of(prefix)
     counted = uses.used_since(connection, now() - timedelta(days=MONTH))
     used = sum(count for (of, _), count in counted.items() if of == prefix)
@@ -168,14 +174,14 @@ def set_rule(connection: Connection, actor: Actor, kind_id: int, point_id: int |
     if not 0 <= low <= 10_000_000 or not 0 <= lot <= 1_000_000 or (lot and (point_id is None or low < 1)):
         raise Refusal("FIELD_INVALID", problems="自动补票要有开票点和大于 0 的下限；数量不能为负或过大")
     place = "unit" if point_id is None else str(point_id)
-    mine = (RULE.c.unit_id == actor.unit_id, RULE.c.kind_id == kind_id, RULE.c.place == place)
-    before = connection.execute(select(RULE.c.low, RULE.c.lot).where(*mine)).one_or_none()
+    mine = (STOCK_RULE.c.unit_id == actor.unit_id, STOCK_RULE.c.kind_id == kind_id, STOCK_RULE.c.place == place)
+    before = connection.execute(select(STOCK_RULE.c.low, STOCK_RULE.c.lot).where(*mine)).one_or_none()
     values = {"low": low, "lot": lot}
     if before is None:
         row = {"unit_id": actor.unit_id, "kind_id": kind_id, "place": place, "point_id": point_id}
-        connection.execute(insert(RULE), row | values)
+        connection.execute(insert(STOCK_RULE), row | values)
     else:
-        connection.execute(update(RULE).where(*mine).values(**values))
+        connection.execute(update(STOCK_RULE).where(*mine).values(**values))
     details = {"kind": kind_id, "before": list(before) if before else None, "after": [low, lot]}
     audit(connection, actor, "stock.rule_set", place, details)
 
@@ -228,10 +234,12 @@ def watch_all(services: Services, _task: Task) -> Outcome:
 
 def for_finance(connection: Connection, unit_id: int) -> list[dict[str, Any]]:
     """Our side of the stock comparison (9206), by code: counts over all segments, and what is unused."""
-    segments = connection.execute(select(SEGMENT).where(SEGMENT.c.unit_id == unit_id)).all()
+    segments = connection.execute(select(NUMBER_SEGMENT).where(NUMBER_SEGMENT.c.unit_id == unit_id)).all()
     opened = set(
         connection.scalars(
-            select(RECEIPT.c.segment_id).where(RECEIPT.c.source == "opening", RECEIPT.c.state == ReceiptState.CONFIRMED)
+            select(STOCK_RECEIPT.c.segment_id).where(
+                STOCK_RECEIPT.c.source == "opening", STOCK_RECEIPT.c.state == ReceiptState.CONFIRMED
+            )
         )
     )
     whole = {each.segment_id: each for each in identity(connection).balances if each.place == "all"}

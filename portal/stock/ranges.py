@@ -11,25 +11,25 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, select, update
 
 from portal.domain.errors import Refusal
-from portal.stock.tables import KIND, POINT, RANGE
+from portal.models.tables import BILL_KIND, NUMBER_RANGE, POINT
 from portal.stock.topups import top_up
 
 # Built once: building and hashing a statement costs more than running it.
 _MINE = (
-    (RANGE.c.point_id == bindparam("point"))
-    & (RANGE.c.bill_code == bindparam("code"))
-    & (RANGE.c.state == bindparam("usable"))
-    & (RANGE.c.next <= RANGE.c.last)
+    (NUMBER_RANGE.c.point_id == bindparam("point"))
+    & (NUMBER_RANGE.c.bill_code == bindparam("code"))
+    & (NUMBER_RANGE.c.state == bindparam("usable"))
+    & (NUMBER_RANGE.c.next <= NUMBER_RANGE.c.last)
 )
-_FIRST_OPEN = select(RANGE.c.id).where(_MINE).order_by(RANGE.c.first).limit(1)
+_FIRST_OPEN = select(NUMBER_RANGE.c.id).where(_MINE).order_by(NUMBER_RANGE.c.first).limit(1)
 _TAKE = (
-    update(RANGE)
-    .where(RANGE.c.id == _FIRST_OPEN.scalar_subquery(), _MINE)
-    .values(next=RANGE.c.next + 1)
-    .returning(RANGE.c.id, RANGE.c.next)
+    update(NUMBER_RANGE)
+    .where(NUMBER_RANGE.c.id == _FIRST_OPEN.scalar_subquery(), _MINE)
+    .values(next=NUMBER_RANGE.c.next + 1)
+    .returning(NUMBER_RANGE.c.id, NUMBER_RANGE.c.next)
 )
-_TAKE_GIVEN = _TAKE.where(RANGE.c.next == bindparam("given"))
-_PEEK = select(RANGE.c.next).where(RANGE.c.id == _FIRST_OPEN.scalar_subquery())
+_TAKE_GIVEN = _TAKE.where(NUMBER_RANGE.c.next == bindparam("given"))
+_PEEK = select(NUMBER_RANGE.c.next).where(NUMBER_RANGE.c.id == _FIRST_OPEN.scalar_subquery())
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +103,23 @@ def peek(connection: Connection, point_id: int, bill_code: str) -> int | None:
 
 def open_ranges(connection: Connection, point_id: int, bill_code: str | None = None) -> list[OpenRange]:
     """The point's ranges that have numbers left and may be used, in the order of use, by code."""
-    query = select(RANGE.c.id, RANGE.c.point_id, RANGE.c.bill_code, RANGE.c.first, RANGE.c.next, RANGE.c.last).where(
-        RANGE.c.point_id == point_id, RANGE.c.next <= RANGE.c.last, RANGE.c.state == "open"
+    query = select(
+        NUMBER_RANGE.c.id,
+        NUMBER_RANGE.c.point_id,
+        NUMBER_RANGE.c.bill_code,
+        NUMBER_RANGE.c.first,
+        NUMBER_RANGE.c.next,
+        NUMBER_RANGE.c.last,
+    ).where(
+        NUMBER_RANGE.c.point_id == point_id, NUMBER_RANGE.c.next <= NUMBER_RANGE.c.last, NUMBER_RANGE.c.state == "open"
     )
     if bill_code is not None:
-        query = query.where(RANGE.c.bill_code == bill_code)
-    return [OpenRange(*row) for row in connection.execute(query.order_by(RANGE.c.bill_code, RANGE.c.first))]
+        query = query.where(NUMBER_RANGE.c.bill_code == bill_code)
+    return [
+        OpenRange(*row) for row in connection.execute(query.order_by(NUMBER_RANGE.c.bill_code, NUMBER_RANGE.c.first))
+    ]
 
 
 def kind_name(connection: Connection, bill_code: str) -> str:
     """The name of a bill code's kind; the code itself when it is unknown."""
-    return connection.scalar(select(KIND.c.name).where(KIND.c.prefix == bill_code[:6])) or bill_code
+    return connection.scalar(select(BILL_KIND.c.name).where(BILL_KIND.c.prefix == bill_code[:6])) or bill_code

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, func, select
 
 from portal.domain.actor import Actor
-from portal.stock import handouts
-from portal.stock.holdings import lock_segments, unit_stock
-from portal.stock.tables import KIND, RANGE, RULE
+from portal.models.tables import BILL_KIND, NUMBER_RANGE, STOCK_RULE
+from portal.stock.books.holdings import lock_segments, unit_stock
+from portal.stock.documents import handouts
 
 WORKER = "worker:stock"
 
@@ -16,11 +16,11 @@ def left(connection: Connection, point_id: int, bill_code: str) -> int:
     """How many unused numbers the point has, usable or on their way."""
     return int(
         connection.scalar(
-            select(func.coalesce(func.sum(RANGE.c.last - RANGE.c.next + 1), 0)).where(
-                RANGE.c.point_id == point_id,
-                RANGE.c.bill_code == bill_code,
-                RANGE.c.next <= RANGE.c.last,
-                RANGE.c.state != "reserved",
+            select(func.coalesce(func.sum(NUMBER_RANGE.c.last - NUMBER_RANGE.c.next + 1), 0)).where(
+                NUMBER_RANGE.c.point_id == point_id,
+                NUMBER_RANGE.c.bill_code == bill_code,
+                NUMBER_RANGE.c.next <= NUMBER_RANGE.c.last,
+                NUMBER_RANGE.c.state != "reserved",
             )
         )
         or 0
@@ -34,9 +34,9 @@ def top_up(connection: Connection, point_id: int, bill_code: str) -> str | None:
     once: the second waits for the segments, counts again and finds enough.
     """
     rule = connection.execute(
-        select(RULE.c.unit_id, RULE.c.low, RULE.c.lot)
-        .join(KIND, KIND.c.id == RULE.c.kind_id)
-        .where(RULE.c.point_id == point_id, RULE.c.lot > 0, KIND.c.prefix == bill_code[:6])
+        select(STOCK_RULE.c.unit_id, STOCK_RULE.c.low, STOCK_RULE.c.lot)
+        .join(BILL_KIND, BILL_KIND.c.id == STOCK_RULE.c.kind_id)
+        .where(STOCK_RULE.c.point_id == point_id, STOCK_RULE.c.lot > 0, BILL_KIND.c.prefix == bill_code[:6])
     ).one_or_none()
     if rule is None or left(connection, point_id, bill_code) >= max(rule.low, 1):
         return None

@@ -20,7 +20,7 @@ import pypdfium2
 from playwright.sync_api import Browser, Page
 
 from portal.core.clock import local, now, stamp17
-from portal.demo import COMPANY_PHONE
+from portal.demo.hospital import COMPANY_PHONE
 from portal.domain.identity import id_check_character
 from portal.simulators.settlements import EMPLOYER
 from tests import vouchers

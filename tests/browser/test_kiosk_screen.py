@@ -16,7 +16,7 @@ from portal.core.clock import now, stamp17
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.domain.actor import Actor
-from portal.issuing import kiosk as device
+from portal.issuing.paper import kiosk as device
 from portal.models import KioskDevice, Point
 from tests.browser.test_every_page import AXE, RUN
 from tests.his import http, outpatient
@@ -31,7 +31,7 @@ CARD = "000000195203150010"
 @pytest.fixture
 def services(installation: Installation) -> Iterator[Services]:
     """The installation's database, from beside."""
-    found: Services = create_app(Settings(demo=True, data_dir=installation.data_dir)).extensions["qupiao"]
+    found: Services = create_app(Settings(demo=True, data_dir=installation.data_dir)).extensions["qupiao"].services
     yield found
     found.database.engine.dispose()
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from portal.blueprints.mini import openapi
 from portal.core.clock import business_day, now
-from portal.core.platforms import DEMO_MINI, TEMPLATES
+from portal.core.platform_settings import DEMO_MINI, TEMPLATES
 from tests.browser.phone import last_code
 from tests.browser.weapp import WeChatPhone
 from tests.his import http, outpatient

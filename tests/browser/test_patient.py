@@ -18,9 +18,9 @@ from sqlalchemy import select
 from portal.app import create_app
 from portal.core.settings import Settings
 from portal.domain.actor import Actor
-from portal.issuing import notices
-from portal.issuing.finder import BILL
-from portal.rendering.slip import Paper
+from portal.issuing.paper import notice_slips
+from portal.models.tables import BILL
+from portal.rendering.papers.slip import Paper
 from tests.browser.phone import WIDTH, last_code
 from tests.his import http, outpatient
 from tests.installation import Installation
@@ -141,13 +141,13 @@ class Errand:
 def slip_of(installation: Installation, answer: dict[str, str], folder: Path) -> tuple[str, str]:
     """A slip that a window prints for a bill: the address in its QR, and the fetch code as it stands on the paper."""
     app = create_app(Settings(demo=True, data_dir=installation.data_dir))
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.read() as connection:
         wanted = select(BILL.c.id, BILL.c.unit_id).where(BILL.c.number == int(answer["billNo"]))
         row = connection.execute(wanted).one()
     actor = Actor("staff:desk", "收费员甲", row.unit_id)
-    job = notices.start(services, actor, notices.BILLS, [row.id], Paper.ROLL)
-    (folder / "slip.pdf").write_bytes(notices.job_pdf(services, row.unit_id, job))
+    job = notice_slips.start(services, actor, notice_slips.BILLS, [row.id], Paper.ROLL)
+    (folder / "slip.pdf").write_bytes(notice_slips.job_pdf(services, row.unit_id, job))
     services.database.engine.dispose()
     text = subprocess.run(["pdftotext", folder / "slip.pdf", "-"], check=True, capture_output=True, text=True).stdout
     code = re.search(r"取票码\s*(QP[\w\s]+?)\s*和", text)

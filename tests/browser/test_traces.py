@@ -22,7 +22,7 @@ from sqlalchemy import select
 from portal.app import create_app
 from portal.core.clock import now, stamp17
 from portal.core.database import make_engine
-from portal.core.platforms import TEMPLATES
+from portal.core.platform_settings import TEMPLATES
 from portal.core.settings import Settings
 from portal.domain.identity import id_check_character
 from portal.models import AuditEntry
@@ -49,7 +49,7 @@ def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     shutil.copytree(data_dir, folder, dirs_exist_ok=True)
     app = create_app(Settings(demo=True, data_dir=folder))
     platforms.set_parameters(app, delivery_order="alipay:10 wechat:10 app:10 sms")
-    app.extensions["qupiao"].database.engine.dispose()
+    app.extensions["qupiao"].services.database.engine.dispose()
     with running(folder, "", ("web", "simulators", "worker"), application="tests.recorded:application") as started:
         yield started
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from portal.core.database import Database
 from portal.models import NumberSegment
-from portal.stock import fates
+from portal.stock.books import fates
 from tests import ledger
 from tests.console import PASSWORD
 from tests.installation import Installation

@@ -14,13 +14,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from portal.access import limits
-from portal.audit.entries import ENTRY
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character, normalise_name
-from portal.issuing import queries
-from portal.issuing.rows import number_digest
+from portal.ledger import bills
+from portal.ledger.persons import number_digest
+from portal.models.tables import AUDIT_ENTRY, ONE_TIME_CODE
 from portal.retrieval import identify, sessions
-from portal.retrieval.identify import CODE
 from portal.retrieval.sessions import Claim
 from tests.conftest import SOAK
 from tests.his import His, outpatient
@@ -72,9 +71,9 @@ def test_look_ups_are_slowed_by_person_and_by_address(app: Flask, his: His) -> N
         addresses[address] += status == 303
     assert max(persons.values()) == 5 and min(persons[number] for number in numbers) == 5
     assert max(addresses.values()) <= 60
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.read() as connection:
-        alarms = select(func.count()).where(ENTRY.c.action == "patient.guessing")
+        alarms = select(func.count()).where(AUDIT_ENTRY.c.action == "patient.guessing")
         assert connection.scalar(alarms) == 1
     opened = client.post(
         f"/b/{link}", data={"csrf_token": token, "name": NAME}, environ_base={"REMOTE_ADDR": "127.2.0.1"}
@@ -91,7 +90,7 @@ def test_an_address_is_slowed_whatever_it_asks(app: Flask) -> None:
 
 def test_codes_are_not_guessed(app: Flask) -> None:
     """A3: five tries a code, then even the right one is refused; a code is good once and in its own session."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     number, name = number_digest(services, ID_NO).hex(), services.index.digest("name", normalise_name(NAME)).hex()
     rng = random.Random(3)
 
@@ -100,7 +99,9 @@ def test_codes_are_not_guessed(app: Flask) -> None:
             cookie = sessions.start(services, connection, 1, 0, Claim(number, name))
             digest = services.index.digest("session", cookie)
             identify.send_code(services, connection, digest)
-            row = connection.execute(select(CODE.c.id, CODE.c.code).where(CODE.c.session_digest == digest)).one()
+            row = connection.execute(
+                select(ONE_TIME_CODE.c.id, ONE_TIME_CODE.c.code).where(ONE_TIME_CODE.c.session_digest == digest)
+            ).one()
             session = sessions.by_digest(services, connection, digest)
         assert session is not None
         return session, services.cipher.decrypt_text("one_time_code.code", row.id, row.code)
@@ -128,7 +129,7 @@ def test_codes_are_not_guessed(app: Flask) -> None:
 
 def test_links_are_not_guessed(app: Flask, his: His) -> None:
     """A4: a link with one or more characters changed opens nothing, and looks like any other that opens nothing."""
-    services, rng = app.extensions["qupiao"], random.Random(4)
+    services, rng = app.extensions["qupiao"].services, random.Random(4)
     real = his.call("invoiceEBillOutpatient", outpatient("A4")).payload["pictureUrl"].rpartition("/")[2]
     assert len(real) >= 22, "128 bits and the key's name"
 
@@ -138,10 +139,10 @@ def test_links_are_not_guessed(app: Flask, his: His) -> None:
         return changed if rng.random() < 0.9 else real[0] + secrets.token_urlsafe(40)[: len(real) - 1]
 
     with services.database.read() as connection:
-        assert queries.by_link(services, connection, services.index.digest("link", real)) is not None
+        assert bills.by_link(services, connection, services.index.digest("link", real)) is not None
         for _ in range(LINKS):
             digest = services.index.digest("link", altered())
-            assert queries.by_link(services, connection, digest) is None
+            assert bills.by_link(services, connection, digest) is None
     client = app.test_client()
     for _ in range(60):
         answer = client.get(f"/b/{altered()}")

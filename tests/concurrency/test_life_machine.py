@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
-from portal.issuing import reverse
+from portal.issuing.bills import reverse
 from tests.concurrency.test_stock_machine import histories, machine, world
 from tests.conftest import SOAK
 from tests.life_machine import next_year

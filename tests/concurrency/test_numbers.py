@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import Connection, select, update
 
 from portal.models import NumberRange
-from portal.stock import ranges
+from portal.models.tables import NUMBER_RANGE
 from tests import ledger
 from tests.conftest import SOAK
 from tests.his import Answer, His, outpatient
@@ -20,7 +20,7 @@ def test_fifty_identical_pushes_are_one_bill(his: His, app: Flask) -> None:
         answers = list(pool.map(lambda _: his_call(app, "same"), range(50)))
     assert all(answer.ok for answer in answers), {answer.message for answer in answers}
     assert len({answer.payload["billNo"] for answer in answers}) == 1
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == 1
 
 
@@ -33,12 +33,12 @@ def test_numbers_stay_dense_from_many_threads(app: Flask) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda n: his_call(app, f"D{n}", f"0{n % 5 + 1}"), range(count)))
     assert all(answer.ok for answer in answers), {answer.message for answer in answers}
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == count
 
 
 def test_the_last_numbers_go_to_exactly_as_many(app: Flask) -> None:
-    database = app.extensions["qupiao"].database
+    database = app.extensions["qupiao"].services.database
     with database.write() as connection:
         connection.execute(update(NumberRange).values(last=NumberRange.first + 9))
     with ThreadPoolExecutor(16) as pool:
@@ -54,13 +54,13 @@ def test_control_without_the_lock_numbers_collide(app: Flask, monkeypatch: pytes
     """The same race with an allocation that reads and then writes must fail, or the tests above prove nothing."""
 
     def unguarded(connection: Connection, point_id: int, bill_code: str) -> tuple[int, int]:
-        mine = (ranges.RANGE.c.point_id == point_id) & (ranges.RANGE.c.bill_code == bill_code)
-        row = connection.execute(select(ranges.RANGE.c.id, ranges.RANGE.c.next).where(mine)).one()
+        mine = (NUMBER_RANGE.c.point_id == point_id) & (NUMBER_RANGE.c.bill_code == bill_code)
+        row = connection.execute(select(NUMBER_RANGE.c.id, NUMBER_RANGE.c.next).where(mine)).one()
         connection.exec_driver_sql("SELECT pg_sleep(0.02)")
-        connection.execute(update(ranges.RANGE).where(ranges.RANGE.c.id == row.id).values(next=row.next + 1))
+        connection.execute(update(NUMBER_RANGE).where(NUMBER_RANGE.c.id == row.id).values(next=row.next + 1))
         return row.id, row.next
 
-    monkeypatch.setattr("portal.issuing.issue.take_number", unguarded)
+    monkeypatch.setattr("portal.issuing.bills.issue.take_number", unguarded)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: his_call(app, f"U{n}"), range(24)))
     assert any(not answer.ok for answer in answers)

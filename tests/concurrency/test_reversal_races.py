@@ -18,10 +18,13 @@ from sqlalchemy import Table, select, text
 
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.domain.states import ReversalReason
-from portal.issuing import paper, reverse
-from portal.issuing.paper import Ending, Exchange, Sheet
-from portal.issuing.reverse import Order
+from portal.issuing.bills import reverse
+from portal.issuing.bills.reverse import Order
+from portal.issuing.paper import exchange as paper_exchange
+from portal.issuing.paper.exchange import Ending, Exchange
+from portal.ledger.paper import valid_sheet
 from portal.models import Bill, NumberRange, PaperBill
 from portal.stock.ranges import peek
 from tests import codes, ledger
@@ -43,7 +46,7 @@ class Hall:
     app: Flask
 
     def __post_init__(self) -> None:
-        self.services = self.app.extensions["qupiao"]
+        self.services = self.app.extensions["qupiao"].services
         self.his = His(self.app)
 
     def bill(self, serial: str) -> int:
@@ -56,7 +59,7 @@ class Hall:
     def sheet(self, place: str) -> Sheet:
         """The sheet in the printer of a window: its next number."""
         with self.services.database.read() as connection:
-            following = peek(connection, paper.point_id(connection, 1, place), CODE)
+            following = peek(connection, paper_exchange.point_id(connection, 1, place), CODE)
         assert following is not None
         return Sheet(CODE, following)
 
@@ -65,14 +68,16 @@ class Hall:
         order = Order(bill_id, PLACES[window], ReversalReason.REFUND, "退费")
         return partial(reverse.reverse, self.services, CLERKS[window], order)
 
-    def exchange(self, window: int, bill_id: int, act: Any = paper.exchange, **more: Any) -> Callable[[], object]:
+    def exchange(
+        self, window: int, bill_id: int, act: Any = paper_exchange.exchange, **more: Any
+    ) -> Callable[[], object]:
         """The act of exchanging at a window, onto the sheet that lies there now."""
         order = Exchange(bill_id, PLACES[window], self.sheet(PLACES[window]), **more)
         return partial(act, self.services, CLERKS[window], order)
 
     def void(self, window: int, sheet: Sheet) -> Callable[[], object]:
         """The act of voiding a sheet at a window."""
-        return partial(paper.void, self.services, CLERKS[window], Ending(sheet, "退费"))
+        return partial(paper_exchange.void, self.services, CLERKS[window], Ending(sheet, "退费"))
 
 
 Race = Callable[[Hall, int], tuple[Callable[[], object], Callable[[], object]]]
@@ -96,7 +101,7 @@ def two_exchanges(hall: Hall, round_: int) -> tuple[Callable[[], object], Callab
 def two_re_exchanges(hall: Hall, round_: int) -> tuple[Callable[[], object], Callable[[], object]]:
     bill, first = hall.bill(f"D{round_}"), hall.sheet("01")
     hall.exchange(0, bill)()
-    again = [hall.exchange(window, bill, paper.re_exchange, replaces=first) for window in (0, 1)]
+    again = [hall.exchange(window, bill, paper_exchange.re_exchange, replaces=first) for window in (0, 1)]
     return again[0], again[1]
 
 
@@ -169,7 +174,7 @@ def test_exactly_one_wins(hall: Hall, race: Race) -> None:
 def disarm(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Guards off: the database lets everything through, and from the call of what is returned on everybody judges
     what was true at that call."""
-    standing, valid = reverse.standing, paper.valid_sheet
+    standing, valid = reverse.standing, valid_sheet
 
     def freeze() -> None:
         with hall.services.database.read() as connection:
@@ -177,11 +182,11 @@ def disarm(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             stood = {bill_id: standing(connection, row) for bill_id, row in bills.items()}
             sheets = {bill_id: valid(connection, bill_id) for bill_id in bills}
             known = {Sheet(row.paper_code, row.number): row for row in connection.execute(select(PAPER))}
-        for module in (reverse, paper):
+        for module in (reverse, paper_exchange):
             monkeypatch.setattr(module, "hold", lambda _connection, bill_id: bills[bill_id])
         monkeypatch.setattr(reverse, "standing", lambda _connection, row: stood[row.id])
-        monkeypatch.setattr(paper, "valid_sheet", lambda _connection, bill_id: sheets[bill_id])
-        monkeypatch.setattr(paper, "sheet_row", lambda _connection, _unit, sheet: known.get(sheet))
+        monkeypatch.setattr(paper_exchange, "valid_sheet", lambda _connection, bill_id: sheets[bill_id])
+        monkeypatch.setattr(paper_exchange, "sheet_row", lambda _connection, _unit, sheet: known.get(sheet))
 
     with hall.services.database.write() as connection:
         sqlite = connection.dialect.name == "sqlite"
@@ -205,7 +210,7 @@ def disarm(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def test_control_without_the_guards_both_win(hall: Hall, race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
     freeze = disarm(hall, monkeypatch)
     if race is one_sheet_for_two_bills:
-        monkeypatch.setattr(paper, "take_given", careless(hall))
+        monkeypatch.setattr(paper_exchange, "take_given", careless(hall))
     with pytest.raises(AssertionError):
         play(hall, race, 1, freeze)
 

@@ -14,11 +14,11 @@ from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.issuing import notices, slip_codes
-from portal.issuing.queries import BILL, by_id
-from portal.issuing.slip_codes import SLIP_CODE
+from portal.issuing.paper import notice_slips, slip_codes
+from portal.ledger.bills import by_id
 from portal.models import AuditEntry, PatientSession
-from portal.rendering.slip import Paper
+from portal.models.tables import BILL, SLIP_CODE
+from portal.rendering.papers.slip import Paper
 from portal.retrieval import identify
 from tests.conftest import SOAK
 from tests.his import His, outpatient
@@ -31,16 +31,16 @@ NAME = "林演安"
 def printed(app: Flask, serial: str) -> tuple[int, str]:
     """A bill with a slip: its id and the slip's code."""
     assert His(app).call("invoiceEBillOutpatient", outpatient(serial)).ok
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.read() as connection:
         bill_id, unit_id = connection.execute(select(BILL.c.id, BILL.c.unit_id).where(BILL.c.serial == serial)).one()
-    notices.start(services, Actor("staff:desk", "收费员甲", unit_id), notices.BILLS, [bill_id], Paper.ROLL)
+    notice_slips.start(services, Actor("staff:desk", "收费员甲", unit_id), notice_slips.BILLS, [bill_id], Paper.ROLL)
     return bill_id, slip_codes.of_print(services, bill_id, 1)
 
 
 def opened(app: Flask, bill_id: int, code: str) -> list[str]:
     """Several phones at once, half of them at the hospital's page, half on the bill's link; the cookies they got."""
-    services, limits, start = app.extensions["qupiao"], app.extensions["qupiao_limits"], Barrier(PHONES)
+    services, limits, start = app.extensions["qupiao"].services, app.extensions["qupiao"].limits, Barrier(PHONES)
     with services.database.read() as connection:
         bill = by_id(connection, bill_id)
     assert bill is not None
@@ -63,7 +63,7 @@ def opened(app: Flask, bill_id: int, code: str) -> list[str]:
 
 
 def test_a_code_is_used_once(app: Flask) -> None:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     for turn in range(ROUNDS):
         bill_id, code = printed(app, f"Q{turn}")
         assert len(opened(app, bill_id, code)) == 1
@@ -77,11 +77,11 @@ def test_a_code_is_used_once(app: Flask) -> None:
 
 def test_two_slips_of_one_bill_open_it_twice(app: Flask) -> None:
     """The second print has a code of its own: as many uses as slips."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     bill_id, first = printed(app, "Q")
     with services.database.read() as connection:
         unit_id = connection.scalar(select(BILL.c.unit_id)) or 0
-    notices.start(services, Actor("staff:desk", "收费员甲", unit_id), notices.BILLS, [bill_id], Paper.ROLL)
+    notice_slips.start(services, Actor("staff:desk", "收费员甲", unit_id), notice_slips.BILLS, [bill_id], Paper.ROLL)
     second = slip_codes.of_print(services, bill_id, 2)
     with ThreadPoolExecutor(2) as pool:
         cookies = list(pool.map(lambda code: opened(app, bill_id, code), (first, second)))

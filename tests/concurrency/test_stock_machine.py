@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import Connection, create_engine, text
 
-from portal.stock import handouts, movements
+from portal.stock.books import movements
+from portal.stock.documents import handouts
 from tests.conftest import SOAK
 from tests.stock_machine import StockMachine, World
 
@@ -34,8 +35,8 @@ def histories(examples: int, steps: int, shrink: bool = True) -> settings:
 @pytest.fixture
 def world(app: Flask, database_url: str, tmp_path: Path) -> World:
     """A world of the parametrised database, from which each history gets a copy of its own."""
-    app.extensions["qupiao"].database.engine.dispose()
-    return World(app.extensions["qupiao"], _copies(database_url, tmp_path))
+    app.extensions["qupiao"].services.database.engine.dispose()
+    return World(app.extensions["qupiao"].services, _copies(database_url, tmp_path))
 
 
 def _copies(url: str, folder: Path) -> Callable[[], str]:

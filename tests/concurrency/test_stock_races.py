@@ -17,10 +17,13 @@ from portal.core.database import Database
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models import NumberRange, NumberSegment, Point, StockAlarm, StockSlip
-from portal.stock import alarms, balances, handouts, holdings, receipts, returns
-from portal.stock.fates import consistent, identity
+from portal.models.tables import BILL_KIND
+from portal.stock import alarms, balances
+from portal.stock.books import holdings
+from portal.stock.books.fates import consistent, identity
+from portal.stock.documents import handouts, receipts, returns
+from portal.stock.documents.voids import void_blank
 from portal.stock.ranges import open_ranges, peek, take_given, take_number
-from portal.stock.voids import void_blank
 from tests import codes
 from tests.conftest import SOAK
 
@@ -31,7 +34,7 @@ ONE, TWO = Actor("staff:one", "甲", 1), Actor("staff:two", "乙", 1)
 
 @pytest.fixture
 def database(app: Flask) -> Iterator[Database]:
-    made: Database = app.extensions["qupiao"].database
+    made: Database = app.extensions["qupiao"].services.database
     yield made
     with made.read() as connection:
         movements_agree(connection)
@@ -285,7 +288,7 @@ def test_an_empty_point_is_topped_up_once(database: Database) -> None:
     """Eight find the kiosk empty: one lot is handed out, all eight get numbers."""
     place = point(database, "07")
     with database.write() as connection:
-        kind = connection.scalar(select(balances.KIND.c.id).where(balances.KIND.c.prefix == CODE[:6]))
+        kind = connection.scalar(select(BILL_KIND.c.id).where(BILL_KIND.c.prefix == CODE[:6]))
         balances.set_rule(connection, ONE, kind, place, 5, 50)
     results = race(database, *[lambda c: take_number(c, place, CODE)] * 8)
     assert len({number for _, number in results}) == 8

@@ -10,7 +10,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, func, select
 
-from portal.issuing import voucher_ledger, voucher_queries
+from portal.issuing.vouchers import movements
+from portal.ledger import vouchers
 from portal.models import AuditEntry, VoucherMovement
 from tests import ledger
 from tests.conftest import SOAK
@@ -28,7 +29,7 @@ def together(app: Flask, *calls: tuple[str, dict[str, Any]]) -> list[Answer]:
 
 
 def balance(app: Flask) -> int:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return int(connection.scalar(select(func.sum(VoucherMovement.amount_fen))) or 0)
 
 
@@ -49,7 +50,7 @@ def test_two_refunds_of_one_balance_have_one_winner(app: Flask) -> None:
         answers = two_refunds(app, turn)
         assert sorted(answer.result for answer in answers) == ["E5002", "S0000"]
     assert balance(app) == ROUNDS * 4000
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         ledger.check(connection)
 
 
@@ -59,7 +60,7 @@ def test_a_refund_against_a_settlement_has_one_winner(app: Flask) -> None:
         assert sum(answer.ok for answer in answers) == 1, [answer.message for answer in answers]
         assert {answer.result for answer in answers} <= {"S0000", "E5002", "E5004"}
     assert balance(app) == ROUNDS * 4000
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         ledger.check(connection)
 
 
@@ -73,7 +74,7 @@ def test_many_copies_of_one_act_are_one(app: Flask) -> None:
         answers = together(app, *[(method, body)] * 8)
         assert len({answer.payload["eScarletBillNo"] for answer in answers}) == 1
     assert balance(app) == 0
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         ledger.check(connection)
 
 
@@ -82,7 +83,7 @@ def test_two_tellers_with_one_serial_and_two_amounts(app: Flask, monkeypatch: py
 
     The later one learns of it inside its write transaction, where an audit entry apart would wait for itself.
     """
-    both_looked, looked, by_serial = Barrier(2), local(), voucher_queries.by_serial
+    both_looked, looked, by_serial = Barrier(2), local(), vouchers.by_serial
 
     def look(*arguments: Any) -> Any:
         found = by_serial(*arguments)
@@ -92,11 +93,11 @@ def test_two_tellers_with_one_serial_and_two_amounts(app: Flask, monkeypatch: py
         return found
 
     made = paid_in(His(app), "ONE", 100)
-    monkeypatch.setattr(voucher_queries, "by_serial", look)
+    monkeypatch.setattr(vouchers, "by_serial", look)
     answers = together(app, *[(REFUND, taking(made, yuan, when="20261119100000000")) for yuan in (30, 40)])
     assert sorted(answer.result for answer in answers) == ["E2005", "S0000"], [answer.message for answer in answers]
     assert balance(app) in (6000, 7000)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         ledger.check(connection)
         told = connection.scalars(select(AuditEntry.details).where(AuditEntry.action == "voucher.conflict")).all()
     assert told == [{"parts": ["金额"]}]
@@ -108,7 +109,7 @@ def test_control_without_the_lock_the_races_go_wrong(app: Flask, monkeypatch: py
     """The same races without holding the deposit, and without the last guard of the database, spend it twice."""
 
     def unguarded(connection: Connection, voucher_id: int) -> int:
-        line = voucher_ledger._last(connection, voucher_id)
+        line = movements._last(connection, voucher_id)
         connection.exec_driver_sql("SELECT pg_sleep(0.05)")
         return line[1]
 
@@ -118,10 +119,10 @@ def test_control_without_the_lock_the_races_go_wrong(app: Flask, monkeypatch: py
         row = connection.execute(select(newest, total).where(VoucherMovement.voucher_id == voucher_id)).one()
         return int(row[0]), int(row[1])
 
-    monkeypatch.setattr("portal.issuing.voucher_ledger.lock", unguarded)
-    monkeypatch.setattr("portal.issuing.vouchers.lock", unguarded)
-    monkeypatch.setattr("portal.issuing.voucher_ledger._last", careless)
-    with app.extensions["qupiao"].database.write() as connection:
+    monkeypatch.setattr("portal.issuing.vouchers.movements.lock", unguarded)
+    monkeypatch.setattr("portal.issuing.vouchers.issue.lock", unguarded)
+    monkeypatch.setattr("portal.issuing.vouchers.movements._last", careless)
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.exec_driver_sql("DROP TRIGGER voucher_movement_follows ON voucher_movement")
         connection.exec_driver_sql("ALTER TABLE voucher_movement DROP CONSTRAINT pk_voucher_movement")
         connection.exec_driver_sql("ALTER TABLE voucher_movement DROP CONSTRAINT ck_voucher_movement_balance")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from portal.fiscal.client import FinanceClient
+from portal.providers.finance.client import FinanceClient
 from tests.simulators import BillMaker, Simulators, running_simulators
 
 

@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.core.alipay_keys import ensure_demo_keys
 from portal.core.clock import SHANGHAI, now
-from portal.core.platforms import DEMO_ALIPAY_APP
-from portal.delivery.alipay.client import AlipayGateway
-from portal.delivery.alipay.library import AliPay
-from portal.delivery.alipay.reading import pem, top_level
-from portal.delivery.faults import ChannelFault, Kind
+from portal.core.platform_settings import DEMO_ALIPAY_APP
+from portal.providers.alipay.client import AlipayGateway
+from portal.providers.alipay.demo_keys import ensure_demo_keys
+from portal.providers.alipay.library import AliPay
+from portal.providers.alipay.reading import pem, top_level
+from portal.providers.faults import ChannelFault, Kind
 from tests import platforms
 from tests.platforms import ALIPAY_USER
 from tests.simulators import Simulators, running_simulators
@@ -196,7 +196,7 @@ def logging_stays_as_it_was(bench: Bench) -> None:
         "import logging, sys, io\n"
         "stream = io.StringIO(); logging.basicConfig(stream=stream, level=logging.DEBUG)\n"
         "before = list(logging.getLogger().handlers)\n"
-        "import portal.delivery.alipay.library\n"
+        "import portal.providers.alipay.library\n"
         "own = logging.getLogger('python-alipay-sdk')\n"
         "logging.getLogger('x').info('still here'); own.debug('secret')\n"
         "good = logging.getLogger().handlers == before and 'still here' in stream.getvalue()\n"

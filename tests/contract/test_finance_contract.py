@@ -10,15 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
-from portal.core.certificates import load_certificate
 from portal.core.clock import now
-from portal.core.cms import SignatureInvalid, verify_detached
+from portal.core.crypto.certificates import load_certificate
+from portal.core.crypto.cms import SignatureInvalid, verify_detached
 from portal.core.settings import Settings
-from portal.domain.document import Item, MedicalExt
-from portal.fiscal import envelope
-from portal.fiscal.client import FinanceAway, FinanceClient
-from portal.fiscal.messages import Accepted, Queued, Rejected, Upload
-from portal.fiscal.results import Result
+from portal.domain.documents.bill import Item, MedicalExt
+from portal.providers.finance import envelope
+from portal.providers.finance.bill_messages import Accepted, Queued, Rejected, Upload
+from portal.providers.finance.client import FinanceAway, FinanceClient
+from portal.providers.finance.result_codes import Result
 from portal.rendering import xml
 from tests.services import wait_for
 from tests.simulators import BillMaker, Simulators

@@ -12,15 +12,15 @@ from typing import Any
 import httpx
 import pytest
 
-from portal.core.certificates import issue_certificate
 from portal.core.clock import now
-from portal.core.cms import FileSigner
+from portal.core.crypto.certificates import issue_certificate
+from portal.core.crypto.cms import FileSigner
+from portal.core.crypto.sm2 import PrivateKey
 from portal.core.settings import Settings
-from portal.core.sm2 import PrivateKey
-from portal.fiscal import envelope
-from portal.fiscal.client import FinanceAway, FinanceClient
-from portal.fiscal.messages import Accepted, MessageIds, Rejected, Upload
-from portal.fiscal.results import Result
+from portal.providers.finance import envelope
+from portal.providers.finance.bill_messages import Accepted, MessageIds, Rejected, Upload
+from portal.providers.finance.client import FinanceAway, FinanceClient
+from portal.providers.finance.result_codes import Result
 from portal.rendering import xml
 from tests.simulators import BillMaker, Simulators, running_simulators
 

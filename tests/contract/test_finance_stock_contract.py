@@ -11,15 +11,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.core.breaker import Breaker
 from portal.core.clock import now
 from portal.core.database import Database
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.fiscal import stock as fiscal
-from portal.fiscal import stock_messages as messages
-from portal.fiscal.client import FinanceAway
-from portal.fiscal.results import Result
 from portal.models import (
     BillKind,
     OutboxTask,
@@ -32,8 +28,13 @@ from portal.models import (
 )
 from portal.outbox import tasks
 from portal.outbox.worker import Worker
-from portal.stock import alarms, applications, balances, receipts, returns
-from portal.stock.fates import consistent, identity
+from portal.providers.breaker import Breaker
+from portal.providers.finance import stock_messages as messages
+from portal.providers.finance.client import FinanceAway
+from portal.providers.finance.result_codes import Result
+from portal.stock import alarms, balances
+from portal.stock.books.fates import consistent, identity
+from portal.stock.documents import applications, receipts, returns
 from tests import codes
 from tests.simulators import Simulators, running_simulators
 
@@ -62,7 +63,7 @@ class Unit:
     """The platform's side: an installation whose outbox speaks to that office."""
 
     def __init__(self, app: Flask, finance: Simulators) -> None:
-        self.services: Services = app.extensions["qupiao"]
+        self.services: Services = app.extensions["qupiao"].services
         self.database: Database = self.services.database
         self.finance = finance
         self.desk = fiscal.StockDesk(finance.client(timeout=1.0), Breaker(most=1000))

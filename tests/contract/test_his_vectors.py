@@ -7,8 +7,8 @@ import json
 from base64 import b64decode
 from decimal import Decimal
 
-from portal.blueprints.his import envelope
-from portal.blueprints.his.envelope import Call
+from portal.his_contract import envelope
+from portal.his_contract.envelope import Call
 from tests.factories.his_vectors import (
     APPID,
     KEY,

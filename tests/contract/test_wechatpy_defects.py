@@ -15,10 +15,10 @@ import pytest
 import redis
 from wechatpy.client import WeChatClient
 
-from portal.core.platforms import DEMO_WECHAT
-from portal.delivery.faults import ChannelFault, Kind
-from portal.delivery.wechat.client import WeChat
-from portal.delivery.wechat.tokens import Tokens
+from portal.core.platform_settings import DEMO_WECHAT
+from portal.providers.faults import ChannelFault, Kind
+from portal.providers.wechat.client import WeChat
+from portal.providers.wechat.tokens import Tokens
 from tests import platforms
 from tests.platforms import DATA, FOLLOWER, STRANGER
 from tests.simulators import Simulators, running_simulators

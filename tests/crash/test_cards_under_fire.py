@@ -17,17 +17,16 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from portal.app import create_app
-from portal.core.platforms import DEMO_ALIPAY_APP
+from portal.core.platform_settings import DEMO_ALIPAY_APP
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import orders
-from portal.delivery.cards.desk import CardDesk
-from portal.delivery.cards.orders import CARD
-from portal.delivery.ledger import TASK
+from portal.delivery.cards.worker import CardDesk
 from portal.domain.states import BillState
-from portal.issuing import queries
-from portal.issuing.queries import BILL, BillFacts
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bills import BillFacts
+from portal.models.tables import BILL, BILL_CARD, OUTBOX_TASK
 from tests.conftest import SOAK, SQLITE_FIRST
 from tests.delivery_worker import start
 from tests.his import His, outpatient
@@ -61,13 +60,13 @@ def app(database_url: str, data_dir: Path, simulators: Simulators) -> Iterator[F
     """The platform, with nobody at work yet."""
     made = create_app(connected(Settings(demo=True, data_dir=data_dir, database_url=database_url), simulators))
     yield made
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 @pytest.fixture
 def services(app: Flask) -> Services:
     """Its services."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     return services
 
 
@@ -79,7 +78,7 @@ def ask(app: Flask, services: Services, simulators: Simulators) -> list[BillFact
     with services.database.write() as connection:
         connection.execute(update(BILL).values(state=BillState.SUPERVISED.value))
         numbers = connection.scalars(select(BILL.c.id)).all()
-        bills = [found for number in numbers if (found := queries.by_id(connection, number)) is not None]
+        bills = [found for number in numbers if (found := ledger_bills.by_id(connection, number)) is not None]
     bound(app, bills[0].bill_id, Subject("alipay", DEMO_ALIPAY_APP, "open_id", ALIPAY_USER))
     desk = CardDesk(services)
     for bill in bills:
@@ -93,10 +92,14 @@ def ask(app: Flask, services: Services, simulators: Simulators) -> list[BillFact
 
 def ended(services: Services) -> int:
     """How many cards are there or have come to another end; what waits is due now."""
-    waiting = (TASK.c.topic == orders.WORK_TOPIC) & (TASK.c.state == "pending") & (TASK.c.leased_by == "")
+    waiting = (
+        (OUTBOX_TASK.c.topic == orders.WORK_TOPIC)
+        & (OUTBOX_TASK.c.state == "pending")
+        & (OUTBOX_TASK.c.leased_by == "")
+    )
     with services.database.write() as connection:
-        connection.execute(update(TASK).where(waiting).values(due_at=TASK.c.created_at))
-        return len(connection.execute(select(CARD.c.id).where(CARD.c.state.in_(ENDS))).all())
+        connection.execute(update(OUTBOX_TASK).where(waiting).values(due_at=OUTBOX_TASK.c.created_at))
+        return len(connection.execute(select(BILL_CARD.c.id).where(BILL_CARD.c.state.in_(ENDS))).all())
 
 
 @pytest.mark.parametrize("database_url", SQLITE_FIRST, indirect=True)
@@ -117,7 +120,7 @@ def test_every_bill_is_in_its_card_packs_once(app: Flask, services: Services, si
         for worker in workers:
             worker.kill()
     with services.database.read() as connection:
-        rows = connection.execute(select(CARD)).all()
+        rows = connection.execute(select(BILL_CARD)).all()
     states = Counter((row.platform, row.state, row.reason) for row in rows)
     log.info("cards %d, kills %d: %s", len(rows), KILLS, dict(states))
     of_bill = {bill.bill_id: {bill.code, bill.number} for bill in bills}

@@ -17,15 +17,15 @@ from sqlalchemy import func, select, text
 
 from portal.access import parameters
 from portal.app import create_app
-from portal.core.platforms import DEMO_MINI, DEMO_WECHAT, TEMPLATES
+from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, TEMPLATES
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
-from portal.delivery.ledger import ATTEMPT, Wanted, open_delivery
+from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, Purpose, Step
-from portal.issuing.queries import BILL
+from portal.models.tables import BILL, DELIVERY_ATTEMPT
 from tests.conftest import SOAK, SQLITE_FIRST
 from tests.delivery_worker import start
 from tests.his import His, outpatient
@@ -105,13 +105,13 @@ def app(database_url: str, data_dir: Path, simulators: Simulators) -> Iterator[F
     for number in range(BILLS):
         assert his.call("invoiceEBillOutpatient", outpatient(f"FIRE{number:05d}")).ok
     yield made
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 @pytest.fixture
 def services(app: Flask) -> Services:
     """Its services."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     return services
 
 
@@ -154,7 +154,7 @@ def person(channel: str, address: str) -> str:
 def ended(services: Services) -> int:
     """How many messages are out or have come to another end (a receipt may still follow)."""
     with services.database.read() as connection:
-        return int(connection.scalar(select(func.count()).where(ATTEMPT.c.state.in_(FINAL))) or 0)
+        return int(connection.scalar(select(func.count()).where(DELIVERY_ATTEMPT.c.state.in_(FINAL))) or 0)
 
 
 def connections(services: Services) -> int:
@@ -196,7 +196,9 @@ def test_every_message_has_one_effect_or_a_named_end(services: Services, simulat
 def check_ends(services: Services, simulators: Simulators) -> None:
     """What the ledger says and what arrived, message by message."""
     with services.database.read() as connection:
-        rows = connection.execute(select(ATTEMPT.c.channel, ATTEMPT.c.state, ATTEMPT.c.blind)).all()
+        rows = connection.execute(
+            select(DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.state, DELIVERY_ATTEMPT.c.blind)
+        ).all()
     states = {channel: Counter(row.state for row in rows if row.channel == channel) for channel in CHANNELS}
     arrived = {channel: arrivals(simulators, channel) for channel in CHANNELS}
     for channel, people in arrived.items():
@@ -230,7 +232,7 @@ def test_nobody_waits_for_a_provider_that_hangs(app: Flask, services: Services, 
 
     def sending() -> set[str]:
         with services.database.read() as connection:
-            wanted = select(ATTEMPT.c.channel).where(ATTEMPT.c.state == AttemptState.SENDING.value)
+            wanted = select(DELIVERY_ATTEMPT.c.channel).where(DELIVERY_ATTEMPT.c.state == AttemptState.SENDING.value)
             return set(connection.scalars(wanted))
 
     try:

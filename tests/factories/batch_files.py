@@ -9,7 +9,7 @@ from typing import Any
 
 import openpyxl
 
-from portal.issuing.batchfile import COLUMNS, SHEET
+from portal.issuing.manual.batch_file import COLUMNS, SHEET
 
 TITLES = [column.title for column in COLUMNS]
 NAMES = [column.name for column in COLUMNS]

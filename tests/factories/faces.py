@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from portal.core.clock import SHANGHAI
-from portal.domain.document import AuxItem, BillDocument, InvoicingParty, Item, MedicalExt, PayerParty
+from portal.domain.documents.bill import AuxItem, BillDocument, InvoicingParty, Item, MedicalExt, PayerParty
 
 LINK = "https://bill.example.org/b/kAbCdEfGhIjKlMnOpQrStUv"
 RARE = "𬭎𠮷䶮㛃鿍"

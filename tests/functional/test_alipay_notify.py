@@ -13,15 +13,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from sqlalchemy import func, select
 
-from portal.core.alipay_keys import ensure_demo_keys
-from portal.core.platforms import DEMO_ALIPAY_APP
+from portal.core.platform_settings import DEMO_ALIPAY_APP
 from portal.core.settings import Settings
-from portal.delivery.alipay import notify
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import orders
-from portal.delivery.cards.desk import CardDesk
-from portal.delivery.inbox import INBOX, TOPIC, InboxDesk
+from portal.delivery.cards.worker import CardDesk
+from portal.delivery.inbound import alipay
+from portal.delivery.inbound.inbox import TOPIC, InboxDesk
+from portal.models.tables import PLATFORM_INBOX
 from portal.outbox.worker import Worker
+from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.simulators import alipay_push
 from portal.simulators.server import listen
 from tests import platforms
@@ -43,7 +44,7 @@ class World(Bench):
 
     def __init__(self, settings: Settings, process: Simulators, serial: str) -> None:
         super().__init__(settings, process, serial)
-        handlers = CardDesk(self.services).handlers() | {TOPIC: InboxDesk(notify.ACTS)}
+        handlers = CardDesk(self.services).handlers() | {TOPIC: InboxDesk(alipay.ACTS)}
         self.worker = Worker(self.services, handlers, threads=1)
         platforms.bound(self.app, self.bill_id, Subject("alipay", DEMO_ALIPAY_APP, "open_id", ALIPAY_USER))
         orders.ask(self.services, self.facts(), "alipay", "patient:test")
@@ -65,7 +66,7 @@ class World(Bench):
 
     def pushes(self) -> int:
         with self.services.database.read() as connection:
-            return int(connection.scalar(select(func.count()).select_from(INBOX)) or 0)
+            return int(connection.scalar(select(func.count()).select_from(PLATFORM_INBOX)) or 0)
 
     def post(self, values: dict[str, str]) -> tuple[int, str]:
         answer = self.app.test_client().post("/alipay/notify", data=values)
@@ -151,5 +152,10 @@ def test_an_unknown_bill_and_an_unknown_event_are_answered_and_kept(world: World
     assert world.post(other) == (200, "success")
     assert (world.reimburse, world.pushes()) == ("", 2)
     with world.services.database.read() as connection:
-        assert connection.scalar(select(func.count()).select_from(INBOX).where(INBOX.c.done_at.is_(None))) == 0
-        assert not any("演示".encode() in row for row in connection.scalars(select(INBOX.c.body))), "sealed"
+        assert (
+            connection.scalar(
+                select(func.count()).select_from(PLATFORM_INBOX).where(PLATFORM_INBOX.c.done_at.is_(None))
+            )
+            == 0
+        )
+        assert not any("演示".encode() in row for row in connection.scalars(select(PLATFORM_INBOX.c.body))), "sealed"

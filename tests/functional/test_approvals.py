@@ -10,11 +10,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, select, text
 
-from portal.access import approvals
-from portal.access.approvals import APPROVAL, Approved, Kind
+from portal.approvals import requests
+from portal.approvals.requests import Approved, Kind
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.models.tables import APPROVAL
 from tests.console import Console
 
 CASHIER = Actor("staff:cashier", "陈某", 1)
@@ -46,70 +47,70 @@ def kinds(app: Flask) -> dict[str, Kind]:
 
 def ask(app: Flask, kind: str = "test.done", object_id: int = 7, actor: Actor = CASHIER) -> int:
     """One request."""
-    with app.extensions["qupiao"].database.write() as connection:
-        return approvals.request(connection, kind, object_id, {"figure": 5}, "演示内容", "演示原因", actor)
+    with app.extensions["qupiao"].services.database.write() as connection:
+        return requests.request(connection, kind, object_id, {"figure": 5}, "演示内容", "演示原因", actor)
 
 
 def fact(app: Flask, what: str) -> Any:
     """One value from the database."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return connection.execute(text(what)).scalar()
 
 
 def test_approval_and_act_are_one_transaction(app: Flask, kinds: dict[str, Kind]) -> None:
-    services, approval_id = app.extensions["qupiao"], ask(app)
+    services, approval_id = app.extensions["qupiao"].services, ask(app)
     with pytest.raises(Refusal) as own:
-        approvals.decide(services, approval_id, CASHIER, True, "", kinds)
+        requests.decide(services, approval_id, CASHIER, True, "", kinds)
     assert own.value.code == "APPROVAL_OWN"
-    assert approvals.decide(services, approval_id, SUPERVISOR, True, "同意", kinds) == "已办理 5。"
+    assert requests.decide(services, approval_id, SUPERVISOR, True, "同意", kinds) == "已办理 5。"
     assert fact(app, "SELECT desk_place FROM unit") == "1号收费窗口+"
     with pytest.raises(Refusal) as again:
-        approvals.decide(services, approval_id, SUPERVISOR, True, "同意", kinds)
+        requests.decide(services, approval_id, SUPERVISOR, True, "同意", kinds)
     assert again.value.code == "APPROVAL_DECIDED"
     with services.database.read() as connection:
-        row = approvals.by_id(connection, 1, approval_id)
+        row = requests.by_id(connection, 1, approval_id)
         actions = connection.scalars(text("SELECT action FROM audit_entry WHERE object_kind = 'approval' ORDER BY id"))
         assert list(actions) == ["approval.requested", "approval.approved"]
     assert (row.state, row.decider, row.outcome) == ("approved", "林某", "已办理 5。")
 
 
 def test_an_act_that_must_not_is_undone_and_named(app: Flask, kinds: dict[str, Kind]) -> None:
-    services, approval_id = app.extensions["qupiao"], ask(app, "test.stopped")
+    services, approval_id = app.extensions["qupiao"].services, ask(app, "test.stopped")
     with pytest.raises(Refusal) as refused:
-        approvals.decide(services, approval_id, SUPERVISOR, True, "", kinds)
+        requests.decide(services, approval_id, SUPERVISOR, True, "", kinds)
     assert refused.value.code == "STATE_ILLEGAL"
     assert fact(app, "SELECT desk_place FROM unit") == "1号收费窗口"
     with services.database.read() as connection:
-        row = approvals.by_id(connection, 1, approval_id)
+        row = requests.by_id(connection, 1, approval_id)
     assert row.state == "failed" and "已冲红" in row.outcome
     assert ask(app, "test.stopped") != approval_id, "after a failure it may be asked for again"
 
 
 def test_one_object_waits_once_and_other_units_see_nothing(app: Flask, kinds: dict[str, Kind]) -> None:
-    services, approval_id = app.extensions["qupiao"], ask(app)
+    services, approval_id = app.extensions["qupiao"].services, ask(app)
     with pytest.raises(Refusal) as twice:
         ask(app)
     assert twice.value.code == "APPROVAL_PENDING"
     stranger = Actor("staff:supervisor", "外人", 2)
     for act in (
-        lambda: approvals.decide(services, approval_id, stranger, True, "", kinds),
-        lambda: approvals.withdraw(services, approval_id, SUPERVISOR),
+        lambda: requests.decide(services, approval_id, stranger, True, "", kinds),
+        lambda: requests.withdraw(services, approval_id, SUPERVISOR),
     ):
         with pytest.raises(Refusal) as hidden:
             act()
         assert hidden.value.code == "APPROVAL_NOT_FOUND"
-    approvals.withdraw(services, approval_id, CASHIER)
+    requests.withdraw(services, approval_id, CASHIER)
     assert ask(app) != approval_id
 
 
 def race(app: Flask, kinds: dict[str, Kind], approval_id: int, people: int) -> list[str]:
     """Many supervisors decide at once; returns how each one fared."""
-    services, barrier, fared = app.extensions["qupiao"], threading.Barrier(people), []
+    services, barrier, fared = app.extensions["qupiao"].services, threading.Barrier(people), []
 
     def decide() -> None:
         barrier.wait()
         try:
-            approvals.decide(services, approval_id, SUPERVISOR, True, "", kinds)
+            requests.decide(services, approval_id, SUPERVISOR, True, "", kinds)
             fared.append("won")
         except Refusal as refusal:
             fared.append(refusal.code)
@@ -136,7 +137,7 @@ def test_without_the_check_of_the_state_the_race_is_lost(
     unguarded = lambda connection, approval_id, actor: connection.execute(  # noqa: E731
         select(APPROVAL).where(APPROVAL.c.id == approval_id)
     ).one()
-    monkeypatch.setattr(approvals, "_locked", unguarded)
+    monkeypatch.setattr(requests, "_locked", unguarded)
     assert race(app, kinds, ask(app), 4).count("won") > 1
 
 

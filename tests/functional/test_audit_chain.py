@@ -10,8 +10,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, text
 
-from portal.audit import chain, entries
+from portal import audit
+from portal.audit import chain
 from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.worker import build
 from tests.console import Console
 
@@ -21,7 +23,7 @@ ROUNDS = 100
 @pytest.fixture
 def services(app: Flask) -> Iterator[Services]:
     """An installation with sixty sealed entries, its anchor removed afterwards (the folder outlives the database)."""
-    found: Services = app.extensions["qupiao"]
+    found: Services = app.extensions["qupiao"].services
     write(found, 60)
     assert chain.seal(found) >= 60
     yield found
@@ -33,7 +35,7 @@ def write(services: Services, count: int) -> None:
     with services.database.write() as connection:
         for number in range(count):
             details = {"n": number, "words": "冲红 1.00 元"}
-            entries.record(connection, "bill.issued", "bill", number, "his:TEST", request_id="r", details=details)
+            audit.record(connection, Actor("his:TEST", request_id="r"), "bill.issued", ("bill", number), details)
 
 
 def unguard(connection: Connection) -> None:
@@ -160,7 +162,7 @@ def test_every_tampering_is_found_and_its_row_named(services: Services) -> None:
 
 def test_without_the_master_key_no_link_can_be_computed(services: Services) -> None:
     """Positive control: a plain hash would let an owner of the database mend the chain."""
-    from portal.core.fieldcrypt import hmac_sm3
+    from portal.core.crypto.field_cipher import hmac_sm3
 
     with services.database.read() as connection:
         first = next(chain._links(connection))

@@ -9,16 +9,17 @@ import httpx
 import pytest
 
 from portal.app import create_app
-from portal.core.breaker import Breaker
 from portal.core.clock import business_day
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
 from portal.fiscal import bookings, stock
-from portal.fiscal.envelope import EnvelopeError
-from portal.fiscal.stock_messages import list_fields
-from portal.issuing import booking, queries
+from portal.issuing.bills import booking
+from portal.ledger import bills
 from portal.models import Booking, StockExchange
 from portal.outbox.tasks import Done, Outcome, Retry, Task
+from portal.providers.breaker import Breaker
+from portal.providers.finance.envelope import EnvelopeError
+from portal.providers.finance.stock_messages import list_fields
 from tests import codes
 from tests.console import Console
 from tests.functional.test_cards import write_off
@@ -56,7 +57,7 @@ def test_a_booked_bill_stays_until_the_booking_is_taken_back(world: World, monke
     assert [asked(bill_id) for bill_id in ids] == ["1"] * 3 and len(world.rows(AUDIT, action="bill.booked")) == 3
     assert {row.booked_by for row in world.rows(Booking.__table__)} == {UNIT}
     with world.services.database.read() as connection:
-        first = queries.by_id(connection, ids[0])
+        first = bills.by_id(connection, ids[0])
     assert first is not None
     refused = world.his.call("writeOffEBill", write_off(first))
     assert refused.result == "E4005" and UNIT in refused.message
@@ -103,7 +104,7 @@ def test_units_book_parts_and_each_part_holds_the_bill(world: World) -> None:  #
     told = f"交款单位{UNIT}已于 {business_day(now()):%Y-%m-%d} 入账 10.00 元（票据金额 {yuan(total)} 元）"
     assert steps() == ["部分入账 10.00 元", f"{told}，只入账一部分也不能冲红；请交款人先到入账单位撤销入账。"]
     with world.services.database.read() as connection:
-        first = queries.by_id(connection, bill_id)
+        first = bills.by_id(connection, bill_id)
     assert first is not None
     refused = world.his.call("writeOffEBill", write_off(first))
     assert refused.result == "E4005" and told in refused.message and "红票总是整张" in refused.message

@@ -15,8 +15,8 @@ from sqlalchemy import select, update
 from portal.core.clock import now
 from portal.core.settings import Settings
 from portal.delivery.cards import orders
-from portal.delivery.cards.orders import CARD
-from portal.fiscal import exchange
+from portal.fiscal import bills
+from portal.models.tables import BILL_CARD
 from tests.functional.test_cards import Bench
 from tests.services import wait_for
 from tests.simulators import Simulators, running_simulators
@@ -42,7 +42,7 @@ class World(Bench):
 
     def uploaded(self) -> None:
         """Finance has the bill, as uploaded; the bureau finds it there."""
-        facts = exchange._read(self.services, self.bill_id)
+        facts = bills._read(self.services, self.bill_id)
         assert facts is not None
         self.process.client().upload(facts.upload())
 
@@ -54,7 +54,7 @@ class World(Bench):
     def passed(self, ago: timedelta = timedelta(0)) -> None:
         """What waits is due, and the order has been in its state for so long."""
         with self.services.database.write() as connection:
-            connection.execute(update(CARD).values(state_at=now() - ago))
+            connection.execute(update(BILL_CARD).values(state_at=now() - ago))
         self.due()
         self.worker.drain()
 
@@ -181,8 +181,8 @@ def test_a_wrong_key_is_our_set_up_and_an_order_they_have_lost_is_handed_over_ag
     world.uploaded()
     world.authorise(world.order())
     with world.services.database.write() as connection:
-        connection.execute(update(CARD).values(state="handed_over", state_at=now()))
-        card_id = connection.scalar(select(CARD.c.id))
+        connection.execute(update(BILL_CARD).values(state="handed_over", state_at=now()))
+        card_id = connection.scalar(select(BILL_CARD.c.id))
         orders.tasks.enqueue(connection, orders.WATCH_TOPIC, "watch:test", {"card": card_id})
     world.worker.drain()
     wait_for(lambda: world.there()["state"] == "inserted")

@@ -16,19 +16,19 @@ from sqlalchemy import func, select, update
 
 from portal.app import create_app
 from portal.core.clock import now, stamp17
-from portal.core.platforms import DEMO_ALIPAY_APP, DEMO_WECHAT
+from portal.core.platform_settings import DEMO_ALIPAY_APP, DEMO_WECHAT
 from portal.core.settings import Settings
-from portal.delivery import channels, inbox
+from portal.delivery import channels
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import alipay as alipay_cards
 from portal.delivery.cards import orders
-from portal.delivery.cards.desk import ACTS, CardDesk
-from portal.delivery.cards.orders import CARD, CONSENT
-from portal.delivery.wechat import events
+from portal.delivery.cards.worker import ACTS, CardDesk
+from portal.delivery.inbound import inbox, wechat
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
-from portal.issuing import queries
-from portal.issuing.queries import BILL, BillFacts
+from portal.ledger import bills
+from portal.ledger.bills import BillFacts
+from portal.models.tables import BILL, BILL_CARD, CONSENT
 from portal.outbox.worker import Worker
 from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim
@@ -68,7 +68,7 @@ class Bench:
                 **more,
             )
         )
-        self.services = self.app.extensions["qupiao"]
+        self.services = self.app.extensions["qupiao"].services
         self.his = His(self.app)
         assert self.his.call("invoiceEBillOutpatient", outpatient(serial)).ok
         with self.services.database.write() as connection:
@@ -76,7 +76,7 @@ class Bench:
             self.bill_id = int(connection.execute(found).scalar_one())
             connection.execute(update(BILL).where(BILL.c.id == self.bill_id).values(state=BillState.SUPERVISED.value))
         desk = CardDesk(self.services)
-        handlers = desk.handlers() | {inbox.TOPIC: inbox.InboxDesk(events.ACTS | ACTS)}
+        handlers = desk.handlers() | {inbox.TOPIC: inbox.InboxDesk(wechat.ACTS | ACTS)}
         self.worker = Worker(self.services, handlers, threads=1)
         self.pages = Pages(self.app.test_client(), Rules(personal=(NAME, "000000195203150010", FOLLOWER)))
         self._sign_in()
@@ -93,14 +93,14 @@ class Bench:
 
     def facts(self) -> BillFacts:
         with self.services.database.read() as connection:
-            found = queries.by_id(connection, self.bill_id)
+            found = bills.by_id(connection, self.bill_id)
         assert found is not None
         return found
 
     def card(self, platform: str = "wechat") -> Any:
         with self.services.database.read() as connection:
-            wanted = select(CARD).where(CARD.c.bill_id == self.bill_id, CARD.c.platform == platform)
-            return connection.execute(wanted.order_by(CARD.c.try_no.desc())).first()
+            wanted = select(BILL_CARD).where(BILL_CARD.c.bill_id == self.bill_id, BILL_CARD.c.platform == platform)
+            return connection.execute(wanted.order_by(BILL_CARD.c.try_no.desc())).first()
 
     def consents(self) -> int:
         with self.services.database.read() as connection:
@@ -219,7 +219,7 @@ def test_lost_events_and_answers(bench: Bench) -> None:
     link = bench.order()
     bench.authorise(link)
     with bench.services.database.write() as connection:
-        connection.execute(update(CARD).values(state_at=now() - timedelta(minutes=10)))
+        connection.execute(update(BILL_CARD).values(state_at=now() - timedelta(minutes=10)))
         orders.tasks.enqueue(connection, "card.sweep", "card.sweep:test", {})
     bench.process.post("/wechat/script", {"card/invoice/platform/setpdf": [-1], "nontax/insertbill": [72082]})
     for _ in range(4):

@@ -8,10 +8,9 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import select
 
-from portal.audit.entries import ENTRY
-from portal.delivery import asks
-from portal.delivery.ledger import PAUSE, STOP
+from portal.delivery import requests
 from portal.domain.delivery import Accepted, Config, Unknown
+from portal.models.tables import AUDIT_ENTRY, CHANNEL_PAUSE, DELIVERY_STOP
 from tests.channels import Bench, Scripted
 from tests.console import Console
 from tests.his import His
@@ -35,11 +34,11 @@ def test_a_dead_letter_is_found_looked_at_and_sent_again(app: Flask, his: His) -
     assert len({call.ref for call in channel.calls}) == 1, "our number stays"
     assert "重发" not in desk.get(detail).text
     token = channel.calls[0].stop_link.rsplit("/", 1)[1]
-    assert asks.stop_channel(bench.services, token)
+    assert requests.stop_channel(bench.services, token)
     assert "不是我" in desk.get(detail).text
     assert "已恢复" in desk.follow(desk.send(detail, "恢复向该地址发送"))
     with bench.services.database.read() as connection:
-        assert connection.execute(select(STOP.c.channel)).all() == []
+        assert connection.execute(select(DELIVERY_STOP.c.channel)).all() == []
 
 
 def test_a_channel_that_stands_says_why_and_goes_on_when_resumed(app: Flask, his: His) -> None:
@@ -52,7 +51,7 @@ def test_a_channel_that_stands_says_why_and_goes_on_when_resumed(app: Flask, his
     assert "已暂停" in page and "isv.SMS_TEMPLATE_ILLEGAL" in page and "渠道顺序" in page
     assert "已恢复" in system.follow(system.send("/console/delivery/channels", "已改好，恢复"))
     with bench.services.database.read() as connection:
-        assert connection.execute(select(PAUSE.c.channel)).all() == []
+        assert connection.execute(select(CHANNEL_PAUSE.c.channel)).all() == []
     bench.run(channel, passes=1)
     assert bench.state(delivery) == "sent"
     form = next(
@@ -68,7 +67,7 @@ def test_a_channel_that_stands_says_why_and_goes_on_when_resumed(app: Flask, his
 
 def test_a_push_target_is_set_up_tested_renamed_and_given_a_new_key(app: Flask, tmp_path: Path) -> None:
     """Every change stands in the log with before and after, and never a key."""
-    system, services = Console(app, "system"), app.extensions["qupiao"]
+    system, services = Console(app, "system"), app.extensions["qupiao"].services
     pages = "/console/delivery/push-targets"
     with running_simulators(tmp_path / "simulators") as simulators:
         typed = {
@@ -106,7 +105,7 @@ def test_a_push_target_is_set_up_tested_renamed_and_given_a_new_key(app: Flask, 
     assert "某某银行 APP" in listed and "第三方" in listed and "推送：某某银行 APP" in channel_page
     with services.database.read() as connection:
         written = connection.execute(
-            select(ENTRY.c.action, ENTRY.c.details).where(ENTRY.c.object_kind == "push_target")
+            select(AUDIT_ENTRY.c.action, AUDIT_ENTRY.c.details).where(AUDIT_ENTRY.c.object_kind == "push_target")
         )
         told = [(row.action, row.details) for row in written.all()]
     assert [action for action, _ in told].count("push.tested") == 3 and key not in str(told)

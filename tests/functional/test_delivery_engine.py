@@ -11,9 +11,10 @@ from sqlalchemy import select, update
 
 from portal.access import parameters
 from portal.core.clock import now
-from portal.delivery import asks, contents, opening, operators, receipts
-from portal.delivery.engine import Engine
-from portal.delivery.ledger import ATTEMPT, DELIVERY, NEXT_TOPIC, PAUSE
+from portal.delivery import operations, requests
+from portal.delivery.engine import messages, receipts, triggers
+from portal.delivery.engine.deliveries import NEXT_TOPIC
+from portal.delivery.engine.driver import Engine
 from portal.domain.actor import Actor
 from portal.domain.delivery import (
     Accepted,
@@ -27,7 +28,8 @@ from portal.domain.delivery import (
     Retry,
     Unknown,
 )
-from portal.issuing import queries
+from portal.ledger import bills
+from portal.models.tables import CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT
 from portal.outbox.tasks import Task, enqueue
 from portal.outbox.worker import Worker
 from tests.channels import Bench, Scripted, ScriptedAsking
@@ -83,8 +85,8 @@ def test_a_stopped_channel_keeps_its_queue_until_it_is_resumed(app: Flask, his: 
     assert len(channel.calls) == 1, "nobody tries a channel that stands still"
     assert [bench.attempts(one)[0][1] for one in deliveries] == ["held", "held"]
     with bench.services.database.write() as connection:
-        assert connection.execute(select(PAUSE.c.code)).scalar_one() == "40037"
-        connection.execute(PAUSE.delete())
+        assert connection.execute(select(CHANNEL_PAUSE.c.code)).scalar_one() == "40037"
+        connection.execute(CHANNEL_PAUSE.delete())
     bench.run(channel, passes=2)
     assert [bench.state(one) for one in deliveries] == ["sent", "sent"] and len(channel.calls) == 3
 
@@ -98,7 +100,9 @@ def test_without_a_receipt_the_next_channel_goes_and_a_bounce_calls_it_at_once(a
     assert [row[:2] for row in silent.attempts(waits)] == [("one", "accepted"), ("two", "accepted")]
     assert silent.state(waits) == "open"
     with silent.services.database.write() as connection:
-        connection.execute(update(ATTEMPT).where(ATTEMPT.c.delivery_id == waits).values(next_at=now()))
+        connection.execute(
+            update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.delivery_id == waits).values(next_at=now())
+        )
     receipts.sweep(silent.services, None)  # type: ignore[arg-type]
     assert {row[1] for row in silent.attempts(waits)} == {"expired"} and silent.state(waits) == "sent"
     assert receipts.receive(silent.services, "two", ref=two.calls[0].ref, good=True), "a late receipt still counts"
@@ -127,7 +131,7 @@ def killed_between_call_and_commit(bench: Bench, channel: Scripted) -> Iterator[
     worker = Worker(bench.services, {NEXT_TOPIC: engine.handlers()[NEXT_TOPIC]}, threads=1)
     worker.drain()
     with bench.services.database.read() as connection:
-        attempt_id = connection.scalar(select(ATTEMPT.c.id).order_by(ATTEMPT.c.id.desc()).limit(1))
+        attempt_id = connection.scalar(select(DELIVERY_ATTEMPT.c.id).order_by(DELIVERY_ATTEMPT.c.id.desc()).limit(1))
     taken = engine._take(channel, bench.services, attempt_id)
     channel.send(bench.services, taken.message)  # type: ignore[union-attr]
     yield
@@ -174,11 +178,11 @@ def test_a_reversal_stops_what_waits_and_tells_who_got_the_bill(app: Flask, his:
     got, queued = bench.open("one:10 two"), waiting.open("one")
     Worker(bench.services, Engine([one, two]).handlers(), threads=1).drain()
     with waiting.services.database.write() as connection:
-        held = ATTEMPT.c.delivery_id == queued
-        connection.execute(update(ATTEMPT).where(held).values(state="queued", tries=0, sent_at=None))
+        held = DELIVERY_ATTEMPT.c.delivery_id == queued
+        connection.execute(update(DELIVERY_ATTEMPT).where(held).values(state="queued", tries=0, sent_at=None))
     for delivered in (bench, waiting):
         with delivered.services.database.read() as connection:
-            facts = queries.by_id(connection, delivered.bill_id)
+            facts = bills.by_id(connection, delivered.bill_id)
         assert facts is not None
         body = {"billBatchCode": facts.code, "billNo": facts.number, "random": facts.check_code, "reason": "退费"}
         body |= {"operator": "甲", "busDateTime": "20261124100000000", "placeCode": "01"}
@@ -189,7 +193,7 @@ def test_a_reversal_stops_what_waits_and_tells_who_got_the_bill(app: Flask, his:
     told = [call for call in one.calls if call.purpose is Purpose.REVERSED]
     assert [call.target.object_id for call in told] == [bench.bill_id], "only who got the bill hears that it is gone"
     with bench.services.database.write() as connection:
-        enqueue(connection, opening.REVERSED_TOPIC, "again", {"bill": bench.bill_id})
+        enqueue(connection, triggers.REVERSED_TOPIC, "again", {"bill": bench.bill_id})
     bench.run(one, two)
     assert len([call for call in one.calls if call.purpose is Purpose.REVERSED]) == 1
 
@@ -207,10 +211,10 @@ def test_settings_decide_when_whom_and_at_what_hour(app: Flask, his: His) -> Non
         with services.database.write() as connection:
             parameters.change(connection, key, text, CLERK)
 
-    opening.issued(services, bench.bill_id)
+    triggers.issued(services, bench.bill_id)
     assert opened() == [], "the default waits for 监制"
     sets("delivery.auto", "0")
-    opening.supervised(services, task)
+    triggers.supervised(services, task)
     assert opened() == []
     sets("delivery.auto", "1")
     sets("delivery.order", "wechat:10 sms")
@@ -218,7 +222,7 @@ def test_settings_decide_when_whom_and_at_what_hour(app: Flask, his: His) -> Non
     clock = [f"{(moment + timedelta(hours=8)):%H:%M}" for moment in (begin, end)]
     sets("delivery.quiet", "-".join(clock))
     for _ in range(2):
-        opening.supervised(services, task)
+        triggers.supervised(services, task)
     assert len(opened()) == 1
     Worker(services, Engine([channel]).handlers(), threads=1).drain()
     assert channel.calls == [] and bench.attempts(opened()[0]) == [("sms", "queued", "", 0, 0)]
@@ -232,60 +236,60 @@ def test_not_me_takes_back_what_waits_and_stops_what_comes(app: Flask, his: His)
     bench.open("one")
     bench.run(channel, passes=1)
     token = channel.calls[0].stop_link.rsplit("/", 1)[1]
-    assert contents.attempt_of(bench.services, token) is not None
+    assert messages.attempt_of(bench.services, token) is not None
     for wrong in ("", token[:-1], token[:-1] + ("A" if token[-1] != "A" else "B"), "A" * 32, "一" * 32):
-        assert not asks.stop_channel(bench.services, wrong)
-    assert asks.stop_channel(bench.services, token) and asks.stop_channel(bench.services, token)
+        assert not requests.stop_channel(bench.services, wrong)
+    assert requests.stop_channel(bench.services, token) and requests.stop_channel(bench.services, token)
     delivery = later.open("one")
     later.run(channel)
     assert later.attempts(delivery) == [] and later.state(delivery) == "failed" and len(channel.calls) == 1
-    attempt_id = contents.attempt_of(bench.services, token)
+    attempt_id = messages.attempt_of(bench.services, token)
     assert attempt_id is not None
-    asks.allow_again(bench.services, CLERK, "one", attempt_id)
+    requests.allow_again(bench.services, CLERK, "one", attempt_id)
     again = later.open("one", Purpose.NOTICE)
     later.run(channel)
     assert later.state(again) == "sent"
 
 
 def test_what_a_patient_asks_for_twice_is_sent_once(app: Flask, his: His) -> None:
-    bench, limits = Bench(app, his, "ASK1"), app.extensions["qupiao_limits"]
+    bench, limits = Bench(app, his, "ASK1"), app.extensions["qupiao"].limits
     channel = Scripted("mail", address="")
-    first = asks.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, " someone@example.com ")
-    second = asks.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, "someone@example.com")
+    first = requests.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, " someone@example.com ")
+    second = requests.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, "someone@example.com")
     assert first.new and not second.new and first.delivery_id == second.delivery_id
     with bench.services.database.read() as connection:
-        waits = asks.state_for_patient(connection, 1, "bill", bench.bill_id, first.delivery_id)
+        waits = requests.state_for_patient(connection, 1, "bill", bench.bill_id, first.delivery_id)
     assert [one.words for one in waits] == ["正在发送"]
     bench.run(channel)
     with bench.services.database.read() as connection:
-        shown = asks.state_for_patient(connection, 1, "bill", bench.bill_id)
+        shown = requests.state_for_patient(connection, 1, "bill", bench.bill_id)
     assert [(one.words, one.masked) for one in shown] == [("已发出", "s***@example.com")]
     assert channel.calls[0].recipient == "someone@example.com"
 
 
 def test_addresses_are_forgotten_in_time(app: Flask, his: His) -> None:
     """Ninety days after a message's end; until then it may be sent again."""
-    bench, limits = Bench(app, his, "FORGET"), app.extensions["qupiao_limits"]
-    asked = asks.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, "someone@example.com")
+    bench, limits = Bench(app, his, "FORGET"), app.extensions["qupiao"].limits
+    asked = requests.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, "someone@example.com")
     bench.run(Scripted("mail", [Never("没有这个邮箱", "550")], address=""))
     attempt_id = bench.attempt_id(asked.delivery_id)
 
     def kept() -> list[bool]:
         with bench.services.database.read() as connection:
-            both = select(ATTEMPT.c.recipient, DELIVERY.c.recipient).join(DELIVERY)
+            both = select(DELIVERY_ATTEMPT.c.recipient, DELIVERY.c.recipient).join(DELIVERY)
             return [one is not None for one in connection.execute(both).one()]
 
     def clean(age: timedelta) -> None:
         with bench.services.database.write() as connection:
-            for table in (ATTEMPT, DELIVERY):
+            for table in (DELIVERY_ATTEMPT, DELIVERY):
                 connection.execute(update(table).values(ended_at=now() - age))
-            operators.clean(connection)
+            operations.clean(connection)
 
-    clean(operators.KEPT - timedelta(minutes=1))
+    clean(operations.KEPT - timedelta(minutes=1))
     assert kept() == [True, True]
-    clean(operators.KEPT + timedelta(minutes=1))
+    clean(operations.KEPT + timedelta(minutes=1))
     assert kept() == [False, False]
-    assert operators.send_again(bench.services, CLERK, [attempt_id]) == 0
+    assert operations.send_again(bench.services, CLERK, [attempt_id]) == 0
 
 
 def test_a_repeat_comes_while_the_provider_knows_our_number(app: Flask, his: His) -> None:
@@ -301,7 +305,9 @@ def test_a_repeat_comes_while_the_provider_knows_our_number(app: Flask, his: His
     def pause() -> float:
         Worker(bench.services, Engine([channel]).handlers(), threads=1).drain()
         with bench.services.database.read() as connection:
-            row = connection.execute(select(ATTEMPT.c.next_at).where(ATTEMPT.c.delivery_id == delivery)).one()
+            row = connection.execute(
+                select(DELIVERY_ATTEMPT.c.next_at).where(DELIVERY_ATTEMPT.c.delivery_id == delivery)
+            ).one()
         bench.pass_time()
         return (row.next_at - now()).total_seconds() if row.next_at else 0.0
 
@@ -328,7 +334,7 @@ def test_what_comes_after_an_unknown_does_not_make_it_forgotten(app: Flask, his:
         bench.run(channel, passes=1)
         for _ in range(8):
             with bench.services.database.write() as connection:
-                connection.execute(PAUSE.delete())
+                connection.execute(CHANNEL_PAUSE.delete())
             an_hour_passes(bench)
             bench.run(channel, passes=1)
         assert bench.attempts(delivery)[0][1:3] == ("uncertain", "unknown"), name
@@ -346,7 +352,9 @@ def an_hour_passes(bench: Bench) -> None:
     """Since the first try that may have gone out."""
     with bench.services.database.write() as connection:
         connection.execute(
-            update(ATTEMPT).where(ATTEMPT.c.sent_at.is_not(None)).values(sent_at=now() - timedelta(hours=1))
+            update(DELIVERY_ATTEMPT)
+            .where(DELIVERY_ATTEMPT.c.sent_at.is_not(None))
+            .values(sent_at=now() - timedelta(hours=1))
         )
 
 

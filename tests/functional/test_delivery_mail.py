@@ -18,15 +18,15 @@ from sqlalchemy import select, update
 from portal.access import parameters
 from portal.app import create_app
 from portal.core.clock import now
-from portal.core.pace import Pace
 from portal.core.settings import Settings
-from portal.delivery import asks, bounces
+from portal.delivery import requests
 from portal.delivery.channels.mail import Mail
-from portal.delivery.engine import Engine
-from portal.delivery.ledger import ATTEMPT, DELIVERY, TASK
+from portal.delivery.engine.driver import Engine
 from portal.domain.actor import Actor
-from portal.issuing.queries import BILL
+from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
 from portal.outbox.worker import Worker
+from portal.providers.mail import bounces
+from portal.providers.pace import Pace
 from portal.retrieval import passes
 from portal.simulators.mail import report
 from portal.worker import build
@@ -50,13 +50,13 @@ def app(settings: Settings, simulators: Simulators) -> Iterator[Flask]:
     there = {"smtp_host": f"127.0.0.1:{simulators.get('/mail/port')}", "smtp_tls": "none", "smtp_timeout": 5.0}
     made = create_app(settings.model_copy(update=there | {"sms_url": simulators.url("/sms/send")}))
     yield made
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 def bill_of(app: Flask, serial: str, **changes: Any) -> int:
     """A new bill."""
     assert His(app).call("invoiceEBillOutpatient", outpatient(serial, **changes)).ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return connection.execute(select(BILL.c.id).where(BILL.c.serial == serial)).scalar_one()
 
 
@@ -66,28 +66,30 @@ def delivering(worker: Worker, passes: int = 4) -> None:
         worker.drain()
         with worker.services.database.write() as connection:
             connection.execute(
-                update(TASK)
-                .where(TASK.c.topic.startswith("delivery.send"), TASK.c.state == "pending")
+                update(OUTBOX_TASK)
+                .where(OUTBOX_TASK.c.topic.startswith("delivery.send"), OUTBOX_TASK.c.state == "pending")
                 .values(due_at=now())
             )
-            waiting = ATTEMPT.c.state.in_(["queued", "sending"])
-            connection.execute(update(ATTEMPT).where(waiting).values(next_at=now()))
+            waiting = DELIVERY_ATTEMPT.c.state.in_(["queued", "sending"])
+            connection.execute(update(DELIVERY_ATTEMPT).where(waiting).values(next_at=now()))
 
 
 def of_bill(app: Flask, bill_id: int) -> list[Any]:
     """Channel, state, code, tries of the attempts about a bill."""
-    columns = (ATTEMPT.c.channel, ATTEMPT.c.state, ATTEMPT.c.code, ATTEMPT.c.tries)
+    columns = (DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.state, DELIVERY_ATTEMPT.c.code, DELIVERY_ATTEMPT.c.tries)
     found = (
-        select(*columns).join(DELIVERY, DELIVERY.c.id == ATTEMPT.c.delivery_id).where(DELIVERY.c.object_id == bill_id)
+        select(*columns)
+        .join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id)
+        .where(DELIVERY.c.object_id == bill_id)
     )
-    with app.extensions["qupiao"].database.read() as connection:
-        return [tuple(row) for row in connection.execute(found.order_by(ATTEMPT.c.id))]
+    with app.extensions["qupiao"].services.database.read() as connection:
+        return [tuple(row) for row in connection.execute(found.order_by(DELIVERY_ATTEMPT.c.id))]
 
 
 def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulators: Simulators) -> None:
-    services, limits, worker = app.extensions["qupiao"], app.extensions["qupiao_limits"], build(app)
+    services, limits, worker = app.extensions["qupiao"].services, app.extensions["qupiao"].limits, build(app)
     first, second = bill_of(app, "MAIL1"), bill_of(app, "MAIL2")
-    asked = asks.send_bill_by_mail(services, limits, CLERK, first, "lin@example.com")
+    asked = requests.send_bill_by_mail(services, limits, CLERK, first, "lin@example.com")
     worker.drain()
     assert of_bill(app, first) == [("mail", "accepted", "", 1)]
     mail = simulators.get("/mail/messages")[0]
@@ -100,9 +102,9 @@ def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulator
     assert "/b/" not in mail["text"] and "/n/" in mail["text"], "PDF or link, not both; and a way to say 不是我"
     with services.database.write() as connection:
         parameters.change(connection, "delivery.mail-form", "link", CLERK)
-        shown = asks.state_for_patient(connection, 1, "bill", first, asked.delivery_id)
+        shown = requests.state_for_patient(connection, 1, "bill", first, asked.delivery_id)
     assert [one.words for one in shown] == ["已发出"]
-    asks.send_bill_by_mail(services, limits, CLERK, second, "lin@example.com")
+    requests.send_bill_by_mail(services, limits, CLERK, second, "lin@example.com")
     worker.drain()
     link = simulators.get("/mail/messages")[0]
     found = re.search(r"/t/[\w-]{32}\b", link["text"])
@@ -118,7 +120,7 @@ def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulator
 
 
 def test_every_answer_of_a_mail_server_ends_in_its_class(app: Flask, simulators: Simulators) -> None:
-    services, limits, worker = app.extensions["qupiao"], app.extensions["qupiao_limits"], build(app)
+    services, limits, worker = app.extensions["qupiao"].services, app.extensions["qupiao"].limits, build(app)
     cases: dict[str, tuple[str, Any, str, int, int]] = {
         "busy": ("busy", {"count": 2}, "accepted", 3, 1),
         "unknown": ("unknown", {"count": 1}, "failed", 1, 0),
@@ -130,7 +132,7 @@ def test_every_answer_of_a_mail_server_ends_in_its_class(app: Flask, simulators:
     for name, (switch, setting, state, tries, kept) in cases.items():
         simulators.faults("mail", **{switch: setting})
         bill_id = bill_of(app, f"SMTP-{name}")
-        asks.send_bill_by_mail(services, limits, CLERK, bill_id, f"{name}@example.com")
+        requests.send_bill_by_mail(services, limits, CLERK, bill_id, f"{name}@example.com")
         delivering(worker)
         found = of_bill(app, bill_id)
         assert [(row[1], row[3]) for row in found] == [(state, tries)], (name, found)
@@ -140,9 +142,9 @@ def test_every_answer_of_a_mail_server_ends_in_its_class(app: Flask, simulators:
 
 
 def test_a_bounce_is_read_from_the_report_of_the_mail_server(app: Flask, simulators: Simulators) -> None:
-    services, limits, worker = app.extensions["qupiao"], app.extensions["qupiao_limits"], build(app)
+    services, limits, worker = app.extensions["qupiao"].services, app.extensions["qupiao"].limits, build(app)
     bill_id, client = bill_of(app, "BOUNCE"), app.test_client()
-    asks.send_bill_by_mail(services, limits, CLERK, bill_id, "gone@example.com")
+    requests.send_bill_by_mail(services, limits, CLERK, bill_id, "gone@example.com")
     worker.drain()
     assert of_bill(app, bill_id)[0][1] == "accepted"
     ref = simulators.get("/mail/messages")[0]["message_id"]
@@ -165,7 +167,7 @@ def test_a_bounce_is_read_from_the_report_of_the_mail_server(app: Flask, simulat
 def test_a_his_may_ask_for_notices_under_both_names_and_bodies(app: Flask, simulators: Simulators) -> None:
     his, worker = His(app), build(app)
     bill_id = bill_of(app, "NOTICE", email="lin@example.com")
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         row = connection.execute(select(BILL).where(BILL.c.id == bill_id)).one()
     named = {"billBatchCode": row.bill_code, "billNo": f"{row.number:010d}", "random": row.check_code}
     new = named | {
@@ -189,7 +191,7 @@ def test_a_his_may_ask_for_notices_under_both_names_and_bodies(app: Flask, simul
 
 def test_a_domain_that_is_full_waits_and_others_go_ahead(app: Flask, simulators: Simulators) -> None:
     """Two a minute to one domain, in a minute without end: what is over is not tried, the next domain goes."""
-    channel = Mail(app.extensions["qupiao"].settings)
+    channel = Mail(app.extensions["qupiao"].services.settings)
     channel._pace = Pace(2, lambda: 0.0)
     addresses = ("a@big.example", "b@Big.example", "c@big.example", "d@small.example")
     benches = [Bench(app, His(app), f"PACE{number}", email=address) for number, address in enumerate(addresses)]
@@ -202,7 +204,7 @@ def test_a_domain_that_is_full_waits_and_others_go_ahead(app: Flask, simulators:
 
 def test_a_domain_that_is_busy_does_not_stop_the_server(app: Flask, simulators: Simulators) -> None:
     """451 for a recipient, again and again, is that domain's: the next message is sent at once."""
-    channel, services = Mail(app.extensions["qupiao"].settings), app.extensions["qupiao"]
+    channel, services = Mail(app.extensions["qupiao"].services.settings), app.extensions["qupiao"].services
     benches = [Bench(app, His(app), f"BUSY{number}", email="a@big.example") for number in range(7)]
     engine = Engine([channel])
     worker = Worker(services, engine.handlers(), threads=1)

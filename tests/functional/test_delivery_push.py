@@ -15,20 +15,22 @@ from portal.access import parameters
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery import opening, operators
+from portal.delivery import operations
 from portal.delivery.channels.app import AppPush
-from portal.delivery.engine import Engine
-from portal.delivery.ledger import ATTEMPT, DELIVERY
+from portal.delivery.engine import triggers
+from portal.delivery.engine.driver import Engine
 from portal.delivery.push import targets
 from portal.delivery.push.events import EVENTS, EXCHANGED, FIELDS, ISSUED, REVERSED, sample
-from portal.delivery.push.targets import TARGET, Facts
+from portal.delivery.push.targets import Facts
 from portal.domain.actor import Actor
 from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
 from portal.domain.states import ReversalReason
-from portal.issuing import paper
-from portal.issuing.paper import Ending, Exchange, Sheet
-from portal.issuing.reverse import Order, reverse
+from portal.issuing.bills.reverse import Order, reverse
+from portal.issuing.paper import exchange
+from portal.issuing.paper.exchange import Ending, Exchange
+from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, PUSH_TARGET
 from portal.outbox.worker import Worker
 from tests import codes
 from tests.channels import Bench
@@ -94,7 +96,7 @@ def test_an_event_arrives_once_whatever_fails(app: Flask, his: His, simulators: 
 
 def test_the_settings_receiver_becomes_the_first_target_once(app: Flask) -> None:
     """What an installation had before there were targets goes on: address, key id and key; then the console rules."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     targets.adopt(services)
     with services.database.read() as connection:
         row = targets.by_code(connection, 1, "app")
@@ -111,7 +113,7 @@ def test_the_settings_receiver_becomes_the_first_target_once(app: Flask) -> None
 def test_every_target_hears_what_it_wants_under_its_own_names(app: Flask, his: His, simulators: Simulators) -> None:
     """Issue, exchange and reversal, told to the hospital; a bank wants only issue, under its own names, signed by its
     own key; one that is off and a bill without a patient number are left alone."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     hospital = target(services, simulators, facts(simulators, "医院 APP"))
     bank_facts = facts(simulators, "银行", ISSUED, consent="开通协议第 3 条")
     bank = target(services, simulators, bank_facts, "eventNo")
@@ -121,13 +123,13 @@ def test_every_target_hears_what_it_wants_under_its_own_names(app: Flask, his: H
     stay = Bench(app, his, "STAY1", patientId="P7")
     nobody = Bench(app, his, "NOBODY1", patientId="")
     for bench in (stay, nobody):
-        opening._tell(services, bench.bill_id, waited=True)
+        triggers._tell(services, bench.bill_id, waited=True)
     work(services, stay)
     sheet = Sheet(CODE, 100001)
-    paper.exchange(services, ACTOR, Exchange(stay.bill_id, "01", sheet, confirmed=True))
+    exchange.exchange(services, ACTOR, Exchange(stay.bill_id, "01", sheet, confirmed=True))
     work(services, stay)
     work(services, stay)
-    paper.void(services, ACTOR, Ending(sheet, "退费"))
+    exchange.void(services, ACTOR, Ending(sheet, "退费"))
     reverse(services, ACTOR, Order(stay.bill_id, "01", ReversalReason.REFUND, "", limit_fen=10**9))
     work(services, stay)
     told = simulators.get("/push/messages")
@@ -145,23 +147,23 @@ def test_every_target_hears_what_it_wants_under_its_own_names(app: Flask, his: H
     page = app.test_client().get(ours[0]["view_url"].removeprefix(services.settings.outside))
     assert page.status_code == 200 and "林演安" not in page.text, "it asks who is there"
     with services.database.read() as connection:
-        codes = connection.scalars(select(ATTEMPT.c.channel).order_by(ATTEMPT.c.id)).all()
+        codes = connection.scalars(select(DELIVERY_ATTEMPT.c.channel).order_by(DELIVERY_ATTEMPT.c.id)).all()
     assert sorted(codes) == ["app", "app", "app", "app-2"] and hospital != bank
 
 
 def test_a_stay_names_its_visit_and_a_target_in_the_order_is_told_only_there(
     app: Flask, his: His, simulators: Simulators
 ) -> None:
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     target(services, simulators, facts(simulators, "医院 APP"))
     assert his.call("invEBillHospitalized", settlement("ZY900", patientId="P8", visitNo="ZY900-1")).ok
     with services.database.read() as connection:
-        bill_id = connection.execute(select(opening.BILL.c.id).where(opening.BILL.c.serial == "ZY900")).scalar_one()
+        bill_id = connection.execute(select(BILL.c.id).where(BILL.c.serial == "ZY900")).scalar_one()
 
     with services.database.write() as connection:
         parameters.change(connection, "delivery.order", "app:10 sms", ACTOR)
         parameters.change(connection, "delivery.quiet", "", ACTOR)
-    opening._tell(services, bill_id, waited=True)
+    triggers._tell(services, bill_id, waited=True)
     work(services)
     assert [one["visit_no"] for one in simulators.get("/push/messages")] == ["ZY900-1"]
     with services.database.read() as connection:
@@ -169,54 +171,54 @@ def test_a_stay_names_its_visit_and_a_target_in_the_order_is_told_only_there(
 
 
 def test_a_reversal_is_not_told_to_whom_the_bill_never_was(app: Flask, his: His, simulators: Simulators) -> None:
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     bench = Bench(app, his, "NEVER1", patientId="P1")
     target(services, simulators, facts(simulators, "医院 APP"))
     target(services, simulators, facts(simulators, "只听冲红", REVERSED))
     reverse(services, ACTOR, Order(bench.bill_id, "01", ReversalReason.REFUND, "", limit_fen=10**9))
     work(services, bench)
     with services.database.read() as connection:
-        assert connection.scalars(select(ATTEMPT.c.channel)).all() == ["app-2"]
+        assert connection.scalars(select(DELIVERY_ATTEMPT.c.channel)).all() == ["app-2"]
 
 
 def test_one_that_is_down_holds_up_nobody_and_gives_up_by_its_own_policy(
     app: Flask, his: His, simulators: Simulators
 ) -> None:
     """A refused key stops one target only; one that stays down makes a dead letter that a person sends again."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     benches = [Bench(app, his, f"DOWN{number}", patientId=f"P{number}") for number in range(2)]
     good = target(services, simulators, facts(simulators, "医院 APP"))
     targets.create(services, ACTOR, facts(simulators, "密钥没交付的"))
     for bench in benches:
-        opening._tell(services, bench.bill_id, waited=True)
+        triggers._tell(services, bench.bill_id, waited=True)
         work(services, bench)
     with services.database.read() as connection:
-        states = dict(connection.execute(select(ATTEMPT.c.channel, ATTEMPT.c.state).distinct()).all())
+        states = dict(connection.execute(select(DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.state).distinct()).all())
     assert states == {"app": "accepted", "app-2": "held"}
     simulators.faults("push", down=True)
     assert targets.change(services, ACTOR, good, facts(simulators, "医院 APP", tries=4))
     late = Bench(app, his, "DOWN9", patientId="P9")
-    opening._tell(services, late.bill_id, waited=True)
+    triggers._tell(services, late.bill_id, waited=True)
     work(services, late)
     work(services, late)
     with services.database.read() as connection:
-        dead = connection.scalars(select(ATTEMPT.c.id).where(ATTEMPT.c.state == "dead")).all()
+        dead = connection.scalars(select(DELIVERY_ATTEMPT.c.id).where(DELIVERY_ATTEMPT.c.state == "dead")).all()
     simulators.faults("push")
-    assert operators.send_again(services, ACTOR, list(dead)) == 1
+    assert operations.send_again(services, ACTOR, list(dead)) == 1
     work(services, late)
     assert {one["patient_id"] for one in simulators.get("/push/messages")} == {"P0", "P1", "P9"}
 
 
 def test_keys_change_without_a_pause(app: Flask, his: His, simulators: Simulators) -> None:
     """Beside the present signature goes the next one's: the receiver may change over at any moment."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     target_id = target(services, simulators, facts(simulators, "医院 APP"))
     with pytest.raises(Refusal, match="只显示一次"):
         targets.look(services, ACTOR, target_id)
 
     def heard(number: int) -> bool:
         bench = Bench(app, his, f"KEY{number}", patientId=f"K{number}")
-        opening._tell(services, bench.bill_id, waited=True)
+        triggers._tell(services, bench.bill_id, waited=True)
         work(services, bench)
         return any(one["patient_id"] == f"K{number}" for one in simulators.get("/push/messages"))
 
@@ -230,13 +232,13 @@ def test_keys_change_without_a_pause(app: Flask, his: His, simulators: Simulator
     targets.change_over(services, ACTOR, target_id)
     assert heard(3)
     with services.database.read() as connection:
-        sealed = connection.execute(select(TARGET.c.key, TARGET.c.next_key)).one()
+        sealed = connection.execute(select(PUSH_TARGET.c.key, PUSH_TARGET.c.next_key)).one()
     assert key.encode() not in sealed.key and sealed.next_key is None
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_addresses_and_names_that_do_not_fit_are_refused(app: Flask, simulators: Simulators) -> None:
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     wanted = facts(simulators, "医院 APP")
     target_id = targets.create(services, ACTOR, wanted)
     for url in ("http://169.254.169.254/latest", "http://10.9.8.7/x", "ftp://10.9.8.7/", "https://u:p@127.0.0.1/"):
@@ -248,7 +250,7 @@ def test_addresses_and_names_that_do_not_fit_are_refused(app: Flask, simulators:
     with pytest.raises(Refusal, match="事件"):
         targets.change(services, ACTOR, target_id, Facts("医院 APP", wanted.url, True, (), False, 7, ""))
     with services.database.write() as connection:
-        connection.execute(update(TARGET).values(url="http://10.9.8.7/x"))
+        connection.execute(update(PUSH_TARGET).values(url="http://10.9.8.7/x"))
     with services.database.read() as connection:
         row = targets.by_code(connection, 1, "app")
     result = AppPush(services.settings).of(services, row).test(services)

@@ -12,9 +12,9 @@ from jinja2 import Environment
 
 from portal.blueprints.patient import english
 from portal.core.clock import now
+from portal.domain.documents.settlement import Scene
 from portal.domain.errors import CATALOGUE
 from portal.domain.identity import Kind
-from portal.domain.settlement import Scene
 from tests.functional.test_paper import Window
 from tests.functional.test_patient_pages import NAME, NUMBER, PERSONAL, ROOT, first, sent_code
 from tests.his import DAY, His, outpatient

@@ -14,21 +14,21 @@ import pytest
 from sqlalchemy import Table, func, select, update
 
 from portal.app import create_app
-from portal.core.breaker import Breaker
-from portal.core.certificates import load_certificate
 from portal.core.clock import now
-from portal.core.cms import verify_detached
+from portal.core.crypto.certificates import load_certificate
+from portal.core.crypto.cms import verify_detached
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.domain.states import BillState
-from portal.fiscal import log
-from portal.fiscal.exchange import POLLS, TOPIC, Exchange, send_again
-from portal.fiscal.messages import MessageIds
+from portal.fiscal.bills import POLLS, TOPIC, Exchange, send_again
 from portal.fiscal.supervision import Trust
-from portal.issuing.queries import document_xml
+from portal.ledger.bills import document_xml
 from portal.models import AuditEntry, Bill, FiscalExchange, OutboxTask, Supervision
 from portal.outbox.tasks import Done, Retry, Task
 from portal.outbox.worker import Worker
+from portal.providers.breaker import Breaker
+from portal.providers.finance import message_log
+from portal.providers.finance.bill_messages import MessageIds
 from portal.rendering import xml
 from tests.forks import Forked, program
 from tests.his import His, outpatient
@@ -96,7 +96,7 @@ def world(database_url: str, data_dir: Path, tmp_path: Path) -> Iterator[World]:
         url = finance.url("/finance/exchange")
         settings = Settings(demo=True, data_dir=data_dir, database_url=database_url, finance_url=url)
         app = create_app(settings)
-        services = app.extensions["qupiao"]
+        services = app.extensions["qupiao"].services
         yield World(services, His(app), finance)
         services.database.engine.dispose()
 
@@ -331,9 +331,9 @@ def test_message_id_is_unique_across_processes(world: World) -> None:
     ids = MessageIds()
     used, free = ids.next(), ids.next()
     database = world.services.database
-    assert log.begin(database, bill_id, "9301", lambda: used).message_id == used
+    assert message_log.begin(database, bill_id, "9301", lambda: used).message_id == used
     offered = iter([used, used, free])
-    assert log.begin(database, bill_id, "9301", lambda: next(offered)).message_id == free
+    assert message_log.begin(database, bill_id, "9301", lambda: next(offered)).message_id == free
     assert [row.attempt for row in world.rows(LOG)] == [1, 2]
 
 

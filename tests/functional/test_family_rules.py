@@ -20,14 +20,14 @@ from portal.domain.actor import Actor
 from portal.domain.delivery import Accepted
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character, normalise_name
-from portal.issuing.queries import BILL
-from portal.issuing.rows import number_digest
+from portal.ledger.persons import number_digest
 from portal.models import AttemptCount, OneTimeCode
+from portal.models.tables import BILL, ONE_TIME_CODE
 from portal.outbox.tasks import Task
 from portal.retrieval import family, identify, sessions
+from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.family import CHILD_AGE, Person
 from portal.retrieval.sessions import Claim, Session
-from portal.retrieval.sms import CODE, CodeSender
 from tests.conftest import SOAK
 from tests.console import Console
 from tests.his import His, outpatient
@@ -91,7 +91,7 @@ class Desk:
     """The application, and the acts of a case on it."""
 
     def __init__(self, app: Flask) -> None:
-        self.app, self.services = app, app.extensions["qupiao"]
+        self.app, self.services = app, app.extensions["qupiao"].services
         self.his = His(app)
         assert self.his.call("invoiceEBillOutpatient", outpatient("HOLDER")).ok
         with self.services.database.read() as connection:
@@ -141,7 +141,7 @@ class Desk:
 
     def bind(self, case: Case, holder: Session, number: str, name: str, phone: str) -> None:
         """The way of the case. Raises what it refuses with."""
-        limits = self.app.extensions["qupiao_limits"]
+        limits = self.app.extensions["qupiao"].limits
         if case.way == "child":
             family.add_child(self.services, limits, holder, number, name)
         elif case.way == "consent":
@@ -164,8 +164,8 @@ class Desk:
                 return Accepted("")
 
         with self.services.database.read() as connection:
-            newest = connection.scalar(select(CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
-        sender = CodeSender(self.app.extensions["qupiao_limits"], Gateway())  # type: ignore[arg-type]
+            newest = connection.scalar(select(ONE_TIME_CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
+        sender = CodeSender(self.app.extensions["qupiao"].limits, Gateway())  # type: ignore[arg-type]
         sender(self.services, Task(1, "sms.code", "k", {"code": newest}, 2, now()))
         assert [to for to, _ in sent] == ([phone] if phone else [])
         return sent[0][1] if sent else "000000"
@@ -233,7 +233,7 @@ def test_who_sees_whose_bill_on_which_day(desk: Desk, monkeypatch: pytest.Monkey
 def test_no_hospital_can_leave_the_young_out(app: Flask) -> None:
     """An age above 16 is refused: from 16 on the young person confirms."""
     actor = Actor("staff:admin", "管理员", 1)
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         with pytest.raises(Refusal, match="16"):
             parameters.change(connection, "family.child-age", "17", actor)
         assert parameters.change(connection, "family.child-age", "14", actor)

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import update
 
-from portal.core.breaker import Breaker
 from portal.core.clock import now
-from portal.fiscal import sheets, stock
-from portal.issuing.reverse import PAPER
+from portal.fiscal import paper, stock
 from portal.models import StockExchange
+from portal.models.tables import PAPER_BILL
 from portal.outbox.worker import Worker
+from portal.providers.breaker import Breaker
 from tests.functional.test_exchange import TASK, World, world  # noqa: F401  (the fixture)
 from tests.functional.test_paper import CODE, Window, shift
 
@@ -55,15 +55,15 @@ def test_a_sheet_and_its_end_in_their_order_once_finance_knows_the_bill(world: W
         (bill["billBatchCode"], bill["billNo"], CODE, "收费员甲")
     }
     assert [row.message_no for row in world.rows(StockExchange.__table__)] == [
-        sheets.EXCHANGED,
-        sheets.ENDED,
-        sheets.EXCHANGED,
+        paper.EXCHANGED,
+        paper.ENDED,
+        paper.EXCHANGED,
     ]
     [listed] = [row for row in world.finance.get("/finance/bills.json") if row["number"] == bill["billNo"]]
     assert listed["sheet"] == f"{CODE} {shift(first, 1)}"
     assert window.invalidate(shift(first, 1)).ok and set(tell(world)) == {"done"}
     assert all(one["ended_at"] for one in there(world)["sheet"]) and there(world)["sheet"][1]["reason"] == "退费"
-    assert all(row.told_at and row.end_told_at for row in world.rows(PAPER))
+    assert all(row.told_at and row.end_told_at for row in world.rows(PAPER_BILL))
 
 
 def test_an_answer_that_was_lost_is_asked_for_again(world: World) -> None:  # noqa: F811
@@ -73,7 +73,7 @@ def test_an_answer_that_was_lost_is_asked_for_again(world: World) -> None:  # no
     number = window.next()
     assert window.turn(bill, number).ok
     world.finance.faults("finance", answer_lost={"count": 2})
-    assert tell(world) == ["pending"] and world.rows(PAPER)[0].told_at is None
+    assert tell(world) == ["pending"] and world.rows(PAPER_BILL)[0].told_at is None
     assert tell(world) == ["pending"]
     assert tell(world) == ["done"]
     [sheet] = there(world)["sheet"]

@@ -12,9 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from portal.blueprints.his.envelope import Call, signature
 from portal.blueprints.his.methods import NOT_OPEN
 from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.his_contract.envelope import Call, signature
 from portal.models import Bill
 from tests.his import Answer, His, decode, encode, outpatient
 
@@ -24,7 +24,7 @@ ISSUE = "invoiceEBillOutpatient"
 
 def bills(app: Flask) -> int:
     """How many bills the ledger has."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return int(connection.scalar(select(func.count()).select_from(Bill)) or 0)
 
 

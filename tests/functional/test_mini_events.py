@@ -15,11 +15,10 @@ from sqlalchemy import func, select, update
 
 from portal.app import create_app
 from portal.core.clock import now
-from portal.core.platforms import DEMO_MINI, DEMO_WECHAT, TEMPLATES
+from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, TEMPLATES
 from portal.core.settings import Settings
-from portal.delivery.inbox import INBOX
-from portal.delivery.ledger import ATTEMPT
 from portal.domain.delivery import Purpose
+from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX
 from portal.simulators import wechat_push
 from portal.simulators.server import listen
 from tests import platforms
@@ -50,7 +49,7 @@ def app(settings: Settings, process: Simulators) -> Iterator[Flask]:
     yield made
     server.stop()
     thread.join()
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 class Phone(Bench):
@@ -64,7 +63,7 @@ class Phone(Bench):
 
     def events(self) -> int:
         with self.services.database.read() as connection:
-            return int(connection.scalar(select(func.count()).select_from(INBOX)) or 0)
+            return int(connection.scalar(select(func.count()).select_from(PLATFORM_INBOX)) or 0)
 
     def worked(self, count: int) -> None:
         """So many pushes have come in all, and are done."""
@@ -81,7 +80,11 @@ class Phone(Bench):
 
     def attempt(self, channel: str) -> Any:
         with self.services.database.read() as connection:
-            wanted = select(ATTEMPT).where(ATTEMPT.c.channel == channel).order_by(ATTEMPT.c.id.desc())
+            wanted = (
+                select(DELIVERY_ATTEMPT)
+                .where(DELIVERY_ATTEMPT.c.channel == channel)
+                .order_by(DELIVERY_ATTEMPT.c.id.desc())
+            )
             return connection.execute(wanted).first()
 
 
@@ -130,7 +133,7 @@ def test_what_wechat_could_not_deliver_goes_over_the_next_channel(app: Flask, pr
     assert (found.state, found.code, found.message) == ("failed", "43101", "user refuse to accept the msg")
     assert phone.remaining(MINI) == 0, "the platform knows better: none is left"
     with phone.services.database.read() as connection:
-        why = connection.scalar(select(ATTEMPT.c.channel).where(ATTEMPT.c.channel == "alipay"))
+        why = connection.scalar(select(DELIVERY_ATTEMPT.c.channel).where(DELIVERY_ATTEMPT.c.channel == "alipay"))
     assert why is None, "nobody is bound at Alipay: passed over, and said so"
 
 
@@ -145,13 +148,16 @@ def test_receipts_find_their_message_by_time_and_only_once(app: Flask, process: 
     phone.tell("mini")
     first = phone.attempt("mini").id
     with phone.services.database.write() as connection:
-        connection.execute(update(ATTEMPT).values(sent_at=now() - timedelta(hours=3)))
+        connection.execute(update(DELIVERY_ATTEMPT).values(sent_at=now() - timedelta(hours=3)))
     phone.tell("mini", Purpose.NOTICE)
     three_hours_ago = int((now() - timedelta(hours=3)).timestamp()) + 2
 
     def states() -> dict[int, str]:
         with phone.services.database.read() as connection:
-            return {row.id == first: row.state for row in connection.execute(select(ATTEMPT.c.id, ATTEMPT.c.state))}
+            return {
+                row.id == first: row.state
+                for row in connection.execute(select(DELIVERY_ATTEMPT.c.id, DELIVERY_ATTEMPT.c.state))
+            }
 
     assert push(app, sent("m-1", 0, three_hours_ago)) == 200
     phone.worker.drain()
@@ -186,9 +192,9 @@ def test_the_mini_programs_address_takes_its_own_pushes_only(app: Flask, process
         push(app, {"Event": "x"}),
     ]
     assert refused == [403] * len(refused)
-    with app.extensions["qupiao"].database.read() as connection:
-        assert connection.scalar(select(func.count()).select_from(INBOX)) == 0
+    with app.extensions["qupiao"].services.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(PLATFORM_INBOX)) == 0
     assert push(app, told) == 200 and push(app, told) == 200, "WeChat's repeat"
-    with app.extensions["qupiao"].database.read() as connection:
-        assert connection.scalar(select(func.count()).select_from(INBOX)) == 1
-        assert MINI_USER.encode() not in (connection.scalar(select(INBOX.c.body)) or b"")
+    with app.extensions["qupiao"].services.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(PLATFORM_INBOX)) == 1
+        assert MINI_USER.encode() not in (connection.scalar(select(PLATFORM_INBOX.c.body)) or b"")

@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from portal.access import parameters
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.issuing import notices
+from portal.issuing.paper import notice_slips
 from portal.models import AuditEntry, Bill, SlipPrint
-from portal.rendering.slip import Paper
+from portal.rendering.papers.slip import Paper
 from tests.console import Console
 from tests.functional.test_console_desk import GOOD, issue, press, start
 from tests.his import DAY, His, at, outpatient
@@ -34,15 +34,15 @@ def texts(data: bytes) -> list[str]:
 def issued(app: Flask, *serials: str) -> list[int]:
     for serial in serials:
         assert His(app).call("invoiceEBillOutpatient", outpatient(serial)).ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return list(connection.scalars(select(Bill.id).order_by(Bill.id)))
 
 
 @pytest.mark.parametrize("paper", list(Paper))
 def test_a_slip_says_what_it_must_and_not_more(app: Flask, paper: Paper) -> None:
     [bill] = issued(app, "N1")
-    services = app.extensions["qupiao"]
-    [text] = texts(notices.job_pdf(services, 1, notices.start(services, ACTOR, "bill", [bill], paper)))
+    services = app.extensions["qupiao"].services
+    [text] = texts(notice_slips.job_pdf(services, 1, notice_slips.start(services, ACTOR, "bill", [bill], paper)))
     with services.database.read() as connection:
         row = connection.execute(select(Bill.bill_code, Bill.check_code)).one()
     wanted = ("电子票据告知单", "本单不是票据，不能报销", row.bill_code, row.check_code, "林**", "128.50")
@@ -54,32 +54,32 @@ def test_a_slip_says_what_it_must_and_not_more(app: Flask, paper: Paper) -> None
 
 def test_a_second_print_says_so_and_opening_again_is_no_print(app: Flask) -> None:
     first, second = issued(app, "N1", "N2")
-    services = app.extensions["qupiao"]
-    job = notices.start(services, ACTOR, "bill", [first], Paper.ROLL)
-    both = notices.start(services, ACTOR, "bill", [second, first], Paper.ROLL)
-    pages = texts(notices.job_pdf(services, 1, both))
+    services = app.extensions["qupiao"].services
+    job = notice_slips.start(services, ACTOR, "bill", [first], Paper.ROLL)
+    both = notice_slips.start(services, ACTOR, "bill", [second, first], Paper.ROLL)
+    pages = texts(notice_slips.job_pdf(services, 1, both))
     assert len(pages) == 2 and "补打" not in pages[0] and "补打（第2次打印）" in pages[1]
-    assert "补打" not in texts(notices.job_pdf(services, 1, job))[0]
+    assert "补打" not in texts(notice_slips.job_pdf(services, 1, job))[0]
     with services.database.read() as connection:
-        assert notices.counts(connection, "bill", [first, second]) == {first: 2, second: 1}
+        assert notice_slips.counts(connection, "bill", [first, second]) == {first: 2, second: 1}
         audited = select(func.count()).where(AuditEntry.action == "notice.printed")
         assert connection.scalar(audited) == 3 == connection.scalar(select(func.count()).select_from(SlipPrint))
     for ids in ([], [1], [first] * 2 + list(range(200))):
         with pytest.raises(Refusal):
-            notices.start(services, ACTOR, "bill", ids, Paper.ROLL)
+            notice_slips.start(services, ACTOR, "bill", ids, Paper.ROLL)
     with pytest.raises(Refusal):
-        notices.job_pdf(services, 1, 1)
+        notice_slips.job_pdf(services, 1, 1)
 
 
 def test_a_reversed_bill_is_marked(app: Flask) -> None:
     [bill] = issued(app, "N1")
-    services = app.extensions["qupiao"]
-    job = notices.start(services, ACTOR, "bill", [bill], Paper.SHEET)
+    services = app.extensions["qupiao"].services
+    job = notice_slips.start(services, ACTOR, "bill", [bill], Paper.SHEET)
     with services.database.read() as connection:
         row = connection.execute(select(Bill.bill_code, Bill.number)).one()
     red = {"billBatchCode": row.bill_code, "billNo": f"{row.number:010d}", "reason": "退费", "operator": "甲"}
     assert His(app).call("writeOffEBill", red | {"busDateTime": at("090000", 3), "placeCode": "01"}).ok
-    assert "已冲红" in texts(notices.job_pdf(services, 1, job))[0]
+    assert "已冲红" in texts(notice_slips.job_pdf(services, 1, job))[0]
 
 
 def test_the_console_prints_one_and_many(app: Flask) -> None:
@@ -106,7 +106,7 @@ def test_the_console_prints_one_and_many(app: Flask) -> None:
 def test_after_issuing_a_slip_is_printed_never_by_itself_or_when_asked(
     app: Flask, value: str, offered: bool, by_itself: bool
 ) -> None:
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         parameters.change(connection, "notice.print", value, ACTOR)
     person = Console(app, "cashier")
     path = start(person)

@@ -11,12 +11,11 @@ from pypdf import PdfReader
 from sqlalchemy import select, update
 
 from portal.core.clock import now
-from portal.delivery.ledger import ATTEMPT, STOP
-from portal.delivery.told import KEPT, SEEN, clean
+from portal.delivery.notices import KEPT, clean
 from portal.domain.delivery import Accepted, Done, Never, Purpose
 from portal.domain.states import BillState
-from portal.issuing.queries import BILL
-from portal.retrieval import papers, requests
+from portal.models.tables import BILL, DELIVERY_ATTEMPT, DELIVERY_STOP, NOTICE_SEEN, PATIENT_REQUEST
+from portal.retrieval import files, patient_requests
 from tests.channels import Bench, Scripted
 from tests.functional.test_patient_pages import PERSONAL, first, identified
 from tests.functional.test_patient_ways import MOTHER, MOTHER_NUMBER, MOTHER_PHONE, person
@@ -85,7 +84,7 @@ def test_nothing_yet_and_nobody_proved(pages: Pages, app: Flask, his: His, bench
     identified(pages, app)
     assert "还没有发给您的消息" in pages.get(NOTICES).text and count(pages) == ""
     with bench.services.database.read() as connection:
-        assert connection.scalars(select(SEEN.c.person)).all() == [], "looking at nothing writes nothing"
+        assert connection.scalars(select(NOTICE_SEEN.c.person)).all() == [], "looking at nothing writes nothing"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -95,10 +94,10 @@ def test_marks_are_forgotten_with_the_messages(pages: Pages, app: Flask, bench: 
     assert "都看过了" not in pages.submit(pages.get(NOTICES), {}, action="/notices").text
     with bench.services.database.write() as connection:
         clean(connection)
-        assert len(connection.scalars(select(SEEN.c.seen_at)).all()) == 1
-        connection.execute(update(SEEN).values(seen_at=now() - KEPT))
+        assert len(connection.scalars(select(NOTICE_SEEN.c.seen_at)).all()) == 1
+        connection.execute(update(NOTICE_SEEN).values(seen_at=now() - KEPT))
         clean(connection)
-        assert connection.scalars(select(SEEN.c.seen_at)).all() == []
+        assert connection.scalars(select(NOTICE_SEEN.c.seen_at)).all() == []
 
 
 def test_not_mine_asks_first_then_stops_that_address_and_tells_the_desk(
@@ -114,12 +113,12 @@ def test_not_mine_asks_first_then_stops_that_address_and_tells_the_desk(
     asked = pages.get(address)
     assert "短信 100****0001" in asked.text
     with bench.services.database.read() as connection:
-        assert connection.scalars(select(STOP.c.masked)).all() == [], "looking stops nothing"
+        assert connection.scalars(select(DELIVERY_STOP.c.masked)).all() == [], "looking stops nothing"
     assert '不再发到<b class="address">短信 100****0001</b>' in pages.submit(asked, {}, action="/not-me").text
     with bench.services.database.read() as connection:
-        assert connection.scalars(select(STOP.c.channel)).all() == ["sms"]
-        [row] = connection.execute(select(requests.REQUEST)).all()
-        told = requests.read(bench.services, row)
+        assert connection.scalars(select(DELIVERY_STOP.c.channel)).all() == ["sms"]
+        [row] = connection.execute(select(PATIENT_REQUEST)).all()
+        told = patient_requests.read(bench.services, row)
     assert (told.kind, told.bill_id) == ("not_me", bench.bill_id)
     assert told.content == {"channel": "短信", "address": "100****0001"}
     again, channel = bench.open("sms", Purpose.REVERSED), Scripted("sms", address=PHONE)
@@ -150,7 +149,7 @@ def test_the_step_of_delivery_follows_the_messages(pages: Pages, app: Flask, ben
         bench.open("sms")
         bench.run(Scripted("sms", address=PHONE))
         with bench.services.database.write() as connection:
-            connection.execute(update(ATTEMPT).values(state=state))
+            connection.execute(update(DELIVERY_ATTEMPT).values(state=state))
     listed = identified(pages, app)
     text = pages.get(first(listed, r"/bills/\d+")).text
     mark = f' class="{stage}"' if stage else ""
@@ -169,8 +168,8 @@ def test_one_good_receipt_is_enough(pages: Pages, app: Flask, bench: Bench) -> N
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_entry_page_and_the_poster_say_which_address_is_ours(pages: Pages, app: Flask) -> None:
     """With its closing slash, so that ours.example.evil.cn does not begin like ours."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     ours = f"{services.settings.outside}/"
     assert f'以 <b class="address">{ours}</b> 开头的才是本院' in pages.get("/h/pgzx").text
-    poster = PdfReader(io.BytesIO(papers.poster(services, "pgzx", "A4").data))
+    poster = PdfReader(io.BytesIO(files.poster(services, "pgzx", "A4").data))
     assert ours in poster.pages[0].extract_text().replace("\n", "")

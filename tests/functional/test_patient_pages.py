@@ -14,7 +14,7 @@ from portal.core.settings import DEMO_APPID
 from portal.domain.link import token
 from portal.domain.states import BillState
 from portal.models import Bill, OneTimeCode, Unit
-from portal.retrieval.sms import CODE
+from portal.models.tables import ONE_TIME_CODE
 from tests import codes
 from tests.functional.test_paper import Window
 from tests.his import His, outpatient
@@ -50,9 +50,11 @@ def identified(pages: Pages, app: Flask) -> Fetched:
 
 def sent_code(app: Flask) -> str:
     """The newest one-time code, unsealed as the SMS handler does."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.read() as connection:
-        row = connection.execute(select(CODE.c.id, CODE.c.code).order_by(OneTimeCode.created_at.desc()).limit(1)).one()
+        row = connection.execute(
+            select(ONE_TIME_CODE.c.id, ONE_TIME_CODE.c.code).order_by(OneTimeCode.created_at.desc()).limit(1)
+        ).one()
     return services.cipher.decrypt_text("one_time_code.code", row.id, row.code)
 
 
@@ -96,7 +98,7 @@ def test_by_slip(either: Pages, his: His) -> None:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_state_of_a_bill(pages: Pages, his: His, app: Flask, state: BillState) -> None:
     assert his.call("invoiceEBillOutpatient", outpatient("P1")).ok
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(update(BILL).values(state=state.value))
     listed = identified(pages, app)
     assert "128.50" in listed.text
@@ -137,7 +139,7 @@ def test_a_bill_on_paper_says_which_sheet(pages: Pages, his: His, app: Flask) ->
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_link_opened_before_its_bill(either: Pages, app: Flask) -> None:
     """What the page says before, with a wrong phone, and when a phone was noted."""
-    key = app.extensions["qupiao"].keyring.link_key("A", DEMO_APPID)
+    key = app.extensions["qupiao"].services.keyring.link_key("A", DEMO_APPID)
     link = f"/b/{token(key, 'A', 'pgzx', 'EARLY')}"
     early = either.get(link)
     assert "正在生成" in early.text
@@ -199,13 +201,13 @@ def test_too_often(pages: Pages) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_something_broken_and_several_hospitals(pages: Pages, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         one = dict(connection.execute(select(Unit.__table__)).mappings().one())
         one |= {"id": one["id"] + 1, "code": "second", "name": "第二医院"}
         connection.execute(insert(Unit), one)
     assert "第二医院" in pages.get("/").text
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    monkeypatch.setattr("portal.blueprints.patient.views.unit_of", None)
+    monkeypatch.setattr("portal.blueprints.patient.pages.main.unit_of", None)
     assert "编号" in pages.get("/h/pgzx", 500).text
 
 

@@ -18,13 +18,15 @@ from portal.domain.actor import Actor
 from portal.domain.delivery import Accepted
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character
-from portal.issuing import finder, notices, slip_codes
+from portal.issuing.paper import notice_slips, slip_codes
+from portal.ledger import search
 from portal.models import Bill, FamilyLink, OneTimeCode, OutboxTask, PatientPass, Unit
+from portal.models.tables import ONE_TIME_CODE, PATIENT_REQUEST
 from portal.outbox.tasks import Task
-from portal.rendering.slip import Paper
-from portal.retrieval import family, passes, requests, sessions
+from portal.rendering.papers.slip import Paper
+from portal.retrieval import family, passes, patient_requests, sessions
+from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.family import Person
-from portal.retrieval.sms import CODE, CodeSender
 from tests.console import Console
 from tests.functional.test_patient_pages import NAME, NUMBER, PERSONAL, first, identified
 from tests.his import His, outpatient
@@ -66,10 +68,10 @@ class Inbox:
 
 def deliver(app: Flask) -> Inbox:
     """Send the newest code as the worker does."""
-    inbox, services = Inbox(), app.extensions["qupiao"]
-    sender = CodeSender(app.extensions["qupiao_limits"], inbox)  # type: ignore[arg-type]
+    inbox, services = Inbox(), app.extensions["qupiao"].services
+    sender = CodeSender(app.extensions["qupiao"].limits, inbox)  # type: ignore[arg-type]
     with services.database.read() as connection:
-        newest = connection.scalar(select(CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
+        newest = connection.scalar(select(ONE_TIME_CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
     sender(services, Task(1, "sms.code", "k", {"code": newest}, 2, now()))
     return inbox
 
@@ -82,7 +84,7 @@ def person(pages: Pages, app: Flask, number: str = NUMBER, name: str = NAME) -> 
 
 
 def actor(app: Flask) -> Actor:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return Actor("staff:desk", "收费员甲", connection.scalar(select(UNIT.c.id)) or 0)
 
 
@@ -118,7 +120,7 @@ def test_guardian_and_proxy_by_consent(pages: Pages, his: His, app: Flask) -> No
     mothers = pages.get(address)
     bill = first(mothers, r"/bills/\d+")
     assert MOTHER in pages.get(bill).text
-    services, inbox = app.extensions["qupiao"], Inbox()
+    services, inbox = app.extensions["qupiao"].services, Inbox()
     with services.database.read() as connection:
         told = connection.execute(select(TASK).where(TASK.c.topic == family.TOLD_TOPIC).order_by(TASK.c.id)).all()
     for row in told:
@@ -161,14 +163,14 @@ def test_a_child_is_bound_only_by_the_same_phone_and_age(pages: Pages, his: His,
         )
     }
     assert len({re.sub(r'nonce="[^"]*"', "", answer) for answer in answers}) == 1
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalars(select(LINK.c.id)).all() == []
 
 
 def test_guardian_bound_at_the_desk(pages: Pages, his: His, app: Flask) -> None:
     """A guardian who was never a patient gets the code on the phone that the desk noted."""
     bills_of(his)
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     guardian = Person("王护验", "000000198005050018", "10000000088")
     child = Person(CHILD, CHILD_NUMBER, "")
     with pytest.raises(Refusal, match="证件"):
@@ -186,12 +188,12 @@ def test_guardian_bound_at_the_desk(pages: Pages, his: His, app: Flask) -> None:
 
 def test_fetch_code_of_a_slip_opens_once(pages: Pages, his: His, app: Flask) -> None:
     """Proxy by slip: code and name, once; wrong code and wrong name look the same; a revoked link ends both."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     answer = his.call("invoiceEBillOutpatient", outpatient("S1")).payload
     with services.database.read() as connection:
         bill_id = connection.scalar(select(BILL.c.id)) or 0
     for _ in range(2):
-        notices.start(services, actor(app), notices.BILLS, [bill_id], Paper.ROLL)
+        notice_slips.start(services, actor(app), notice_slips.BILLS, [bill_id], Paper.ROLL)
     code = slip_codes.of_print(services, bill_id, 1)
     spoken = f"{code[:2]} {code[2:6].lower()}-{code[6:]}"
     start = pages.get("/h/pgzx")
@@ -226,7 +228,7 @@ def token_of(page: Fetched) -> str:
 
 def test_a_window_sees_what_the_phone_shows_for_a_minute(pages: Pages, his: His, app: Flask) -> None:
     bills_of(his)
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     listed = person(pages, app)
     shown = pages.submit(listed, {}, action="/window")
     assert "<svg" in shown.text and "以前有效" in shown.text
@@ -234,13 +236,13 @@ def test_a_window_sees_what_the_phone_shows_for_a_minute(pages: Pages, his: His,
         session = sessions.read(services, connection, pages.client.get_cookie("qp_session").value)
     code, unit_id = passes.for_window(services, session), actor(app).unit_id
     with services.database.read() as connection:
-        found = finder.find(services, connection, unit_id, code.lower())
+        found = search.find(services, connection, unit_id, code.lower())
         assert (found.how, [row.serial for row in found.rows], found.personal) == ("shown", ["F1"], True)
-        assert finder.find(services, connection, unit_id, "QPW" + "2" * 26).rows == []
+        assert search.find(services, connection, unit_id, "QPW" + "2" * 26).rows == []
     with services.database.write() as connection:
         connection.execute(update(PASS).values(expires_at=now() - timedelta(seconds=1)))
     with services.database.read() as connection:
-        assert finder.find(services, connection, unit_id, code).rows == []
+        assert search.find(services, connection, unit_id, code).rows == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -286,7 +288,7 @@ def test_getting_it_elsewhere(pages: Pages, his: His, app: Flask) -> None:
 def test_help_reaches_the_desk_and_comes_back(pages: Pages, his: His, app: Flask) -> None:
     """Why page, correction, not mine: the desk gets them sealed, the answer shows under the number and on the bill."""
     answer = his.call("invoiceEBillOutpatient", outpatient("H1")).payload
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     page = pages.get("/h/pgzx/why")
     assert "写成" in pages.submit(page, {"day": "昨天"}, 422, action="/why").text
     unknown = pages.submit(page, {"day": "2026-11-18", "amount": "128.50"}, action="/why").text
@@ -304,13 +306,13 @@ def test_help_reaches_the_desk_and_comes_back(pages: Pages, his: His, app: Flask
     link = re.sub(r"^https?://[^/]+", "", answer["pictureUrl"])
     assert "请收费窗口核对" in pages.submit(pages.get(f"{link}/not-me"), {}, action="/not-me").text
     with services.database.read() as connection:
-        rows = connection.execute(select(requests.REQUEST).order_by(requests.REQUEST.c.id)).all()
+        rows = connection.execute(select(PATIENT_REQUEST).order_by(PATIENT_REQUEST.c.id)).all()
     assert [row.kind for row in rows] == ["missing", "correction", "not_me"]
     assert NAME.encode() not in rows[0].content and json.dumps(NAME).encode() not in rows[0].content
     for row in rows[:2]:
-        requests.answer(services, actor(app), row.id, "done", "已核实，新票已开")
+        patient_requests.answer(services, actor(app), row.id, "done", "已核实，新票已开")
     with pytest.raises(Refusal, match="已经答复"):
-        requests.answer(services, actor(app), rows[0].id, "done", "再答一次")
+        patient_requests.answer(services, actor(app), rows[0].id, "done", "再答一次")
     assert "新票已开" in pages.submit(pages.get("/h/pgzx/answer"), {"number": number}, action="/h/pgzx/answer").text
     wrong = pages.submit(pages.get("/h/pgzx/answer"), {"number": "SQ222"}, 404, action="/h/pgzx/answer")
     assert "编号不对" in wrong.text

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from portal.app import create_app
-from portal.core.platforms import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT, TEMPLATES
+from portal.core.platform_settings import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT, TEMPLATES
 from portal.core.settings import Settings
-from portal.delivery import bindings, channels, inbox
-from portal.delivery.bindings import BINDING, PERMISSION, Subject
-from portal.delivery.engine import Engine
-from portal.delivery.inbox import INBOX
-from portal.delivery.ledger import ATTEMPT, Wanted, open_delivery
-from portal.delivery.wechat import callback, events
+from portal.delivery import bindings, channels
+from portal.delivery.bindings import Subject
+from portal.delivery.engine.deliveries import Wanted, open_delivery
+from portal.delivery.engine.driver import Engine
+from portal.delivery.inbound import inbox, wechat
 from portal.domain.delivery import Purpose, steps_of
-from portal.issuing import queries
+from portal.models.tables import BILL, CHANNEL_BINDING, DELIVERY_ATTEMPT, MESSAGE_PERMISSION, PLATFORM_INBOX
 from portal.outbox.worker import Worker
+from portal.providers.wechat import callback
 from portal.simulators import wechat_push
 from tests import platforms
 from tests.his import His, outpatient
@@ -50,20 +50,20 @@ def app(settings: Settings, process: Simulators) -> Iterator[Flask]:
         process.faults(service)
     made = create_app(platforms.connected(settings, process))
     yield made
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 class Bench:
     """One bill and the engine over the real channels."""
 
     def __init__(self, app: Flask, serial: str) -> None:
-        self.app, self.services = app, app.extensions["qupiao"]
+        self.app, self.services = app, app.extensions["qupiao"].services
         assert His(app).call("invoiceEBillOutpatient", outpatient(serial)).ok
         with self.services.database.read() as connection:
-            found = select(queries.BILL.c.id).where(queries.BILL.c.serial == serial)
+            found = select(BILL.c.id).where(BILL.c.serial == serial)
             self.bill_id = int(connection.execute(found).scalar_one())
         engine = Engine(channels.channels(self.services), scale=0.0)
-        desk = {inbox.TOPIC: inbox.InboxDesk(events.ACTS)}
+        desk = {inbox.TOPIC: inbox.InboxDesk(wechat.ACTS)}
         self.worker = Worker(self.services, engine.handlers() | desk, threads=2)
 
     def open(self, order: str, purpose: Purpose = Purpose.ISSUED) -> int:
@@ -80,7 +80,9 @@ class Bench:
 
     def attempts(self, delivery_id: int) -> dict[str, str]:
         with self.services.database.read() as connection:
-            rows = connection.execute(select(ATTEMPT).where(ATTEMPT.c.delivery_id == delivery_id)).all()
+            rows = connection.execute(
+                select(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.delivery_id == delivery_id)
+            ).all()
         return {row.channel: f"{row.state} {row.code}".strip() for row in rows}
 
     def allow(self, subject: Subject, template: str, more: int) -> None:
@@ -89,14 +91,14 @@ class Bench:
 
     def remaining(self, subject: Subject) -> int:
         with self.services.database.read() as connection:
-            found = select(func.sum(PERMISSION.c.remaining)).where(
-                PERMISSION.c.subject_digest == subject.digest(self.services)
+            found = select(func.sum(MESSAGE_PERMISSION.c.remaining)).where(
+                MESSAGE_PERMISSION.c.subject_digest == subject.digest(self.services)
             )
             return int(connection.scalar(found) or 0)
 
     def states(self) -> list[str]:
         with self.services.database.read() as connection:
-            return list(connection.scalars(select(BINDING.c.state).order_by(BINDING.c.platform)))
+            return list(connection.scalars(select(CHANNEL_BINDING.c.state).order_by(CHANNEL_BINDING.c.platform)))
 
 
 def push(client: FlaskClient, text: str, body: bytes | None = None, **changes: str) -> Any:
@@ -128,7 +130,7 @@ def test_a_bill_reaches_every_platform(app: Flask, process: Simulators) -> None:
     assert push(client, event("TEMPLATESENDJOBFINISH", done)).status_code == 200
     bench.worker.drain()
     with bench.services.database.read() as connection:
-        state = connection.scalar(select(ATTEMPT.c.state).where(ATTEMPT.c.their_ref == sent["msgid"]))
+        state = connection.scalar(select(DELIVERY_ATTEMPT.c.state).where(DELIVERY_ATTEMPT.c.their_ref == sent["msgid"]))
     assert state == "delivered"
 
     template = TEMPLATES["mini_subscription"]
@@ -221,11 +223,11 @@ def test_pushes_are_written_once_and_strangers_never(app: Flask) -> None:
 
     def count() -> int:
         with bench.services.database.read() as connection:
-            return int(connection.scalar(select(func.count()).select_from(INBOX)) or 0)
+            return int(connection.scalar(select(func.count()).select_from(PLATFORM_INBOX)) or 0)
 
     assert count() == 1
     with bench.services.database.read() as connection:
-        row = connection.execute(select(INBOX)).one()
+        row = connection.execute(select(PLATFORM_INBOX)).one()
     assert FOLLOWER.encode() not in row.body, "sealed"
     old = wechat_push.query(DEMO_WECHAT, encrypt, stamp=int(time.time()) - 400)
     refused = [

@@ -14,16 +14,17 @@ from sqlalchemy import func, insert, select, text
 from werkzeug.test import TestResponse
 
 from portal.core.services import Services
-from portal.delivery import inbox, opening
-from portal.delivery.channels.app import AppPush, signature
-from portal.delivery.engine import Engine
-from portal.delivery.inbox import INBOX
-from portal.delivery.ledger import ATTEMPT
-from portal.delivery.push import callback, targets
+from portal.delivery.channels.app import AppPush
+from portal.delivery.engine import triggers
+from portal.delivery.engine.driver import Engine
+from portal.delivery.inbound import inbox, push
+from portal.delivery.push import targets
 from portal.delivery.push.events import EVENTS
-from portal.delivery.push.targets import TARGET, Facts
+from portal.delivery.push.targets import Facts
 from portal.domain.actor import Actor
+from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX, PUSH_TARGET
 from portal.outbox.worker import Worker
+from portal.providers.push.signature import signature
 from tests.channels import Bench
 from tests.console import Console
 from tests.his import His
@@ -37,13 +38,13 @@ class Receiver:
     """An APP that has taken one event and tells what became of it."""
 
     def __init__(self, app: Flask, his: His, url: str, post: Any) -> None:
-        self.app, self.services = app, app.extensions["qupiao"]
+        self.app, self.services = app, app.extensions["qupiao"].services
         target_id = targets.create(self.services, ACTOR, Facts("医院 APP", url, True, tuple(EVENTS), True, 7, ""))
         self.target_id = target_id
         self.key_id, self.key = targets.look(self.services, ACTOR, target_id)
         post("/push/receivers", {"key_id": self.key_id, "key": self.key})
         self.bench = Bench(app, his, "RCPT1", patientId="P1")
-        opening._tell(self.services, self.bench.bill_id, waited=True)
+        triggers._tell(self.services, self.bench.bill_id, waited=True)
         self.work()
         self.bench.pass_time()
         self.work()
@@ -51,13 +52,13 @@ class Receiver:
     def work(self) -> None:
         """Everything that is due."""
         handlers = Engine([AppPush(self.services.settings)]).handlers()
-        handlers[inbox.TOPIC] = inbox.InboxDesk(callback.ACTS)
+        handlers[inbox.TOPIC] = inbox.InboxDesk(push.ACTS)
         Worker(self.services, handlers, threads=1).drain()
 
     def attempt(self) -> Any:
         """The message's row."""
         with self.services.database.read() as connection:
-            return connection.execute(select(ATTEMPT).where(ATTEMPT.c.channel == "app")).one()
+            return connection.execute(select(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.channel == "app")).one()
 
     def tell(self, status: str, event_id: str = "", key: str = "", shift: int = 0, **headers: str) -> TestResponse:
         """One receipt as the contract says; ``headers`` and the rest may spoil it."""
@@ -76,7 +77,7 @@ class Receiver:
     def inbox(self) -> int:
         """How many receipts are written down."""
         with self.services.database.read() as connection:
-            return int(connection.execute(select(func.count()).where(INBOX.c.source == "push")).scalar_one())
+            return int(connection.execute(select(func.count()).where(PLATFORM_INBOX.c.source == "push")).scalar_one())
 
 
 @pytest.fixture
@@ -117,14 +118,16 @@ def test_what_failed_is_over_and_may_be_sent_again(receiver: Receiver) -> None:
 def test_a_receipt_may_be_quicker_than_the_answer(receiver: Receiver) -> None:
     """Its number is known before the receiver has the event: a lost answer loses no receipt."""
     bench = Bench(receiver.app, receiver.bench.his, "RCPT2", patientId="P2")
-    opening._tell(receiver.services, bench.bill_id, waited=True)
+    triggers._tell(receiver.services, bench.bill_id, waited=True)
     receiver.work()
     with receiver.services.database.read() as connection:
-        queued = connection.execute(select(ATTEMPT).order_by(ATTEMPT.c.id.desc()).limit(1)).one()
+        queued = connection.execute(select(DELIVERY_ATTEMPT).order_by(DELIVERY_ATTEMPT.c.id.desc()).limit(1)).one()
     assert queued.state == "queued" and receiver.tell("delivered", queued.their_ref).status_code == 200
     receiver.work()
     with receiver.services.database.read() as connection:
-        assert connection.scalar(select(ATTEMPT.c.state).where(ATTEMPT.c.id == queued.id)) == "delivered"
+        assert (
+            connection.scalar(select(DELIVERY_ATTEMPT.c.state).where(DELIVERY_ATTEMPT.c.id == queued.id)) == "delivered"
+        )
 
 
 def test_who_cannot_sign_changes_nothing(receiver: Receiver) -> None:
@@ -158,9 +161,9 @@ def test_the_next_key_is_good_too_and_nobody_speaks_of_another_units_messages(re
                 " desk_phone, desk_hours) VALUES (2, 'other', '别院', '别院', 'T2', '990000', '', '', '', '')"
             )
         )
-        row = dict(connection.execute(select(TARGET)).mappings().one())
+        row = dict(connection.execute(select(PUSH_TARGET)).mappings().one())
         sealed = services.cipher.encrypt(targets.KEY_FIELD, "2/app", "theirs")
-        connection.execute(insert(TARGET), row | {"id": 99, "unit_id": 2, "key_id": "THEIRS", "key": sealed})
+        connection.execute(insert(PUSH_TARGET), row | {"id": 99, "unit_id": 2, "key_id": "THEIRS", "key": sealed})
     assert receiver.tell("delivered", key="theirs", Key="THEIRS").status_code == 200
     receiver.work()
     assert receiver.attempt().state == "accepted", "the number is not of a message of theirs"

@@ -12,8 +12,8 @@ from sqlalchemy import Table, select
 from werkzeug.test import TestResponse
 
 from portal.models import AuditEntry
+from portal.models.tables import PATIENT_REQUEST, REQUEST_PHOTO
 from portal.rendering import photo
-from portal.retrieval.requests import PHOTO, REQUEST
 from tests.console import Console
 from tests.functional.test_patient_pages import PERSONAL, first, identified
 from tests.functional.test_patient_ways import token_of
@@ -48,8 +48,8 @@ def send(pages: Pages, data: bytes, status: int = 200) -> str:
 
 
 def stored(app: Flask) -> list[bytes]:
-    with app.extensions["qupiao"].database.read() as connection:
-        return list(connection.scalars(select(PHOTO.c.photo)))
+    with app.extensions["qupiao"].services.database.read() as connection:
+        return list(connection.scalars(select(REQUEST_PHOTO.c.photo)))
 
 
 def look(desk: Console, path: str) -> TestResponse:
@@ -70,9 +70,9 @@ def test_the_desk_sees_it_with_a_trace_until_the_answer(pages: Pages, app: Flask
     assert shown.headers["X-Content-Type-Options"] == "nosniff"
     picture = Image.open(io.BytesIO(shown.data))
     assert picture.size == (60, 40) and not picture.getexif() and b"SECRETPLACE" not in shown.data
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         looks = connection.execute(select(AUDIT).where(AUDIT.c.action == "request.photo_shown")).all()
-        request_id = connection.scalar(select(REQUEST.c.id))
+        request_id = connection.scalar(select(PATIENT_REQUEST.c.id))
     assert [row.object_id for row in looks] == [str(request_id)]
     assert Console(app, "keeper").client.post(f"{path}/photo").status_code in (400, 403)
     desk.send(path, answer="已核对，新票已开")
@@ -88,8 +88,8 @@ def test_without_one_and_with_a_bad_one(pages: Pages, app: Flask) -> None:
     refused = send(pages, b"%PDF-1.7", 422)
     assert "照片打不开" in refused and 'value="林演按"' in refused
     assert "超过 3 MB" in send(pages, card() + b"\0" * photo.MOST_BYTES, 422)
-    with app.extensions["qupiao"].database.read() as connection:
-        assert connection.scalars(select(REQUEST.c.id)).all() == []
+    with app.extensions["qupiao"].services.database.read() as connection:
+        assert connection.scalars(select(PATIENT_REQUEST.c.id)).all() == []
     assert "申请编号" in send(pages, b"")
     assert stored(app) == []
     desk = Console(app, "cashier")

@@ -14,9 +14,9 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.core.settings import Settings
-from portal.delivery.channels.app import signature
-from portal.delivery.inbox import INBOX
 from portal.delivery.push import targets
+from portal.models.tables import PLATFORM_INBOX
+from portal.providers.push.signature import signature
 from portal.simulators.app import PARTIES, create_simulators
 from portal.simulators.server import listen
 from portal.simulators.settlements import SCENES
@@ -54,7 +54,7 @@ def test_every_page_and_the_desk(platform: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_app_tells_that_a_message_was_read(app: Flask, platform: str, tmp_path: Path) -> None:
-    settings, services = Settings(demo=True, base_url=platform), app.extensions["qupiao"]
+    settings, services = Settings(demo=True, base_url=platform), app.extensions["qupiao"].services
     targets.adopt(services)
     client = create_simulators(tmp_path, settings).test_client()
     body, stamp, nonce = json.dumps({"event_id": str(uuid.uuid4())} | EVENT).encode(), str(int(time.time())), "a" * 16
@@ -66,7 +66,9 @@ def test_the_app_tells_that_a_message_was_read(app: Flask, platform: str, tmp_pa
     pages.submit(pages.get("/push"), {"status": "read"}, action="/push/receipt")
     assert "没有办成" in pages.submit(pages.get("/push"), {"status": "seen"}, 400, action="/push/receipt").text
     with services.database.read() as connection:
-        assert connection.execute(select(INBOX.c.source, INBOX.c.event)).all() == [("push", "receipt")]
+        assert connection.execute(select(PLATFORM_INBOX.c.source, PLATFORM_INBOX.c.event)).all() == [
+            ("push", "receipt")
+        ]
 
 
 def test_the_desk_without_a_platform(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import Fate
 from portal.models import BillKind, NumberSegment, Point, StockAlarm, StockMovement, StockReceipt, StockSlip
-from portal.stock import alarms, applications, balances, destructions, handouts, receipts, returns, voids
-from portal.stock.fates import consistent, fate_map, identity
+from portal.stock import alarms, balances
+from portal.stock.books.fates import consistent, fate_map, identity
+from portal.stock.documents import applications, destructions, handouts, receipts, returns, voids
 from portal.stock.ranges import peek, take_number
 from tests import codes
 from tests.his import His, outpatient
@@ -28,7 +29,7 @@ ONE, TWO = Actor("staff:one", "甲", 1, "r1"), Actor("staff:two", "乙", 1, "r2"
 
 @pytest.fixture
 def database(app: Flask) -> Iterator[Database]:
-    made: Database = app.extensions["qupiao"].database
+    made: Database = app.extensions["qupiao"].services.database
     yield made
     with made.read() as connection:
         found = identity(consistent(connection))
@@ -349,7 +350,7 @@ def test_the_ledger_is_append_only(database: Database, statement: object) -> Non
 
 def test_identity_names_what_is_wrong(app: Flask) -> None:
     """The check itself can fail: a range shortened behind its back, a number taken without a bill."""
-    database: Database = app.extensions["qupiao"].database
+    database: Database = app.extensions["qupiao"].services.database
     with database.write() as connection:
         window = connection.scalar(select(Point.id).where(Point.code == "01"))
         assert take_number(connection, window, CODE) is not None

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models import NumberRange, Point, StockMovement, StockVoid
+from portal.stock.documents.voids import void_blank
 from portal.stock.ranges import open_ranges, peek, take_given, take_number
-from portal.stock.voids import void_blank
 from tests import codes
 
 PAPER, BILLS = codes.PAPER, codes.OUTPATIENT
@@ -23,7 +23,7 @@ def _point(connection: Connection, code: str = "01") -> int:
 
 @pytest.fixture
 def database(app: Flask):
-    return app.extensions["qupiao"].database
+    return app.extensions["qupiao"].services.database
 
 
 def test_the_given_number_must_be_the_next(database) -> None:

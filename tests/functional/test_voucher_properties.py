@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from portal.core.clock import now
 from portal.domain.actor import Actor
-from portal.domain.voucher import Movement
-from portal.issuing import voucher_queries
-from portal.issuing.voucher_ledger import release
+from portal.domain.documents.voucher import Movement
+from portal.issuing.vouchers.movements import release
+from portal.ledger import vouchers
 from portal.models import Bill, Voucher, VoucherMovement
 from tests import ledger
 from tests.conftest import SOAK
@@ -79,13 +79,13 @@ class Model:
             for one, amount in parts.items():
                 self.left[one] -= amount
             number = int(answer.payload["billNo"])
-            with self.app.extensions["qupiao"].database.read() as connection:
+            with self.app.extensions["qupiao"].services.database.read() as connection:
                 self.bills.append((connection.scalars(select(Bill.id).where(Bill.number == number)).one(), parts))
 
     def release(self, place: int, _yuan: int) -> None:
         if self.bills:
             bill_id, parts = self.bills.pop(place % len(self.bills))
-            with self.app.extensions["qupiao"].database.write() as connection:
+            with self.app.extensions["qupiao"].services.database.write() as connection:
                 release(connection, bill_id, Actor("test", "", 1), now())
             for one, amount in parts.items():
                 self.left[one] += amount
@@ -105,11 +105,11 @@ class Model:
             assert self.his.call(method, body).payload == before.payload
 
     def check(self) -> None:
-        services = self.app.extensions["qupiao"]
+        services = self.app.extensions["qupiao"].services
         with services.database.read() as connection:
-            found = voucher_queries.statement(services, connection, 1, self.name, "")
+            found = vouchers.statement(services, connection, 1, self.name, "")
             for voucher, left in zip(self.vouchers, self.left, strict=True):
-                facts = voucher_queries.by_number(connection, 1, voucher["voucherBatchCode"], voucher["voucherNo"])
+                facts = vouchers.by_number(connection, 1, voucher["voucherBatchCode"], voucher["voucherNo"])
                 assert facts is not None and facts.balance_fen == left * 100
             lines = connection.execute(select(VoucherMovement.kind, VoucherMovement.amount_fen)).all()
             taken = connection.execute(select(Voucher.form, Voucher.amount_fen)).all()
@@ -123,7 +123,7 @@ class Model:
 def played(app: Flask) -> Iterator[tuple[His, Flask]]:
     """An installation that many examples share, each with an admission of its own."""
     yield His(app), app
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         ledger.check(connection)
 
 

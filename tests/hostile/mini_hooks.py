@@ -23,8 +23,8 @@ from schemathesis import AuthContext, Case, HookContext, Response
 from sqlalchemy import select
 
 from portal.core.clock import local
+from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, make_engine
-from portal.core.keyring import Keyring
 from portal.core.settings import Settings
 from portal.domain.money import yuan
 from portal.models import Bill, OneTimeCode

@@ -14,9 +14,11 @@ from sqlalchemy import select
 
 from portal.access.permissions import Role
 from portal.domain.actor import Actor
-from portal.issuing import notices, queries
-from portal.rendering.slip import Paper
-from portal.retrieval import papers
+from portal.issuing.paper import notice_slips
+from portal.ledger import bills as ledger_bills
+from portal.models.tables import BILL
+from portal.rendering.papers.slip import Paper
+from portal.retrieval import files
 from tests.console import Console
 from tests.his import His, outpatient
 from tests.hostile.test_injection import pages_of
@@ -91,7 +93,7 @@ def test_what_a_his_sends_on_every_page(app: Flask, his: His) -> None:
     assert len(PAYLOADS) >= 60
     for place in range(0, len(PAYLOADS), 12):
         assert his.call("invoiceEBillOutpatient", _bill(f"M{place}", PAYLOADS[place : place + 12])).ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         bills = list(connection.exec_driver_sql("SELECT id FROM bill WHERE serial LIKE 'M%'").scalars())
     shown = 0
     for role in (Role.LEAD, Role.SYSTEM, Role.AUDITOR):
@@ -138,17 +140,17 @@ def test_in_pdfs_they_are_letters_too(app: Flask, his: His) -> None:
     """The bill with its list, the slip, the bundle's cover: the same letters in the same order, and no link to them."""
     names = [payload[:100] for payload in PAYLOADS]
     assert his.call("invoiceEBillOutpatient", _bill("P1", tuple(names), payer=PAYLOADS[0][:60])).ok
-    services, faces = app.extensions["qupiao"], app.extensions["qupiao_face"]
+    services, faces = app.extensions["qupiao"].services, app.extensions["qupiao"].faces
     with services.database.read() as connection:
-        [bill] = [queries.by_id(connection, one) for one in connection.scalars(select(queries.BILL.c.id))]
-        file = papers.bill_pdf(services, connection, faces, "pgzx", bill)
+        [bill] = [ledger_bills.by_id(connection, one) for one in connection.scalars(select(BILL.c.id))]
+        file = files.bill_pdf(services, connection, faces, "pgzx", bill)
     paper = PdfReader(io.BytesIO(file.data))
     listed = squeezed(paper)
     missing = [name for name in names if "".join(name.split()) not in listed]
     assert missing == []
-    cover = PdfReader(io.BytesIO(papers.bundle(services, faces, "pgzx", PAYLOADS[0], [bill], False).data))
-    job = notices.start(services, ACTOR, notices.BILLS, [bill.bill_id], Paper.ROLL)
-    slip = PdfReader(io.BytesIO(notices.job_pdf(services, 1, job)))
+    cover = PdfReader(io.BytesIO(files.bundle(services, faces, "pgzx", PAYLOADS[0], [bill], False).data))
+    job = notice_slips.start(services, ACTOR, notice_slips.BILLS, [bill.bill_id], Paper.ROLL)
+    slip = PdfReader(io.BytesIO(notice_slips.job_pdf(services, 1, job)))
     for document in (paper, cover, slip):
         linked = [str(one.get_object()) for page in document.pages for one in page.get("/Annots", [])]
         assert not [one for one in linked if MARK in one]

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask, url_for
 
 from admin import wiring
-from admin.shell import Requirement, all_entries, requirement_of
+from admin.kit.shell import Requirement, all_entries, requirement_of
 from portal.access.parameters import CATALOGUE
 from portal.access.permissions import APART, ROLES, TITLES, TWO_FACTORS, Permission, Role, conflict, permissions_of
 from portal.audit.actions import ACTIONS

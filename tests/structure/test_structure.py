@@ -56,7 +56,7 @@ def test_every_address_is_plain_and_typed(app: Flask) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_topic_has_a_handler(app: Flask) -> None:
-    known = set(handlers(app.extensions["qupiao"], app.extensions["qupiao_limits"]))
+    known = set(handlers(app.extensions["qupiao"].services, app.extensions["qupiao"].limits))
     named = set()
     for path in (ROOT / "portal").rglob("*.py"):
         named.update(re.findall(r"""tasks\.row\(\s*"([a-z.]+)\"""", path.read_text(encoding="utf-8")))
@@ -71,11 +71,11 @@ def test_the_layers_can_fail(tmp_path: Path) -> None:
         shutil.copytree(ROOT / package, planted / package)
     shutil.copy(ROOT / "pyproject.toml", planted)
     with (planted / "portal" / "domain" / "money.py").open("a", encoding="utf-8") as file:
-        file.write("\nimport portal.issuing.issue\n")
+        file.write("\nimport portal.issuing.bills.issue\n")
     lint = Path(sys.executable).parent / "lint-imports"
     done = subprocess.run([str(lint), "--no-cache"], cwd=planted, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "portal.domain.money -> portal.issuing.issue" in done.stdout
+    assert "portal.domain.money -> portal.issuing.bills.issue" in done.stdout
 
 
 def test_tests_neither_sleep_nor_skip() -> None:

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.core.certificates import SM2_WITH_SM3, issue_certificate
-from portal.core.cms import SIGNED_DATA, SM3, FileSigner, SignatureInvalid, Skeleton, verify_detached
-from portal.core.sm2 import CryptoError, PrivateKey
+from portal.core.crypto.certificates import SM2_WITH_SM3, issue_certificate
+from portal.core.crypto.cms import SIGNED_DATA, SM3, FileSigner, SignatureInvalid, Skeleton, verify_detached
+from portal.core.crypto.sm2 import CryptoError, PrivateKey
 
 PKCS7 = "1.2.840.113549.1.7.2"
 DISTID = "distid:1234567812345678"

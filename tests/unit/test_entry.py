@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.domain.entry import Entry, clean, entry, figure, line_fen
+from portal.domain.documents.manual_input import Entry, clean, entry, figure, line_fen
+from portal.domain.documents.settlement import Donation, Scene
 from portal.domain.money import micro_text, yuan
-from portal.domain.settlement import Donation, Scene
-from portal.issuing.catalogue import Catalogue, Priced
-from portal.issuing.entry import ANONYMOUS, Checked, Context, check
-from portal.rendering import fonts
+from portal.issuing.manual.catalogue import Catalogue, Priced
+from portal.issuing.manual.entry import ANONYMOUS, Checked, Context, check
+from portal.rendering.pdf import fonts
 
 fonts.ensure()  # here, so that no example of a property pays for reading them
 

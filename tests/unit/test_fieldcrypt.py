@@ -11,7 +11,7 @@ from gmssl.sm4 import SM4_ENCRYPT, CryptSM4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.core.fieldcrypt import BlindIndex, FieldCipher, SealBroken, hmac_sm3
+from portal.core.crypto.field_cipher import BlindIndex, FieldCipher, SealBroken, hmac_sm3
 
 OLD, NEW = bytes(range(16)), bytes(range(100, 116))
 CIPHER = FieldCipher({1: OLD}, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.core.breaker import Breaker
+from portal.providers.breaker import Breaker
 
 
 class Clock:

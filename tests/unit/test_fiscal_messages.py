@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.core.clock import now
-from portal.fiscal import envelope, messages
-from portal.fiscal.envelope import EnvelopeError
-from portal.fiscal.messages import Accepted, MessageIds, Queued, Rejected, read_supervision
-from portal.fiscal.results import Result, worth_repeating
+from portal.providers.finance import bill_messages, envelope
+from portal.providers.finance.bill_messages import Accepted, MessageIds, Queued, Rejected, read_supervision
+from portal.providers.finance.envelope import EnvelopeError
+from portal.providers.finance.result_codes import Result, worth_repeating
 
 
 def test_ids_never_repeat_and_read_as_times() -> None:
@@ -31,20 +31,22 @@ def test_ids_never_repeat_and_read_as_times() -> None:
 def test_times_read_back(moment: datetime) -> None:
     """Whole seconds, hospital time, back to UTC."""
     moment = moment.replace(microsecond=0)
-    assert messages.parse14(messages.stamp14(moment)) == moment
+    assert bill_messages.parse14(bill_messages.stamp14(moment)) == moment
 
 
 @pytest.mark.parametrize("text", ["", "2026", "20261301000000", "２0260101000000", "2026010100000 "])
 def test_wrong_times_are_refused(text: str) -> None:
     """Fourteen ASCII digits of a real moment."""
     with pytest.raises(EnvelopeError):
-        messages.parse14(text)
+        bill_messages.parse14(text)
 
 
 def test_answers_read_back() -> None:
     """The three states."""
     moment = now().replace(microsecond=0)
-    fields = envelope.parse_voucher(envelope.build_voucher(messages.accepted_fields(b"<x/>", {"SealId": "1"}, moment)))
+    fields = envelope.parse_voucher(
+        envelope.build_voucher(bill_messages.accepted_fields(b"<x/>", {"SealId": "1"}, moment))
+    )
     assert read_supervision(fields, "4001", True) == Accepted(b"<x/>", {"SealId": "1"}, moment, "4001", True)
     assert read_supervision({"State": "QUEUED"}, "0000", False) == Queued("0000", False)
     refused = {"State": "REFUSED", "RefusalCode": "2001", "Opinion": "因"}

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from portal.core.certificates import issue_certificate, load_certificate
 from portal.core.clock import now
-from portal.core.cms import FileSigner, SignatureInvalid
-from portal.core.sm2 import PrivateKey
-from portal.fiscal.messages import Accepted, Upload
+from portal.core.crypto.certificates import issue_certificate, load_certificate
+from portal.core.crypto.cms import FileSigner, SignatureInvalid
+from portal.core.crypto.sm2 import PrivateKey
 from portal.fiscal.supervision import Trust, verify
+from portal.providers.finance.bill_messages import Accepted, Upload
 from portal.rendering import xml
 from tests.simulators import BillMaker
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.rendering.compiled import Ink, Slot
-from portal.rendering.fitting import LEADING, LEAST, Setting, fit
-from portal.rendering.glyphs import glyphs
+from portal.rendering.pdf.compiled import Ink, Slot
+from portal.rendering.pdf.fitting import LEADING, LEAST, Setting, fit
+from portal.rendering.pdf.glyphs import glyphs
 
 BLACK = Ink("0 0 0 rg", 1)
 

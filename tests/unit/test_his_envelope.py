@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.blueprints.his import envelope, views
-from portal.blueprints.his.envelope import Call
-from portal.core import jsonin
+from portal.blueprints.his import views
+from portal.core import strict_json
 from portal.domain.errors import Refusal
+from portal.his_contract import envelope
+from portal.his_contract.envelope import Call
 from tests.factories.his_vectors import APPID, KEY, V1_BODY
 
 
@@ -27,7 +28,7 @@ def refused(body: bytes) -> str:
 @given(st.text(alphabet='"\\[]{}a', max_size=60))
 def test_every_string_is_left_out_of_the_depth(text: str) -> None:
     """No quotation mark remains to start another search: the count of brackets takes one pass, whatever the text."""
-    assert '"' not in jsonin._STRING.sub("", text)
+    assert '"' not in strict_json._STRING.sub("", text)
 
 
 @pytest.mark.parametrize("opened", [b'"', b'"\\', b'"\\"', b'"a\\"b'])
@@ -49,11 +50,11 @@ def test_depth(depth: int, opening: str) -> None:
     """Forty levels and no more; brackets inside strings do not count."""
     closing = "]" if opening == "[" else "}"
     text = opening * depth + '"' + "[" * 50 + '"' + closing * depth
-    if depth <= jsonin.MOST_DEPTH:
-        jsonin.decode(text.encode())
+    if depth <= strict_json.MOST_DEPTH:
+        strict_json.decode(text.encode())
     else:
-        with pytest.raises(jsonin.JsonError, match="嵌套"):
-            jsonin.decode(text.encode())
+        with pytest.raises(strict_json.JsonError, match="嵌套"):
+            strict_json.decode(text.encode())
 
 
 @pytest.mark.parametrize(
@@ -61,13 +62,13 @@ def test_depth(depth: int, opening: str) -> None:
 )
 def test_numbers_that_would_grow(number: str) -> None:
     """A few characters never become a long number."""
-    with pytest.raises(jsonin.JsonError):
-        jsonin.decode(number.encode())
+    with pytest.raises(strict_json.JsonError):
+        strict_json.decode(number.encode())
 
 
 def test_numbers_stay_exact() -> None:
     """Fractions keep every digit; Java's way of writing ten million is read."""
-    assert jsonin.decode(b"[0.10, 1.28505E7]") == [Decimal("0.10"), Decimal("12850500")]
+    assert strict_json.decode(b"[0.10, 1.28505E7]") == [Decimal("0.10"), Decimal("12850500")]
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=40), st.text("ABCab01+/=", min_size=1, max_size=40))

@@ -6,10 +6,10 @@ import json
 import re
 from pathlib import Path
 
-from portal.blueprints.his import checks, envelope
 from portal.blueprints.his.methods import HANDLERS, NOT_OPEN
 from portal.core.settings import DEMO_APPID, DEMO_KEY
 from portal.domain.errors import CATALOGUE
+from portal.his_contract import checks, envelope
 from tests.factories.his_vectors import APPID, KEY, V6_BUSINESS, V6_NOISE, V6_SIGN
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "his-integration.md").read_text(encoding="utf-8")

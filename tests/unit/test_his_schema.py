@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from portal.access.his_account import HisAccount
-from portal.blueprints.his.checks import POLICIES
-from portal.blueprints.his.schema import settlement
-from portal.core import jsonin
+from portal.core import strict_json
+from portal.domain.documents.settlement import Scene, Settlement
 from portal.domain.errors import Refusal
-from portal.domain.settlement import Scene, Settlement
+from portal.his_contract.checks import POLICIES
+from portal.his_contract.settlement import settlement
 from tests.factories.his_vectors import V6_BUSINESS
 
 OUTPATIENT, REGISTRATION, INPATIENT = "invoiceEBillOutpatient", "invEBillRegistration", "invEBillHospitalized"
@@ -37,7 +37,7 @@ ACCOUNT = HisAccount(
 
 def read(changes: Mapping[str, Any], method: str = OUTPATIENT, account: HisAccount = ACCOUNT) -> Settlement:
     """V6 with some members replaced."""
-    message = jsonin.decode_object(V6_BUSINESS.encode()) | dict(changes)
+    message = strict_json.decode_object(V6_BUSINESS.encode()) | dict(changes)
     return settlement(method, message, account)
 
 

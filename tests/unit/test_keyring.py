@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from portal.core.certificates import ensure_demo_keys, load_certificate
-from portal.core.cms import FileSigner, verify_detached
-from portal.core.fieldcrypt import SealBroken, hmac_sm3
-from portal.core.keyring import Keyring, MasterKeyMissing
+from portal.core.crypto.certificates import ensure_demo_keys, load_certificate
+from portal.core.crypto.cms import FileSigner, verify_detached
+from portal.core.crypto.field_cipher import SealBroken, hmac_sm3
+from portal.core.crypto.keyring import Keyring, MasterKeyMissing
 
 FIRST, SECOND = (hashlib.sha256(name).digest() for name in (b"first", b"second"))
 
@@ -160,8 +160,8 @@ def test_a_draft_left_by_a_crash_is_no_obstacle(tmp_path: Path) -> None:
 START_TOGETHER = """
 import sys
 from pathlib import Path
-from portal.core.certificates import ensure_demo_keys
-from portal.core.keyring import Keyring
+from portal.core.crypto.certificates import ensure_demo_keys
+from portal.core.crypto.keyring import Keyring
 print("ready", flush=True)
 sys.stdin.readline()
 folder = Path(sys.argv[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from portal.core.outcalls import AddressRefused, OutRule, RuledTransport
+from portal.providers.http import AddressRefused, OutRule, RuledTransport
 
 PUBLIC = "93.184.216.34"
 NAMES = {

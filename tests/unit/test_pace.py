@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.core.pace import Pace
+from portal.providers.pace import Pace
 
 
 def test_a_full_minute_goes_at_once_then_each_in_turn_and_nobody_else_waits() -> None:

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.core import sheet
-from portal.core.sheet import Cell, SheetRefused, read
+from portal.core import spreadsheet
+from portal.core.spreadsheet import Cell, SheetRefused, read
 
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"), max_size=20
@@ -218,4 +218,4 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 
 def test_the_bounds_are_those_of_the_check() -> None:
-    assert sheet.MOST_BYTES <= 5 * 1024 * 1024 and sheet.MOST_UNPACKED <= 60 * 1024 * 1024
+    assert spreadsheet.MOST_BYTES <= 5 * 1024 * 1024 and spreadsheet.MOST_UNPACKED <= 60 * 1024 * 1024

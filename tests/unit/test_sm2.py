@@ -17,7 +17,7 @@ from gmssl.sm2 import CryptSM2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portal.core.sm2 import DISTINGUISHING_ID, CryptoError, PrivateKey, PublicKey
+from portal.core.crypto.sm2 import DISTINGUISHING_ID, CryptoError, PrivateKey, PublicKey
 
 # GM/T 0003.5 annex A: key, message and signature on the recommended curve
 PRIVATE = "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8"
@@ -169,7 +169,7 @@ def test_bytes_that_are_no_key_are_refused(junk: bytes) -> None:
 READ_KEY = """
 import sys
 from pathlib import Path
-from portal.core.sm2 import CryptoError, PrivateKey
+from portal.core.crypto.sm2 import CryptoError, PrivateKey
 try:
     PrivateKey.from_pem(Path(sys.argv[1]).read_bytes())
 except CryptoError:

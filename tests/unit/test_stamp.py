@@ -19,11 +19,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageFilter
 
-from portal.domain.document import BillDocument
-from portal.rendering import compiled, fonts, paper, qr
-from portal.rendering.contents import FORMS, LIST, Look
-from portal.rendering.face import FaceRenderer
-from portal.rendering.glyphs import Uncovered
+from portal.domain.documents.bill import BillDocument
+from portal.rendering import qr
+from portal.rendering.papers import numbered_form
+from portal.rendering.pdf import compiled, fonts
+from portal.rendering.pdf.contents import FORMS, LIST, Look
+from portal.rendering.pdf.face import FaceRenderer
+from portal.rendering.pdf.glyphs import Uncovered
 from tests.factories import faces
 
 RENDERER = FaceRenderer(demo=True)
@@ -246,7 +248,9 @@ def test_the_insurance_number_shows_its_last_four(draw: str, whole: bool, tmp_pa
     document = replace(document, ext=replace(document.ext, insurance_id="TESTYB000123"))
     look = Look("supervised", True, insurance_whole=whole)
     if draw == "paper":
-        data = paper.pdf([paper.PaperPrint(document, "1", "甲")], paper.Offset(), demo=True, insurance_whole=whole)
+        data = numbered_form.pdf(
+            [numbered_form.PaperPrint(document, "1", "甲")], numbered_form.Offset(), demo=True, insurance_whole=whole
+        )
     else:
         data = getattr(RENDERER, draw)(document, look, qr_text=faces.LINK, xml=b"<none/>")
     text = squeezed(run("pdftotext", "-raw", "{}", "-", data=data, folder=tmp_path))

@@ -10,15 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.core.clock import SHANGHAI
-from portal.domain.document import (
-    AuxItem,
-    BillDocument,
-    InvoicingParty,
-    Item,
-    MedicalExt,
-    PayerParty,
-    Seal,
-)
+from portal.domain.documents.bill import AuxItem, BillDocument, InvoicingParty, Item, MedicalExt, PayerParty, Seal
 from portal.rendering import xml
 
 EXAMPLE = BillDocument(

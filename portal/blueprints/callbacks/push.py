@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import structlog
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 
-from portal.core.services import Services
-from portal.delivery.push import callback
-from portal.delivery.push.callback import LARGEST, Signed
+from portal.delivery.inbound import push
+from portal.delivery.inbound.push import LARGEST, Signed
 from portal.domain.errors import Refusal
+from portal.web.edge import runtime
 
 push_callback = Blueprint("push_callback", __name__)
 log = structlog.get_logger("qupiao.callbacks")
@@ -17,14 +17,14 @@ log = structlog.get_logger("qupiao.callbacks")
 @push_callback.post("/his-callback")
 def receipt() -> Response:
     """One receipt; the answer names the event, as the receiver's own answers do."""
-    services: Services = current_app.extensions["qupiao"]
+    services = runtime().services
     names = ("Key", "Timestamp", "Nonce", "Signature")
     signed = Signed(*(request.headers.get(f"X-Qupiao-{name}", "") for name in names))
     try:
         if request.content_length is None or request.content_length > LARGEST:
             raise Refusal("CALLBACK_INVALID")
         body = request.get_data(cache=False, parse_form_data=False)
-        event_id = callback.receive(services, request.path, signed, body)
+        event_id = push.receive(services, request.path, signed, body)
     except Refusal as refusal:
         log.warning("callback.refused", reason=refusal.code)
         answer = jsonify({"code": refusal.code, "message": str(refusal)})

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import hmac
 
-from flask import Blueprint, Response, abort, current_app, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, request
 
-from portal.core import jsonin
+from portal.core import strict_json
 from portal.core.services import Services
-from portal.delivery import bounces, receipts, smsreceipts
+from portal.delivery.engine import receipts
+from portal.providers.mail import bounces
+from portal.providers.sms import receipts as sms_receipts
+from portal.web.edge import runtime
 
 callbacks = Blueprint("callbacks", __name__, url_prefix="/callbacks")
 MOST_BYTES = 64 * 1024
 
 
 def _services(secret: str) -> Services:
-    services: Services = current_app.extensions["qupiao"]
+    services = runtime().services
     wanted = services.settings.callbacks
     if not wanted or not hmac.compare_digest(wanted.encode(), secret.encode()):
         abort(404)
@@ -42,14 +45,14 @@ def mail(secret: str) -> Response:
 def sms(provider: str, secret: str) -> Response:
     """A batch of SMS receipts as the provider pushes them; answered as it wants it."""
     services = _services(secret)
-    if provider not in smsreceipts.READERS or (request.content_length or 0) > MOST_BYTES:
+    if provider not in sms_receipts.READERS or (request.content_length or 0) > MOST_BYTES:
         abort(404)
     try:
-        found = smsreceipts.READERS[provider](jsonin.decode(request.get_data(cache=False)))
+        found = sms_receipts.READERS[provider](strict_json.decode(request.get_data(cache=False)))
     except (KeyError, TypeError, ValueError, AttributeError):
         abort(400)
     for one in found:
         receipts.receive(
             services, "sms", ref=one.ref, their_ref=one.their_ref, good=one.good, code=one.code, text=one.text
         )
-    return jsonify(smsreceipts.ANSWERS[provider])
+    return jsonify(sms_receipts.ANSWERS[provider])

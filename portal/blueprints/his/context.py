@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from portal.access.his_account import HisAccount
-from portal.blueprints.his.reader import Fields, Problems
 from portal.core.services import Services
 from portal.domain.errors import Refusal
-from portal.issuing import queries
-from portal.issuing.issue import IssuingDesk
-from portal.issuing.queries import BillFacts
+from portal.his_contract.fields import Fields, Problems
+from portal.issuing.bills.issue import IssuingService
+from portal.ledger import bills
+from portal.ledger.bills import BillFacts
 from portal.rendering import qr
 
 
@@ -24,7 +24,7 @@ class Context:
     """Who calls, and what serves the call."""
 
     services: Services
-    desk: IssuingDesk
+    desk: IssuingService
     account: HisAccount
     method: str
     request_id: str
@@ -59,7 +59,7 @@ def named_bill(context: Context, connection: Connection, message: Mapping[str, A
     number = fields.text("billNo", "电子票据号码", 20, required=True)
     check_code = fields.text("random", "校验码", 20)
     refuse_problems(fields)
-    bill = queries.by_number(connection, context.account.unit_id, code, number)
+    bill = bills.by_number(connection, context.account.unit_id, code, number)
     if bill is None or (check_code and check_code.lower() != bill.check_code.lower()):
         raise Refusal("BILL_NOT_FOUND")
     return bill

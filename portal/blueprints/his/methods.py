@@ -7,13 +7,14 @@ from typing import Any
 
 from portal.blueprints.his import notice, paper, reconcile, reversal, vouchers
 from portal.blueprints.his.context import Context, Handler, fields_of, links, named_bill, refuse_problems
-from portal.blueprints.his.schema import METHOD_SCENES, settlement
-from portal.core import jsonin
+from portal.core import strict_json
 from portal.core.clock import stamp17
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
-from portal.issuing import queries, voucher_queries
-from portal.issuing.paper import valid_sheet
+from portal.his_contract.settlement import METHOD_SCENES, settlement
+from portal.ledger import bills
+from portal.ledger import vouchers as ledger_vouchers
+from portal.ledger.paper import valid_sheet
 
 
 def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -40,7 +41,7 @@ def by_business_number(context: Context, message: Mapping[str, Any]) -> Mapping[
     refuse_problems(fields)
     with context.services.database.read() as connection:
         account_id = context.account.id
-        found = queries.by_serial(connection, account_id, serial) or voucher_queries.by_serial(
+        found = bills.by_serial(connection, account_id, serial) or ledger_vouchers.by_serial(
             connection, account_id, serial
         )
     if found is None:
@@ -54,8 +55,8 @@ def states(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     with services.database.read() as connection:
         bill = named_bill(context, connection, message)
         sheet = valid_sheet(connection, bill.bill_id)
-        red = queries.red_of(connection, bill.bill_id) if bill.state is BillState.REVERSED else None
-    picture = links(services, queries.token_of(services, context.account.unit_code, red))[2] if red else ""
+        red = bills.red_of(connection, bill.bill_id) if bill.state is BillState.REVERSED else None
+    picture = links(services, bills.token_of(services, context.account.unit_code, red))[2] if red else ""
     return {
         "billName": bill.title,
         "billBatchCode": bill.code,
@@ -138,7 +139,7 @@ def detail(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     refuse_problems(fields)
     with context.services.database.read() as connection:
         bill = named_bill(context, connection, message)
-    sent = jsonin.decode_object(queries.sent_body(context.services, bill.bill_id).encode())
+    sent = strict_json.decode_object(bills.sent_body(context.services, bill.bill_id).encode())
     list_rows = _columns(sent.get("listDetail"), "chrgtype code name unit std number amt selfAmt remark")
     labels = [(title, _plain(sent.get(name))) for name, title in _COSTS.items()]
     return {
@@ -161,8 +162,8 @@ def link_of_serial(context: Context, message: Mapping[str, Any]) -> Mapping[str,
     refuse_problems(fields)
     services, account = context.services, context.account
     with services.database.read() as connection:
-        bill = queries.by_serial(connection, account.id, serial)
-    known = queries.token_of(services, account.unit_code, bill) if bill else ""
+        bill = bills.by_serial(connection, account.id, serial)
+    known = bills.token_of(services, account.unit_code, bill) if bill else ""
     token = known or context.desk.token(account, serial)
     inside, outside, picture = links(services, token)
     return {

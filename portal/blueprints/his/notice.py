@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from portal.blueprints.his.context import Context, fields_of, named_bill, refuse_problems
-from portal.blueprints.his.reader import Fields
-from portal.delivery import asks
-from portal.delivery.ledger import Wanted, open_delivery
+from portal.delivery import requests
+from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.domain.actor import Actor
 from portal.domain.delivery import Purpose, Step
 from portal.domain.identity import is_phone, normalise
+from portal.his_contract.fields import Fields
 
 TYPES = {"1201": "sms", "1202": "mail"}
 MOST = 20
@@ -52,6 +52,6 @@ def _read(row: Fields, kind: str, value: str) -> tuple[str, str]:
         address = normalise(address)
         if not is_phone(address):
             row.problem(value, "通知地址", "不是手机号", "应为 11 位手机号")
-    if channel == "mail" and address and not asks.MAIL.fullmatch(address):
+    if channel == "mail" and address and not requests.MAIL.fullmatch(address):
         row.problem(value, "通知地址", "不是邮箱地址", "例如 name@example.com")
     return channel, address

@@ -10,17 +10,22 @@ from typing import Any
 from sqlalchemy import Connection
 
 from portal.blueprints.his.context import Context, Handler, fields_of, named_bill, refuse_problems
-from portal.blueprints.his.reader import Fields
 from portal.core.clock import stamp17
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
-from portal.issuing import paper, paper_queries, queries, voucher_paper, voucher_queries
-from portal.issuing.paper import Ending, Exchange, Sheet
-from portal.issuing.queries import PARTY, BillFacts
-from portal.issuing.rows import number_digest
-from portal.issuing.voucher_queries import VoucherFacts
+from portal.domain.numbers import Sheet
+from portal.his_contract.fields import Fields
+from portal.issuing.paper import exchange
+from portal.issuing.paper.exchange import Ending, Exchange
+from portal.issuing.vouchers import paper as vouchers_paper
+from portal.ledger import bills, vouchers
+from portal.ledger import paper as ledger_paper
+from portal.ledger.bills import BillFacts
+from portal.ledger.persons import number_digest
+from portal.ledger.vouchers import VoucherFacts
+from portal.models.tables import BILL_PARTY
 from portal.rendering import xml
 from portal.stock.ranges import OpenRange
 
@@ -51,8 +56,8 @@ def _sheet(fields: Fields) -> Sheet:
 
 def _ranges(context: Context, connection: Connection, place: str, code: str) -> list[OpenRange]:
     """Open paper ranges of a place. Raises POINT_UNKNOWN, PAPER_EXHAUSTED."""
-    point_id = paper.point_id(connection, context.account.unit_id, place)
-    found = paper_queries.paper_ranges(connection, point_id, code)
+    point_id = exchange.point_id(connection, context.account.unit_id, place)
+    found = ledger_paper.paper_ranges(connection, point_id, code)
     if not found:
         raise Refusal("PAPER_EXHAUSTED", point=place, paper_code=code)
     return found
@@ -133,13 +138,13 @@ def _named_voucher(context: Context, connection: Connection, message: Mapping[st
     fields = fields_of(message)
     code, number = fields.text("billBatchCode", "电子票据代码", 50), fields.text("billNo", "电子票据号码", 20)
     check_code = fields.text("random", "校验码", 20).lower()
-    found = voucher_queries.by_number(connection, context.account.unit_id, code, number)
+    found = vouchers.by_number(connection, context.account.unit_id, code, number)
     return None if found is None or (check_code and check_code != found.check_code.lower()) else found
 
 
-turn = _turning(paper.exchange, voucher_paper.exchange)
+turn = _turning(exchange.exchange, vouchers_paper.exchange)
 """turnPaper, of bills and vouchers: the sheet must be the next one; the same again is the same success."""
-re_turn = _turning(paper.re_exchange, voucher_paper.re_exchange)
+re_turn = _turning(exchange.re_exchange, vouchers_paper.re_exchange)
 """reTurnPaper: a new sheet, the old one becomes void. Refused when none is in force (clients then call turnPaper)."""
 
 
@@ -152,7 +157,7 @@ def invalidate(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any
     reason = fields.text("reason", "作废原因", 200, required=True, folded=True)
     fields.moment("busDateTime", "业务发生时间")
     refuse_problems(fields)
-    paper.void(context.services, _actor(context, author), Ending(sheet, reason))
+    exchange.void(context.services, _actor(context, author), Ending(sheet, reason))
     return {}
 
 
@@ -167,7 +172,7 @@ def lose_blanks(context: Context, message: Mapping[str, Any]) -> str:
     if first > last:
         fields.problem("pBillNoEnd", "终止号码", "小于起始号码", "请核对起止号码")
     refuse_problems(fields)
-    paper.lose_blanks(context.services, _actor(context, author), place, code, first, last, reason)
+    exchange.lose_blanks(context.services, _actor(context, author), place, code, first, last, reason)
     return DONE
 
 
@@ -188,7 +193,7 @@ def unprinted(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]
     scene = context.account.bus_types.get(bus_type) or context.account.bus_types.get(bus_type.zfill(2))
     if bus_type and scene is None:
         raise Refusal("SCENE_UNKNOWN", bus_type=bus_type)
-    wanted = paper_queries.Unprinted(
+    wanted = ledger_paper.Unprinted(
         context.account.unit_id,
         begins,
         ends,
@@ -196,7 +201,7 @@ def unprinted(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]
         [number_digest(services, number) for number in numbers if number],
     )
     with services.database.read() as connection:
-        total, found = paper_queries.unprinted(connection, wanted, (page - 1) * size, size)
+        total, found = ledger_paper.unprinted(connection, wanted, (page - 1) * size, size)
         rows = [_row(context, connection, bill) for bill in found]
     if not rows:
         raise Refusal("UNPRINTED_NONE")
@@ -216,9 +221,9 @@ def _count(fields: Fields, name: str, title: str, usual: int) -> int:
 
 def _row(context: Context, connection: Connection, bill: BillFacts) -> dict[str, str]:
     services = context.services
-    sealed = connection.execute(PARTY.select().where(PARTY.c.bill_id == bill.bill_id)).one()
+    sealed = connection.execute(BILL_PARTY.select().where(BILL_PARTY.c.bill_id == bill.bill_id)).one()
     identity = json.loads(services.cipher.decrypt_text("bill_party.identity", bill.bill_id, sealed.identity))
-    document = xml.read(queries.stored_document(services, connection, bill.bill_id).signed)
+    document = xml.read(bills.stored_document(services, connection, bill.bill_id).signed)
     return {
         "busDate": stamp17(bill.business_at),
         "busNo": bill.serial,

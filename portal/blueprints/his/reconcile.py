@@ -11,12 +11,12 @@ from datetime import date
 from typing import Any
 
 from portal.blueprints.his.context import Context, Handler, fields_of, refuse_problems
-from portal.blueprints.his.reader import Fields
 from portal.core.clock import stamp17
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
-from portal.issuing import day_totals
-from portal.issuing.day_totals import Row, Wanted
+from portal.his_contract.fields import Fields
+from portal.ledger import day_totals
+from portal.ledger.day_totals import Row, Wanted
 
 MOST_A_PAGE = 200
 KINDS: Mapping[str, tuple[bool, bool]] = {

@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from portal.blueprints.his.checks import REFUSE
 from portal.blueprints.his.context import Context, fields_of, links, named_bill, refuse_problems
 from portal.core.clock import stamp17
 from portal.domain.actor import Actor
 from portal.domain.states import ReversalReason
-from portal.issuing import second_person
-from portal.issuing.reverse import BOOKING, Order, reverse
+from portal.his_contract.checks import REFUSE
+from portal.issuing.bills import approvals
+from portal.issuing.bills.reverse import Order, reverse
+from portal.models.tables import BOOKING
 
 LARGE_REVERSAL = "large_reversal"
 """Switch of an account: ``refuse`` stops what needs four eyes at the console as well; by default the HIS's own desk
@@ -32,7 +33,7 @@ def write_off(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]
     with services.database.read() as connection:
         bill = named_bill(context, connection, message)
         strict = account.policies.get(LARGE_REVERSAL) == REFUSE
-        limit = second_person.limit_of(connection, account.unit_id) if strict else None
+        limit = approvals.limit_of(connection, account.unit_id) if strict else None
     actor = Actor(f"his:{account.appid}", operator, account.unit_id, context.request_id)
     red = reverse(
         services,

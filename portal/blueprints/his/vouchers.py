@@ -11,23 +11,23 @@ from dataclasses import replace
 from typing import Any
 
 from portal.access.his_account import HisAccount
-from portal.blueprints.his import checks, schema
 from portal.blueprints.his.context import Context, Handler, fields_of, links, refuse_problems
-from portal.blueprints.his.reader import Fields, Problems
 from portal.blueprints.his.reversal import LARGE_REVERSAL
 from portal.core.clock import stamp17
+from portal.domain.documents.voucher import Admission, Deposit, Taking, VoucherScene
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
-from portal.domain.voucher import Admission, Deposit, Taking, VoucherScene
-from portal.issuing import voucher_approvals, voucher_paper
-from portal.issuing.vouchers import Vouched, VoucherDesk, his_sender
+from portal.his_contract import checks, settlement
+from portal.his_contract.fields import Fields, Problems
+from portal.issuing.vouchers import approvals, paper
+from portal.issuing.vouchers.issue import Vouched, VoucherService, his_sender
 
 
 def deposit(message: Mapping[str, Any], account: HisAccount) -> Deposit:
     """The deposit that ``message`` describes. Raises FIELD_INVALID, SCENE_UNKNOWN, SUM_MISMATCH."""
     problems = Problems()
     fields = Fields(message, problems)
-    sent = schema.canonical(fields)
+    sent = settlement.canonical(fields)
     business_at = fields.moment("busDateTime", "业务发生时间")
     amount = fields.fen("amt", "预交金额", required=True)
     if amount <= 0 and fields.has("amt"):
@@ -37,11 +37,11 @@ def deposit(message: Mapping[str, Any], account: HisAccount) -> Deposit:
         fields.problem("payee", "收费员", "不能为空", "请填写收费员姓名")
     found: dict[str, Any] = {
         "serial": fields.text("busNo", "业务流水号", 50, required=True),
-        "point_code": schema.point(fields, account),
-        "payer": schema.payer(fields, account),
+        "point_code": settlement.point(fields, account),
+        "payer": settlement.payer(fields, account),
         "admission": _admission(fields),
         "drawee": fields.text("drawee", "缴款人", 50),
-        "payments": schema.payments(fields, account),
+        "payments": settlement.payments(fields, account),
         "account": (
             fields.text("accountName", "账户名称", 200),
             fields.text("accountNo", "账号", 200),
@@ -124,7 +124,7 @@ def taking(message: Mapping[str, Any], account: HisAccount, with_amount: bool) -
         fields.problem("amt", "退款金额", "必须大于 0", "请填写本次退还的金额（元）")
     business_at = fields.moment("busDateTime", "业务发生时间")
     found: dict[str, Any] = {
-        "point_code": schema.point(fields, account),
+        "point_code": settlement.point(fields, account),
         "operator": fields.text("operator", "操作人", 60, required=True),
         "reason": fields.text("reason", "原因", 200, required=True, folded=True),
         "remark": fields.text("remark", "备注", 600, folded=True),
@@ -139,11 +139,11 @@ def _limited(context: Context, wanted: Taking) -> Taking:
     if context.account.policies.get(LARGE_REVERSAL) != checks.REFUSE:
         return wanted
     with context.services.database.read() as connection:
-        return replace(wanted, limit_fen=voucher_approvals.limit_of(connection, context.account.unit_id))
+        return replace(wanted, limit_fen=approvals.limit_of(connection, context.account.unit_id))
 
 
-def _desk(context: Context) -> VoucherDesk:
-    return VoucherDesk(context.services, context.desk.references)
+def _desk(context: Context) -> VoucherService:
+    return VoucherService(context.services, context.desk.references)
 
 
 def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -184,7 +184,7 @@ def void_paper(context: Context, message: Mapping[str, Any]) -> str:
     reason = fields.text("reason", "作废原因", 200, required=True, folded=True)
     refuse_problems(fields)
     sender = his_sender(context.account, context.request_id, author)
-    voucher_paper.void(context.services, sender.actor, code, number, reason)
+    paper.void(context.services, sender.actor, code, number, reason)
     return "操作成功"
 
 

@@ -14,8 +14,8 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from portal.core.clock import local
+from portal.domain.documents.settlement import Scene
 from portal.domain.identity import Kind
-from portal.domain.settlement import Scene
 
 COOKIE = "qp_english"
 PAGES = frozenset(f"{name}.html" for name in ("home", "find", "code", "list", "bill", "details", "link", "error"))

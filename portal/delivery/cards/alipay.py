@@ -10,17 +10,18 @@ from sqlalchemy import select
 
 from portal.core.clock import local
 from portal.core.services import Services
-from portal.delivery.accounts import Platforms
 from portal.delivery.cards import orders
 from portal.delivery.cards.documents import Paper
 from portal.delivery.cards.orders import Order
 from portal.delivery.cards.wechat import MOST_TRIES, PATIENCE
-from portal.delivery.faults import ChannelFault, Kind
 from portal.domain.money import yuan
 from portal.domain.states import BillState
-from portal.issuing import queries
-from portal.issuing.queries import UNIT, BillFacts
+from portal.ledger import bills
+from portal.ledger.bills import BillFacts
+from portal.models.tables import UNIT
 from portal.outbox.tasks import Dead, Done, Outcome, Retry
+from portal.providers.faults import ChannelFault, Kind
+from portal.providers.platforms import Platforms
 
 LINK_SECONDS = 540
 """How long Alipay's servers may fetch the PDF: signed, under ten minutes (§14)."""
@@ -56,7 +57,7 @@ class AlipayCards:
             orders.finish(services, order, "cancelled")
             return Done()
         with services.database.read() as connection:
-            red = queries.red_of(connection, order.bill_id)
+            red = bills.red_of(connection, order.bill_id)
         if red is None:
             return Retry("the red bill is not there yet")
         blue = self._paper.facts(services, order.bill_id)
@@ -78,7 +79,7 @@ class AlipayCards:
         kind, _, value = orders.subject(services, order).partition(":")
         with services.database.read() as connection:
             unit = connection.execute(select(UNIT).where(UNIT.c.id == bill.unit_id)).one()
-            items = queries.items(connection, bill.bill_id)
+            items = bills.items(connection, bill.bill_id)
         total = yuan(bill.total_fen)
         return {
             kind: value,

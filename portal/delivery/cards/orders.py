@@ -12,24 +12,23 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery import bindings
-from portal.delivery.channel import Target
+from portal.delivery.engine.channel import Target
+from portal.domain.actor import Actor
 from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
-from portal.issuing.queries import BILL, BillFacts
-from portal.models import BillCard, Consent
+from portal.ledger.bills import BillFacts
+from portal.models.tables import BILL, BILL_CARD, CONSENT
 from portal.outbox import tasks
 
 log = structlog.get_logger("qupiao.cards")
-CARD: Table = BillCard.__table__  # type: ignore[assignment]
-CONSENT: Table = Consent.__table__  # type: ignore[assignment]
 
 WORK_TOPIC, WATCH_TOPIC, CANCEL_TOPIC = "card.work", "card.watch", "card.cancel"
 CONSENT_TEXT = "2026-11"
@@ -111,9 +110,9 @@ def alipay_user(services: Services, connection: Connection, bill: BillFacts) -> 
 
 def _latest(connection: Connection, bill_id: int, platform: str, lock: bool = False) -> Any:
     found = (
-        select(CARD)
-        .where(CARD.c.bill_id == bill_id, CARD.c.platform == platform)
-        .order_by(CARD.c.try_no.desc())
+        select(BILL_CARD)
+        .where(BILL_CARD.c.bill_id == bill_id, BILL_CARD.c.platform == platform)
+        .order_by(BILL_CARD.c.try_no.desc())
         .limit(1)
     )
     return connection.execute(found.with_for_update() if lock else found).first()
@@ -152,13 +151,13 @@ def ask(services: Services, bill: BillFacts, platform: str, actor: str) -> Order
             "reason": "",
             "created_at": moment,
         }
-        connection.execute(insert(CARD), values)
+        connection.execute(insert(BILL_CARD), values)
         consent = {"unit_id": bill.unit_id, "bill_id": bill.bill_id, "purpose": f"card.{platform}", "given_by": actor}
         connection.execute(
             insert(CONSENT),
             {"id": new_id(), "text_version": CONSENT_TEXT, "given_at": moment, "withdrawn_at": None, **consent},
         )
-        entries.record(connection, "card.asked", "bill", bill.bill_id, actor, details={"platform": platform})
+        audit.record(connection, Actor(actor), "card.asked", ("bill", bill.bill_id), {"platform": platform})
         if state == "authorised":
             tasks.enqueue(connection, WORK_TOPIC, f"{WORK_TOPIC}:{card_id}", {"card": card_id})
         return Order(card_id, bill.bill_id, platform, str(values["order_id"]), state, "", "", "", moment)
@@ -172,14 +171,16 @@ def _order(row: Any) -> Order:
 def load(services: Services, card_id: int) -> Order | None:
     """One order by its row."""
     with services.database.read() as connection:
-        row = connection.execute(select(CARD).where(CARD.c.id == card_id)).one_or_none()
+        row = connection.execute(select(BILL_CARD).where(BILL_CARD.c.id == card_id)).one_or_none()
     return None if row is None else _order(row)
 
 
 def authorised(services: Services, order_id: str, openid: str) -> bool:
     """The platform says that the person has let the card in; its work begins. Safe to repeat."""
     with services.database.write() as connection:
-        row = connection.execute(select(CARD).where(CARD.c.order_id == order_id).with_for_update()).one_or_none()
+        row = connection.execute(
+            select(BILL_CARD).where(BILL_CARD.c.order_id == order_id).with_for_update()
+        ).one_or_none()
         if row is None or row.state != "offered":
             return False
         sealed = services.cipher.encrypt("bill_card.subject", row.id, openid) if openid else None
@@ -191,22 +192,32 @@ def authorised(services: Services, order_id: str, openid: str) -> bool:
 def refused(services: Services, order_id: str) -> None:
     """The person said no, or the platform did: this order is dead for ever, a new try has another number."""
     with services.database.write() as connection:
-        mine = (CARD.c.order_id == order_id) & (CARD.c.state == "offered")
-        connection.execute(update(CARD).where(mine).values(state="refused", state_at=now()))
+        mine = (BILL_CARD.c.order_id == order_id) & (BILL_CARD.c.state == "offered")
+        connection.execute(update(BILL_CARD).where(mine).values(state="refused", state_at=now()))
 
 
 def reimbursed(services: Services, card_code: str, state: str) -> None:
     """A reimburser has locked, closed or freed the card: ``lock``, ``closure``, ``""``."""
     with services.database.write() as connection:
-        row = connection.execute(select(CARD).where(CARD.c.card_code == card_code)).first() if card_code else None
+        row = (
+            connection.execute(select(BILL_CARD).where(BILL_CARD.c.card_code == card_code)).first()
+            if card_code
+            else None
+        )
         _reimburse(connection, row, state)
 
 
 def expensed(services: Services, platform: str, code: str, number: str, state: str) -> None:
     """The same of the card of the bill with this code and number; what is closed stays so, late pushes come late."""
-    mine = (BILL.c.bill_code == code) & (CARD.c.platform == platform) & CARD.c.state.in_(LIVE)
+    mine = (BILL.c.bill_code == code) & (BILL_CARD.c.platform == platform) & BILL_CARD.c.state.in_(LIVE)
     mine &= BILL.c.number == (int(number) if re.fullmatch("[0-9]{10}", number) else -1)
-    found = select(CARD).join(BILL, BILL.c.id == CARD.c.bill_id).where(mine).order_by(CARD.c.try_no.desc()).limit(1)
+    found = (
+        select(BILL_CARD)
+        .join(BILL, BILL.c.id == BILL_CARD.c.bill_id)
+        .where(mine)
+        .order_by(BILL_CARD.c.try_no.desc())
+        .limit(1)
+    )
     with services.database.write() as connection:
         row = connection.execute(found).first()
         if row is None:
@@ -217,15 +228,15 @@ def expensed(services: Services, platform: str, code: str, number: str, state: s
 
 def _reimburse(connection: Connection, row: Any, state: str) -> None:
     if row is not None and row.reimburse != state:
-        connection.execute(update(CARD).where(CARD.c.id == row.id).values(reimburse=state))
+        connection.execute(update(BILL_CARD).where(BILL_CARD.c.id == row.id).values(reimburse=state))
         details = {"platform": row.platform, "state": state or "init"}
-        entries.record(connection, "card.reimbursed", "bill", row.bill_id, "worker:cards", details=details)
+        audit.record(connection, Actor("worker:cards"), "card.reimbursed", ("bill", row.bill_id), details)
 
 
 def in_reimbursement(connection: Connection, bill_id: int) -> str:
     """What the platform last told of the reimbursement of the bill's card, in words; ``""``: nothing, or no card."""
-    found = select(CARD.c.platform, CARD.c.reimburse).where(
-        CARD.c.bill_id == bill_id, CARD.c.state.in_(LIVE), CARD.c.reimburse != ""
+    found = select(BILL_CARD.c.platform, BILL_CARD.c.reimburse).where(
+        BILL_CARD.c.bill_id == bill_id, BILL_CARD.c.state.in_(LIVE), BILL_CARD.c.reimburse != ""
     )
     row = connection.execute(found.limit(1)).one_or_none()
     return f"{TITLES[row.platform]}中的这张票{REIMBURSED[row.reimburse]}" if row is not None else ""
@@ -239,25 +250,25 @@ def finish(services: Services, order: Order, state: str, **values: Any) -> None:
         if state == "handed_over" and services.settings.card_bureau_url:
             tasks.enqueue(connection, WATCH_TOPIC, f"{WATCH_TOPIC}:{order.card_id}", {"card": order.card_id})
         details = {"platform": order.platform, "order": order.order_id, "reason": str(values.get("reason", ""))[:100]}
-        entries.record(connection, f"card.{state}", "bill", order.bill_id, "worker:cards", details=details)
+        audit.record(connection, Actor("worker:cards"), f"card.{state}", ("bill", order.bill_id), details)
 
 
 def note(services: Services, order: Order, reason: str) -> None:
     """Write down what the next try must know."""
     with services.database.write() as connection:
-        connection.execute(update(CARD).where(CARD.c.id == order.card_id).values(reason=reason))
+        connection.execute(update(BILL_CARD).where(BILL_CARD.c.id == order.card_id).values(reason=reason))
 
 
 def _move(connection: Connection, card_id: int, state: str, was: str, **values: Any) -> bool:
     kept = {name: value for name, value in values.items() if value is not None}
-    mine = (CARD.c.id == card_id) & (CARD.c.state == was)
-    return connection.execute(update(CARD).where(mine).values(state=state, state_at=now(), **kept)).rowcount == 1
+    mine = (BILL_CARD.c.id == card_id) & (BILL_CARD.c.state == was)
+    return connection.execute(update(BILL_CARD).where(mine).values(state=state, state_at=now(), **kept)).rowcount == 1
 
 
 def subject(services: Services, order: Order) -> str:
     """Whose card it is, opened."""
     with services.database.read() as connection:
-        sealed = connection.scalar(select(CARD.c.subject).where(CARD.c.id == order.card_id))
+        sealed = connection.scalar(select(BILL_CARD.c.subject).where(BILL_CARD.c.id == order.card_id))
     return services.cipher.decrypt_text("bill_card.subject", order.card_id, sealed) if sealed else ""
 
 
@@ -265,7 +276,7 @@ def bill_reversed(services: Services, bill_id: int) -> None:
     """A bill was reversed: its orders end, its cards are cancelled at the platforms. Safe to repeat."""
     with services.database.write() as connection:
         rows = connection.execute(
-            select(CARD).where(CARD.c.bill_id == bill_id, CARD.c.state.in_(LIVE)).with_for_update()
+            select(BILL_CARD).where(BILL_CARD.c.bill_id == bill_id, BILL_CARD.c.state.in_(LIVE)).with_for_update()
         ).all()
         for row in rows:
             if row.state == "offered":
@@ -276,9 +287,11 @@ def bill_reversed(services: Services, bill_id: int) -> None:
 def waiting(connection: Connection, since: datetime, until: datetime, most: int = 100) -> list[Order]:
     """WeChat orders that were offered between two moments and of which nothing was heard."""
     found = (
-        select(CARD)
-        .where(CARD.c.platform == "wechat", CARD.c.state == "offered", CARD.c.state_at.between(since, until))
-        .order_by(CARD.c.state_at)
+        select(BILL_CARD)
+        .where(
+            BILL_CARD.c.platform == "wechat", BILL_CARD.c.state == "offered", BILL_CARD.c.state_at.between(since, until)
+        )
+        .order_by(BILL_CARD.c.state_at)
         .limit(most)
     )
     return [_order(row) for row in connection.execute(found)]

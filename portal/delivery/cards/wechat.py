@@ -12,21 +12,22 @@ from typing import Any
 
 import structlog
 
-from portal.core import platforms as demo
+from portal.core import platform_settings as demo
 from portal.core.clock import now
-from portal.core.platforms import WECHAT_HOST
+from portal.core.platform_settings import WECHAT_HOST
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery.accounts import Platforms
-from portal.delivery.cards import bureau, orders
-from portal.delivery.cards.bureau import Bureau
+from portal.delivery.cards import orders
 from portal.delivery.cards.documents import Paper
 from portal.delivery.cards.orders import Order
-from portal.delivery.faults import ChannelFault, Kind
-from portal.delivery.wechat import codes
-from portal.delivery.wechat.client import PDF
 from portal.domain.states import BillState
 from portal.outbox.tasks import Dead, Done, Outcome, Retry
+from portal.providers.bureau import client as bureau_client
+from portal.providers.bureau.client import Bureau
+from portal.providers.faults import ChannelFault, Kind
+from portal.providers.platforms import Platforms
+from portal.providers.wechat import codes
+from portal.providers.wechat.client import PDF
 
 log = structlog.get_logger("qupiao.cards")
 
@@ -176,15 +177,15 @@ class WeChatCards:
         age, why = now() - order.since, ""
         try:
             found = self._bureau.standing(order.order_id)
-            if found.state == bureau.UNKNOWN:  # they have lost it, or never had it
+            if found.state == bureau_client.UNKNOWN:  # they have lost it, or never had it
                 found = self._bureau.hand_over(self._told(order, self._paper.facts(services, order.bill_id)))
         except ChannelFault as fault:
-            found, why = bureau.Standing(bureau.WAITING), f"：{fault.code}"
-        if found.state == bureau.INSERTED:
+            found, why = bureau_client.Standing(bureau_client.WAITING), f"：{fault.code}"
+        if found.state == bureau_client.INSERTED:
             reason = "" if found.code else NO_CODE
             orders.finish(services, order, "inserted", card_code=found.code, reason=reason)
             return Done()
-        if found.state in (bureau.REFUSED, bureau.CANCELLED):
+        if found.state in (bureau_client.REFUSED, bureau_client.CANCELLED):
             return self._void(services, order, f"财政平台没有放入：{found.reason}")
         if age > SILENCE:
             return self._void(services, order, f"财政平台七天没有放入{why}")
@@ -225,9 +226,9 @@ class WeChatCards:
                 why = ""
             elif self._settings.cards == "bureau" and self._bureau:
                 found = self._bureau.cancel(order.order_id)
-                if found.state == bureau.WAITING:
+                if found.state == bureau_client.WAITING:
                     return Retry("等财政平台撤销卡片", PATIENCE)
-                gone = found.state in (bureau.CANCELLED, bureau.REFUSED)
+                gone = found.state in (bureau_client.CANCELLED, bureau_client.REFUSED)
                 why = "" if gone else f"财政平台没有撤销卡片：{found.reason}"
             elif order.card_code:
                 self._platforms.service.invoice.update_status(self.card_id, order.card_code, CANCELLED)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from portal.core.services import Services
-from portal.delivery.accounts import Platforms
-from portal.delivery.channel import Channel, Family
 from portal.delivery.channels.alipay import AlipayLife, AlipayMini
 from portal.delivery.channels.app import AppPush
 from portal.delivery.channels.mail import Mail
 from portal.delivery.channels.sms import CloudSms, Sms
 from portal.delivery.channels.wechat import MiniSubscription, WeChatSubscription, WeChatTemplate
+from portal.delivery.engine.channel import Channel, Family
+from portal.providers.platforms import Platforms
 
 TITLES = {
     "sms": "短信",

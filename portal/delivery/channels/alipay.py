@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 
 from portal.core.services import Services
 from portal.delivery import bindings
-from portal.delivery.accounts import Platforms
-from portal.delivery.channel import PAUSES, Message, Target
-from portal.delivery.faults import ChannelFault
-from portal.delivery.outcomes import result_of
+from portal.delivery.engine.channel import PAUSES, Message, Target
 from portal.domain.delivery import Accepted, Purpose, Result
 from portal.domain.money import yuan
+from portal.providers.faults import ChannelFault
+from portal.providers.outcomes import result_of
+from portal.providers.platforms import Platforms
 
 
 def values(message: Message) -> list[str]:

@@ -6,8 +6,6 @@ body's SHA-256, joined by line feeds. At least once: the receiver de-duplicates 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import secrets
 import time
@@ -22,26 +20,20 @@ from sqlalchemy import Connection, func, select
 
 from portal.access import pass_rows
 from portal.core.clock import local, now
-from portal.core.outcalls import AddressRefused, RuledClient
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery.channel import FOR_EVER, PUSH, Channel, Message, Target
-from portal.delivery.ledger import DELIVERY
+from portal.delivery.engine.channel import FOR_EVER, PUSH, Channel, Message, Target
 from portal.delivery.push import events, targets
 from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
 from portal.domain.money import yuan
-from portal.issuing import queries
-from portal.issuing.queries import BillFacts
-from portal.issuing.reverse import PAPER
+from portal.ledger import bills
+from portal.ledger.bills import BillFacts
+from portal.models.tables import DELIVERY, PAPER_BILL
+from portal.providers.http import AddressRefused, RuledClient
+from portal.providers.push.signature import signature
 
 PAUSES = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0)
 RECEIPT_WITHIN = timedelta(hours=24)
-
-
-def signature(key: str, method: str, path: str, stamp: str, nonce: str, body: bytes) -> str:
-    """The value of ``X-Qupiao-Signature``: lower-case hex."""
-    text = "\n".join((method, path, stamp, nonce, hashlib.sha256(body).hexdigest()))
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 class AppPush:
@@ -100,7 +92,7 @@ class PushChannel:
         """The HIS's number of the patient; "" when the receiver does not want to hear of it."""
         if target.kind != "bill" or not self.active or events.event_of(target.purpose) not in self.events:
             return ""
-        return queries.party(services, connection, target.object_id).get("patient_id", "")
+        return bills.party(services, connection, target.object_id).get("patient_id", "")
 
     def their_ref(self, ref: str) -> str:
         """The number of the event, which a receipt names; known before the receiver has it."""
@@ -111,7 +103,7 @@ class PushChannel:
         if not self.active:
             return Never("推送目标已停用", "OFF")
         with services.database.read() as connection:
-            bill = queries.by_id(connection, message.target.object_id)
+            bill = bills.by_id(connection, message.target.object_id)
             if bill is None:
                 return Bug("bill")
             values = self._values(services, connection, message, bill)
@@ -133,7 +125,7 @@ class PushChannel:
             "sequence": _sequence(connection, message),
             "occurred_at": local(message.first_at).isoformat(timespec="seconds"),
             "patient_id": message.recipient,
-            "visit_no": queries.visit_no(services, connection, bill.bill_id),
+            "visit_no": bills.visit_no(services, connection, bill.bill_id),
             "bill_code": bill.code,
             "bill_number": bill.number,
             "check_code": bill.check_code,
@@ -187,6 +179,6 @@ def _sequence(connection: Connection, message: Message) -> int:
         version = connection.scalar(select(DELIVERY.c.version).where(DELIVERY.c.id == message.delivery_id))
         return 1 + int(version or 1)
     if message.purpose is Purpose.REVERSED:
-        sheets = select(func.count()).where(PAPER.c.bill_id == message.target.object_id)
+        sheets = select(func.count()).where(PAPER_BILL.c.bill_id == message.target.object_id)
         return 2 + int(connection.execute(sheets).scalar_one())
     return 1

@@ -17,17 +17,18 @@ from email.utils import formatdate
 from sqlalchemy import Connection
 
 from portal.access import parameters, pass_rows
-from portal.core.pace import Pace
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery.asks import MAIL
-from portal.delivery.channel import PAUSES, Message, Target
+from portal.delivery.engine.channel import PAUSES, Message, Target
+from portal.delivery.requests import MAIL
 from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
 from portal.domain.money import yuan
-from portal.issuing import queries
-from portal.issuing.paper import valid_sheet
+from portal.ledger import bills
+from portal.ledger.paper import valid_sheet
+from portal.models.tables import UNIT
+from portal.providers.pace import Pace
 from portal.rendering import xml
-from portal.rendering.face import FaceRenderer
+from portal.rendering.pdf.face import FaceRenderer
 
 MOST_BYTES = 10 * 1024 * 1024
 _HOST = re.compile(r"@([A-Za-z0-9.-]+)")
@@ -58,7 +59,7 @@ class Mail:
         """The e-mail address that the HIS has on file."""
         if target.kind != "bill":
             return ""
-        address = queries.party(services, connection, target.object_id).get("email", "")
+        address = bills.party(services, connection, target.object_id).get("email", "")
         return address if MAIL.fullmatch(address) else ""
 
     def pace(self, address: str) -> float:
@@ -116,16 +117,16 @@ class Mail:
 
     def _pdf(self, services: Services, bill_id: int) -> bytes:
         with services.database.read() as connection:
-            facts = queries.by_id(connection, bill_id)
+            facts = bills.by_id(connection, bill_id)
             if facts is None:
                 raise LookupError("no such bill")
-            stored = queries.stored_document(services, connection, bill_id)
+            stored = bills.stored_document(services, connection, bill_id)
             exchanged = valid_sheet(connection, bill_id) is not None
-            code = connection.execute(queries.UNIT.select().where(queries.UNIT.c.id == facts.unit_id)).one().code
+            code = connection.execute(UNIT.select().where(UNIT.c.id == facts.unit_id)).one().code
         return self._faces.pdf(
             xml.read(stored.signed),
             state=facts.state.value,
-            qr_text=f"{services.settings.outside}/b/{queries.token_of(services, code, facts)}",
+            qr_text=f"{services.settings.outside}/b/{bills.token_of(services, code, facts)}",
             xml=stored.einvoice_xml,
             supervised=stored.supervisor_element is not None,
             exchanged=exchanged,

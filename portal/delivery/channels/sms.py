@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
-from portal.core import sms
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery.channel import FOR_EVER, PAUSES, Message, Target
+from portal.delivery.engine.channel import FOR_EVER, PAUSES, Message, Target
 from portal.domain.delivery import Purpose, Result
 from portal.domain.identity import is_phone
-from portal.issuing import voucher_queries
-from portal.models import BillParty
-
-PARTY: Table = BillParty.__table__  # type: ignore[assignment]
+from portal.ledger import vouchers
+from portal.models.tables import BILL_PARTY
+from portal.providers.sms import gateway
 
 TEMPLATES = {Purpose.REVERSED: "reversed", Purpose.READY: "bill"}
 """The approved template of a purpose; all others say that the bill is there."""
@@ -24,10 +22,10 @@ TEMPLATES = {Purpose.REVERSED: "reversed", Purpose.READY: "bill"}
 def phone_of(services: Services, connection: Connection, target: Target) -> str:
     """The phone on file of the payer of a bill or voucher; ``""`` when there is none or it is no mobile number."""
     if target.kind == "voucher":
-        voucher = voucher_queries.by_id(connection, target.unit_id, target.object_id)
-        phone = "" if voucher is None else voucher_queries.phone(services, connection, voucher)
+        voucher = vouchers.by_id(connection, target.unit_id, target.object_id)
+        phone = "" if voucher is None else vouchers.phone(services, connection, voucher)
     else:
-        sealed = connection.scalar(select(PARTY.c.phone).where(PARTY.c.bill_id == target.object_id))
+        sealed = connection.scalar(select(BILL_PARTY.c.phone).where(BILL_PARTY.c.bill_id == target.object_id))
         phone = services.cipher.decrypt_text("bill_party.phone", target.object_id, sealed) if sealed else ""
     return phone if is_phone(phone) else ""
 
@@ -48,7 +46,7 @@ class Sms:
     def __init__(self, settings: Settings) -> None:
         self.account = settings.sms_app_id
         self.provider = settings.sms_provider
-        self._client = sms.client(settings)
+        self._client = gateway.client(settings)
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
         """The phone on file."""
@@ -58,7 +56,7 @@ class Sms:
         """One message by the template of its purpose; it names the hospital and nobody."""
         template = TEMPLATES.get(message.purpose, "bill")
         # Operators refuse links inside variables: the address before the token is part of the approved text (§8.1).
-        params = {"hospital": message.hospital, sms.STOP: message.stop_link.rpartition("/")[2]}
+        params = {"hospital": message.hospital, gateway.STOP: message.stop_link.rpartition("/")[2]}
         return self._client.send(message.recipient, template, params, message.ref)
 
 
@@ -71,6 +69,6 @@ class CloudSms(Sms):
     def find(self, services: Services, message: Message) -> Result | None:
         """Whether it has the message."""
         client = self._client
-        if isinstance(client, sms.SmsGateway):
+        if isinstance(client, gateway.SmsGateway):
             raise TypeError("our own gateway remembers")
         return client.find(message.recipient, message.ref, message.first_at)

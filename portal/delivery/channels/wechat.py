@@ -9,14 +9,14 @@ from sqlalchemy import Connection
 
 from portal.core.services import Services
 from portal.delivery import bindings
-from portal.delivery.accounts import Platforms
 from portal.delivery.bindings import Subject
-from portal.delivery.channel import PAUSES, Message, Target
-from portal.delivery.faults import ChannelFault, Kind
-from portal.delivery.outcomes import result_of
-from portal.delivery.wechat import codes
+from portal.delivery.engine.channel import PAUSES, Message, Target
 from portal.domain.delivery import Accepted, NeedUser, Purpose, Result, Retry
 from portal.domain.money import yuan
+from portal.providers.faults import ChannelFault, Kind
+from portal.providers.outcomes import result_of
+from portal.providers.platforms import Platforms
+from portal.providers.wechat import codes
 
 SAFE_MINUTES = 9
 """WeChat sends the same ``client_msg_id`` once within about ten minutes."""

@@ -12,23 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Row, Table, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
-from portal.core.outcalls import AddressRefused, OutRule
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery.channel import PUSH
-from portal.delivery.ledger import insert_once
+from portal.delivery.engine.channel import PUSH
+from portal.delivery.engine.deliveries import insert_once
 from portal.delivery.push.events import EVENTS, checked_fields
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.models import PushTarget, Unit
-
-TARGET: Table = PushTarget.__table__  # type: ignore[assignment]
-UNIT: Table = Unit.__table__  # type: ignore[assignment]
+from portal.models.tables import PUSH_TARGET, UNIT
+from portal.providers.http import AddressRefused, OutRule
 
 KEY_FIELD = "push_target.key"
 TRIES = {7: "7 次，约 21 小时", 4: "4 次，约 40 分钟"}
@@ -61,19 +58,21 @@ def rule(settings: Settings) -> OutRule:
 
 def of_unit(connection: Connection, unit_id: int) -> Sequence[Row[Any]]:
     """The unit's targets."""
-    return connection.execute(select(TARGET).where(TARGET.c.unit_id == unit_id).order_by(TARGET.c.id)).all()
+    return connection.execute(
+        select(PUSH_TARGET).where(PUSH_TARGET.c.unit_id == unit_id).order_by(PUSH_TARGET.c.id)
+    ).all()
 
 
 def by_code(connection: Connection, unit_id: int, code: str) -> Row[Any] | None:
     """The unit's target that is the channel ``code``."""
-    mine = (TARGET.c.unit_id == unit_id) & (TARGET.c.code == code)
-    return connection.execute(select(TARGET).where(mine)).one_or_none()
+    mine = (PUSH_TARGET.c.unit_id == unit_id) & (PUSH_TARGET.c.code == code)
+    return connection.execute(select(PUSH_TARGET).where(mine)).one_or_none()
 
 
 def own(connection: Connection, actor: Actor, target_id: int) -> Row[Any]:
     """The unit's target, held to the commit. Raises PAGE_NOT_FOUND."""
-    mine = (TARGET.c.id == target_id) & (TARGET.c.unit_id == actor.unit_id)
-    row = connection.execute(select(TARGET).where(mine).with_for_update()).one_or_none()
+    mine = (PUSH_TARGET.c.id == target_id) & (PUSH_TARGET.c.unit_id == actor.unit_id)
+    row = connection.execute(select(PUSH_TARGET).where(mine).with_for_update()).one_or_none()
     if row is None:
         raise Refusal("PAGE_NOT_FOUND")
     return row
@@ -91,7 +90,7 @@ def adopt(services: Services) -> None:
     settings = services.settings
     if not settings.push:
         return
-    missing = select(UNIT.c.id).where(UNIT.c.id.not_in(select(TARGET.c.unit_id)))
+    missing = select(UNIT.c.id).where(UNIT.c.id.not_in(select(PUSH_TARGET.c.unit_id)))
     with services.database.read() as connection:
         units = connection.scalars(missing).all()
     if not units:
@@ -100,9 +99,9 @@ def adopt(services: Services) -> None:
         for unit_id in units:
             facts = Facts("医院 APP（经 HIS）", settings.push, True, ADDED, False, 7, "")
             row = _row(services, unit_id, PUSH, settings.push_key_id, settings.push_key, facts)
-            if insert_once(connection, TARGET, row):
+            if insert_once(connection, PUSH_TARGET, row):
                 details = {"after": _told(row)}
-                entries.record(connection, "push.created", "push_target", PUSH, "worker:delivery", details=details)
+                audit.record(connection, Actor("worker:delivery"), "push.created", ("push_target", PUSH), details)
 
 
 def create(services: Services, actor: Actor, facts: Facts) -> int:
@@ -114,12 +113,12 @@ def create(services: Services, actor: Actor, facts: Facts) -> int:
     _check(services, facts)
     try:
         with services.database.write() as connection:
-            mine = select(func.count()).where(TARGET.c.unit_id == actor.unit_id)
+            mine = select(func.count()).where(PUSH_TARGET.c.unit_id == actor.unit_id)
             count = connection.execute(mine).scalar_one()
             code = f"{PUSH}-{count + 1}" if count else PUSH
             key_id = f"QP{secrets.token_hex(6)}"
             row = _row(services, actor.unit_id, code, key_id, _new_key(), facts) | {"key_unseen": True}
-            target_id = connection.execute(insert(TARGET).returning(TARGET.c.id), row).scalar_one()
+            target_id = connection.execute(insert(PUSH_TARGET).returning(PUSH_TARGET.c.id), row).scalar_one()
             _record(connection, actor, "push.created", code, {"after": _told(row)})
     except IntegrityError as error:
         raise Refusal("CODE_TAKEN", taken=facts.name) from error
@@ -148,7 +147,7 @@ def _change(services: Services, actor: Actor, target_id: int, after: dict[str, A
         if not before:
             return False
         changed = {name: after[name] for name in before}
-        connection.execute(update(TARGET).where(TARGET.c.id == target_id).values(**changed, changed_at=now()))
+        connection.execute(update(PUSH_TARGET).where(PUSH_TARGET.c.id == target_id).values(**changed, changed_at=now()))
         _record(connection, actor, "push.changed", row.code, {"before": before, "after": changed})
     return True
 
@@ -225,10 +224,8 @@ def _new_key() -> str:
 
 
 def _set(connection: Connection, row: Any, **values: Any) -> None:
-    connection.execute(update(TARGET).where(TARGET.c.id == row.id).values(**values, changed_at=now()))
+    connection.execute(update(PUSH_TARGET).where(PUSH_TARGET.c.id == row.id).values(**values, changed_at=now()))
 
 
 def _record(connection: Connection, actor: Actor, action: str, code: str, details: Mapping[str, Any]) -> None:
-    entries.record(
-        connection, action, "push_target", code, actor.label, request_id=actor.request_id, details=dict(details)
-    )
+    audit.record(connection, actor, action, ("push_target", code), dict(details))

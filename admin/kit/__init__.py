@@ -1,0 +1,1 @@
+"""What every console page is built from: security, forms, lists, values."""

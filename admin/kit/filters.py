@@ -1,0 +1,44 @@
+"""Filters and columns that several lists of the console share: points, and what every list of bills shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import url_for
+
+from admin.kit.shell import current_staff
+from portal.domain.documents.settlement import Scene
+from portal.hospital import master_data
+from portal.ledger import bill_lists
+from portal.listing.columns import Column
+from portal.listing.filters import Filter
+from portal.listing.values import bill_number
+from portal.models.tables import POINT
+from portal.web.edge import services
+
+
+def points() -> Mapping[str, str]:
+    """Return the unit's points: code → code and name."""
+    with services().database.read() as connection:
+        return {code: f"{code} {name}" for code, name in master_data.point_names(connection, current_staff().unit_id)}
+
+
+AT_POINT = Filter("point", "开票点", lambda code: POINT.c.code == code, "choice", choices=points)
+POINT_COLUMN = Column("point", "开票点", value=lambda row: f"{row.point_code} {row.point_name}")
+
+# Of rows of portal.ledger.bill_lists
+ISSUED_AT = Column("issued_at", "开票时间", "time")
+SCENE = Column("scene", "业务", value=lambda row: Scene(row.scene).title)
+NUMBER = Column(
+    "number",
+    "票据号码",
+    "number",
+    value=lambda row: bill_number(row.bill_code, row.number),
+    link=lambda row: url_for("billing.bill", bill_id=row.id),
+)
+TOTAL = Column("total_fen", "金额", "money", total=True)
+
+
+def payer_column(title: str = "交款人") -> Column:
+    """The payer, masked."""
+    return Column("payer", title, value=lambda row: bill_lists.masked_payer(services(), row))

@@ -1,0 +1,118 @@
+"""票据查询: the list of bills, and one bill with everything that happened to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
+from admin.kit.groups import billing
+from admin.kit.listing import respond
+from admin.kit.shell import current_staff, may, page, requires
+from admin.pages.billing.bill_actions import life_of
+from admin.pages.system.protected_persons import gate_bills
+from portal.access.permissions import Permission
+from portal.audit import entries
+from portal.domain.documents.settlement import Scene
+from portal.domain.errors import Refusal
+from portal.domain.money import commas
+from portal.domain.states import BillState
+from portal.ledger import bill_lists
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bills import BillFacts
+from portal.listing.columns import Column
+from portal.listing.filters import Filter, day_filters, scene_filter, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import BILL_STATES, SHEET_STATES
+from portal.models.tables import BILL
+from portal.web.edge import services
+
+BILLS = ListPage(
+    name="bills",
+    title="票据查询",
+    order=(BILL.c.issued_at, BILL.c.id),
+    columns=(
+        ISSUED_AT,
+        SCENE,
+        NUMBER,
+        payer_column(),
+        TOTAL,
+        Column("state", "状态", "state", states=BILL_STATES),
+        POINT_COLUMN,
+        Column("serial", "业务流水号", shown=False),
+        Column("department", "科室", shown=False),
+        Column("cashier", "开票人", shown=False),
+        Column("check_code", "校验码", shown=False),
+        Column("title", "票据种类", shown=False),
+        Column("business_at", "业务时间", "time", shown=False),
+    ),
+    filters=(
+        *day_filters(BILL.c.business_day, 6),
+        scene_filter(BILL.c.scene, Scene),
+        state_filter(BILL.c.state, BILL_STATES),
+        AT_POINT,
+        Filter("serial", "业务流水号", lambda serial: BILL.c.serial == serial),
+    ),
+    empty="这段时间没有符合条件的票据。HIS 结算后会自动开具并出现在这里；也可以放宽日期再查。",
+)
+
+
+@billing.get("/bills")
+@requires(Permission.BILLS_VIEW, menu="票据查询", order=10)
+def bills() -> Response:
+    """The unit's bills, newest first."""
+    return respond(BILLS, bill_lists.of_unit(current_staff().unit_id))
+
+
+def own_bill(bill_id: int) -> BillFacts:
+    """A bill of the person's unit, to be looked at. Raises PAGE_NOT_FOUND, ReasonNeeded."""
+    with services().database.read() as connection:
+        facts = ledger_bills.by_id(connection, bill_id)
+    if facts is None or facts.unit_id != current_staff().unit_id:
+        raise Refusal("PAGE_NOT_FOUND")
+    gate_bills(bill_id)
+    return facts
+
+
+@billing.get("/bills/<int:bill_id>")
+@requires(Permission.BILLS_VIEW, within="billing.bills")
+def bill(bill_id: int) -> Response:
+    """One bill."""
+    return bill_page(own_bill(bill_id))
+
+
+def bill_page(facts: BillFacts, status: int = 200, **more: Any) -> Response:
+    """The page of a bill: its steps, money, payer (masked unless ``party`` is given), paper, finance, log."""
+    bill_id = facts.bill_id
+    with services().database.read() as connection:
+        payer = bill_lists.shown_payer(facts.payer_kind, ledger_bills.payer_name(services(), connection, bill_id))
+        life = life_of(connection, facts)
+        exchanges = ledger_bills.exchanges(connection, bill_id)
+        items = ledger_bills.items(connection, bill_id)
+        log = entries.about(connection, "bill", bill_id) if may(Permission.AUDIT_VIEW) or may_see_log() else []
+    steps = track(facts, life.stands.booked_fen)
+    shown = {"payer": payer, "life": life, "exchanges": exchanges, "items": items, "log": log, "track": steps}
+    return page("billing/bill.html", status, bill=facts, sheet_states=SHEET_STATES, **shown, **more)
+
+
+def may_see_log() -> bool:
+    """Whose work it is to answer questions about a bill sees what was done to it."""
+    return may(Permission.PERSONS_REVEAL) or may(Permission.APPROVALS_DECIDE)
+
+
+def track(facts: BillFacts, booked_fen: int | None) -> list[tuple[str, str]]:
+    """The steps of a bill (结算, 开具, 上传, 监制, 可取票, 入账) with ``done``, ``stop`` or nothing."""
+    reached = {BillState.ISSUED: 2, BillState.UPLOADED: 3, BillState.SUPERVISED: 5, BillState.REVERSED: 5}
+    steps = ("收费结算", "已开具", "已上传财政", "财政监制", "可取票")
+    done = reached.get(facts.state, 3)
+    found = [(title, "done" if place < done else "") for place, title in enumerate(steps)]
+    if facts.state is BillState.REFUSED:
+        found[3] = ("监制未通过", "stop")
+    if facts.state is BillState.REVERSED:
+        found[4] = ("已冲红", "stop")
+    if booked_fen is not None:
+        found.append(("已入账" if booked_fen >= facts.total_fen else f"部分入账 {commas(booked_fen)} 元", "done"))
+    elif facts.state is not BillState.REVERSED:
+        found.append(("未入账", ""))
+    return found

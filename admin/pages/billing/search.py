@@ -1,0 +1,100 @@
+"""The search box of the bar: scan or type anything. It posts, so that no name or card stands in an address."""
+
+from __future__ import annotations
+
+from flask import Response, request, url_for
+
+from admin.kit.groups import billing
+from admin.kit.shell import current_actor, current_staff, page, requires
+from admin.pages.billing.bill_actions import life_of
+from admin.pages.billing.bills import bill_page, own_bill
+from portal import audit
+from portal.access import parameters
+from portal.access.permissions import Permission
+from portal.core.clock import now
+from portal.hospital import protected_persons
+from portal.ledger import bill_lists, bills
+from portal.ledger import search as ledger_search
+from portal.ledger.search import Found
+from portal.listing.values import BILL_STATES
+from portal.web.edge import limits, see_other, services
+
+ACTED_ON = 5
+"""For so many of the newest bills the next legal steps are shown at once."""
+HOUR, LEAST_REASON = 3600, 4
+
+
+@billing.post("/search")
+@requires(Permission.BILLS_VIEW, within="billing.bills")
+def search() -> Response:
+    """The bills that a scanned or typed text means; exactly one opens at once."""
+    text = request.form.get("q", "")
+    with services().database.read() as connection:
+        found = ledger_search.find(services(), connection, current_staff().unit_id, text)
+    if (why := _protected(found, text)) is not None:
+        return why
+    if found.personal:
+        if (asked := _too_many(text)) is not None:
+            return asked
+        actor = current_actor()
+        details = {"by": found.how, "bills": len(found.rows)}
+        with services().database.write() as connection:
+            audit.record(connection, actor, "party.searched", ("bill", found.rows[0].id), details)
+    if len(found.rows) == 1:
+        return see_other(url_for("billing.bill", bill_id=found.rows[0].id))
+    acts = {}
+    with services().database.read() as connection:
+        for row in found.rows[:ACTED_ON]:
+            facts = bills.by_id(connection, row.id)
+            if facts is not None:
+                acts[row.id] = life_of(connection, facts).acts
+    payers = {row.id: bill_lists.masked_payer(services(), row) for row in found.rows}
+    return page(
+        "billing/found.html", rows=found.rows, payers=payers, acts=acts, states=BILL_STATES, most=ledger_search.MOST
+    )
+
+
+def _protected(found: Found, text: str) -> Response | None:
+    """Somebody under special protection was looked up: the page that asks why, until somebody has said it."""
+    staff, actor, reason = current_staff(), current_actor(), request.form.get("reason", "").strip()[:100]
+    with services().database.read() as connection:
+        marks = protected_persons.by_texts(services(), connection, staff.unit_id, [text], [text])
+        marks += [one for one in protected_persons.of_bills(connection, staff.unit_id, found.ids) if one not in marks]
+        missing = protected_persons.unexplained(connection, actor, marks)
+    if missing and len(reason) < LEAST_REASON:
+        problem = f"请写明原因（至少 {LEAST_REASON} 个字）。" if "reason" in request.form else ""
+        return page("billing/search_reason.html", 422, q=text, protected=True, problem=problem)
+    protected_persons.explain(services(), actor, missing, reason, "search")
+    return None
+
+
+def _too_many(text: str) -> Response | None:
+    """Beyond so many searches for persons an hour: the page that asks why, until somebody has said it (checks A11)."""
+    staff, actor, reason = current_staff(), current_actor(), request.form.get("reason", "").strip()[:100]
+    with services().database.read() as connection:
+        most = int(parameters.value(connection, staff.unit_id, "search.most-hourly"))
+    why = f"search.why:{staff.id}"
+    if limits().hit(f"search.person:{staff.id}", most, HOUR) or limits().count(why, HOUR):
+        return None
+    if len(reason) < LEAST_REASON:
+        problem = f"请写明原因（至少 {LEAST_REASON} 个字）。" if "reason" in request.form else ""
+        return page("billing/search_reason.html", 422, q=text, most=most, problem=problem)
+    limits().hit(why, 1, HOUR)
+    audit.note(services(), actor, "party.searched_often", ("staff", staff.id), {"reason": reason, "count": most})
+    return None
+
+
+@billing.post("/bills/<int:bill_id>/reveal")
+@requires(Permission.PERSONS_REVEAL, within="billing.bills")
+def reveal(bill_id: int) -> Response:
+    """The payer's full name and phone, once, written down with the reason."""
+    facts = own_bill(bill_id)
+    reason = request.form.get("reason", "").strip()[:100]
+    if len(reason) < 2:
+        return bill_page(facts, problem="请写明查看原因（至少 2 个字）。", status=422)
+    actor = current_actor()
+    with services().database.write() as connection:
+        details = {"reason": reason}
+        audit.record(connection, actor, "party.revealed", ("bill", bill_id), details)
+        party = bills.party(services(), connection, bill_id)
+    return bill_page(facts, party=party, revealed_at=now())

@@ -1,0 +1,262 @@
+"""预交金凭证 at the desk: issue, refund, take back, make a printed sheet void."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Response, url_for
+from wtforms import ValidationError
+
+from admin.kit.forms import Form, SelectField, Text, TextArea, YuanField, choices, length, required
+from admin.kit.groups import billing
+from admin.kit.shell import current_actor, current_point, page, posted_token, requires, say
+from admin.pages.billing.paper import Subject, exchange_dialog
+from admin.pages.billing.vouchers import own_voucher
+from portal.access.his_account import console
+from portal.access.permissions import Permission
+from portal.core.clock import now
+from portal.domain.documents.manual_input import ID_TYPES
+from portal.domain.documents.settlement import CHANNELS, Payer, Payment
+from portal.domain.documents.voucher import Admission, Deposit, Taking, VoucherForm, VoucherScene
+from portal.domain.errors import Refusal
+from portal.domain.identity import is_id_card, is_phone
+from portal.domain.money import commas
+from portal.issuing.vouchers import approvals, paper
+from portal.issuing.vouchers.issue import Sender, VoucherService
+from portal.ledger import vouchers
+from portal.web.edge import runtime, see_other, services
+
+PAID_BY = ("cash", "pos", "wechat", "alipay", "transfer", "cheque", "card", "other")
+
+
+def _positive(_form: Form, field: YuanField) -> None:
+    if field.data is not None and field.data <= 0:
+        raise ValidationError("金额必须大于 0")
+
+
+class DepositForm(Form):
+    """A deposit taken at the desk."""
+
+    scene = SelectField("用途", choices=choices((scene.value, scene.title) for scene in VoucherScene))
+    payer = Text("患者姓名", [required], most=100)
+    id_type = SelectField("证件类型", choices=choices(ID_TYPES))
+    id_no = Text("证件号码", most=20, description="没有证件可以不填；填写后患者凭证件号能查到")
+    phone = Text("手机号", most=20)
+    hospital_no = Text("住院号", most=20, description="住院预交金必填，结算时按住院号核对")
+    visit_no = Text("住院就诊编号", most=20)
+    department = Text("科室", most=100)
+    amount = YuanField("金额（元）", [required, _positive])
+    channel = SelectField("缴费方式", choices=choices((code, CHANNELS[code]) for code in PAID_BY))
+    drawee = Text("缴款人", most=50, description="代缴时填写")
+    remark = Text("备注", most=200)
+
+    def validate_id_no(self, field: Text) -> None:
+        """An ID number must have a right check character."""
+        if field.data and self.id_type.data == "id_card" and not is_id_card(field.data):
+            raise ValidationError("身份证号码不正确，请核对 18 位号码")
+
+    def validate_phone(self, field: Text) -> None:
+        """A mobile number."""
+        if field.data and not is_phone(field.data):
+            raise ValidationError("手机号不正确，请核对 11 位号码")
+
+    def validate_hospital_no(self, field: Text) -> None:
+        """Needed where the money is for a stay."""
+        if self.scene.data == VoucherScene.INPATIENT.value and not field.data:
+            raise ValidationError("住院预交金请填写住院号")
+
+
+class RefundForm(Form):
+    """Money given back."""
+
+    amount = YuanField("退款金额（元）", [required, _positive])
+    reason = Text("退款原因", [required], most=200)
+
+
+class ReasonForm(Form):
+    """Why something is taken back or made void."""
+
+    reason = TextArea("原因", [required, length(1, 200)])
+
+
+def _desk() -> VoucherService:
+    return runtime().vouchers
+
+
+def _sender() -> Sender:
+    actor = current_actor()
+    return Sender(console(services().database, actor.unit_id), actor)
+
+
+@billing.route("/vouchers/new", methods=["GET", "POST"])
+@requires(Permission.VOUCHERS_ISSUE, within="billing.vouchers")
+def new_voucher() -> Response:
+    """Take a deposit and issue its voucher."""
+    form, problem = DepositForm(), ""
+    point = current_point()
+    if form.accepted():
+        try:
+            made = _desk().issue(_sender(), _deposit(form, point.code))
+        except Refusal as refusal:
+            problem = str(refusal)
+        else:
+            say(f"已开具预交金凭证 {made.facts.pair}，金额 {commas(made.facts.amount_fen)} 元。")
+            return see_other(url_for("billing.voucher", voucher_id=made.facts.voucher_id))
+    back = url_for("billing.vouchers")
+    lead = f"开票点：{point.code} {point.name}"
+    return page(
+        "billing/voucher_new.html",
+        title="开具预交金凭证",
+        form=form,
+        verb="收款并开具",
+        back=back,
+        lead=lead,
+        problem=problem,
+    )
+
+
+def _deposit(form: DepositForm, point_code: str) -> Deposit:
+    actor = current_actor()
+    typed = {name: value for name, value in form.data.items() if value}
+    amount = form.amount.data or 0
+    return Deposit(
+        serial=f"YJ{posted_token()}"[:50],
+        scene=VoucherScene(form.scene.data),
+        point_code=point_code,
+        business_at=now(),
+        payer=Payer(
+            "1", form.payer.data, form.id_type.data if form.id_no.data else "", form.id_no.data, form.phone.data
+        ),
+        amount_fen=amount,
+        cashier=actor.name,
+        author=actor.name,
+        admission=Admission(form.hospital_no.data, form.visit_no.data, form.department.data),
+        drawee=form.drawee.data,
+        payments=(Payment(form.channel.data, amount),),
+        remark=form.remark.data,
+        sent=json.dumps(typed, ensure_ascii=False, sort_keys=True),
+    )
+
+
+@billing.route("/vouchers/<int:voucher_id>/refund", methods=["GET", "POST"])
+@requires(Permission.VOUCHERS_REFUND, within="billing.vouchers")
+def refund_voucher(voucher_id: int) -> Response:
+    """Give part or all of what is left back."""
+    facts = own_voucher(voucher_id)
+    form, problem = RefundForm(data={"amount": facts.balance_fen}), ""
+    if form.accepted():
+        taking = _taking(facts.code, facts.number, form.reason.data, form.amount.data)
+        try:
+            made = approvals.take_or_ask(_desk(), _sender(), VoucherForm.REFUND, taking)
+        except Refusal as refusal:
+            problem = str(refusal)
+        else:
+            if made is None:
+                return _asked(voucher_id)
+            say(f"已退款 {commas(made.facts.amount_fen)} 元，退款凭证 {made.facts.pair}。")
+            return see_other(url_for("billing.voucher", voucher_id=voucher_id))
+    lead = f"凭证 {facts.pair}，余额 {commas(facts.balance_fen)} 元。退款会生成一张退款凭证。"
+    back = url_for("billing.voucher", voucher_id=voucher_id)
+    return page("kit/form.html", title="预交金退款", form=form, verb="退款", back=back, lead=lead, problem=problem)
+
+
+@billing.route("/vouchers/<int:voucher_id>/cancel", methods=["GET", "POST"])
+@requires(Permission.VOUCHERS_REFUND, within="billing.vouchers")
+def cancel_voucher(voucher_id: int) -> Response:
+    """Take a wrongly issued deposit back."""
+    facts = own_voucher(voucher_id)
+    form, problem = ReasonForm(), ""
+    if form.accepted():
+        try:
+            taking = _taking(facts.code, facts.number, form.reason.data)
+            made = approvals.take_or_ask(_desk(), _sender(), VoucherForm.CANCELLATION, taking)
+        except Refusal as refusal:
+            problem = str(refusal)
+        else:
+            if made is None:
+                return _asked(voucher_id)
+            say(f"已撤销凭证 {facts.pair}，红字凭证 {made.facts.pair}。")
+            return see_other(url_for("billing.voucher", voucher_id=voucher_id))
+    lead = f"凭证 {facts.pair}，余额 {commas(facts.balance_fen)} 元将全部撤销，不能恢复。"
+    lead += "只用于开错的凭证；退钱请用“退款”。"
+    back = url_for("billing.voucher", voucher_id=voucher_id)
+    return page(
+        "kit/form.html",
+        title="撤销预交金凭证",
+        form=form,
+        verb="撤销",
+        back=back,
+        lead=lead,
+        problem=problem,
+        danger=True,
+    )
+
+
+def _asked(voucher_id: int) -> Response:
+    say("金额较大，已提交复核；另一人同意后自动办理。", "warning")
+    return see_other(url_for("billing.voucher", voucher_id=voucher_id))
+
+
+def _taking(code: str, number: str, reason: str, amount_fen: int | None = None) -> Taking:
+    return Taking(
+        code=code,
+        number=number,
+        point_code=current_point().code,
+        business_at=now(),
+        operator=current_actor().name,
+        reason=reason,
+        amount_fen=amount_fen,
+        serial=f"TK{posted_token()}"[:50],
+    )
+
+
+@billing.route("/vouchers/<int:voucher_id>/exchange", methods=["GET", "POST"])
+@requires(Permission.PAPER_EXCHANGE, within="billing.vouchers")
+def exchange_voucher(voucher_id: int) -> Response:
+    """Give a deposit a sheet of the point's voucher paper."""
+    return exchange_dialog(_subject(voucher_id), again=False)
+
+
+@billing.route("/vouchers/<int:voucher_id>/re-exchange", methods=["GET", "POST"])
+@requires(Permission.PAPER_EXCHANGE, within="billing.vouchers")
+def re_exchange_voucher(voucher_id: int) -> Response:
+    """Exchange a deposit anew: the sheet in force is taken back."""
+    return exchange_dialog(_subject(voucher_id), again=True)
+
+
+def _subject(voucher_id: int) -> Subject:
+    facts = own_voucher(voucher_id)
+    with services().database.read() as connection:
+        old = vouchers.valid_paper(connection, voucher_id)
+        code = paper.code_for(connection, voucher_id, current_point().id)
+    return Subject(
+        "admin/billing/voucher_head.html",
+        {"voucher": facts},
+        voucher_id,
+        facts.pair,
+        old,
+        code,
+        url_for("billing.voucher", voucher_id=voucher_id),
+        paper.exchange,
+        paper.re_exchange,
+    )
+
+
+@billing.route("/vouchers/<int:voucher_id>/void-paper", methods=["GET", "POST"])
+@requires(Permission.VOUCHERS_REFUND, within="billing.vouchers")
+def void_voucher_paper(voucher_id: int) -> Response:
+    """Make the valid sheet of a voucher void."""
+    facts = own_voucher(voucher_id)
+    with services().database.read() as connection:
+        sheet = vouchers.valid_paper(connection, voucher_id)
+    if not sheet:
+        raise Refusal("VOUCHER_PAPER", paper=facts.pair, state="没有有效的纸质凭证")
+    form = ReasonForm()
+    back = url_for("billing.voucher", voucher_id=voucher_id)
+    if form.accepted():
+        code, _, number = sheet.rpartition(" ")
+        paper.void(services(), current_actor(), code, number, form.reason.data)
+        say(f"已作废纸质凭证 {sheet}。")
+        return see_other(back)
+    lead = f"纸质凭证 {sheet}。作废后可以重新打印，或撤销凭证。"
+    return page("kit/form.html", title="作废纸质凭证", form=form, verb="作废", back=back, lead=lead, danger=True)

@@ -1,0 +1,1 @@
+"""首页: work that waits, approvals, the own account."""

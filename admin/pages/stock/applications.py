@@ -1,0 +1,197 @@
+"""票据申领: list, new with a suggested quantity, one application with its next legal acts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request, url_for
+
+from admin.kit.forms import Form, IntegerField, SelectField, Text, between, required
+from admin.kit.groups import stock
+from admin.kit.listing import respond
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
+from admin.pages.stock.common import (
+    APPLICATION_STATES,
+    Button,
+    code_for,
+    document_page,
+    kind_choices,
+    kind_words,
+    row_of,
+)
+from portal.access.permissions import Permission
+from portal.core.clock import now
+from portal.domain.errors import Refusal
+from portal.domain.stock import EDITABLE, WITHDRAWABLE, ApplicationState
+from portal.fiscal.stock import POLL_TOPIC
+from portal.listing.columns import Column
+from portal.listing.filters import moment_filters, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import count, moment
+from portal.models.tables import STOCK_APPLICATION
+from portal.outbox import tasks
+from portal.stock import balances
+from portal.stock.documents import applications as service
+from portal.stock.documents import lists
+from portal.web.edge import see_other, services
+
+APPLICATIONS = ListPage(
+    name="stock-applications",
+    title="票据申领",
+    order=(STOCK_APPLICATION.c.made_at, STOCK_APPLICATION.c.id),
+    columns=(
+        Column("no", "申领单号", "number", link=lambda row: url_for("stock.application", no=row.no)),
+        Column("made_at", "编制时间", "time"),
+        Column("kind_name", "票据种类"),
+        Column("bill_code", "票据代码", "number"),
+        Column("quantity", "申领数量", "count", total=True),
+        Column("approved", "批准数量", "count", total=True),
+        Column("state", "状态", "state", states=APPLICATION_STATES),
+        Column("made_name", "编制人"),
+        Column("reviewer", "审核人", shown=False),
+        Column("reviewed_at", "审核时间", "time", shown=False),
+        Column("opinion", "审核意见", "long"),
+        Column("reason", "摘要", "long", shown=False),
+    ),
+    filters=(*moment_filters(STOCK_APPLICATION.c.made_at), state_filter(STOCK_APPLICATION.c.state, APPLICATION_STATES)),
+    empty="还没有申领单。单位库存不足时，在“新增申领”里按建议数量向财政申领。",
+)
+
+
+class ApplicationForm(Form):
+    """What an application says."""
+
+    kind = SelectField("票据种类", [required])
+    quantity = IntegerField("申领数量", [required, between(1, 10_000_000)], description="建议数量见下表，可以修改")
+    reason = Text("摘要", [required], most=200, description="如：按上月用量补充库存")
+
+
+class ChangeForm(Form):
+    """What may still be changed."""
+
+    quantity = IntegerField("申领数量", [required, between(1, 10_000_000)])
+    reason = Text("摘要", [required], most=200)
+
+
+@stock.get("/applications")
+@requires(Permission.STOCK_VIEW, menu="票据申领", order=30)
+def applications() -> Response:
+    """All applications, newest first."""
+    return respond(
+        APPLICATIONS, lists.applications(current_staff().unit_id), "stock/list.html", tools=_tools(), lead=""
+    )
+
+
+def _tools() -> list[tuple[str, str]]:
+    return [("新增申领", url_for("stock.new_application"))] if may(Permission.STOCK_APPLY) else []
+
+
+@stock.route("/applications/new", methods=["GET", "POST"])
+@requires(Permission.STOCK_APPLY, within="stock.applications")
+def new_application() -> Response:
+    """Write one; the table of suggestions stands below the form."""
+    form = ApplicationForm(kind=request.args.get("kind", ""), quantity=request.args.get("quantity", type=int))
+    form.kind.choices = kind_choices()
+    if form.accepted():
+        actor, kind_id = current_actor(), str(form.kind.data)
+        with services().database.write() as connection:
+            no = service.draft(
+                connection, actor, int(kind_id), code_for(kind_id), form.quantity.data or 0, str(form.reason.data)
+            )
+        say(f"已保存申领单 {no}，核对后请上报。")
+        return see_other(url_for("stock.application", no=no))
+    with services().database.read() as connection:
+        kinds = lists.kinds(connection)
+        found = [(kinds[kind_id], balances.suggest(connection, current_staff().unit_id, kind_id)) for kind_id in kinds]
+    return page("stock/apply.html", form=form, suggestions=found, back=url_for("stock.applications"))
+
+
+@stock.route("/applications/<string:no>", methods=["GET", "POST"])
+@requires(Permission.STOCK_VIEW, within="stock.applications")
+def application(no: str) -> Response:
+    """One application: what finance said, what may be done now; a draft can be changed here."""
+    row = row_of(STOCK_APPLICATION, no)
+    editable = row.state in EDITABLE and may(Permission.STOCK_APPLY)
+    more: dict[str, Any] = {}
+    if editable:
+        form = ChangeForm(quantity=row.quantity, reason=row.reason)
+        if form.accepted():
+            with services().database.write() as connection:
+                service.change(connection, current_actor(), no, form.quantity.data or 0, str(form.reason.data))
+            say("已保存修改。")
+            return see_other(url_for("stock.application", no=no))
+        more = {"form": form, "verb": "保存修改"}
+    elif request.method == "POST":
+        raise Refusal("DOCUMENT_STATE", no=no, state=ApplicationState(row.state).title)
+    facts = [
+        ("票据种类", kind_words().get(str(row.kind_id), "")),
+        ("票据代码", row.bill_code),
+        ("申领数量", count(row.quantity)),
+        ("批准数量", count(row.approved)),
+        ("摘要", row.reason),
+        ("编制", f"{row.made_name}　{moment(row.made_at)}"),
+        ("上报时间", moment(row.reported_at)),
+        ("审核", f"{row.reviewer}　{moment(row.reviewed_at)}" if row.reviewed_at else ""),
+        ("审核意见", row.opinion),
+        ("上报次数", row.revision or ""),
+    ]
+    return document_page(
+        "申领单", no, APPLICATION_STATES[row.state], facts, _buttons(row), url_for("stock.applications"), **more
+    )
+
+
+def _buttons(row: object) -> list[Button]:
+    no, state = row.no, row.state  # type: ignore[attr-defined]
+    if not may(Permission.STOCK_APPLY):
+        return []
+    found = []
+    if state in EDITABLE:
+        found += [
+            Button("上报财政", url_for("stock.report_application", no=no), main=True),
+            Button("删除", url_for("stock.cancel_application", no=no), danger=True),
+        ]
+    if state in WITHDRAWABLE:
+        found.append(Button("撤销上报", url_for("stock.withdraw_application", no=no)))
+    if state in (*WITHDRAWABLE, ApplicationState.WITHDRAWING, ApplicationState.APPROVED):
+        found.append(Button("立即查询结果", url_for("stock.poll_finance"), main=True))
+    return found
+
+
+@stock.post("/applications/<string:no>/report")
+@requires(Permission.STOCK_APPLY)
+def report_application(no: str) -> Response:
+    """上报."""
+    with services().database.write() as connection:
+        service.report(connection, current_actor(), no)
+    say(f"{no} 已上报，系统会自动送到财政并查询审批结果。")
+    return see_other(url_for("stock.application", no=no))
+
+
+@stock.post("/applications/<string:no>/withdraw")
+@requires(Permission.STOCK_APPLY)
+def withdraw_application(no: str) -> Response:
+    """撤销上报."""
+    with services().database.write() as connection:
+        state = service.withdraw(connection, current_actor(), no)
+    say("已撤销上报。" if state is ApplicationState.WITHDRAWN else "已请财政撤销，结果稍后显示。")
+    return see_other(url_for("stock.application", no=no))
+
+
+@stock.post("/applications/<string:no>/cancel")
+@requires(Permission.STOCK_APPLY)
+def cancel_application(no: str) -> Response:
+    """删除."""
+    with services().database.write() as connection:
+        service.cancel(connection, current_actor(), no)
+    say(f"{no} 已删除。")
+    return see_other(url_for("stock.applications"))
+
+
+@stock.post("/finance/poll")
+@requires(Permission.STOCK_APPLY, Permission.STOCK_RECEIVE)
+def poll_finance() -> Response:
+    """Ask finance now instead of at the next interval."""
+    with services().database.write() as connection:
+        tasks.enqueue(connection, POLL_TOPIC, f"{POLL_TOPIC}:asked:{now():%Y%m%d%H%M%S}", {"asked": True})
+    say("已发出查询，几秒后刷新即可看到结果。")
+    return see_other(url_for("stock.receipts"))

@@ -1,0 +1,202 @@
+"""库存结余 with warning lines and forecast; 库存核对: the identity, and finance's comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from flask import Response, request, url_for
+from sqlalchemy import select
+
+from admin.kit.forms import Form, IntegerField, SelectField, between, required
+from admin.kit.groups import stock
+from admin.kit.listing import respond_computed
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
+from admin.pages.stock.common import kind_choices, kind_words, point_choices
+from portal.access.permissions import Permission
+from portal.core.clock import now
+from portal.domain.errors import Refusal
+from portal.fiscal.stock import CHECK_TOPIC
+from portal.listing.columns import Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State, bill_number
+from portal.models.tables import STOCK_ALARM, STOCK_RECONCILE
+from portal.outbox import tasks
+from portal.stock import alarms, balances
+from portal.stock.books import fates
+from portal.stock.documents import lists
+from portal.web.edge import see_other, services
+
+
+def _places() -> dict[str, str]:
+    with services().database.read() as connection:
+        points = lists.points(connection, current_staff().unit_id).values()
+    return {"unit": "单位库存"} | {str(row.id): f"{row.code} {row.name}" for row in points}
+
+
+def _side(key: str) -> Callable[[Any], Any]:
+    return lambda row: getattr(row.balance, key)
+
+
+def _ten(number: int | None) -> str:
+    return "" if number is None else f"{number:010d}"
+
+
+LEVELS = {"empty": State("已用完", "red"), "low": State("低于预警线", "red"), "good": State("正常", "ok")}
+
+
+BALANCES = ListPage(
+    name="stock-balances",
+    title="库存结余",
+    columns=(
+        Column("kind_name", "票据种类"),
+        Column("bill_code", "票据代码", "number"),
+        Column("place", "位置", value=lambda row: f"{row.point_code} {row.point_name}".strip()),
+        Column("state", "状态", "state", states=LEVELS),
+        Column("left", "结余份数", "count"),
+        Column("first", "下一可用号", "number", value=lambda row: _ten(row.first)),
+        Column("last", "终止号", "number", value=lambda row: _ten(row.last)),
+        Column("waiting", "待接收", "count"),
+        Column("reserved", "应急预留", "count"),
+        Column("daily", "近7日日均", "number", value=lambda row: f"{row.daily:.1f}"),
+        Column("days", "可用天数", "count"),
+        Column("low", "预警线", "count"),
+        Column("lot", "自动补票", "count"),
+    ),
+    filters=(
+        Filter("kind", "票据种类", lambda kind: lambda row: str(row.kind_id) == kind, "choice", choices=kind_words),
+        Filter("place", "位置", lambda place: lambda row: row.place == place, "choice", choices=_places),
+    ),
+    empty="没有库存。先登记期初库存，或向财政申领。",
+)
+CHECKED = {True: State("相符", "ok"), False: State("不符", "red")}
+CHECK = ListPage(
+    name="stock-check",
+    title="库存核对",
+    columns=(
+        Column("kind", "票据种类", value=lambda row: row.segment.kind_name),
+        Column("first", "起始号", "number", value=lambda row: bill_number(row.balance.bill_code, row.segment.first)),
+        Column("last", "终止号", "number", value=lambda row: bill_number(row.balance.bill_code, row.segment.last)),
+        *(
+            Column(key, title, "count", value=_side(key))
+            for key, title in (
+                ("received", "领入"),
+                ("used", "已用"),
+                ("void", "作废"),
+                ("returned", "退回"),
+                ("remaining", "结存"),
+            )
+        ),
+        Column("holds", "校验", "state", value=lambda row: row.balance.holds, states=CHECKED),
+    ),
+    empty="还没有号段。先登记期初库存，或向财政申领。",
+)
+
+
+class Segment(NamedTuple):
+    """A row of the check: a segment and its side of the identity."""
+
+    segment: Any
+    balance: fates.Balance
+
+
+@stock.get("/balances")
+@requires(Permission.STOCK_VIEW, menu="库存结余", order=5)
+def stock_balances() -> Response:
+    """What every place has, how long it lasts, what warns."""
+    unit_id = current_staff().unit_id
+    with services().database.read() as connection:
+        found = balances.holdings(connection, unit_id)
+        standing = connection.execute(
+            select(STOCK_ALARM)
+            .where(STOCK_ALARM.c.unit_id == unit_id, STOCK_ALARM.c.cleared_at.is_(None))
+            .order_by(STOCK_ALARM.c.raised_at)
+        ).all()
+    return respond_computed(BALANCES, found, "stock/balances.html", alarms=standing, levels=LEVELS)
+
+
+@stock.post("/alarms/<int:alarm_id>/clear")
+@requires(Permission.STOCK_RECEIVE)
+def clear_alarm(alarm_id: int) -> Response:
+    """A refused segment or a difference with finance has been dealt with; a low stock clears itself."""
+    with services().database.write() as connection:
+        alarms.dealt_with(connection, current_actor(), alarm_id)
+    say("已标记为处理完毕。")
+    return see_other(url_for("stock.stock_balances"))
+
+
+class RuleForm(Form):
+    """A warning line, and for points what is handed out by itself."""
+
+    place = SelectField("位置", [required])
+    kind = SelectField("票据种类", [required])
+    low = IntegerField("预警线（份）", [between(0, 10_000_000)], description="结余低于此数时预警；0 为不预警")
+    lot = IntegerField(
+        "自动补票每次份数", [between(0, 1_000_000)], description="低于预警线时自动从单位库存下发；0 为不自动补票"
+    )
+
+
+@stock.route("/rules", methods=["GET", "POST"])
+@requires(Permission.STOCK_HAND_OUT, within="stock.stock_balances")
+def rule() -> Response:
+    """Set one line."""
+    form = RuleForm(
+        place=request.args.get("place", "unit"),
+        kind=request.args.get("kind", ""),
+        low=request.args.get("low", 0, type=int),
+        lot=request.args.get("lot", 0, type=int),
+    )
+    form.place.choices, form.kind.choices = [("unit", "单位库存"), *point_choices()], kind_choices()
+    problem = ""
+    if form.accepted():
+        point_id = None if form.place.data == "unit" else int(str(form.place.data))
+        try:
+            with services().database.write() as connection:
+                kind_id = int(str(form.kind.data))
+                low, lot = form.low.data or 0, form.lot.data or 0
+                balances.set_rule(connection, current_actor(), kind_id, point_id, low, lot)
+            say("已保存预警线。")
+            return see_other(url_for("stock.stock_balances"))
+        except Refusal as refusal:
+            problem = str(refusal)
+    back = url_for("stock.stock_balances")
+    return page("kit/form.html", title="预警线与自动补票", form=form, verb="保存", back=back, problem=problem)
+
+
+@stock.get("/check")
+@requires(Permission.STOCK_VIEW, menu="库存核对", order=95)
+def stock_check() -> Response:
+    """Received = used + void + returned + remaining, everywhere; and what finance counted last."""
+    with services().database.read() as connection:
+        found = fates.identity(fates.consistent(connection))
+    unit_id = current_staff().unit_id
+    with services().database.read() as connection:
+        compared = connection.execute(
+            select(STOCK_RECONCILE)
+            .where(STOCK_RECONCILE.c.unit_id == unit_id)
+            .order_by(STOCK_RECONCILE.c.id.desc())
+            .limit(1)
+        ).one_or_none()
+        segments = {row.id: row for row in lists.segments(connection, unit_id)}
+    whole = [each for each in found.balances if each.segment_id in segments and each.place == "all"]
+    differences = [each for each in found.differences if each.segment_id in segments]
+    return respond_computed(
+        CHECK,
+        [Segment(segments[each.segment_id], each) for each in whole],
+        "stock/check.html",
+        places=len([each for each in found.balances if each.segment_id in segments]),
+        differences=differences,
+        compared=compared,
+        may_ask=may(Permission.STOCK_RECEIVE),
+    )
+
+
+@stock.post("/check/finance")
+@requires(Permission.STOCK_RECEIVE)
+def compare_with_finance() -> Response:
+    """Ask finance to compare now (9206)."""
+    with services().database.write() as connection:
+        tasks.enqueue(connection, CHECK_TOPIC, f"{CHECK_TOPIC}:asked:{now():%Y%m%d%H%M%S}", {"now": True})
+    say("已发出核对，几秒后刷新即可看到结果。")
+    return see_other(url_for("stock.stock_check"))

@@ -1,0 +1,175 @@
+"""票据入库 and 期初库存: what came from finance, its confirmation or refusal; opening stock by two persons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, url_for
+
+from admin.kit.forms import Form, SelectField, Text, required
+from admin.kit.groups import stock
+from admin.kit.listing import respond
+from admin.kit.shell import current_actor, current_staff, may, page, requires, say
+from admin.pages.stock.common import (
+    RECEIPT_STATES,
+    Button,
+    bounds_column,
+    code_for,
+    document_page,
+    kind_choices,
+    row_of,
+)
+from admin.pages.stock.numbers import NumberField
+from portal.access.permissions import Permission
+from portal.domain.errors import Refusal
+from portal.domain.stock import ReceiptState
+from portal.listing.columns import Column
+from portal.listing.filters import moment_filters, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import bill_number, count, day, moment
+from portal.models.tables import STOCK_RECEIPT
+from portal.stock.documents import lists
+from portal.stock.documents import receipts as service
+from portal.web.edge import see_other, services
+
+SOURCES = {"application": "申领", "push": "财政主动下发", "opening": "期初"}
+_COLUMNS = (
+    Column("state", "状态", "state", states=RECEIPT_STATES),
+    Column("arrived_at", "到达时间", "time"),
+    Column("source", "来源", value=lambda row: SOURCES[row.source]),
+    Column("kind_name", "票据种类", "long"),
+    bounds_column("first", "起始号"),
+    bounds_column("last", "终止号"),
+    Column("count", "份数", "count", total=True),
+    Column("issued_on", "下发日期", "date", shown=False),
+    Column("decided_name", "确认人"),
+    Column("decided_at", "确认时间", "time", shown=False),
+    Column("problem", "差异说明", "long"),
+    Column("finance_id", "财政号段编号", shown=False),
+)
+
+
+def _page(name: str, title: str, empty: str, without: tuple[str, ...] = ()) -> ListPage:
+    link = Column("no", "入库单号", "number", link=lambda row: url_for("stock.receipt", no=row.no))
+    return ListPage(
+        name=name,
+        title=title,
+        order=(STOCK_RECEIPT.c.arrived_at, STOCK_RECEIPT.c.id),
+        columns=(link, *(column for column in _COLUMNS if column.key not in without)),
+        filters=(*moment_filters(STOCK_RECEIPT.c.arrived_at), state_filter(STOCK_RECEIPT.c.state, RECEIPT_STATES)),
+        empty=empty,
+    )
+
+
+RECEIPTS = _page("stock-receipts", "票据入库", "还没有财政下发的号段。申领通过后，号段会自动到达这里，等待确认入库。")
+OPENINGS = _page(
+    "stock-openings",
+    "期初库存",
+    "还没有期初库存。系统启用前未用完的号段在“登记期初”里录入。",
+    without=("source", "issued_on", "problem", "finance_id"),
+)
+
+
+class OpeningForm(Form):
+    """A run of unused numbers from before."""
+
+    kind = SelectField("票据种类", [required])
+    code = Text("票据代码", [], most=8, description="8 位；不填则为本年度代码")
+    first = NumberField("起始号", [required])
+    last = NumberField("终止号", [required], description="系统按 终止号 − 起始号 + 1 计算份数")
+
+
+class RefuseForm(Form):
+    """Why a segment is not taken in."""
+
+    reason = Text("拒收原因", [required], most=200)
+
+
+@stock.get("/receipts")
+@requires(Permission.STOCK_VIEW, menu="票据入库", order=40)
+def receipts() -> Response:
+    """Segments from finance, newest first."""
+    rows = lists.receipts(current_staff().unit_id, opening=False)
+    return respond(RECEIPTS, rows, "stock/list.html", tools=[], lead="")
+
+
+@stock.get("/openings")
+@requires(Permission.STOCK_VIEW, menu="期初库存", order=20)
+def openings() -> Response:
+    """Opening stock."""
+    tools = [("登记期初", url_for("stock.new_opening"))] if may(Permission.STOCK_OPEN) else []
+    rows = lists.receipts(current_staff().unit_id, opening=True)
+    return respond(OPENINGS, rows, "stock/list.html", tools=tools, lead="登记后须由另一人确认，号码才进入单位库存。")
+
+
+@stock.route("/openings/new", methods=["GET", "POST"])
+@requires(Permission.STOCK_OPEN, within="stock.openings")
+def new_opening() -> Response:
+    """Enter opening stock."""
+    form, problem = OpeningForm(), ""
+    form.kind.choices = kind_choices()
+    if form.accepted():
+        code = form.code.data or code_for(str(form.kind.data))
+        try:
+            with services().database.write() as connection:
+                no = service.opening(connection, current_actor(), code, form.first.data or 0, form.last.data or 0)
+            say(f"已登记 {no}，请另一人确认入库。")
+            return see_other(url_for("stock.receipt", no=no))
+        except Refusal as refusal:
+            problem = str(refusal)
+    back = url_for("stock.openings")
+    return page("kit/form.html", title="登记期初库存", form=form, verb="登记", back=back, problem=problem)
+
+
+@stock.get("/receipts/<string:no>")
+@requires(Permission.STOCK_VIEW, within="stock.receipts")
+def receipt(no: str) -> Response:
+    """One receipt; confirm and refuse where that is legal."""
+    row = row_of(STOCK_RECEIPT, no)
+    waiting = row.state == ReceiptState.WAITING and may(Permission.STOCK_RECEIVE)
+    own = row.source == "opening" and row.made_by == current_actor().label
+    buttons = [Button("确认入库", url_for("stock.confirm_receipt", no=no), main=True)] if waiting and not own else []
+    more: dict[str, Any] = {}
+    if waiting:
+        action = url_for("stock.refuse_receipt", no=no)
+        more = {"form": RefuseForm(), "action": action, "verb": "拒收", "danger": True}
+    facts = [
+        ("来源", SOURCES[row.source]),
+        ("票据代码", row.bill_code),
+        ("起始号", bill_number(row.bill_code, max(row.first, 0))),
+        ("终止号", bill_number(row.bill_code, max(row.last, 0))),
+        ("份数", count(row.count)),
+        ("财政号段编号", row.finance_id or ""),
+        ("下发日期", day(row.issued_on)),
+        ("到达时间", moment(row.arrived_at)),
+        ("差异说明", row.problem),
+        ("经办", f"{row.decided_name}　{moment(row.decided_at)}" if row.decided_at else ""),
+        ("已告知财政", moment(row.told_at)),
+    ]
+    back = url_for("stock.openings" if row.source == "opening" else "stock.receipts")
+    note = "期初库存须由登记人以外的人确认。" if own and waiting else ""
+    return document_page("入库单", no, RECEIPT_STATES[row.state], facts, buttons, back, note, **more)
+
+
+@stock.post("/receipts/<string:no>/confirm")
+@requires(Permission.STOCK_RECEIVE)
+def confirm_receipt(no: str) -> Response:
+    """确认入库."""
+    with services().database.write() as connection:
+        service.confirm(connection, current_actor(), no)
+    say(f"{no} 已入库。")
+    return see_other(url_for("stock.receipt", no=no))
+
+
+@stock.post("/receipts/<string:no>/refuse")
+@requires(Permission.STOCK_RECEIVE)
+def refuse_receipt(no: str) -> Response:
+    """拒收."""
+    row_of(STOCK_RECEIPT, no)
+    form = RefuseForm()
+    if not form.accepted():
+        raise Refusal("FIELD_INVALID", problems="拒收原因必填")
+    with services().database.write() as connection:
+        service.refuse(connection, current_actor(), no, str(form.reason.data))
+    say(f"{no} 已拒收，财政会收到说明。", "warning")
+    return see_other(url_for("stock.receipt", no=no))

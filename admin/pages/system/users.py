@@ -1,0 +1,262 @@
+"""用户: who may sign in, with which roles, at which points; and who is signed in now."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from flask import Response, request, url_for
+from sqlalchemy import select
+
+from admin.kit.forms import DayField, Form, SelectMultipleField, Text, choices, optional, required
+from admin.kit.groups import system
+from admin.kit.listing import respond
+from admin.kit.shell import current_actor, current_staff, page, requires, say
+from portal import audit
+from portal.access import accounts, second_factor, staff_sessions
+from portal.access.permissions import ROLES, TITLES, Permission, Role
+from portal.core.clock import SHANGHAI, local
+from portal.domain.errors import Refusal
+from portal.listing.columns import Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State
+from portal.models.tables import POINT, STAFF_ACCOUNT, STAFF_POINT, STAFF_ROLE
+from portal.web.edge import see_other, services
+
+STATES = {
+    "active": State("启用", "ok"),
+    "locked": State("已锁定", "wait"),
+    "over": State("已到期", "wait"),
+    "disabled": State("已停用", "red"),
+}
+
+
+def role_titles(codes: str | None) -> str:
+    """``cashier,lead`` → ``收费员、窗口组长``."""
+    return "、".join(Role(code).title for code in (codes or "").split(",") if code)
+
+
+USERS = ListPage(
+    name="users",
+    title="用户",
+    order=(STAFF_ACCOUNT.c.username,),
+    ascending=True,
+    columns=(
+        Column("username", "用户名", link=lambda row: url_for("system.user", account_id=row.id)),
+        Column("name", "姓名"),
+        Column(
+            "roles",
+            "角色",
+            value=lambda row: "、".join(Role(role).title for role in (row.roles or "").split(",") if role),
+        ),
+        Column("points", "挂接开票点"),
+        Column("state", "状态", "state", value=accounts.state_of, states=STATES),
+        Column("last_login_at", "最近登录", "time"),
+        Column("second", "两步验证", value=lambda row: "已启用" if row.has_totp else "未启用"),
+    ),
+    filters=(
+        Filter("username", "用户名", lambda text: STAFF_ACCOUNT.c.username.startswith(text, autoescape=True)),
+        Filter(
+            "role",
+            "角色",
+            accounts.has_role,
+            "choice",
+            choices={role.value: role.title for role in Role},
+        ),
+    ),
+    empty="没有符合条件的用户。",
+)
+
+
+class UserForm(Form):
+    """Name, points, last day."""
+
+    name = Text("姓名", [required], most=100)
+    points = SelectMultipleField("挂接开票点", coerce=int, description="收费人员只能在挂接的开票点办理")
+    valid_until = DayField("有效期至", [optional], description="不填为长期；财政检查账号须填写")
+
+
+class NewUserForm(UserForm):
+    """The same with a user name."""
+
+    username = Text("用户名", [required], most=40, description="3 至 40 位小写字母、数字，以字母开头")
+
+
+class RolesForm(Form):
+    """The roles of an account."""
+
+    roles = SelectMultipleField(
+        "角色",
+        choices=choices((role.value, role.title) for role in Role),
+        description="三员与检查账号不能兼任",
+    )
+
+
+def _with_points(form: UserForm) -> UserForm:
+    with services().database.read() as connection:
+        found = connection.execute(
+            select(POINT.c.id, POINT.c.code, POINT.c.name)
+            .where(POINT.c.unit_id == current_staff().unit_id)
+            .order_by(POINT.c.code)
+        ).all()
+    form.points.choices = choices((point.id, f"{point.code} {point.name}") for point in found)
+    return form
+
+
+def _end_of(day: date | None) -> datetime | None:
+    return None if day is None else datetime.combine(day + timedelta(days=1), time(), SHANGHAI)
+
+
+@system.get("/users")
+@requires(Permission.USERS_VIEW, menu="用户", order=10)
+def users() -> Response:
+    """The unit's accounts."""
+    return respond(USERS, accounts.of_unit(current_staff().unit_id), "system/users.html")
+
+
+@system.route("/users/new", methods=["GET", "POST"])
+@requires(Permission.USERS_EDIT, within="system.users")
+def new_user() -> Response:
+    """A new account; its one-time password is shown once."""
+    form, problem = _with_points(NewUserForm()), ""
+    if form.accepted():
+        over = _end_of(form.valid_until.data)
+        try:
+            with services().database.write() as connection:
+                account_id, password = accounts.open_account(
+                    connection, form.username.data, form.name.data, form.points.data, over, current_actor()
+                )
+        except Refusal as refusal:
+            problem = str(refusal)
+        else:
+            return _hand_over(account_id, form.username.data.casefold(), password, "账号已创建，角色由安全管理员授予。")
+    back = url_for("system.users")
+    status = 422 if problem or form.errors else 200
+    return page("kit/form.html", status, title="新增用户", form=form, verb="创建", problem=problem, back=back)
+
+
+def _hand_over(account_id: int, username: str, password: str, said: str) -> Response:
+    return page("system/handed_over.html", account_id=account_id, username=username, password=password, said=said)
+
+
+@system.get("/users/<int:account_id>")
+@requires(Permission.USERS_VIEW, within="system.users")
+def user(account_id: int) -> Response:
+    """One account with what the signed-in administrator may do about it."""
+    return _user_page(account_id)
+
+
+def _user_page(account_id: int, form: UserForm | None = None, problem: str = "", status: int = 200) -> Response:
+    with services().database.read() as connection:
+        row = accounts.get(connection, account_id, current_actor())
+        roles = connection.scalars(select(STAFF_ROLE.c.role).where(STAFF_ROLE.c.account_id == account_id)).all()
+        points = connection.scalars(select(STAFF_POINT.c.point_id).where(STAFF_POINT.c.account_id == account_id)).all()
+        opened = staff_sessions.open_ones(connection, row.unit_id, account_id)
+    over = local(row.valid_until - timedelta(seconds=1)).date() if row.valid_until is not None else None
+    values: dict[str, Any] = {"name": row.name, "points": list(points), "valid_until": over}
+    chosen = [Role(role) for role in sorted(roles)]
+    return page(
+        "system/user.html",
+        status,
+        row=row,
+        state=STATES[accounts.state_of(row)],
+        roles=chosen,
+        allowed=sorted({title for role in chosen for title in (TITLES[one] for one in ROLES[role])}),
+        opened=opened,
+        form=form or _with_points(UserForm(fresh=True, **values)),
+        roles_form=RolesForm(fresh=True, roles=[role.value for role in chosen]),
+        own=row.username == current_staff().username,
+        problem=problem,
+    )
+
+
+@system.post("/users/<int:account_id>")
+@requires(Permission.USERS_EDIT)
+def change_user(account_id: int) -> Response:
+    """Name, points, last day."""
+    form = _with_points(UserForm())
+    if not form.accepted():
+        return _user_page(account_id, form, status=422)
+    over = _end_of(form.valid_until.data)
+    with services().database.write() as connection:
+        accounts.change(connection, account_id, form.name.data, form.points.data, over, current_actor())
+    return _done(account_id, "已保存。")
+
+
+@system.post("/users/<int:account_id>/active")
+@requires(Permission.USERS_EDIT)
+def switch_user(account_id: int) -> Response:
+    """Disable or enable."""
+    active = request.form.get("active") == "1"
+    with services().database.write() as connection:
+        accounts.set_active(connection, account_id, active, current_actor())
+    return _done(account_id, "已启用。" if active else "已停用，该账号的登录已全部退出。")
+
+
+@system.post("/users/<int:account_id>/roles")
+@requires(Permission.ROLES_EDIT)
+def grant_roles(account_id: int) -> Response:
+    """Grant exactly these roles."""
+    form = RolesForm()
+    if not form.accepted():
+        return _user_page(account_id, problem="角色没有这个选项。", status=422)
+    try:
+        with services().database.write() as connection:
+            accounts.set_roles(connection, account_id, [Role(role) for role in form.roles.data], current_actor())
+    except Refusal as refusal:
+        if refusal.code != "INPUT_INVALID":
+            raise
+        return _user_page(account_id, problem=str(refusal), status=422)
+    return _done(account_id, "角色已授予，该账号须重新登录。")
+
+
+@system.post("/users/<int:account_id>/unlock")
+@requires(Permission.USERS_UNLOCK)
+def unlock_user(account_id: int) -> Response:
+    """Forget the wrong passwords."""
+    with services().database.write() as connection:
+        accounts.unlock(connection, account_id, current_actor())
+    return _done(account_id, "已解锁。")
+
+
+@system.post("/users/<int:account_id>/password")
+@requires(Permission.USERS_UNLOCK)
+def reset_user(account_id: int) -> Response:
+    """A one-time password, shown once."""
+    with services().database.write() as connection:
+        password = accounts.reset_password(connection, account_id, current_actor())
+        username = accounts.get(connection, account_id, current_actor()).username
+    return _hand_over(account_id, username, password, "密码已重置，该账号的登录已全部退出。")
+
+
+@system.post("/users/<int:account_id>/totp")
+@requires(Permission.USERS_UNLOCK)
+def reset_totp(account_id: int) -> Response:
+    """Take a lost second factor away."""
+    second_factor.take_away(services(), account_id, current_actor())
+    return _done(account_id, "两步验证已重置，请本人重新登记。")
+
+
+@system.post("/users/<int:account_id>/sessions/close")
+@requires(Permission.USERS_UNLOCK)
+def close_sessions(account_id: int) -> Response:
+    """End every session of an account."""
+    actor = current_actor()
+    with services().database.write() as connection:
+        accounts.get(connection, account_id, actor)
+        count = staff_sessions.end_all(connection, account_id, but=b"")
+        audit.record(connection, actor, "staff.sessions-closed", ("staff", account_id))
+    return _done(account_id, f"已关闭 {count} 个登录。")
+
+
+def _done(account_id: int, said: str) -> Response:
+    say(said)
+    return see_other(url_for("system.user", account_id=account_id))
+
+
+@system.get("/roles")
+@requires(Permission.USERS_VIEW, menu="角色", order=20)
+def roles() -> Response:
+    """The one table: which role may do what."""
+    return page("system/roles.html", roles=list(Role), permissions=TITLES, granted=ROLES)

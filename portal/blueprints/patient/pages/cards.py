@@ -1,0 +1,190 @@
+"""Patient pages of card packs and of being told over WeChat or Alipay; the file that Alipay fetches."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from base64 import urlsafe_b64decode
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask import Blueprint, Response, g, redirect, request, url_for
+from sqlalchemy import Connection
+
+from portal import audit
+from portal.blueprints.patient.context import keep_open, page, session_of, unit_of
+from portal.blueprints.patient.pages import main
+from portal.delivery import bindings
+from portal.delivery.bindings import Subject
+from portal.delivery.cards import orders
+from portal.delivery.cards.alipay import file_token
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.ledger.bills import BillFacts
+from portal.providers.faults import ChannelFault
+from portal.retrieval import identify, sessions
+from portal.web.edge import runtime, services
+
+patient_cards = Blueprint("patient_cards", __name__)
+patient_cards.after_request(keep_open)
+patient_cards.register_error_handler(Refusal, main._refused)
+
+
+@patient_cards.record_once
+def _prepare(state: Any) -> None:
+    state.app.jinja_env.globals["told_over"] = _told_over
+
+
+def _bill(connection: Connection, unit_code: str, bill_id: int) -> tuple[BillFacts, sessions.Session]:
+    """The bill of somebody who was proved: a slip alone puts nothing into a card pack (features §4.2)."""
+    unit = unit_of(unit_code)
+    session = session_of(connection)
+    if session is None or session.unit_id != unit.id or session.level < 2:
+        raise Refusal("SESSION_OVER")
+    found = identify.own_bill(services(), connection, session, bill_id)
+    if found is None:
+        raise Refusal("BILL_NOT_FOUND")
+    return found[0], session
+
+
+def _who(session: sessions.Session) -> str:
+    return f"patient:{session.claim.number[:12] if session.level >= 2 else 'slip'}"
+
+
+@patient_cards.get("/h/<string:unit_code>/bills/<int:bill_id>/cards")
+def cards(unit_code: str, bill_id: int) -> Response:
+    """Which card packs there are for a bill, how far each has got, and what is handed to whom."""
+    return _shown(unit_code, bill_id)
+
+
+@patient_cards.post("/h/<string:unit_code>/bills/<int:bill_id>/cards")
+def ask(unit_code: str, bill_id: int) -> Response:
+    """The person agrees: consent and order; for WeChat the page then leads on to where the card is taken."""
+    platform = request.form.get("platform", "")
+    with services().database.read() as connection:
+        bill, session = _bill(connection, unit_code, bill_id)
+    if request.form.get("agree") != "1":
+        return _shown(unit_code, bill_id, problem="请先勾选同意，再继续。", status=422)
+    order = orders.ask(services(), bill, platform, _who(session))
+    if platform != "wechat":
+        return _shown(unit_code, bill_id)
+    back = f"{services().settings.outside}{url_for('patient_cards.cards', unit_code=unit_code, bill_id=bill_id)}"
+    try:
+        link = runtime().wechat_cards.link(order, bill.total_fen, back)
+    except ChannelFault:
+        problem = "微信现在没有应答，票据没有放入卡包。请稍后再试，或下载 PDF 保存。"
+        return _shown(unit_code, bill_id, problem=problem, status=503)
+    return _shown(unit_code, bill_id, link=link)
+
+
+def _shown(unit_code: str, bill_id: int, status: int = 200, link: str = "", problem: str = "") -> Response:
+    with services().database.read() as connection:
+        bill, session = _bill(connection, unit_code, bill_id)
+        offers = orders.card_offers(services(), connection, bill)
+    return page("cards.html", status, bill=bill, session=session, offers=offers, link=link, problem=problem)
+
+
+@patient_cards.get("/alipay/file/<string:token>")
+def alipay_file(token: str) -> Response:
+    """The PDF that Alipay's servers fetch within ten minutes of a bill's hand-over; all other calls look alike."""
+    try:
+        raw = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+    except ValueError:
+        raw = b""
+    bill_id, until = int.from_bytes(raw[:8], "big"), int.from_bytes(raw[8:13], "big")
+    if (
+        len(raw) != 29
+        or until < time.time()
+        or not hmac.compare_digest(file_token(services(), bill_id, until).encode(), token.encode())
+    ):
+        raise Refusal("LINK_INVALID")
+    with services().database.write() as connection:
+        audit.record(
+            connection, Actor("platform:alipay", request_id=g.request_id), "bill.downloaded", ("bill", bill_id)
+        )
+    return Response(runtime().card_papers.pdf(services(), bill_id), mimetype="application/pdf")
+
+
+# ── being told over WeChat or Alipay ──────────────────────────────────────────────────────────────────────────────
+TITLES = {"wechat": "微信", "alipay": "支付宝"}
+
+
+def _told_over() -> dict[str, str]:
+    """The platforms that are set up, with their words."""
+    settings = services().settings
+    up = {"wechat": bool(settings.wechat_service), "alipay": bool(settings.alipay_app)}
+    return {platform: title for platform, title in TITLES.items() if up[platform]}
+
+
+def _person(connection: Connection, unit_code: str, platform: str) -> sessions.Session:
+    unit = unit_of(unit_code)
+    session = session_of(connection)
+    if session is None or session.unit_id != unit.id or session.level < 2 or platform not in _told_over():
+        raise Refusal("SESSION_OVER")
+    return session
+
+
+def _state(session: sessions.Session, platform: str) -> str:
+    """Bound to this session and to nothing else, so that nobody can be made to bind another's account."""
+    return services().index.digest(f"{platform}-bind", session.digest).hex()[:32]
+
+
+@patient_cards.get("/h/<string:unit_code>/wechat", defaults={"platform": "wechat"})
+@patient_cards.get("/h/<string:unit_code>/alipay", defaults={"platform": "alipay"})
+def binding(unit_code: str, platform: str) -> Response:
+    """Being told over a platform: what it means, the way to bind, the way to end it. Back from there it has a code."""
+    with services().database.read() as connection:
+        session = _person(connection, unit_code, platform)
+    address = url_for("patient_cards.binding", unit_code=unit_code, platform=platform)
+    told = ""
+    if code := request.args.get("code" if platform == "wechat" else "auth_code", "")[:200]:
+        given = request.args.get("state", "")
+        if not hmac.compare_digest(given.encode(), _state(session, platform).encode()):
+            raise Refusal("SESSION_OVER")
+        told = _bind(session, platform, code)
+        if told == "bound":
+            return redirect(address, 303)  # type: ignore[return-value]
+    link = _login(platform, f"{services().settings.outside}{address}", _state(session, platform))
+    title = TITLES[platform]
+    return page("binding.html", link=link, told=told, bound=_bound(session, platform), title=title)
+
+
+def _login(platform: str, back: str, state: str) -> str:
+    """Where the platform asks who one is (§1.4, §7.2); the order of the parameters matters to old clients."""
+    settings = services().settings
+    if platform == "alipay":
+        wanted = {"app_id": settings.alipay_app, "scope": "auth_base", "redirect_uri": back, "state": state}
+        return f"{settings.alipay_open}/oauth2/publicAppAuthorize.htm?{urlencode(wanted, quote_via=quote)}"
+    wanted = {"appid": settings.wechat_service.appid, "redirect_uri": back, "response_type": "code"}
+    query = urlencode(wanted | {"scope": "snsapi_base", "state": state}, quote_via=quote)
+    return f"{settings.wechat_open}/connect/oauth2/authorize?{query}#wechat_redirect"
+
+
+def _bind(session: sessions.Session, platform: str, code: str) -> str:
+    platforms = runtime().platforms
+    try:
+        if platform == "wechat":
+            subject = Subject(platform, platforms.service.appid, "openid", platforms.service.web_login(code))
+        else:
+            subject = Subject(platform, services().settings.alipay_app, *platforms.alipay.login(code))
+    except ChannelFault:
+        return "failed"
+    number, name = bytes.fromhex(session.claim.number), bytes.fromhex(session.claim.name)
+    with services().database.write() as connection:
+        bindings.bind(services(), connection, session.unit_id, subject, number, name, "sms")
+    return "bound"
+
+
+def _bound(session: sessions.Session, platform: str) -> bool:
+    with services().database.read() as connection:
+        return bindings.is_bound(connection, session.unit_id, bytes.fromhex(session.claim.number), platform)
+
+
+@patient_cards.post("/h/<string:unit_code>/wechat", defaults={"platform": "wechat"})
+@patient_cards.post("/h/<string:unit_code>/alipay", defaults={"platform": "alipay"})
+def unbind(unit_code: str, platform: str) -> Response:
+    """Ends being told over a platform."""
+    with services().database.write() as connection:
+        session = _person(connection, unit_code, platform)
+        bindings.revoke(services(), connection, session.unit_id, bytes.fromhex(session.claim.number), platform)
+    return redirect(url_for("patient_cards.binding", unit_code=unit_code, platform=platform), 303)  # type: ignore[return-value]

@@ -1,0 +1,91 @@
+"""单位取票: a company's contact signs in by phone and code, and takes the bills issued to the company."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from flask import Response, g, request, url_for
+
+from portal.blueprints.patient.context import caller, handed_out, page, patient, remember, session_here, unit_of
+from portal.core.clock import business_day, now
+from portal.domain.errors import Refusal
+from portal.domain.identity import is_phone
+from portal.retrieval import company, files
+from portal.web.edge import limits, runtime, see_other, services
+
+
+@patient.route("/h/<string:unit_code>/company", methods=["GET", "POST"])
+def company_entry(unit_code: str) -> Response:
+    """The contact's phone; the next page asks for the code, whether an account is open for it or not."""
+    unit = unit_of(unit_code)
+    if request.method == "GET":
+        return page("company.html", phone="", problem="")
+    phone = request.form.get("phone", "")[:40]
+    if not is_phone(phone):
+        return page("company.html", 422, phone=phone, problem="手机号应为 11 位数字。")
+    cookie = company.begin(services(), limits(), unit.id, phone, caller())
+    return remember(see_other(url_for("patient.company_code", unit_code=unit_code)), cookie)
+
+
+@patient.route("/h/<string:unit_code>/company/code", methods=["GET", "POST"])
+def company_code(unit_code: str) -> Response:
+    """Asks for the code; right: the company's bills."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection)
+    if request.method == "GET":
+        return page("company_code.html", problem="")
+    try:
+        cookie = company.confirm(services(), session, request.form.get("code", "")[:20])
+    except Refusal as refusal:
+        return page("company_code.html", refusal.status, problem=f"{refusal.why}。{refusal.remedy}。")
+    return remember(see_other(url_for("patient.company_bills", unit_code=unit_code)), cookie)
+
+
+@patient.route("/h/<string:unit_code>/company/bills", methods=["GET", "POST"])
+def company_bills(unit_code: str) -> Response:
+    """The bills of one company in a range of days with their sum; posted: the chosen ones as a package."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection)
+        mine = company.companies(services(), connection, session)
+        wanted = request.args.get("company", type=int)
+        chosen = next((one for one in mine if one.company_id == wanted), mine[0])
+        first, last, problem = _range()
+        most = 1_000_000 // company.PAGE
+        number = min(max(request.args.get("page", 1, type=int), 1), most)
+        ledger = company.ledger(connection, session, chosen, first, last, number)
+    if request.method == "POST":
+        picked = {int(one) for one in request.form.getlist("bill") if one.isdecimal() and len(one) < 20}
+        zipped = request.form.get("form") == "zip"
+        faces = runtime().faces
+        try:
+            return handed_out(company.bundle(services(), session, faces, unit_code, chosen, picked, zipped))
+        except Refusal as refusal:
+            problem = f"{refusal.why}。请至少勾选一张。"
+    kept = {"company": chosen.company_id, "first": first.isoformat(), "last": last.isoformat()}
+    values = {"mine": mine, "chosen": chosen, "ledger": ledger, "first": first, "last": last, "page_no": number}
+    values |= {"pages": -(-ledger.found // company.PAGE), "kept": kept, "counts": files.counts}
+    return page("company_bills.html", 422 if problem else 200, problem=problem, **values)
+
+
+def _range() -> tuple[date, date, str]:
+    """The days that the address names, else the last year; a problem in words when they make no sense."""
+    last = business_day(now())
+    first = last - timedelta(days=365)
+    try:
+        typed = [date.fromisoformat(text) if text else None for text in map(request.args.get, ("first", "last"))]
+    except ValueError:
+        return first, last, "日期请写成 2026-11-18 的样子。"
+    first, last = typed[0] or first, typed[1] or last
+    return first, last, "" if first <= last else "开始日期应在结束日期之前。"
+
+
+@patient.get("/h/<string:unit_code>/company/bills/<int:bill_id>/bill.pdf")
+def company_pdf(unit_code: str, bill_id: int) -> Response:
+    """The PDF of one bill of the company."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection)
+    faces = runtime().faces
+    return handed_out(company.pdf(services(), session, faces, unit_code, bill_id, g.request_id))

@@ -1,0 +1,108 @@
+"""Getting a bill out of the page: another browser, a window, the finance sites; ending what others hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Response, g, request, url_for
+
+from portal.blueprints.patient.context import (
+    caller,
+    own_bill,
+    page,
+    patient,
+    remember,
+    session_here,
+    session_of,
+    unit_of,
+)
+from portal.core.clock import local, now
+from portal.domain.errors import Refusal
+from portal.domain.identity import is_slip_code, mask_name
+from portal.rendering import qr
+from portal.retrieval import identify, passes
+from portal.retrieval.passes import LIVES, Purpose
+from portal.web.edge import limits, see_other, services
+
+OFFICIAL = (("财政部全国财政电子票据查验平台", "https://pjcy.mof.gov.cn", "pjcy.mof.gov.cn"),)
+"""Where finance shows and verifies bills (fiscal-ebill §4.1)."""
+
+
+@patient.post("/h/<string:unit_code>/bills/<int:bill_id>/browser")
+def to_browser(unit_code: str, bill_id: int) -> Response:
+    """A link for the phone's own browser, where a file can be saved."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        facts, _, session = own_bill(connection, bill_id)
+    token = passes.for_browser(services(), session, facts)
+    return see_other(url_for("patient.pass_page", token=token))
+
+
+@patient.get("/t/<string:token>")
+def pass_page(token: str) -> Response:
+    """Where a mail's link or the way to another browser lands: nothing is opened by looking (scanners look)."""
+    return _pass_page(token)
+
+
+def not_opened(typed: str) -> str:
+    """Why what was typed on a link's page opened nothing."""
+    if is_slip_code(typed):
+        return "取票码不对，或者已经用过。请核对告知单，或填交款人姓名。"
+    return "姓名与票据上的交款人不一致。请核对后再试，或到收费窗口查询。"
+
+
+def _pass_page(token: str, status: int = 200, problem: str = "") -> Response:
+    with services().database.read() as connection:
+        facts, payer, found = passes.bill_of(services(), connection, token)
+    unit_of(facts.unit_id)
+    until = f"{local(found.expires_at):%m 月 %d 日 %H:%M}"
+    return page("pass.html", status, bill=facts, payer=mask_name(payer), token=token, until=until, problem=problem)
+
+
+@patient.post("/t/<string:token>")
+def open_pass(token: str) -> Response:
+    """The payer's name typed there opens the one bill."""
+    with services().database.read() as connection:
+        facts, *_ = passes.bill_of(services(), connection, token)
+        session = session_of(connection)
+    unit_of(facts.unit_id)
+    name = request.form.get("name", "")[:100]
+    try:
+        cookie = identify.open_by_slip(services(), limits(), facts, name, caller(), session)
+    except Refusal as refusal:
+        if refusal.code != "NOT_MATCHED":
+            raise
+        return _pass_page(token, 422, not_opened(name))
+    return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=facts.bill_id)), cookie)
+
+
+@patient.post("/h/<string:unit_code>/window")
+def at_window(unit_code: str) -> Response:
+    """A QR for the clerk's scanner, good for a minute; no number has to be read aloud."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection, 1)
+    code = passes.for_window(services(), session)
+    seconds = int(LIVES[Purpose.WINDOW] / timedelta(seconds=1))
+    until = f"{local(now() + LIVES[Purpose.WINDOW]):%H:%M:%S}"
+    return page("window.html", qr=qr.path(code), seconds=seconds, until=until)
+
+
+@patient.get("/h/<string:unit_code>/bills/<int:bill_id>/elsewhere")
+def elsewhere(unit_code: str, bill_id: int) -> Response:
+    """Where else the bill can be had and verified, with the elements ready to copy."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        facts, payer, _ = own_bill(connection, bill_id)
+    return page("elsewhere.html", bill=facts, payer=payer, official=OFFICIAL)
+
+
+@patient.route("/h/<string:unit_code>/bills/<int:bill_id>/revoke", methods=["GET", "POST"])
+def revoke_link(unit_code: str, bill_id: int) -> Response:
+    """Ends the link on slips and messages of this bill, after asking; whoever found a slip cannot."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        facts, *_ = own_bill(connection, bill_id, 2)
+    if request.method == "POST":
+        passes.revoke_links(services(), unit_code, facts, "patient", g.request_id)
+    return page("revoke.html", bill=facts, done=request.method == "POST")

@@ -1,0 +1,85 @@
+"""我的通知: the messages about one's own bills, and one that went to somebody else's address (features S3.3.2a)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from flask import Response, abort, request, url_for
+from sqlalchemy import Connection
+
+from portal.blueprints.patient.context import CHANNELS, caller, own_bill, page, patient, session_here, unit_of
+from portal.core.clock import now
+from portal.delivery import notices as delivery_notices
+from portal.delivery import requests as delivery_requests
+from portal.domain.delivery import Purpose
+from portal.domain.errors import Refusal
+from portal.ledger.bills import BillFacts
+from portal.retrieval import identify, patient_requests
+from portal.retrieval.sessions import Session
+from portal.web.edge import limits, see_other, services
+
+TITLES = {
+    Purpose.ISSUED: "票据开好了",
+    Purpose.REVERSED: "票据冲红了",
+    Purpose.READY: "您等的票据开好了",
+    Purpose.REQUESTED: "您要的票据",
+    Purpose.NOTICE: "医院发来的通知",
+}
+"""What a message says, in the person's words."""
+
+
+def _whose(session: Session) -> bytes:
+    return delivery_notices.person(services(), session.unit_id, session.claim.number, session.claim.name)
+
+
+def unread(connection: Connection, session: Session, found: Sequence[BillFacts]) -> int:
+    """How many messages about these bills are new to the person; none for who has not proved to be one."""
+    ids = [bill.bill_id for bill in found]
+    return delivery_notices.unread(connection, session.unit_id, ids, _whose(session)) if session.level >= 2 else 0
+
+
+@patient.get("/h/<string:unit_code>/notices")
+def notices(unit_code: str) -> Response:
+    """The newest messages, the new ones marked until one says that one has seen them (:func:`notices_read`)."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection, 2)
+        found, _ = identify.visible_bills(services(), connection, session)
+        bills = {bill.bill_id: bill for bill in found}
+        shown = delivery_notices.notices(connection, session.unit_id, list(bills), _whose(session))
+    return page("notices.html", notices=shown, bills=bills, titles=TITLES, channels=CHANNELS)
+
+
+@patient.post("/h/<string:unit_code>/notices")
+def notices_read(unit_code: str) -> Response:
+    """都看过了: the messages that were on the page are old from now on; one that came meanwhile stays new."""
+    unit_of(unit_code)
+    try:
+        seen = datetime.fromisoformat(request.form.get("seen", ""))
+    except ValueError:
+        abort(400)
+    with services().database.write() as connection:
+        session = session_here(connection, 2)
+        delivery_notices.looked(connection, _whose(session), min(seen.astimezone(UTC), now()))
+    return see_other(url_for("patient.notices", unit_code=unit_code))
+
+
+@patient.route("/h/<string:unit_code>/notices/<int:attempt_id>/not-me", methods=["GET", "POST"])
+def notice_not_me(unit_code: str, attempt_id: int) -> Response:
+    """不是我的: an address of one's message is somebody else's; asked first, then nothing goes there and the desk hears
+    of it."""
+    unit = unit_of(unit_code)
+    with services().database.read() as connection:
+        session_here(connection, 2)
+        sent = delivery_notices.attempt(connection, unit.id, attempt_id)
+        if sent is None:
+            raise Refusal("BILL_NOT_FOUND")
+        own_bill(connection, sent.bill_id)
+    channel = CHANNELS.get(sent.channel, "消息")
+    if request.method == "POST":
+        content = {"channel": channel, "address": sent.masked}
+        patient_requests.ask(services(), limits(), unit.id, "not_me", content, caller(), sent.bill_id)
+        delivery_requests.stop_address(services(), attempt_id)
+    way, back = f"{channel} {sent.masked}", url_for("patient.notices", unit_code=unit_code)
+    return page("not_me.html", done=request.method == "POST", way=way, back=back)

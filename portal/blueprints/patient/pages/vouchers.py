@@ -1,0 +1,53 @@
+"""The page behind a prepayment voucher's link: level 0, and with the patient's name its balance and movements."""
+
+from __future__ import annotations
+
+from flask import Response, g, request
+
+from portal.blueprints.patient.context import page, unit_of
+from portal.domain.errors import Refusal
+from portal.domain.identity import mask_name
+from portal.domain.link import TOKEN
+from portal.ledger import vouchers as ledger_vouchers
+from portal.ledger.vouchers import VoucherFacts
+from portal.retrieval import voucher_access
+from portal.web.edge import limits, services
+
+
+def _linked(token: str) -> tuple[VoucherFacts, str] | None:
+    if not TOKEN.fullmatch(token):
+        return None
+    with services().database.read() as connection:
+        found = ledger_vouchers.by_link(connection, services().index.digest("link", token))
+        if found is None:
+            return None
+        payer = mask_name(ledger_vouchers.payer_name(services(), connection, found))
+    unit_of(found.unit_id)
+    return found, payer
+
+
+def show(token: str) -> Response | None:
+    """The page of a voucher's link; ``None`` when the token is no voucher's."""
+    linked = _linked(token)
+    if linked is None:
+        return None
+    return page("voucher.html", voucher=linked[0], payer=linked[1], token=token, problem="", moved=None)
+
+
+def opened(token: str) -> Response:
+    """The same page after the patient's name was typed. Raises LINK_INVALID, TRY_LATER."""
+    linked = _linked(token)
+    if linked is None:
+        raise Refusal("LINK_INVALID")
+    voucher, payer = linked
+    name = request.form.get("name", "")[:100]
+    try:
+        moved = voucher_access.open_by_slip(
+            services(), limits(), voucher, name, request.remote_addr or "", g.request_id
+        )
+    except Refusal as refusal:
+        if refusal.code != "NOT_MATCHED":
+            raise
+        problem = "姓名与凭证上的患者不一致。请核对后再试，或到住院结算窗口查询。"
+        return page("voucher.html", 422, voucher=voucher, payer=payer, token=token, problem=problem, moved=None)
+    return page("voucher.html", voucher=voucher, payer=payer, token=token, problem="", moved=moved)

@@ -1,0 +1,1 @@
+"""Keys, SM2 and SM4, signatures, certificates."""

@@ -1,0 +1,82 @@
+"""The worker's side of cards: its tasks, its sweep, WeChat's events about cards, and what a reversal brings about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from portal.core.services import Services
+from portal.delivery.cards import orders
+from portal.delivery.cards.alipay import AlipayCards
+from portal.delivery.cards.documents import Paper
+from portal.delivery.cards.wechat import REIMBURSE, WeChatCards
+from portal.delivery.inbound.inbox import Act
+from portal.delivery.inbound.wechat import SOURCE
+from portal.outbox.tasks import Done, Outcome, Retry, Task
+from portal.providers.platforms import Platforms
+
+SWEEP_TOPIC, SWEEP_EVERY = "card.sweep", 300
+Handler = Callable[[Services, Task], Outcome]
+
+
+class CardDesk:
+    """Both card packs of an installation."""
+
+    def __init__(self, services: Services) -> None:
+        platforms, paper = Platforms(services), Paper(services.settings)
+        self.wechat = WeChatCards(platforms, paper)
+        self._packs: dict[str, WeChatCards | AlipayCards] = {
+            "wechat": self.wechat,
+            "alipay": AlipayCards(platforms, paper),
+        }
+
+    def handlers(self) -> dict[str, Handler]:
+        """Every topic of cards and what does it."""
+        return {
+            orders.WORK_TOPIC: self._work,
+            orders.WATCH_TOPIC: self._watch,
+            orders.CANCEL_TOPIC: self._cancel,
+            SWEEP_TOPIC: self._sweep,
+        }
+
+    def _work(self, services: Services, task: Task) -> Outcome:
+        order = orders.load(services, task.payload["card"])
+        if order is None or order.state != "authorised":
+            return Done()
+        return self._packs[order.platform].work(services, order, task.attempts)
+
+    def _watch(self, services: Services, task: Task) -> Outcome:
+        order = orders.load(services, task.payload["card"])
+        if order is None or order.state != "handed_over":
+            return Done()
+        return self.wechat.watch(services, order)
+
+    def _cancel(self, services: Services, task: Task) -> Outcome:
+        order = orders.load(services, task.payload["card"])
+        if order is None or order.state not in orders.LIVE:
+            return Done()
+        if order.state == "authorised":  # being inserted just now: that work looks at the bill, or ends as a card
+            return Retry("the card is being made", 15.0)
+        return self._packs[order.platform].cancel(services, order)
+
+    def _sweep(self, services: Services, _task: Task) -> Outcome:
+        if "wechat" in orders.open_platforms(services):
+            self.wechat.sweep(services)
+        return Done()
+
+
+def _authorised(services: Services, fields: dict[str, Any]) -> None:
+    if order_id := fields.get("SuccOrderId"):
+        orders.authorised(services, str(order_id), str(fields.get("FromUserName", "")))
+    elif order_id := fields.get("FailOrderId"):
+        orders.refused(services, str(order_id))
+
+
+def _status(services: Services, fields: dict[str, Any]) -> None:
+    orders.reimbursed(services, str(fields.get("Code", "")), REIMBURSE.get(str(fields.get("Status", "")), ""))
+
+
+ACTS: dict[tuple[str, str], Act] = {
+    (SOURCE, "user_authorize_invoice"): _authorised,
+    (SOURCE, "update_invoice_status"): _status,
+}

@@ -1,0 +1,1 @@
+"""The delivery engine: deliveries, attempts, results, receipts."""

@@ -1,0 +1,1 @@
+"""What platforms push to us: written down first, worked on later."""

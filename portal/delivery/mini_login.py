@@ -1,0 +1,130 @@
+"""Who calls: log-in by WeChat's code, proof of the person, and the short-lived token that stands for both.
+
+The token is a patient session's, in ``Authorization: Bearer``; which mini-program user it belongs to is kept beside
+it, sealed. A user who was bound before is at level 2 at once; else number and name prove the person, with a code by
+SMS or with the phone that WeChat vouches for, when it is the one on file.
+"""
+
+from __future__ import annotations
+
+import hmac
+from datetime import timedelta
+
+from sqlalchemy import Connection, insert, select
+
+from portal import audit
+from portal.access.limits import Limits
+from portal.core.clock import now
+from portal.core.services import Services
+from portal.delivery import bindings
+from portal.delivery.bindings import Subject
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.identity import normalise_name
+from portal.ledger.persons import number_digest
+from portal.models.tables import MINI_LOGIN
+from portal.providers.faults import ChannelFault, Kind
+from portal.providers.platforms import Platforms
+from portal.retrieval import identify, sessions
+from portal.retrieval.code_sender import phone_on_file
+from portal.retrieval.sessions import Claim, Session
+
+AWAY = "微信暂时没有应答"
+
+
+def subject_of(services: Services, openid: str) -> Subject:
+    """A mini-program user."""
+    return Subject("mini", services.settings.wechat_mini.appid, "openid", openid)
+
+
+def log_in(services: Services, platforms: Platforms, unit_id: int, code: str) -> tuple[str, int]:
+    """Redeem a log-in code; returns the token and the session's level. Raises LOGIN_FAILED."""
+    if not services.settings.wechat_mini:
+        raise Refusal("LOGIN_FAILED", why="本院没有开通小程序")
+    try:
+        openid = platforms.mini.login(code)
+    except ChannelFault as fault:
+        raise Refusal("LOGIN_FAILED", why="登录凭证无效或已用过" if fault.kind is Kind.USER else AWAY) from None
+    with services.database.write() as connection:
+        known = bindings.persons(services, connection, subject_of(services, openid))
+        mine = next(((number, name) for unit, number, name in known if unit == unit_id), None)
+        claim = Claim(mine[0].hex(), mine[1].hex()) if mine else Claim()
+        token = sessions.start(services, connection, unit_id, 2 if mine else 0, claim)
+        _remember(services, connection, token, openid)
+        if mine:
+            audit.record(connection, Actor(f"patient:{mine[0].hex()[:12]}"), "patient.identified", ("unit", unit_id))
+    return token, 2 if mine else 0
+
+
+def _remember(services: Services, connection: Connection, token: str, openid: str) -> None:
+    session = sessions.read(services, connection, token)
+    if session is not None:
+        sealed = services.cipher.encrypt("mini_login.subject", session.digest.hex(), openid)
+        # a session in use may live all day; what is left of it afterwards is removed by `inbox.clean`
+        values = {"session_digest": session.digest, "subject": sealed, "expires_at": now() + timedelta(days=1)}
+        connection.execute(insert(MINI_LOGIN), values)
+
+
+def openid_of(services: Services, connection: Connection, session: Session) -> str:
+    """The mini-program user of a session; ``""`` for a session of a browser."""
+    sealed = connection.scalar(select(MINI_LOGIN.c.subject).where(MINI_LOGIN.c.session_digest == session.digest))
+    return services.cipher.decrypt_text("mini_login.subject", session.digest.hex(), sealed) if sealed else ""
+
+
+def begin(services: Services, limits: Limits, session: Session, number: str, name: str, address: str) -> str:
+    """Number and name typed: a code is sent if they match; returns the next token. Raises TRY_LATER."""
+    with services.database.read() as connection:
+        openid = openid_of(services, connection, session)
+    token = identify.begin(services, limits, session.unit_id, number, name, address)
+    with services.database.write() as connection:
+        _remember(services, connection, token, openid)
+        sessions.end(connection, session)
+    return token
+
+
+def confirm(services: Services, session: Session, typed: str) -> str:
+    """The code typed: level 2, and the user is bound to the person; returns the next token. Raises CODE_WRONG."""
+    with services.database.read() as connection:
+        openid = openid_of(services, connection, session)
+    token = identify.confirm(services, session, typed)
+    _bind(services, session, openid, token, "sms")
+    return token
+
+
+def by_phone(
+    services: Services, platforms: Platforms, limits: Limits, session: Session, code: str, number: str, name: str
+) -> str:
+    """Number, name and the phone that WeChat vouches for: level 2 when it is the one on file; returns the next token.
+
+    Nobody there, another name, another phone: NOT_MATCHED alike. Raises NOT_MATCHED, LOGIN_FAILED, TRY_LATER.
+    """
+    digest = number_digest(services, number)
+    if not limits.hit(f"find.number:{digest.hex()[:24]}", 5, 1800):
+        raise Refusal("TRY_LATER", minutes=30)
+    try:
+        phone = platforms.mini.phone(code)
+    except ChannelFault as fault:
+        raise Refusal("LOGIN_FAILED", why="手机号授权无效或已用过" if fault.kind is Kind.USER else AWAY) from None
+    claim = Claim(digest.hex(), services.index.digest("name", normalise_name(name)).hex())
+    asked = Session(session.digest, session.unit_id, 0, claim, session.expires_at)
+    with services.database.read() as connection:
+        on_file = phone_on_file(services, connection, asked)
+        openid = openid_of(services, connection, session)
+    same = hmac.compare_digest(on_file.encode().ljust(20), phone.encode().ljust(20))
+    if not (same and on_file):
+        raise Refusal("NOT_MATCHED")
+    with services.database.write() as connection:
+        sessions.end(connection, session)
+        audit.record(connection, Actor(f"patient:{claim.number[:12]}"), "patient.identified", ("unit", session.unit_id))
+        token = sessions.start(services, connection, session.unit_id, 2, claim)
+    _bind(services, asked, openid, token, "wechat")
+    return token
+
+
+def _bind(services: Services, session: Session, openid: str, token: str, by: str) -> None:
+    if not openid:
+        return
+    number, name = bytes.fromhex(session.claim.number), bytes.fromhex(session.claim.name)
+    with services.database.write() as connection:
+        _remember(services, connection, token, openid)
+        bindings.bind(services, connection, session.unit_id, subject_of(services, openid), number, name, by)

@@ -1,0 +1,98 @@
+"""我的通知: the newest messages about a person's bills, which of them are new to that person (features S3.3.2a)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from portal.core.clock import now
+from portal.core.services import Services
+from portal.delivery.requests import SHOWN, Shown, read_shown, with_attempts
+from portal.domain.delivery import Purpose
+from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, NOTICE_SEEN
+
+MOST = 50
+KEPT = timedelta(days=180)
+"""Older messages are no notices any more; a mark as old marks nothing and is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message to the person about one bill, with each address it went to; ``new`` since they last looked."""
+
+    bill_id: int
+    purpose: Purpose
+    at: datetime
+    new: bool
+    ways: tuple[Shown, ...]
+
+
+def person(services: Services, unit_id: int, number: str, name: str) -> bytes:
+    """Under which keyed hash a person's looking is noted, from the hashes of number and name that they proved."""
+    return services.index.digest("notices", f"{unit_id}\0{number}\0{name}")
+
+
+_MINE = (
+    (DELIVERY.c.unit_id == bindparam("unit"))
+    & (DELIVERY.c.object_kind == "bill")
+    & DELIVERY.c.object_id.in_(bindparam("bills", expanding=True))
+    & (DELIVERY.c.created_at > bindparam("oldest"))
+)
+_SEEN_AT = select(NOTICE_SEEN.c.seen_at).where(NOTICE_SEEN.c.person == bindparam("person")).scalar_subquery()
+_UNREAD = (
+    select(func.count())
+    .select_from(DELIVERY)
+    .where(_MINE, DELIVERY.c.created_at > func.coalesce(_SEEN_AT, bindparam("oldest")))
+)
+_NEWEST = with_attempts(
+    select(*SHOWN, _SEEN_AT.label("seen_at")).where(_MINE).order_by(DELIVERY.c.id.desc()).limit(MOST)
+)
+
+
+def _wanted(unit_id: int, bill_ids: Sequence[int], whose: bytes) -> dict[str, Any]:
+    return {"unit": unit_id, "bills": list(bill_ids), "oldest": now() - KEPT, "person": whose}
+
+
+def unread(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose: bytes) -> int:
+    """How many messages about these bills the person has not looked at; the caller has checked that they are theirs."""
+    return connection.scalar(_UNREAD, _wanted(unit_id, bill_ids, whose)) or 0 if bill_ids else 0
+
+
+def notices(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose: bytes) -> list[Notice]:
+    """The newest messages about these bills, newest first; the caller has checked that they are the person's."""
+    if not bill_ids:
+        return []
+    found: dict[int, Notice] = {}
+    for row in connection.execute(_NEWEST, _wanted(unit_id, bill_ids, whose)):
+        known = found.get(row.id)
+        ways = (*(known.ways if known else ()), *read_shown(row))
+        new = row.seen_at is None or row.created_at > row.seen_at
+        found[row.id] = Notice(row.object_id, Purpose(row.purpose), row.created_at, new, ways)
+    return list(found.values())
+
+
+def looked(connection: Connection, whose: bytes, moment: datetime) -> None:
+    """Note that the person has seen what there was at ``moment``; what they saw before stays seen."""
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    row = make(NOTICE_SEEN).values(person=whose, seen_at=moment)
+    later = NOTICE_SEEN.c.seen_at < moment
+    connection.execute(row.on_conflict_do_update(index_elements=["person"], set_={"seen_at": moment}, where=later))
+
+
+def attempt(connection: Connection, unit_id: int, attempt_id: int) -> Any:
+    """``bill_id``, ``channel`` and masked address of one message about a bill of the unit; ``None``: no such one."""
+    return connection.execute(
+        select(DELIVERY.c.object_id.label("bill_id"), DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.masked)
+        .select_from(DELIVERY_ATTEMPT.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id))
+        .where(DELIVERY_ATTEMPT.c.id == attempt_id, DELIVERY.c.unit_id == unit_id, DELIVERY.c.object_kind == "bill")
+    ).one_or_none()
+
+
+def clean(connection: Connection) -> None:
+    """Forget marks that mark nothing any more."""
+    connection.execute(delete(NOTICE_SEEN).where(NOTICE_SEEN.c.seen_at < now() - KEPT))

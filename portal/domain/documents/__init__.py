@@ -1,0 +1,1 @@
+"""Bills, settlements, manual input and vouchers as values."""

@@ -1,0 +1,1 @@
+"""The HIS contract as pure code: envelope, fields, settlement, sums."""

@@ -1,0 +1,64 @@
+"""The sum policy (§2.1 Checks): one hard rule, four switches per account.
+
+Total = Σ chargeDetail.amt is always required. The rest differs between clients in the field, so each check is a
+switch in ``account.policies``: ``refuse``, ``warn`` (the default; kept with the bill) or ``ignore``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from portal.domain.documents.settlement import Charge, Detail, Payment, Split
+from portal.domain.errors import Refusal
+from portal.domain.money import MICRO, yuan
+
+CHANNELS, SPLIT, DETAILS, ZERO_ROWS = "channels", "split", "details", "zero_rows"
+POLICIES = (CHANNELS, SPLIT, DETAILS, ZERO_ROWS)
+REFUSE, WARN, IGNORE = "refuse", "warn", "ignore"
+DETAILS_TOLERANCE_FEN = 10
+
+
+def findings(
+    total_fen: int,
+    split: Split,
+    charges: Sequence[Charge],
+    details: Sequence[Detail],
+    payments: Sequence[Payment],
+) -> Iterable[tuple[str, str]]:
+    """(policy, Chinese sentence) of every soft check that fails."""
+    total = yuan(total_fen)
+    if (paid := sum(row.amount_fen for row in payments)) != total_fen:
+        yield CHANNELS, f"payChannelDetail 合计 {yuan(paid)} 与 totalAmt {total} 不一致"
+    parts = split.fund_fen + split.other_fund_fen + split.account_fen + split.own_cash_fen
+    if parts != total_fen:
+        yield SPLIT, f"fundPay + otherfundPay + accountPay + selfCashPay = {yuan(parts)} 与 totalAmt {total} 不一致"
+    if details:
+        listed = sum(row.amount_micro for row in details)
+        scale = MICRO // 100
+        if abs(listed - total_fen * scale) > DETAILS_TOLERANCE_FEN * scale:
+            yield DETAILS, f"listDetail 合计与 totalAmt {total} 相差超过 {yuan(DETAILS_TOLERANCE_FEN)} 元"
+    if zero := [str(place) for place, row in enumerate(charges) if not row.amount_fen]:
+        yield ZERO_ROWS, f"chargeDetail 第 {'、'.join(zero[:10])} 行（从 0 起）金额为 0"
+
+
+def check_sums(
+    policies: Mapping[str, str],
+    total_fen: int,
+    split: Split,
+    charges: Sequence[Charge],
+    details: Sequence[Detail],
+    payments: Sequence[Payment],
+) -> tuple[str, ...]:
+    """The warnings to keep with the bill. Raises SUM_MISMATCH naming everything that this account refuses."""
+    refused, warned = [], []
+    if (charged := sum(row.amount_fen for row in charges)) != total_fen:
+        refused.append(f"chargeDetail 合计 {yuan(charged)} 与 totalAmt {yuan(total_fen)} 不一致")
+    for policy, sentence in findings(total_fen, split, charges, details, payments):
+        action = policies.get(policy, WARN)
+        if action == REFUSE:
+            refused.append(sentence)
+        elif action != IGNORE:
+            warned.append(sentence)
+    if refused:
+        raise Refusal("SUM_MISMATCH", problems="；".join(refused))
+    return tuple(warned)

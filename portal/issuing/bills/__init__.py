@@ -1,0 +1,1 @@
+"""Bills: issue (开具), reversal (冲红), booking (入账)."""

@@ -1,0 +1,86 @@
+"""What of reversal and paper waits for a second person: large red bills, sheets that were lost (features S3.1.5).
+
+The request keeps ids and figures only. On approval the act runs in the decision's transaction and judges anew.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from portal.access import parameters
+from portal.approvals import requests
+from portal.approvals.requests import Approved, Kind
+from portal.core.services import Services
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.money import commas
+from portal.domain.numbers import Sheet
+from portal.domain.states import ReversalReason
+from portal.issuing.bills import reverse
+from portal.issuing.bills.reverse import Order, Red
+from portal.issuing.paper import exchange
+from portal.issuing.paper.exchange import Ending
+from portal.models.tables import BILL
+
+REVERSAL, LOST_PAPER = "bill.reversal", "paper.lost"
+
+
+def limit_of(connection: Connection, unit_id: int) -> int:
+    """大额冲红金额 of a unit, in fen."""
+    return int(parameters.value(connection, unit_id, "reversal.large-fen"))
+
+
+def reverse_or_ask(services: Services, actor: Actor, order: Order) -> Red | None:
+    """Reverse now; ``None`` when the amount is large and a second person was asked instead.
+
+    Raises as :func:`portal.issuing.bills.reverse.reverse`, and APPROVAL_PENDING.
+    """
+    try:
+        return reverse.reverse(services, actor, order)
+    except Refusal as refusal:
+        if refusal.code != "REVERSAL_NEEDS_APPROVAL":
+            raise
+    with services.database.write() as connection:
+        bill = connection.execute(select(BILL).where(BILL.c.id == order.bill_id)).one()
+        payload = {"point": order.point_code, "kind": order.kind.value, "reason": order.reason}
+        summary = f"冲红票据 {bill.bill_code} {bill.number:010d}，金额 {commas(bill.total_fen)} 元"
+        requests.request(connection, REVERSAL, order.bill_id, payload, summary, order.reason, actor)
+    return None
+
+
+def _reverse(services: Services, connection: Connection, approved: Approved) -> str:
+    payload = approved.payload
+    order = Order(
+        int(approved.object_id),
+        str(payload["point"]),
+        ReversalReason(payload["kind"]),
+        str(payload["reason"]),
+        approver=approved.decider.name,
+    )
+    red = reverse.reverse_on(services, connection, approved.requester, order)
+    return f"红票 {red.code} {red.number} 已开具。"
+
+
+def ask_to_void_lost(services: Services, actor: Actor, ending: Ending) -> int:
+    """Keep the payer's statement and ask a second person to void a lost sheet; returns the approval's id.
+
+    Raises FIELD_INVALID, PAPER_NOT_FOUND, PAPER_ENDED, APPROVAL_PENDING.
+    """
+    exchange.check_ending(ending)
+    with services.database.write() as connection:
+        row = exchange.held_sheet(connection, actor, ending.sheet)
+        exchange.keep_statement(services, connection, row.id, ending.statement, ending.attachment)
+        payload = {"code": ending.sheet.code, "number": ending.sheet.number}
+        summary = f"作废遗失的纸质票据 {ending.sheet}"
+        return requests.request(connection, LOST_PAPER, row.id, payload, summary, ending.reason, actor)
+
+
+def _void_lost(services: Services, connection: Connection, approved: Approved) -> str:
+    sheet = Sheet(str(approved.payload["code"]), int(approved.payload["number"]))
+    ending = Ending(sheet, "纸质票据遗失", recovered=False, approver=approved.decider.name)
+    exchange.void_on(services, connection, approved.requester, ending)
+    return f"纸质票据 {sheet} 已作废，可以冲红电子票据。"
+
+
+KINDS = {REVERSAL: Kind("大额冲红", _reverse), LOST_PAPER: Kind("遗失纸质票作废", _void_lost)}
+"""For the registry of four-eyes acts."""

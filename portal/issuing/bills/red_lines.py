@@ -1,0 +1,95 @@
+"""A red bill is its original with the signs turned: the same lines and payer, negative money (fiscal-ebill §1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from portal.core.services import Services
+from portal.domain.documents.bill import AuxItem, BillDocument, Item, MedicalExt
+from portal.models.tables import BILL_DETAIL, BILL_ITEM, BILL_PARTY, BILL_PAYMENT, BILL_PURPOSE, PARTY_KEY
+
+LINES = (BILL_ITEM, BILL_DETAIL, BILL_PAYMENT, BILL_PURPOSE)
+UNTURNED = ("price_micro", "rate_micro")
+
+TURNED_LABELS = ("个人自负",)
+"""Labels of the open list (§3.3) whose value is money of this bill, and so turns its sign."""
+
+
+def serial_of(code: str, number: str) -> str:
+    """业务流水号 of the red bill: one for each original, whatever serial that had."""
+    return f"CH-{code}-{number}"
+
+
+def document(
+    original: BillDocument, *, code: str, name: str, specimen_code: str, cashier: str, reason: str, checker: str
+) -> BillDocument:
+    """The red bill's document without number, check code and time of issue. It names the original (§3.3)."""
+    remark = f"冲红原票 {original.code} {original.number}，原因：{reason}"
+    return replace(
+        original,
+        name=name,
+        code=code,
+        number="",
+        check_code="",
+        specimen_code=specimen_code,
+        tag=f"CZ-EI-{code[:2]}",
+        total_fen=-original.total_fen,
+        serial=serial_of(original.code, original.number),
+        cashier=cashier,
+        checker=checker or original.checker,
+        ext=_ext(original),
+        items=tuple(map(_item, original.items)),
+        aux_items=tuple(map(_aux, original.aux_items)),
+        remark=remark,
+        supervisor_remark="",
+    )
+
+
+def _minus(value: int | None) -> int | None:
+    return None if value is None else -value
+
+
+def _ext(original: BillDocument) -> MedicalExt:
+    ext = original.ext
+    money = {field.name: _minus(getattr(ext, field.name)) for field in fields(ext) if field.name.endswith("_fen")}
+    extras = tuple((label, f"-{value}" if label in TURNED_LABELS else value) for label, value in ext.extras)
+    related = {"related_code": original.code, "related_number": original.number}
+    return replace(ext, extras=extras, **related, **money)  # type: ignore[arg-type]
+
+
+def _item(item: Item) -> Item:
+    return replace(item, amount_fen=-item.amount_fen, quantity_micro=_minus(item.quantity_micro))
+
+
+def _aux(row: AuxItem) -> AuxItem:
+    return replace(row, amount_micro=-row.amount_micro, quantity_micro=_minus(row.quantity_micro))
+
+
+def turned(row: dict[str, Any]) -> dict[str, Any]:
+    """A table row with the sign of every amount and quantity turned; prices and rates stay."""
+    return {name: -value if value is not None and _turns(name) else value for name, value in row.items()}
+
+
+def _turns(column: str) -> bool:
+    return column.endswith(("_fen", "_micro")) and column not in UNTURNED
+
+
+def lines(
+    services: Services, connection: Connection, original_id: int, red_id: int
+) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
+    """The child rows of a red bill by table, read from its original's; sealed fields are sealed anew under its id."""
+    for table in LINES:
+        found = connection.execute(select(table).where(table.c.bill_id == original_id)).mappings()
+        yield table, [turned(dict(row)) | {"bill_id": red_id} for row in found]
+    party = dict(connection.execute(select(BILL_PARTY).where(BILL_PARTY.c.bill_id == original_id)).mappings().one())
+    for name in ("name", "phone", "identity"):
+        if party[name] is not None:
+            clear = services.cipher.decrypt(f"bill_party.{name}", original_id, party[name])
+            party[name] = services.cipher.encrypt(f"bill_party.{name}", red_id, clear)
+    yield BILL_PARTY, [party | {"bill_id": red_id}]
+    keys = connection.execute(select(PARTY_KEY).where(PARTY_KEY.c.bill_id == original_id)).mappings()
+    yield PARTY_KEY, [dict(row) | {"bill_id": red_id} for row in keys]

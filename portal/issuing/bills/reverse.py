@@ -1,0 +1,321 @@
+"""冲红: reversing a whole bill by a red bill of its own (features §3.7; fiscal-ebill §1.4; invariants 1–4).
+
+The order of the guards is the order of a clerk's next steps: a red bill, one already reversed, one that its payer has
+booked, one that is out on paper. All are asked again inside the transaction, under the lock of the original's row,
+which exchange and every other reversal of it must take as well.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert, select, update
+
+from portal.audit import entries
+from portal.core.clock import business_day, local, now
+from portal.core.ids import new_id
+from portal.core.services import Services
+from portal.domain import link
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.money import commas
+from portal.domain.states import BillState, PaperState, ReversalReason
+from portal.issuing.bills import red_lines as red
+from portal.issuing.vouchers import movements
+from portal.ledger.bills import lock_bill as hold
+from portal.ledger.bills import stored_document
+from portal.models import OutboxTask
+from portal.models.tables import (
+    AUDIT_ENTRY,
+    BILL,
+    BILL_DOCUMENT,
+    BILL_KIND,
+    BOOKING,
+    HIS_ACCOUNT,
+    PAPER_BILL,
+    POINT,
+    REVERSAL,
+    UNIT,
+)
+from portal.outbox import tasks
+from portal.rendering import xml
+from portal.stock.ranges import take_number
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked: which bill, at which point, why. ``business_at`` is the time of the refund.
+
+    ``limit_fen``: from this amount on somebody else must have approved (大额冲红金额), whose name is ``approver``;
+    ``None``: no limit, as for a HIS, whose own desk has approved.
+    """
+
+    bill_id: int
+    point_code: str
+    kind: ReversalReason
+    reason: str
+    business_at: datetime | None = None
+    limit_fen: int | None = None
+    approver: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Red:
+    """The red bill as its sender is told."""
+
+    bill_id: int
+    code: str
+    number: str
+    check_code: str
+    issued_at: datetime
+    business_at: datetime
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands between a bill and its reversal, read in one moment. ``red`` and ``paper`` as code and number."""
+
+    row: Any
+    red: str
+    paper: str
+    bookings: list[Any]
+
+    @property
+    def booked_fen(self) -> int | None:
+        """How much of the bill is booked, in fen; ``None`` when nobody has booked."""
+        return sum(one.amount_fen for one in self.bookings) if self.bookings else None
+
+    @property
+    def booked(self) -> str:
+        """Who has booked how much of the bill and when; empty when nobody has."""
+        if not self.bookings:
+            return ""
+        parts = [
+            f"{one.booked_by}已于 {business_day(one.booked_at):%Y-%m-%d} 入账 {commas(one.amount_fen)} 元"
+            for one in self.bookings
+        ]
+        whole = f"（票据金额 {commas(self.row.total_fen)} 元）" if self.booked_fen != self.row.total_fen else ""
+        return f"交款单位{'、'.join(parts)}{whole}"
+
+    def check(self) -> None:
+        """Raises RED_NOT_REVERSIBLE, ALREADY_REVERSED, BILL_BOOKED, PAPER_STILL_VALID."""
+        bill = f"{self.row.bill_code} {self.row.number:010d}"
+        if self.row.red_of_id is not None:
+            raise Refusal("RED_NOT_REVERSIBLE", bill=bill)
+        if self.row.state == BillState.REVERSED:
+            raise Refusal("ALREADY_REVERSED", bill=bill, red=self.red)
+        if self.bookings:
+            raise Refusal("BILL_BOOKED", booked=self.booked)
+        if self.paper:
+            raise Refusal("PAPER_STILL_VALID", paper=self.paper)
+
+
+def standing(connection: Connection, row: Any) -> Standing:
+    """The facts about the bill of ``row`` that :meth:`Standing.check` judges."""
+    found = connection.execute(select(BILL.c.bill_code, BILL.c.number).where(BILL.c.red_of_id == row.id)).one_or_none()
+    sheet = connection.execute(
+        select(PAPER_BILL.c.paper_code, PAPER_BILL.c.number).where(
+            PAPER_BILL.c.bill_id == row.id, PAPER_BILL.c.state == PaperState.VALID.value
+        )
+    ).first()
+    return Standing(
+        row,
+        f"{found.bill_code} {found.number:010d}" if found else "",
+        f"{sheet.paper_code} {sheet.number:010d}" if sheet else "",
+        list(connection.execute(select(BOOKING).where(BOOKING.c.bill_id == row.id).order_by(BOOKING.c.booked_by))),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """Everything that can be made before the transaction."""
+
+    red_id: int
+    point_id: int
+    bill: dict[str, Any]
+    prepared: xml.Prepared
+    lines: list[tuple[Table, list[dict[str, Any]]]]
+    token: str
+    title: str
+
+
+def reverse(services: Services, actor: Actor, order: Order) -> Red:
+    """Reverse a bill of the actor's unit: its red bill, its new state, audit entries and upload in one transaction.
+
+    Raises :class:`Refusal`: BILL_NOT_FOUND, POINT_UNKNOWN, FIELD_INVALID (no reason), those of
+    :meth:`Standing.check`, REVERSAL_NEEDS_APPROVAL, STOCK_EXHAUSTED, BUSY. A refusal changes nothing.
+    """
+    reason = _reason(order)
+
+    def attempt() -> Red:
+        moment = now()
+        ready = _prepare(services, actor, order, reason, moment)
+        with services.database.write() as connection:
+            return _write(services, connection, actor, order, reason, ready, moment)
+
+    return services.database.repeat(attempt)
+
+
+def reverse_on(services: Services, connection: Connection, actor: Actor, order: Order) -> Red:
+    """As :func:`reverse`, in the caller's transaction (an approval's decision)."""
+    reason, moment = _reason(order), now()
+    ready = _prepare(services, actor, order, reason, moment)
+    return _write(services, connection, actor, order, reason, ready, moment)
+
+
+def _reason(order: Order) -> str:
+    reason = order.reason.strip() or ("" if order.kind is ReversalReason.OTHER else order.kind.title)
+    if not reason:
+        raise Refusal("FIELD_INVALID", problems="reason（冲红原因）不能为空，请填写冲红原因")
+    return reason[:200]
+
+
+def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment: datetime) -> _Ready:
+    red_id, at = new_id(), order.business_at or moment
+    with services.database.read() as connection:
+        original, kind, point_id = _facts(connection, actor, order)
+        standing(connection, original).check()
+        if order.limit_fen is not None and not order.approver and original.total_fen >= order.limit_fen:
+            raise Refusal("REVERSAL_NEEDS_APPROVAL", total=commas(original.total_fen), limit=commas(order.limit_fen))
+        signed = stored_document(services, connection, original.id).signed
+        made = list(red.lines(services, connection, original.id, red_id))
+    bill_code = f"{kind.prefix}{local(moment).year % 100:02d}"
+    document = red.document(
+        xml.read(signed),
+        code=bill_code,
+        name=kind.name,
+        specimen_code=kind.specimen_code,
+        cashier=actor.name,
+        reason=reason,
+        checker=order.approver,
+    )
+    key_id = services.settings.link_key_ids[0]
+    token = link.token(services.keyring.link_key(key_id, original.appid), key_id, original.unit_code, document.serial)
+    columns = {name: original._mapping[name] for name in BILL.c.keys()}  # noqa: SIM118 - a column collection
+    bill = red.turned(columns) | {
+        "id": red_id,
+        "point_id": point_id,
+        "serial": document.serial,
+        "bill_code": bill_code,
+        "title": kind.name,
+        "business_at": at,
+        "business_day": business_day(at),
+        "issued_at": moment,
+        "cashier": document.cashier,
+        "checker": document.checker,
+        "red_of_id": original.id,
+        "content": {},
+        "warnings": [],
+        "state": BillState.ISSUED.value,
+        "state_at": moment,
+        "link_digest": services.index.digest("link", token),
+        "link_generation": 0,
+        "link_key": key_id,
+        "earlier_link_digest": None,
+    }
+    return _Ready(red_id, point_id, bill, xml.prepare(document), made, token, kind.name)
+
+
+def _facts(connection: Connection, actor: Actor, order: Order) -> tuple[Any, Any, int]:
+    """The original with its account and unit, its kind, the reversing point."""
+    original = connection.execute(
+        select(BILL, HIS_ACCOUNT.c.appid, UNIT.c.code.label("unit_code"))
+        .select_from(
+            BILL.join(HIS_ACCOUNT, HIS_ACCOUNT.c.id == BILL.c.account_id).join(UNIT, UNIT.c.id == BILL.c.unit_id)
+        )
+        .where(BILL.c.id == order.bill_id, BILL.c.unit_id == actor.unit_id)
+    ).one_or_none()
+    if original is None:
+        raise Refusal("BILL_NOT_FOUND")
+    point_id = connection.scalar(
+        select(POINT.c.id).where(POINT.c.unit_id == actor.unit_id, POINT.c.code == order.point_code, POINT.c.active)
+    )
+    if point_id is None:
+        raise Refusal("POINT_UNKNOWN", place=order.point_code)
+    return original, connection.execute(select(BILL_KIND).where(BILL_KIND.c.id == original.kind_id)).one(), point_id
+
+
+def _write(
+    services: Services, connection: Connection, actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime
+) -> Red:
+    check_code, original_id = secrets.token_hex(3), order.bill_id
+    standing(connection, hold(connection, original_id)).check()
+    movements.release(connection, original_id, actor, moment)
+    for table, rows in ready.lines:
+        if rows:
+            connection.execute(insert(table), rows)
+    _record(connection, actor, order, reason, ready, moment)
+    taken = take_number(connection, ready.point_id, ready.bill["bill_code"])
+    if taken is None:
+        raise Refusal("STOCK_EXHAUSTED", point=order.point_code, kind=ready.title)
+    range_id, number = taken
+    signed = ready.prepared.finish(f"{number:010d}", check_code, moment)
+    numbered = {"range_id": range_id, "number": number, "check_code": check_code}
+    connection.execute(insert(BILL), ready.bill | numbered)
+    connection.execute(insert(BILL_DOCUMENT), _document(services, ready.red_id, signed, actor, reason, moment))
+    connection.execute(insert(REVERSAL), _reversal(actor, order, reason, ready, moment))
+    connection.execute(
+        update(BILL).where(BILL.c.id == original_id).values(state=BillState.REVERSED.value, state_at=moment)
+    )
+    return Red(
+        ready.red_id,
+        ready.bill["bill_code"],
+        f"{number:010d}",
+        check_code,
+        moment,
+        ready.bill["business_at"],
+        ready.token,
+    )
+
+
+def _record(connection: Connection, actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime) -> None:
+    """Audit entries of both bills and the upload of the red one, which waits there for its original's supervision."""
+    told = {"red": ready.red_id, "kind": order.kind.value, "approver": order.approver}
+    by = (actor.label, moment, actor.request_id)
+    audit = [
+        entries.row("bill.reversed", "bill", order.bill_id, *by, told, actor.unit_id),
+        entries.row("bill.issued", "bill", ready.red_id, *by, {"red_of": order.bill_id}, actor.unit_id),
+    ]
+    connection.execute(insert(AUDIT_ENTRY), audit)
+    connection.execute(
+        insert(OutboxTask),
+        [
+            tasks.row("bill.issued", f"bill.issued:{ready.red_id}", {"bill": ready.red_id}, moment),
+            tasks.row("bill.reversed", f"bill.reversed:{order.bill_id}", {"bill": order.bill_id}, moment),
+        ],
+    )
+
+
+def _document(
+    services: Services, red_id: int, signed: bytes, actor: Actor, reason: str, moment: datetime
+) -> dict[str, Any]:
+    cipher = services.cipher
+    sent = json.dumps({"reason": reason, "operator": actor.name}, ensure_ascii=False).encode()
+    return {
+        "bill_id": red_id,
+        "signed": cipher.encrypt("bill_document.signed", red_id, zlib.compress(signed, 3)),
+        "signature": services.signer.sign(signed),
+        "signed_at": moment,
+        "certificate_serial": services.signer.serial_hex,
+        "sent": cipher.encrypt("bill_document.sent", red_id, zlib.compress(sent, 1)),
+    }
+
+
+def _reversal(actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime) -> dict[str, Any]:
+    return {
+        "bill_id": order.bill_id,
+        "red_id": ready.red_id,
+        "point_id": ready.point_id,
+        "kind": order.kind.value,
+        "reason": reason,
+        "actor": actor.label,
+        "operator": actor.name,
+        "approver": order.approver,
+        "at": moment,
+    }

@@ -1,0 +1,1 @@
+"""Numbered paper: exchange (换开), printing, notice slips, kiosks."""

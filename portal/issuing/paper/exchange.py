@@ -1,0 +1,395 @@
+"""纸质票据: exchange 换开, re-exchange 重新换开, void 作废, blank loss 空白票报损 (features §0.4, §3.7; S2.8).
+
+The number printed on the sheet is the one in the books: it is the next of the point's range or, when the printer is
+further on, the numbers in between are written off in the same act. A bill has at most one valid sheet and a sheet one
+bill; both are kept by the database. Exchange and reversal of a bill take the lock of its row, so one of them is first.
+Every act may be repeated after a lost answer: the same sheet for the same bill is the same success.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, insert, select, update
+
+from portal import audit
+from portal.core.clock import business_day, now
+from portal.core.ids import new_id
+from portal.core.services import Services
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.numbers import Sheet
+from portal.domain.states import BillState, PaperState
+from portal.ledger.bills import lock_bill
+from portal.ledger.paper import sheet_row, valid_sheet
+from portal.models.tables import BILL_KIND, PAPER_BILL, PAPER_CHECK, POINT, STOCK_VOID
+from portal.outbox import tasks
+from portal.stock.documents.voids import void_blank
+from portal.stock.ranges import peek, take_given
+
+TOPIC = "finance.sheets"
+"""Finance is told which sheets stand for a bill (9305, 9306)."""
+SKIPPED = "打印机中纸质票号在后，中间号码报损"
+MISPRINTED = "重新换开，旧票收回作废"
+MOST_SKIPPED = 200
+"""More than this at once is a typing mistake, or a box of forms that was never handed out."""
+MOST_ATTACHED = 4 * 1024 * 1024
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What is asked: this sheet for this bill (of ``voucher_paper``: this voucher) at this point.
+
+    ``skip`` allows that the sheet lies further on than the next number; what lies between is written off.
+    ``confirmed``: whether the person has read the number from the sheet; ``None`` where a HIS compares by itself.
+    ``replaces``: of a re-exchange, the sheet that is taken back; ``None``: the one in force when it is asked.
+    """
+
+    bill_id: int
+    point_code: str
+    sheet: Sheet
+    skip: bool = False
+    confirmed: bool | None = None
+    printer_id: int | None = None
+    reason: str = ""
+    replaces: Sheet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a sheet ends. Not ``recovered``: lost; then the payer's ``statement`` and an ``approver`` are needed."""
+
+    sheet: Sheet
+    reason: str
+    recovered: bool = True
+    statement: str = ""
+    attachment: bytes = b""
+    approver: str = ""
+
+
+def point_id(connection: Connection, unit_id: int, code: str) -> int:
+    """The active point of a code. Raises POINT_UNKNOWN."""
+    found: int | None = connection.scalar(
+        select(POINT.c.id).where(POINT.c.unit_id == unit_id, POINT.c.code == code, POINT.c.active)
+    )
+    if found is None:
+        raise Refusal("POINT_UNKNOWN", place=code)
+    return found
+
+
+def exchange(services: Services, actor: Actor, order: Exchange) -> int:
+    """换开: this sheet stands for this bill from now on; returns the sheet's row id.
+
+    Raises :class:`Refusal`: BILL_NOT_FOUND, POINT_UNKNOWN, PAPER_NOT_ALLOWED (red, reversed or refused bill),
+    PAPER_EXCHANGED (another sheet is valid), PAPER_ENDED (this sheet is spent), PAPER_FORM_WRONG, PAPER_NOT_CONFIRMED,
+    NUMBER_NOT_NEXT, STOCK_EXHAUSTED, BUSY.
+    """
+
+    def act(connection: Connection) -> int:
+        bill = _exchangeable(connection, actor, order.bill_id)
+        current = valid_sheet(connection, bill.id)
+        if current is not None:
+            if _is(current, order.sheet):
+                return int(current.id)
+            raise Refusal("PAPER_EXCHANGED", paper=str(Sheet(current.paper_code, current.number)))
+        return _take(connection, actor, bill, order, "paper.exchanged")
+
+    return services.database.act(act)
+
+
+def re_exchange(services: Services, actor: Actor, order: Exchange) -> int:
+    """重新换开: the sheet in force is taken back and ended, a new one takes its place; returns the new row id.
+
+    Raises as :func:`exchange`, PAPER_NOT_EXCHANGED when no sheet is in force, PAPER_EXCHANGED when it is another than
+    the one that is to be replaced: of two windows that take back the same sheet, one is told.
+    """
+    with services.database.read() as connection:
+        seen = order.replaces or _sheet(valid_sheet(connection, order.bill_id))
+
+    def act(connection: Connection) -> int:
+        bill = _exchangeable(connection, actor, order.bill_id)
+        current = valid_sheet(connection, bill.id)
+        if current is None:
+            raise Refusal("PAPER_NOT_EXCHANGED", bill=f"{bill.bill_code} {bill.number:010d}")
+        if _is(current, order.sheet):
+            return int(current.id)
+        if _sheet(current) != seen:
+            raise Refusal("PAPER_EXCHANGED", paper=str(_sheet(current)))
+        _end(services, connection, actor, current, Ending(order.sheet, order.reason or MISPRINTED))
+        return _take(connection, actor, bill, order, "paper.re_exchanged")
+
+    return services.database.act(act)
+
+
+def void(services: Services, actor: Actor, ending: Ending) -> int:
+    """作废 an exchanged sheet: taken back, or lost with a statement and an approval; returns the bill's id.
+
+    Raises PAPER_NOT_FOUND, PAPER_ENDED (voiding twice), PAPER_LOST_NEEDS_APPROVAL, FIELD_INVALID, BUSY.
+    """
+    check_ending(ending)
+    return services.database.act(lambda connection: void_on(services, connection, actor, ending))
+
+
+def check_ending(ending: Ending) -> None:
+    """Raises FIELD_INVALID: no reason, an attachment too large, or a lost sheet without a statement."""
+    if not ending.reason.strip():
+        raise Refusal("FIELD_INVALID", problems="reason（作废原因）不能为空，请填写作废原因")
+    if len(ending.attachment) > MOST_ATTACHED:
+        raise Refusal("FIELD_INVALID", problems="附件超过 4 MB，请压缩后重新上传")
+    if not ending.recovered and not ending.statement.strip():
+        raise Refusal("FIELD_INVALID", problems="遗失声明不能为空，请写明遗失经过并由交款人签字")
+
+
+def void_on(services: Services, connection: Connection, actor: Actor, ending: Ending) -> int:
+    """As :func:`void`, in the caller's transaction (an approval's decision)."""
+    row = held_sheet(connection, actor, ending.sheet)
+    if not ending.recovered and not ending.approver:
+        raise Refusal("PAPER_LOST_NEEDS_APPROVAL", paper=str(ending.sheet))
+    _end(services, connection, actor, row, ending)
+    return int(row.bill_id)
+
+
+def held_sheet(connection: Connection, actor: Actor, sheet: Sheet) -> Any:
+    """The row of a valid sheet, its bill locked to the commit. Raises PAPER_NOT_FOUND, PAPER_ENDED."""
+    row = sheet_row(connection, actor.unit_id, sheet)
+    if row is None:
+        raise Refusal("PAPER_NOT_FOUND", paper=str(sheet))
+    lock_bill(connection, row.bill_id)
+    row = sheet_row(connection, actor.unit_id, sheet)
+    if row.state != PaperState.VALID:
+        raise _ended(row)
+    return row
+
+
+def keep_statement(services: Services, connection: Connection, row_id: int, statement: str, attachment: bytes) -> None:
+    """Keep what the payer declares of a sheet, sealed, while the second person has not decided."""
+    cipher = services.cipher
+    connection.execute(
+        update(PAPER_BILL)
+        .where(PAPER_BILL.c.id == row_id)
+        .values(
+            statement=cipher.encrypt("paper_bill.statement", row_id, statement),
+            attachment=cipher.encrypt("paper_bill.attachment", row_id, zlib.compress(attachment))
+            if attachment
+            else None,
+        )
+    )
+
+
+def statement_of(services: Services, row: Any) -> str:
+    """The statement kept with a sheet, opened; the caller audits."""
+    return services.cipher.decrypt_text("paper_bill.statement", row.id, row.statement) if row.statement else ""
+
+
+def attachment_of(services: Services, row: Any) -> bytes:
+    """The attachment kept with a sheet, opened; the caller audits."""
+    if not row.attachment:
+        return b""
+    return zlib.decompress(services.cipher.decrypt("paper_bill.attachment", row.id, row.attachment))
+
+
+def lose_blanks(
+    services: Services, actor: Actor, point_code: str, paper_code: str, first: int, last: int, reason: str
+) -> str:
+    """空白票报损 of ``first``…``last`` at a point; returns the document's number. The same range again: the same one.
+
+    Raises POINT_UNKNOWN, NUMBERS_NOT_UNUSED, FIELD_INVALID, BUSY.
+    """
+
+    def act(connection: Connection) -> str:
+        place = point_id(connection, actor.unit_id, point_code)
+        known: str | None = connection.scalar(
+            select(STOCK_VOID.c.no).where(
+                STOCK_VOID.c.point_id == place,
+                STOCK_VOID.c.bill_code == paper_code,
+                STOCK_VOID.c.first == first,
+                STOCK_VOID.c.last == last,
+                STOCK_VOID.c.state == "done",
+            )
+        )
+        return known or void_blank(connection, actor, place, paper_code, first, last, reason)
+
+    return services.database.act(act)
+
+
+def confirmed_today(connection: Connection, place: int, actor: Actor, paper_code: str) -> bool:
+    """Whether this person has read a sheet's number at this point in this shift (business day)."""
+    return (
+        connection.scalar(
+            select(PAPER_CHECK.c.id)
+            .where(
+                PAPER_CHECK.c.point_id == place,
+                PAPER_CHECK.c.actor == actor.label,
+                PAPER_CHECK.c.paper_code == paper_code,
+                PAPER_CHECK.c.business_day == business_day(now()),
+            )
+            .limit(1)
+        )
+        is not None
+    )
+
+
+def printed(services: Services, actor: Actor, row_id: int, printer_id: int | None = None) -> int:
+    """Count a print of a valid sheet; returns how many there were before (0: the first). Raises PAPER_NOT_FOUND,
+    PAPER_ENDED."""
+
+    def act(connection: Connection) -> int:
+        row = connection.execute(select(PAPER_BILL).where(PAPER_BILL.c.id == row_id).with_for_update()).one_or_none()
+        if row is None:
+            raise Refusal("PAPER_NOT_FOUND", paper="")
+        if row.state != PaperState.VALID:
+            raise _ended(row)
+        values = {"prints": row.prints + 1} | ({"printer_id": printer_id} if printer_id else {})
+        connection.execute(update(PAPER_BILL).where(PAPER_BILL.c.id == row_id).values(values))
+        if row.prints:
+            told = {"paper": str(Sheet(row.paper_code, row.number)), "count": row.prints + 1}
+            _audit(connection, actor, "paper.reprinted", row.bill_id, told)
+        return int(row.prints)
+
+    return services.database.act(act)
+
+
+def _sheet(row: Any) -> Sheet | None:
+    return None if row is None else Sheet(row.paper_code, row.number)
+
+
+def _is(row: Any, sheet: Sheet) -> bool:
+    return bool(row.paper_code == sheet.code and row.number == sheet.number)
+
+
+def _ended(row: Any) -> Refusal:
+    sheet = str(Sheet(row.paper_code, row.number))
+    return Refusal("PAPER_ENDED", paper=sheet, state=PaperState(row.state).title)
+
+
+def _exchangeable(connection: Connection, actor: Actor, bill_id: int) -> Any:
+    bill = lock_bill(connection, bill_id)
+    if bill.unit_id != actor.unit_id:
+        raise Refusal("BILL_NOT_FOUND")
+    state = BillState(bill.state)
+    if bill.red_of_id is not None:
+        raise Refusal("PAPER_NOT_ALLOWED", state="红票", next="红票不换开纸质票据；请换开有效的蓝票")
+    if state is BillState.REVERSED:
+        raise Refusal("PAPER_NOT_ALLOWED", state=state.title, next="已冲红的票据不能换开；如已重新开票，请换开新票")
+    if state is BillState.REFUSED:
+        raise Refusal("PAPER_NOT_ALLOWED", state=state.title, next="请先处理监制未通过的原因，或冲红后重新开票")
+    return bill
+
+
+def _take(connection: Connection, actor: Actor, bill: Any, order: Exchange, action: str) -> int:
+    """Give the bill this sheet: form, confirmation, number, row, audit."""
+    sheet, moment = order.sheet, now()
+    check_form(connection, bill, sheet)
+    spent = sheet_row(connection, actor.unit_id, sheet)
+    if spent is not None:
+        raise _ended(spent) if spent.state != PaperState.VALID else Refusal("PAPER_TAKEN", paper=str(sheet))
+    place, range_id, skipped = draw(connection, actor, order, moment)
+    row_id = new_id()
+    connection.execute(
+        insert(PAPER_BILL),
+        {
+            "id": row_id,
+            "bill_id": bill.id,
+            "point_id": place,
+            "range_id": range_id,
+            "paper_code": sheet.code,
+            "number": sheet.number,
+            "exchanged_at": moment,
+            "actor": actor.label,
+            "operator": actor.name,
+            "printer_id": order.printer_id,
+            "prints": 0,
+            "state": PaperState.VALID.value,
+            "ended_at": None,
+            "ended_by": "",
+            "ended_reason": "",
+            "approver": "",
+            "statement": None,
+            "attachment": None,
+            "told_at": None,
+            "end_told_at": None,
+        },
+    )
+    _audit(connection, actor, action, bill.id, {"paper": str(sheet), "skipped": skipped})
+    tasks.enqueue(connection, "paper.exchanged", f"paper.exchanged:{row_id}", {"bill": bill.id, "sheet": row_id})
+    _tell_finance(connection, bill.id, f"{row_id}:exchanged")
+    return row_id
+
+
+def _tell_finance(connection: Connection, bill_id: int, what: str) -> None:
+    tasks.enqueue(connection, TOPIC, f"{TOPIC}:{what}", {"bill": bill_id})
+
+
+def draw(connection: Connection, actor: Actor, order: Exchange, moment: datetime) -> tuple[int, int, str]:
+    """Take the sheet from the point's stock: point id, range id, number of the document that wrote off what was
+    skipped (or ``""``). Raises POINT_UNKNOWN, PAPER_NOT_CONFIRMED, NUMBER_NOT_NEXT, STOCK_EXHAUSTED."""
+    place = point_id(connection, actor.unit_id, order.point_code)
+    if order.confirmed is not None:
+        _confirm(connection, actor, place, order, moment)
+    skipped = _skip(connection, actor, place, order) if order.skip else ""
+    return place, take_given(connection, place, order.sheet.code, order.sheet.number), skipped
+
+
+def check_form(connection: Connection, bill: Any, sheet: Sheet) -> None:
+    """A kind of bill or voucher goes onto its own paper form only (fiscal-ebill §1.3: no mixing of kinds)."""
+    prefix = connection.scalar(select(BILL_KIND.c.paper_prefix).where(BILL_KIND.c.id == bill.kind_id)) or ""
+    if sheet.code[:6] != prefix:
+        raise Refusal("PAPER_FORM_WRONG", paper_code=sheet.code, kind=bill.title, prefix=prefix or "（未设置）")
+
+
+def _confirm(connection: Connection, actor: Actor, place: int, order: Exchange, moment: datetime) -> None:
+    if not order.confirmed and not confirmed_today(connection, place, actor, order.sheet.code):
+        raise Refusal("PAPER_NOT_CONFIRMED", point=order.point_code)
+    if order.confirmed:
+        connection.execute(
+            insert(PAPER_CHECK),
+            {
+                "id": new_id(),
+                "point_id": place,
+                "actor": actor.label,
+                "business_day": business_day(moment),
+                "paper_code": order.sheet.code,
+                "number": order.sheet.number,
+                "at": moment,
+            },
+        )
+
+
+def _skip(connection: Connection, actor: Actor, place: int, order: Exchange) -> str:
+    """Write off what lies between the next number and the sheet in the printer; returns the document's number."""
+    following, sheet = peek(connection, place, order.sheet.code), order.sheet
+    if following is None or sheet.number <= following:
+        return ""
+    if sheet.number - following > MOST_SKIPPED:
+        raise Refusal("PAPER_SKIPS_TOO_MANY", count=sheet.number - following, most=MOST_SKIPPED)
+    return void_blank(connection, actor, place, sheet.code, following, sheet.number - 1, order.reason or SKIPPED)
+
+
+def _end(services: Services, connection: Connection, actor: Actor, row: Any, ending: Ending) -> None:
+    state = PaperState.RECOVERED if ending.recovered else PaperState.VOID
+    connection.execute(
+        update(PAPER_BILL)
+        .where(PAPER_BILL.c.id == row.id)
+        .values(
+            state=state.value,
+            ended_at=now(),
+            ended_by=actor.name,
+            ended_reason=ending.reason.strip()[:200],
+            approver=ending.approver,
+        )
+    )
+    if ending.statement:
+        keep_statement(services, connection, row.id, ending.statement, ending.attachment)
+    sheet = str(Sheet(row.paper_code, row.number))
+    _audit(connection, actor, "paper.ended", row.bill_id, {"paper": sheet, "state": state.value})
+    _tell_finance(connection, row.bill_id, f"{row.id}:ended")
+
+
+def _audit(connection: Connection, actor: Actor, action: str, bill_id: int, details: dict[str, Any]) -> None:
+    told = {name: value for name, value in details.items() if value not in ("", None)}
+    audit.record(connection, actor, action, ("bill", bill_id), told)

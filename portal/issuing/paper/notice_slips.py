@@ -1,0 +1,163 @@
+"""Printing notice slips and voucher sheets: every print is counted, and the second one says that it is one (S2.6f)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from portal.audit import entries
+from portal.core.clock import business_day, local, now
+from portal.core.ids import new_id
+from portal.core.services import Services
+from portal.domain.actor import Actor
+from portal.domain.documents.settlement import CHANNELS
+from portal.domain.errors import Refusal
+from portal.domain.identity import mask_card, mask_name
+from portal.domain.money import yuan
+from portal.domain.states import BillState, PaperState
+from portal.issuing.paper import slip_codes
+from portal.ledger import bills, vouchers
+from portal.models.tables import AUDIT_ENTRY, BILL, PAPER_BILL, SLIP_PRINT, UNIT, VOUCHER
+from portal.rendering.papers import slip
+from portal.rendering.papers.slip import Desk, Paper, Slip
+
+BILLS, VOUCHERS = "bill", "voucher"
+MOST = 100
+"""Slips of one job."""
+
+
+def start(services: Services, actor: Actor, kind: str, ids: Sequence[int], paper: Paper) -> int:
+    """Count one print of each of these bills or vouchers and return the job whose PDF :func:`job_pdf` makes.
+
+    Raises NOTICE_EMPTY for none or too many, BILL_NOT_FOUND when one is not the actor's unit's.
+    """
+    wanted = list(dict.fromkeys(ids))
+    if not 1 <= len(wanted) <= MOST:
+        raise Refusal("NOTICE_EMPTY", most=MOST)
+    return services.database.act(lambda connection: _write(services, connection, actor, kind, wanted, paper))
+
+
+def _write(
+    services: Services, connection: Connection, actor: Actor, kind: str, ids: Sequence[int], paper: Paper
+) -> int:
+    table = BILL if kind == BILLS else VOUCHER
+    own = set(connection.scalars(select(table.c.id).where(table.c.id.in_(ids), table.c.unit_id == actor.unit_id)))
+    if own != set(ids):
+        raise Refusal("BILL_NOT_FOUND")
+    job, moment, before = new_id(), now(), counts(connection, kind, ids)
+    rows: list[dict[str, Any]] = [
+        {
+            "object_kind": kind,
+            "object_id": one,
+            "line": before.get(one, 0) + 1,
+            "job": job,
+            "place": place,
+            "paper": paper.value,
+            "at": moment,
+            "actor": actor.label,
+        }
+        for place, one in enumerate(ids)
+    ]
+    connection.execute(insert(SLIP_PRINT), rows)
+    if kind == BILLS:
+        for row in rows:
+            slip_codes.write(services, connection, row["object_id"], row["line"])
+    by = (actor.label, moment, actor.request_id)
+    audit = [
+        entries.row("notice.printed", kind, row["object_id"], *by, {"print": row["line"]}, actor.unit_id)
+        for row in rows
+    ]
+    connection.execute(insert(AUDIT_ENTRY), audit)
+    return job
+
+
+def counts(connection: Connection, kind: str, ids: Iterable[int]) -> dict[int, int]:
+    """How often each was printed so far; those never printed are left out."""
+    found = connection.execute(
+        select(SLIP_PRINT.c.object_id, func.max(SLIP_PRINT.c.line))
+        .where(SLIP_PRINT.c.object_kind == kind, SLIP_PRINT.c.object_id.in_(list(ids)))
+        .group_by(SLIP_PRINT.c.object_id)
+    )
+    return {one: int(line) for one, line in found}
+
+
+def job_pdf(services: Services, unit_id: int, job: int) -> bytes:
+    """The PDF of a job; opening it again counts nothing. Raises PAGE_NOT_FOUND when it is not this unit's."""
+    with services.database.read() as connection:
+        rows = connection.execute(select(SLIP_PRINT).where(SLIP_PRINT.c.job == job).order_by(SLIP_PRINT.c.place)).all()
+        unit = connection.execute(select(UNIT).where(UNIT.c.id == unit_id)).one()
+        desk = Desk(unit.name, unit.desk_place, unit.desk_phone, unit.desk_hours)
+        slips = [
+            _bill_slip(services, connection, unit_id, unit.code, desk, row.object_id, row.line)
+            if row.object_kind == BILLS
+            else _voucher_slip(services, connection, unit_id, unit.code, desk, row.object_id, row.line)
+            for row in rows
+        ]
+    if not slips:
+        raise Refusal("PAGE_NOT_FOUND")
+    printed_at = f"{local(rows[0].at):%Y-%m-%d %H:%M}"
+    return slip.pdf(slips, Paper(rows[0].paper), services.settings.demo, printed_at)
+
+
+def _link(services: Services, token: str) -> str:
+    return f"{(services.settings.net_url or services.settings.base).rstrip('/')}/b/{token}"
+
+
+def _bill_slip(
+    services: Services, connection: Connection, unit_id: int, unit_code: str, desk: Desk, bill_id: int, printed: int
+) -> Slip:
+    bill = bills.by_id(connection, bill_id)
+    if bill is None or bill.unit_id != unit_id:
+        raise Refusal("PAGE_NOT_FOUND")
+    exchanged = connection.scalar(
+        select(PAPER_BILL.c.id).where(PAPER_BILL.c.bill_id == bill_id, PAPER_BILL.c.state == PaperState.VALID.value)
+    )
+    state = "已冲红" if bill.state is BillState.REVERSED else "红票" if bill.total_fen < 0 else ""
+    return Slip(
+        desk=desk,
+        name=bill.title,
+        code=bill.code,
+        number=bill.number,
+        check_code=bill.check_code,
+        payer=mask_name(bills.payer_name(services, connection, bill_id)),
+        amount_fen=bill.total_fen,
+        day=f"{business_day(bill.business_at):%Y-%m-%d}",
+        link=_link(services, bills.token_of(services, unit_code, bill)),
+        printed=printed,
+        state=state or ("已换开纸质" if exchanged else ""),
+        fetch_code="" if state else slip_codes.of_print(services, bill_id, printed),
+    )
+
+
+def _voucher_slip(
+    services: Services, connection: Connection, unit_id: int, unit_code: str, desk: Desk, voucher_id: int, printed: int
+) -> Slip:
+    voucher = vouchers.by_id(connection, unit_id, voucher_id)
+    if voucher is None:
+        raise Refusal("PAGE_NOT_FOUND")
+    person = vouchers.identity(services, connection, voucher)
+    paid = vouchers.payments(connection, voucher_id)
+    facts = (
+        ("住院号", mask_card(person.get("hospital_no", ""))),
+        ("科室", voucher.department),
+        ("缴费方式", "、".join(f"{CHANNELS.get(channel, channel)} {yuan(fen)}" for channel, fen in paid)),
+        ("原因", voucher.reason),
+        ("收款人", voucher.cashier),
+    )
+    return Slip(
+        desk=desk,
+        name=voucher.title,
+        code=voucher.code,
+        number=voucher.number,
+        check_code=voucher.check_code,
+        payer=vouchers.payer_name(services, connection, voucher),
+        amount_fen=voucher.amount_fen,
+        day=f"{business_day(voucher.business_at):%Y-%m-%d}",
+        link=_link(services, vouchers.token_of(services, unit_code, voucher)),
+        printed=printed,
+        state="已撤销" if voucher.cancelled else "",
+        facts=tuple((label, value) for label, value in facts if value),
+        voucher=True,
+    )

@@ -1,0 +1,1 @@
+"""Prepayment vouchers (预交金凭证): issue, movements, paper."""

@@ -1,0 +1,187 @@
+"""The ledger of deposits: locking one, moving its balance; what a bill consumes and what its red bill releases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from portal import audit
+from portal.access.his_account import HisAccount
+from portal.core.services import Services
+from portal.domain.actor import Actor
+from portal.domain.documents.settlement import Settlement, VoucherUse
+from portal.domain.documents.voucher import Movement, VoucherForm
+from portal.domain.errors import Refusal
+from portal.domain.identity import normalise_name
+from portal.domain.money import commas
+from portal.ledger.persons import admission_digest, person_keys
+from portal.models.tables import VOUCHER, VOUCHER_KEY, VOUCHER_MOVEMENT, VOUCHER_PARTY
+
+POLICY = "vouchers"
+"""The account's switch for payMentVoucher: ``refuse`` (default), ``warn``, ``ignore``."""
+
+
+def lock(connection: Connection, voucher_id: int) -> int:
+    """Hold the deposit until commit and return its balance. Deposits are always locked before ranges of numbers."""
+    connection.execute(select(VOUCHER.c.id).where(VOUCHER.c.id == voucher_id).with_for_update())
+    return _last(connection, voucher_id)[1]
+
+
+def _last(connection: Connection, voucher_id: int) -> tuple[int, int]:
+    row = connection.execute(
+        select(VOUCHER_MOVEMENT.c.line, VOUCHER_MOVEMENT.c.balance_fen)
+        .where(VOUCHER_MOVEMENT.c.voucher_id == voucher_id)
+        .order_by(VOUCHER_MOVEMENT.c.line.desc())
+        .limit(1)
+    ).one_or_none()
+    return (0, 0) if row is None else (row.line, row.balance_fen)
+
+
+def move(
+    connection: Connection,
+    voucher_id: int,
+    kind: Movement,
+    amount_fen: int,
+    actor: Actor,
+    at: datetime,
+    bill_id: int | None = None,
+    document_id: int | None = None,
+) -> int:
+    """Write the next movement of a deposit that the caller holds (:func:`lock`); returns the balance after it.
+
+    ``amount_fen`` is positive; the kind gives its sign. The database refuses what does not follow.
+    """
+    line, balance = _last(connection, voucher_id)
+    signed = kind.sign * amount_fen
+    connection.execute(
+        insert(VOUCHER_MOVEMENT),
+        {
+            "voucher_id": voucher_id,
+            "line": line + 1,
+            "kind": kind.value,
+            "amount_fen": signed,
+            "balance_fen": balance + signed,
+            "at": at,
+            "actor": actor.label,
+            "bill_id": bill_id,
+            "document_id": document_id,
+        },
+    )
+    return balance + signed
+
+
+def consume(
+    services: Services,
+    connection: Connection,
+    account: HisAccount,
+    settlement: Settlement,
+    bill_id: int,
+    at: datetime,
+    actor: Actor,
+) -> list[str]:
+    """Take the parts that ``settlement.vouchers`` names, in the transaction of its bill; returns warnings.
+
+    By the account's policy ``vouchers`` a row that names no deposit, another patient's deposit, or more than is left
+    is refused (VOUCHER_USE naming every such row), or (``warn``) told on the bill: then of an unknown or cancelled
+    voucher nothing is taken, of a short one what is left. ``ignore``: the list is not looked at.
+    """
+    policy = account.policies.get(POLICY, "refuse")
+    if policy == "ignore" or not settlement.vouchers:
+        return []
+    problems: list[str] = []
+    for voucher_id, use in _found(connection, account.unit_id, settlement.vouchers, problems):
+        balance = lock(connection, voucher_id)
+        if not _is_theirs(services, connection, account.unit_id, settlement, voucher_id):
+            problems.append(f"预交金凭证 {use.pair} 不属于该患者")
+        if use.amount_fen > balance:
+            problems.append(f"预交金凭证 {use.pair} 余额 {commas(balance)} 元，不足扣款 {commas(use.amount_fen)} 元")
+        if (problems and policy == "refuse") or not balance:
+            continue
+        amount = min(use.amount_fen, balance)
+        move(connection, voucher_id, Movement.CONSUMED, amount, actor, at, bill_id=bill_id)
+        details = {"amount_fen": amount, "bill": str(bill_id)}
+        audit.record(connection, actor, "voucher.consumed", ("voucher", voucher_id), details, at=at)
+    if problems and policy == "refuse":
+        raise Refusal("VOUCHER_USE", problems="；".join(problems))
+    return problems
+
+
+def _found(
+    connection: Connection, unit_id: int, uses: tuple[VoucherUse, ...], problems: list[str]
+) -> list[tuple[int, VoucherUse]]:
+    """The deposits that are named, each once with the sum of its rows, in the order in which they are locked."""
+    wanted: dict[tuple[str, int], VoucherUse] = {}
+    for use in uses:
+        if not (use.number.isascii() and use.number.isdigit() and len(use.number) <= 10):
+            problems.append(f"预交金凭证 {use.pair} 不存在")
+            continue
+        key = (use.code, int(use.number))
+        before = wanted[key].amount_fen if key in wanted else 0
+        wanted[key] = VoucherUse(use.code, f"{int(use.number):010d}", before + use.amount_fen)
+    found = []
+    for (code, number), use in wanted.items():
+        voucher_id = connection.execute(
+            select(VOUCHER.c.id).where(
+                VOUCHER.c.unit_id == unit_id,
+                VOUCHER.c.code == code,
+                VOUCHER.c.number == number,
+                VOUCHER.c.form == VoucherForm.DEPOSIT.value,
+            )
+        ).scalar_one_or_none()
+        if voucher_id is None:
+            problems.append(f"预交金凭证 {use.pair} 不存在")
+        else:
+            found.append((voucher_id, use))
+    return sorted(found, key=lambda one: one[0])
+
+
+def _is_theirs(
+    services: Services, connection: Connection, unit_id: int, settlement: Settlement, voucher_id: int
+) -> bool:
+    """Whether deposit and settlement are one patient's: the same hospitalNo, or a number in common (a phone is a
+    family's and does not count); where neither side has anything to compare, the same name."""
+    hospital = connection.execute(select(VOUCHER.c.hospital_digest).where(VOUCHER.c.id == voucher_id)).scalar_one()
+    sent_hospital = admission_digest(services.index, unit_id, "hospital", settlement.visit.hospital_no)
+    if hospital is not None and hospital == sent_hospital:
+        return True
+    own = set(
+        connection.scalars(
+            select(VOUCHER_KEY.c.digest).where(VOUCHER_KEY.c.voucher_id == voucher_id, VOUCHER_KEY.c.kind != "phone")
+        )
+    )
+    sent = {digest for digest, kind in person_keys(services, settlement.payer).items() if kind != "phone"}
+    if own & sent:
+        return True
+    if (own and sent) or (hospital is not None and sent_hospital is not None):
+        return False
+    name = connection.execute(
+        select(VOUCHER_PARTY.c.name_digest).where(VOUCHER_PARTY.c.voucher_id == voucher_id)
+    ).scalar_one()
+    return bool(name == services.index.digest("name", normalise_name(settlement.payer.name)))
+
+
+def release(connection: Connection, bill_id: int, actor: Actor, at: datetime) -> list[tuple[int, int]]:
+    """Give back to the deposits what this bill consumed; call it in the transaction that reverses the bill.
+
+    Safe to call twice: what was released is not released again. Locks the deposits, so call it before a number is
+    taken. Returns (voucher id, fen) of each. ``portal.issuing.bills.reverse`` calls it.
+    """
+    consumed = select(VOUCHER_MOVEMENT.c.voucher_id, VOUCHER_MOVEMENT.c.amount_fen).where(
+        VOUCHER_MOVEMENT.c.bill_id == bill_id, VOUCHER_MOVEMENT.c.kind == Movement.CONSUMED.value
+    )
+    done = []
+    for voucher_id, fen in connection.execute(consumed.order_by(VOUCHER_MOVEMENT.c.voucher_id)).all():
+        lock(connection, voucher_id)
+        released = select(VOUCHER_MOVEMENT.c.line).where(
+            VOUCHER_MOVEMENT.c.voucher_id == voucher_id,
+            VOUCHER_MOVEMENT.c.bill_id == bill_id,
+            VOUCHER_MOVEMENT.c.kind == Movement.RELEASED.value,
+        )
+        if connection.execute(released).one_or_none() is not None:
+            continue
+        move(connection, voucher_id, Movement.RELEASED, -fen, actor, at, bill_id=bill_id)
+        details = {"amount_fen": -fen, "bill": str(bill_id)}
+        audit.record(connection, actor, "voucher.released", ("voucher", voucher_id), details, at=at)
+        done.append((voucher_id, -fen))
+    return done

@@ -1,0 +1,187 @@
+"""The paper of a voucher: a sheet is drawn or registered when it is printed, and made void when it is spoilt.
+
+A kind of voucher with a paper form draws its sheets from the point's stock, by the rules of ``paper``. Without one the
+hospital prints on its own stationery, whose numbers come from the sheet; one without a number bears the voucher's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from portal import audit
+from portal.core.clock import now
+from portal.core.services import Services
+from portal.domain.actor import Actor
+from portal.domain.documents.voucher import VoucherForm
+from portal.domain.errors import Refusal
+from portal.issuing.paper import exchange as paper_exchange
+from portal.issuing.paper.exchange import Exchange
+from portal.issuing.vouchers.movements import lock
+from portal.ledger.vouchers import VoucherFacts, cancellation, valid_paper
+from portal.models.tables import BILL_KIND, VOUCHER, VOUCHER_PAPER
+from portal.stock.ranges import open_ranges
+
+
+def form_of(connection: Connection, voucher_id: int) -> str:
+    """The prefix of the paper form that this voucher's kind is exchanged to; ``""``: stationery."""
+    joined = VOUCHER.join(BILL_KIND, BILL_KIND.c.id == VOUCHER.c.kind_id)
+    return (
+        connection.scalar(select(BILL_KIND.c.paper_prefix).select_from(joined).where(VOUCHER.c.id == voucher_id)) or ""
+    )
+
+
+def code_for(connection: Connection, voucher_id: int, point_id: int) -> str:
+    """The paper code that this voucher would be exchanged to at the point now; ``""`` when it has no form there."""
+    prefix = form_of(connection, voucher_id)
+    codes = [found.bill_code for found in open_ranges(connection, point_id) if found.bill_code[:6] == prefix]
+    return codes[0] if codes else ""
+
+
+def exchange(services: Services, actor: Actor, order: Exchange) -> None:
+    """换开: this sheet of the stock stands for this deposit from now on. The same again is the same success.
+
+    Raises VOUCHER_NOT_FOUND, VOUCHER_STATE (no deposit, cancelled), PAPER_EXCHANGED (another sheet is valid) and as
+    :func:`portal.issuing.paper.exchange`.
+    """
+
+    def act(connection: Connection) -> None:
+        voucher = _exchangeable(connection, actor, order.bill_id)
+        valid = valid_paper(connection, voucher.id)
+        if valid == str(order.sheet):
+            return
+        if valid:
+            raise Refusal("PAPER_EXCHANGED", paper=valid)
+        _take(connection, actor, voucher, order)
+
+    services.database.act(act)
+
+
+def re_exchange(services: Services, actor: Actor, order: Exchange) -> None:
+    """重新换开: the sheet in force is taken back and void, a new one takes its place.
+
+    Raises as :func:`exchange`, PAPER_NOT_EXCHANGED when no sheet is in force, PAPER_EXCHANGED when it is another than
+    the one that is to be replaced.
+    """
+    with services.database.read() as connection:
+        seen = str(order.replaces) if order.replaces else valid_paper(connection, order.bill_id)
+
+    def act(connection: Connection) -> None:
+        voucher = _exchangeable(connection, actor, order.bill_id)
+        valid = valid_paper(connection, voucher.id)
+        if not valid:
+            raise Refusal("PAPER_NOT_EXCHANGED", bill=f"{voucher.code} {voucher.number:010d}")
+        if valid == str(order.sheet):
+            return
+        if valid != seen:
+            raise Refusal("PAPER_EXCHANGED", paper=valid)
+        row = connection.execute(
+            select(VOUCHER_PAPER.c.id, VOUCHER_PAPER.c.voucher_id).where(
+                VOUCHER_PAPER.c.voucher_id == voucher.id, VOUCHER_PAPER.c.void_at.is_(None)
+            )
+        ).one()
+        _end(connection, actor, row, valid, order.reason or paper_exchange.MISPRINTED)
+        _take(connection, actor, voucher, order)
+
+    services.database.act(act)
+
+
+def _exchangeable(connection: Connection, actor: Actor, voucher_id: int) -> Any:
+    lock(connection, voucher_id)
+    voucher = connection.execute(select(VOUCHER).where(VOUCHER.c.id == voucher_id)).one_or_none()
+    if voucher is None or voucher.unit_id != actor.unit_id:
+        raise Refusal("VOUCHER_NOT_FOUND", voucher=str(voucher_id))
+    pair = f"{voucher.code} {voucher.number:010d}"
+    if voucher.form != VoucherForm.DEPOSIT:
+        state = f"是{VoucherForm(voucher.form).title}"
+        raise Refusal("VOUCHER_STATE", voucher=pair, state=state, next="只有预交金凭证换开纸质凭证")
+    if cancellation(connection, voucher.id) is not None:
+        raise Refusal("VOUCHER_STATE", voucher=pair, state="已撤销", next="已撤销的凭证不能换开纸质凭证")
+    return voucher
+
+
+def _take(connection: Connection, actor: Actor, voucher: Any, order: Exchange) -> None:
+    sheet, moment = order.sheet, now()
+    paper_exchange.check_form(connection, voucher, sheet)
+    _, range_id, skipped = paper_exchange.draw(connection, actor, order, moment)
+    row = {"paper_code": sheet.code, "paper_number": f"{sheet.number:010d}", "range_id": range_id}
+    _insert(connection, actor, voucher.id, row | {"number": sheet.number})
+    _record(connection, actor, "voucher.paper_printed", voucher.id, str(sheet), skipped=skipped)
+
+
+def _insert(connection: Connection, actor: Actor, voucher_id: int, row: dict[str, Any]) -> None:
+    who = {"voucher_id": voucher_id, "printed_at": now(), "printed_by": actor.name or actor.label}
+    connection.execute(
+        insert(VOUCHER_PAPER), {"range_id": None, "number": None, "void_by": "", "void_reason": ""} | who | row
+    )
+
+
+def register(
+    services: Services, actor: Actor, voucher: VoucherFacts, paper_code: str = "", paper_number: str = ""
+) -> None:
+    """Note the stationery on which a voucher was printed; without a number of its own it bears the voucher's.
+
+    The same sheet again is a no-op. Raises VOUCHER_STATE while another sheet is valid or the number was used.
+    """
+    sheet = (paper_code or voucher.code, paper_number or voucher.number)
+    with services.database.write() as connection:
+        lock(connection, voucher.voucher_id)
+        valid = valid_paper(connection, voucher.voucher_id)
+        if valid == " ".join(sheet):
+            return
+        if valid:
+            state, remedy = f"已打印纸质凭证 {valid}", "请先收回并作废原纸质凭证，再打印新的"
+            raise Refusal("VOUCHER_STATE", voucher=voucher.pair, state=state, next=remedy)
+        try:
+            with connection.begin_nested():
+                row = {"paper_code": sheet[0], "paper_number": sheet[1]}
+                _insert(connection, actor, voucher.voucher_id, row)
+        except IntegrityError as error:
+            state, remedy = f"不能使用纸质凭证 {' '.join(sheet)}（已用过）", "请核对打印机中纸质凭证的号码"
+            raise Refusal("VOUCHER_STATE", voucher=voucher.pair, state=state, next=remedy) from error
+        _record(connection, actor, "voucher.paper_printed", voucher.voucher_id, " ".join(sheet))
+
+
+def register_next(services: Services, actor: Actor, voucher: VoucherFacts) -> None:
+    """Note a print on stationery without a number of its own: the voucher's, then ``-2``, ``-3``."""
+    with services.database.read() as connection:
+        before = connection.scalar(
+            select(func.count()).select_from(VOUCHER_PAPER).where(VOUCHER_PAPER.c.voucher_id == voucher.voucher_id)
+        )
+    register(services, actor, voucher, paper_number=f"{voucher.number}-{before + 1}" if before else "")
+
+
+def void(services: Services, actor: Actor, paper_code: str, paper_number: str, reason: str) -> None:
+    """Make a sheet void; of one from the stock leading zeros may be left out. Raises VOUCHER_PAPER for a sheet that is
+    not there or is void already."""
+    sheet = f"{paper_code} {paper_number}"
+    digits = paper_number if paper_number.isascii() and paper_number.isdigit() else "0"
+    with services.database.write() as connection:
+        found = connection.execute(
+            select(VOUCHER_PAPER.c.id, VOUCHER_PAPER.c.voucher_id, VOUCHER_PAPER.c.void_at)
+            .select_from(VOUCHER_PAPER.join(VOUCHER, VOUCHER.c.id == VOUCHER_PAPER.c.voucher_id))
+            .where(
+                VOUCHER.c.unit_id == actor.unit_id,
+                VOUCHER_PAPER.c.paper_code == paper_code,
+                (VOUCHER_PAPER.c.paper_number == paper_number) | (VOUCHER_PAPER.c.number == int(digits)),
+            )
+            .with_for_update()
+        ).one_or_none()
+        if found is None:
+            raise Refusal("VOUCHER_PAPER", paper=sheet, state="没有登记过")
+        if found.void_at is not None:
+            raise Refusal("VOUCHER_PAPER", paper=sheet, state="已经作废")
+        _end(connection, actor, found, sheet, reason)
+
+
+def _end(connection: Connection, actor: Actor, row: Any, sheet: str, reason: str) -> None:
+    ended = {"void_at": now(), "void_by": actor.name or actor.label, "void_reason": reason}
+    connection.execute(update(VOUCHER_PAPER).where(VOUCHER_PAPER.c.id == row.id).values(ended))
+    _record(connection, actor, "voucher.paper_void", row.voucher_id, sheet, reason=reason)
+
+
+def _record(connection: Connection, actor: Actor, action: str, voucher_id: int, sheet: str, **told: str) -> None:
+    details = {"paper": sheet} | {name: value for name, value in told.items() if value}
+    audit.record(connection, actor, action, ("voucher", voucher_id), details)

@@ -1,0 +1,1 @@
+"""Reading bills, vouchers and paper: named queries for every edge; writes nothing."""

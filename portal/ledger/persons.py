@@ -1,0 +1,32 @@
+"""Keyed hashes under which persons and admissions are found."""
+
+from __future__ import annotations
+
+from portal.core.crypto.field_cipher import BlindIndex
+from portal.core.services import Services
+from portal.domain.documents.settlement import Payer
+from portal.domain.identity import is_phone, normalise
+
+
+def number_digest(services: Services, text: str) -> bytes:
+    """Under which keyed hash a typed number is looked up: phones apart from all other numbers."""
+    number = normalise(text)
+    return services.index.digest("phone" if is_phone(number) else "number", number)
+
+
+def person_keys(services: Services, payer: Payer) -> dict[bytes, str]:
+    """Keyed hash of every number of a person → its kind. A phone may be a family's; the others are one person's."""
+    numbers = {
+        "document": payer.id_no,
+        "phone": payer.phone,
+        "card": payer.card_no,
+        "insurance": payer.insurance_no,
+        "patient": payer.patient_id,
+    }
+    return {number_digest(services, text): kind for kind, text in numbers.items() if normalise(text)}
+
+
+def admission_digest(index: BlindIndex, unit_id: int, kind: str, number: str) -> bytes | None:
+    """Keyed hash of hospitalNo (``kind`` ``hospital``) or visitNo (``visit``) within a unit; ``None`` when absent."""
+    text = normalise(number)
+    return index.digest(f"admission.{kind}", f"{unit_id}|{text}") if text else None

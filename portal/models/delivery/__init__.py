@@ -1,0 +1,1 @@
+"""Tables of deliveries, platforms and push targets."""

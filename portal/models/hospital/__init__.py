@@ -1,0 +1,1 @@
+"""Tables of the hospital's own data and of manual issue."""

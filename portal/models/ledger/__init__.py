@@ -1,0 +1,1 @@
+"""Tables of bills, paper, reversals, vouchers."""

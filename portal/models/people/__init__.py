@@ -1,0 +1,1 @@
+"""Tables of staff, HIS accounts, patients, companies."""

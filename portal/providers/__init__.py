@@ -1,0 +1,1 @@
+"""Clients of outside parties, one package a party."""

@@ -1,0 +1,92 @@
+"""The finance bureau's platform in mode A (§4.1): handed what a person let in, asked how that stands, told to cancel.
+
+No province's own call is public (§16), so the contract is ours; another one is another class with these three methods.
+``POST <url>`` hands over, ``GET <url>/<order>`` asks, ``POST <url>/<order>/cancel`` cancels, signed as bill events are;
+every answer is ``{"state", "code", "reason"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from portal.providers.faults import ChannelFault, Kind, plain_text
+from portal.providers.push.signature import signature
+
+WAITING, INSERTED, REFUSED, CANCELLED, UNKNOWN = "waiting", "inserted", "refused", "cancelled", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an order stands there: ``state`` one of the five above, ``code`` of the card, ``reason`` of a refusal."""
+
+    state: str
+    code: str = ""
+    reason: str = ""
+
+
+class Bureau:
+    """One bureau's address and key. Every call raises ChannelFault: RETRY (no good answer), CONFIG, NEVER."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url, self._key = url.rstrip("/"), key
+
+    @cached_property
+    def _http(self) -> httpx.Client:
+        """Made at the first call: most hospitals have no bureau, and its certificates take 20 ms of every start."""
+        return httpx.Client(timeout=10.0, trust_env=False)
+
+    def __bool__(self) -> bool:
+        return bool(self._url)
+
+    def hand_over(self, told: dict[str, Any]) -> Standing:
+        """An authorised order: ``order_id``, authorising ``appid``, ``bill_code``, ``bill_number``, ``fee`` (fen).
+
+        The bureau has the bill itself; the same order again changes nothing there.
+        """
+        return self._call("POST", "", json.dumps(told, separators=(",", ":")).encode())
+
+    def standing(self, order_id: str) -> Standing:
+        """How an order stands; ``unknown``: they have no such order."""
+        return self._call("GET", f"/{order_id}")
+
+    def cancel(self, order_id: str) -> Standing:
+        """The bill was reversed. ``cancelled``, or how the order stands instead."""
+        return self._call("POST", f"/{order_id}/cancel")
+
+    def _call(self, method: str, suffix: str, body: bytes = b"") -> Standing:
+        url, stamp, nonce = self._url + suffix, str(int(time.time())), secrets.token_hex(8)
+        headers = {"Content-Type": "application/json", "X-Qupiao-Timestamp": stamp, "X-Qupiao-Nonce": nonce}
+        headers["X-Qupiao-Signature"] = signature(self._key, method, urlsplit(url).path, stamp, nonce, body)
+        try:
+            answer = self._http.request(method, url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise ChannelFault("bureau", Kind.RETRY, "network", type(error).__name__) from None
+        status = answer.status_code
+        if status == 404 and method == "GET":
+            return Standing(UNKNOWN)
+        if status in (401, 403):
+            raise ChannelFault("bureau", Kind.CONFIG, f"http_{status}")
+        if not 200 <= status < 300 and status != 409:  # 409: it has this order already, or cannot cancel it
+            kind = Kind.NEVER if 400 <= status < 500 and status != 429 else Kind.RETRY
+            raise ChannelFault("bureau", kind, f"http_{status}", plain_text(_read(answer).reason))
+        return _read(answer)
+
+
+def _read(answer: httpx.Response) -> Standing:
+    """An answer without a state that we know says nothing but that it was taken."""
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    given = found if isinstance(found, dict) else {}
+    state, code, reason = (str(given.get(name) or "") for name in ("state", "code", "reason"))
+    known = state in (WAITING, INSERTED, REFUSED, CANCELLED)
+    return Standing(state if known else WAITING, code[:64], plain_text(reason)[:100])

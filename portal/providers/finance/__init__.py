@@ -1,0 +1,1 @@
+"""The client of finance's front-end machine: envelope, messages, log."""

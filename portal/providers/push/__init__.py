@@ -1,0 +1,1 @@
+"""Push targets: the signature of what we send and of what they answer."""

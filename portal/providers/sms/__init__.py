@@ -1,0 +1,1 @@
+"""SMS gateways: our own contract, Aliyun, Tencent."""

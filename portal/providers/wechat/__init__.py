@@ -1,0 +1,1 @@
+"""The WeChat client, its tokens and its callbacks."""

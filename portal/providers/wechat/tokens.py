@@ -1,0 +1,190 @@
+"""Short-lived credentials that all processes share: one fetch per expiry, however many find it expired (§12.1).
+
+In Redis where there is one, else (or while it is away) in the table ``platform_token``. Whoever holds the lock
+fetches, with no database connection in hand; the others wait and take what it brought. Values are sealed in both.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from portal.core.clock import now
+from portal.core.crypto.field_cipher import FieldCipher, SealBroken
+from portal.core.database import Database
+from portal.models.tables import PLATFORM_TOKEN
+from portal.providers.faults import ChannelFault, Kind
+
+if TYPE_CHECKING:
+    import redis
+
+log = structlog.get_logger("qupiao.tokens")
+
+EARLY = 300
+"""Seconds before its end that a token is no longer used; the platform renews as early (§1.1)."""
+FIELD = "platform_token.value"
+_LOOK = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A credential fresh from the platform: its value and for how many seconds it is good."""
+
+    value: str
+    seconds: int
+
+    @property
+    def usable(self) -> int:
+        """For how many seconds it may be used."""
+        return max(self.seconds - EARLY, 30)
+
+
+Fetch = Callable[[], Fetched]
+
+
+class Tokens:
+    """Credentials by name (``wechat:<appid>:token``). ``wait``: most seconds to wait for another's fetch."""
+
+    def __init__(self, database: Database, cipher: FieldCipher, redis_url: str = "", wait: float = 20.0) -> None:
+        self._database = database
+        self._cipher = cipher
+        self._redis: redis.Redis | None = None
+        self._away: tuple[type[Exception], ...] = ()
+        if redis_url:
+            import redis  # as in portal/access/limits.py
+
+            self._redis, self._away = redis.Redis.from_url(redis_url, socket_timeout=2.0), (redis.RedisError,)
+        self._wait = wait
+        self._turns: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def get(self, name: str, fetch: Fetch, stale: str = "") -> str:
+        """The credential in force; fetched when there is none, or when the one in force is ``stale``.
+
+        Raises ChannelFault: what ``fetch`` raises, or RETRY when another's fetch took too long.
+        """
+        known = self._read(name)
+        if known and known != stale:
+            return known
+        with self._guard:
+            turn = self._turns.setdefault(name, threading.Lock())
+        with turn:  # threads of one process ask once
+            if self._redis is not None:
+                try:
+                    return self._by_redis(self._redis, name, fetch, stale)
+                except self._away as error:
+                    log.warning("tokens.redis_away", error=type(error).__name__)
+            return self._by_database(name, fetch, stale)
+
+    def forget(self, name: str) -> None:
+        """Drop a credential; the next use fetches."""
+        if self._redis is not None:
+            try:
+                self._redis.delete(_key(name))
+            except self._away as error:
+                log.warning("tokens.redis_away", error=type(error).__name__)
+        with self._database.write() as connection:
+            connection.execute(update(PLATFORM_TOKEN).where(PLATFORM_TOKEN.c.name == name).values(value=None))
+
+    def _read(self, name: str) -> str:
+        if self._redis is not None:
+            try:
+                found = self._redis.get(_key(name))
+                return self._open(name, found if isinstance(found, bytes) else None)
+            except self._away as error:
+                log.warning("tokens.redis_away", error=type(error).__name__)
+        return self._read_database(name)
+
+    def _open(self, name: str, sealed: bytes | None) -> str:
+        if sealed is None:
+            return ""
+        try:
+            return self._cipher.decrypt_text(FIELD, name, sealed)
+        except SealBroken:  # of an installation with another key
+            return ""
+
+    def _by_redis(self, client: redis.Redis, name: str, fetch: Fetch, stale: str) -> str:
+        from redis.exceptions import LockError
+
+        lock = client.lock(f"{_key(name)}:lock", timeout=self._wait, blocking_timeout=self._wait, sleep=_LOOK)
+        if not lock.acquire():
+            raise ChannelFault("platform", Kind.RETRY, "token_busy", "another process is fetching the token", 5.0)
+        try:
+            known = self._open(name, _bytes(client.get(_key(name))))
+            if known and known != stale:
+                return known
+            fetched = fetch()
+            client.set(_key(name), self._cipher.encrypt(FIELD, name, fetched.value), ex=fetched.usable)
+            return fetched.value
+        finally:
+            try:
+                lock.release()
+            except LockError:  # it took longer than the lock lasts
+                log.warning("tokens.lock_lost", token=name.rsplit(":", 1)[-1])
+
+    def _read_database(self, name: str) -> str:
+        found = select(PLATFORM_TOKEN.c.value).where(PLATFORM_TOKEN.c.name == name, PLATFORM_TOKEN.c.expires_at > now())
+        with self._database.read() as connection:
+            return self._open(name, connection.scalar(found))
+
+    def _by_database(self, name: str, fetch: Fetch, stale: str) -> str:
+        me, deadline = secrets.token_hex(8), time.monotonic() + self._wait
+        pause = threading.Event()
+        while True:
+            known = self._read_database(name)
+            if known and known != stale:
+                return known
+            if self._lease(name, me):
+                break
+            if time.monotonic() > deadline:
+                raise ChannelFault("platform", Kind.RETRY, "token_busy", "another process is fetching the token", 5.0)
+            pause.wait(_LOOK)
+        brought: dict[str, object] = {}
+        try:
+            known = self._read_database(name)  # who held the lease before may have brought it just now
+            if known and known != stale:
+                return known
+            fetched = fetch()
+            until = now() + timedelta(seconds=fetched.usable)
+            brought = {"value": self._cipher.encrypt(FIELD, name, fetched.value), "expires_at": until}
+            return fetched.value
+        finally:
+            free = {"leased_by": "", "leased_until": now()}
+            with self._database.write() as connection:
+                connection.execute(
+                    update(PLATFORM_TOKEN)
+                    .where(PLATFORM_TOKEN.c.name == name, PLATFORM_TOKEN.c.leased_by == me)
+                    .values(**brought, **free)
+                )
+
+    def _lease(self, name: str, me: str) -> bool:
+        moment = now()
+        until = moment + timedelta(seconds=self._wait)
+        make = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
+        empty = {"name": name, "value": None, "expires_at": None, "leased_by": "", "leased_until": moment}
+        free = or_(PLATFORM_TOKEN.c.leased_by == "", PLATFORM_TOKEN.c.leased_until <= moment)
+        with self._database.write() as connection:
+            connection.execute(make(PLATFORM_TOKEN).values(**empty).on_conflict_do_nothing(index_elements=["name"]))
+            taken = (
+                update(PLATFORM_TOKEN)
+                .where(PLATFORM_TOKEN.c.name == name, free)
+                .values(leased_by=me, leased_until=until)
+            )
+            return connection.execute(taken).rowcount == 1
+
+
+def _bytes(found: object) -> bytes | None:
+    return found if isinstance(found, bytes) else None
+
+
+def _key(name: str) -> str:
+    return f"qupiao:token:{name}"

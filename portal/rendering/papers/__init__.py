@@ -1,0 +1,1 @@
+"""Printed papers: numbered forms, slips, statements, posters."""

@@ -1,0 +1,96 @@
+"""The print on a numbered paper form 纸质票据: the e-bill's data at the places of the form (fiscal-ebill §1.4).
+
+The form's title, lines and labels are pre-printed; ``underlay`` draws them as well, for plain paper and for a look
+at the screen. Every printer feeds a little differently, so its offset moves everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+
+from portal.domain.documents.bill import BillDocument
+from portal.rendering.pdf.contents import FORMS, Look, sheets
+from portal.rendering.pdf.fonts import FAMILIES
+from portal.rendering.pdf.layout import lay_out
+
+_environment = Environment(
+    loader=FileSystemLoader(Path(__file__).parents[1] / "forms"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
+LABELS = (
+    ("票据代码、号码：", 7, 22.6),
+    ("电子票据：", 118, 22.6),
+    ("交款人统一社会信用代码：", 7, 28.2),
+    ("校验码：", 118, 28.2),
+    ("交款人：", 7, 33.8),
+    ("开票日期：", 118, 33.8),
+    ("金额合计（大写）", 9, 97.2),
+    ("（小写）", 145, 97.2),
+    *((char, 9, 107 + 5 * place) for place, char in enumerate("其他信息")),
+    ("收款单位（章）：", 7, 137),
+    ("复核人：", 122, 137),
+    ("收款人：", 166, 137),
+)
+"""Pre-printed labels with their places in millimetres."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaperPrint:
+    """One sheet to print: the e-bill, the sheet's code and number, who exchanged it; ``copy`` counts this print."""
+
+    document: BillDocument
+    sheet: str
+    operator: str
+    copy: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """How far a printer's print is moved to the right and down, in tenths of a millimetre."""
+
+    x: int = 0
+    y: int = 0
+
+
+def pdf(
+    prints: Sequence[PaperPrint], offset: Offset, *, demo: bool, underlay: bool = False, insurance_whole: bool = False
+) -> bytes:
+    """The sheets, one a page. From its second print on a sheet says 补打. ``insurance_whole``: as in :class:`Look`."""
+    pages = []
+    look = Look("supervised", supervised=False, insurance_whole=insurance_whole)
+    for one in prints:
+        document = one.document
+        [face, *_] = sheets(document, look)
+        pages.append(
+            {
+                "form": document.form if document.form in FORMS else "outpatient",
+                "name": document.name.replace("（电子）", ""),
+                "fields": face.fields,
+                "sheet": one.sheet,
+                "operator": one.operator,
+                "again": one.copy if one.copy > 1 else 0,
+            }
+        )
+    source = _environment.get_template("paper.html").render(
+        title="纸质票据",
+        pages=pages,
+        x=offset.x / 10,
+        y=offset.y / 10,
+        families=FAMILIES,
+        labels=LABELS,
+        underlay=underlay,
+        demo=demo,
+    )
+    return bytes(lay_out(source).write_pdf() or b"")
+
+
+def calibration_page(offset: Offset) -> bytes:
+    """A calibration page: the form's lines, and crosses whose places it says."""
+    crosses = [(left, top) for top in (20, 80, 140) for left in (20, 107, 195)]
+    source = _environment.get_template("calibration.html").render(
+        crosses=crosses, x=offset.x / 10, y=offset.y / 10, families=FAMILIES
+    )
+    return bytes(lay_out(source).write_pdf() or b"")

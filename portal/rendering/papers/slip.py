@@ -1,0 +1,100 @@
+"""Notice slips 告知单 and voucher sheets as PDF: 80 mm for receipt printers, A5 for the others (features S2.6f).
+
+A slip may be lost, so it says no more than level L0: masked payer, no department, no items; its QR opens the bill's
+link, which asks for the name before it shows anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+
+from portal.domain.money import words, yuan
+from portal.rendering import qr
+from portal.rendering.pdf.fonts import FAMILIES
+from portal.rendering.pdf.layout import lay_out
+
+VERIFY_AT = "财政部全国财政电子票据查验平台，或“广东财政”微信公众号"
+"""Where a bill is verified officially (fiscal-ebill §4.1, note 7)."""
+
+_environment = Environment(
+    loader=FileSystemLoader(Path(__file__).parents[1] / "forms"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
+_environment.filters["yuan"] = yuan
+_environment.filters["words"] = words
+
+
+class Paper(StrEnum):
+    """What the printer holds."""
+
+    ROLL = "80mm"
+    SHEET = "a5"
+
+    @property
+    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
+        """The word on screen."""
+        return {"80mm": "80 毫米小票", "a5": "A5 纸"}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Whom to ask: the unit's names and its desk."""
+
+    unit: str
+    place: str
+    phone: str
+    hours: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """One slip. ``name`` of the bill or voucher; ``number`` with ten digits; ``payer`` masked already (in full only on
+    a voucher's own sheet); ``day`` as printed; ``link`` is what the QR opens; ``state`` a warning word such as 已冲红.
+
+    ``printed`` counts this print: from the second on the slip says 补打 and which. ``facts`` are further labelled
+    lines of a voucher; ``voucher``: a sheet that proves a payment, not a notice about a bill. ``fetch_code``: the
+    取票码 by which somebody else may fetch the bill once.
+    """
+
+    desk: Desk
+    name: str
+    code: str
+    number: str
+    check_code: str
+    payer: str
+    amount_fen: int
+    day: str
+    link: str
+    printed: int = 1
+    state: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    voucher: bool = False
+    fetch_code: str = ""
+
+    @property
+    def grouped(self) -> str:
+        """The number as people retype it: ``90 0000 0123``."""
+        return f"{self.number[:2]} {self.number[2:6]} {self.number[6:]}"
+
+    @property
+    def grouped_code(self) -> str:
+        """The fetch code as people retype it: ``QP 7KM2 XPTA``."""
+        code = self.fetch_code
+        return f"{code[:2]} {code[2:6]} {code[6:]}"
+
+    @property
+    def qr(self) -> tuple[int, str]:
+        """Size and path of the QR."""
+        return qr.path(self.link)
+
+
+def pdf(slips: Sequence[Slip], paper: Paper, demo: bool, printed_at: str) -> bytes:
+    """All slips, one a page. ``printed_at`` is the time as printed. Fetches nothing."""
+    source = _environment.get_template("slip.html").render(
+        slips=slips, paper=paper.value, demo=demo, printed_at=printed_at, families=FAMILIES, verify_at=VERIFY_AT
+    )
+    return bytes(lay_out(source).write_pdf() or b"")

@@ -1,0 +1,1 @@
+"""The face of a bill as PDF and PNG: compiled forms, stamped."""

@@ -1,0 +1,1 @@
+"""Spreadsheets: lists out, forms to fill in."""

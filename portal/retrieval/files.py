@@ -1,0 +1,186 @@
+"""Files for patients: the bill's PDF, a bundle of chosen bills for reimbursement, the yearly self-pay statement."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import Connection
+
+from portal import audit
+from portal.core.clock import business_day, local, now
+from portal.core.services import Services
+from portal.domain.actor import Actor
+from portal.domain.documents.settlement import Scene
+from portal.domain.errors import Refusal
+from portal.domain.states import BillState
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bills import BillFacts
+from portal.ledger.paper import valid_sheet
+from portal.models.tables import UNIT
+from portal.rendering import xml
+from portal.rendering.papers import patient_papers
+from portal.rendering.papers.patient_papers import Line
+from portal.rendering.papers.slip import Desk
+from portal.rendering.pdf.face import FaceRenderer, merged
+
+MOST = 50
+"""Bills of one bundle."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to hand out."""
+
+    name: str
+    mimetype: str
+    data: bytes
+
+
+def bill_pdf(services: Services, connection: Connection, faces: FaceRenderer, unit_code: str, bill: BillFacts) -> File:
+    """The bill's PDF, made from the signed bytes, which it carries."""
+    stored = ledger_bills.stored_document(services, connection, bill.bill_id)
+    exchanged = valid_sheet(connection, bill.bill_id) is not None
+    token = ledger_bills.token_of(services, unit_code, bill)
+    data = faces.pdf(
+        xml.read(stored.signed),
+        state=bill.state.value,
+        qr_text=f"{services.settings.net_url or services.settings.base}/b/{token}",
+        xml=stored.einvoice_xml,
+        supervised=stored.supervisor_element is not None,
+        exchanged=exchanged,
+    )
+    return File(f"{bill.code}-{bill.number}.pdf", "application/pdf", data)
+
+
+def counts(bill: BillFacts) -> bool:
+    """Whether a bill counts for reimbursement: neither red nor reversed."""
+    return bill.total_fen >= 0 and bill.state is not BillState.REVERSED
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Days to choose bills from, both ends included, and how many there are that count."""
+
+    title: str
+    first: date
+    last: date
+    count: int
+
+
+def spans(bills: Sequence[BillFacts], today: date) -> list[Span]:
+    """What people ask money back for (features.md idea 2): the last visit, the last month, each year; newest first."""
+    days = [business_day(bill.business_at) for bill in bills if counts(bill)]
+    if not days:
+        return []
+    found = [("最近一次就诊", max(days), max(days)), ("最近一个月", today - timedelta(days=30), today)]
+    found += [
+        (f"{year} 年", date(year, 1, 1), date(year, 12, 31))
+        for year in sorted({day.year for day in days}, reverse=True)
+    ]
+    return [Span(title, first, last, sum(first <= day <= last for day in days)) for title, first, last in found]
+
+
+def within(bills: Sequence[BillFacts], first: date, last: date) -> list[BillFacts]:
+    """The bills of these days."""
+    return [bill for bill in bills if first <= business_day(bill.business_at) <= last]
+
+
+def bundle(
+    services: Services,
+    faces: FaceRenderer,
+    unit_code: str,
+    payer: str,
+    bills: Sequence[BillFacts],
+    zipped: bool,
+    by: tuple[str, str] = ("bill.downloaded", "patient:bundle"),
+) -> File:
+    """The chosen bills behind a cover sheet: one PDF to print, or a ZIP with every original and its data file.
+
+    Red and reversed ones are left out and named on the cover. ``by``: action and actor of the log entry of each bill.
+    Raises CHOICE_EMPTY for none or too many that count.
+    """
+    chosen = sorted((bill for bill in bills if counts(bill)), key=lambda bill: (bill.business_at, bill.bill_id))
+    if not 1 <= len(chosen) <= MOST:
+        raise Refusal("CHOICE_EMPTY", most=MOST)
+    with services.database.read() as connection:
+        desk = desk_of(connection, unit_code)
+        lines = [_line(bill, "已换开纸质" if valid_sheet(connection, bill.bill_id) else "") for bill in chosen]
+        out = [_line(bill, "红票" if bill.total_fen < 0 else "已冲红") for bill in bills if not counts(bill)]
+        made_at = f"{local(now()):%Y-%m-%d %H:%M}"
+        front = patient_papers.cover(desk, payer, lines, out, made_at, services.settings.demo)
+        files = [bill_pdf(services, connection, faces, unit_code, bill) for bill in chosen]
+        if zipped:
+            files += [
+                File(
+                    f"{bill.code}-{bill.number}.xml",
+                    "application/xml",
+                    ledger_bills.stored_document(services, connection, bill.bill_id).einvoice_xml,
+                )
+                for bill in chosen
+            ]
+    with services.database.write() as connection:
+        for bill in chosen:
+            audit.record(connection, Actor(by[1]), by[0], ("bill", bill.bill_id))
+    name = f"bundle-{local(now()):%Y%m%d}"
+    if not zipped:
+        return File(f"{name}.pdf", "application/pdf", merged([front, *(file.data for file in files)]))
+    out_file = io.BytesIO()
+    with zipfile.ZipFile(out_file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("00-cover.pdf", front)
+        for file in files:
+            archive.writestr(file.name, file.data)
+    return File(f"{name}.zip", "application/zip", out_file.getvalue())
+
+
+def statement(services: Services, unit_code: str, payer: str, year: int, bills: Sequence[BillFacts]) -> File:
+    """What the person paid themselves in ``year``, from the bills that count. Raises CHOICE_EMPTY without any."""
+    chosen = of_year(bills, year)
+    if not chosen:
+        raise Refusal("CHOICE_EMPTY", most=MOST)
+    with services.database.read() as connection:
+        desk = desk_of(connection, unit_code)
+    made_at = f"{local(now()):%Y-%m-%d %H:%M}"
+    lines = [_line(bill) for bill in chosen]
+    data = patient_papers.statement(desk, payer, year, lines, made_at, services.settings.demo)
+    return File(f"self-pay-{year}.pdf", "application/pdf", data)
+
+
+def of_year(bills: Sequence[BillFacts], year: int) -> list[BillFacts]:
+    """The bills of one year that count, oldest first."""
+    chosen = [bill for bill in bills if counts(bill) and business_day(bill.business_at).year == year]
+    return sorted(chosen, key=lambda bill: (bill.business_at, bill.bill_id))
+
+
+def poster(services: Services, unit_code: str, size: str) -> File:
+    """The hospital code as a poster of ``size`` (A4, A3)."""
+    with services.database.read() as connection:
+        desk = desk_of(connection, unit_code)
+    base = (services.settings.net_url or services.settings.base).rstrip("/")
+    data = patient_papers.poster(desk, f"{base}/h/{unit_code}", f"{base}/", size, services.settings.demo)
+    return File(f"poster-{unit_code}-{size}.pdf", "application/pdf", data)
+
+
+def desk_of(connection: Connection, unit_code: str) -> Desk:
+    """The unit's name and desk, as printed."""
+    unit = connection.execute(UNIT.select().where(UNIT.c.code == unit_code)).one()
+    return Desk(unit.name, unit.desk_place, unit.desk_phone, unit.desk_hours)
+
+
+def _line(bill: BillFacts, note: str = "") -> Line:
+    return Line(
+        day=f"{business_day(bill.business_at):%Y-%m-%d}",
+        title=Scene(bill.scene).charged,
+        code=bill.code,
+        number=bill.number,
+        check_code=bill.check_code,
+        total_fen=bill.total_fen,
+        insured_fen=bill.insured_fen,
+        self_pay_fen=bill.self_pay_fen,
+        own_cost_fen=bill.own_cost_fen,
+        own_cash_fen=bill.own_cash_fen,
+        note=note,
+    )

@@ -1,0 +1,227 @@
+"""What a patient asks the desk, and the answer: a correction, a bill that cannot be found, "this is not mine".
+
+The patient gets a number, under which the answer can be read; whatever was typed is sealed (features §4.5, idea 10).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from portal import audit
+from portal.access.limits import Limits
+from portal.core.clock import now
+from portal.core.ids import new_id
+from portal.core.services import Services
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.identity import is_phone, normalise
+from portal.models.tables import PATIENT_REQUEST, REQUEST_PHOTO, UNIT
+from portal.outbox import tasks
+from portal.outbox.tasks import Done, Outcome, Task
+from portal.providers.sms.gateway import SmsClient
+from portal.rendering import photo as photos
+from portal.retrieval.code_sender import outcome_of
+
+ANSWERED_TOPIC = "request.answered"
+TEMPLATE = "answer"
+KINDS = {"correction": "更正申请", "missing": "查不到票据", "not_me": "不是我的票"}
+STATES = {"open": "待答复", "done": "已办理", "declined": "不能办理"}
+WRONG = {
+    "name": "姓名写错",
+    "number": "证件号或卡号写错",
+    "phone": "手机号写错",
+    "amount": "金额或项目不对",
+    "other": "其他",
+}
+_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, opened. ``content`` by field name as typed; the caller masks or audits it."""
+
+    request_id: int
+    kind: str
+    bill_id: int | None
+    content: dict[str, str]
+    state: str
+    answer: str
+    created_at: datetime
+    answered_at: datetime | None
+
+    @property
+    def title(self) -> str:
+        """The word on screen."""
+        return KINDS[self.kind]
+
+    @property
+    def state_title(self) -> str:
+        """The word on screen."""
+        return STATES[self.state]
+
+
+def ask(
+    services: Services,
+    limits: Limits,
+    unit_id: int,
+    kind: str,
+    content: Mapping[str, str],
+    address: str,
+    bill_id: int | None = None,
+    photo: bytes = b"",
+) -> str:
+    """Hand a request to the desk; returns its number, which is shown once. Raises ENTRY_INVALID, TRY_LATER.
+
+    ``address`` is the caller's network address, counted by keyed hash; ``photo`` a JPEG or PNG as it was sent.
+    """
+    kept = {name: value.strip()[:300] for name, value in content.items() if value.strip()}
+    if kept.get("phone") and not is_phone(kept["phone"]):
+        raise Refusal("ENTRY_INVALID", problems="手机号应为 11 位数字")
+    if not limits.hit(f"request.address:{services.index.digest('address', address).hex()[:24]}", 10, 3600):
+        raise Refusal("TRY_LATER", minutes=60)
+    if bill_id is not None and not limits.hit(f"request.bill:{bill_id}", 5, 86_400):
+        raise Refusal("TRY_LATER", minutes=60)
+    try:
+        kept_photo = photos.remade(photo) if photo else b""
+    except ValueError as error:
+        raise Refusal("ENTRY_INVALID", problems=str(error)) from error
+    number = "SQ" + "".join(secrets.choice(_LETTERS) for _ in range(10))
+    request_id = new_id()
+    with services.database.write() as connection:
+        connection.execute(
+            insert(PATIENT_REQUEST),
+            {
+                "id": request_id,
+                "unit_id": unit_id,
+                "kind": kind,
+                "bill_id": bill_id,
+                "content": services.cipher.encrypt("patient_request.content", request_id, json.dumps(kept)),
+                "reference": _reference(services, number),
+                "state": "open",
+                "answer": None,
+                "created_at": now(),
+                "answered_at": None,
+                "answered_by": "",
+            },
+        )
+        if kept_photo:
+            sealed = services.cipher.encrypt("request_photo.photo", request_id, kept_photo)
+            connection.execute(insert(REQUEST_PHOTO), {"request_id": request_id, "photo": sealed})
+        audit.record(connection, Actor("patient"), "request.made", ("request", request_id), {"kind": kind})
+    return number
+
+
+def _reference(services: Services, number: str) -> bytes:
+    return services.index.digest("request", normalise(number))
+
+
+def read(services: Services, row: Any) -> Request:
+    """A row of the table, opened."""
+    content = json.loads(services.cipher.decrypt("patient_request.content", row.id, row.content))
+    answer = "" if row.answer is None else services.cipher.decrypt_text("patient_request.answer", row.id, row.answer)
+    return Request(row.id, row.kind, row.bill_id, content, row.state, answer, row.created_at, row.answered_at)
+
+
+def by_number(services: Services, limits: Limits, unit_id: int, number: str, address: str) -> Request:
+    """The request with this number. Raises REQUEST_UNKNOWN, TRY_LATER."""
+    if not limits.hit(f"request.look:{services.index.digest('address', address).hex()[:24]}", 30, 900):
+        raise Refusal("TRY_LATER", minutes=15)
+    wanted = select(PATIENT_REQUEST).where(
+        PATIENT_REQUEST.c.reference == _reference(services, number), PATIENT_REQUEST.c.unit_id == unit_id
+    )
+    with services.database.read() as connection:
+        row = connection.execute(wanted).one_or_none()
+    if row is None:
+        raise Refusal("REQUEST_UNKNOWN")
+    return read(services, row)
+
+
+def of_bill(services: Services, connection: Connection, bill_id: int) -> list[Request]:
+    """The correction requests about a bill, newest first, for whoever may open it."""
+    wanted = select(PATIENT_REQUEST).where(PATIENT_REQUEST.c.bill_id == bill_id, PATIENT_REQUEST.c.kind == "correction")
+    return [read(services, row) for row in connection.execute(wanted.order_by(PATIENT_REQUEST.c.id.desc()).limit(5))]
+
+
+def one(services: Services, connection: Connection, unit_id: int, request_id: int) -> Request:
+    """A unit's request, for staff. The caller audits. Raises REQUEST_UNKNOWN."""
+    wanted = select(PATIENT_REQUEST).where(PATIENT_REQUEST.c.id == request_id, PATIENT_REQUEST.c.unit_id == unit_id)
+    row = connection.execute(wanted).one_or_none()
+    if row is None:
+        raise Refusal("REQUEST_UNKNOWN")
+    return read(services, row)
+
+
+def has_photo(connection: Connection, request_id: int) -> bool:
+    """Whether a photo came with a request that is still open."""
+    return (
+        connection.scalar(select(REQUEST_PHOTO.c.request_id).where(REQUEST_PHOTO.c.request_id == request_id))
+        is not None
+    )
+
+
+def show_photo(services: Services, actor: Actor, request_id: int) -> bytes:
+    """The photo with a request of the actor's unit, as JPEG, for staff; audited. Raises REQUEST_UNKNOWN."""
+    with services.database.write() as connection:
+        one(services, connection, actor.unit_id, request_id)
+        sealed = connection.scalar(select(REQUEST_PHOTO.c.photo).where(REQUEST_PHOTO.c.request_id == request_id))
+        if sealed is None:
+            raise Refusal("REQUEST_UNKNOWN")
+        audit.record(connection, actor, "request.photo_shown", ("request", request_id))
+    return services.cipher.decrypt("request_photo.photo", request_id, sealed)
+
+
+def answer(services: Services, actor: Actor, request_id: int, state: str, text: str) -> None:
+    """Answer an open request of the actor's unit; who left a phone is told that there is an answer. Its photo goes.
+
+    Raises REQUEST_UNKNOWN, REQUEST_CLOSED, INPUT_INVALID.
+    """
+    text = text.strip()[:500]
+    if state not in ("done", "declined") or len(text) < 2:
+        raise Refusal("INPUT_INVALID", reason="请选择办理结果，并写明答复")
+    with services.database.write() as connection:
+        known = one(services, connection, actor.unit_id, request_id)
+        done = connection.execute(
+            update(PATIENT_REQUEST)
+            .where(PATIENT_REQUEST.c.id == request_id, PATIENT_REQUEST.c.state == "open")
+            .values(
+                state=state,
+                answer=services.cipher.encrypt("patient_request.answer", request_id, text),
+                answered_at=now(),
+                answered_by=actor.label[:80],
+            )
+        )
+        if done.rowcount != 1:
+            raise Refusal("REQUEST_CLOSED", by="另一位同事")
+        connection.execute(delete(REQUEST_PHOTO).where(REQUEST_PHOTO.c.request_id == request_id))
+        if known.content.get("phone"):
+            tasks.enqueue(connection, ANSWERED_TOPIC, f"{ANSWERED_TOPIC}:{request_id}", {"request": request_id})
+        audit.record(connection, actor, "request.answered", ("request", request_id))
+
+
+class Teller:
+    """The handler of the ``request.answered`` tasks."""
+
+    def __init__(self, gateway: SmsClient) -> None:
+        self._gateway = gateway
+
+    def __call__(self, services: Services, task: Task) -> Outcome:
+        """One message that names the hospital and nothing else."""
+        with services.database.read() as connection:
+            row = connection.execute(
+                select(PATIENT_REQUEST, UNIT.c.short_name)
+                .join(UNIT, UNIT.c.id == PATIENT_REQUEST.c.unit_id)
+                .where(PATIENT_REQUEST.c.id == int(task.payload["request"]))
+            ).one_or_none()
+        if row is None:
+            return Done()
+        phone = normalise(read(services, row).content.get("phone", ""))
+        if not phone:
+            return Done()
+        return outcome_of(self._gateway.send(phone, TEMPLATE, {"hospital": row.short_name}, f"qp-request-{row.id}"))

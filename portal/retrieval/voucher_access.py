@@ -1,0 +1,40 @@
+"""Level 1 for a prepayment voucher: its link and the patient's name show balance and movements, once, without a
+session. Features §4.2."""
+
+from __future__ import annotations
+
+import hmac
+
+from sqlalchemy import select
+
+from portal import audit
+from portal.access.limits import Limits
+from portal.core.services import Services
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.identity import normalise_name
+from portal.ledger import vouchers
+from portal.ledger.vouchers import MoveFacts, VoucherFacts
+from portal.models.tables import VOUCHER_PARTY
+from portal.retrieval.identify import count_address, count_try
+
+
+def open_by_slip(
+    services: Services, limits: Limits, voucher: VoucherFacts, name: str, address: str, request_id: str
+) -> list[MoveFacts]:
+    """The movements of the deposit behind this voucher. Raises NOT_MATCHED, TRY_LATER.
+
+    ``address`` is the caller's network address, counted by keyed hash.
+    """
+    owner = voucher.of_id or voucher.voucher_id
+    count_try(services, limits, f"slip.voucher:{owner}", 5, 1800, 30)
+    count_address(services, limits, address)
+    typed = services.index.digest("name", normalise_name(name))
+    with services.database.write() as connection:
+        stored = connection.execute(
+            select(VOUCHER_PARTY.c.name_digest).where(VOUCHER_PARTY.c.voucher_id == owner)
+        ).scalar_one()
+        if not hmac.compare_digest(stored, typed):
+            raise Refusal("NOT_MATCHED")
+        audit.record(connection, Actor("patient:slip", request_id=request_id), "voucher.opened", ("voucher", owner))
+        return vouchers.movements(connection, [owner])

@@ -1,0 +1,1 @@
+"""The books of numbers: movements, holdings, uses, fates."""

@@ -1,0 +1,153 @@
+"""What uses numbers: bills, vouchers, paper forms. Each taken number has exactly one row in exactly one of these.
+
+A further family is one more :class:`Use` in :data:`USES`; the stock knows of it everywhere from then on (identity,
+number map, average use).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, literal, select
+
+from portal.domain.states import PaperState
+from portal.domain.stock import Fate
+from portal.models.tables import BILL, NUMBER_RANGE, PAPER_BILL, VOUCHER, VOUCHER_PAPER
+
+_ON_PAPER = exists().where(PAPER_BILL.c.bill_id == BILL.c.id, PAPER_BILL.c.state == PaperState.VALID.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One table whose rows use numbers. ``fate`` is an SQL expression of a :class:`Fate`; ``id`` what a click opens,
+    a bill or voucher as ``name`` says. A row without a range uses none of ours (stationery)."""
+
+    name: str
+    table: Table
+    code: ColumnElement[str]
+    number: ColumnElement[int]
+    range_id: ColumnElement[int]
+    at: ColumnElement[datetime]
+    fate: ColumnElement[str]
+    id: ColumnElement[int]
+
+
+USES: tuple[Use, ...] = (
+    Use(
+        "bill",
+        BILL,
+        BILL.c.bill_code,
+        BILL.c.number,
+        BILL.c.range_id,
+        BILL.c.issued_at,
+        case(
+            (BILL.c.red_of_id.is_not(None), Fate.RED.value),
+            (_ON_PAPER, Fate.EXCHANGED.value),
+            else_=Fate.ISSUED.value,
+        ),
+        BILL.c.id,
+    ),
+    Use(
+        "paper",
+        PAPER_BILL,
+        PAPER_BILL.c.paper_code,
+        PAPER_BILL.c.number,
+        PAPER_BILL.c.range_id,
+        PAPER_BILL.c.exchanged_at,
+        case((PAPER_BILL.c.state == PaperState.VALID.value, Fate.PAPER.value), else_=Fate.VOID.value),
+        PAPER_BILL.c.bill_id,
+    ),
+    Use(
+        "voucher",
+        VOUCHER,
+        VOUCHER.c.code,
+        VOUCHER.c.number,
+        VOUCHER.c.range_id,
+        VOUCHER.c.issued_at,
+        literal(Fate.ISSUED.value),
+        VOUCHER.c.id,
+    ),
+    Use(
+        "voucher",
+        VOUCHER_PAPER,
+        VOUCHER_PAPER.c.paper_code,
+        VOUCHER_PAPER.c.number,
+        VOUCHER_PAPER.c.range_id,
+        VOUCHER_PAPER.c.printed_at,
+        case((VOUCHER_PAPER.c.void_at.is_(None), Fate.PAPER.value), else_=Fate.VOID.value),
+        VOUCHER_PAPER.c.voucher_id,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many rows use numbers of one range, the lowest and highest of them, and how many are void (spoilt paper)."""
+
+    count: int
+    low: int
+    high: int
+    void: int = 0
+
+
+def tallies(connection: Connection) -> dict[int, Tally]:
+    """Of every range that is used: its tally over all uses."""
+    found: dict[int, Tally] = {}
+    for use in USES:
+        spoilt = func.sum(case((use.fate == Fate.VOID.value, 1), else_=0))
+        ends = (func.min(use.number), func.max(use.number))
+        drawn = select(use.range_id, func.count(), *ends, spoilt).where(use.range_id.is_not(None))
+        query = drawn.select_from(use.table).group_by(use.range_id)
+        for range_id, count, low, high, void in connection.execute(query):
+            known = found.get(range_id, Tally(0, low, high))
+            found[range_id] = Tally(
+                known.count + count, min(known.low, low), max(known.high, high), known.void + int(void)
+            )
+    return found
+
+
+def runs(connection: Connection, bill_code: str, first: int, last: int) -> list[tuple[int, int, Fate]]:
+    """Used numbers between ``first`` and ``last`` as runs of one fate, in order."""
+    found: list[tuple[int, int, Fate]] = []
+    for use in USES:
+        used = (
+            select(
+                use.number.label("number"),
+                use.fate.label("fate"),
+                (use.number - func.row_number().over(partition_by=use.fate, order_by=use.number)).label("island"),
+            )
+            .where(use.code == bill_code, use.number >= first, use.number <= last)
+            .subquery()
+        )
+        grouped = select(func.min(used.c.number), func.max(used.c.number), used.c.fate).group_by(
+            used.c.fate, used.c.island
+        )
+        found += [(low, high, Fate(fate)) for low, high, fate in connection.execute(grouped)]
+    return sorted(found)
+
+
+def user_of(connection: Connection, bill_code: str, number: int) -> tuple[str, int] | None:
+    """What uses this number: ``(name of the use, row id)``, or ``None``."""
+    for use in USES:
+        row_id = connection.scalar(select(use.id).where(use.code == bill_code, use.number == number))
+        if row_id is not None:
+            return use.name, row_id
+    return None
+
+
+def used_since(connection: Connection, since: datetime) -> dict[tuple[str, int], int]:
+    """Numbers used since a moment, by (prefix of the code, point id)."""
+    found: dict[tuple[str, int], int] = {}
+    for use in USES:
+        rows: Any = connection.execute(
+            select(use.code, NUMBER_RANGE.c.point_id, func.count())
+            .join_from(use.table, NUMBER_RANGE, NUMBER_RANGE.c.id == use.range_id)
+            .where(use.at >= since)
+            .group_by(use.code, NUMBER_RANGE.c.point_id)
+        )
+        for code, point_id, count in rows:
+            key = (code[:6], point_id)
+            found[key] = found.get(key, 0) + count
+    return found

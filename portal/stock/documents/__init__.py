@@ -1,0 +1,1 @@
+"""The stock's documents: applications, receipts, hand-outs, returns, voids, destructions."""
