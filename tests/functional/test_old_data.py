@@ -24,11 +24,11 @@ from sqlalchemy import func, select, update
 from portal.access.his_account import load
 from portal.app import create_app
 from portal.audit import chain
-from portal.blueprints.his import schema
-from portal.core.certificates import load_certificate
 from portal.core.clock import now
-from portal.core.cms import verify_detached
+from portal.core.crypto.certificates import load_certificate
+from portal.core.crypto.cms import verify_detached
 from portal.core.settings import DEMO_APPID, Settings
+from portal.his_contract import settlement as contract
 from portal.models import Bill, StaffAccount
 from portal.models.schema import migrate
 from portal.rendering import xml
@@ -64,7 +64,7 @@ def old(old_dir: Path) -> Iterator[Flask]:
     settings = Settings(demo=True, data_dir=old_dir, port=18000)
     migrate(settings.database)
     app = create_app(settings)
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     anchor = chain.anchor_path(services)  # its name follows from the folder's place
     anchor.parent.mkdir(exist_ok=True)
     shutil.move(old_dir / "audit.anchor", anchor)
@@ -151,7 +151,7 @@ def plain(message: str) -> Any:
 
 
 def test_the_log_verifies_and_grows(old: Flask) -> None:
-    services = old.extensions["qupiao"]
+    services = old.extensions["qupiao"].services
     with services.database.read() as connection:
         report = chain.verify(services, connection)
     assert report.sound and report.links >= 30
@@ -163,14 +163,14 @@ def test_the_log_verifies_and_grows(old: Flask) -> None:
 
 
 def test_a_bill_is_issued_on_top(old: Flask) -> None:
-    services = old.extensions["qupiao"]
+    services = old.extensions["qupiao"].services
     with services.database.read() as connection:
         account = load(connection, services.cipher, DEMO_APPID)
         assert ledger.check(connection) == len(BILLS)
     assert account is not None
     method, body = settlement("outpatient", PERSONS[0], "NEW-1", ISSUED_AT - timedelta(minutes=5), random.Random(1))
-    settled = schema.settlement(method, body | {"placeCode": "01"}, account)
-    old.extensions["qupiao_desk"].issue(account, settled, "test", ISSUED_AT)
+    settled = contract.settlement(method, body | {"placeCode": "01"}, account)
+    old.extensions["qupiao"].issuing.issue(account, settled, "test", ISSUED_AT)
     with services.database.read() as connection:
         assert ledger.check(connection) == len(BILLS) + 1
         last = connection.scalar(select(func.max(Bill.number)).where(Bill.bill_code == "99060126", Bill.point_id == 1))
@@ -180,7 +180,7 @@ def test_a_bill_is_issued_on_top(old: Flask) -> None:
 
 
 def test_staff_log_in(old: Flask) -> None:
-    with old.extensions["qupiao"].database.write() as connection:  # passwords age, data do not
+    with old.extensions["qupiao"].services.database.write() as connection:  # passwords age, data do not
         connection.execute(update(StaffAccount).values(password_at=now()))
     for username in ("cashier", "lead", "keeper", "auditor"):
         assert "退出" in Console(old, username).get("/console/home").text
