@@ -87,10 +87,17 @@ def _say(text: str) -> None:
 
 
 def _migrate(settings: Settings) -> int:
-    from portal.models.schema import migrate
-
-    migrate(settings.database)
+    _bring_up(settings.database)
     return 0
+
+
+def _bring_up(url: str) -> None:
+    from portal.models.schema import UnknownRevision, migrate
+
+    try:
+        migrate(url)
+    except UnknownRevision as unknown:
+        raise SystemExit(str(unknown)) from None
 
 
 def _demo_settings() -> Settings:
@@ -319,9 +326,7 @@ def _taken(port: int) -> bool:
 
 
 def _prepare_demo(settings: Settings) -> None:
-    from portal.models.schema import migrate
-
-    migrate(settings.database)
+    _bring_up(settings.database)
     done = settings.data_dir / "demo.done"
     if not done.exists():
         # In a process of its own: what the preparation held in memory is gone before the servers start.
