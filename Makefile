@@ -66,9 +66,10 @@ soak: setup-test ## races, kills, outages and hostile input at full length
 bench: setup-test ## ratios against floors, in turns in one run: make bench ARGS="issue --rounds 3"
 	@exec $(py) -m bench $(ARGS)
 
-lock: setup-test ## renew both lock files from pyproject.toml
+lock: setup-test ## renew the lock files from pyproject.toml: to run, to test, to install
 	@options=(-q --universal --python-version 3.11 --generate-hashes --upgrade)
-	.venv/bin/uv pip compile "$${options[@]}" --extra dev pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile "$${options[@]}" pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile "$${options[@]}" --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	echo uv | .venv/bin/uv pip compile "$${options[@]}" --no-annotate - -o requirements-setup.lock
 
 clean: ## remove .venv and what tools left behind (not the data in var/)
