@@ -19,7 +19,6 @@ import pypdf
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from portal.simulators.settlements import PERSONS, settlement
 from sqlalchemy import func, select, update
 
 from portal.access.his_account import load
@@ -33,6 +32,7 @@ from portal.his_contract import settlement as contract
 from portal.models import Bill, StaffAccount
 from portal.models.schema import migrate
 from portal.rendering import xml
+from portal.simulators.his.settlements import PERSONS, settlement
 from tests import ledger
 from tests.console import Console
 from tests.his import His
