@@ -86,7 +86,8 @@ def at_window(unit_code: str) -> Response:
     code = passes.for_window(services(), session)
     seconds = int(LIVES[Purpose.WINDOW] / timedelta(seconds=1))
     until = f"{local(now() + LIVES[Purpose.WINDOW]):%H:%M:%S}"
-    return page("window.html", qr=qr.path(code), seconds=seconds, until=until)
+    drawing = qr.drawing(code, {"role": "img", "aria-label": "给窗口看的二维码"})
+    return page("window.html", qr=drawing, seconds=seconds, until=until)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/elsewhere")
