@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from portal.core import platform_settings
@@ -21,7 +21,13 @@ DEMO_KEY = "0123456789abcdef0123456789"
 class Settings(PlatformSettings):
     """One installation. Defaults are the embedded demo-less default: SQLite and files under ``DATA_DIR``."""
 
-    model_config = SettingsConfigDict(env_prefix="QUPIAO_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="QUPIAO_",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,  # among them are secrets
+    )
 
     database_url: str = Field(default="", validation_alias=AliasChoices("database_url", "DATABASE_URL"))
     """Empty: ``DATA_DIR/qupiao.sqlite3``. Production: ``postgresql://…``."""
@@ -106,6 +112,13 @@ class Settings(PlatformSettings):
             if value.startswith(plain):
                 return "postgresql+psycopg://" + value.removeprefix(plain)
         return value
+
+    @model_validator(mode="after")
+    def _alipay_is_whole(self) -> Settings:
+        complaint = self.alipay_complaint(self.demo)
+        if complaint:
+            raise ValueError(complaint)
+        return self
 
     @property
     def link_key_ids(self) -> tuple[str, ...]:

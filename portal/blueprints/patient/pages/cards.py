@@ -20,6 +20,7 @@ from portal.delivery.cards import orders
 from portal.delivery.cards.alipay import file_token
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.domain.texts import said_later
 from portal.ledger.bills import BillFacts
 from portal.providers.faults import ChannelFault
 from portal.retrieval import identify, sessions
@@ -106,7 +107,7 @@ def alipay_file(token: str) -> Response:
 
 
 # ── being told over WeChat or Alipay ──────────────────────────────────────────────────────────────────────────────
-TITLES = {"wechat": "微信", "alipay": "支付宝"}
+TITLES = {"wechat": said_later("微信"), "alipay": said_later("支付宝")}
 
 
 def _told_over() -> dict[str, str]:

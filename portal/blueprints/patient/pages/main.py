@@ -36,6 +36,7 @@ from portal.domain.documents.settlement import Scene
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import is_slip_code, mask_name, normalise, normalise_name
 from portal.domain.link import TOKEN
+from portal.domain.texts import said_later
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.models import Department
@@ -61,7 +62,7 @@ patient.after_request(keep_open)
 
 def _apology(status: int, texts: tuple[str, str, str], **fields: object) -> Response:
     """The page of what, why and what next, whose gaps are filled by ``fields``; all of it in one language."""
-    whole = all(text in english.TEXTS for text in texts)
+    whole = all(map(english.known, texts))
     g.english = whole and english.wanted()
     what, why, remedy = (english.said(text).format(**fields) for text in texts)
     return page("error.html", status, english=whole, what=what, why=why, remedy=remedy)
@@ -88,8 +89,8 @@ def http_error(error: HTTPException) -> Response:
     if (error.code or 500) < 400:
         return error.get_response()  # type: ignore[return-value]
     text = CATALOGUE["LINK_INVALID"] if error.code == 404 else CATALOGUE["ENVELOPE_INVALID"]
-    why = text.why if error.code == 404 else "页面没有看懂这次请求"
-    remedy = "请返回上一页重试，或到收费窗口查询"
+    why = text.why if error.code == 404 else said_later("页面没有看懂这次请求")
+    remedy = said_later("请返回上一页重试，或到收费窗口查询")
     response = _apology(error.code or 500, (text.what, why, remedy))
     keep_headers(error, response)
     return response
@@ -126,7 +127,7 @@ def find(unit_code: str) -> Response:
     unit = unit_of(unit_code)
     number, name = request.form.get("number", "")[:60], request.form.get("name", "")[:100]
     if len(normalise(number)) < 5 or not normalise_name(name):
-        problem = "请填写完整的号码和患者姓名，两项都需要。"
+        problem = said_later("请填写完整的号码和患者姓名，两项都需要。")
         return page("find.html", 422, session=None, number=number, name=name, problem=problem)
     if is_slip_code(number):
         return _by_code(unit.id, number, name)
@@ -142,7 +143,7 @@ def _by_code(unit_id: int, number: str, name: str) -> Response:
     except Refusal as refusal:
         if refusal.code != "NOT_MATCHED":
             raise
-        problem = "取票码或姓名不对，或者取票码已经用过。请核对告知单，或用证件号查询。"
+        problem = said_later("取票码或姓名不对，或者取票码已经用过。请核对告知单，或用证件号查询。")
         return page("find.html", 422, session=None, number=number, name=name, problem=problem)
     return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=bill_id)), cookie)
 
