@@ -49,6 +49,18 @@ def send_bill_by_mail(services: Services, limits: Limits, actor: Actor, bill_id:
     return send_to(services, limits, actor, "bill", bill_id, "mail", address)
 
 
+def send_notices(services: Services, actor: Actor, bill_id: int, addresses: Sequence[tuple[str, str]]) -> None:
+    """Queue a bill's notice to every (channel, address); an address that was asked for before gets it once."""
+
+    def work(connection: Connection) -> None:
+        for channel, address in addresses:
+            steps, asked_by = (Step(channel),), actor.label[:80]
+            order = Wanted(actor.unit_id, "bill", bill_id, Purpose.NOTICE, steps, asked_by, address)
+            open_delivery(services, connection, order)
+
+    services.database.act(work)
+
+
 def send_to(
     services: Services, limits: Limits, actor: Actor, kind: str, object_id: int, channel: str, address: str
 ) -> Asked:

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from flask import Response, g, redirect, request, url_for
 from flask_wtf.csrf import CSRFError
-from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
 
 from portal import audit
@@ -37,10 +36,9 @@ from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import is_slip_code, mask_name, normalise, normalise_name
 from portal.domain.link import TOKEN
 from portal.domain.texts import said_later
+from portal.hospital import master_data
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
-from portal.models import Department
-from portal.models.tables import BILL_DETAIL, UNIT
 from portal.retrieval import files, identify, link_watches, patient_requests, sessions
 from portal.web.edge import FACE_WIDTH, KEY, RETRY_SECONDS, limits, runtime, see_other, services
 from portal.web.headers import keep_headers
@@ -106,7 +104,7 @@ def broken(_error: Exception) -> Response:
 def home() -> Response:
     """The first page of an installation: its hospitals' codes."""
     with services().database.read() as connection:
-        units = connection.execute(select(UNIT).order_by(UNIT.c.id)).all()
+        units = master_data.units(connection)
     if len(units) == 1:
         return redirect(url_for("patient.entry", unit_code=units[0].code))  # type: ignore[return-value]
     return page("home.html", units=units)
@@ -213,15 +211,9 @@ def details(unit_code: str, bill_id: int) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
-        rows = connection.execute(
-            select(BILL_DETAIL).where(BILL_DETAIL.c.bill_id == bill_id).order_by(BILL_DETAIL.c.line)
-        ).all()
-        department = connection.execute(
-            select(Department.general_name).where(
-                Department.unit_id == facts.unit_id, Department.name == facts.department
-            )
-        ).scalar()
-    return page("details.html", bill=facts, rows=rows, department=department or facts.department)
+        rows = ledger_bills.detail_lines(connection, bill_id)
+        department = master_data.general_department(connection, facts.unit_id, facts.department)
+    return page("details.html", bill=facts, rows=rows, department=department)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/bill.pdf")
@@ -310,10 +302,11 @@ def watch_link(token: str) -> Response:
 @patient.post("/h/<string:unit_code>/leave")
 def leave(unit_code: str) -> Response:
     """Ends the session on the server."""
-    with services().database.write() as connection:
+    with services().database.read() as connection:
         session = session_of(connection)
-        if session is not None:
-            sessions.end(connection, session)
+    if session is not None:
+        sessions.end(services(), session)
+        g.patient_session = None
     response = see_other(url_for("patient.entry", unit_code=unit_code))
     response.delete_cookie(COOKIE)
     return response
@@ -348,7 +341,7 @@ class _NotYet(Refusal):
 
 def _waiting(token: str, status: int = 200, *, phone: str = "", problem: str = "", told: bool = False) -> Response:
     with services().database.read() as connection:
-        units = connection.execute(select(UNIT).limit(2)).all()
+        units = master_data.units(connection, most=2)
     unit = units[0] if len(units) == 1 else None
     return page("waiting.html", status, unit=unit, token=token, phone=phone, problem=problem, told=told)
 
