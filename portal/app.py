@@ -16,7 +16,6 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
-from portal.access.limits import Limits
 from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
 from portal.blueprints.callbacks.push import push_callback
 from portal.blueprints.callbacks.receipts import callbacks
@@ -35,10 +34,10 @@ from portal.core.required import NotReady
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.hospital import units
-from portal.issuing.bills.issue import IssuingDesk
 from portal.models import Base
 from portal.rendering.pdf import fonts
-from portal.rendering.pdf.face import FaceRenderer
+from portal.runtime import Runtime
+from portal.web.edge import KEY
 from portal.web.typed_request import TypedRequest
 
 db = SQLAlchemy(metadata=Base.metadata)
@@ -59,6 +58,9 @@ BLUEPRINTS = (
 )
 """Every blueprint and how its callers prove who they are; a structure test refuses one that is not listed."""
 
+WITHOUT_COOKIE = {"his-signature", "mini-session", "platform-signature", "secret-path"}
+"""Authentications that no browser gives by itself: a foreign page cannot forge such a call, so it needs no token."""
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Build the web application of one installation.
@@ -66,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises NotReady for missing or invented settings and seals, CryptoError and FontMissing.
     """
     settings = settings or Settings()
+    _refuse_unready(settings)
     configure_logging()
     app = Flask("portal")
     app.request_class = TypedRequest
@@ -76,21 +79,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     with app.app_context():
         services = build_services(settings, Database(configure(db.engine)))
     units.check_seals(services)
-    app.extensions["qupiao"] = services
-    app.extensions["qupiao_desk"] = IssuingDesk(services)
-    app.extensions["qupiao_limits"] = Limits(services.database, settings.redis_url)
-    app.extensions["qupiao_face"] = FaceRenderer(settings.banner, settings.face_insurance_whole)
+    app.extensions[KEY] = Runtime(services)
     app.secret_key = services.keyring.derive("flask/1")
     app.extensions["qupiao_blueprint_auth"] = {"bootstrap": "none"} | {one.name: auth for one, auth in BLUEPRINTS}
     console.prepare(app)
-    for blueprint, _ in BLUEPRINTS:
+    for blueprint, authentication in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    csrf.exempt(his)
-    csrf.exempt(wechat_callbacks)
-    csrf.exempt(alipay_callbacks)
-    csrf.exempt(push_callback)
-    csrf.exempt(mini)
-    csrf.exempt(callbacks)
+        if authentication in WITHOUT_COOKIE:
+            csrf.exempt(blueprint)
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(500, _failed)
     app.before_request(_name_request)
@@ -103,13 +99,17 @@ def build_services(settings: Settings, database: Database) -> Services:
 
     Raises NotReady, which names everything that is missing.
     """
-    problems = settings.problems()
-    if problems:
-        raise NotReady(problems)
+    _refuse_unready(settings)
     keyring = settings.keyring()
     fonts.ensure()
     signer = FileSigner.load(settings.unit_key, settings.unit_certificate)
     return Services(settings, database, keyring, keyring.cipher(), keyring.index(), signer)
+
+
+def _refuse_unready(settings: Settings) -> None:
+    problems = settings.problems()
+    if problems:
+        raise NotReady(problems)
 
 
 def _configure(app: Flask, settings: Settings) -> None:

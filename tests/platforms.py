@@ -17,6 +17,7 @@ from portal.demo.accounts import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT
 from portal.demo.alipay_keys import ensure_demo_keys
 from portal.demo.settings import DemoSettings
 from portal.models import Bill, BillParty, Parameter, PartyKey, PlatformToken, Unit
+from portal.providers.alipay.account import AlipayAccount
 from portal.providers.alipay.client import AlipayGateway
 from portal.providers.wechat.client import WeChat
 from portal.providers.wechat.tokens import Tokens
@@ -56,7 +57,7 @@ def alipay(simulators: Simulators, timeout: float = 5.0) -> AlipayGateway:
     """A client of the simulated Alipay with the demo's keys."""
     keys = ensure_demo_keys(simulators.data_dir)
     url = simulators.url("/alipay/gateway.do")
-    return AlipayGateway(url, DEMO_ALIPAY_APP, keys.app_private, keys.alipay_public, timeout)
+    return AlipayGateway(url, AlipayAccount(DEMO_ALIPAY_APP, keys.app_private, keys.alipay_public), timeout)
 
 
 def sqlite_url(folder: Path) -> str:
@@ -83,7 +84,7 @@ def connected(settings: DemoSettings, simulators: Simulators, **more: object) ->
 
 def bound(app: Flask, bill_id: int, subject: Subject) -> None:
     """Bind an account to a bill's patient, as a page does after the code was right."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.write() as connection:
         row = connection.execute(
             select(PartyKey.digest, BillParty.name_digest, Bill.unit_id)
@@ -92,12 +93,12 @@ def bound(app: Flask, bill_id: int, subject: Subject) -> None:
             .where(PartyKey.bill_id == bill_id)
         ).first()
         assert row is not None
-        bindings.bind(services, connection, row.unit_id, subject, row.digest, row.name_digest, "sms")
+        bindings.bind_on(services, connection, row.unit_id, subject, row.digest, row.name_digest, "sms")
 
 
 def set_parameters(app: Flask, **values: object) -> None:
     """Parameters of the demo's unit, for a test: ``delivery_order="wechat:10 sms"``."""
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         unit_id = connection.scalar(select(Unit.id))
         for name, value in values.items():
             group, _, rest = name.partition("_")

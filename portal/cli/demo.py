@@ -50,7 +50,7 @@ def seed() -> None:
 
     settings = DemoSettings()
     migrate_database(settings)
-    written = hospital.seed(create_app(settings).extensions["qupiao"])
+    written = hospital.seed(create_app(settings).extensions["qupiao"].services)
     say("已写入演示单位。" if written else "已有单位，没有改动。")
 
 
@@ -64,7 +64,7 @@ def days(days: int) -> None:
     settings = DemoSettings()
     migrate_database(settings)
     app = create_app(settings)
-    hospital.seed(app.extensions["qupiao"])
+    hospital.seed(app.extensions["qupiao"].services)
     started = time.monotonic()
     made = hospital.bills(app, days, lambda count: say(f"  演示票据 {count} 张 …"))
     say(f"  新开具 {made} 张，用时 {time.monotonic() - started:.0f} 秒")

@@ -14,8 +14,6 @@ from portal.core.crypto.keyring import Keyring, MasterKeyMissing
 from portal.core.crypto.sm2 import CryptoError, PrivateKey, PublicKey
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from portal.core.settings import Settings
 
 SHORTEST = 12
@@ -80,9 +78,8 @@ def _where_used(settings: Settings) -> Iterator[str]:
         yield from _secret("QUPIAO_MINI_SECRET", settings.mini_secret)
     if settings.card_bureau_url:
         yield from _secret("QUPIAO_CARD_BUREAU_KEY", settings.card_bureau_key)
-    if settings.alipay_appid:
-        yield from _file("QUPIAO_ALIPAY_KEY_FILE", settings.alipay_key_file)
-        yield from _file("QUPIAO_ALIPAY_PUBLIC_FILE", settings.alipay_public_file)
+    if complaint := settings.alipay_complaint():
+        yield complaint
 
 
 def _files(settings: Settings) -> Iterator[str]:
@@ -135,9 +132,3 @@ def _secret(name: str, value: str) -> list[str]:
     if not problems and (len(value) < SHORTEST or len(set(value)) < 6):
         problems = [f"{name}：太短或太简单（至少 {SHORTEST} 个字符）"]
     return problems
-
-
-def _file(name: str, path: Path | None) -> list[str]:
-    if path is None:
-        return [f"{name}：没有设置"]
-    return [] if path.is_file() else [f"{name}：没有文件 {path}"]

@@ -24,7 +24,13 @@ from portal.domain.banner import Banner
 class Settings(PlatformSettings):
     """One installation. Unless named, its database is SQLite and its files lie under ``DATA_DIR``."""
 
-    model_config = SettingsConfigDict(env_prefix="QUPIAO_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="QUPIAO_",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,  # among them are secrets
+    )
 
     database_url: str = Field(default="", validation_alias=AliasChoices("database_url", "DATABASE_URL"))
     """Empty: ``DATA_DIR/qupiao.sqlite3``. Production: ``postgresql://…``."""
@@ -209,11 +215,6 @@ class Settings(PlatformSettings):
         return (self.alipay_open_url or platform_settings.ALIPAY_LOGIN).rstrip("/")
 
     @property
-    def alipay_app(self) -> str:
-        """Our application at Alipay; empty when there is none."""
-        return self.alipay_appid
-
-    @property
     def alipay_cards(self) -> bool:
         """Whether bills may be handed to Alipay's card pack."""
         return bool(self.alipay_app) and self.alipay_card
@@ -246,7 +247,7 @@ class Settings(PlatformSettings):
         """Return the texts of our RSA private key and of Alipay's public key. Raises ValueError, OSError."""
         if self.alipay_key_file is None or self.alipay_public_file is None:
             raise ValueError("QUPIAO_ALIPAY_KEY_FILE and QUPIAO_ALIPAY_PUBLIC_FILE name no file")
-        return self.alipay_key_file.read_text(encoding="ascii"), self.alipay_public_file.read_text(encoding="ascii")
+        return self.alipay_key_file.read_text(encoding="utf-8"), self.alipay_public_file.read_text(encoding="utf-8")
 
     def problems(self) -> list[str]:
         """Name everything without which this installation may not start; empty when it may."""

@@ -78,7 +78,7 @@ def begin(services: Services, limits: Limits, session: Session, number: str, nam
     token = identify.begin(services, limits, session.unit_id, number, name, address)
     with services.database.write() as connection:
         _remember(services, connection, token, openid)
-        sessions.end(connection, session)
+        sessions.end_on(connection, session)
     return token
 
 
@@ -114,7 +114,7 @@ def by_phone(
     if not (same and on_file):
         raise Refusal("NOT_MATCHED")
     with services.database.write() as connection:
-        sessions.end(connection, session)
+        sessions.end_on(connection, session)
         audit.record(connection, Actor(f"patient:{claim.number[:12]}"), "patient.identified", ("unit", session.unit_id))
         token = sessions.start(services, connection, session.unit_id, 2, claim)
     _bind(services, asked, openid, token, "wechat")
@@ -127,4 +127,4 @@ def _bind(services: Services, session: Session, openid: str, token: str, by: str
     number, name = bytes.fromhex(session.claim.number), bytes.fromhex(session.claim.name)
     with services.database.write() as connection:
         _remember(services, connection, token, openid)
-        bindings.bind(services, connection, session.unit_id, subject_of(services, openid), number, name, by)
+        bindings.bind_on(services, connection, session.unit_id, subject_of(services, openid), number, name, by)

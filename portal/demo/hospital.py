@@ -330,7 +330,7 @@ def bills(app: Flask, days: int, progress: Callable[[int], None]) -> int:
     from portal.demo.settlements import settlement as invent
     from portal.his_contract import settlement
 
-    services, desk = app.extensions["qupiao"], app.extensions["qupiao_desk"]
+    services, desk = app.extensions["qupiao"].services, app.extensions["qupiao"].issuing
     with services.database.read() as connection:
         account = load(connection, services.cipher, DEMO_APPID)
         before = connection.scalar(select(func.count()).select_from(Bill)) or 0

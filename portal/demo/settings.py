@@ -128,6 +128,11 @@ class DemoSettings(Settings):
         return self.alipay_appid or accounts.DEMO_ALIPAY_APP
 
     @property
+    def alipay_needs_keys(self) -> bool:
+        """Whether Alipay's keys must be named: they are made where they are not."""
+        return False
+
+    @property
     def alipay_cards(self) -> bool:
         """Whether bills may be handed to Alipay's card pack: always."""
         return True
@@ -164,8 +169,8 @@ class DemoSettings(Settings):
         return keys.app_private, keys.alipay_public
 
     def problems(self) -> list[str]:
-        """Start without anything: what is not named is invented."""
-        return []
+        """Start without anything: what is not named is invented; only Alipay's files must go together."""
+        return list(filter(None, [self.alipay_complaint()]))
 
     def seal_problems(self, unit: str, seals: Sequence[tuple[str, str, str, str]]) -> list[str]:
         """Sign with the invented seals of the invented hospital."""

@@ -1,4 +1,4 @@
-"""Invented settlements in the HIS contract: people, prices and splits. Pure and repeatable by seed.
+"""Invented settlements in the HIS contract: people, prices and splits of payment. Pure and repeatable by seed.
 
 Every sum agrees: lines to items, items to total, channels to total, insurance split to total.
 """
@@ -32,7 +32,7 @@ class Person:
         return "男" if int(self.id_no[16]) % 2 else "女"
 
     def age(self, at: datetime) -> int:
-        """Full years."""
+        """Count full years."""
         born = datetime.strptime(self.id_no[6:14], "%Y%m%d").date()
         day = local(at).date()
         return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
@@ -201,7 +201,7 @@ def _lines(scene: str, rng: random.Random, days: int) -> list[tuple[tuple[str, s
 
 
 def settlement(scene: str, person: Person, serial: str, at: datetime, rng: random.Random) -> tuple[str, dict[str, Any]]:
-    """The method to call and the business object of one settlement at ``at``."""
+    """Invent one settlement at ``at``: the method to call and the business object."""
     method, bus_type, places, department, department_code, _ = SCENES[scene]
     days = rng.randint(3, 8)
     lines = _lines(scene, rng, days)

@@ -11,6 +11,8 @@ import unicodedata
 from datetime import date
 from enum import StrEnum
 
+from portal.domain.texts import said_later
+
 
 class Kind(StrEnum):
     """What a typed number may be."""
@@ -159,7 +161,7 @@ def spoken_kind(text: str) -> str:
     """What a typed number looks like, in words for the person who typed it; says when an ID number does not add up."""
     number = normalise(text)
     if _ID18.fullmatch(number) and not is_id_card(number):
-        return "卡号。如果填的是身份证，它的最后一位对不上，请核对"
+        return said_later("卡号。如果填的是身份证，它的最后一位对不上，请核对")
     kinds = recognise(number)
     return "或".join(kind.title for kind in kinds[:2]) if kinds else ""
 

@@ -143,7 +143,7 @@ def confirm(services: Services, session: Session, typed: str) -> str:
 
 
 def _rise(services: Services, connection: Connection, session: Session, code: Row[Any]) -> str:
-    sessions.end(connection, session)
+    sessions.end_on(connection, session)
     audit.record(
         connection, Actor(f"patient:{session.claim.number[:12]}"), "patient.identified", ("unit", session.unit_id)
     )
@@ -222,7 +222,7 @@ def _open(
     claim, level = Claim(), 1
     if session is not None and session.unit_id == unit_id:
         claim, level = session.claim, max(session.level, 1)
-        sessions.end(connection, session)
+        sessions.end_on(connection, session)
         if session.level < 2:
             claim = Claim(bills=claim.bills)
     bills = tuple(dict.fromkeys((*claim.bills, bill_id)))[-20:]

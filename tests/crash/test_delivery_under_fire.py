@@ -104,13 +104,13 @@ def app(database_url: str, data_dir: Path, simulators: Simulators) -> Iterator[F
     for number in range(BILLS):
         assert his.call("invoiceEBillOutpatient", outpatient(f"FIRE{number:05d}")).ok
     yield made
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 @pytest.fixture
 def services(app: Flask) -> Services:
     """Its services."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     return services
 
 
@@ -125,7 +125,7 @@ def queue(services: Services) -> None:
             open_delivery(services, connection, wanted)
         for channel, (platform, appid, template) in SUBSCRIPTIONS.items():
             for one in addresses(channel):
-                bindings.allow(services, connection, Subject(platform, appid, "openid", one), template, 2)
+                bindings.allow_on(services, connection, Subject(platform, appid, "openid", one), template, 2)
 
 
 def address(number: int) -> str:

@@ -143,19 +143,19 @@ def test_a_key_and_a_certificate_that_do_not_belong_together_are_refused(tmp_pat
 @pytest.fixture
 def site(tmp_path: Path, database_url: str) -> Iterator[Flask]:
     """A production installation on the seeded catalogue, with keys, certificate, settings and seals of its own."""
-    license_unit(tmp_path)
     seeded = create_app(DemoSettings(data_dir=tmp_path, database_url=database_url, master_key=MASTER))
-    services = seeded.extensions["qupiao"]
+    services = seeded.extensions["qupiao"].services
     hospital.seed(services, THIS_YEAR)
     units.seal(services, Actor("system:command-line"), "", SEALS)
     services.database.engine.dispose()
+    license_unit(tmp_path)
     app = create_app(production(tmp_path, database_url=database_url))
     yield app
-    app.extensions["qupiao"].database.engine.dispose()
+    app.extensions["qupiao"].services.database.engine.dispose()
 
 
 def test_a_bill_of_production_says_nothing_of_a_demo(site: Flask) -> None:
-    services = site.extensions["qupiao"]
+    services = site.extensions["qupiao"].services
     answer = His(site).call("invoiceEBillOutpatient", outpatient("P1"))
     assert answer.ok, answer.message
     assert answer.payload["pictureNetUrl"].startswith("https://pj.hospital.cn/b/")
@@ -163,12 +163,12 @@ def test_a_bill_of_production_says_nothing_of_a_demo(site: Flask) -> None:
         facts = bills.by_id(connection, connection.scalar(select(BILL.c.id)) or 0)
         assert facts is not None
         signed = files.bill_xml(services, connection, facts).data.decode()
-        pdf = files.bill_pdf(services, connection, site.extensions["qupiao_face"], facts).data
+        pdf = files.bill_pdf(services, connection, site.extensions["qupiao"].faces, facts).data
         stored = bills.stored_document(services, connection, facts.bill_id).signed
     assert "演示" not in signed and "0" * 64 not in signed
     for value in (SEALS.seal_id, SEALS.seal_name, SEALS.seal_hash, SEALS.supervision_seal_id):
         assert f">{value}<" in signed
-    supervised = site.extensions["qupiao_face"].pdf(
+    supervised = site.extensions["qupiao"].faces.pdf(
         xml.read(stored), state="supervised", qr_text="x", xml=b"<x/>", supervised=True
     )
     for data in (pdf, supervised):
@@ -186,7 +186,7 @@ def test_pages_and_papers_of_production_say_nothing_of_a_demo(site: Flask) -> No
 
 
 def test_seals_of_a_demo_are_refused_with_every_item(site: Flask) -> None:
-    services = site.extensions["qupiao"]
+    services = site.extensions["qupiao"].services
     invented = units.Seals("", "演示章", "0" * 64, "", "演示监制章", "0" * 64)
     with pytest.raises(Refusal, match="单位印章编号.*单位印章名称.*单位印章摘要.*监制章编号.*监制章名称.*监制章摘要"):
         units.seal(services, Actor("system:command-line"), "", invented)
@@ -201,7 +201,7 @@ def test_seals_of_a_demo_are_refused_with_every_item(site: Flask) -> None:
 
 
 def test_a_unit_is_registered_with_its_seals(site: Flask) -> None:
-    services, actor = site.extensions["qupiao"], Actor("system:command-line")
+    services, actor = site.extensions["qupiao"].services, Actor("system:command-line")
     new = units.NewUnit("second", "乙院", "乙", "12440000MB2C00000X", "441700", "综合医院")
     unit_id = units.register(services, actor, new, SEALS)
     with services.database.read() as connection:

@@ -54,7 +54,7 @@ def test_every_page_and_the_desk(platform: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_app_tells_that_a_message_was_read(app: Flask, platform: str, tmp_path: Path) -> None:
-    settings, services = DemoSettings(base_url=platform), app.extensions["qupiao"]
+    settings, services = DemoSettings(base_url=platform), app.extensions["qupiao"].services
     targets.adopt(services)
     client = create_simulators(tmp_path, settings).test_client()
     body, stamp, nonce = json.dumps({"event_id": str(uuid.uuid4())} | EVENT).encode(), str(int(time.time())), "a" * 16

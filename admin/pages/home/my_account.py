@@ -6,17 +6,8 @@ from flask import Response, request, url_for
 
 from admin.kit.forms import Form, PasswordField, Text, required
 from admin.kit.groups import home
-from admin.kit.shell import (
-    current_actor,
-    current_session,
-    current_staff,
-    limits,
-    page,
-    say,
-    see_other,
-    services,
-    signed_in,
-)
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_session, current_staff, signed_in
 from admin.pages.login import browser, remember
 from portal import audit
 from portal.access import accounts, parameters, passwords, staff_sessions
@@ -27,6 +18,7 @@ from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.rendering import qr
+from portal.web.edge import limits, see_other, services
 
 
 def next_step(session: Session) -> str:
@@ -149,6 +141,6 @@ def totp() -> Response:
             say("两步验证已启用，下次登录需要动态码。")
             return remember(see_other(url_for("home.sessions")), cookie)
     secret, address, sealed = access_second_factor.propose(services(), person)
-    size, path = qr.path(address)
-    values = {"secret": secret, "sealed": sealed, "size": size, "path": path}
+    look = {"width": "200", "height": "200", "role": "img", "aria-label": "验证器二维码"}
+    values = {"secret": secret, "sealed": sealed, "qr": qr.drawing(address, look)}
     return page("home/totp.html", 422 if problem or form.errors else 200, form=form, problem=problem, **values)

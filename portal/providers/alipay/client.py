@@ -13,30 +13,26 @@ import requests
 
 from portal.core.clock import local, now
 from portal.providers.alipay import codes
-from portal.providers.alipay.reading import compact, pem, top_level
+from portal.providers.alipay.account import AlipayAccount
+from portal.providers.alipay.reading import compact, top_level
 from portal.providers.faults import ChannelFault, Kind, not_sent, plain_text
 
 FORM = "application/x-www-form-urlencoded;charset=utf-8"
 
 
 class AlipayGateway:
-    """One application at Alipay. Safe for many threads. Keys are PEM or the bare Base64 of Alipay's key tool.
+    """One application at Alipay. Safe for many threads. Raises ValueError for keys that cannot be used."""
 
-    Raises ValueError for keys of another shape.
-    """
-
-    def __init__(self, gateway: str, app_id: str, app_key: str, alipay_key: str, timeout: float = 8.0) -> None:
-        self.app_id = app_id
+    def __init__(self, gateway: str, account: AlipayAccount, timeout: float = 8.0) -> None:
+        self.app_id = account.app_id
         self._gateway = gateway
         self._timeout = timeout
-        from portal.providers.alipay.library import AliPay  # only where an account is set up
+        from portal.providers.alipay.library import signer  # only where an account is set up
 
-        self._signer = AliPay(
-            appid=app_id,
-            app_private_key_string=pem(app_key, private=True),
-            alipay_public_key_string=pem(alipay_key, private=False),
-            sign_type="RSA2",
-        )
+        self._signer = signer(account)
+        # the library knows certificates and service providers, but no service provider with certificates
+        both = account.certificates is not None and account.merchant_token
+        self._common = {"app_auth_token": account.merchant_token} if both else {}
         self._http = requests.Session()
         self._http.trust_env = False
 
@@ -57,6 +53,7 @@ class AlipayGateway:
     def form(self, method: str, biz_content: dict[str, Any] | None = None, **common: Any) -> bytes:
         """The signed body of a call. Values of any JSON type; the time is Beijing's."""
         values = {name: value if isinstance(value, str) else compact(value) for name, value in common.items()}
+        values |= self._common
         values["timestamp"] = local(now()).strftime("%Y-%m-%d %H:%M:%S")
         data = self._signer.build_body(method, None, **values)
         # a text, because the library would write dictionaries with escapes and stop at Decimal

@@ -73,4 +73,4 @@ def poster(desk: Desk, address: str, domain: str, size: str, banner: Banner) -> 
     """The hospital code 单位通码 as a poster of ``size`` (A4, A3): big QR, name, and the domain to compare with."""
     if size not in SIZES:
         raise ValueError(size)
-    return _pdf("poster.html", desk=desk, qr=qr.path(address), domain=domain, size=size, banner=banner)
+    return _pdf("poster.html", desk=desk, qr=qr.drawing(address), domain=domain, size=size, banner=banner)

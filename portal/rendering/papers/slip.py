@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
 
 from portal.domain.banner import Banner
 from portal.domain.money import words, yuan
@@ -88,9 +89,9 @@ class Slip:
         return f"{code[:2]} {code[2:6]} {code[6:]}"
 
     @property
-    def qr(self) -> tuple[int, str]:
-        """Size and path of the QR."""
-        return qr.path(self.link)
+    def qr(self) -> Markup:
+        """The QR's drawing."""
+        return qr.drawing(self.link)
 
 
 def pdf(slips: Sequence[Slip], paper: Paper, banner: Banner, printed_at: str) -> bytes:

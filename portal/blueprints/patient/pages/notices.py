@@ -6,21 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from flask import Response, abort, request, url_for
-from sqlalchemy import Connection
 
-from portal.blueprints.patient.context import (
-    CHANNELS,
-    caller,
-    limits,
-    own_bill,
-    page,
-    patient,
-    see_other,
-    services,
-    session_here,
-    unit_of,
-)
+from portal.blueprints.patient.context import CHANNELS, caller, own_bill, page, patient, session_here, unit_of
 from portal.core.clock import now
+from portal.core.database import Connection
 from portal.delivery import notices as delivery_notices
 from portal.delivery import requests as delivery_requests
 from portal.domain.delivery import Purpose
@@ -28,6 +17,7 @@ from portal.domain.errors import Refusal
 from portal.ledger.bills import BillFacts
 from portal.retrieval import identify, patient_requests
 from portal.retrieval.sessions import Session
+from portal.web.edge import limits, see_other, services
 
 TITLES = {
     Purpose.ISSUED: "票据开好了",
@@ -69,9 +59,9 @@ def notices_read(unit_code: str) -> Response:
         seen = datetime.fromisoformat(request.form.get("seen", ""))
     except ValueError:
         abort(400)
-    with services().database.write() as connection:
+    with services().database.read() as connection:
         session = session_here(connection, 2)
-        delivery_notices.looked(connection, _whose(session), min(seen.astimezone(UTC), now()))
+    delivery_notices.mark_seen(services(), _whose(session), min(seen.astimezone(UTC), now()))
     return see_other(url_for("patient.notices", unit_code=unit_code))
 
 
