@@ -1,4 +1,4 @@
-"""Counting attempts: in Redis when there is one, else (or when it is away) in the database; never open (design D5)."""
+"""Counting attempts: in Redis when there is one, else (or when it is away) in the database; never open."""
 
 from __future__ import annotations
 

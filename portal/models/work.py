@@ -12,7 +12,7 @@ from portal.models.base import Base, UtcDateTime
 
 
 class OutboxTask(Base):
-    """One outside effect, committed with the act that causes it (design D4). ``payload`` never holds personal data.
+    """One outside effect, committed with the act that causes it. ``payload`` never holds personal data.
 
     ``key`` is ours and unique: the same effect cannot be asked for twice. ``due_at`` is when it may be tried next;
     while a worker has it, ``leased_until`` says until when.

@@ -1,1 +1,1 @@
-"""What must happen after commit: tasks written with the act that causes them, drained by workers (design D4)."""
+"""What must happen after commit: tasks written with the act that causes them, drained by workers."""

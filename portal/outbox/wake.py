@@ -1,4 +1,4 @@
-"""Hears PostgreSQL say that a task is there, so that nobody waits for the next look (design D4)."""
+"""Hears PostgreSQL say that a task is there, so that nobody waits for the next look."""
 
 from __future__ import annotations
 
