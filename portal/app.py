@@ -26,8 +26,7 @@ from portal.blueprints.kiosk.views import kiosk
 from portal.blueprints.mini import openapi
 from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
-from portal.blueprints.patient.pages.cards import patient_cards
-from portal.blueprints.patient.pages.main import broken, http_error, patient
+from portal.blueprints.patient.wiring import broken, http_error, patient, patient_cards
 from portal.core.crypto.certificates import ensure_demo_keys
 from portal.core.crypto.cms import FileSigner
 from portal.core.crypto.keyring import Keyring
