@@ -17,6 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
 from portal.access.limits import Limits
+from portal.approvals.registry import Registry
 from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
 from portal.blueprints.callbacks.push import push_callback
 from portal.blueprints.callbacks.receipts import callbacks
@@ -35,10 +36,14 @@ from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, configure, engine_options
 from portal.core.services import Services
 from portal.core.settings import Settings
+from portal.hospital import protected_persons
+from portal.issuing.bills import approvals as bill_approvals
 from portal.issuing.bills.issue import IssuingDesk
+from portal.issuing.vouchers import approvals as voucher_approvals
 from portal.models import Base
 from portal.rendering.pdf import fonts
 from portal.rendering.pdf.face import FaceRenderer
+from portal.stock.approvals import APPROVALS as STOCK_APPROVALS
 from portal.web.typed_request import TypedRequest
 
 db = SQLAlchemy(metadata=Base.metadata)
@@ -59,6 +64,14 @@ BLUEPRINTS = (
 )
 """Every blueprint and how its callers prove who they are; a structure test refuses one that is not listed."""
 
+APPROVALS = Registry(
+    bill_approvals.APPROVALS,
+    voucher_approvals.APPROVALS,
+    STOCK_APPROVALS,
+    protected_persons.APPROVALS,
+)
+"""Every kind of four-eyes approval and what runs when it is approved."""
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application of one installation. Raises MasterKeyMissing, CryptoError, FontMissing at start."""
@@ -74,6 +87,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         services = build_services(settings, Database(configure(db.engine)))
     app.extensions["qupiao"] = services
     app.extensions["qupiao_desk"] = IssuingDesk(services)
+    app.extensions["qupiao_approvals"] = APPROVALS
     app.extensions["qupiao_limits"] = Limits(services.database, settings.redis_url)
     app.extensions["qupiao_face"] = FaceRenderer(settings.demo, settings.face_insurance_whole)
     app.secret_key = services.keyring.derive("flask/1")

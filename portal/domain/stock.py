@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from portal.domain.titled import Titled
 
 
@@ -18,6 +20,14 @@ class ApplicationState(Titled):
     ISSUED = "issued", "已下发"
     RECEIVED = "received", "已入库"
     CANCELLED = "cancelled", "已删除"
+
+
+class ReceiptSource(Titled):
+    """Where a segment came from."""
+
+    APPLICATION = "application", "申领"
+    PUSH = "push", "财政主动下发"
+    OPENING = "opening", "期初"
 
 
 class ReceiptState(Titled):
@@ -46,12 +56,55 @@ class ReturnState(Titled):
     REFUSED = "refused", "财政退回"
 
 
+class VoidState(Titled):
+    """作废: waiting for a second person → done or refused."""
+
+    WAITING = "waiting", "待复核"
+    DONE = "done", "已作废"
+    REFUSED = "refused", "未通过"
+
+
+class VoidCategory(Titled):
+    """Where voided numbers lay: in unit stock or, as blank forms, at a point."""
+
+    STOCK = "stock", "库存作废"
+    BLANK = "blank", "空白票报损"
+
+
 class DestructionState(Titled):
     """销毁: waiting for a second person → done or refused."""
 
     WAITING = "waiting", "待复核"
     DONE = "done", "已销毁"
     REFUSED = "refused", "未通过"
+
+
+class MovementKind(Titled):
+    """What moved numbers from one place to another."""
+
+    RECEIPT = "receipt", "入库"
+    HAND_OUT = "hand_out", "分发"
+    WITHDRAW = "withdraw", "撤回"
+    RETURN = "return", "申退"
+    RETURN_REFUSED = "return_refused", "申退退回"
+    STOCK_VOID = "stock_void", "库存作废"
+    BLANK_LOSS = "blank_loss", "空白票报损"
+
+
+class RangeState(StrEnum):
+    """Who may use what is left of a range: the point, nobody until the point accepts it, only emergency issue."""
+
+    OPEN = "open"
+    WAITING = "waiting"
+    RESERVED = "reserved"
+
+
+class AlarmRule(StrEnum):
+    """Why the stock warns: a balance below its line, a refused segment, a difference with finance's count."""
+
+    LOW = "low"
+    SEGMENT = "segment"
+    RECONCILE = "reconcile"
 
 
 class Fate(Titled):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, current_app, url_for
@@ -16,19 +15,22 @@ from admin.kit.values import State
 from admin.pages.system.protected_persons import gate_bills
 from portal.access.permissions import Permission
 from portal.approvals import requests
+from portal.approvals.registry import NOT_THE_ACTS, Decision, Registry
 from portal.audit import entries
+from portal.domain.approval import ApprovalState
 from portal.domain.errors import Refusal
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.paper import exchange
 from portal.models.tables import APPROVAL, PAPER_BILL
 
-STATES = {
-    "pending": State("待复核", "wait"),
-    "approved": State("已同意", "ok"),
-    "refused": State("已拒绝", "red"),
-    "withdrawn": State("已撤回"),
-    "failed": State("办理失败", "red"),
+_TONES = {
+    ApprovalState.PENDING: "wait",
+    ApprovalState.APPROVED: "ok",
+    ApprovalState.REFUSED: "red",
+    ApprovalState.WITHDRAWN: "plain",
+    ApprovalState.FAILED: "red",
 }
+STATES = {state.value: State(state.title, tone) for state, tone in _TONES.items()}
 
 FILES = {
     b"\xff\xd8\xff": ("image/jpeg", ".jpg"),
@@ -39,16 +41,10 @@ FILES = {
 """How an attachment begins, and as what it is handed out."""
 
 
-def kinds() -> Mapping[str, requests.Kind]:
-    """Every kind of approval with its act, as the wiring registered them."""
-    found: Mapping[str, requests.Kind] = current_app.extensions["qupiao_approval_kinds"]
-    return found
-
-
-def kind_title(kind: str) -> str:
-    """The word of a kind; the bare code for one that is no longer registered."""
-    known = kinds().get(kind)
-    return known.title if known is not None else kind
+def registry() -> Registry:
+    """Return the kinds of approval that the application registered."""
+    registered: Registry = current_app.extensions["qupiao_approvals"]
+    return registered
 
 
 APPROVALS = ListPage(
@@ -57,7 +53,7 @@ APPROVALS = ListPage(
     order=(APPROVAL.c.requested_at, APPROVAL.c.id),
     columns=(
         Column("requested_at", "申请时间", "time"),
-        Column("kind", "事项", value=lambda row: kind_title(row.kind)),
+        Column("kind", "事项", value=lambda row: registry().title(row.kind)),
         Column("summary", "内容", "long", link=lambda row: url_for("home.approval", approval_id=row.id)),
         Column("reason", "原因", "long"),
         Column("requester", "申请人"),
@@ -74,19 +70,19 @@ APPROVALS = ListPage(
             lambda state: APPROVAL.c.state == state,
             "choice",
             choices={code: state.title for code, state in STATES.items()},
-            default=lambda: "pending",
+            default=lambda: ApprovalState.PENDING.value,
         ),
         Filter(
             "kind",
             "事项",
             lambda kind: APPROVAL.c.kind == kind,
             "choice",
-            choices=lambda: {code: kind.title for code, kind in kinds().items()},
+            choices=lambda: registry().titles,
         ),
     ),
     empty="没有符合条件的复核事项。大额冲红、库存作废等需要两人办理的申请会出现在这里。",
     acts=lambda row: (
-        [Act("办理", url_for("home.approval", approval_id=row.id), True)] if row.state == "pending" else []
+        [Act("办理", url_for("home.approval", approval_id=row.id), True)] if row.state == ApprovalState.PENDING else []
     ),
 )
 
@@ -119,9 +115,9 @@ def approve(approval_id: int) -> Response:
     if not form.accepted():
         return _approval_page(approval_id, form, status=422)
     try:
-        outcome = requests.decide(services(), approval_id, current_actor(), True, form.opinion.data, kinds())
+        outcome = registry().decide(services(), current_actor(), Decision(approval_id, True, str(form.opinion.data)))
     except Refusal as refusal:
-        if refusal.code in ("APPROVAL_NOT_FOUND", "APPROVAL_DECIDED", "APPROVAL_OWN"):
+        if refusal.code in NOT_THE_ACTS:
             raise
         say(f"没有办成：{refusal}", "danger")
         return see_other(url_for("home.approval", approval_id=approval_id))
@@ -136,7 +132,7 @@ def refuse(approval_id: int) -> Response:
     form = DecisionForm()
     if not form.accepted() or not form.opinion.data:
         return _approval_page(approval_id, form, "拒绝时请写明意见。", 422)
-    requests.decide(services(), approval_id, current_actor(), False, form.opinion.data, kinds())
+    registry().decide(services(), current_actor(), Decision(approval_id, False, form.opinion.data))
     say("已拒绝，申请人可以在列表中看到意见。")
     return see_other(url_for("home.approvals_list"))
 
@@ -145,7 +141,7 @@ def refuse(approval_id: int) -> Response:
 @requires(Permission.APPROVALS_VIEW)
 def withdraw(approval_id: int) -> Response:
     """Take one's own request back."""
-    requests.withdraw(services(), approval_id, current_actor())
+    requests.withdraw(services(), current_actor(), approval_id)
     say("已撤回申请。")
     return see_other(url_for("home.approvals_list"))
 
@@ -195,12 +191,12 @@ def _approval_page(approval_id: int, form: Form, problem: str = "", status: int 
         "home/approval.html",
         status,
         row=row,
-        kind=kind_title(row.kind),
+        kind=registry().title(row.kind),
         state=STATES[row.state],
         form=form,
         problem=problem,
         statement=statement,
         has_statement=row.kind == bills_approvals.LOST_PAPER,
         own=own,
-        may_decide=row.state == "pending" and not own and may(Permission.APPROVALS_DECIDE),
+        may_decide=row.state == ApprovalState.PENDING and not own and may(Permission.APPROVALS_DECIDE),
     )
