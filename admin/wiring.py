@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin.kit import export_reasons, groups, values
+from admin.kit import export_reasons, groups
+from admin.kit.listing import list_address
 from admin.pages import login
 from admin.pages.basics import catalogue, devices, faces, hospital, payers, points
 from admin.pages.billing import (
@@ -24,6 +25,7 @@ from admin.pages.home import approvals, home, my_account
 from admin.pages.stock import applications, destructions, number_map, overview, returns, slips, voids
 from admin.pages.stock import receipts as stock_receipts
 from admin.pages.system import his_accounts, log, parameters, protected_persons, users
+from portal.listing import values
 
 PAGES = (
     applications,
@@ -73,6 +75,7 @@ BLUEPRINTS = ((login.entrance, "none"), *((blueprint, "staff-session") for bluep
 
 def prepare(app: Flask) -> None:
     """Filters of the templates, and what a session must do before it may work."""
+    app.jinja_env.globals["list_address"] = list_address
     app.jinja_env.filters.update(values.FILTERS)
     app.register_error_handler(protected_persons.ReasonNeeded, protected_persons.ask)
     app.extensions["qupiao_next_step"] = my_account.next_step

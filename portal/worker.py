@@ -27,7 +27,7 @@ from portal.delivery.inbound import wechat as wechat_events
 from portal.delivery.push import targets
 from portal.fiscal import stock as fiscal_stock
 from portal.fiscal.bills import upload_bill
-from portal.issuing.bills.issue import IssuingDesk
+from portal.issuing.bills.issue import IssuingService
 from portal.issuing.manual import batch, drafts, known_payers
 from portal.outbox.lanes import Lane
 from portal.outbox.tasks import Done, Outcome, Task
@@ -36,6 +36,7 @@ from portal.providers.sms import gateway as sms_gateway
 from portal.retrieval import family, link_watches, passes, patient_requests, sessions
 from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.identify import SMS_TOPIC
+from portal.runtime import Runtime
 from portal.stock import balances
 
 CLEAN_TOPIC = "clean"
@@ -117,7 +118,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         link_watches.LOOK_TOPIC: link_watches.look,
         family.TOLD_TOPIC: family.Teller(gateway),
         patient_requests.ANSWERED_TOPIC: patient_requests.Teller(gateway),
-        batch.TOPIC: batch.BatchDesk(services, IssuingDesk(services)).work,
+        batch.TOPIC: batch.BatchService(services, IssuingService(services)).work,
         CLEAN_TOPIC: clean,
         inbox.TOPIC: inbox.InboxDesk(
             wechat_events.ACTS | cards.ACTS | alipay_notify.ACTS | push_callback.ACTS,
@@ -132,7 +133,8 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
 
 def build(app: Flask) -> Worker:
     """A worker on an application's services."""
-    services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
+    runtime: Runtime = app.extensions["qupiao"]
+    services, limits = runtime.services, runtime.limits
     jobs = JOBS | (DEMO_JOBS if services.settings.demo else {})
     return Worker(services, handlers(services, limits), jobs, threads=2, lanes=LANES)
 

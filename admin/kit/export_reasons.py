@@ -9,9 +9,12 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from admin.kit.forms import Form, Text, length, required
 from admin.kit.groups import home
-from admin.kit.shell import current_actor, current_staff, local_path, page, see_other, services, signed_in
+from admin.kit.guard import local_path
+from admin.kit.page import page
+from admin.kit.security import current_actor, current_staff, signed_in
+from portal import audit
 from portal.access import parameters
-from portal.audit import entries
+from portal.web.edge import see_other, services
 
 LIMIT = "export.reason-rows"
 DONE = "list.bulk_exported"
@@ -65,10 +68,8 @@ def explain_export() -> Response:
     if not form.accepted():
         return ask("大批导出", 0, form)
     path, actor = local_path(str(form.path.data)), current_actor()
-    with services().database.write() as connection:
-        details = {"reason": form.reason.data, "list": urlsplit(path).path}
-        about = {"request_id": actor.request_id, "details": details}
-        entries.record(connection, "list.export_explained", "list", current_staff().id, actor.label, **about)
+    details = {"reason": form.reason.data, "list": urlsplit(path).path}
+    audit.note(services(), actor, "list.export_explained", ("list", current_staff().id), details)
     what = {"who": current_staff().id, "what": _asked(path), "said": actor.request_id}
     grant = urlencode({"grant": _signer().dumps(what)})
     return see_other(f"{path.rstrip('?&')}{'&' if '?' in path else '?'}{grant}")

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, insert, select, update
 
+from portal import audit
 from portal.access import parameters, passwords, staff_sessions
 from portal.access.permissions import Role, conflict
 from portal.access.staff_sessions import Session
-from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -120,16 +120,11 @@ def create_first(connection: Connection, unit_code: str, username: str, name: st
         raise Refusal("INPUT_INVALID", reason="单位编码不存在，或有多个单位而没有写明是哪一个")
     account_id = create(connection, found[0], username, name, password, [role])
     details = {"roles": [role.value]}
-    entries.record(connection, "staff.created", "staff", account_id, "system:command-line", details=details)
+    audit.record(connection, Actor("system:command-line"), "staff.created", ("staff", account_id), details)
     return account_id
 
 
 _USERNAME = re.compile(r"[a-z][a-z0-9._-]{2,39}", re.ASCII)
-
-
-def _record(connection: Connection, action: str, account_id: int, actor: Actor, **details: Any) -> None:
-    about = {"request_id": actor.request_id, "details": details}
-    entries.record(connection, f"staff.{action}", "staff", account_id, actor.label, **about)
 
 
 def get(connection: Connection, account_id: int, actor: Actor) -> Row[Any]:
@@ -170,7 +165,7 @@ def open_account(
         raise Refusal("INPUT_INVALID", reason="用户名应为 3 至 40 位小写字母、数字、点、横线，以字母开头")
     password = one_time_password()
     account_id = create(connection, actor.unit_id, username, name, password, [], point_ids, over)
-    _record(connection, "created", account_id, actor, username=username)
+    audit.record(connection, actor, "staff.created", ("staff", account_id), {"username": username})
     return account_id, password
 
 
@@ -192,7 +187,13 @@ def change(
     for point_id in after:
         connection.execute(insert(STAFF_POINT), {"account_id": account_id, "point_id": point_id})
     names = {"before": row.name, "after": name}
-    _record(connection, "changed", account_id, actor, name=names, points={"before": before, "after": after})
+    audit.record(
+        connection,
+        actor,
+        "staff.changed",
+        ("staff", account_id),
+        {"name": names, "points": {"before": before, "after": after}},
+    )
 
 
 def set_active(connection: Connection, account_id: int, active: bool, actor: Actor) -> None:
@@ -201,7 +202,7 @@ def set_active(connection: Connection, account_id: int, active: bool, actor: Act
     connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(active=active))
     if not active:
         staff_sessions.end_all(connection, account_id)
-    _record(connection, "enabled" if active else "disabled", account_id, actor)
+    audit.record(connection, actor, "staff.enabled" if active else "staff.disabled", ("staff", account_id))
 
 
 def set_roles(connection: Connection, account_id: int, roles: Iterable[Role], actor: Actor) -> None:
@@ -219,7 +220,13 @@ def set_roles(connection: Connection, account_id: int, roles: Iterable[Role], ac
     for role in chosen:
         connection.execute(insert(STAFF_ROLE), {"account_id": account_id, "role": role})
     staff_sessions.end_all(connection, account_id)
-    _record(connection, "roles-changed", account_id, actor, before=before, after=[role.value for role in chosen])
+    audit.record(
+        connection,
+        actor,
+        "staff.roles-changed",
+        ("staff", account_id),
+        {"before": before, "after": [role.value for role in chosen]},
+    )
 
 
 def unlock(connection: Connection, account_id: int, actor: Actor) -> None:
@@ -228,7 +235,7 @@ def unlock(connection: Connection, account_id: int, actor: Actor) -> None:
     connection.execute(
         update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(failures=0, locked_until=None)
     )
-    _record(connection, "unlocked", account_id, actor)
+    audit.record(connection, actor, "staff.unlocked", ("staff", account_id))
 
 
 def reset_password(connection: Connection, account_id: int, actor: Actor) -> str:
@@ -239,7 +246,7 @@ def reset_password(connection: Connection, account_id: int, actor: Actor) -> str
     values |= {"past_passwords": [row.password, *row.past_passwords][:10], "failures": 0, "locked_until": None}
     connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(values))
     staff_sessions.end_all(connection, account_id)
-    _record(connection, "password-reset", account_id, actor)
+    audit.record(connection, actor, "staff.password-reset", ("staff", account_id))
     return password
 
 
@@ -264,4 +271,4 @@ def change_password(services: Services, session: Session, current: str, new: str
     with services.database.write() as connection:
         connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == row.id).values(values))
         staff_sessions.end_all(connection, row.id, but=session.digest)
-        _record(connection, "password-changed", row.id, actor)
+        audit.record(connection, actor, "staff.password-changed", ("staff", row.id))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from portal import audit
 from portal.access.his_account import HIS, KEY_FIELD
-from portal.audit import entries
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
@@ -37,7 +36,9 @@ def create(services: Services, actor: Actor, appid: str, name: str) -> int:
     try:
         with services.database.write() as connection:
             account_id = connection.execute(insert(HIS_ACCOUNT).returning(HIS_ACCOUNT.c.id), row).scalar_one()
-            _record(connection, actor, "his.created", account_id, {"after": {"appid": appid, "name": name}})
+            audit.record(
+                connection, actor, "his.created", ("his_account", account_id), {"after": {"appid": appid, "name": name}}
+            )
     except IntegrityError as error:
         raise Refusal("CODE_TAKEN", taken=appid) from error
     return int(account_id)
@@ -55,7 +56,7 @@ def renew(services: Services, actor: Actor, account_id: int) -> None:
             "key_unseen": True,
         }
         connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(**values))
-        _record(connection, actor, "his.key_renewed", account_id, {})
+        audit.record(connection, actor, "his.key_renewed", ("his_account", account_id))
 
 
 def look(services: Services, actor: Actor, account_id: int) -> str:
@@ -65,7 +66,7 @@ def look(services: Services, actor: Actor, account_id: int) -> str:
         if not row.key_unseen:
             raise Refusal("HIS_KEY_SEEN")
         connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(key_unseen=False))
-        _record(connection, actor, "his.key_shown", account_id, {})
+        audit.record(connection, actor, "his.key_shown", ("his_account", account_id))
     return services.cipher.decrypt_text(KEY_FIELD, row.appid, row.key)
 
 
@@ -74,7 +75,7 @@ def end_earlier(services: Services, actor: Actor, account_id: int) -> None:
     with services.database.write() as connection:
         own(connection, actor, account_id)
         connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(earlier_key=None))
-        _record(connection, actor, "his.key_ended", account_id, {})
+        audit.record(connection, actor, "his.key_ended", ("his_account", account_id))
 
 
 def own(connection: Connection, actor: Actor, account_id: int) -> Row[Any]:
@@ -98,7 +99,7 @@ def set_facts(
         before = {"name": row.name, "active": row.active, "policies": row.policies}
         after = {"name": name, "active": active, "policies": policies}
         connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(**after))
-        _record(connection, actor, "his.changed", account_id, {"before": before, "after": after})
+        audit.record(connection, actor, "his.changed", ("his_account", account_id), {"before": before, "after": after})
 
 
 def set_mapping(services: Services, actor: Actor, account_id: int, table: str, rows: dict[str, str]) -> tuple[int, int]:
@@ -122,11 +123,5 @@ def set_mapping(services: Services, actor: Actor, account_id: int, table: str, r
         if changed or gone:
             touched = {code: before[code] for code in (*changed, *gone) if code in before}
             details = {"table": table, "before": touched, "after": changed}
-            _record(connection, actor, "his.mapping_changed", account_id, details)
+            audit.record(connection, actor, "his.mapping_changed", ("his_account", account_id), details)
     return len(changed), len(gone)
-
-
-def _record(connection: Connection, actor: Actor, action: str, account_id: int, details: Mapping[str, object]) -> None:
-    entries.record(
-        connection, action, "his_account", account_id, actor.label, request_id=actor.request_id, details=dict(details)
-    )

@@ -14,12 +14,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from portal import audit
 from portal.access import passwords, staff_sessions
 from portal.access.limits import Limits
 from portal.access.staff import by_username
-from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import STAFF_ACCOUNT
 
@@ -101,18 +102,18 @@ def _decide(
         return None
     locked = account.locked_until is not None and account.locked_until > moment and not trusted
     over = not account.active or (account.valid_until is not None and account.valid_until <= moment)
-    about: dict[str, Any] = {"request_id": browser.request_id, "details": {"address": browser.address}}
+    actor, details = Actor(f"staff:{account.username}", request_id=browser.request_id), {"address": browser.address}
     if not right or locked or over:
         if not right and not locked:
             _count_failure(connection, account, moment, trusted)
-        entries.record(connection, "staff.login-refused", "staff", account.id, f"staff:{account.username}", **about)
+        audit.record(connection, actor, "staff.login-refused", ("staff", account.id), details)
         return None
     connection.execute(
         update(STAFF_ACCOUNT)
         .where(STAFF_ACCOUNT.c.id == account.id)
         .values(failures=0, locked_until=None, last_login_at=moment)
     )
-    entries.record(connection, "staff.signed-in", "staff", account.id, f"staff:{account.username}", **about)
+    audit.record(connection, actor, "staff.signed-in", ("staff", account.id), details)
     return staff_sessions.start(services, connection, account.id, 1, browser.address, browser.agent)
 
 
@@ -135,4 +136,4 @@ def sign_out(services: Services, session: staff_sessions.Session, request_id: st
     with services.database.write() as connection:
         staff_sessions.end(connection, session.digest)
         person = session.staff
-        entries.record(connection, "staff.signed-out", "staff", person.id, person.label, request_id=request_id)
+        audit.record(connection, Actor(person.label, request_id=request_id), "staff.signed-out", ("staff", person.id))

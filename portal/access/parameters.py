@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.domain import delivery
 from portal.domain.actor import Actor
@@ -235,7 +235,5 @@ def change(connection: Connection, key: str, text: str, actor: Actor) -> bool:
     row = {"unit_id": actor.unit_id, "key": key, "value": after, "changed_by": actor.label, "changed_at": now()}
     connection.execute(insert(PARAMETER), row)
     details = {"before": before, "after": after}
-    entries.record(
-        connection, "parameter.changed", "parameter", key, actor.label, request_id=actor.request_id, details=details
-    )
+    audit.record(connection, actor, "parameter.changed", ("parameter", key), details)
     return True

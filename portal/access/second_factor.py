@@ -8,12 +8,12 @@ from typing import Any
 import pyotp
 from sqlalchemy import select, update
 
+from portal import audit
 from portal.access import accounts, staff_sessions
 from portal.access.limits import Limits
 from portal.access.login import Browser
 from portal.access.staff import Staff
 from portal.access.staff_sessions import Session
-from portal.audit import entries
 from portal.core.clock import now
 from portal.core.crypto.field_cipher import SealBroken
 from portal.core.services import Services
@@ -83,7 +83,9 @@ def _prove(services: Services, limits: Limits, session: Session, code: str, brow
             staff_sessions.end(connection, session.digest)
             cookie = staff_sessions.start(services, connection, person.id, 2, browser.address, browser.agent)
         done = ("totp-enrolled" if fresh else "second-factor") if right else "second-factor-refused"
-        entries.record(connection, f"staff.{done}", "staff", person.id, person.label, request_id=browser.request_id)
+        audit.record(
+            connection, Actor(person.label, request_id=browser.request_id), f"staff.{done}", ("staff", person.id)
+        )
     if not right:
         raise Refusal("SECOND_FACTOR_WRONG")
     return cookie
@@ -105,4 +107,4 @@ def take_away(services: Services, account_id: int, actor: Actor) -> None:
         accounts.other(connection, account_id, actor)
         connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(totp=None))
         staff_sessions.end_all(connection, account_id)
-        entries.record(connection, "staff.totp-removed", "staff", account_id, actor.label, request_id=actor.request_id)
+        audit.record(connection, actor, "staff.totp-removed", ("staff", account_id))

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -99,7 +99,8 @@ def request_on(connection: Connection, actor: Actor, order: Request) -> int:
             "outcome": "",
         },
     )
-    _record(connection, "approval.requested", approval_id, actor, kind=order.kind, object_id=str(order.object_id))
+    details = {"kind": order.kind, "object_id": str(order.object_id)}
+    audit.record(connection, actor, "approval.requested", ("approval", approval_id), details)
     return approval_id
 
 
@@ -143,12 +144,7 @@ def close(connection: Connection, request: ApprovalFacts, actor: Actor, ending: 
     }
     connection.execute(update(APPROVAL).where(APPROVAL.c.id == request.id).values(values))
     details = {"kind": request.kind, "object_id": request.object_id}
-    _record(connection, f"approval.{ending.state}", request.id, actor, **details)
-
-
-def _record(connection: Connection, action: str, approval_id: int, actor: Actor, **details: Any) -> None:
-    about = {"request_id": actor.request_id, "details": details}
-    entries.record(connection, action, "approval", approval_id, actor.label, **about)
+    audit.record(connection, actor, f"approval.{ending.state}", ("approval", request.id), details)
 
 
 def _facts(row: Row[Any]) -> ApprovalFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,8 @@ from sqlalchemy import Connection, Row, insert, select
 from portal.audit import units
 from portal.core.clock import now
 from portal.core.ids import new_id
+from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.models.tables import AUDIT_ENTRY
 
 
@@ -38,13 +41,37 @@ def row(
     }
 
 
-def record(connection: Connection, action: str, object_kind: str, object_id: object, actor: str, **more: Any) -> None:
-    """Write one entry in the caller's transaction; ``more`` as in :func:`row`. A unit that is not named is looked up
-    (:func:`portal.audit.units.unit_of`)."""
-    values = row(action, object_kind, object_id, actor, more.pop("at", None) or now(), **more)
-    if values["unit_id"] is None:
+def record(
+    connection: Connection,
+    actor: Actor,
+    action: str,
+    subject: tuple[str, object],
+    details: Mapping[str, Any] | None = None,
+    *,
+    at: datetime | None = None,
+    unit_id: int | None = None,
+) -> None:
+    """Write the entry of an act into the act's own transaction.
+
+    ``subject`` is the object's kind and id, such as ``("bill", bill_id)``. A unit that is not named is looked up by
+    :func:`portal.audit.units.unit_of`.
+    """
+    kind, object_id = subject
+    values = row(action, kind, object_id, actor.label, at or now(), actor.request_id, dict(details or {}), unit_id)
+    if unit_id is None:
         values["unit_id"] = units.unit_of(values)
     connection.execute(insert(AUDIT_ENTRY).values(values))
+
+
+def note(
+    services: Services,
+    actor: Actor,
+    action: str,
+    subject: tuple[str, object],
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the entry of an act that changes nothing else, such as a reveal, in a transaction of its own."""
+    services.database.act(lambda connection: record(connection, actor, action, subject, details))
 
 
 def about(connection: Connection, object_kind: str, object_id: object, most: int = 100) -> list[Row[Any]]:

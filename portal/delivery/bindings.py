@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery.engine.channel import Target
+from portal.domain.actor import Actor
 from portal.models.tables import BILL_PARTY, CHANNEL_BINDING, MESSAGE_PERMISSION, PARTY_KEY
 
 
@@ -62,7 +63,7 @@ def bind(
     index = ["platform", "subject_digest", "number_digest"]
     connection.execute(make(CHANNEL_BINDING).values(**values).on_conflict_do_update(index_elements=index, set_=again))
     actor, details = f"patient:{number.hex()[:12]}", {"platform": subject.platform, "by": by}
-    entries.record(connection, "channel.bound", "unit", unit_id, actor, details=details)
+    audit.record(connection, Actor(actor), "channel.bound", ("unit", unit_id), details)
 
 
 def persons(services: Services, connection: Connection, subject: Subject) -> list[tuple[int, bytes, bytes]]:
@@ -145,8 +146,8 @@ def revoke(services: Services, connection: Connection, unit_id: int, number: byt
         .where(mine, CHANNEL_BINDING.c.state != "revoked")
         .values(state="revoked", state_at=now())
     ).rowcount
-    entries.record(
-        connection, "channel.unbound", "unit", unit_id, f"patient:{number.hex()[:12]}", details={"platform": platform}
+    audit.record(
+        connection, Actor(f"patient:{number.hex()[:12]}"), "channel.unbound", ("unit", unit_id), {"platform": platform}
     )
     return ended
 

@@ -12,12 +12,13 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, insert, select
 
+from portal import audit
 from portal.access.limits import Limits
-from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
 from portal.ledger.persons import number_digest
@@ -51,7 +52,7 @@ def log_in(services: Services, platforms: Platforms, unit_id: int, code: str) ->
         token = sessions.start(services, connection, unit_id, 2 if mine else 0, claim)
         _remember(services, connection, token, openid)
         if mine:
-            entries.record(connection, "patient.identified", "unit", unit_id, f"patient:{mine[0].hex()[:12]}")
+            audit.record(connection, Actor(f"patient:{mine[0].hex()[:12]}"), "patient.identified", ("unit", unit_id))
     return token, 2 if mine else 0
 
 
@@ -114,7 +115,7 @@ def by_phone(
         raise Refusal("NOT_MATCHED")
     with services.database.write() as connection:
         sessions.end(connection, session)
-        entries.record(connection, "patient.identified", "unit", session.unit_id, f"patient:{claim.number[:12]}")
+        audit.record(connection, Actor(f"patient:{claim.number[:12]}"), "patient.identified", ("unit", session.unit_id))
         token = sessions.start(services, connection, session.unit_id, 2, claim)
     _bind(services, asked, openid, token, "wechat")
     return token

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, delete, select, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -71,15 +71,7 @@ def _again(connection: Connection, actor: Actor, attempt_id: int) -> int:
     connection.execute(update(DELIVERY).where(DELIVERY.c.id == row.delivery_id).values(**opened))
     topic = topic_of(row.channel)
     tasks.enqueue(connection, topic, f"{topic}:{attempt_id}:{new_id()}", {"attempt": attempt_id})
-    entries.record(
-        connection,
-        "delivery.sent_again",
-        "delivery",
-        row.delivery_id,
-        actor.label,
-        request_id=actor.request_id,
-        details={"attempt": attempt_id},
-    )
+    audit.record(connection, actor, "delivery.sent_again", ("delivery", row.delivery_id), {"attempt": attempt_id})
     return 1
 
 
@@ -97,4 +89,4 @@ def resume(services: Services, actor: Actor, channel: str) -> None:
         keys = [f"{topic}:{attempt_id}" for attempt_id in connection.scalars(held.limit(MOST))]
         connection.execute(update(OUTBOX_TASK).where(waiting, OUTBOX_TASK.c.key.in_(keys)).values(due_at=now()))
         tasks.wake(connection, topic)
-        entries.record(connection, "channel.resumed", "channel", channel, actor.label, request_id=actor.request_id)
+        audit.record(connection, actor, "channel.resumed", ("channel", channel))

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, bindparam, or_, select
 
+from portal import audit
 from portal.access.limits import Limits
-from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine import messages
@@ -89,9 +89,7 @@ def send_to(
             )
         delivery_id, new = open_delivery(services, connection, wanted)
         details = {"delivery": delivery_id, "channel": channel}
-        entries.record(
-            connection, "delivery.asked", kind, object_id, actor.label, request_id=actor.request_id, details=details
-        )
+        audit.record(connection, actor, "delivery.asked", (kind, object_id), details)
     return Asked(delivery_id, DeliveryState.OPEN, new)
 
 
@@ -231,7 +229,7 @@ def stop_address(services: Services, attempt_id: int) -> bool:
         }
         if insert_once(connection, DELIVERY_STOP, values):
             details = {"channel": row.channel, "attempt": row.id}
-            entries.record(connection, "delivery.not_me", "delivery", row.delivery_id, "patient", details=details)
+            audit.record(connection, Actor("patient"), "delivery.not_me", ("delivery", row.delivery_id), details)
         _take_back(connection, row)
     return True
 
@@ -256,12 +254,4 @@ def allow_again(services: Services, actor: Actor, channel: str, attempt_id: int)
         if not connection.execute(DELIVERY_STOP.delete().where(mine)).rowcount:
             raise Refusal("PAGE_NOT_FOUND")
         details = {"channel": channel, "attempt": attempt_id}
-        entries.record(
-            connection,
-            "delivery.allowed_again",
-            "channel",
-            channel,
-            actor.label,
-            request_id=actor.request_id,
-            details=details,
-        )
+        audit.record(connection, actor, "delivery.allowed_again", ("channel", channel), details)

@@ -11,6 +11,6 @@ class Actor:
     ``name`` is what stands on documents (the cashier's name); ``unit_id`` bounds what the actor may touch."""
 
     label: str
-    name: str
-    unit_id: int
+    name: str = ""
+    unit_id: int = 0
     request_id: str = ""

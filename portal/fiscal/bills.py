@@ -21,10 +21,11 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, insert, select, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.crypto.cms import SignatureInvalid
 from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.domain.states import BillState, may_move
 from portal.fiscal.supervision import Supervised, Trust, verify
 from portal.ledger.bills import StoredDocument, stored_document
@@ -182,7 +183,7 @@ def send_again(services: Services, actor: str) -> int:
             .values(state="pending", due_at=now(), finished_at=None, attempts=0)
         ).rowcount
         if revived:
-            entries.record(connection, "bill.sent_again", "outbox", TOPIC, actor, details={"count": revived})
+            audit.record(connection, Actor(actor), "bill.sent_again", ("outbox", TOPIC), {"count": revived})
     return int(revived)
 
 
@@ -249,7 +250,7 @@ def _accept(services: Services, facts: _Facts, attempt: Attempt, answer: Accepte
             )
         )
         details: dict[str, Any] = {"message_id": attempt.message_id, "duplicate": answer.duplicate}
-        entries.record(connection, "bill.supervised", "bill", facts.bill_id, ACTOR, details=details)
+        audit.record(connection, Actor(ACTOR), "bill.supervised", ("bill", facts.bill_id), details)
         supervised_task = tasks.row(
             "bill.supervised", f"bill.supervised:{facts.bill_id}", {"bill": facts.bill_id}, now()
         )
@@ -279,7 +280,7 @@ def _known(connection: Connection, bill_id: int, supervised: Supervised) -> bool
         return False
     if stored != supervised.element:  # finance has supervised one bill twice: somebody must know
         details = {"certificate": supervised.certificate_serial, "at": supervised.at.isoformat()}
-        entries.record(connection, "bill.supervised_twice", "bill", bill_id, ACTOR, details=details)
+        audit.record(connection, Actor(ACTOR), "bill.supervised_twice", ("bill", bill_id), details)
         _log.error("fiscal.supervised_twice", bill=bill_id)
     return True
 
@@ -294,7 +295,7 @@ def _refuse(services: Services, facts: _Facts, attempt: Attempt, answer: Rejecte
             _move(connection, facts.bill_id, BillState.REFUSED)
         action = "bill.refused" if about_content else "bill.upload_stopped"
         details = {"code": answer.code, "reason": reason, "message_id": attempt.message_id}
-        entries.record(connection, action, "bill", facts.bill_id, ACTOR, details=details)
+        audit.record(connection, Actor(ACTOR), action, ("bill", facts.bill_id), details)
     return Dead(f"{answer.code} {reason}")
 
 
@@ -304,7 +305,7 @@ def _distrust(services: Services, facts: _Facts, attempt: Attempt, answer: Accep
         message_log.end(connection, attempt, "unverified", answer.code, reason)
         _move(connection, facts.bill_id, BillState.UPLOADED)
         details = {"reason": reason, "message_id": attempt.message_id}
-        entries.record(connection, "bill.supervision_invalid", "bill", facts.bill_id, ACTOR, details=details)
+        audit.record(connection, Actor(ACTOR), "bill.supervision_invalid", ("bill", facts.bill_id), details)
     return Dead(f"监制签名无效：{reason}")
 
 

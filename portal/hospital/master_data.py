@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.audit import entries
+from portal import audit
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
@@ -40,6 +40,12 @@ def one(connection: Connection, kind: str, unit_id: int, row_id: int) -> Row[Any
     if row is None:
         raise Refusal("PAGE_NOT_FOUND")
     return row
+
+
+def point_names(connection: Connection, unit_id: int) -> list[tuple[str, str]]:
+    """Return code and name of every point of a unit, by code."""
+    named = select(POINT.c.code, POINT.c.name).where(POINT.c.unit_id == unit_id)
+    return [(row.code, row.name) for row in connection.execute(named.order_by(POINT.c.code))]
 
 
 def save(services: Services, actor: Actor, kind: str, row_id: int, values: Mapping[str, Any]) -> int:
@@ -139,4 +145,4 @@ def _record(
     after: Mapping[str, Any],
 ) -> None:
     details = {"before": _plain(before), "after": _plain(after)}
-    entries.record(connection, action, kind, row_id, actor.label, request_id=actor.request_id, details=details)
+    audit.record(connection, actor, action, (kind, row_id), details)

@@ -16,9 +16,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, insert, or_, select, update
 
+from portal import audit
 from portal.approvals import requests
 from portal.approvals.kinds import ApprovalKind, Approved
-from portal.audit import entries
 from portal.core.clock import local, now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -75,7 +75,7 @@ def mark(services: Services, actor: Actor, order: Order) -> int:
             raise Refusal("MARK_KNOWN")
         connection.execute(insert(MARKED_PERSON), row)
         connection.execute(insert(MARKED_KEY), [{"digest": digest, "mark_id": mark_id} for digest in digests])
-        _record(connection, "marked.added", mark_id, actor, kind=order.kind)
+        audit.record(connection, actor, "marked.added", ("marked", mark_id), {"kind": order.kind})
     return mark_id
 
 
@@ -99,7 +99,9 @@ def _end(_services: Services, connection: Connection, approved: Approved) -> str
     _standing(connection, approved.requester.unit_id, mark_id)
     ended = {"ended_at": now(), "ended_by": approved.requester.label}
     connection.execute(update(MARKED_PERSON).where(MARKED_PERSON.c.id == mark_id).values(**ended))
-    _record(connection, "marked.ended", mark_id, approved.decider, requester=approved.requester.label)
+    audit.record(
+        connection, approved.decider, "marked.ended", ("marked", mark_id), {"requester": approved.requester.label}
+    )
     return "已取消特别保护。"
 
 
@@ -188,15 +190,11 @@ def explain(services: Services, actor: Actor, marks: Collection[int], reason: st
     """Write down why somebody looks; ``about`` names what is looked at (``bill 12``), nobody."""
     with services.database.write() as connection:
         for one in marks:
-            _record(connection, "marked.looked", one, actor, reason=reason, about=about)
+            audit.record(connection, actor, "marked.looked", ("marked", one), {"reason": reason, "about": about})
 
 
 def note(services: Services, actor: Actor, marks: Collection[int], about: str) -> None:
     """Write down each look of somebody who has given a reason."""
     with services.database.write() as connection:
         for one in marks:
-            _record(connection, "marked.opened", one, actor, about=about)
-
-
-def _record(connection: Connection, action: str, mark_id: int, actor: Actor, **details: Any) -> None:
-    entries.record(connection, action, "marked", mark_id, actor.label, request_id=actor.request_id, details=details)
+            audit.record(connection, actor, "marked.opened", ("marked", one), {"about": about})

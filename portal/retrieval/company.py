@@ -17,8 +17,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, insert, select, update
 
+from portal import audit
 from portal.access.limits import Limits
-from portal.audit import entries
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -121,7 +121,7 @@ def open_account(services: Services, actor: Actor, name: str, code: str, terms: 
     with services.database.write() as connection:
         _refuse_second(connection, actor.unit_id, row)
         connection.execute(insert(COMPANY_ACCOUNT), row)
-        _record(connection, "company.opened", company_id, actor)
+        audit.record(connection, actor, "company.opened", ("company", company_id))
     return company_id
 
 
@@ -161,7 +161,13 @@ def change(services: Services, actor: Actor, company_id: int, terms: Terms) -> N
         _refuse_second(connection, actor.unit_id, dict(old._mapping) | row, company_id)
         connection.execute(update(COMPANY_ACCOUNT).where(COMPANY_ACCOUNT.c.id == company_id).values(**row))
         moved = row["phone_digest"] != old.phone_digest
-        _record(connection, "company.changed", company_id, actor, phone_changed=moved, until=terms.until.isoformat())
+        audit.record(
+            connection,
+            actor,
+            "company.changed",
+            ("company", company_id),
+            {"phone_changed": moved, "until": terms.until.isoformat()},
+        )
 
 
 def revoke(services: Services, actor: Actor, company_id: int) -> None:
@@ -172,12 +178,7 @@ def revoke(services: Services, actor: Actor, company_id: int) -> None:
             COMPANY_ACCOUNT.c.id == company_id, COMPANY_ACCOUNT.c.revoked_at.is_(None)
         )
         connection.execute(ended.values(revoked_at=now(), revoked_by=actor.label))
-        _record(connection, "company.revoked", company_id, actor)
-
-
-def _record(connection: Connection, action: str, company_id: int, actor: Actor, **details: Any) -> None:
-    about = {"request_id": actor.request_id} | ({"details": details} if details else {})
-    entries.record(connection, action, "company", company_id, actor.label, **about)
+        audit.record(connection, actor, "company.revoked", ("company", company_id))
 
 
 def opened(services: Services, row: Any) -> dict[str, str]:
@@ -230,7 +231,7 @@ def confirm(services: Services, session: Session, typed: str) -> str:
         if take_code(services, connection, session, typed, PURPOSE) is not None:
             rows = _accounts(connection, session.unit_id, proved.company)
             for row in rows:
-                entries.record(connection, "company.signed_in", "company", row.id, f"company:{row.id}")
+                audit.record(connection, Actor(f"company:{row.id}"), "company.signed_in", ("company", row.id))
             if rows:
                 sessions.end(connection, session)
                 return sessions.start(services, connection, session.unit_id, 0, proved)
@@ -326,7 +327,7 @@ def pdf(
         file = files.bill_pdf(services, connection, faces, unit_code, ledger_bills.read_facts(row))
     with services.database.write() as connection:
         by = f"company:{row.company_id}"
-        entries.record(connection, "company.downloaded", "bill", bill_id, by, request_id=request_id)
+        audit.record(connection, Actor(by, request_id=request_id), "company.downloaded", ("bill", bill_id))
     return file
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from portal import audit
 from portal.access import parameters
 from portal.access.limits import Limits
-from portal.audit import entries
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -149,7 +149,7 @@ def bills(services: Services, connection: Connection, session: Session, link_id:
 def looked(services: Services, session: Session, member: Member) -> None:
     """Write down that a member's bills were looked at, and tell them: at most once a day and link."""
     with services.database.write() as connection:
-        entries.record(connection, "family.looked", "family", member.link_id, _label(session))
+        audit.record(connection, Actor(_label(session)), "family.looked", ("family", member.link_id))
         key = f"{TOLD_TOPIC}:{member.link_id}:{business_day(now()):%Y%m%d}"
         tasks.enqueue(connection, TOLD_TOPIC, key, {"link": member.link_id})
 
@@ -260,7 +260,7 @@ def ask_consent(services: Services, limits: Limits, session: Session, number: st
         asked = {"number": digest, "name": named, "subject": name.strip(), "who": who}
         asked["relation"] = relation if relation in RELATIONS else RELATIONS[-1]
         send_code(services, connection, session.digest, CONSENT, json.dumps(asked).encode())
-        entries.record(connection, "family.asked", "unit", session.unit_id, _label(session))
+        audit.record(connection, Actor(_label(session)), "family.asked", ("unit", session.unit_id))
 
 
 def give_consent(services: Services, session: Session, typed: str) -> int:
@@ -322,7 +322,7 @@ def _write(
     ]
     connection.execute(insert(FAMILY_KEY), rows)
     details = {"kind": kind, "basis": basis}
-    entries.record(connection, "family.bound", "family", link_id, actor, request_id=request_id, details=details)
+    audit.record(connection, Actor(actor, request_id=request_id), "family.bound", ("family", link_id), details)
     return link_id
 
 
@@ -336,7 +336,7 @@ def revoke(services: Services, session: Session, link_id: int) -> None:
 def _end(connection: Connection, link_id: int, actor: str, request_id: str = "") -> None:
     ended = update(FAMILY_LINK).where(FAMILY_LINK.c.id == link_id, FAMILY_LINK.c.revoked_at.is_(None))
     connection.execute(ended.values(revoked_at=now(), revoked_by=actor[:80]))
-    entries.record(connection, "family.revoked", "family", link_id, actor, request_id=request_id)
+    audit.record(connection, Actor(actor, request_id=request_id), "family.revoked", ("family", link_id))
 
 
 def bind_at_desk(

@@ -10,9 +10,10 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import business_day, local, now
 from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
@@ -123,7 +124,7 @@ def bundle(
             ]
     with services.database.write() as connection:
         for bill in chosen:
-            entries.record(connection, by[0], "bill", bill.bill_id, by[1])
+            audit.record(connection, Actor(by[1]), by[0], ("bill", bill.bill_id))
     name = f"bundle-{local(now()):%Y%m%d}"
     if not zipped:
         return File(f"{name}.pdf", "application/pdf", merged([front, *(file.data for file in files)]))

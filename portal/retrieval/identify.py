@@ -15,11 +15,12 @@ from typing import Any
 import structlog
 from sqlalchemy import Boolean, Connection, Row, Select, bindparam, exists, insert, or_, select, update
 
+from portal import audit
 from portal.access.limits import Limits
-from portal.audit import entries
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, normalise, normalise_name, spoken_kind
 from portal.issuing.paper import slip_codes
@@ -72,7 +73,7 @@ def count_try(services: Services, limits: Limits, bucket: str, most: int, second
     if not limits.hit("find.refused", GUESSES, 60) and limits.hit("find.alarm", 1, 600):
         log.error("patient.guessing", refused_in_a_minute=GUESSES)
         with services.database.write() as connection:
-            entries.record(connection, "patient.guessing", "installation", 0, "system:limits")
+            audit.record(connection, Actor("system:limits"), "patient.guessing", ("installation", 0))
     raise Refusal("TRY_LATER", minutes=minutes)
 
 
@@ -143,7 +144,9 @@ def confirm(services: Services, session: Session, typed: str) -> str:
 
 def _rise(services: Services, connection: Connection, session: Session, code: Row[Any]) -> str:
     sessions.end(connection, session)
-    entries.record(connection, "patient.identified", "unit", session.unit_id, f"patient:{session.claim.number[:12]}")
+    audit.record(
+        connection, Actor(f"patient:{session.claim.number[:12]}"), "patient.identified", ("unit", session.unit_id)
+    )
     phone = ""
     if code.phone is not None:
         sent_to = services.cipher.decrypt_text("one_time_code.phone", code.id, code.phone).strip()
@@ -223,7 +226,7 @@ def _open(
         if session.level < 2:
             claim = Claim(bills=claim.bills)
     bills = tuple(dict.fromkeys((*claim.bills, bill_id)))[-20:]
-    entries.record(connection, "bill.opened", "bill", bill_id, actor)
+    audit.record(connection, Actor(actor), "bill.opened", ("bill", bill_id))
     return sessions.start(services, connection, unit_id, level, replace(claim, bills=bills))
 
 

@@ -15,11 +15,12 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
+from portal import audit
 from portal.access import pass_rows
-from portal.audit import entries
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain import link
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
@@ -74,7 +75,7 @@ def for_window(services: Services, session: Session) -> str:
     """What the QR for a window says: the clerk's search finds what this session may see, for a minute."""
     claim = session.claim if session.level >= 2 else Claim(bills=session.claim.bills)
     with services.database.write() as connection:
-        entries.record(connection, "patient.shown", "unit", session.unit_id, "patient")
+        audit.record(connection, Actor("patient"), "patient.shown", ("unit", session.unit_id))
         return make(services, connection, Purpose.WINDOW, session.unit_id, claim)
 
 
@@ -114,7 +115,7 @@ def revoke_links(services: Services, unit_code: str, bill: BillFacts, actor: str
         passes = update(PATIENT_PASS).where(PATIENT_PASS.c.bill_id == bill.bill_id, PATIENT_PASS.c.revoked_at.is_(None))
         connection.execute(passes.values(revoked_at=now()))
         connection.execute(delete(SLIP_CODE).where(SLIP_CODE.c.bill_id == bill.bill_id))
-        entries.record(connection, "link.revoked", "bill", bill.bill_id, actor, request_id=request_id)
+        audit.record(connection, Actor(actor, request_id=request_id), "link.revoked", ("bill", bill.bill_id))
 
 
 def bill_of(services: Services, connection: Connection, token: str) -> tuple[BillFacts, str, Pass]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from portal import audit
 from portal.access.limits import Limits
-from portal.audit import entries
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -114,7 +114,7 @@ def ask(
         if kept_photo:
             sealed = services.cipher.encrypt("request_photo.photo", request_id, kept_photo)
             connection.execute(insert(REQUEST_PHOTO), {"request_id": request_id, "photo": sealed})
-        entries.record(connection, "request.made", "request", request_id, "patient", details={"kind": kind})
+        audit.record(connection, Actor("patient"), "request.made", ("request", request_id), {"kind": kind})
     return number
 
 
@@ -173,8 +173,7 @@ def show_photo(services: Services, actor: Actor, request_id: int) -> bytes:
         sealed = connection.scalar(select(REQUEST_PHOTO.c.photo).where(REQUEST_PHOTO.c.request_id == request_id))
         if sealed is None:
             raise Refusal("REQUEST_UNKNOWN")
-        about = {"request_id": actor.request_id}
-        entries.record(connection, "request.photo_shown", "request", request_id, actor.label, **about)
+        audit.record(connection, actor, "request.photo_shown", ("request", request_id))
     return services.cipher.decrypt("request_photo.photo", request_id, sealed)
 
 
@@ -203,7 +202,7 @@ def answer(services: Services, actor: Actor, request_id: int, state: str, text: 
         connection.execute(delete(REQUEST_PHOTO).where(REQUEST_PHOTO.c.request_id == request_id))
         if known.content.get("phone"):
             tasks.enqueue(connection, ANSWERED_TOPIC, f"{ANSWERED_TOPIC}:{request_id}", {"request": request_id})
-        entries.record(connection, "request.answered", "request", request_id, actor.label, request_id=actor.request_id)
+        audit.record(connection, actor, "request.answered", ("request", request_id))
 
 
 class Teller:

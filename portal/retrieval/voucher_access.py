@@ -7,9 +7,10 @@ import hmac
 
 from sqlalchemy import select
 
+from portal import audit
 from portal.access.limits import Limits
-from portal.audit import entries
 from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
 from portal.ledger import vouchers
@@ -35,5 +36,5 @@ def open_by_slip(
         ).scalar_one()
         if not hmac.compare_digest(stored, typed):
             raise Refusal("NOT_MATCHED")
-        entries.record(connection, "voucher.opened", "voucher", owner, "patient:slip", request_id=request_id)
+        audit.record(connection, Actor("patient:slip", request_id=request_id), "voucher.opened", ("voucher", owner))
         return vouchers.movements(connection, [owner])

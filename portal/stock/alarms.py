@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, select, text, update
 
+from portal import audit
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -11,7 +12,6 @@ from portal.domain.errors import Refusal
 from portal.domain.stock import AlarmRule
 from portal.models.base import UtcDateTime
 from portal.models.tables import STOCK_ALARM
-from portal.stock.rows import audit
 
 _RAISE = text(
     "INSERT INTO stock_alarm (unit_id, rule, subject, text, raised_at, cleared_by)"
@@ -41,7 +41,7 @@ def settle_on(connection: Connection, actor: Actor, alarm_id: int) -> None:
     )
     if connection.execute(standing_one.values(cleared_at=now(), cleared_by=actor.name)).rowcount != 1:
         raise Refusal("DOCUMENT_UNKNOWN", no="预警")
-    audit(connection, actor, "stock.alarm_cleared", str(alarm_id), {})
+    audit.record(connection, actor, "stock.alarm_cleared", ("stock", str(alarm_id)), {}, unit_id=actor.unit_id)
 
 
 def clear(connection: Connection, unit_id: int, rule: AlarmRule, subject: str, by: str) -> bool:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
+from portal import audit
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import STOCK_RULE
-from portal.stock.rows import audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def set_rule_on(connection: Connection, actor: Actor, order: Rule) -> None:
         "before": list(before) if before else None,
         "after": [order.low, order.lot],
     }
-    audit(connection, actor, "stock.rule_set", order.place, details)
+    audit.record(connection, actor, "stock.rule_set", ("stock", order.place), details, unit_id=actor.unit_id)
 
 
 def rules_of(connection: Connection, unit_id: int) -> dict[tuple[int, str], Rule]:

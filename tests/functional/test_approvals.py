@@ -41,25 +41,25 @@ KINDS = Registry({"test.done": ApprovalKind("演示事项", done), "test.stopped
 @pytest.fixture
 def kinds(app: Flask) -> Registry:
     """Two kinds of the test's own instead of the registered ones."""
-    app.extensions["qupiao_approvals"] = KINDS
+    app.extensions["qupiao"].approvals = KINDS
     return KINDS
 
 
 def ask(app: Flask, kind: str = "test.done", object_id: int = 7, actor: Actor = CASHIER) -> int:
     """One request."""
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         order = requests.Request(kind, object_id, "演示内容", "演示原因", {"figure": 5})
         return requests.request_on(connection, actor, order)
 
 
 def fact(app: Flask, what: str) -> Any:
     """One value from the database."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return connection.execute(text(what)).scalar()
 
 
 def test_approval_and_act_are_one_transaction(app: Flask, kinds: Registry) -> None:
-    services, approval_id = app.extensions["qupiao"], ask(app)
+    services, approval_id = app.extensions["qupiao"].services, ask(app)
     with pytest.raises(Refusal) as own:
         kinds.decide(services, CASHIER, Decision(approval_id, True))
     assert own.value.code == "APPROVAL_OWN"
@@ -76,7 +76,7 @@ def test_approval_and_act_are_one_transaction(app: Flask, kinds: Registry) -> No
 
 
 def test_an_act_that_must_not_is_undone_and_named(app: Flask, kinds: Registry) -> None:
-    services, approval_id = app.extensions["qupiao"], ask(app, "test.stopped")
+    services, approval_id = app.extensions["qupiao"].services, ask(app, "test.stopped")
     with pytest.raises(Refusal) as refused:
         kinds.decide(services, SUPERVISOR, Decision(approval_id, True))
     assert refused.value.code == "STATE_ILLEGAL"
@@ -88,7 +88,7 @@ def test_an_act_that_must_not_is_undone_and_named(app: Flask, kinds: Registry) -
 
 
 def test_one_object_waits_once_and_other_units_see_nothing(app: Flask, kinds: Registry) -> None:
-    services, approval_id = app.extensions["qupiao"], ask(app)
+    services, approval_id = app.extensions["qupiao"].services, ask(app)
     with pytest.raises(Refusal) as twice:
         ask(app)
     assert twice.value.code == "APPROVAL_PENDING"
@@ -106,7 +106,7 @@ def test_one_object_waits_once_and_other_units_see_nothing(app: Flask, kinds: Re
 
 def race(app: Flask, kinds: Registry, approval_id: int, people: int) -> list[str]:
     """Many supervisors decide at once; returns how each one fared."""
-    services, barrier, fared = app.extensions["qupiao"], threading.Barrier(people), []
+    services, barrier, fared = app.extensions["qupiao"].services, threading.Barrier(people), []
 
     def decide() -> None:
         barrier.wait()

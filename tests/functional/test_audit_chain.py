@@ -10,8 +10,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, text
 
-from portal.audit import chain, entries
+from portal import audit
+from portal.audit import chain
 from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.worker import build
 from tests.console import Console
 
@@ -21,7 +23,7 @@ ROUNDS = 100
 @pytest.fixture
 def services(app: Flask) -> Iterator[Services]:
     """An installation with sixty sealed entries, its anchor removed afterwards (the folder outlives the database)."""
-    found: Services = app.extensions["qupiao"]
+    found: Services = app.extensions["qupiao"].services
     write(found, 60)
     assert chain.seal(found) >= 60
     yield found
@@ -33,7 +35,7 @@ def write(services: Services, count: int) -> None:
     with services.database.write() as connection:
         for number in range(count):
             details = {"n": number, "words": "冲红 1.00 元"}
-            entries.record(connection, "bill.issued", "bill", number, "his:TEST", request_id="r", details=details)
+            audit.record(connection, Actor("his:TEST", request_id="r"), "bill.issued", ("bill", number), details)
 
 
 def unguard(connection: Connection) -> None:

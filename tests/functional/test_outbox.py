@@ -28,7 +28,7 @@ SLOW, QUICK = "slow.upload", "quick.code"
 
 @pytest.fixture
 def services(app: Flask) -> Services:
-    return app.extensions["qupiao"]
+    return app.extensions["qupiao"].services
 
 
 @contextmanager

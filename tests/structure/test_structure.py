@@ -9,11 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.script import ScriptDirectory
 from flask import Blueprint, Flask
 
-from portal.models.schema import config
 from portal.worker import handlers
 from tests.structure.routes import AGREED, routes
 
@@ -59,23 +56,12 @@ def test_every_address_is_plain_and_typed(app: Flask) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_topic_has_a_handler(app: Flask) -> None:
-    known = set(handlers(app.extensions["qupiao"], app.extensions["qupiao_limits"]))
+    known = set(handlers(app.extensions["qupiao"].services, app.extensions["qupiao"].limits))
     named = set()
     for path in (ROOT / "portal").rglob("*.py"):
         named.update(re.findall(r"""tasks\.row\(\s*"([a-z.]+)\"""", path.read_text(encoding="utf-8")))
     assert "bill.issued" in named
     assert named <= known
-
-
-def test_models_equal_the_migrated_schema(database_url: str) -> None:
-    command.check(config(database_url))
-
-
-def test_migrations_run_both_ways_and_have_one_head(database_url: str) -> None:
-    settings = config(database_url)
-    command.downgrade(settings, "base")
-    command.upgrade(settings, "head")
-    assert len(ScriptDirectory.from_config(settings).get_heads()) == 1
 
 
 def test_the_layers_can_fail(tmp_path: Path) -> None:

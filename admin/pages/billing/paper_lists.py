@@ -8,37 +8,15 @@ from typing import Any
 from flask import Response, g, request, url_for
 from sqlalchemy import Row, select
 
-from admin.kit.filters import (
-    AT_POINT,
-    ISSUED_AT,
-    NUMBER,
-    POINT_COLUMN,
-    SCENE,
-    TOTAL,
-    day_filters,
-    moment_filters,
-    payer_column,
-    scene_filter,
-    state_filter,
-)
+from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
 from admin.kit.groups import billing
-from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import (
-    current_actor,
-    current_point,
-    current_session,
-    current_staff,
-    may,
-    requires,
-    say,
-    see_other,
-    services,
-)
-from admin.kit.values import BILL_STATES, SHEET_STATES, bill_number
+from admin.kit.listing import respond
+from admin.kit.page import say
+from admin.kit.security import current_actor, current_point, current_session, current_staff, may, requires
 from admin.pages.billing.bills import own_bill
 from admin.pages.billing.paper import digits, print_sheets
+from portal import audit
 from portal.access.permissions import Permission
-from portal.audit import entries
 from portal.domain.documents.bill import INSURANCE_CLASSES
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
@@ -50,7 +28,12 @@ from portal.ledger import bill_lists, bills
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bill_lists import Patient
 from portal.ledger.bills import BillFacts
+from portal.listing.columns import Act, Column
+from portal.listing.filters import Filter, day_filters, moment_filters, scene_filter, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import BILL_STATES, SHEET_STATES, bill_number
 from portal.models.tables import BILL, PAPER_BILL, POINT
+from portal.web.edge import see_other, services
 
 MOST = 50
 """Sheets of one batch."""
@@ -150,7 +133,7 @@ def unexchanged() -> Response:
     shown: dict[str, Any] = {"point": point, "nexts": nexts, "printers": printers, "most": MOST, "chosen": chosen}
     if chosen is not None:
         shown |= {"details": _details(chosen), "classes": INSURANCE_CLASSES}
-    return UNEXCHANGED.respond(statement, "billing/unexchanged.html", **shown)
+    return respond(UNEXCHANGED, statement, "billing/unexchanged.html", **shown)
 
 
 def _named(text: str) -> int:
@@ -166,7 +149,7 @@ def _details(bill: BillFacts) -> Sequence[Row[Any]]:
     """What somebody was treated with: read only with an entry in the log (checks A11)."""
     actor = current_actor()
     with services().database.write() as connection:
-        entries.record(connection, "bill.details_read", "bill", bill.bill_id, actor.label, request_id=actor.request_id)
+        audit.record(connection, actor, "bill.details_read", ("bill", bill.bill_id))
         return bills.details(connection, bill.bill_id)
 
 
@@ -227,8 +210,8 @@ def sheets() -> Response:
         )
         .where(BILL.c.unit_id == current_staff().unit_id)
     )
-    return SHEETS.respond(
-        statement, "billing/sheets.html", valid=PaperState.VALID.value, may_print=may(Permission.PAPER_EXCHANGE)
+    return respond(
+        SHEETS, statement, "billing/sheets.html", valid=PaperState.VALID.value, may_print=may(Permission.PAPER_EXCHANGE)
     )
 
 

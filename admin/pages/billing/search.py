@@ -5,18 +5,20 @@ from __future__ import annotations
 from flask import Response, request, url_for
 
 from admin.kit.groups import billing
-from admin.kit.shell import current_actor, current_staff, limits, page, requires, see_other, services
-from admin.kit.values import BILL_STATES
+from admin.kit.page import page
+from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.billing.bill_actions import life_of
 from admin.pages.billing.bills import bill_page, own_bill
+from portal import audit
 from portal.access import parameters
 from portal.access.permissions import Permission
-from portal.audit import entries
 from portal.core.clock import now
 from portal.hospital import protected_persons
 from portal.ledger import bill_lists, bills
 from portal.ledger import search as ledger_search
 from portal.ledger.search import Found
+from portal.listing.values import BILL_STATES
+from portal.web.edge import limits, see_other, services
 
 ACTED_ON = 5
 """For so many of the newest bills the next legal steps are shown at once."""
@@ -38,15 +40,7 @@ def search() -> Response:
         actor = current_actor()
         details = {"by": found.how, "bills": len(found.rows)}
         with services().database.write() as connection:
-            entries.record(
-                connection,
-                "party.searched",
-                "bill",
-                found.rows[0].id,
-                actor.label,
-                request_id=actor.request_id,
-                details=details,
-            )
+            audit.record(connection, actor, "party.searched", ("bill", found.rows[0].id), details)
     if len(found.rows) == 1:
         return see_other(url_for("billing.bill", bill_id=found.rows[0].id))
     acts = {}
@@ -87,10 +81,7 @@ def _too_many(text: str) -> Response | None:
         problem = f"请写明原因（至少 {LEAST_REASON} 个字）。" if "reason" in request.form else ""
         return page("billing/search_reason.html", 422, q=text, most=most, problem=problem)
     limits().hit(why, 1, HOUR)
-    with services().database.write() as connection:
-        details = {"reason": reason, "count": most}
-        about = {"request_id": actor.request_id, "details": details}
-        entries.record(connection, "party.searched_often", "staff", staff.id, actor.label, **about)
+    audit.note(services(), actor, "party.searched_often", ("staff", staff.id), {"reason": reason, "count": most})
     return None
 
 
@@ -105,8 +96,6 @@ def reveal(bill_id: int) -> Response:
     actor = current_actor()
     with services().database.write() as connection:
         details = {"reason": reason}
-        entries.record(
-            connection, "party.revealed", "bill", bill_id, actor.label, request_id=actor.request_id, details=details
-        )
+        audit.record(connection, actor, "party.revealed", ("bill", bill_id), details)
         party = bills.party(services(), connection, bill_id)
     return bill_page(facts, party=party, revealed_at=now())

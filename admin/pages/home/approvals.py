@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, current_app, url_for
+from flask import Response, url_for
 from sqlalchemy import select
 
 from admin.kit.forms import Form, TextArea
 from admin.kit.groups import home
-from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import State
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.system.protected_persons import gate_bills
+from portal import audit
 from portal.access.permissions import Permission
 from portal.approvals import requests
-from portal.approvals.registry import NOT_THE_ACTS, Decision, Registry
-from portal.audit import entries
+from portal.approvals.registry import NOT_THE_ACTS, Decision
 from portal.domain.approval import ApprovalState
 from portal.domain.errors import Refusal
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.paper import exchange
+from portal.listing.columns import Act, Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State
 from portal.models.tables import APPROVAL, PAPER_BILL
+from portal.web.edge import runtime, see_other, services
 
 _TONES = {
     ApprovalState.PENDING: "wait",
@@ -41,19 +46,13 @@ FILES = {
 """How an attachment begins, and as what it is handed out."""
 
 
-def registry() -> Registry:
-    """Return the kinds of approval that the application registered."""
-    registered: Registry = current_app.extensions["qupiao_approvals"]
-    return registered
-
-
 APPROVALS = ListPage(
     name="approvals",
     title="待复核",
     order=(APPROVAL.c.requested_at, APPROVAL.c.id),
     columns=(
         Column("requested_at", "申请时间", "time"),
-        Column("kind", "事项", value=lambda row: registry().title(row.kind)),
+        Column("kind", "事项", value=lambda row: runtime().approvals.title(row.kind)),
         Column("summary", "内容", "long", link=lambda row: url_for("home.approval", approval_id=row.id)),
         Column("reason", "原因", "long"),
         Column("requester", "申请人"),
@@ -77,7 +76,7 @@ APPROVALS = ListPage(
             "事项",
             lambda kind: APPROVAL.c.kind == kind,
             "choice",
-            choices=lambda: registry().titles,
+            choices=lambda: runtime().approvals.titles,
         ),
     ),
     empty="没有符合条件的复核事项。大额冲红、库存作废等需要两人办理的申请会出现在这里。",
@@ -97,7 +96,7 @@ class DecisionForm(Form):
 @requires(Permission.APPROVALS_VIEW, menu="待复核", order=20)
 def approvals_list() -> Response:
     """What waits, and what was decided."""
-    return APPROVALS.respond(requests.of_unit(current_staff().unit_id))
+    return respond(APPROVALS, requests.of_unit(current_staff().unit_id))
 
 
 @home.get("/approvals/<int:approval_id>")
@@ -115,7 +114,9 @@ def approve(approval_id: int) -> Response:
     if not form.accepted():
         return _approval_page(approval_id, form, status=422)
     try:
-        outcome = registry().decide(services(), current_actor(), Decision(approval_id, True, str(form.opinion.data)))
+        outcome = runtime().approvals.decide(
+            services(), current_actor(), Decision(approval_id, True, str(form.opinion.data))
+        )
     except Refusal as refusal:
         if refusal.code in NOT_THE_ACTS:
             raise
@@ -132,7 +133,7 @@ def refuse(approval_id: int) -> Response:
     form = DecisionForm()
     if not form.accepted() or not form.opinion.data:
         return _approval_page(approval_id, form, "拒绝时请写明意见。", 422)
-    registry().decide(services(), current_actor(), Decision(approval_id, False, form.opinion.data))
+    runtime().approvals.decide(services(), current_actor(), Decision(approval_id, False, form.opinion.data))
     say("已拒绝，申请人可以在列表中看到意见。")
     return see_other(url_for("home.approvals_list"))
 
@@ -176,10 +177,8 @@ def _lost_sheet(approval_id: int) -> Any:
             raise Refusal("PAGE_NOT_FOUND")
         sheet = connection.execute(select(PAPER_BILL).where(PAPER_BILL.c.id == int(row.object_id))).one()
     gate_bills(sheet.bill_id)
-    with services().database.write() as connection:
-        details = {"paper": f"{sheet.paper_code} {sheet.number:010d}"}
-        about = {"request_id": actor.request_id, "details": details}
-        entries.record(connection, "paper.statement_shown", "bill", sheet.bill_id, actor.label, **about)
+    paper = f"{sheet.paper_code} {sheet.number:010d}"
+    audit.note(services(), actor, "paper.statement_shown", ("bill", sheet.bill_id), {"paper": paper})
     return sheet
 
 
@@ -191,7 +190,7 @@ def _approval_page(approval_id: int, form: Form, problem: str = "", status: int 
         "home/approval.html",
         status,
         row=row,
-        kind=registry().title(row.kind),
+        kind=runtime().approvals.title(row.kind),
         state=STATES[row.state],
         form=form,
         problem=problem,

@@ -6,26 +6,19 @@ from flask import Response, request, url_for
 
 from admin.kit.forms import Form, PasswordField, Text, required
 from admin.kit.groups import home
-from admin.kit.shell import (
-    current_actor,
-    current_session,
-    current_staff,
-    limits,
-    page,
-    say,
-    see_other,
-    services,
-    signed_in,
-)
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_session, current_staff, signed_in
 from admin.pages.login import browser, remember
+from portal import audit
 from portal.access import accounts, parameters, passwords, staff_sessions
 from portal.access import second_factor as access_second_factor
 from portal.access.permissions import TWO_FACTORS
 from portal.access.staff_sessions import Session
-from portal.audit import entries
 from portal.core.clock import now
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.rendering import qr
+from portal.web.edge import limits, see_other, services
 
 
 def next_step(session: Session) -> str:
@@ -76,7 +69,7 @@ def close_session() -> Response:
         for row in staff_sessions.open_ones(connection, person.unit_id, person.id):
             if row.digest.hex() == request.form.get("session", ""):
                 staff_sessions.end(connection, row.digest)
-                entries.record(connection, "staff.session-closed", "staff", person.id, person.label)
+                audit.record(connection, Actor(person.label), "staff.session-closed", ("staff", person.id))
                 say("已关闭该登录。")
     return see_other(url_for("home.sessions"))
 

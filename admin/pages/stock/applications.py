@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from admin.kit.filters import moment_filters, state_filter
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, IntegerField, SelectField, Text, between, required
 from admin.kit.groups import stock
-from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import count, moment
+from admin.kit.listing import respond
+from admin.kit.page import say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.choices import code_for, kind_choices, kind_words
 from admin.pages.stock.document_page import Button, Shown, document_of, document_page
 from admin.pages.stock.document_states import APPLICATION_STATES
@@ -19,11 +19,16 @@ from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.stock import EDITABLE, WITHDRAWABLE, ApplicationState
 from portal.fiscal import enquiries
+from portal.listing.columns import Column
+from portal.listing.filters import moment_filters, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import count, moment
 from portal.models.tables import STOCK_APPLICATION
 from portal.stock import balances, queries
 from portal.stock.documents import applications as service
 from portal.stock.documents import lists
 from portal.stock.documents.facts import ApplicationFacts
+from portal.web.edge import see_other, services
 
 APPLICATIONS = ListPage(
     name="stock-applications",
@@ -67,7 +72,9 @@ class ChangeForm(Form):
 @requires(Permission.STOCK_VIEW, menu="票据申领", order=30)
 def applications() -> Response:
     """List all applications, newest first."""
-    return APPLICATIONS.respond(lists.applications(current_staff().unit_id), "stock/list.html", tools=_tools(), lead="")
+    return respond(
+        APPLICATIONS, lists.applications(current_staff().unit_id), "stock/list.html", tools=_tools(), lead=""
+    )
 
 
 def _tools() -> list[tuple[str, str]]:
@@ -80,18 +87,21 @@ def new_application() -> Response:
     """Write an application; the table of suggestions stands below the form."""
     form = ApplicationForm(kind=request.args.get("kind", ""), quantity=request.args.get("quantity", type=int))
     form.kind.choices = kind_choices()
-    if form.accepted():
+
+    def draft() -> str:
         kind_id = str(form.kind.data)
         order = service.Application(int(kind_id), code_for(kind_id), form.quantity.data or 0, str(form.reason.data))
         no = service.draft(services(), current_actor(), order)
         say(f"已保存申领单 {no}，核对后请上报。")
-        return see_other(url_for("stock.application", no=no))
+        return url_for("stock.application", no=no)
+
     with services().database.read() as connection:
         suggestions = [
             (kind, balances.suggest(connection, current_staff().unit_id, kind.id))
             for kind in queries.kinds(connection).values()
         ]
-    return page("stock/apply.html", form=form, suggestions=suggestions, back=url_for("stock.applications"))
+    back = url_for("stock.applications")
+    return form_page(form, draft, title="新增申领", template="stock/apply.html", suggestions=suggestions, back=back)
 
 
 @stock.route("/applications/<string:no>", methods=["GET", "POST"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from wtforms.fields.choices import SelectChoice
 
 from admin.kit.forms import choices
-from admin.kit.shell import current_staff, services
+from admin.kit.security import current_staff
 from portal.stock import queries
 from portal.stock.balances import code_of
+from portal.web.edge import services
 
 
 def kind_words() -> dict[str, str]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from flask import Response, url_for
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import Text, required
 from admin.kit.groups import stock
-from admin.kit.listing import Column
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.listing import respond
+from admin.kit.page import say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.choices import kind_choices
 from admin.pages.stock.document_page import Shown, document_of, document_page
 from admin.pages.stock.document_states import DESTRUCTION_STATES
 from admin.pages.stock.runs import RunForm, decision_facts, run_columns, run_facts, run_list
 from portal.access.permissions import Permission
-from portal.domain.errors import Refusal
+from portal.listing.columns import Column
 from portal.stock.documents import destructions as service
 from portal.stock.documents import lists
 from portal.stock.documents.facts import DestructionFacts
+from portal.web.edge import services
 
 DESTRUCTIONS = run_list(
     DestructionFacts,
@@ -41,25 +44,23 @@ def destructions_list() -> Response:
     tools = [("登记销毁", url_for("stock.new_destruction"))] if may(Permission.STOCK_DESTROY) else []
     rows = lists.destructions(current_staff().unit_id)
     lead = "只能销毁已作废或已报损的号码；须由另一人复核。"
-    return DESTRUCTIONS.respond(rows, "stock/list.html", tools=tools, lead=lead)
+    return respond(DESTRUCTIONS, rows, "stock/list.html", tools=tools, lead=lead)
 
 
 @stock.route("/destructions/new", methods=["GET", "POST"])
 @requires(Permission.STOCK_DESTROY, within="stock.destructions_list")
 def new_destruction() -> Response:
     """Ask to record a destruction; a second person decides."""
-    form, problem = DestructionForm(), ""
+    form = DestructionForm()
     form.kind.choices = kind_choices()
-    if form.accepted():
-        try:
-            order = service.Destruction(form.run, str(form.reason.data), str(form.witness.data))
-            no = service.ask(services(), current_actor(), order)
-            say(f"{no} 已登记，等另一人复核。")
-            return see_other(url_for("stock.destruction", no=no))
-        except Refusal as refusal:
-            problem = str(refusal)
-    back = url_for("stock.destructions_list")
-    return page("kit/form.html", title="登记销毁", form=form, verb="提交复核", back=back, problem=problem)
+
+    def ask() -> str:
+        order = service.Destruction(form.run, str(form.reason.data), str(form.witness.data))
+        no = service.ask(services(), current_actor(), order)
+        say(f"{no} 已登记，等另一人复核。")
+        return url_for("stock.destruction", no=no)
+
+    return form_page(form, ask, title="登记销毁", verb="提交复核", back=url_for("stock.destructions_list"))
 
 
 @stock.get("/destructions/<string:no>")

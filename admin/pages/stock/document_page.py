@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 from flask import Response
 
-from admin.kit.shell import current_staff, page, services
-from admin.kit.values import State
+from admin.kit.page import page
+from admin.kit.security import current_staff
+from portal.listing.values import State
 from portal.stock import queries
 from portal.stock.documents.facts import F, document
+from portal.web.edge import services
 
 
 class Button(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from admin.kit.values import State
 from portal.domain.stock import (
     ApplicationState,
     DestructionState,
@@ -14,6 +13,7 @@ from portal.domain.stock import (
     VoidState,
 )
 from portal.domain.titled import Titled
+from portal.listing.values import State
 
 _TONES = {
     "received": "ok",

@@ -7,19 +7,24 @@ from typing import Any, NamedTuple
 
 from flask import Response, request, url_for
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, IntegerField, SelectField, between, required
 from admin.kit.groups import stock
-from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import State, bill_number
+from admin.kit.listing import respond_computed
+from admin.kit.page import say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.choices import kind_choices, kind_words, point_choices
 from portal.access.permissions import Permission
-from portal.domain.errors import Refusal
 from portal.domain.numbers import ten_digits
 from portal.fiscal import enquiries
+from portal.listing.columns import Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State, bill_number
 from portal.stock import alarms, balances, queries, rules
 from portal.stock.books import fates
 from portal.stock.queries import SegmentFacts
+from portal.web.edge import see_other, services
 
 
 def _places() -> dict[str, str]:
@@ -102,7 +107,7 @@ def stock_balances() -> Response:
     with services().database.read() as connection:
         holdings = balances.holdings(connection, unit_id)
         standing = queries.standing_alarms(connection, unit_id)
-    return BALANCES.show(holdings, "stock/balances.html", alarms=standing, levels=LEVELS)
+    return respond_computed(BALANCES, holdings, "stock/balances.html", alarms=standing, levels=LEVELS)
 
 
 @stock.post("/alarms/<int:alarm_id>/clear")
@@ -136,18 +141,16 @@ def rule() -> Response:
         lot=request.args.get("lot", 0, type=int),
     )
     form.place.choices, form.kind.choices = [("unit", "单位库存"), *point_choices()], kind_choices()
-    problem = ""
-    if form.accepted():
-        point_id = None if form.place.data == "unit" else int(str(form.place.data))
-        try:
-            order = rules.Rule(int(str(form.kind.data)), point_id, form.low.data or 0, form.lot.data or 0)
-            rules.set_rule(services(), current_actor(), order)
-            say("已保存预警线。")
-            return see_other(url_for("stock.stock_balances"))
-        except Refusal as refusal:
-            problem = str(refusal)
     back = url_for("stock.stock_balances")
-    return page("kit/form.html", title="预警线与自动补票", form=form, verb="保存", back=back, problem=problem)
+
+    def save() -> str:
+        point_id = None if form.place.data == "unit" else int(str(form.place.data))
+        order = rules.Rule(int(str(form.kind.data)), point_id, form.low.data or 0, form.lot.data or 0)
+        rules.set_rule(services(), current_actor(), order)
+        say("已保存预警线。")
+        return back
+
+    return form_page(form, save, title="预警线与自动补票", verb="保存", back=back)
 
 
 @stock.get("/check")
@@ -162,7 +165,8 @@ def stock_check() -> Response:
         segments = {segment.id: segment for segment in queries.segments(connection, unit_id)}
     whole = [each for each in check.balances if each.segment_id in segments and each.place == "all"]
     differences = [each for each in check.differences if each.segment_id in segments]
-    return CHECK.show(
+    return respond_computed(
+        CHECK,
         [Checked(segments[each.segment_id], each) for each in whole],
         "stock/check.html",
         places=len([each for each in check.balances if each.segment_id in segments]),

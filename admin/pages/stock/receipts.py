@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Response, url_for
 
-from admin.kit.filters import moment_filters, state_filter
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, SelectField, Text, required
 from admin.kit.groups import stock
-from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import bill_number, count, day, moment
+from admin.kit.listing import respond
+from admin.kit.page import say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.choices import code_for, kind_choices
 from admin.pages.stock.document_page import Button, Shown, document_of, document_page
 from admin.pages.stock.document_states import RECEIPT_STATES
@@ -21,10 +21,15 @@ from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun
 from portal.domain.stock import ReceiptSource, ReceiptState
+from portal.listing.columns import Column
+from portal.listing.filters import moment_filters, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import bill_number, count, day, moment
 from portal.models.tables import STOCK_RECEIPT
 from portal.stock.documents import lists
 from portal.stock.documents import receipts as service
 from portal.stock.documents.facts import ReceiptFacts
+from portal.web.edge import see_other, services
 
 _COLUMNS = (
     Column("state", "状态", "state", states=RECEIPT_STATES),
@@ -83,7 +88,7 @@ class RefuseForm(Form):
 def receipts() -> Response:
     """List the segments from finance, newest first."""
     rows = lists.receipts(current_staff().unit_id, opening=False)
-    return RECEIPTS.respond(rows, "stock/list.html", tools=[], lead="")
+    return respond(RECEIPTS, rows, "stock/list.html", tools=[], lead="")
 
 
 @stock.get("/openings")
@@ -92,26 +97,24 @@ def openings() -> Response:
     """List the opening stock."""
     tools = [("登记期初", url_for("stock.new_opening"))] if may(Permission.STOCK_OPEN) else []
     rows = lists.receipts(current_staff().unit_id, opening=True)
-    return OPENINGS.respond(rows, "stock/list.html", tools=tools, lead="登记后须由另一人确认，号码才进入单位库存。")
+    return respond(OPENINGS, rows, "stock/list.html", tools=tools, lead="登记后须由另一人确认，号码才进入单位库存。")
 
 
 @stock.route("/openings/new", methods=["GET", "POST"])
 @requires(Permission.STOCK_OPEN, within="stock.openings")
 def new_opening() -> Response:
     """Enter opening stock."""
-    form, problem = OpeningForm(), ""
+    form = OpeningForm()
     form.kind.choices = kind_choices()
-    if form.accepted():
+
+    def enter() -> str:
         code = form.code.data or code_for(str(form.kind.data))
-        try:
-            run = NumberRun(code, form.first.data or 0, form.last.data or 0)
-            no = service.enter_opening(services(), current_actor(), run)
-            say(f"已登记 {no}，请另一人确认入库。")
-            return see_other(url_for("stock.receipt", no=no))
-        except Refusal as refusal:
-            problem = str(refusal)
-    back = url_for("stock.openings")
-    return page("kit/form.html", title="登记期初库存", form=form, verb="登记", back=back, problem=problem)
+        run = NumberRun(code, form.first.data or 0, form.last.data or 0)
+        no = service.enter_opening(services(), current_actor(), run)
+        say(f"已登记 {no}，请另一人确认入库。")
+        return url_for("stock.receipt", no=no)
+
+    return form_page(form, enter, title="登记期初库存", verb="登记", back=url_for("stock.openings"))
 
 
 @stock.get("/receipts/<string:no>")

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from flask import Response, url_for
 
+from admin.kit.form_page import form_page
 from admin.kit.groups import stock
-from admin.kit.listing import Column
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import moment
+from admin.kit.listing import respond
+from admin.kit.page import say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.choices import kind_choices
 from admin.pages.stock.document_page import Shown, document_of, document_page
 from admin.pages.stock.document_states import RETURN_STATES
 from admin.pages.stock.runs import RunForm, run_columns, run_facts, run_list
 from portal.access.permissions import Permission
-from portal.domain.errors import Refusal
+from portal.listing.columns import Column
+from portal.listing.values import moment
 from portal.stock.documents import lists
 from portal.stock.documents import returns as service
 from portal.stock.documents.facts import ReturnFacts
+from portal.web.edge import services
 
 RETURNS = run_list(
     ReturnFacts,
@@ -34,24 +37,22 @@ def returns() -> Response:
     """List all returns."""
     tools = [("新增申退", url_for("stock.new_return"))] if may(Permission.STOCK_RETURN) else []
     lead = "申退的号码须在单位库存中；已分发的请先撤回。"
-    return RETURNS.respond(lists.returns(current_staff().unit_id), "stock/list.html", tools=tools, lead=lead)
+    return respond(RETURNS, lists.returns(current_staff().unit_id), "stock/list.html", tools=tools, lead=lead)
 
 
 @stock.route("/returns/new", methods=["GET", "POST"])
 @requires(Permission.STOCK_RETURN, within="stock.returns")
 def new_return() -> Response:
     """Give unused numbers back."""
-    form, problem = RunForm(), ""
+    form = RunForm()
     form.kind.choices = kind_choices()
-    if form.accepted():
-        try:
-            no = service.report(services(), current_actor(), service.Return(form.run, str(form.reason.data)))
-            say(f"{no} 已上报，财政答复后在这里显示。")
-            return see_other(url_for("stock.return_slip", no=no))
-        except Refusal as refusal:
-            problem = str(refusal)
-    back = url_for("stock.returns")
-    return page("kit/form.html", title="新增申退", form=form, verb="上报申退", back=back, problem=problem)
+
+    def report() -> str:
+        no = service.report(services(), current_actor(), service.Return(form.run, str(form.reason.data)))
+        say(f"{no} 已上报，财政答复后在这里显示。")
+        return url_for("stock.return_slip", no=no)
+
+    return form_page(form, report, title="新增申退", verb="上报申退", back=url_for("stock.returns"))
 
 
 @stock.get("/returns/<string:no>")

@@ -7,17 +7,18 @@ from typing import Any
 
 from flask import url_for
 
-from admin.kit.filters import moment_filters, state_filter
 from admin.kit.forms import Form, SelectField, Text, required
-from admin.kit.listing import Column, ListPage
-from admin.kit.shell import services
-from admin.kit.values import State, moment
 from admin.pages.stock.choices import code_for
 from admin.pages.stock.number_field import NumberField
 from portal.approvals import requests
 from portal.domain.approval import ApprovalState
 from portal.domain.numbers import NumberRun, bill_number
+from portal.listing.columns import Column
+from portal.listing.filters import moment_filters, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State, moment
 from portal.stock.documents.facts import DestructionFacts, RunDocument, VoidFacts
+from portal.web.edge import services
 
 
 def bounds_column(key: str, title: str) -> Column:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask import Response, url_for
 
-from admin.kit.filters import AT_POINT, POINT_COLUMN, moment_filters, state_filter
+from admin.kit.filters import AT_POINT, POINT_COLUMN
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, IntegerField, SelectField, Text, between, optional, required
 from admin.kit.groups import stock
-from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_point, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import State, bill_number, count, moment
+from admin.kit.listing import respond, respond_computed
+from admin.kit.page import say
+from admin.kit.security import current_actor, current_point, current_staff, may, requires
 from admin.pages.stock.choices import code_for, kind_choices, point_choices
 from admin.pages.stock.document_page import Button, Shown, document_of, document_page
 from admin.pages.stock.document_states import SLIP_STATES
@@ -18,11 +19,16 @@ from admin.pages.stock.runs import bounds_column
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.stock import SlipState
+from portal.listing.columns import Column
+from portal.listing.filters import moment_filters, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State, bill_number, count, moment
 from portal.models.tables import STOCK_SLIP
 from portal.stock import balances, queries
 from portal.stock.documents import handouts, lists
 from portal.stock.documents.facts import SlipFacts
 from portal.stock.documents.handouts import HandOut
+from portal.web.edge import see_other, services
 
 SLIPS = ListPage(
     name="stock-slips",
@@ -67,28 +73,33 @@ class SlipForm(Form):
 def slips() -> Response:
     """List all hand-outs, newest first."""
     tools = [("新增分发", url_for("stock.new_slip"))] if may(Permission.STOCK_HAND_OUT) else []
-    return SLIPS.respond(lists.slips(current_staff().unit_id), "stock/list.html", tools=tools, lead="")
+    return respond(SLIPS, lists.slips(current_staff().unit_id), "stock/list.html", tools=tools, lead="")
 
 
 @stock.route("/slips/new", methods=["GET", "POST"])
 @requires(Permission.STOCK_HAND_OUT, within="stock.slips")
 def new_slip() -> Response:
     """Create a hand-out. The page also lists unit stock."""
-    form, problem = SlipForm(), ""
+    form = SlipForm()
     form.point.choices, form.kind.choices = point_choices(), kind_choices()
-    if form.accepted():
+
+    def draft() -> str:
         point_id, code = int(str(form.point.data)), code_for(str(form.kind.data))
         order = HandOut(point_id, code, form.count.data or 0, form.first.data, str(form.taker.data))
-        try:
-            no = handouts.draft(services(), current_actor(), order)
-            say(f"已保存分发单 {no}，核对后请下发。")
-            return see_other(url_for("stock.slip", no=no))
-        except Refusal as refusal:
-            problem = str(refusal)
+        no = handouts.draft(services(), current_actor(), order)
+        say(f"已保存分发单 {no}，核对后请下发。")
+        return url_for("stock.slip", no=no)
+
     with services().database.read() as connection:
         holdings = balances.holdings(connection, current_staff().unit_id)
-    unit = [each for each in holdings if each.place == "unit"]
-    return page("stock/hand_out.html", form=form, problem=problem, holdings=unit, back=url_for("stock.slips"))
+    return form_page(
+        form,
+        draft,
+        title="新增分发",
+        template="stock/hand_out.html",
+        holdings=[each for each in holdings if each.place == "unit"],
+        back=url_for("stock.slips"),
+    )
 
 
 @stock.get("/slips/<string:no>")
@@ -212,4 +223,6 @@ def emergency() -> Response:
         holdings = balances.holdings(connection, current_staff().unit_id)
         points = queries.points(connection, current_staff().unit_id)
     reserved = [each for each in holdings if each.point_id and points[each.point_id].kind == "emergency"]
-    return EMERGENCY.show(reserved, "stock/emergency.html", form=form if allowed else None, problem=problem)
+    return respond_computed(
+        EMERGENCY, reserved, "stock/emergency.html", form=form if allowed else None, problem=problem
+    )

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from flask import Response, url_for
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import SelectField, required
 from admin.kit.groups import stock
-from admin.kit.listing import Column
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.listing import respond
+from admin.kit.page import say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.choices import kind_choices, point_choices
 from admin.pages.stock.document_page import Shown, document_of, document_page
 from admin.pages.stock.document_states import VOID_STATES
 from admin.pages.stock.runs import RunForm, decision_facts, run_columns, run_facts, run_list
 from portal.access.permissions import Permission
-from portal.domain.errors import Refusal
 from portal.domain.stock import VoidCategory
+from portal.listing.columns import Column
 from portal.stock import queries
 from portal.stock.documents import lists
 from portal.stock.documents import voids as service
 from portal.stock.documents.facts import VoidFacts
+from portal.web.edge import services
 
 VOIDS = run_list(
     VoidFacts,
@@ -54,27 +57,24 @@ class VoidForm(RunForm):
 def voids_list() -> Response:
     """List stock voids and blank losses."""
     tools = [("登记作废或报损", url_for("stock.new_void"))] if may(Permission.STOCK_VOID) else []
-    return VOIDS.respond(lists.voids(current_staff().unit_id), "stock/list.html", tools=tools, lead=LEAD)
+    return respond(VOIDS, lists.voids(current_staff().unit_id), "stock/list.html", tools=tools, lead=LEAD)
 
 
 @stock.route("/voids/new", methods=["GET", "POST"])
 @requires(Permission.STOCK_VOID, within="stock.voids_list")
 def new_void() -> Response:
     """Ask for a void; a second person decides."""
-    form, problem = VoidForm(), ""
+    form = VoidForm()
     form.kind.choices = kind_choices()
     form.place.choices = [("unit", "单位库存"), *point_choices()]
-    if form.accepted():
+
+    def ask() -> str:
         point_id = None if form.place.data == "unit" else int(str(form.place.data))
-        try:
-            order = service.Void(form.run, str(form.reason.data), point_id)
-            no = service.ask(services(), current_actor(), order)
-            say(f"{no} 已登记，等另一人复核。")
-            return see_other(url_for("stock.void", no=no))
-        except Refusal as refusal:
-            problem = str(refusal)
-    back = url_for("stock.voids_list")
-    return page("kit/form.html", title="登记作废或报损", form=form, verb="提交复核", back=back, problem=problem)
+        no = service.ask(services(), current_actor(), service.Void(form.run, str(form.reason.data), point_id))
+        say(f"{no} 已登记，等另一人复核。")
+        return url_for("stock.void", no=no)
+
+    return form_page(form, ask, title="登记作废或报损", verb="提交复核", back=url_for("stock.voids_list"))
 
 
 @stock.get("/voids/<string:no>")

@@ -14,12 +14,13 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, insert, select, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.engine.channel import Target
+from portal.domain.actor import Actor
 from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
@@ -156,7 +157,7 @@ def ask(services: Services, bill: BillFacts, platform: str, actor: str) -> Order
             insert(CONSENT),
             {"id": new_id(), "text_version": CONSENT_TEXT, "given_at": moment, "withdrawn_at": None, **consent},
         )
-        entries.record(connection, "card.asked", "bill", bill.bill_id, actor, details={"platform": platform})
+        audit.record(connection, Actor(actor), "card.asked", ("bill", bill.bill_id), {"platform": platform})
         if state == "authorised":
             tasks.enqueue(connection, WORK_TOPIC, f"{WORK_TOPIC}:{card_id}", {"card": card_id})
         return Order(card_id, bill.bill_id, platform, str(values["order_id"]), state, "", "", "", moment)
@@ -229,7 +230,7 @@ def _reimburse(connection: Connection, row: Any, state: str) -> None:
     if row is not None and row.reimburse != state:
         connection.execute(update(BILL_CARD).where(BILL_CARD.c.id == row.id).values(reimburse=state))
         details = {"platform": row.platform, "state": state or "init"}
-        entries.record(connection, "card.reimbursed", "bill", row.bill_id, "worker:cards", details=details)
+        audit.record(connection, Actor("worker:cards"), "card.reimbursed", ("bill", row.bill_id), details)
 
 
 def in_reimbursement(connection: Connection, bill_id: int) -> str:
@@ -249,7 +250,7 @@ def finish(services: Services, order: Order, state: str, **values: Any) -> None:
         if state == "handed_over" and services.settings.card_bureau_url:
             tasks.enqueue(connection, WATCH_TOPIC, f"{WATCH_TOPIC}:{order.card_id}", {"card": order.card_id})
         details = {"platform": order.platform, "order": order.order_id, "reason": str(values.get("reason", ""))[:100]}
-        entries.record(connection, f"card.{state}", "bill", order.bill_id, "worker:cards", details=details)
+        audit.record(connection, Actor("worker:cards"), f"card.{state}", ("bill", order.bill_id), details)
 
 
 def note(services: Services, order: Order, reason: str) -> None:

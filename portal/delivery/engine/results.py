@@ -10,11 +10,12 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine.channel import Asking, Channel
 from portal.delivery.engine.deliveries import call_next, conclude, hold, insert_once
+from portal.domain.actor import Actor
 from portal.domain.delivery import (
     Accepted,
     AttemptState,
@@ -200,4 +201,4 @@ def _pause(connection: Connection, unit_id: int, channel: Channel, code: str, re
     if insert_once(connection, CHANNEL_PAUSE, values):
         log.error("delivery.channel_stopped", channel=channel.name, code=code)
         details = {"code": code, "reason": reason}
-        entries.record(connection, "channel.stopped", "channel", channel.name, ACTOR, details=details)
+        audit.record(connection, Actor(ACTOR), "channel.stopped", ("channel", channel.name), details)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.core.settings import Settings
@@ -101,7 +101,7 @@ def adopt(services: Services) -> None:
             row = _row(services, unit_id, PUSH, settings.push_key_id, settings.push_key, facts)
             if insert_once(connection, PUSH_TARGET, row):
                 details = {"after": _told(row)}
-                entries.record(connection, "push.created", "push_target", PUSH, "worker:delivery", details=details)
+                audit.record(connection, Actor("worker:delivery"), "push.created", ("push_target", PUSH), details)
 
 
 def create(services: Services, actor: Actor, facts: Facts) -> int:
@@ -228,6 +228,4 @@ def _set(connection: Connection, row: Any, **values: Any) -> None:
 
 
 def _record(connection: Connection, actor: Actor, action: str, code: str, details: Mapping[str, Any]) -> None:
-    entries.record(
-        connection, action, "push_target", code, actor.label, request_id=actor.request_id, details=dict(details)
-    )
+    audit.record(connection, actor, action, ("push_target", code), dict(details))

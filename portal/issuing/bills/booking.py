@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.services import Services
+from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import BILL, BOOKING
 
@@ -42,5 +43,5 @@ def change(
         action = "bill.unbooked" if amount_fen is None else "bill.booked"
         told: dict[str, Any] = {"by": party or "、".join(row.booked_by for row in known)}
         told |= {} if amount_fen is None else {"amount_fen": amount_fen}
-        entries.record(connection, action, "bill", bill_id, "worker:fiscal", details=told)
+        audit.record(connection, Actor("worker:fiscal"), action, ("bill", bill_id), told)
     return True

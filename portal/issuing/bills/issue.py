@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from portal import audit
 from portal.access.his_account import HisAccount
 from portal.audit import entries
 from portal.core.clock import business_day, local, now
@@ -93,7 +94,7 @@ class _Ready:
     """What charge lines break the bounds of their items: warnings of the bill."""
 
 
-class IssuingDesk:
+class IssuingService:
     """The issuing service of one process: holds the reference snapshots."""
 
     def __init__(self, services: Services) -> None:
@@ -228,14 +229,12 @@ class IssuingDesk:
                 known.id, known.bill_code, number, known.check_code, issued_at, business_at, known.serial, token, True
             )
         with self.services.database.write() as connection:
-            entries.record(
+            audit.record(
                 connection,
+                Actor(actor, request_id=request_id),
                 "bill.conflict",
-                "bill",
-                known.id,
-                actor,
-                request_id=request_id,
-                details={"parts": differing, "total_fen": settlement.total_fen},
+                ("bill", known.id),
+                {"parts": differing, "total_fen": settlement.total_fen},
             )
         bill = f"{known.bill_code} {number}"
         if known.state == BillState.REVERSED:

@@ -14,16 +14,16 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from portal import audit
 from portal.access import his_account
 from portal.access.his_account import HisAccount
-from portal.audit import entries
 from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Settlement
 from portal.domain.errors import Refusal
-from portal.issuing.bills.issue import IssuingDesk
+from portal.issuing.bills.issue import IssuingService
 from portal.issuing.manual import batch_file, catalogue
 from portal.issuing.manual.batch_file import Found, Group
 from portal.issuing.manual.drafts import elsewhere
@@ -113,10 +113,10 @@ class _Terms:
     checker: str
 
 
-class BatchDesk:
+class BatchService:
     """Batches of one process. Bounded to the actor's unit; who may do it is for the edges to say."""
 
-    def __init__(self, services: Services, desk: IssuingDesk) -> None:
+    def __init__(self, services: Services, desk: IssuingService) -> None:
         self.services = services
         self.desk = desk
 
@@ -164,7 +164,7 @@ class BatchDesk:
             )
             connection.execute(insert(BATCH_BILL), rows)
             details = {"rows": file.rows, "bills": len(rows), "bad": bad}
-            self._record(connection, "batch.checked", batch_id, actor, details)
+            audit.record(connection, actor, "batch.checked", ("batch", batch_id), details)
         return batch_id
 
     def reports(self, actor: Actor, most: int = 50) -> list[Report]:
@@ -202,7 +202,7 @@ class BatchDesk:
                     told = [ROW_STATES[row.state], "", "同一票据的其他行有错误", "更正其他行后一并导入"]
                 found.append([texts.get(column.name, "") for column in batch_file.COLUMNS] + told)
         with self.services.database.write() as connection:
-            self._record(connection, "batch.exported", batch_id, actor, {"rows": len(found)})
+            audit.record(connection, actor, "batch.exported", ("batch", batch_id), {"rows": len(found)})
         return found
 
     def start(self, actor: Actor, batch_id: int) -> None:
@@ -225,7 +225,7 @@ class BatchDesk:
             values["started_at"] = batch.started_at or moment
             connection.execute(update(BATCH).where(BATCH.c.id == batch_id).values(**values))
             tasks.enqueue(connection, TOPIC, f"{TOPIC}:{batch_id}:{batch.runs + 1}", {"batch": batch_id})
-            self._record(connection, "batch.started", batch_id, actor, {"run": batch.runs + 1})
+            audit.record(connection, actor, "batch.started", ("batch", batch_id), {"run": batch.runs + 1})
 
     def cancel(self, actor: Actor, batch_id: int) -> int:
         """Leave the rest of a batch unissued; returns how many bills that are. Issued ones stay issued.
@@ -240,7 +240,7 @@ class BatchDesk:
             count = connection.execute(update(BATCH_BILL).where(rest).values(state="cancelled")).rowcount
             values = {"state": "cancelled", "finished_at": now()}
             connection.execute(update(BATCH).where(BATCH.c.id == batch_id).values(**values))
-            self._record(connection, "batch.cancelled", batch_id, actor, {"bills": count})
+            audit.record(connection, actor, "batch.cancelled", ("batch", batch_id), {"bills": count})
         return count
 
     def discard(self, actor: Actor, batch_id: int) -> None:
@@ -252,7 +252,7 @@ class BatchDesk:
             values = {"state": "discarded", "finished_at": now(), "purged_at": now()}
             connection.execute(update(BATCH).where(BATCH.c.id == batch_id).values(**values))
             connection.execute(update(BATCH_BILL).where(BATCH_BILL.c.batch_id == batch_id).values(content=None))
-            self._record(connection, "batch.discarded", batch_id, actor, {})
+            audit.record(connection, actor, "batch.discarded", ("batch", batch_id))
 
     # --- in the background -----------------------------------------------------------------------------------------
 
@@ -323,7 +323,7 @@ class BatchDesk:
             values = {"state": "done", "finished_at": now()}
             if connection.execute(update(BATCH).where(mine).values(**values)).rowcount:
                 counts = _counts(connection, batch_id)
-                entries.record(connection, "batch.done", "batch", batch_id, label, details=counts)
+                audit.record(connection, Actor(label), "batch.done", ("batch", batch_id), counts)
 
     # --- parts -----------------------------------------------------------------------------------------------------
 
@@ -391,11 +391,6 @@ class BatchDesk:
             purged=row.purged_at is not None,
             columns=row.columns,
         )
-
-    def _record(
-        self, connection: Connection, action: str, batch_id: int, actor: Actor, details: dict[str, Any]
-    ) -> None:
-        entries.record(connection, action, "batch", batch_id, actor.label, request_id=actor.request_id, details=details)
 
 
 def _mine(connection: Connection, actor: Actor, batch_id: int, lock: bool = False) -> Any:

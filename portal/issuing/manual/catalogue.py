@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.database import Database
 from portal.domain.actor import Actor
 from portal.domain.documents.manual_input import clean, figure
@@ -123,15 +123,7 @@ def switch(database: Database, actor: Actor, item_id: int, active: bool) -> None
         mine = (CATALOGUE_ITEM.c.id == item_id) & (CATALOGUE_ITEM.c.unit_id == actor.unit_id)
         if not connection.execute(update(CATALOGUE_ITEM).where(mine).values(active=active)).rowcount:
             raise Refusal("ITEM_UNKNOWN")
-        entries.record(
-            connection,
-            "catalogue.switched",
-            "catalogue_item",
-            item_id,
-            actor.label,
-            request_id=actor.request_id,
-            details={"active": active},
-        )
+        audit.record(connection, actor, "catalogue.switched", ("catalogue_item", item_id), {"active": active})
 
 
 def _record(connection: Connection, actor: Actor, item_id: int, before: Priced | None, values: dict[str, Any]) -> None:
@@ -140,15 +132,7 @@ def _record(connection: Connection, actor: Actor, item_id: int, before: Priced |
 
     old = {name: plain(getattr(before, name)) for name in values} if before else {}
     details = {"before": old, "after": {name: plain(value) for name, value in values.items()}}
-    entries.record(
-        connection,
-        "catalogue.saved",
-        "catalogue_item",
-        item_id,
-        actor.label,
-        request_id=actor.request_id,
-        details=details,
-    )
+    audit.record(connection, actor, "catalogue.saved", ("catalogue_item", item_id), details)
 
 
 def _values(typed: Mapping[str, str], catalogue: Catalogue) -> dict[str, Any]:

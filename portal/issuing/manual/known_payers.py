@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -115,7 +115,7 @@ def pick(services: Services, actor: Actor, payer_id: int) -> dict[str, str]:
         row = connection.execute(select(KNOWN_PAYER).where(mine)).one_or_none()
         if row is None:
             raise Refusal("PAYER_UNKNOWN")
-        entries.record(connection, "payer.revealed", "known_payer", payer_id, actor.label, request_id=actor.request_id)
+        audit.record(connection, actor, "payer.revealed", ("known_payer", payer_id))
     return _open(services, row) | {"payer_kind": row.kind}
 
 
@@ -125,7 +125,7 @@ def forget(services: Services, actor: Actor, payer_id: int) -> None:
         mine = (KNOWN_PAYER.c.id == payer_id) & (KNOWN_PAYER.c.unit_id == actor.unit_id)
         if not connection.execute(delete(KNOWN_PAYER).where(mine)).rowcount:
             raise Refusal("PAYER_UNKNOWN")
-        entries.record(connection, "payer.forgotten", "known_payer", payer_id, actor.label, request_id=actor.request_id)
+        audit.record(connection, actor, "payer.forgotten", ("known_payer", payer_id))
 
 
 def clean(connection: Connection) -> int:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, insert, select, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -393,4 +393,4 @@ def _end(services: Services, connection: Connection, actor: Actor, row: Any, end
 
 def _audit(connection: Connection, actor: Actor, action: str, bill_id: int, details: dict[str, Any]) -> None:
     told = {name: value for name, value in details.items() if value not in ("", None)}
-    entries.record(connection, action, "bill", bill_id, actor.label, request_id=actor.request_id, details=told)
+    audit.record(connection, actor, action, ("bill", bill_id), told)

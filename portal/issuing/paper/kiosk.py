@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -118,7 +118,7 @@ def enrol(services: Services, actor: Actor, name: str, point_id: int, printer_id
                 "active": True,
             },
         ).scalar_one()
-        _record(connection, actor, "kiosk.enrolled", device, values)
+        audit.record(connection, actor, "kiosk.enrolled", ("kiosk", device), values)
     return token
 
 
@@ -147,11 +147,7 @@ def _change(
         mine = (KIOSK_DEVICE.c.id == device) & (KIOSK_DEVICE.c.unit_id == actor.unit_id)
         if connection.execute(update(KIOSK_DEVICE).where(mine).values(values)).rowcount != 1:
             raise Refusal("PAGE_NOT_FOUND")
-        _record(connection, actor, action, device, told)
-
-
-def _record(connection: Connection, actor: Actor, action: str, device: int, told: dict[str, Any]) -> None:
-    entries.record(connection, action, "kiosk", device, actor.label, request_id=actor.request_id, details=told)
+        audit.record(connection, actor, action, ("kiosk", device), told)
 
 
 def call(services: Services, kiosk: Kiosk, why: str, request_id: str = "") -> None:
@@ -159,7 +155,7 @@ def call(services: Services, kiosk: Kiosk, why: str, request_id: str = "") -> No
     with services.database.write() as connection:
         calling = update(KIOSK_DEVICE).where(KIOSK_DEVICE.c.id == kiosk.id, KIOSK_DEVICE.c.calling.is_(None))
         if connection.execute(calling.values(calling=now(), calling_why=why[:60])).rowcount:
-            _record(connection, kiosk.actor(request_id), "kiosk.called", kiosk.id, {"why": why[:60]})
+            audit.record(connection, kiosk.actor(request_id), "kiosk.called", ("kiosk", kiosk.id), {"why": why[:60]})
 
 
 def key_of(services: Services, read: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from portal.audit import entries
+from portal import audit
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
@@ -73,9 +73,7 @@ def save_printer(services: Services, actor: Actor, printer_id: int | None, value
                 raise Refusal("PAGE_NOT_FOUND")
             connection.execute(update(PRINTER).where(mine).values(values))
         told = {"before": {name: before[name] for name in values} if before else {}, "after": values}
-        entries.record(
-            connection, "printer.saved", "printer", printer_id, actor.label, request_id=actor.request_id, details=told
-        )
+        audit.record(connection, actor, "printer.saved", ("printer", printer_id), told)
     return printer_id
 
 

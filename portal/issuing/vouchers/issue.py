@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from portal import audit
 from portal.access.his_account import HisAccount
-from portal.audit import entries
 from portal.core.clock import business_day, local, now, stamp17
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -57,7 +57,7 @@ class Vouched:
     duplicate: bool
 
 
-class VoucherDesk:
+class VoucherService:
     """The voucher service over the shared reference snapshots."""
 
     def __init__(self, services: Services, references: ReferenceCache) -> None:
@@ -240,17 +240,15 @@ class VoucherDesk:
         if point_id is None:
             raise Refusal("POINT_UNKNOWN", place=head.point_code)
         kind, title = references.kinds.get("voucher"), head.form.title
-        entries.record(
+        audit.record(
             connection,
+            sender.actor,
             action,
-            "voucher",
-            head.of_id or head.voucher_id,
-            sender.actor.label,
-            at=head.moment,
-            request_id=sender.actor.request_id,
-            details={"amount_fen": row["amount_fen"]}
+            ("voucher", head.of_id or head.voucher_id),
+            {"amount_fen": row["amount_fen"]}
             | ({"document": str(head.voucher_id)} if head.of_id else {})
             | ({"approver": head.approver} if head.approver else {}),
+            at=head.moment,
         )
         if kind is None:
             raise Refusal("KIND_MISSING", scene=head.form.title)
@@ -303,14 +301,12 @@ class VoucherDesk:
             return self._once(sender, serial, again, write)
         except _Conflict as conflict:
             with self.services.database.write() as connection:
-                entries.record(
+                audit.record(
                     connection,
+                    sender.actor,
                     "voucher.conflict",
-                    "voucher",
-                    conflict.voucher_id,
-                    sender.actor.label,
-                    request_id=sender.actor.request_id,
-                    details={"parts": conflict.differing},
+                    ("voucher", conflict.voucher_id),
+                    {"parts": conflict.differing},
                 )
             raise
 

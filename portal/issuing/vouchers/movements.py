@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
+from portal import audit
 from portal.access.his_account import HisAccount
-from portal.audit import entries
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Settlement, VoucherUse
@@ -101,16 +101,7 @@ def consume(
         amount = min(use.amount_fen, balance)
         move(connection, voucher_id, Movement.CONSUMED, amount, actor, at, bill_id=bill_id)
         details = {"amount_fen": amount, "bill": str(bill_id)}
-        entries.record(
-            connection,
-            "voucher.consumed",
-            "voucher",
-            voucher_id,
-            actor.label,
-            at=at,
-            request_id=actor.request_id,
-            details=details,
-        )
+        audit.record(connection, actor, "voucher.consumed", ("voucher", voucher_id), details, at=at)
     if problems and policy == "refuse":
         raise Refusal("VOUCHER_USE", problems="；".join(problems))
     return problems
@@ -191,15 +182,6 @@ def release(connection: Connection, bill_id: int, actor: Actor, at: datetime) ->
             continue
         move(connection, voucher_id, Movement.RELEASED, -fen, actor, at, bill_id=bill_id)
         details = {"amount_fen": -fen, "bill": str(bill_id)}
-        entries.record(
-            connection,
-            "voucher.released",
-            "voucher",
-            voucher_id,
-            actor.label,
-            at=at,
-            request_id=actor.request_id,
-            details=details,
-        )
+        audit.record(connection, actor, "voucher.released", ("voucher", voucher_id), details, at=at)
         done.append((voucher_id, -fen))
     return done

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.audit import entries
+from portal import audit
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -184,4 +184,4 @@ def _end(connection: Connection, actor: Actor, row: Any, sheet: str, reason: str
 
 def _record(connection: Connection, actor: Actor, action: str, voucher_id: int, sheet: str, **told: str) -> None:
     details = {"paper": sheet} | {name: value for name, value in told.items() if value}
-    entries.record(connection, action, "voucher", voucher_id, actor.label, request_id=actor.request_id, details=details)
+    audit.record(connection, actor, action, ("voucher", voucher_id), details)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from portal import audit
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -16,7 +17,6 @@ from portal.models.tables import BILL_KIND, STOCK_APPLICATION
 from portal.outbox import tasks
 from portal.stock.books import movements
 from portal.stock.documents.facts import ApplicationFacts, document, facts_of, move
-from portal.stock.rows import audit
 
 TOPIC = "stock.application"
 WITHDRAW_TOPIC = "stock.application.withdraw"
@@ -91,7 +91,7 @@ def draft_on(connection: Connection, actor: Actor, order: Application) -> str:
         },
     )
     details = {"code": order.bill_code, "quantity": order.quantity}
-    audit(connection, actor, "stock.application_drafted", no, details)
+    audit.record(connection, actor, "stock.application_drafted", ("stock", no), details, unit_id=actor.unit_id)
     return no
 
 
@@ -110,7 +110,7 @@ def change_on(connection: Connection, actor: Actor, order: Change) -> None:
     changes = {"state": ApplicationState.DRAFT, "quantity": order.quantity, "reason": order.reason.strip()}
     move(connection, application, EDITABLE, **changes)
     details = {"before": application.quantity, "after": order.quantity}
-    audit(connection, actor, "stock.application_changed", order.no, details)
+    audit.record(connection, actor, "stock.application_changed", ("stock", order.no), details, unit_id=actor.unit_id)
 
 
 def report(services: Services, actor: Actor, no: str) -> None:
@@ -145,7 +145,7 @@ def report_on(connection: Connection, actor: Actor, no: str) -> None:
     payload = {"unit": application.unit_id, "no": no, "revision": revision}
     tasks.enqueue(connection, TOPIC, f"{TOPIC}:{no}:{revision}", payload)
     details = {"quantity": application.quantity, "revision": revision}
-    audit(connection, actor, "stock.application_reported", no, details)
+    audit.record(connection, actor, "stock.application_reported", ("stock", no), details, unit_id=actor.unit_id)
 
 
 def _pending_already(connection: Connection, application: ApplicationFacts) -> Refusal:
@@ -176,7 +176,14 @@ def withdraw_on(connection: Connection, actor: Actor, no: str) -> ApplicationSta
     if state is ApplicationState.WITHDRAWING:
         payload = {"unit": application.unit_id, "no": no, "revision": application.revision}
         tasks.enqueue(connection, WITHDRAW_TOPIC, f"{WITHDRAW_TOPIC}:{no}:{application.revision}", payload)
-    audit(connection, actor, "stock.application_withdrawn", no, {"revision": application.revision})
+    audit.record(
+        connection,
+        actor,
+        "stock.application_withdrawn",
+        ("stock", no),
+        {"revision": application.revision},
+        unit_id=actor.unit_id,
+    )
     return state
 
 
@@ -189,7 +196,7 @@ def cancel_on(connection: Connection, actor: Actor, no: str) -> None:
     """Do :func:`cancel` in the caller's transaction."""
     application = document(connection, ApplicationFacts, actor.unit_id, no, lock=True)
     move(connection, application, EDITABLE, state=ApplicationState.CANCELLED)
-    audit(connection, actor, "stock.application_cancelled", no, {})
+    audit.record(connection, actor, "stock.application_cancelled", ("stock", no), {}, unit_id=actor.unit_id)
 
 
 def _check(connection: Connection, kind_id: int, bill_code: str, quantity: int) -> None:
@@ -254,7 +261,7 @@ def _review(connection: Connection, actor: Actor, order: Report, word: Review) -
         return
     _note(connection, application, word, to)
     details = {"status": word.status, "approved": word.approved, "opinion": word.opinion}
-    audit(connection, actor, "stock.application_reviewed", order.no, details)
+    audit.record(connection, actor, "stock.application_reviewed", ("stock", order.no), details, unit_id=actor.unit_id)
 
 
 def _note(connection: Connection, application: ApplicationFacts, word: Review, state: ApplicationState) -> None:
@@ -284,7 +291,14 @@ def end_withdrawal(services: Services, actor: Actor, order: Report, done: bool) 
         if application.revision != order.revision or application.state is not ApplicationState.WITHDRAWING:
             return
         _update(connection, application, state=ApplicationState.WITHDRAWN if done else ApplicationState.REVIEWING)
-        audit(connection, actor, "stock.application_withdrawal", order.no, {"done": done})
+        audit.record(
+            connection,
+            actor,
+            "stock.application_withdrawal",
+            ("stock", order.no),
+            {"done": done},
+            unit_id=actor.unit_id,
+        )
 
     services.database.act(work)
 

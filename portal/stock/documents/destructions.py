@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 
+from portal import audit
 from portal.approvals import requests
 from portal.core.clock import now
 from portal.core.services import Services
@@ -20,7 +21,6 @@ from portal.stock.books.holdings import lock_segments
 from portal.stock.books.intervals import Intervals
 from portal.stock.documents import refusals
 from portal.stock.documents.facts import DestructionFacts, document, move
-from portal.stock.rows import audit
 
 APPROVAL = "stock.destruction"
 """The kind of the approval that a destruction waits for."""
@@ -80,7 +80,7 @@ def propose_on(connection: Connection, actor: Actor, order: Destruction) -> str:
         },
     )
     details = {"code": run.bill_code, "first": run.first, "last": run.last, "reason": reason}
-    audit(connection, actor, "stock.destruction_proposed", no, details)
+    audit.record(connection, actor, "stock.destruction_proposed", ("stock", no), details, unit_id=actor.unit_id)
     return no
 
 
@@ -116,14 +116,14 @@ def carry_out_on(connection: Connection, actor: Actor, no: str) -> None:
     _check(connection, destroyed.unit_id, destroyed.run, besides=destroyed.id)
     _decide(connection, actor, destroyed, DestructionState.DONE)
     details = {"code": destroyed.bill_code, "first": destroyed.first, "last": destroyed.last}
-    audit(connection, actor, "stock.destroyed", no, details)
+    audit.record(connection, actor, "stock.destroyed", ("stock", no), details, unit_id=actor.unit_id)
 
 
 def refuse_on(connection: Connection, actor: Actor, no: str) -> None:
     """Close a proposal that the second person does not agree to. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
     proposed = document(connection, DestructionFacts, actor.unit_id, no, lock=True)
     _decide(connection, actor, proposed, DestructionState.REFUSED)
-    audit(connection, actor, "stock.destruction_refused", no, {})
+    audit.record(connection, actor, "stock.destruction_refused", ("stock", no), {}, unit_id=actor.unit_id)
 
 
 def _decide(connection: Connection, actor: Actor, proposed: DestructionFacts, state: DestructionState) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
+from portal import audit
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -17,7 +18,6 @@ from portal.stock.books import movements
 from portal.stock.books.holdings import choose_lowest, choose_run
 from portal.stock.books.movements import Movement, Piece
 from portal.stock.documents.facts import SlipFacts, document, move
-from portal.stock.rows import audit
 
 MOST = 1_000_000
 
@@ -89,7 +89,7 @@ def draft_on(connection: Connection, actor: Actor, order: HandOut) -> str:
         },
     )
     details = {"point": point.code, "code": order.bill_code, "count": order.count}
-    audit(connection, actor, "stock.slip_drafted", no, details)
+    audit.record(connection, actor, "stock.slip_drafted", ("stock", no), details, unit_id=actor.unit_id)
     return no
 
 
@@ -123,7 +123,14 @@ def hand_out_on(connection: Connection, actor: Actor, no: str) -> HandedOut:
         _add_range(connection, movement, usable)
         movements.record(connection, actor, movement)
     runs = [(piece.first, piece.last) for piece in pieces]
-    audit(connection, actor, "stock.handed_out", no, {"point": point.code, "code": slip.bill_code, "runs": runs})
+    audit.record(
+        connection,
+        actor,
+        "stock.handed_out",
+        ("stock", no),
+        {"point": point.code, "code": slip.bill_code, "runs": runs},
+        unit_id=actor.unit_id,
+    )
     return HandedOut(tuple(pieces), waits)
 
 
@@ -182,7 +189,7 @@ def accept_on(connection: Connection, actor: Actor, no: str, at_point: int | Non
     move(connection, slip, (SlipState.HANDED_OUT,), **changes)
     waiting = (NUMBER_RANGE.c.slip == no, NUMBER_RANGE.c.state == RangeState.WAITING)
     connection.execute(update(NUMBER_RANGE).where(*waiting).values(state=RangeState.OPEN))
-    audit(connection, actor, "stock.accepted", no, {"code": slip.bill_code})
+    audit.record(connection, actor, "stock.accepted", ("stock", no), {"code": slip.bill_code}, unit_id=actor.unit_id)
 
 
 def withdraw(services: Services, actor: Actor, no: str) -> int:
@@ -215,7 +222,14 @@ def withdraw_on(connection: Connection, actor: Actor, no: str) -> int:
         count += piece.count
     if not count:
         raise Refusal("NOTHING_UNUSED", no=no)
-    audit(connection, actor, "stock.withdrawn", no, {"code": slip.bill_code, "count": count})
+    audit.record(
+        connection,
+        actor,
+        "stock.withdrawn",
+        ("stock", no),
+        {"code": slip.bill_code, "count": count},
+        unit_id=actor.unit_id,
+    )
     return count
 
 
@@ -228,4 +242,4 @@ def cancel_on(connection: Connection, actor: Actor, no: str) -> None:
     """Do :func:`cancel` in the caller's transaction."""
     slip = document(connection, SlipFacts, actor.unit_id, no, lock=True)
     move(connection, slip, (SlipState.DRAFT,), state=SlipState.CANCELLED)
-    audit(connection, actor, "stock.slip_cancelled", no, {})
+    audit.record(connection, actor, "stock.slip_cancelled", ("stock", no), {}, unit_id=actor.unit_id)

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from portal import audit
 from portal.core.clock import local, now
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -20,7 +21,6 @@ from portal.stock import alarms
 from portal.stock.books import movements
 from portal.stock.books.movements import Movement, Piece
 from portal.stock.documents.facts import ReceiptFacts, document, move
-from portal.stock.rows import audit
 
 TOPIC = "stock.receipt"
 HIGHEST = 9_999_999_999
@@ -159,7 +159,7 @@ def enter_opening_on(connection: Connection, actor: Actor, run: NumberRun) -> st
         raise Refusal("SEGMENT_UNUSABLE", problems="；".join(reasons))
     no = _write(connection, actor.unit_id, _Arrival(granted, ReceiptSource.OPENING, actor.label, []))
     details = {"code": run.bill_code, "first": run.first, "last": run.last}
-    audit(connection, actor, "stock.opening_entered", no, details)
+    audit.record(connection, actor, "stock.opening_entered", ("stock", no), details, unit_id=actor.unit_id)
     return no
 
 
@@ -233,7 +233,7 @@ def confirm_on(connection: Connection, actor: Actor, no: str) -> int:
     movements.record(connection, actor, movement)
     _close_application(connection, receipt)
     details = {"code": receipt.bill_code, "first": receipt.first, "last": receipt.last}
-    audit(connection, actor, "stock.received", no, details)
+    audit.record(connection, actor, "stock.received", ("stock", no), details, unit_id=actor.unit_id)
     if receipt.finance_id:
         _tell(connection, receipt.unit_id, no)
     return segment_id
@@ -285,7 +285,9 @@ def refuse_on(connection: Connection, actor: Actor, no: str, reason: str) -> Non
     receipt = document(connection, ReceiptFacts, actor.unit_id, no, lock=True)
     changes = {"problem": reason.strip()[:300], "decided_name": actor.name, "decided_at": now()}
     move(connection, receipt, (ReceiptState.WAITING,), state=ReceiptState.REFUSED, **changes)
-    audit(connection, actor, "stock.receipt_refused", no, {"reason": reason.strip()})
+    audit.record(
+        connection, actor, "stock.receipt_refused", ("stock", no), {"reason": reason.strip()}, unit_id=actor.unit_id
+    )
     if receipt.finance_id:
         _tell(connection, receipt.unit_id, no)
 

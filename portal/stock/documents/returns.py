@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 
+from portal import audit
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -18,7 +19,6 @@ from portal.stock.books import movements
 from portal.stock.books.holdings import choose_run
 from portal.stock.books.movements import Movement, Piece
 from portal.stock.documents.facts import ReturnFacts, document, move
-from portal.stock.rows import audit
 
 TOPIC = "stock.return"
 
@@ -67,7 +67,7 @@ def report_on(connection: Connection, actor: Actor, order: Return) -> str:
         movements.record(connection, actor, movement)
     tasks.enqueue(connection, TOPIC, f"{TOPIC}:{no}", {"unit": actor.unit_id, "no": no})
     details = {"code": run.bill_code, "first": run.first, "last": run.last, "reason": reason}
-    audit(connection, actor, "stock.returned", no, details)
+    audit.record(connection, actor, "stock.returned", ("stock", no), details, unit_id=actor.unit_id)
     return no
 
 
@@ -99,7 +99,7 @@ def decide_on(connection: Connection, actor: Actor, order: Answer) -> None:
     if not order.accepted:
         _bring_back(connection, actor, order)
     details = {"accepted": order.accepted, "opinion": order.opinion[:200]}
-    audit(connection, actor, "stock.return_decided", order.no, details)
+    audit.record(connection, actor, "stock.return_decided", ("stock", order.no), details, unit_id=actor.unit_id)
 
 
 def _bring_back(connection: Connection, actor: Actor, answer: Answer) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from portal import audit
 from portal.approvals import requests
 from portal.core.clock import now
 from portal.core.services import Services
@@ -20,7 +21,6 @@ from portal.stock.books import movements
 from portal.stock.books.holdings import choose_run
 from portal.stock.books.movements import Movement, Piece
 from portal.stock.documents.facts import VoidFacts, document, move
-from portal.stock.rows import audit
 
 TOPIC = "finance.void"
 """Finance is told of what is void."""
@@ -100,7 +100,7 @@ def propose_on(connection: Connection, actor: Actor, order: Void) -> str:
         "last": run.last,
         "reason": reason,
     }
-    audit(connection, actor, "stock.void_proposed", no, details)
+    audit.record(connection, actor, "stock.void_proposed", ("stock", no), details, unit_id=actor.unit_id)
     return no
 
 
@@ -120,7 +120,7 @@ def carry_out_on(connection: Connection, actor: Actor, no: str) -> None:
         movement = Movement(kind, void.bill_code, piece, no, void.point_id, void.reason)
         movements.record(connection, actor, movement)
     details = {"point": void.point_id, "code": void.bill_code, "first": void.first, "last": void.last}
-    audit(connection, actor, "stock.voided", no, details)
+    audit.record(connection, actor, "stock.voided", ("stock", no), details, unit_id=actor.unit_id)
     tasks.enqueue(connection, TOPIC, f"{TOPIC}:{no}", {"unit": void.unit_id, "no": no})
 
 
@@ -128,7 +128,7 @@ def refuse_on(connection: Connection, actor: Actor, no: str) -> None:
     """Close a proposal that the second person does not agree to. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
     void = document(connection, VoidFacts, actor.unit_id, no, lock=True)
     _decide(connection, actor, void, VoidState.REFUSED)
-    audit(connection, actor, "stock.void_refused", no, {})
+    audit.record(connection, actor, "stock.void_refused", ("stock", no), {}, unit_id=actor.unit_id)
 
 
 def _decide(connection: Connection, actor: Actor, void: VoidFacts, state: VoidState) -> None:
