@@ -1,6 +1,6 @@
 """Delivery in plain rules: what may come of a message, where a delivery stands, the order of channels, quiet hours.
 
-The nine outcomes and their classes are those of the channel reference (delivery-channels §0, §13).
+The nine outcomes are the same for every channel.
 """
 
 from __future__ import annotations

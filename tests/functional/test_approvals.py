@@ -87,6 +87,13 @@ def test_an_act_that_must_not_is_undone_and_named(app: Flask, kinds: Registry) -
     assert ask(app, "test.stopped") != approval_id, "after a failure it may be asked for again"
 
 
+def test_a_kind_is_registered_once() -> None:
+    kind = {"test.done": ApprovalKind("演示事项", done)}
+    assert Registry(kind).title("test.done") == "演示事项" and Registry(kind).title("test.gone") == "test.gone"
+    with pytest.raises(ValueError, match="test.done"):
+        Registry(kind, kind)
+
+
 def test_one_object_waits_once_and_other_units_see_nothing(app: Flask, kinds: Registry) -> None:
     services, approval_id = app.extensions["qupiao"].services, ask(app)
     with pytest.raises(Refusal) as twice:

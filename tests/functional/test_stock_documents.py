@@ -10,6 +10,8 @@ from flask import Flask
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import DBAPIError
 
+from portal.approvals import requests
+from portal.approvals.registry import Decision
 from portal.core.database import Database
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
@@ -180,6 +182,26 @@ def test_stock_voids_wait_for_a_second_person(database: Database) -> None:
     other = do(database, voids.propose_on, Void(NumberRun(CODE, 301_011, 301_012), "试"))
     do(database, voids.refuse_on, other, by=TWO)
     assert fates(database)[Fate.VOID] == 10
+
+
+def test_voids_and_destructions_are_decided_outside_of_the_console_too(app: Flask, database: Database) -> None:
+    """The registry of the process knows the acts: no page is needed to agree, and none to refuse."""
+    runtime, run = app.extensions["qupiao"], NumberRun(CODE, 301_001, 301_010)
+
+    def decide(kind: str, no: str, approve: bool) -> str:
+        with database.read() as connection:
+            approval = requests.of_object(connection, kind, no)
+        assert approval is not None
+        return runtime.approvals.decide(runtime.services, TWO, Decision(approval.id, approve, "已核对"))
+
+    no = voids.ask(runtime.services, ONE, Void(run, "印制错误"))
+    assert fates(database) == {Fate.HANDED_OUT: 1000, Fate.UNIT: 1000}
+    assert decide(voids.APPROVAL, no, True) == f"{no} 已作废。"
+    assert fates(database)[Fate.VOID] == 10
+    first = destructions.ask(runtime.services, ONE, Destruction(run, "到期", "丙"))
+    assert decide(destructions.APPROVAL, first, False) == ""
+    second = destructions.ask(runtime.services, ONE, Destruction(run, "到期", "丙"))
+    assert decide(destructions.APPROVAL, second, True) == f"{second} 已登记销毁。"
 
 
 def test_only_void_numbers_are_destroyed_and_once(database: Database) -> None:

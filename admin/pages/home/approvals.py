@@ -1,11 +1,8 @@
-"""待复核: what waits for a second person, and the decision."""
+"""待复核: requests that wait for a second person, and the decision."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response, url_for
-from sqlalchemy import select
 
 from admin.kit.forms import Form, TextArea
 from admin.kit.groups import home
@@ -20,12 +17,13 @@ from portal.approvals.registry import NOT_THE_ACTS, Decision
 from portal.domain.approval import ApprovalState
 from portal.domain.errors import Refusal
 from portal.issuing.bills import approvals as bills_approvals
+from portal.issuing.bills.approvals import LostSheet
 from portal.issuing.paper import exchange
 from portal.listing.columns import Act, Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
 from portal.listing.values import State
-from portal.models.tables import APPROVAL, PAPER_BILL
+from portal.models.tables import APPROVAL
 from portal.web.edge import runtime, see_other, services
 
 _TONES = {
@@ -43,7 +41,7 @@ FILES = {
     b"%PDF": ("application/pdf", ".pdf"),
     b"": ("application/octet-stream", ".bin"),
 }
-"""How an attachment begins, and as what it is handed out."""
+"""The first bytes of an attachment, with its type and file ending."""
 
 
 APPROVALS = ListPage(
@@ -87,7 +85,7 @@ APPROVALS = ListPage(
 
 
 class DecisionForm(Form):
-    """What the second person says."""
+    """The opinion of the second person."""
 
     opinion = TextArea("复核意见", most=300, description="拒绝时必填；会写入日志。")
 
@@ -95,21 +93,21 @@ class DecisionForm(Form):
 @home.get("/approvals")
 @requires(Permission.APPROVALS_VIEW, menu="待复核", order=20)
 def approvals_list() -> Response:
-    """What waits, and what was decided."""
+    """List the requests that wait, and those that were decided."""
     return respond(APPROVALS, requests.of_unit(current_staff().unit_id))
 
 
 @home.get("/approvals/<int:approval_id>")
 @requires(Permission.APPROVALS_VIEW, within="home.approvals_list")
 def approval(approval_id: int) -> Response:
-    """One request with what may be done about it."""
+    """Show one request with the acts that are legal now."""
     return _approval_page(approval_id, DecisionForm())
 
 
 @home.post("/approvals/<int:approval_id>/approve")
 @requires(Permission.APPROVALS_DECIDE)
 def approve(approval_id: int) -> Response:
-    """Agree: the act runs now."""
+    """Agree to a request: its act runs now."""
     form = DecisionForm()
     if not form.accepted():
         return _approval_page(approval_id, form, status=422)
@@ -129,7 +127,7 @@ def approve(approval_id: int) -> Response:
 @home.post("/approvals/<int:approval_id>/refuse")
 @requires(Permission.APPROVALS_DECIDE)
 def refuse(approval_id: int) -> Response:
-    """Do not agree: nothing happens, the requester sees why."""
+    """Refuse a request: nothing happens, the requester sees why."""
     form = DecisionForm()
     if not form.accepted() or not form.opinion.data:
         return _approval_page(approval_id, form, "拒绝时请写明意见。", 422)
@@ -150,7 +148,7 @@ def withdraw(approval_id: int) -> Response:
 @home.post("/approvals/<int:approval_id>/statement")
 @requires(Permission.APPROVALS_DECIDE)
 def show_statement(approval_id: int) -> Response:
-    """What the payer declared of a lost sheet, before the decision; the look is audited."""
+    """Show the payer's declaration about a lost sheet before the decision; the look is audited."""
     sheet = _lost_sheet(approval_id)
     return _approval_page(approval_id, DecisionForm(fresh=True), statement=exchange.statement_of(services(), sheet))
 
@@ -158,28 +156,29 @@ def show_statement(approval_id: int) -> Response:
 @home.post("/approvals/<int:approval_id>/attachment")
 @requires(Permission.APPROVALS_DECIDE)
 def statement_attachment(approval_id: int) -> Response:
-    """The picture of the signed statement, as a file; the look is audited."""
+    """Answer with the picture of the signed statement as a file; the look is audited."""
     data = exchange.attachment_of(services(), _lost_sheet(approval_id))
     if not data:
         raise Refusal("PAGE_NOT_FOUND")
-    kind, ending = next((found for start, found in FILES.items() if data.startswith(start)), FILES[b""])
+    kind, ending = next((file for start, file in FILES.items() if data.startswith(start)), FILES[b""])
     response = Response(data, mimetype=kind)
     response.headers.set("Content-Disposition", "attachment", filename=f"statement-{approval_id}{ending}")
     return response
 
 
-def _lost_sheet(approval_id: int) -> Any:
-    """The sheet of a request to void a lost one, looked at by somebody who is to decide. Raises PAGE_NOT_FOUND."""
-    actor = current_actor()
+def _lost_sheet(approval_id: int) -> LostSheet:
+    """Return the sheet of a request to void a lost one, opened by somebody who is to decide; the look is audited.
+
+    Raises PAGE_NOT_FOUND.
+    """
     with services().database.read() as connection:
-        row = requests.by_id(connection, current_staff().unit_id, approval_id)
-        if row.kind != bills_approvals.LOST_PAPER:
-            raise Refusal("PAGE_NOT_FOUND")
-        sheet = connection.execute(select(PAPER_BILL).where(PAPER_BILL.c.id == int(row.object_id))).one()
-    gate_bills(sheet.bill_id)
-    paper = f"{sheet.paper_code} {sheet.number:010d}"
-    audit.note(services(), actor, "paper.statement_shown", ("bill", sheet.bill_id), {"paper": paper})
-    return sheet
+        lost = bills_approvals.lost_sheet(connection, current_staff().unit_id, approval_id)
+    if lost is None:
+        raise Refusal("PAGE_NOT_FOUND")
+    gate_bills(lost.bill_id)
+    details = {"paper": str(lost.sheet)}
+    audit.note(services(), current_actor(), "paper.statement_shown", ("bill", lost.bill_id), details)
+    return lost
 
 
 def _approval_page(approval_id: int, form: Form, problem: str = "", status: int = 200, statement: str = "") -> Response:

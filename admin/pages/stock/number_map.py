@@ -57,13 +57,13 @@ def pieces(runs: Sequence[Run], low: int, high: int) -> list[Run]:
     if len(shown) <= MOST_CELLS:
         return shown
     size = -(-(high - low + 1) // MOST_CELLS)
-    found = []
+    parts = []
     for start in range(low, high + 1, size):
         end = min(start + size - 1, high)
         inside = clip(shown, start, end)
         most = max(inside, key=lambda run: sum(each.count for each in inside if each.fate is run.fate))
-        found.append(Run(start, end, most.fate, most.point_id))
-    return found
+        parts.append(Run(start, end, most.fate, most.point_id))
+    return parts
 
 
 def strip(code: str, segment_id: int, shown: Sequence[Run]) -> list[Cell]:

@@ -5,6 +5,8 @@ The request keeps ids and figures only. On approval the act runs in the decision
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, select
 
 from portal.access import parameters
@@ -20,7 +22,7 @@ from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Order, Red
 from portal.issuing.paper import exchange
 from portal.issuing.paper.exchange import Ending
-from portal.models.tables import BILL
+from portal.models.tables import BILL, PAPER_BILL
 
 REVERSAL, LOST_PAPER = "bill.reversal", "paper.lost"
 
@@ -75,6 +77,26 @@ def ask_to_void_lost(services: Services, actor: Actor, ending: Ending) -> int:
         summary = f"作废遗失的纸质票据 {ending.sheet}"
         request = requests.Request(LOST_PAPER, row.id, summary, ending.reason, payload)
         return requests.request_on(connection, actor, request)
+
+
+@dataclass(frozen=True, slots=True)
+class LostSheet:
+    """The sheet that a request wants voided; ``statement`` and ``attachment`` of the payer are sealed."""
+
+    id: int
+    bill_id: int
+    sheet: Sheet
+    statement: bytes | None
+    attachment: bytes | None
+
+
+def lost_sheet(connection: Connection, unit_id: int, approval_id: int) -> LostSheet | None:
+    """Return the sheet of a request to void a lost one; ``None`` of any other request. Raises APPROVAL_NOT_FOUND."""
+    request = requests.by_id(connection, unit_id, approval_id)
+    if request.kind != LOST_PAPER:
+        return None
+    row = connection.execute(select(PAPER_BILL).where(PAPER_BILL.c.id == int(request.object_id))).one()
+    return LostSheet(row.id, row.bill_id, Sheet(row.paper_code, row.number), row.statement, row.attachment)
 
 
 def _void_lost(services: Services, connection: Connection, approved: Approved) -> str:

@@ -1,4 +1,4 @@
-"""Result codes of the finance contract (OURS, fiscal-ebill §6.7): what each means and what the sender does next.
+"""Result codes of the finance contract: what each means and what the sender does next.
 
 ``0000`` ok; ``1xxx`` identity and digest; ``2xxx`` data; ``3xxx`` stock; ``4xxx`` state of the bill; ``5xxx`` system.
 Only ``5xxx`` is worth sending again unchanged. The texts are what finance says; an operator reads them.

@@ -19,7 +19,7 @@ from portal.rendering.pdf.fonts import FAMILIES
 from portal.rendering.pdf.layout import lay_out
 
 VERIFY_AT = "财政部全国财政电子票据查验平台，或“广东财政”微信公众号"
-"""Where a bill is verified officially (fiscal-ebill §4.1, note 7)."""
+"""Where a bill is verified officially."""
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1] / "forms"), autoescape=True, trim_blocks=True, lstrip_blocks=True

@@ -145,9 +145,9 @@ def identity(connection: Connection, segment_ids: Sequence[int] | None = None) -
     in one read transaction; on PostgreSQL a movement that commits half-way through would show as a difference, so
     there the caller uses a repeatable read (:func:`consistent`).
     """
-    wanted = select(NUMBER_SEGMENT).order_by(NUMBER_SEGMENT.c.bill_code, NUMBER_SEGMENT.c.first)
+    segments = select(NUMBER_SEGMENT).order_by(NUMBER_SEGMENT.c.bill_code, NUMBER_SEGMENT.c.first)
     if segment_ids is not None:
-        wanted = wanted.where(NUMBER_SEGMENT.c.id.in_(segment_ids))
+        segments = segments.where(NUMBER_SEGMENT.c.id.in_(segment_ids))
     moved: dict[int, list[Row[Any]]] = {}
     for row in connection.execute(select(STOCK_MOVEMENT).order_by(STOCK_MOVEMENT.c.id)):
         moved.setdefault(row.segment_id, []).append(row)
@@ -157,7 +157,7 @@ def identity(connection: Connection, segment_ids: Sequence[int] | None = None) -
     tallies = uses.tallies(connection)
     balances: list[Balance] = []
     differences: list[Difference] = []
-    for segment in connection.execute(wanted).all():
+    for segment in connection.execute(segments).all():
         books = _replay(segment, moved.get(segment.id, []))
         check = _Segment(segment, books, ranges.get(segment.id, []), tallies)
         balances += check.balances()
@@ -205,13 +205,14 @@ class _Segment:
     def _granted(self) -> int:
         return int(self.row.last - self.row.first + 1)
 
-    def _balance(self, place: str, received: int, used: int, void: int, returned: int, remaining: int) -> Balance:
-        return Balance(self.row.bill_code, self.row.id, place, received, used, void, returned, remaining)
+    def _balance(self, place: str, *figures: int) -> Balance:
+        """Return the balance of a place; the figures in the order of :class:`Balance`."""
+        return Balance(self.row.bill_code, self.row.id, place, *figures)
 
     def _point(self, point_id: int) -> Balance:
         place: Place = ("point", point_id)
-        mine = [row for row in self.ranges if row.point_id == point_id]
-        tallies = [self.tallies[row.id] for row in mine if row.id in self.tallies]
+        ranges = [row for row in self.ranges if row.point_id == point_id]
+        tallies = [self.tallies[row.id] for row in ranges if row.id in self.tallies]
         spoilt = sum(tally.void for tally in tallies)
         went = self.books.went
         return self._balance(
@@ -220,38 +221,38 @@ class _Segment:
             sum(tally.count for tally in tallies) - spoilt,
             went.get((place, "void"), 0) + spoilt,
             went.get((place, "unit"), 0),
-            sum(row.last - row.next + 1 for row in mine),
+            sum(row.last - row.next + 1 for row in ranges),
         )
 
     def differences(self) -> list[Difference]:
         """Name everything that does not agree."""
-        found = [self._difference("all", "流水不连续", "", words) for words in self.books.broken]
+        named = [self._difference("all", "流水不连续", "", words) for words in self.books.broken]
         for each in self.balances():
             if not each.holds:
                 right = f"用 {each.used}＋废 {each.void}＋退 {each.returned}＋存 {each.remaining}"
-                found.append(self._difference(each.place, "领入", str(each.received), right))
-        found += self._against_ranges()
-        found += [difference for row in self.ranges for difference in self._dense(row)]
+                named.append(self._difference(each.place, "领入", str(each.received), right))
+        named += self._against_ranges()
+        named += [difference for row in self.ranges for difference in self._dense(row)]
         if self.books.came.get(("unit", None), 0) < self._granted():
-            found.append(self._difference("all", "入库份数", str(self._granted()), "流水不足"))
-        return found
+            named.append(self._difference("all", "入库份数", str(self._granted()), "流水不足"))
+        return named
 
     def _against_ranges(self) -> list[Difference]:
         """Compare the numbers that lie at each point by the movements with those that its ranges hold."""
         held: dict[int, Intervals] = {}
-        found = []
+        named = []
         for row in self.ranges:
             if row.first <= row.last:
                 try:
                     held.setdefault(row.point_id, Intervals()).add(row.first, row.last)
                 except ValueError as error:
-                    found.append(self._difference(str(row.point_id), "号段重叠", "", str(error)))
+                    named.append(self._difference(str(row.point_id), "号段重叠", "", str(error)))
         booked = {place[1]: runs for place, runs in self.books.places.items() if place[0] == "point" and len(runs)}
         for point_id in sorted({*held, *(point for point in booked if point is not None)}):
             ours, theirs = held.get(point_id, Intervals()), booked.get(point_id, Intervals())
             if ours != theirs:
-                found.append(self._difference(str(point_id), "开票点号码", _words(theirs), _words(ours)))
-        return found
+                named.append(self._difference(str(point_id), "开票点号码", _words(theirs), _words(ours)))
+        return named
 
     def _dense(self, row: Row[Any]) -> list[Difference]:
         """Compare taken numbers with the rows that use them: as many, all inside. Numbers are unique: one row each."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, literal, select
 
@@ -141,7 +140,7 @@ def used_since(connection: Connection, since: datetime) -> dict[tuple[str, int],
     """Count the numbers used since a moment, by (prefix of the code, point id)."""
     counts: dict[tuple[str, int], int] = {}
     for use in USES:
-        rows: Any = connection.execute(
+        rows = connection.execute(
             select(use.code, NUMBER_RANGE.c.point_id, func.count())
             .join_from(use.table, NUMBER_RANGE, NUMBER_RANGE.c.id == use.range_id)
             .where(use.at >= since)

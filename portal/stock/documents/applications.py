@@ -60,7 +60,7 @@ class Review:
     reviewer: str
 
 
-# --- what staff do -----------------------------------------------------------------------------------------------
+# --- the acts of staff -------------------------------------------------------------------------------------------
 
 
 def draft(services: Services, actor: Actor, order: Application) -> str:
@@ -207,7 +207,7 @@ def _check(connection: Connection, kind_id: int, bill_code: str, quantity: int) 
         raise Refusal("FIELD_INVALID", problems="票据种类无效")
 
 
-# --- what finance is told and says -------------------------------------------------------------------------------
+# --- the exchange with finance -----------------------------------------------------------------------------------
 
 
 def send(services: Services, actor: Actor, order: Report) -> ApplicationFacts | None:
@@ -218,8 +218,8 @@ def send(services: Services, actor: Actor, order: Report) -> ApplicationFacts | 
 
     def work(connection: Connection) -> ApplicationFacts | None:
         application = document(connection, ApplicationFacts, actor.unit_id, order.no, lock=True)
-        wanted = (ApplicationState.REPORTED, ApplicationState.WITHDRAWING)
-        if application.revision != order.revision or application.state not in wanted:
+        sendable = (ApplicationState.REPORTED, ApplicationState.WITHDRAWING)
+        if application.revision != order.revision or application.state not in sendable:
             return None
         _update(connection, application, sent_at=application.sent_at or now())
         return application

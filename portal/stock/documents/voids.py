@@ -23,7 +23,7 @@ from portal.stock.books.movements import Movement, Piece
 from portal.stock.documents.facts import VoidFacts, document, move
 
 TOPIC = "finance.void"
-"""Finance is told of what is void."""
+"""The topic that tells finance of void numbers."""
 APPROVAL = "stock.void"
 """The kind of the approval that a void waits for."""
 
