@@ -1,4 +1,4 @@
-"""Lanes: topics that may wait for each other share threads; tasks of one lane never wait for those of another."""
+"""Lanes of a worker: topics that may wait for each other share threads; no lane waits for another."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from portal.core.database import Database
 from portal.outbox.tasks import Outcome, Retry, Task, claim, settle
+from portal.outbox.topics import Topic
 
 log = structlog.get_logger("qupiao.worker")
 
@@ -24,12 +25,12 @@ class Lane:
     """A name for logs, the topics, and how many threads work on them."""
 
     name: str
-    topics: tuple[str, ...]
+    topics: tuple[Topic, ...]
     threads: int
 
 
-def complete(lanes: Sequence[Lane], topics: Iterable[str], threads: int) -> list[Lane]:
-    """The lanes with one more for what none of them names; topics without a handler are left out.
+def complete(lanes: Sequence[Lane], topics: Iterable[Topic], threads: int) -> list[Lane]:
+    """Add a lane for the topics that no lane names, and leave out topics without a handler.
 
     Raises ValueError when two lanes name one topic.
     """

@@ -31,12 +31,13 @@ from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY, SLIP_CODE
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim, Session
 
 CODE_MINUTES = 5
 CODE_TRIES = 5
-SMS_TOPIC = "sms.code"
+SMS_TOPIC = topic("sms.code")
 FIND, CONSENT = "find", "consent"
 GUESSES = 30
 """More refusals in a minute than this, over everybody, are an alarm (checks A2); told once in ten minutes."""

@@ -25,11 +25,12 @@ from portal.domain.identity import is_phone, normalise
 from portal.models.tables import PATIENT_REQUEST, REQUEST_PHOTO, UNIT
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task
+from portal.outbox.topics import topic
 from portal.providers.sms.gateway import SmsClient
 from portal.rendering import photo as photos
 from portal.retrieval.code_sender import outcome_of
 
-ANSWERED_TOPIC = "request.answered"
+ANSWERED_TOPIC = topic("request.answered")
 TEMPLATE = "answer"
 KINDS = {"correction": "更正申请", "missing": "查不到票据", "not_me": "不是我的票"}
 STATES = {"open": "待答复", "done": "已办理", "declined": "不能办理"}

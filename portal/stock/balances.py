@@ -16,6 +16,7 @@ from portal.domain.errors import Refusal
 from portal.domain.stock import ReceiptState
 from portal.models.tables import BILL_KIND, NUMBER_RANGE, NUMBER_SEGMENT, POINT, STOCK_RECEIPT, STOCK_RULE, UNIT
 from portal.outbox.tasks import Done, Outcome, Task
+from portal.outbox.topics import topic
 from portal.stock import alarms, topups
 from portal.stock.books import uses
 from portal.stock.books.fates import identity
@@ -23,7 +24,7 @@ from portal.stock.books.holdings import unit_stock
 from portal.stock.documents import refusals
 from portal.stock.rows import audit
 
-WATCH_TOPIC = "stock.watch"
+WATCH_TOPIC = topic("stock.watch")
 WEEK, MONTH = 7, 30
 APPLY_FOR_DAYS = 180
 """An application is suggested for half a year's use at most (fiscal-ebill §1.3)."""

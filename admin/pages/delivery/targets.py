@@ -11,9 +11,8 @@ from admin.kit.listing import Column, ListPage
 from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
 from admin.kit.values import State
 from portal.access.permissions import Permission
-from portal.delivery.channels import TITLES
 from portal.delivery.channels.app import AppPush
-from portal.delivery.engine.channel import PUSH
+from portal.delivery.engine.channel import PUSH, TITLES
 from portal.delivery.push import events, targets
 from portal.delivery.push.targets import Facts
 from portal.domain.delivery import Accepted, Bug, Result

@@ -27,10 +27,11 @@ from portal.domain.states import BillState
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, BILL_CARD, CONSENT
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 
 log = structlog.get_logger("qupiao.cards")
 
-WORK_TOPIC, WATCH_TOPIC, CANCEL_TOPIC = "card.work", "card.watch", "card.cancel"
+WORK_TOPIC, WATCH_TOPIC, CANCEL_TOPIC = topic("card.work"), topic("card.watch"), topic("card.cancel")
 CONSENT_TEXT = "2026-11"
 """Version of the text on the page (templates/patient/cards.html)."""
 TITLES = {"wechat": "微信卡包", "alipay": "支付宝发票管家"}

@@ -17,15 +17,16 @@ from portal.delivery.engine.channel import lane_of
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
 from portal.outbox import tasks
+from portal.outbox.topics import Topic, topic
 
-NEXT_TOPIC = "delivery.next"
+NEXT_TOPIC = topic("delivery.next")
 SEND_TOPIC = "delivery.send."
 """Followed by the lane's name."""
 
 
-def topic_of(channel: str) -> str:
-    """The topic of a channel's messages: each channel has a lane of its own, the push targets have one together."""
-    return f"{SEND_TOPIC}{lane_of(channel)}"
+def topic_of(channel: str) -> Topic:
+    """Return the topic of a channel's messages: each channel has a lane, the push targets have one together."""
+    return Topic(f"{SEND_TOPIC}{lane_of(channel)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +154,32 @@ def _state(connection: Connection, row: Any) -> DeliveryState:
         if attempt in states:
             return delivery
     return DeliveryState.STOPPED if states == {AttemptState.STOPPED} else DeliveryState.FAILED
+
+
+def stop(connection: Connection, row: Any, reason: str) -> None:
+    """Cancel the queued attempts of a delivery that :func:`hold` holds. Messages already sent are not affected."""
+    if row.state != DeliveryState.OPEN:
+        return
+    waiting = [state.value for state in (AttemptState.QUEUED, AttemptState.HELD)]
+    values = {"state": AttemptState.STOPPED.value, "message": reason, "next_at": None, "ended_at": now()}
+    connection.execute(
+        update(DELIVERY_ATTEMPT)
+        .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state.in_(waiting))
+        .values(**values)
+    )
+    out = connection.scalar(
+        select(DELIVERY_ATTEMPT.c.id)
+        .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state != AttemptState.STOPPED.value)
+        .limit(1)
+    )
+    ended = {} if out else {"state": DeliveryState.STOPPED.value, "ended_at": now()}
+    connection.execute(
+        update(DELIVERY).where(DELIVERY.c.id == row.id).values(step=len(row.policy), reason=reason, **ended)
+    )
+    conclude(connection, hold(connection, row.id))
+
+
+def stop_attempt(connection: Connection, attempt_id: int, reason: str) -> None:
+    """Cancel one attempt that has not been sent."""
+    values = {"state": AttemptState.STOPPED.value, "message": reason, "next_at": None, "ended_at": now()}
+    connection.execute(update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == attempt_id).values(**values))

@@ -6,7 +6,7 @@ channel is called, :meth:`Engine._record` writes the result if the try is still 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,11 +19,18 @@ from portal.access import parameters
 from portal.core.clock import local, now
 from portal.core.ids import new_id
 from portal.core.services import Services
-from portal.delivery import link_alerts
-from portal.delivery.channels import TITLES
-from portal.delivery.engine import messages, receipts, results, triggers
-from portal.delivery.engine.channel import Asking, Channel, Family, Message, Naming, Pacing, Target, lane_of
-from portal.delivery.engine.deliveries import NEXT_TOPIC, SEND_TOPIC, call_next, conclude, hold, insert_once, topic_of
+from portal.delivery.engine import messages, results
+from portal.delivery.engine.channel import TITLES, Asking, Channel, Family, Message, Naming, Pacing, Target, lane_of
+from portal.delivery.engine.deliveries import (
+    NEXT_TOPIC,
+    call_next,
+    conclude,
+    hold,
+    insert_once,
+    stop,
+    stop_attempt,
+    topic_of,
+)
 from portal.delivery.engine.results import Try
 from portal.domain.delivery import (
     AttemptState,
@@ -39,12 +46,11 @@ from portal.domain.delivery import (
 )
 from portal.models.tables import CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 from portal.outbox import tasks
-from portal.outbox.tasks import Outcome, Task
+from portal.outbox.tasks import Handler, Outcome, Task
+from portal.outbox.topics import Topic
 from portal.providers.breaker import Breaker
 
 log = structlog.get_logger("qupiao.delivery")
-
-Handler = Callable[[Services, Task], Outcome]
 
 LEASE = 60.0
 """Seconds after which a try that nobody has finished counts as interrupted; the outbox lease is as long."""
@@ -69,18 +75,10 @@ class Engine:
         self._scale = scale
         self._breakers: dict[tuple[str, str], Breaker] = {}
 
-    def handlers(self) -> dict[str, Handler]:
-        """Every outbox topic of delivery and what does it."""
-        sending = {f"{SEND_TOPIC}{name}": partial(self._send, one) for name, one in self.lanes.items()}
-        return {
-            NEXT_TOPIC: self._next,
-            triggers.SUPERVISED_TOPIC: triggers.supervised,
-            triggers.REVERSED_TOPIC: triggers.reversed_bill,
-            triggers.EXCHANGED_TOPIC: triggers.exchanged,
-            link_alerts.TELL_TOPIC: link_alerts.tell,
-            receipts.SWEEP_TOPIC: receipts.sweep,
-            **sending,
-        }
+    def handlers(self) -> dict[Topic, Handler]:
+        """Return the handler of each topic: beginning the next channel, and sending in each lane."""
+        sending: dict[Topic, Handler] = {topic_of(name): partial(self._send, lane) for name, lane in self.lanes.items()}
+        return {NEXT_TOPIC: self._next, **sending}
 
     # --- the next channel ---
 
@@ -98,7 +96,7 @@ class Engine:
     def _begin(self, services: Services, connection: Connection, row: Any) -> None:
         told = messages.facts(services, connection, row.unit_id, row.object_kind, row.object_id)
         if told is None or (told.reversed and row.purpose != Purpose.REVERSED):
-            triggers.stop(connection, row, "票据已冲红" if told else "票据不存在")
+            stop(connection, row, "票据已冲红" if told else "票据不存在")
             return
         on = parameters.values(connection, row.unit_id)
         passed: list[str] = []
@@ -288,7 +286,7 @@ class Engine:
             reason = (
                 "票据已冲红" if gone else "已停止" if delivery.state == DeliveryState.STOPPED else "已由其他渠道送达"
             )
-            triggers.stop_attempt(connection, attempt.id, reason)
+            stop_attempt(connection, attempt.id, reason)
             conclude(connection, delivery)
             return tasks.Done()
         still = (CHANNEL_PAUSE.c.unit_id == delivery.unit_id) & (CHANNEL_PAUSE.c.channel == attempt.channel)

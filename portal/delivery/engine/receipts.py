@@ -14,10 +14,11 @@ from portal.delivery.engine.deliveries import call_next, conclude, hold
 from portal.domain.delivery import AttemptState
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT
 from portal.outbox.tasks import Done, Outcome, Task
+from portal.outbox.topics import topic
 
 log = structlog.get_logger("qupiao.delivery")
 
-SWEEP_TOPIC = "delivery.sweep"
+SWEEP_TOPIC = topic("delivery.sweep")
 SWEEP_EVERY = 60
 _MOST = 500
 _APART = timedelta(days=1)

@@ -17,11 +17,12 @@ from portal.core.services import Services
 from portal.models.tables import MINI_LOGIN, PLATFORM_INBOX, PLATFORM_NONCE
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task
+from portal.outbox.topics import topic
 from portal.providers.wechat.callback import FRESH
 
 log = structlog.get_logger("qupiao.inbox")
 
-TOPIC = "inbox.arrived"
+TOPIC = topic("inbox.arrived")
 KEEP = timedelta(days=30)
 Act = Callable[[Services, dict[str, Any]], None]
 

@@ -15,11 +15,12 @@ from portal.domain.errors import Refusal
 from portal.domain.stock import ApplicationState, ReceiptState
 from portal.models.tables import BILL_KIND, NUMBER_SEGMENT, STOCK_APPLICATION, STOCK_RECEIPT, UNIT
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 from portal.stock import alarms
 from portal.stock.books import movements
 from portal.stock.rows import audit, document, move, number
 
-TOPIC = "stock.receipt"
+TOPIC = topic("stock.receipt")
 HIGHEST = 9_999_999_999
 
 

@@ -10,11 +10,12 @@ from portal.domain.errors import Refusal
 from portal.domain.stock import ReturnState
 from portal.models.tables import STOCK_MOVEMENT, STOCK_RETURN
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 from portal.stock.books import movements
 from portal.stock.books.holdings import choose
 from portal.stock.rows import audit, document, move
 
-TOPIC = "stock.return"
+TOPIC = topic("stock.return")
 
 
 def report(connection: Connection, actor: Actor, bill_code: str, first: int, last: int, reason: str) -> str:

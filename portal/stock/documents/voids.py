@@ -11,11 +11,12 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import NUMBER_RANGE, POINT, STOCK_VOID
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 from portal.stock.books import movements
 from portal.stock.books.holdings import choose
 from portal.stock.rows import audit, document, number
 
-TOPIC = "finance.void"
+TOPIC = topic("finance.void")
 """Finance is told of what is void (9304)."""
 APPROVAL = "stock.void"
 """The kind of the approval that a void waits for."""

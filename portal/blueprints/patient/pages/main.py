@@ -34,6 +34,7 @@ from portal.blueprints.patient.context import (
 from portal.blueprints.patient.pages import company, family, handing_over, notices, sending, verification, vouchers
 from portal.blueprints.patient.pages import help as pages_help
 from portal.core.services import Services
+from portal.delivery import link_alerts
 from portal.delivery import requests as delivery_requests
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Scene
@@ -45,7 +46,7 @@ from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.models import Department
 from portal.models.tables import BILL_DETAIL, UNIT
-from portal.retrieval import files, identify, link_watches, patient_requests, sessions
+from portal.retrieval import files, identify, patient_requests, sessions
 from portal.web.headers import keep_headers
 
 __all__ = ["PAGES", "patient"]
@@ -307,7 +308,7 @@ def watch_link(token: str) -> Response:
             return see_other(url_for("patient.link", token=token))
     phone = request.form.get("phone", "")[:40]
     try:
-        link_watches.register(services(), limits(), token, phone, caller())
+        link_alerts.register(services(), limits(), token, phone, caller())
     except Refusal as refusal:
         return _waiting(token, refusal.status, phone=phone, problem=f"{refusal.why}。")
     return _waiting(token, told=True)
