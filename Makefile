@@ -14,11 +14,13 @@ py := .venv/bin/python
 WORKERS ?= 3
 # DAYS of demo bills for `make demo-days`.
 DAYS ?= 90
+# What the money and the numbers hang on: `make coverage` gives a figure for each.
+CORE := portal/domain portal/stock portal/issuing
 # Further arguments for pytest or the benchmarks: make unit ARGS="-k money"
 ARGS ?=
 export PYTHON
 
-.PHONY: help setup setup-test run demo-days test lint format types imports pytest unit soak bench lock clean
+.PHONY: help setup setup-test run demo-days test lint format types imports pytest unit soak bench coverage lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do
@@ -66,9 +68,22 @@ soak: setup-test ## races, kills, outages and hostile input at full length
 bench: setup-test ## ratios against floors, in turns in one run: make bench ARGS="issue --rounds 3"
 	@exec $(py) -m bench $(ARGS)
 
-lock: setup-test ## renew both lock files from pyproject.toml
+coverage: setup-test ## branch coverage of the tests: make coverage ARGS="tests/unit"
+	@rm -rf var/coverage
+	mkdir -p var/coverage
+	ended=0
+	$(py) -m coverage run -m pytest -n $(WORKERS) $(ARGS) || ended=$$?
+	$(py) -m coverage combine -q
+	for part in $(CORE); do
+	  printf '%-16s %s %%\n' "$$part" "$$($(py) -m coverage report --precision=1 --format=total --include="$$part/*")"
+	done
+	printf '%-16s %s %%\n' all "$$($(py) -m coverage report --precision=1 --format=total)"
+	exit $$ended
+
+lock: setup-test ## renew the lock files from pyproject.toml: to run, to test, to install
 	@options=(-q --universal --python-version 3.11 --generate-hashes --upgrade)
-	.venv/bin/uv pip compile "$${options[@]}" --extra dev pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile "$${options[@]}" pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile "$${options[@]}" --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	echo uv | .venv/bin/uv pip compile "$${options[@]}" --no-annotate - -o requirements-setup.lock
 
 clean: ## remove .venv and what tools left behind (not the data in var/)

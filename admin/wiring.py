@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin.kit import export_reasons, groups, values
+from admin.kit import export_reasons, groups
+from admin.kit.listing import list_address
 from admin.pages import login
 from admin.pages.basics import catalogue, devices, faces, hospital, payers, points
 from admin.pages.billing import (
@@ -28,6 +29,7 @@ from portal.approvals.requests import Kind
 from portal.hospital import protected_persons as marked_persons
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.vouchers import approvals as vouchers_approvals
+from portal.listing import values
 
 PAGES = (
     applications,
@@ -83,6 +85,7 @@ BLUEPRINTS = ((login.entrance, "none"), *((blueprint, "staff-session") for bluep
 
 def prepare(app: Flask) -> None:
     """Filters of the templates, and what a session must do before it may work."""
+    app.jinja_env.globals["list_address"] = list_address
     app.jinja_env.filters.update(values.FILTERS)
     app.register_error_handler(protected_persons.ReasonNeeded, protected_persons.ask)
     app.extensions["qupiao_approval_kinds"] = APPROVALS

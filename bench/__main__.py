@@ -11,6 +11,7 @@ import time
 from itertools import product
 
 from bench import face, issue, lookup, pages, where
+from bench.amounts import TINY, Amounts
 from bench.site import sites
 
 PARTS = {
@@ -36,19 +37,21 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", choices=[[], *ALL], metavar="PART", help=f"of: {', '.join(ALL)}")
     parser.add_argument("--rounds", type=int, default=3, choices=range(1, 31), metavar="N", help="rounds (default 3)")
     parser.add_argument("--database", choices=("SQLite", "PostgreSQL"), help="one kind only (default: both)")
+    parser.add_argument("--tiny", action="store_true", help="see that everything runs: one round of very little")
     chosen = parser.parse_args()
+    amounts = TINY if chosen.tiny else Amounts(rounds=chosen.rounds)
     signal.signal(signal.SIGTERM, _leave)
     started = time.monotonic()
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"{machine}; {chosen.rounds} rounds in turns")
+    print(f"{machine}; {amounts.rounds} rounds in turns")
     print("Ratios are median (least–most) of the rounds.", flush=True)
     parts = chosen.parts or ALL
     if set(parts) & set(PARTS):
         with sites((chosen.database,) if chosen.database else ("SQLite", "PostgreSQL")) as made:
             for part, site in product([part for part in PARTS if part in parts], made):
-                PARTS[part](site, chosen.rounds)
+                PARTS[part](site, amounts)
     if "face" in parts:
-        face.run(chosen.rounds)
+        face.run(amounts)
     print(f"\nDone in {time.monotonic() - started:.0f} s.")
     return 0
 

@@ -5,43 +5,46 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from bench import documents
+from bench.amounts import Amounts
 from bench.report import in_turns, spread, table
 from portal.domain.documents.bill import BillDocument
 from portal.rendering import xml
 from portal.rendering.pdf import fonts
 from portal.rendering.pdf.contents import Look
 from portal.rendering.pdf.face import FaceRenderer
-from tests.factories import faces
 
-COUNTS = {"stamped": 20, "plain": 1}
-"""PDFs a measurement: stamping takes milliseconds, the layout a tenth of a second or more."""
 SUPERVISED = Look("supervised", True)
-FACES = {"outpatient, 12 items": faces.outpatient(12, 0), "inpatient, 12 items, list of 40": faces.inpatient(12, 40)}
+FACES = {
+    "outpatient, 12 items": documents.outpatient(12, 0),
+    "inpatient, 12 items, list of 40": documents.inpatient(12, 40),
+}
 
 
-def _drawing(kind: str, document: BillDocument, sizes: dict[str, int]) -> Callable[[], float]:
+def _drawing(kind: str, count: int, document: BillDocument, sizes: dict[str, int]) -> Callable[[], float]:
     draw = getattr(FaceRenderer(demo=True), kind)
     attached = xml.write(document)
 
     def milliseconds() -> float:
         started = time.perf_counter()
-        for _ in range(COUNTS[kind]):
-            sizes[kind] = len(draw(document, SUPERVISED, qr_text=faces.LINK, xml=attached))
-        return (time.perf_counter() - started) / COUNTS[kind] * 1000
+        for _ in range(count):
+            sizes[kind] = len(draw(document, SUPERVISED, qr_text=documents.LINK, xml=attached))
+        return (time.perf_counter() - started) / count * 1000
 
     return milliseconds
 
 
-def run(rounds: int) -> None:
+def run(amounts: Amounts) -> None:
     """Measure and print."""
     fonts.ensure()
+    counts = {"stamped": amounts.stamped, "plain": 1}
     rows = []
     for title, document in FACES.items():
         sizes: dict[str, int] = {}
-        measures = {kind: _drawing(kind, document, sizes) for kind in COUNTS}
+        measures = {kind: _drawing(kind, count, document, sizes) for kind, count in counts.items()}
         for warm in measures.values():
             warm()  # forms are compiled, fonts are read
-        samples = in_turns(rounds, measures)
+        samples = in_turns(amounts.rounds, measures)
         rows.append(
             (
                 title,

@@ -7,7 +7,6 @@ parsing, no signature; two processes of four threads over five ranges, as the we
 
 from __future__ import annotations
 
-import multiprocessing
 import secrets
 import threading
 import time
@@ -22,10 +21,11 @@ from flask import Flask
 from sqlalchemy import Connection, event
 
 from bench.client import LIMIT_SECONDS, Load
-from bench.settlements import METHOD, PLACES, twelve
+from bench.his import issue
+from bench.processes import CONTEXT
+from bench.settlements import PLACES, twelve
 from bench.site import Site
 from portal.core.ids import new_id
-from tests.his import His
 
 PROCESSES, THREADS = 2, 4
 
@@ -60,7 +60,7 @@ def _table(statement: Any) -> str:
 def record(app: Flask, place: str) -> Recording:
     """Issue one bill at ``place`` and return what its write transaction consisted of."""
     made = Recording()
-    engine = app.extensions["qupiao"].database.engine
+    engine = app.extensions["qupiao"].services.database.engine
 
     def writing(connection: Connection) -> bool:
         return bool(connection.get_execution_options().get("write"))
@@ -76,11 +76,10 @@ def record(app: Flask, place: str) -> Recording:
     event.listen(engine, "before_execute", core)
     event.listen(engine, "before_cursor_execute", driver)
     try:
-        answer = His(app).call(METHOD, twelve(f"floor-{secrets.token_hex(8)}", place))
+        issue(app, twelve(f"floor-{secrets.token_hex(8)}", place))
     finally:
         event.remove(engine, "before_execute", core)
         event.remove(engine, "before_cursor_execute", driver)
-    assert answer.ok, answer.message
     return made
 
 
@@ -181,7 +180,7 @@ def _serve(site: Site, pipe: Pipe) -> None:
     """A floor process: records once a point, then replays as it is told until it is told to stop."""
     with site.app() as app:
         recordings = [record(app, place) for place in PLACES]
-        database = app.extensions["qupiao"].database
+        database = app.extensions["qupiao"].services.database
         pipe.send("ready")
         while (order := pipe.recv()) is not None:
             kind, wanted = order
@@ -225,11 +224,10 @@ class Floor:
     """The floor's processes on one site; a context manager that ends them."""
 
     def __init__(self, site: Site) -> None:
-        context = multiprocessing.get_context("spawn")
         self._pipes, self._processes = [], []
         for _ in range(PROCESSES):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(site, theirs), daemon=True)
+            ours, theirs = CONTEXT.Pipe()
+            process = CONTEXT.Process(target=_serve, args=(site, theirs), daemon=True)
             process.start()
             theirs.close()
             self._pipes.append(ours)

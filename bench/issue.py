@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from bench.amounts import Amounts
 from bench.client import Load, drive
-from bench.floor import Floor
+from bench.floor import PROCESSES, Floor
+from bench.his import ISSUED
 from bench.report import Samples, in_turns, spread, table
-from bench.settlements import ISSUED, pushes
-from bench.site import Site, cpu_seconds
-
-COUNT = 1200
-"""Bills a measurement: two to five seconds on two cores."""
+from bench.settlements import PLACES, pushes
+from bench.site import Site
 
 
-def measure(site: Site, rounds: int) -> Samples:
+def measure(site: Site, amounts: Amounts) -> Samples:
     """Rates (bills a second) and costs (CPU ms a bill) of HTTP and both floors, in turns."""
     costs = Samples()
 
@@ -20,28 +19,29 @@ def measure(site: Site, rounds: int) -> Samples:
         costs.add(f"{name} cpu", cpu / load.count * 1000)
         return load.rate
 
-    with site.web() as web, Floor(site) as floor:
+    with site.running("web") as web, Floor(site) as floor:
 
         def http() -> float:
-            requests, before = pushes(COUNT), cpu_seconds(web)
+            requests, before = pushes(amounts.bills), web.web_cpu_seconds()
             load = drive(web.port, requests, ISSUED)
             costs.add("client", load.cpu / load.count * 1000)
-            return told("http", load, cpu_seconds(web) - before)
+            return told("http", load, web.web_cpu_seconds() - before)
 
         def replay(kind: str) -> float:
-            load = floor.run(kind, COUNT)
+            load = floor.run(kind, amounts.bills)
             return told(kind, load, load.cpu)
 
-        drive(web.port, pushes(200), ISSUED)  # every thread has its connection, statements are compiled
-        floor.run("core", 100)
-        samples = in_turns(rounds, {"http": http, "core": lambda: replay("core"), "driver": lambda: replay("driver")})
+        measures = {"http": http, "core": lambda: replay("core"), "driver": lambda: replay("driver")}
+        drive(web.port, pushes(amounts.bills // 6), ISSUED)  # every thread has its connection, statements are compiled
+        floor.run("core", max(amounts.bills // 12, PROCESSES * len(PLACES)))
+        samples = in_turns(amounts.rounds, measures)
     samples.values |= costs.values
     return samples
 
 
-def run(site: Site, rounds: int) -> None:
+def run(site: Site, amounts: Amounts) -> None:
     """Measure and print."""
-    samples = measure(site, rounds)
+    samples = measure(site, amounts)
     rows = [
         (
             title,

@@ -1,4 +1,4 @@
-"""Part ``lookup``: whether the time of an answer tells a stored identity from an unknown one (checks A1).
+"""Part ``lookup``: whether the time of an answer tells a stored identity from an unknown one.
 
 A thousand stored and a thousand unknown numbers (ID cards, phones, cards) in random order, each from an address of
 its own, through all three steps: number and name, the page that asks for the code, a wrong code. Web server, worker
@@ -16,26 +16,34 @@ from dataclasses import dataclass
 from statistics import median
 from urllib.parse import urlencode
 
+from bench.amounts import Amounts
 from bench.client import Connection, request
+from bench.his import issue
 from bench.report import table
-from bench.settlements import METHOD, twelve
+from bench.settlements import twelve
 from bench.site import Site
 from portal.demo.hospital import UNIT_CODE
 from portal.domain.identity import id_check_character
-from tests.alike import without_tokens
-from tests.his import His
-from tests.installation import running
 
-EACH = 1000
 LIMIT_SECONDS = 60.0
-"""On a slow machine fewer than :data:`EACH` are asked; the table says how many."""
+"""On a slow machine fewer are asked; the table says how many."""
 STEPS = ("number and name", "page for the code", "wrong code")
 _SESSION = re.compile(rb"(?i)\r\nset-cookie: qp_session=([^;]+)")
 _FORM = re.compile(rb"(?i)\r\nset-cookie: qp_form=([^;]+)")
-_KIND = re.compile("<p>按[^<]+查询。</p>\n?".encode())
-"""The page for the code says what the typed number looks like: known to whoever typed it, and the same for all."""
-_LENGTH = re.compile(rb"(?i)(?<=content-length: )\d+")
 _CSRF = re.compile(rb'name="csrf_token" value="([^"]+)"')
+_VARYING = (
+    re.compile(rb'(?<=name="csrf_token" value=")[^"]+'),
+    re.compile(rb"(?i)(?<=\nset-cookie: qp_session=)[^;]+"),
+    re.compile(rb"(?i)(?<=\nset-cookie: qp_form=)[^;]+"),
+    re.compile(rb"(?i)(?<=\nx-request-id: )[^\r\n]+"),
+    re.compile(rb"(?i)(?<=\ndate: )[^\r\n]+"),
+    re.compile(rb"(?<='nonce-)[^']+"),
+    re.compile(rb'(?<= nonce=")[^"]+'),
+    # The page for the code says what the typed number looks like: known to whoever typed it.
+    re.compile("<p>按[^<]+查询。</p>\n?".encode()),
+    re.compile(rb"(?i)(?<=content-length: )\d+"),
+)
+"""What differs from answer to answer by design and tells nothing about the identity."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +67,16 @@ def _people(rng: random.Random, count: int) -> Iterator[tuple[str, str, str, str
         )
 
 
-def identities(site: Site, rng: random.Random) -> list[Asked]:
+def identities(site: Site, count: int, rng: random.Random) -> list[Asked]:
     """Stored ones (three kinds of number a bill) and as many unknown ones, in random order."""
     asked: list[Asked] = []
-    people = list(_people(rng, 2 * (EACH // 3 + 1)))
+    people = list(_people(rng, 2 * (count // 3 + 1)))
     half = len(people) // 2
     with site.app() as app:
-        his = His(app)
         for place, (name, id_no, phone, card) in enumerate(people):
             if place < half:
                 numbers = {"idCardNo": id_no, "cardNo": card, "tel": phone}
-                answer = his.call(METHOD, twelve(f"look-{id_no}", payer=name, **numbers))
-                assert answer.ok, answer.message
+                issue(app, twelve(f"look-{id_no}", payer=name, **numbers))
             asked += [Asked(place < half, number, name) for number in (id_no, phone, card)]
     rng.shuffle(asked)
     return asked
@@ -107,6 +113,13 @@ class Visitor:
         self._connection.close()
 
 
+def without_varying(answer: bytes) -> bytes:
+    """Return a whole answer, head and body, without what differs by design."""
+    for pattern in _VARYING:
+        answer = pattern.sub(b"*", answer)
+    return answer
+
+
 def _found(pattern: re.Pattern[bytes], answer: bytes) -> str:
     found = pattern.search(answer)
     assert found is not None, answer[:600]
@@ -121,14 +134,13 @@ def separation(known: Sequence[float], unknown: Sequence[float]) -> float:
     return max(area, 1 - area)
 
 
-def run(site: Site, _rounds: int) -> None:
+def run(site: Site, amounts: Amounts) -> None:
     """Measure and print."""
     rng = random.Random(1)
-    everyone = identities(site, rng)
+    everyone = identities(site, amounts.identities, rng)
     times: dict[tuple[str, bool], list[float]] = defaultdict(list)
     answers: dict[str, set[bytes]] = defaultdict(set)
-    names = ("simulators", "worker", "web")
-    with running(site.data_dir, site.database_url, names, site.redis_url) as installation:
+    with site.running("simulators", "worker", "web") as installation:
         deadline = time.monotonic() + LIMIT_SECONDS
         for place, asked in enumerate(everyone):
             if time.monotonic() > deadline:
@@ -136,7 +148,7 @@ def run(site: Site, _rounds: int) -> None:
             visitor = Visitor(installation.port, f"127.{rng.randrange(1, 255)}.{place // 250}.{place % 250 + 1}")
             for step, (spent, answer) in zip(STEPS, visitor.steps(asked), strict=True):
                 times[step, asked.stored].append(spent)
-                answers[step].add(_LENGTH.sub(b"", _KIND.sub(b"", without_tokens(answer))))
+                answers[step].add(without_varying(answer))
             visitor.leave()
     rows = []
     for step in STEPS:

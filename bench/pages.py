@@ -8,22 +8,20 @@ from itertools import cycle, islice
 
 from sqlalchemy import select
 
+from bench.amounts import Amounts
 from bench.client import Connection, drive, request
+from bench.his import issue
+from bench.installation import Installation
 from bench.report import Samples, in_turns, spread, table
-from bench.settlements import METHOD, twelve
-from bench.site import Site, cpu_seconds
+from bench.settlements import twelve
+from bench.site import Site
 from portal.demo.hospital import UNIT_CODE
 from portal.domain.identity import normalise_name
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL
 from portal.retrieval import sessions
-from portal.simulators.settlements import PERSONS, Person
-from tests.his import His
-from tests.installation import Installation
+from portal.simulators.his.settlements import PERSONS, Person
 
-COUNT = 1500
-"""Pages a measurement."""
-PEOPLE, BILLS_EACH = PERSONS[:20], 12
 VALUES = (
     "title",
     "bill_code",
@@ -47,20 +45,19 @@ class Visit:
     token: str
 
 
-def visits(site: Site) -> list[Visit]:
-    """Issue :data:`BILLS_EACH` bills to each of :data:`PEOPLE` and open a session for each person."""
+def visits(site: Site, people: int, bills_each: int) -> list[Visit]:
+    """Issue bills to as many people and open a session for each of them."""
     with site.app() as app:
-        his, services, made = His(app), app.extensions["qupiao"], []
+        services, made = app.extensions["qupiao"].services, []
 
         def push(person: Person, number: int) -> str:
             identity = {"payer": person.name, "cardNo": person.id_no, "tel": person.phone}
-            answer = his.call(METHOD, twelve(f"page-{person.id_no}-{number}", **identity))
-            assert answer.ok, answer.message
-            return answer.payload["pictureUrl"].rpartition("/")[2]
+            answer = issue(app, twelve(f"page-{person.id_no}-{number}", **identity))
+            return str(answer["pictureUrl"]).rpartition("/")[2]
 
-        for person in PEOPLE:
+        for person in PERSONS[:people]:
             tokens = {
-                services.index.digest("link", token): token for token in (push(person, n) for n in range(BILLS_EACH))
+                services.index.digest("link", token): token for token in (push(person, n) for n in range(bills_each))
             }
             claim = sessions.Claim(
                 number_digest(services, person.id_no).hex(),
@@ -85,7 +82,7 @@ PAGES: dict[str, Callable[[Visit], bytes]] = {
 }
 TITLES = {
     "bill": "a bill, in plain words",
-    "list": f"the list of {BILLS_EACH} bills",
+    "list": "the list of their bills",
     "link": "a bill's link (level 0)",
     "bare": "floor: bare Flask, one row, same size",
 }
@@ -97,23 +94,23 @@ def template(html: str) -> str:
     return parts[0] + "".join(f"{{{{ bill.{next(names)} }}}}</dd>{part}" for part in parts[1:])
 
 
-def measure(site: Site, rounds: int) -> tuple[Samples, int]:
+def measure(site: Site, amounts: Amounts) -> tuple[Samples, int]:
     """Rates and CPU costs of the pages and of the bare one, in turns; and the bytes of the bill's page."""
-    everyone, costs = visits(site), Samples()
-    with site.web() as real:
+    everyone, costs = visits(site, amounts.people, amounts.bills_each), Samples()
+    with site.running("web") as real:
         connection = Connection(real.port)
         head, _, html = connection.exchange(PAGES["bill"](everyone[0])).partition(b"\r\n\r\n")
         connection.close()
         assert b" 200 " in head.splitlines()[0], head
         sample = site.data_dir / f"bare-{site.kind}.html"
         sample.write_text(template(html.decode()), encoding="utf-8")
-        environment = {"BENCH_PAGE": str(sample)}
-        with site.web(application="bench.bare:application", environment=environment) as bare:
+        page_file = {"BENCH_PAGE": str(sample)}
+        with site.running("web", application="bench.bare:application", more=page_file) as bare:
 
             def load(name: str, server: Installation, made: list[bytes]) -> float:
-                before = cpu_seconds(server)
-                done = drive(server.port, list(islice(cycle(made), COUNT)), b"HTTP/1.1 200 ")
-                costs.add(f"{name} cpu", (cpu_seconds(server) - before) / done.count * 1000)
+                before = server.web_cpu_seconds()
+                done = drive(server.port, list(islice(cycle(made), amounts.pages)), b"HTTP/1.1 200 ")
+                costs.add(f"{name} cpu", (server.web_cpu_seconds() - before) / done.count * 1000)
                 costs.add("client", done.cpu / done.count * 1000)
                 return done.rate
 
@@ -123,15 +120,15 @@ def measure(site: Site, rounds: int) -> tuple[Samples, int]:
 
             rows = [request("GET", f"/bill/{visit.bill_id}") for visit in everyone]
             samples = in_turns(
-                rounds, {name: page(name) for name in PAGES} | {"bare": lambda: load("bare", bare, rows)}
+                amounts.rounds, {name: page(name) for name in PAGES} | {"bare": lambda: load("bare", bare, rows)}
             )
     samples.values |= costs.values
     return samples, len(html)
 
 
-def run(site: Site, rounds: int) -> None:
+def run(site: Site, amounts: Amounts) -> None:
     """Measure and print."""
-    samples, size = measure(site, rounds)
+    samples, size = measure(site, amounts)
     rows = [
         (
             title,

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import secrets
+from datetime import timedelta
 from typing import Any
 
 from bench.client import request
+from bench.his import PATH, signed
+from portal.core.clock import business_day, now, stamp17
 from portal.demo.hospital import ITEMS
-from tests.his import encode, outpatient
 
 PLACES = ("01", "02", "03", "04", "05")
-METHOD = "invoiceEBillOutpatient"
-ISSUED = b'"data":"eyJyZXN1bHQiOiJTMDAwMCIs'
-"""How the answer of a bill that was issued begins: the Base64 of ``{"result":"S0000",``."""
+SETTLED = now() - timedelta(minutes=5)
+_PATIENT = {
+    "payer": "林演安",
+    "payerType": "1",
+    "cardType": "1101",
+    "cardNo": "000000195203150010",
+    "tel": "10000000001",
+    "patientNo": "MZ0000001",
+    "sex": "男",
+    "age": "74岁",
+}
+_VISIT = {
+    "busType": "02",
+    "busDateTime": stamp17(SETTLED),
+    "consultationDate": f"{business_day(SETTLED):%Y%m%d}",
+    "patientCategory": "内科",
+    "patientCategoryCode": "0301",
+    "medicalInstitution": "乡镇卫生院",
+    "medicalCareType": "城乡居民基本医疗保险",
+    "payee": "收费员甲",
+    "author": "收费员甲",
+    "checker": "复核员乙",
+}
 
 
 def twelve(serial: str, place: str = "01", **changes: Any) -> dict[str, Any]:
-    """An outpatient settlement with twelve charge items and twelve list lines whose sums agree."""
+    """Return an outpatient settlement with twelve charge items and twelve list lines whose sums agree."""
     charges, details = [], []
     for line, (code, name, _, _) in enumerate(ITEMS[:12], 1):
         price = 3.5 + line
@@ -34,18 +55,15 @@ def twelve(serial: str, place: str = "01", **changes: Any) -> dict[str, Any]:
         {"payChannelCode": "05", "payChannelValue": total - 80},
         {"payChannelCode": "11", "payChannelValue": 80},
     ]
-    split = {"fundPay": "80.00", "selfCashPay": total - 80, "ownPay": 0, "selfPayAmt": total - 80}
+    split = {"accountPay": 0, "fundPay": "80.00", "otherfundPay": 0, "ownPay": 0}
+    split |= {"selfCashPay": total - 80, "selfPayAmt": total - 80}
     lines = {"chargeDetail": charges, "listDetail": details, "payChannelDetail": channels}
-    return outpatient(serial, placeCode=place, totalAmt=total, **split, **lines, **changes)
+    head = {"busNo": serial, "placeCode": place, "totalAmt": total}
+    return {**_PATIENT, **_VISIT, **head, **split, **lines, **changes}
 
 
 def pushes(count: int) -> list[bytes]:
-    """Signed requests for ``count`` new bills, spread over five points."""
+    """Return signed requests for ``count`` new bills, spread over five points."""
     run = secrets.token_hex(4)
-    made = []
-    for number in range(count):
-        body = json.dumps(encode(twelve(f"B{run}{number:06d}", PLACES[number % len(PLACES)]))).encode()
-        made.append(
-            request("POST", f"/medical-web/api/medical/{METHOD}", body, Content_Type="application/json;charset=UTF-8")
-        )
-    return made
+    bodies = [signed(twelve(f"B{run}{number:06d}", PLACES[number % len(PLACES)])) for number in range(count)]
+    return [request("POST", PATH, body, Content_Type="application/json;charset=UTF-8") for body in bodies]

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
 from flask import Flask
 
+from bench.installation import APPLICATION, Installation, running
+from bench.services import postgresql, redis_server
 from portal.app import create_app
 from portal.core.settings import Settings
 from portal.demo import hospital
 from portal.models.schema import migrate
-from tests.installation import Installation, running
-from tests.services import postgresql, redis_server
 
 _NOWHERE = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - loggers keep it as long as the process lives
 
@@ -46,11 +45,19 @@ class Site:
         try:
             yield made
         finally:
-            made.extensions["qupiao"].database.engine.dispose()
+            made.extensions["qupiao"].services.database.engine.dispose()
 
-    def web(self, **more: Any) -> Any:
-        """The web server on this site, as a context manager; ``more`` as in :func:`tests.installation.running`."""
-        return running(self.data_dir, self.database_url, ("web",), self.redis_url, web_processes=2, **more)
+    def running(
+        self, *names: str, application: str = APPLICATION, more: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Installation]:
+        """Run these processes on this site for the length of a block; ``more`` is added to their environment."""
+        environment = {
+            "QUPIAO_DEMO": "1",
+            "DATA_DIR": str(self.data_dir),
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+        }
+        return running(names, self.data_dir, environment | dict(more or {}), application)
 
 
 @contextmanager
@@ -66,19 +73,6 @@ def sites(kinds: tuple[str, ...] = ("SQLite", "PostgreSQL")) -> Iterator[list[Si
             site = Site(kind, folder, url, redis)
             migrate(url)
             with site.app() as app:
-                hospital.seed(app.extensions["qupiao"])
+                hospital.seed(app.extensions["qupiao"].services)
             made.append(site)
         yield made
-
-
-def cpu_seconds(installation: Installation) -> float:
-    """CPU seconds that the web server's processes have used so far; 0 where there is no ``/proc``."""
-    group, ticks = installation.processes["web"].pid, 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rsplit(")", 1)[1].split()
-        except OSError:  # it has ended meanwhile
-            continue
-        if int(fields[2]) == group:
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")

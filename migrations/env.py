@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from alembic import context
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from portal.core.database import configure, engine_options
 from portal.models import Base
 from portal.models.base import UtcDateTime
+from portal.models.schema import refuse_unknown
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | bool:
@@ -17,14 +20,21 @@ def render_item(kind: str, item: Any, _context: Any) -> str | bool:
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
-def run() -> None:
-    from sqlalchemy import create_engine
+def check_revision(connection: Connection) -> None:
+    """Refuse in words a database whose revision is not among the versions here. Raises UnknownRevision."""
+    found = MigrationContext.configure(connection).get_current_heads()
+    connection.rollback()  # Alembic begins its own transactions
+    refuse_unknown(found, {script.revision for script in context.script.walk_revisions()})
 
+
+def run() -> None:
+    """Run what the command asked for."""
     url = context.config.attributes["url"]
     arguments = engine_options(url)["connect_args"]
     engine = configure(create_engine(url, poolclass=NullPool, connect_args=arguments))
     try:
         with engine.execution_options(write=True).connect() as connection:
+            check_revision(connection)
             context.configure(
                 connection=connection,
                 target_metadata=Base.metadata,

@@ -17,7 +17,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
 from portal import background
-from portal.access.limits import Limits
 from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
 from portal.blueprints.callbacks.push import push_callback
 from portal.blueprints.callbacks.receipts import callbacks
@@ -36,10 +35,10 @@ from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, configure, engine_options
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.issuing.bills.issue import IssuingDesk
 from portal.models import Base
 from portal.rendering.pdf import fonts
-from portal.rendering.pdf.face import FaceRenderer
+from portal.runtime import Runtime
+from portal.web.edge import KEY
 from portal.web.typed_request import TypedRequest
 
 db = SQLAlchemy(metadata=Base.metadata)
@@ -60,6 +59,9 @@ BLUEPRINTS = (
 )
 """Every blueprint and how its callers prove who they are; a structure test refuses one that is not listed."""
 
+WITHOUT_COOKIE = {"his-signature", "mini-session", "platform-signature", "secret-path"}
+"""Authentications that no browser gives by itself: a foreign page cannot forge such a call, so it needs no token."""
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application of one installation. Raises MasterKeyMissing, CryptoError, FontMissing at start."""
@@ -73,21 +75,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     Bootstrap5(app)
     with app.app_context():
         services = build_services(settings, Database(configure(db.engine)))
-    app.extensions["qupiao"] = services
-    app.extensions["qupiao_desk"] = IssuingDesk(services)
-    app.extensions["qupiao_limits"] = Limits(services.database, settings.redis_url)
-    app.extensions["qupiao_face"] = FaceRenderer(settings.demo, settings.face_insurance_whole)
+    app.extensions[KEY] = Runtime(services)
     app.secret_key = services.keyring.derive("flask/1")
     app.extensions["qupiao_blueprint_auth"] = {"bootstrap": "none"} | {one.name: auth for one, auth in BLUEPRINTS}
     console.prepare(app)
-    for blueprint, _ in BLUEPRINTS:
+    for blueprint, authentication in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    csrf.exempt(his)
-    csrf.exempt(wechat_callbacks)
-    csrf.exempt(alipay_callbacks)
-    csrf.exempt(push_callback)
-    csrf.exempt(mini)
-    csrf.exempt(callbacks)
+        if authentication in WITHOUT_COOKIE:
+            csrf.exempt(blueprint)
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(500, _failed)
     app.before_request(_name_request)

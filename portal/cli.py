@@ -87,10 +87,17 @@ def _say(text: str) -> None:
 
 
 def _migrate(settings: Settings) -> int:
-    from portal.models.schema import migrate
-
-    migrate(settings.database)
+    _bring_up(settings.database)
     return 0
+
+
+def _bring_up(url: str) -> None:
+    from portal.models.schema import UnknownRevision, migrate
+
+    try:
+        migrate(url)
+    except UnknownRevision as unknown:
+        raise SystemExit(str(unknown)) from None
 
 
 def _demo_settings() -> Settings:
@@ -103,7 +110,7 @@ def write_poster(chosen: argparse.Namespace) -> int:
     from portal.app import create_app
     from portal.retrieval import files
 
-    services = create_app(_demo_settings()).extensions["qupiao"]
+    services = create_app(_demo_settings()).extensions["qupiao"].services
     chosen.file.write_bytes(files.poster(services, chosen.unit, chosen.size).data)
     _say(f"{chosen.file}: {chosen.size}")
     return 0
@@ -117,7 +124,7 @@ def make_demo(days: int) -> int:
     settings = _demo_settings()
     _migrate(settings)
     app = create_app(settings)
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     demo.seed(services)
     started = time.monotonic()
     made = demo.bills(app, days, lambda count: _say(f"  演示票据 {count} 张 …"))
@@ -319,9 +326,7 @@ def _taken(port: int) -> bool:
 
 
 def _prepare_demo(settings: Settings) -> None:
-    from portal.models.schema import migrate
-
-    migrate(settings.database)
+    _bring_up(settings.database)
     done = settings.data_dir / "demo.done"
     if not done.exists():
         # In a process of its own: what the preparation held in memory is gone before the servers start.

@@ -11,13 +11,15 @@ from portal import background
 from portal.app import create_app
 from portal.core.settings import Settings
 from portal.outbox.worker import Worker
+from portal.runtime import Runtime
 
 
 def build(app: Flask) -> Worker:
     """Build a worker on an application's services."""
-    services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
-    periods = background.schedule(services.settings.demo)
-    return Worker(services, background.handlers(services, limits), periods, threads=2, lanes=background.LANES)
+    runtime: Runtime = app.extensions["qupiao"]
+    periods = background.schedule(runtime.services.settings.demo)
+    handlers = background.handlers(runtime.services, runtime.limits)
+    return Worker(runtime.services, handlers, periods, threads=2, lanes=background.LANES)
 
 
 def main() -> None:

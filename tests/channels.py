@@ -82,7 +82,7 @@ class Bench:
     """One bill, an engine over scripted channels, and time that passes when told to."""
 
     def __init__(self, app: Flask, his: His, serial: str, **changes: Any) -> None:
-        self.services: Services = app.extensions["qupiao"]
+        self.services: Services = app.extensions["qupiao"].services
         self.his = his
         self.serial = serial
         assert his.call("invoiceEBillOutpatient", outpatient(serial, **changes)).ok

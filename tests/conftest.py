@@ -79,7 +79,7 @@ def _seed_data(parent: Path) -> str:
     settings = Settings(demo=True, data_dir=folder)
     migrate(settings.database)
     seeded = create_app(settings)
-    hospital.seed(seeded.extensions["qupiao"], THIS_YEAR)
+    hospital.seed(seeded.extensions["qupiao"].services, THIS_YEAR)
     _close(seeded)  # SQLite moves its journal into the file, which is copied
     return str(folder)
 
@@ -115,7 +115,7 @@ def postgresql_template(postgresql_server: str, data_dir: Path) -> str:
         url = postgresql_server.rsplit("/", 1)[0] + "/seeded"
         migrate(url)
         app = create_app(Settings(demo=True, data_dir=data_dir, database_url=url))
-        hospital.seed(app.extensions["qupiao"], THIS_YEAR)
+        hospital.seed(app.extensions["qupiao"].services, THIS_YEAR)
         _close(app)
         return "seeded"
 
@@ -123,7 +123,7 @@ def postgresql_template(postgresql_server: str, data_dir: Path) -> str:
 
 
 def _close(app: Flask) -> None:
-    app.extensions["qupiao"].database.engine.dispose()
+    app.extensions["qupiao"].services.database.engine.dispose()
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     """The application."""
     made = create_app(settings)
     made.jinja_env.bytecode_cache = quick.TEMPLATES
-    made.extensions["qupiao"].database.engine._compiled_cache = quick.STATEMENTS
+    made.extensions["qupiao"].services.database.engine._compiled_cache = quick.STATEMENTS
     yield made
     _close(made)
 

@@ -22,7 +22,7 @@ from tests.forks import Forked
 def work(environment: Mapping[str, str], lanes: tuple[str, ...], scale: float) -> None:
     """Deliver over the channels ``lanes``, and make cards, until killed; every pause is shortened to ``scale``."""
     os.environ.update(environment)
-    services = create_app().extensions["qupiao"]
+    services = create_app().extensions["qupiao"].services
     made = [Lane(name, (f"{SEND_TOPIC}{name}",), 3) for name in lanes]
     made.append(Lane("cards", (orders.WORK_TOPIC,), 3))
     targets.adopt(services)

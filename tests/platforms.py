@@ -82,7 +82,7 @@ def connected(settings: Settings, simulators: Simulators, **more: object) -> Set
 
 def bound(app: Flask, bill_id: int, subject: Subject) -> None:
     """Bind an account to a bill's patient, as a page does after the code was right."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.write() as connection:
         row = connection.execute(
             select(PartyKey.digest, BillParty.name_digest, Bill.unit_id)
@@ -96,7 +96,7 @@ def bound(app: Flask, bill_id: int, subject: Subject) -> None:
 
 def set_parameters(app: Flask, **values: object) -> None:
     """Parameters of the demo's unit, for a test: ``delivery_order="wechat:10 sms"``."""
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         unit_id = connection.scalar(select(Unit.id))
         for name, value in values.items():
             group, _, rest = name.partition("_")

@@ -28,7 +28,7 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.stock import Fate
 from portal.his_contract import settlement as his_contract_settlement
-from portal.issuing.bills.issue import IssuingDesk
+from portal.issuing.bills.issue import IssuingService
 from portal.models import NumberSegment, Point
 from portal.stock import balances
 from portal.stock.books.fates import consistent, fate_map, identity
@@ -58,7 +58,7 @@ class World:
         """A new history."""
         self.database = Database(make_engine(self._fresh()))
         self.services = replace(self._services, database=self.database)
-        self.desk = IssuingDesk(self.services)
+        self.desk = IssuingService(self.services)
         with self.database.write() as connection:
             self.account = load(connection, self.services.cipher, DEMO_APPID)
             self.points = {code: id for id, code in connection.execute(select(Point.id, Point.code)).all()}

@@ -9,6 +9,6 @@ from portal.outbox.worker import Worker
 
 def main() -> None:
     """Work until killed."""
-    worker = Worker(create_app().extensions["qupiao"], {TOPIC: upload_bill}, threads=2)
+    worker = Worker(create_app().extensions["qupiao"].services, {TOPIC: upload_bill}, threads=2)
     while True:
         worker.run_once()

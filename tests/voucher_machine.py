@@ -23,10 +23,10 @@ from portal.domain.numbers import Sheet
 from portal.domain.stock import Fate
 from portal.issuing.paper.exchange import Exchange
 from portal.issuing.vouchers import paper
-from portal.issuing.vouchers.issue import Vouched, VoucherDesk, his_sender
+from portal.issuing.vouchers.issue import Vouched, VoucherService, his_sender
 from portal.ledger import vouchers as ledger_vouchers
 from portal.models import NumberSegment, VoucherPaper
-from portal.simulators.granted import DEPOSITS
+from portal.simulators.finance.granted import DEPOSITS
 from portal.stock.books.fates import fate_map
 from portal.stock.documents import handouts, voids
 from portal.stock.ranges import open_ranges, peek
@@ -45,7 +45,7 @@ class VoucherMachine(LifeMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tellers = VoucherDesk(self.world.services, self.world.desk.references)
+        self.tellers = VoucherService(self.world.services, self.world.desk.references)
         self.sender = his_sender(self.world.account, "r", "甲")
         self.deposits: dict[int, Vouched] = {}
         self.left: dict[int, int] = {}

@@ -13,7 +13,7 @@ from tests.his import DAY, SETTLED, His, at, outpatient
 
 def policies(app: Flask, **values: str) -> None:
     """Set switches of the demo account."""
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(HisAccount.__table__.update().values(policies=values))
 
 

@@ -8,13 +8,17 @@ from typing import Any
 from flask import Response, url_for
 from sqlalchemy import Select, Table, select
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form
 from admin.kit.groups import basics as group
-from admin.kit.listing import Act, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.listing import respond
+from admin.kit.page import say
+from admin.kit.security import current_actor, current_staff, may, requires
 from portal.access.permissions import Permission
-from portal.domain.errors import Refusal
 from portal.hospital import master_data
+from portal.listing.columns import Act
+from portal.listing.lists import ListPage
+from portal.web.edge import services
 
 
 def edit_acts(endpoint: str) -> Callable[[Any], list[Act]]:
@@ -41,7 +45,7 @@ def kept_pages(
     )
 
     def rows_page() -> Response:
-        return listed.respond(rows(), "kit/kept.html", new=f"basics.new_{name}", verb=f"新增{noun}")
+        return respond(listed, rows(), "kit/kept.html", new=f"basics.new_{name}", verb=f"新增{noun}")
 
     def new_page() -> Response:
         return edit(0, f"新增{noun}")
@@ -83,13 +87,10 @@ def keep(kind: str, row_id: int, form: Form, title: str, back: str, more: Mappin
 
 def saved(form: Form, save: Callable[[], Any], back: str, title: str, template: str = "kit/form.html") -> Response:
     """Show a form; when it is sent and right, save it and go back to the list."""
-    problem = ""
-    if form.accepted():
-        try:
-            save()
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("已保存，几秒后生效。")
-            return see_other(url_for(back))
-    return page(template, title=title, form=form, verb="保存", back=url_for(back), problem=problem)
+
+    def act() -> str:
+        save()
+        say("已保存，几秒后生效。")
+        return url_for(back)
+
+    return form_page(form, act, title=title, back=url_for(back), template=template, verb="保存")

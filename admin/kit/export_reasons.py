@@ -9,9 +9,12 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from admin.kit.forms import Form, Text, length, required
 from admin.kit.groups import home
-from admin.kit.shell import current_actor, current_staff, local_path, page, see_other, services, signed_in
+from admin.kit.guard import local_path
+from admin.kit.page import page
+from admin.kit.security import current_actor, current_staff, signed_in
 from portal import audit
 from portal.access import parameters
+from portal.web.edge import see_other, services
 
 LIMIT = "export.reason-rows"
 DONE = "list.bulk_exported"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from admin.kit.shell import group
+from admin.kit.guard import group
 
 home = group("home", "首页")
 billing = group("billing", "开票管理")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, request, session, url_for
 
-from admin.kit.shell import check_origin, cookie_name, handle_refusals, limits, local_path, page, see_other, services
+from admin.kit.guard import check_origin, handle_refusals, local_path
+from admin.kit.page import page
+from admin.kit.security import cookie_name
 from portal.access import login as signing
 from portal.access import staff_sessions
 from portal.domain.errors import Refusal
+from portal.web.edge import limits, see_other, services
 
 entrance = Blueprint("entrance", "admin", url_prefix="/console", template_folder="templates", static_folder="static")
 handle_refusals(entrance)

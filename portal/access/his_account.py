@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from portal.core.crypto.field_cipher import FieldCipher
 from portal.core.database import Database
+from portal.core.snapshots import Snapshots
 from portal.domain.documents.settlement import Scene
 from portal.domain.documents.voucher import VoucherScene
 from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING, UNIT
@@ -109,3 +110,16 @@ def _console_row(unit_id: int, unit_code: str) -> dict[str, object]:
         "kind": CONSOLE,
         "active": True,
     }
+
+
+class HisAccountCache(Snapshots[str, HisAccount | None]):
+    """Active HIS accounts by appid, kept a few seconds: a push does not read five tables to know its sender."""
+
+    def __init__(self, database: Database, cipher: FieldCipher) -> None:
+        def read(appid: str) -> HisAccount | None:
+            if not appid or len(appid) > 50 or not appid.isprintable():
+                return None
+            with database.read() as connection:
+                return load(connection, cipher, appid)
+
+        super().__init__(read)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from portal.access import staff
 from portal.access.staff import Place, Staff
@@ -125,6 +126,33 @@ def open_ones(connection: Connection, unit_id: int, account_id: int | None = Non
     if account_id is not None:
         found = found.where(STAFF_SESSION.c.account_id == account_id)
     return list(connection.execute(found))
+
+
+def claim_form(services: Services, token: str, account_id: int) -> bool:
+    """Claim a form's one-time token for this submission. Returns False when the form was submitted before."""
+    try:
+        with services.database.write() as connection:
+            connection.execute(insert(FORM_RECEIPT).values(token=token, account_id=account_id, at=now(), location=None))
+    except IntegrityError:
+        return False
+    return True
+
+
+def form_result(services: Services, token: str) -> str | None:
+    """Return where the first submission of a form led; None while it is still at work."""
+    with services.database.read() as connection:
+        where: str | None = connection.scalar(select(FORM_RECEIPT.c.location).where(FORM_RECEIPT.c.token == token))
+    return where
+
+
+def finish_form(services: Services, token: str, location: str | None) -> None:
+    """Write down where a submitted form led. Without a ``location`` it was refused and may be submitted again."""
+    own = FORM_RECEIPT.c.token == token
+    with services.database.write() as connection:
+        if location is None:
+            connection.execute(delete(FORM_RECEIPT).where(own))
+        else:
+            connection.execute(update(FORM_RECEIPT).where(own).values(location=location))
 
 
 def clean(connection: Connection) -> None:

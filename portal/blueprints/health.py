@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+
+from portal.web.edge import services
 
 health = Blueprint("health", __name__)
 
@@ -19,7 +21,7 @@ def alive() -> Response:
 def ready() -> tuple[Response, int]:
     """The database answers as well."""
     try:
-        with current_app.extensions["qupiao"].database.read() as connection:
+        with services().database.read() as connection:
             connection.execute(text("SELECT 1"))
     except SQLAlchemyError:
         return jsonify(status="database away"), 503

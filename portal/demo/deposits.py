@@ -10,9 +10,9 @@ from portal.access.his_account import HisAccount
 from portal.domain.documents.settlement import Payer, Payment
 from portal.domain.documents.voucher import Admission, Deposit, Taking, VoucherScene
 from portal.domain.money import fen_of
-from portal.issuing.bills.issue import IssuingDesk
-from portal.issuing.vouchers.issue import Vouched, VoucherDesk, his_sender
-from portal.simulators.settlements import PERSONS, Person
+from portal.issuing.bills.issue import IssuingService
+from portal.issuing.vouchers.issue import Vouched, VoucherService, his_sender
+from portal.simulators.his.settlements import PERSONS, Person
 
 OPEN = 12
 """Patients who are in the ward now; every third has had a part given back."""
@@ -23,8 +23,8 @@ POINT = "04"
 class Prepayments:
     """Issues them on the demo's account."""
 
-    def __init__(self, desk: IssuingDesk, account: HisAccount) -> None:
-        self._desk = VoucherDesk(desk.services, desk.references)
+    def __init__(self, desk: IssuingService, account: HisAccount) -> None:
+        self._desk = VoucherService(desk.services, desk.references)
         self._sender = his_sender(account, "demo", CASHIER)
 
     def settled_by(self, person: Person, body: Mapping[str, Any], at: datetime) -> dict[str, Any]:

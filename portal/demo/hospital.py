@@ -38,8 +38,8 @@ from portal.models import (
 )
 from portal.models.tables import HIS_MAPPING
 from portal.retrieval import company
-from portal.simulators.granted import PLANS, POINTS
-from portal.simulators.settlements import EMPLOYER
+from portal.simulators.finance.granted import PLANS, POINTS
+from portal.simulators.his.settlements import EMPLOYER
 from portal.stock import balances
 from portal.stock.documents import handouts, receipts
 
@@ -318,10 +318,10 @@ def bills(app: Flask, days: int, progress: Callable[[int], None]) -> int:
     """Issue the bills of the last ``days`` days; returns how many were new. Safe to repeat and to interrupt."""
     from portal.demo.deposits import Prepayments
     from portal.his_contract import settlement
-    from portal.simulators.settlements import PERSONS
-    from portal.simulators.settlements import settlement as invent
+    from portal.simulators.his.settlements import PERSONS
+    from portal.simulators.his.settlements import settlement as invent
 
-    services, desk = app.extensions["qupiao"], app.extensions["qupiao_desk"]
+    services, desk = app.extensions["qupiao"].services, app.extensions["qupiao"].issuing
     with services.database.read() as connection:
         account = load(connection, services.cipher, DEMO_APPID)
         before = connection.scalar(select(func.count()).select_from(Bill)) or 0

@@ -42,6 +42,12 @@ def one(connection: Connection, kind: str, unit_id: int, row_id: int) -> Row[Any
     return row
 
 
+def point_names(connection: Connection, unit_id: int) -> list[tuple[str, str]]:
+    """Return code and name of every point of a unit, by code."""
+    named = select(POINT.c.code, POINT.c.name).where(POINT.c.unit_id == unit_id)
+    return [(row.code, row.name) for row in connection.execute(named.order_by(POINT.c.code))]
+
+
 def save(services: Services, actor: Actor, kind: str, row_id: int, values: Mapping[str, Any]) -> int:
     """Add (``row_id`` 0) or change a row of the actor's unit; returns its id. Unchanged values write nothing.
 

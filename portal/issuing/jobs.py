@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from portal.core.services import Services
-from portal.issuing.bills.issue import IssuingDesk
+from portal.issuing.bills.issue import IssuingService
 from portal.issuing.manual import batch, drafts, known_payers
 from portal.outbox.lanes import Lane
 from portal.outbox.tasks import Outcome, Task
 
 
 def _issue_batch(services: Services, task: Task) -> Outcome:
-    return batch.BatchDesk(services, IssuingDesk(services)).work(services, task)
+    return batch.BatchService(services, IssuingService(services)).work(services, task)
 
 
 HANDLERS = {batch.TOPIC: _issue_batch}

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from portal.core.settings import Settings
-from portal.simulators import mail, smtp
 from portal.simulators.app import create_simulators
+from portal.simulators.mail import smtp
+from portal.simulators.mail.rules import send_report
 from portal.simulators.server import listen
 from portal.simulators.store import Store
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     server = listen(app, options.host, options.port)
     smtp_port = options.smtp_port if options.smtp_port is not None else options.port + 1 if options.port else 0
     store = Store(options.data_dir / "simulators" / "state.sqlite3")
-    sink = smtp.start(store, options.host, smtp_port, partial(mail.send_report, options.bounces or settings.bounces))
+    sink = smtp.start(store, options.host, smtp_port, partial(send_report, options.bounces or settings.bounces))
     app.extensions["qupiao_smtp_port"] = sink.port
     for number in (signal.SIGTERM, signal.SIGINT):
         # shutdown() waits for the serving loop, so it must not run inside it

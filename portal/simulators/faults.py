@@ -29,7 +29,7 @@ class Switch:
 
     @property
     def on(self) -> bool:
-        """Whether it can still happen."""
+        """Tell whether it can still happen."""
         return self.probability > 0 and self.remaining != 0
 
 
@@ -43,14 +43,14 @@ class Faults:
         self._set_at: dict[str, float] = {}
 
     def all(self) -> list[Switch]:
-        """Every switch as it stands."""
+        """List every switch as it stands."""
         with self._store.transaction() as connection:
             rows = connection.execute("SELECT * FROM fault WHERE service = ?", (self._service,)).fetchall()
         stored = {row["name"]: row for row in rows}
         return [self._merge(switch, stored.get(switch.name)) for switch in self._known.values()]
 
     def as_json(self) -> dict[str, dict[str, Any]]:
-        """By name, for the JSON answer."""
+        """List the switches by name, for the JSON answer."""
         return {switch.name: asdict(switch) | {"on": switch.on} for switch in self.all()}
 
     def set(self, wanted: Mapping[str, Any]) -> None:
@@ -61,12 +61,12 @@ class Faults:
             connection.executemany("INSERT OR REPLACE INTO fault VALUES (?, ?, ?, ?, ?)", rows)
 
     def clear(self) -> None:
-        """All off."""
+        """Turn all switches off."""
         with self._store.transaction() as connection:
             connection.execute("DELETE FROM fault WHERE service = ?", (self._service,))
 
     def strikes(self, name: str) -> Switch | None:
-        """Whether this fault happens now; a counted one is used up by one.
+        """Return the switch if its fault happens now; one of a counted fault is used up.
 
         It never happens to a message that arrived before it was set: what a caller gave up on must not use it up.
         """
@@ -84,6 +84,13 @@ class Faults:
                     "UPDATE fault SET remaining = remaining - 1 WHERE service = ? AND name = ?", (self._service, name)
                 )
         return switch
+
+    def delay(self) -> bool:
+        """Wait as long as the switch ``slow`` says; return whether it was on."""
+        slow = self.strikes("slow")
+        if slow is not None:
+            time.sleep(slow.value / 1000)
+        return slow is not None
 
     def _switch(self, name: str) -> Switch:
         if name not in self._known:

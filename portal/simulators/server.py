@@ -9,20 +9,22 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from portal.simulators.faults import Faults
+
 
 class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"  # keep connections, as a real gateway does
     timeout = 60
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing: the pages show what came in."""
+        """Write nothing: the pages show what came in."""
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
-        """A dropped connection is the fault that was asked for."""
+        """Ignore a dropped connection: it is the fault that was asked for."""
 
 
 class _Server:
-    """What :func:`serve` listens with; ``port`` is the one in force when 0 was asked for."""
+    """The server that :func:`listen` makes; ``port`` is the one in force when 0 was asked for."""
 
     def __init__(self, server: BaseWSGIServer) -> None:
         self._server = server
@@ -38,8 +40,15 @@ class _Server:
 
 
 def listen(app: Flask, host: str, port: int) -> _Server:
-    """Bind. Raises OSError when the port is taken."""
+    """Bind to a port. Raises OSError when it is taken."""
     return _Server(make_server(host, port, app, threaded=True, request_handler=_Handler))
+
+
+def deliver(answer: Response, faults: Faults) -> Response:
+    """Send the answer of what was done, unless a switch loses it or cuts it in half."""
+    if faults.strikes("answer_lost"):
+        return drop_connection()
+    return half_answer(answer) if faults.strikes("half_answer") else answer
 
 
 def drop_connection() -> Response:

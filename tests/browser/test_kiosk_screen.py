@@ -31,7 +31,7 @@ CARD = "000000195203150010"
 @pytest.fixture
 def services(installation: Installation) -> Iterator[Services]:
     """The installation's database, from beside."""
-    found: Services = create_app(Settings(demo=True, data_dir=installation.data_dir)).extensions["qupiao"]
+    found: Services = create_app(Settings(demo=True, data_dir=installation.data_dir)).extensions["qupiao"].services
     yield found
     found.database.engine.dispose()
 

@@ -141,7 +141,7 @@ class Errand:
 def slip_of(installation: Installation, answer: dict[str, str], folder: Path) -> tuple[str, str]:
     """A slip that a window prints for a bill: the address in its QR, and the fetch code as it stands on the paper."""
     app = create_app(Settings(demo=True, data_dir=installation.data_dir))
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.read() as connection:
         wanted = select(BILL.c.id, BILL.c.unit_id).where(BILL.c.number == int(answer["billNo"]))
         row = connection.execute(wanted).one()

@@ -71,7 +71,7 @@ def test_look_ups_are_slowed_by_person_and_by_address(app: Flask, his: His) -> N
         addresses[address] += status == 303
     assert max(persons.values()) == 5 and min(persons[number] for number in numbers) == 5
     assert max(addresses.values()) <= 60
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.read() as connection:
         alarms = select(func.count()).where(AUDIT_ENTRY.c.action == "patient.guessing")
         assert connection.scalar(alarms) == 1
@@ -90,7 +90,7 @@ def test_an_address_is_slowed_whatever_it_asks(app: Flask) -> None:
 
 def test_codes_are_not_guessed(app: Flask) -> None:
     """A3: five tries a code, then even the right one is refused; a code is good once and in its own session."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     number, name = number_digest(services, ID_NO).hex(), services.index.digest("name", normalise_name(NAME)).hex()
     rng = random.Random(3)
 
@@ -129,7 +129,7 @@ def test_codes_are_not_guessed(app: Flask) -> None:
 
 def test_links_are_not_guessed(app: Flask, his: His) -> None:
     """A4: a link with one or more characters changed opens nothing, and looks like any other that opens nothing."""
-    services, rng = app.extensions["qupiao"], random.Random(4)
+    services, rng = app.extensions["qupiao"].services, random.Random(4)
     real = his.call("invoiceEBillOutpatient", outpatient("A4")).payload["pictureUrl"].rpartition("/")[2]
     assert len(real) >= 22, "128 bits and the key's name"
 

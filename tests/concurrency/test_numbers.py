@@ -20,7 +20,7 @@ def test_fifty_identical_pushes_are_one_bill(his: His, app: Flask) -> None:
         answers = list(pool.map(lambda _: his_call(app, "same"), range(50)))
     assert all(answer.ok for answer in answers), {answer.message for answer in answers}
     assert len({answer.payload["billNo"] for answer in answers}) == 1
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == 1
 
 
@@ -33,12 +33,12 @@ def test_numbers_stay_dense_from_many_threads(app: Flask) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda n: his_call(app, f"D{n}", f"0{n % 5 + 1}"), range(count)))
     assert all(answer.ok for answer in answers), {answer.message for answer in answers}
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == count
 
 
 def test_the_last_numbers_go_to_exactly_as_many(app: Flask) -> None:
-    database = app.extensions["qupiao"].database
+    database = app.extensions["qupiao"].services.database
     with database.write() as connection:
         connection.execute(update(NumberRange).values(last=NumberRange.first + 9))
     with ThreadPoolExecutor(16) as pool:

@@ -46,7 +46,7 @@ class Hall:
     app: Flask
 
     def __post_init__(self) -> None:
-        self.services = self.app.extensions["qupiao"]
+        self.services = self.app.extensions["qupiao"].services
         self.his = His(self.app)
 
     def bill(self, serial: str) -> int:

@@ -31,13 +31,13 @@ def push_all(app: Flask, calls: Iterable[tuple[str, dict[str, Any]]]) -> list[An
 
 def bills(app: Flask) -> int:
     """How many bills there are."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return connection.scalar(select(func.count()).select_from(BILL)) or 0
 
 
 def whole(app: Flask) -> int:
     """The ledger holds together; how many bills it has."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return ledger.check(connection)
 
 
@@ -52,7 +52,7 @@ def test_i1_the_same_at_once_is_one_bill_for_all(app: Flask) -> None:
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_i1_control_without_the_unique_serial_there_are_more(app: Flask) -> None:
     """Looking first is not enough: it is the constraint that keeps a serial to one bill."""
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE bill DROP CONSTRAINT uq_bill_account_id_serial")
         connection.exec_driver_sql("ALTER TABLE bill DROP CONSTRAINT uq_bill_link_digest")
     for turn in range(ROUNDS):
@@ -73,7 +73,7 @@ def test_i2_other_content_is_refused_and_the_first_bill_stays(app: Flask) -> Non
     assert all("I2" in answer.message and "已开具" in answer.message for answer in answers), answers[0]
     assert stored(app) == before
     assert whole(app) == 1
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         conflicts = select(func.count()).where(AuditEntry.action == "bill.conflict")
         assert connection.scalar(conflicts) == len(calls)
 
@@ -85,7 +85,7 @@ def charge(amount: int) -> list[dict[str, Any]]:
 
 def stored(app: Flask) -> tuple[Any, ...]:
     """The bill and its document as they are in the tables."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         bill = tuple(connection.execute(select(BILL)).one())
         return bill, tuple(connection.execute(select(BillDocument.__table__)).one())
 
@@ -104,7 +104,7 @@ def test_i3_one_serial_with_two_contents_at_once(app: Flask) -> None:
 
 def forty_left(app: Flask) -> None:
     """Every range ends after forty more numbers."""
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(update(NumberRange).values(last=NumberRange.next + 39))
 
 

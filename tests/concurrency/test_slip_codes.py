@@ -31,7 +31,7 @@ NAME = "林演安"
 def printed(app: Flask, serial: str) -> tuple[int, str]:
     """A bill with a slip: its id and the slip's code."""
     assert His(app).call("invoiceEBillOutpatient", outpatient(serial)).ok
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.read() as connection:
         bill_id, unit_id = connection.execute(select(BILL.c.id, BILL.c.unit_id).where(BILL.c.serial == serial)).one()
     notice_slips.start(services, Actor("staff:desk", "收费员甲", unit_id), notice_slips.BILLS, [bill_id], Paper.ROLL)
@@ -40,7 +40,7 @@ def printed(app: Flask, serial: str) -> tuple[int, str]:
 
 def opened(app: Flask, bill_id: int, code: str) -> list[str]:
     """Several phones at once, half of them at the hospital's page, half on the bill's link; the cookies they got."""
-    services, limits, start = app.extensions["qupiao"], app.extensions["qupiao_limits"], Barrier(PHONES)
+    services, limits, start = app.extensions["qupiao"].services, app.extensions["qupiao"].limits, Barrier(PHONES)
     with services.database.read() as connection:
         bill = by_id(connection, bill_id)
     assert bill is not None
@@ -63,7 +63,7 @@ def opened(app: Flask, bill_id: int, code: str) -> list[str]:
 
 
 def test_a_code_is_used_once(app: Flask) -> None:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     for turn in range(ROUNDS):
         bill_id, code = printed(app, f"Q{turn}")
         assert len(opened(app, bill_id, code)) == 1
@@ -77,7 +77,7 @@ def test_a_code_is_used_once(app: Flask) -> None:
 
 def test_two_slips_of_one_bill_open_it_twice(app: Flask) -> None:
     """The second print has a code of its own: as many uses as slips."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     bill_id, first = printed(app, "Q")
     with services.database.read() as connection:
         unit_id = connection.scalar(select(BILL.c.unit_id)) or 0

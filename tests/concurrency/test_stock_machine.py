@@ -35,8 +35,8 @@ def histories(examples: int, steps: int, shrink: bool = True) -> settings:
 @pytest.fixture
 def world(app: Flask, database_url: str, tmp_path: Path) -> World:
     """A world of the parametrised database, from which each history gets a copy of its own."""
-    app.extensions["qupiao"].database.engine.dispose()
-    return World(app.extensions["qupiao"], _copies(database_url, tmp_path))
+    app.extensions["qupiao"].services.database.engine.dispose()
+    return World(app.extensions["qupiao"].services, _copies(database_url, tmp_path))
 
 
 def _copies(url: str, folder: Path) -> Callable[[], str]:

@@ -34,7 +34,7 @@ ONE, TWO = Actor("staff:one", "甲", 1), Actor("staff:two", "乙", 1)
 
 @pytest.fixture
 def database(app: Flask) -> Iterator[Database]:
-    made: Database = app.extensions["qupiao"].database
+    made: Database = app.extensions["qupiao"].services.database
     yield made
     with made.read() as connection:
         movements_agree(connection)

@@ -29,7 +29,7 @@ def together(app: Flask, *calls: tuple[str, dict[str, Any]]) -> list[Answer]:
 
 
 def balance(app: Flask) -> int:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return int(connection.scalar(select(func.sum(VoucherMovement.amount_fen))) or 0)
 
 
@@ -50,7 +50,7 @@ def test_two_refunds_of_one_balance_have_one_winner(app: Flask) -> None:
         answers = two_refunds(app, turn)
         assert sorted(answer.result for answer in answers) == ["E5002", "S0000"]
     assert balance(app) == ROUNDS * 4000
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         ledger.check(connection)
 
 
@@ -60,7 +60,7 @@ def test_a_refund_against_a_settlement_has_one_winner(app: Flask) -> None:
         assert sum(answer.ok for answer in answers) == 1, [answer.message for answer in answers]
         assert {answer.result for answer in answers} <= {"S0000", "E5002", "E5004"}
     assert balance(app) == ROUNDS * 4000
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         ledger.check(connection)
 
 
@@ -74,7 +74,7 @@ def test_many_copies_of_one_act_are_one(app: Flask) -> None:
         answers = together(app, *[(method, body)] * 8)
         assert len({answer.payload["eScarletBillNo"] for answer in answers}) == 1
     assert balance(app) == 0
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         ledger.check(connection)
 
 
@@ -97,7 +97,7 @@ def test_two_tellers_with_one_serial_and_two_amounts(app: Flask, monkeypatch: py
     answers = together(app, *[(REFUND, taking(made, yuan, when="20261119100000000")) for yuan in (30, 40)])
     assert sorted(answer.result for answer in answers) == ["E2005", "S0000"], [answer.message for answer in answers]
     assert balance(app) in (6000, 7000)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         ledger.check(connection)
         told = connection.scalars(select(AuditEntry.details).where(AuditEntry.action == "voucher.conflict")).all()
     assert told == [{"parts": ["金额"]}]
@@ -122,7 +122,7 @@ def test_control_without_the_lock_the_races_go_wrong(app: Flask, monkeypatch: py
     monkeypatch.setattr("portal.issuing.vouchers.movements.lock", unguarded)
     monkeypatch.setattr("portal.issuing.vouchers.issue.lock", unguarded)
     monkeypatch.setattr("portal.issuing.vouchers.movements._last", careless)
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.exec_driver_sql("DROP TRIGGER voucher_movement_follows ON voucher_movement")
         connection.exec_driver_sql("ALTER TABLE voucher_movement DROP CONSTRAINT pk_voucher_movement")
         connection.exec_driver_sql("ALTER TABLE voucher_movement DROP CONSTRAINT ck_voucher_movement_balance")

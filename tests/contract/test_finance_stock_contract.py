@@ -63,7 +63,7 @@ class Unit:
     """The platform's side: an installation whose outbox speaks to that office."""
 
     def __init__(self, app: Flask, finance: Simulators) -> None:
-        self.services: Services = app.extensions["qupiao"]
+        self.services: Services = app.extensions["qupiao"].services
         self.database: Database = self.services.database
         self.finance = finance
         self.desk = fiscal.StockDesk(finance.client(timeout=1.0), Breaker(most=1000))

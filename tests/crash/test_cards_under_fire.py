@@ -60,13 +60,13 @@ def app(database_url: str, data_dir: Path, simulators: Simulators) -> Iterator[F
     """The platform, with nobody at work yet."""
     made = create_app(connected(Settings(demo=True, data_dir=data_dir, database_url=database_url), simulators))
     yield made
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 @pytest.fixture
 def services(app: Flask) -> Services:
     """Its services."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     return services
 
 

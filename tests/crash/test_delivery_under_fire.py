@@ -105,13 +105,13 @@ def app(database_url: str, data_dir: Path, simulators: Simulators) -> Iterator[F
     for number in range(BILLS):
         assert his.call("invoiceEBillOutpatient", outpatient(f"FIRE{number:05d}")).ok
     yield made
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 @pytest.fixture
 def services(app: Flask) -> Services:
     """Its services."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     return services
 
 

@@ -46,8 +46,8 @@ def services(database_url: str, data_dir: Path, finance: Simulators) -> Iterator
     finance.faults("finance", down=True)
     for number in range(BILLS):
         assert his.call("invoiceEBillOutpatient", outpatient(f"OUT{number:04d}")).ok
-    yield app.extensions["qupiao"]
-    app.extensions["qupiao"].database.engine.dispose()
+    yield app.extensions["qupiao"].services
+    app.extensions["qupiao"].services.database.engine.dispose()
 
 
 def start_worker(services: Services) -> Forked:

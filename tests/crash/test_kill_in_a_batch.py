@@ -21,7 +21,7 @@ from portal.core.settings import Settings
 from portal.domain.actor import Actor
 from portal.issuing.manual import batch as batches
 from portal.issuing.manual import batch_file
-from portal.issuing.manual.batch import BatchDesk
+from portal.issuing.manual.batch import BatchService
 from portal.models import Bill, OutboxTask
 from tests import ledger
 from tests.conftest import SOAK, SQLITE_FIRST
@@ -45,16 +45,16 @@ def installation(database_url: str, data_dir: Path, tmp_path: Path) -> Iterator[
 
 
 @pytest.fixture
-def desk(installation: Installation) -> Iterator[BatchDesk]:
+def desk(installation: Installation) -> Iterator[BatchService]:
     settings = Settings(demo=True, data_dir=installation.data_dir, database_url=installation.database_url, port=18000)
     app: Flask = create_app(settings)
-    services = app.extensions["qupiao"]
-    yield BatchDesk(services, app.extensions["qupiao_desk"])
+    services = app.extensions["qupiao"].services
+    yield BatchService(services, app.extensions["qupiao"].issuing)
     services.database.engine.dispose()
 
 
 @pytest.mark.parametrize("database_url", SQLITE_FIRST, indirect=True)
-def test_each_good_row_has_one_bill_after_kills(installation: Installation, desk: BatchDesk) -> None:
+def test_each_good_row_has_one_bill_after_kills(installation: Installation, desk: BatchService) -> None:
     rows = [bad_row(number) if number % 100 == 7 else row(number) for number in range(BILLS)]
     bad = sum(number % 100 == 7 for number in range(BILLS))
     size = BILLS // FILES

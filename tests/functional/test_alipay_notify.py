@@ -23,7 +23,7 @@ from portal.delivery.inbound.inbox import TOPIC, InboxDesk
 from portal.models.tables import PLATFORM_INBOX
 from portal.outbox.worker import Worker
 from portal.providers.alipay.demo_keys import ensure_demo_keys
-from portal.simulators import alipay_push
+from portal.simulators.alipay import pushes
 from portal.simulators.server import listen
 from tests import platforms
 from tests.functional.test_cards import Bench
@@ -87,7 +87,7 @@ def world(settings: Settings, process: Simulators, request: pytest.FixtureReques
     made.services.database.engine.dispose()
 
 
-def signer(process: Simulators) -> alipay_push.Sign:
+def signer(process: Simulators) -> pushes.Sign:
     """Alipay's own signature."""
     key: Any = serialization.load_pem_private_key(ensure_demo_keys(process.data_dir).alipay_private.encode(), None)
     return lambda text: b64encode(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
@@ -121,7 +121,7 @@ def test_strangers_are_refused_and_leave_nothing(world: World, process: Simulato
     world.told("EXPENSE_CANCEL")
     good, sign, before = dict(world.last), signer(process), world.pushes()
     content = {"invoice_code": "1", "invoice_no": "2", "status": "EXPENSE_APPLY"}
-    mixed = alipay_push.notify(sign, DEMO_ALIPAY_APP, content, "x") | {"msg_method": "x"}
+    mixed = pushes.notify(sign, DEMO_ALIPAY_APP, content, "x") | {"msg_method": "x"}
     fresh = {**good, "notify_id": "another"}
     forged = [
         fresh,
@@ -129,8 +129,8 @@ def test_strangers_are_refused_and_leave_nothing(world: World, process: Simulato
         {**good, "sign": "AAAA"},
         {**good, "sign": ""},
         {**good, "sign_type": "RSA"},
-        alipay_push.message(sign, "2099000000000099", content, "x"),
-        {**alipay_push.message(sign, DEMO_ALIPAY_APP, content, "x"), "notify_id": ""},
+        pushes.message(sign, "2099000000000099", content, "x"),
+        {**pushes.message(sign, DEMO_ALIPAY_APP, content, "x"), "notify_id": ""},
         mixed,
         {**good, "more": "x" * 70_000},
         {},
@@ -139,7 +139,7 @@ def test_strangers_are_refused_and_leave_nothing(world: World, process: Simulato
     assert answers == [(403, "failure")] * len(forged)
     assert world.app.test_client().post("/alipay/notify", data=b"\xff\xfe{").status_code == 403
     assert (world.reimburse, world.pushes()) == ("", before)
-    broken = alipay_push.message(sign, DEMO_ALIPAY_APP, {}, "x") | {"biz_content": "{"}
+    broken = pushes.message(sign, DEMO_ALIPAY_APP, {}, "x") | {"biz_content": "{"}
     broken.pop("sign")
     broken["sign"] = sign("&".join(f"{name}={value}" for name, value in sorted(broken.items())))
     assert world.post(broken) == (403, "failure"), "signed, and not JSON"
@@ -148,7 +148,7 @@ def test_strangers_are_refused_and_leave_nothing(world: World, process: Simulato
 def test_an_unknown_bill_and_an_unknown_event_are_answered_and_kept(world: World, process: Simulators) -> None:
     """Genuine pushes that mean nothing to us: ``success``, one row each, no card touched, nothing left to do."""
     assert world.told("EXPENSE_APPLY", invoice_no="0000000000") == ["success"]
-    other = alipay_push.message(signer(process), DEMO_ALIPAY_APP, {"a": "演示"}, "alipay.open.app.some.thing")
+    other = pushes.message(signer(process), DEMO_ALIPAY_APP, {"a": "演示"}, "alipay.open.app.some.thing")
     assert world.post(other) == (200, "success")
     assert (world.reimburse, world.pushes()) == ("", 2)
     with world.services.database.read() as connection:

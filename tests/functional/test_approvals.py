@@ -47,18 +47,18 @@ def kinds(app: Flask) -> dict[str, Kind]:
 
 def ask(app: Flask, kind: str = "test.done", object_id: int = 7, actor: Actor = CASHIER) -> int:
     """One request."""
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         return requests.request(connection, kind, object_id, {"figure": 5}, "演示内容", "演示原因", actor)
 
 
 def fact(app: Flask, what: str) -> Any:
     """One value from the database."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return connection.execute(text(what)).scalar()
 
 
 def test_approval_and_act_are_one_transaction(app: Flask, kinds: dict[str, Kind]) -> None:
-    services, approval_id = app.extensions["qupiao"], ask(app)
+    services, approval_id = app.extensions["qupiao"].services, ask(app)
     with pytest.raises(Refusal) as own:
         requests.decide(services, approval_id, CASHIER, True, "", kinds)
     assert own.value.code == "APPROVAL_OWN"
@@ -75,7 +75,7 @@ def test_approval_and_act_are_one_transaction(app: Flask, kinds: dict[str, Kind]
 
 
 def test_an_act_that_must_not_is_undone_and_named(app: Flask, kinds: dict[str, Kind]) -> None:
-    services, approval_id = app.extensions["qupiao"], ask(app, "test.stopped")
+    services, approval_id = app.extensions["qupiao"].services, ask(app, "test.stopped")
     with pytest.raises(Refusal) as refused:
         requests.decide(services, approval_id, SUPERVISOR, True, "", kinds)
     assert refused.value.code == "STATE_ILLEGAL"
@@ -87,7 +87,7 @@ def test_an_act_that_must_not_is_undone_and_named(app: Flask, kinds: dict[str, K
 
 
 def test_one_object_waits_once_and_other_units_see_nothing(app: Flask, kinds: dict[str, Kind]) -> None:
-    services, approval_id = app.extensions["qupiao"], ask(app)
+    services, approval_id = app.extensions["qupiao"].services, ask(app)
     with pytest.raises(Refusal) as twice:
         ask(app)
     assert twice.value.code == "APPROVAL_PENDING"
@@ -105,7 +105,7 @@ def test_one_object_waits_once_and_other_units_see_nothing(app: Flask, kinds: di
 
 def race(app: Flask, kinds: dict[str, Kind], approval_id: int, people: int) -> list[str]:
     """Many supervisors decide at once; returns how each one fared."""
-    services, barrier, fared = app.extensions["qupiao"], threading.Barrier(people), []
+    services, barrier, fared = app.extensions["qupiao"].services, threading.Barrier(people), []
 
     def decide() -> None:
         barrier.wait()

@@ -23,7 +23,7 @@ ROUNDS = 100
 @pytest.fixture
 def services(app: Flask) -> Iterator[Services]:
     """An installation with sixty sealed entries, its anchor removed afterwards (the folder outlives the database)."""
-    found: Services = app.extensions["qupiao"]
+    found: Services = app.extensions["qupiao"].services
     write(found, 60)
     assert chain.seal(found) >= 60
     yield found

@@ -14,7 +14,7 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.issuing.manual import batch as batches
 from portal.issuing.manual import batch_file
-from portal.issuing.manual.batch import BatchDesk, Report
+from portal.issuing.manual.batch import BatchService, Report
 from portal.models import AuditEntry, Batch, BatchBill, Bill, NumberRange, OutboxTask
 from portal.outbox.worker import Worker
 from tests import codes, ledger
@@ -25,34 +25,34 @@ ACTOR = Actor("staff:zhao", "赵样管", 1, "request-1")
 
 
 @pytest.fixture
-def desk(app: Flask) -> BatchDesk:
-    return BatchDesk(app.extensions["qupiao"], app.extensions["qupiao_desk"])
+def desk(app: Flask) -> BatchService:
+    return BatchService(app.extensions["qupiao"].services, app.extensions["qupiao"].issuing)
 
 
-def receive(desk: BatchDesk, data: bytes) -> int:
+def receive(desk: BatchService, data: bytes) -> int:
     return desk.receive(ACTOR, "六月团检 林演安.xlsx", data, "01", "复核员乙")
 
 
-def drain(desk: BatchDesk) -> None:
+def drain(desk: BatchService) -> None:
     Worker(desk.services, {batches.TOPIC: desk.work}, threads=1).drain()
 
 
-def issued_count(desk: BatchDesk) -> int:
+def issued_count(desk: BatchService) -> int:
     with desk.services.database.read() as connection:
         return ledger.check(connection)
 
 
-def said(desk: BatchDesk, batch_id: int) -> list[tuple[int, str, str]]:
+def said(desk: BatchService, batch_id: int) -> list[tuple[int, str, str]]:
     found = desk.bad(ACTOR, batch_id)
     return [(problem.row, problem.title, problem.reason) for bill in found for problem in bill.problems]
 
 
-def whole(desk: BatchDesk, batch_id: int) -> Report:
+def whole(desk: BatchService, batch_id: int) -> Report:
     return desk.report(ACTOR, batch_id)
 
 
 @pytest.mark.parametrize("form", ["xlsx", "utf-8-sig", "gbk"])
-def test_good_rows_are_issued_once_each_and_bad_ones_named(desk: BatchDesk, form: str) -> None:
+def test_good_rows_are_issued_once_each_and_bad_ones_named(desk: BatchService, form: str) -> None:
     rows = [row(1), bad_row(5), row(2), row(3, order="1"), row(3, order="2", code="L0001", price=18, amount=18)]
     batch_id = receive(desk, xlsx(rows) if form == "xlsx" else csv_file(rows, form))
     report = whole(desk, batch_id)
@@ -75,7 +75,7 @@ def test_good_rows_are_issued_once_each_and_bad_ones_named(desk: BatchDesk, form
     assert {(bill.cashier, bill.checker) for bill in numbers} == {("赵样管", "复核员乙")}
 
 
-def test_the_same_file_again_makes_no_second_bill(desk: BatchDesk) -> None:
+def test_the_same_file_again_makes_no_second_bill(desk: BatchService) -> None:
     data = xlsx([row(1), row(2)])
     for _ in range(2):
         batch_id = receive(desk, data)
@@ -94,7 +94,7 @@ def test_the_same_file_again_makes_no_second_bill(desk: BatchDesk) -> None:
     assert issued_count(desk) == 2
 
 
-def test_two_workers_at_one_batch(desk: BatchDesk, app: Flask) -> None:
+def test_two_workers_at_one_batch(desk: BatchService, app: Flask) -> None:
     batch_id = receive(desk, xlsx([row(number) for number in range(60)]))
     desk.start(ACTOR, batch_id)
     task = batches.tasks.Task(1, batches.TOPIC, "k", {"batch": batch_id}, 1, now())
@@ -105,7 +105,7 @@ def test_two_workers_at_one_batch(desk: BatchDesk, app: Flask) -> None:
     assert issued_count(desk) == 60
 
 
-def hand_out_two_more(desk: BatchDesk) -> None:
+def hand_out_two_more(desk: BatchService) -> None:
     with desk.services.database.write() as connection:
         used = connection.execute(
             select(NumberRange.__table__).where(NumberRange.bill_code == codes.OUTPATIENT, NumberRange.point_id == 1)
@@ -115,7 +115,7 @@ def hand_out_two_more(desk: BatchDesk) -> None:
         connection.execute(insert(NumberRange), {name: getattr(used, name) for name in columns} | row)
 
 
-def test_without_numbers_it_pauses_and_goes_on(desk: BatchDesk) -> None:
+def test_without_numbers_it_pauses_and_goes_on(desk: BatchService) -> None:
     database = desk.services.database
     with database.write() as connection:
         connection.execute(update(NumberRange).values(last=NumberRange.first + 2))
@@ -132,7 +132,9 @@ def test_without_numbers_it_pauses_and_goes_on(desk: BatchDesk) -> None:
     assert issued_count(desk) == 5
 
 
-def test_the_rest_can_be_cancelled_and_what_is_issued_stays(desk: BatchDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rest_can_be_cancelled_and_what_is_issued_stays(
+    desk: BatchService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(batches, "SLICE_SECONDS", 0.0)
     monkeypatch.setattr(batches, "_GROUP", 2)
     batch_id = receive(desk, xlsx([row(number) for number in range(6)]))
@@ -151,7 +153,7 @@ def test_the_rest_can_be_cancelled_and_what_is_issued_stays(desk: BatchDesk, mon
     assert len(desk.failures(ACTOR, batch_id)) == left
 
 
-def test_none_of_it_can_be_chosen(desk: BatchDesk) -> None:
+def test_none_of_it_can_be_chosen(desk: BatchService) -> None:
     batch_id = receive(desk, xlsx([row(1), bad_row(2)]))
     desk.discard(ACTOR, batch_id)
     assert whole(desk, batch_id).state == "discarded"
@@ -163,7 +165,7 @@ def test_none_of_it_can_be_chosen(desk: BatchDesk) -> None:
     assert issued_count(desk) == 0
 
 
-def test_the_failure_file_can_be_put_right_and_sent_again(desk: BatchDesk) -> None:
+def test_the_failure_file_can_be_put_right_and_sent_again(desk: BatchService) -> None:
     rows = [row(1), row(2, payer_name="", remark="=cmd|' /C calc'!A0"), bad_row(3)]
     batch_id = receive(desk, csv_file(rows, "gbk"))
     found = desk.failures(ACTOR, batch_id)
@@ -204,13 +206,13 @@ def test_the_failure_file_can_be_put_right_and_sent_again(desk: BatchDesk) -> No
         ([row(1, code="", quantity="", price="", amount="")], [(2, "项目编码")]),
     ],
 )
-def test_what_is_wrong_is_said_at_row_and_column(desk: BatchDesk, rows: list, expected: list) -> None:
+def test_what_is_wrong_is_said_at_row_and_column(desk: BatchService, rows: list, expected: list) -> None:
     found = [(number, title) for number, title, _ in said(desk, receive(desk, xlsx(rows)))]
     for place in expected:
         assert place in found, found
 
 
-def test_dates_and_numbers_of_excel_are_read_as_shown(desk: BatchDesk) -> None:
+def test_dates_and_numbers_of_excel_are_read_as_shown(desk: BatchService) -> None:
     today = now().date()
     days = [today, today.isoformat(), f"{today:%Y/%m/%d}", int(f"{today:%Y%m%d}"), (today - date(1899, 12, 30)).days]
     rows = [row(number, business_day=day, phone=10000000001, price=0.1 + 12.4) for number, day in enumerate(days)]
@@ -218,7 +220,7 @@ def test_dates_and_numbers_of_excel_are_read_as_shown(desk: BatchDesk) -> None:
     assert said(desk, batch_id) == []
 
 
-def test_every_kind_comes_by_file(desk: BatchDesk) -> None:
+def test_every_kind_comes_by_file(desk: BatchService) -> None:
     donation = {"kind": "公益事业捐赠票据", "project": "助残", "id_no": "", "channel": ""}
     unit = {"payer_kind": "单位", "payer_name": "阳江示例五金厂", "id_no": "TEST0000000000001X", "channel": "转账"}
     rows = [
@@ -249,7 +251,7 @@ def test_every_kind_comes_by_file(desk: BatchDesk) -> None:
         (csv_file([row(number) for number in range(5001)], "utf-8"), "5,001"),
     ],
 )
-def test_what_is_no_table_of_ours_is_refused_whole(desk: BatchDesk, data: bytes, reason: str) -> None:
+def test_what_is_no_table_of_ours_is_refused_whole(desk: BatchService, data: bytes, reason: str) -> None:
     with pytest.raises(Refusal) as refused:
         receive(desk, data)
     assert refused.value.code == "FILE_REFUSED" and reason in refused.value.why
@@ -257,14 +259,14 @@ def test_what_is_no_table_of_ours_is_refused_whole(desk: BatchDesk, data: bytes,
         assert connection.scalar(select(func.count()).select_from(Batch)) == 0
 
 
-def test_a_serial_of_the_interface_is_named(desk: BatchDesk, his: His) -> None:
+def test_a_serial_of_the_interface_is_named(desk: BatchService, his: His) -> None:
     assert his.call("invoiceEBillOutpatient", outpatient("MZ000001")).ok
     batch_id = receive(desk, xlsx([row(1), row(2)]))
     assert whole(desk, batch_id).counts == {"bad": 1, "ready": 1}
     assert "已由接口开具票据" in said(desk, batch_id)[0][2]
 
 
-def test_a_batch_belongs_to_its_unit(desk: BatchDesk) -> None:
+def test_a_batch_belongs_to_its_unit(desk: BatchService) -> None:
     batch_id = receive(desk, xlsx([row(1)]))
     stranger = Actor("staff:x", "x", 2)
     for act in (desk.report, desk.bad, desk.failures, desk.start, desk.cancel, desk.discard):
@@ -274,7 +276,7 @@ def test_a_batch_belongs_to_its_unit(desk: BatchDesk) -> None:
     assert desk.reports(stranger) == []
 
 
-def test_rows_are_sealed_and_removed_after_a_while(desk: BatchDesk) -> None:
+def test_rows_are_sealed_and_removed_after_a_while(desk: BatchService) -> None:
     batch_id = receive(desk, xlsx([row(1), bad_row(1)]))
     with desk.services.database.read() as connection:
         raw = b"".join(bytes(found.content) for found in connection.execute(text("SELECT content FROM batch_bill")))

@@ -32,7 +32,7 @@ from portal.models.tables import BILL, BILL_CARD, CONSENT
 from portal.outbox.worker import Worker
 from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim
-from portal.simulators import wechat_push
+from portal.simulators.wechat import pushes
 from tests import platforms
 from tests.functional.test_console_vouchers import at_a_window
 from tests.his import His, outpatient
@@ -68,7 +68,7 @@ class Bench:
                 **more,
             )
         )
-        self.services = self.app.extensions["qupiao"]
+        self.services = self.app.extensions["qupiao"].services
         self.his = His(self.app)
         assert self.his.call("invoiceEBillOutpatient", outpatient(serial)).ok
         with self.services.database.write() as connection:
@@ -126,9 +126,9 @@ class Bench:
         assert done.status_code == 200
 
     def push(self, name: str, fields: str) -> None:
-        text = wechat_push.event(DEMO_WECHAT, FOLLOWER, name, fields)
-        encrypt = wechat_push.encrypted(DEMO_WECHAT, text)
-        body, query = f"<xml><Encrypt>{encrypt}</Encrypt></xml>", wechat_push.query(DEMO_WECHAT, encrypt)
+        text = pushes.event(DEMO_WECHAT, FOLLOWER, name, fields)
+        encrypt = pushes.encrypted(DEMO_WECHAT, text)
+        body, query = f"<xml><Encrypt>{encrypt}</Encrypt></xml>", pushes.query(DEMO_WECHAT, encrypt)
         assert self.app.test_client().post(HOOK, query_string=query, data=body).status_code == 200
         self.worker.drain()
 

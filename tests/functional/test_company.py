@@ -21,7 +21,7 @@ from portal.models.tables import AUDIT_ENTRY, COMPANY_ACCOUNT
 from portal.retrieval import company
 from portal.retrieval.company import Terms
 from portal.retrieval.sessions import Claim
-from portal.simulators.settlements import EMPLOYER
+from portal.simulators.his.settlements import EMPLOYER
 from tests.console import Console
 from tests.functional.test_paper import Window
 from tests.functional.test_patient_sessions import visitor
@@ -70,13 +70,13 @@ def numbers(page: Fetched) -> set[str]:
 
 
 def actions(app: Flask) -> list[tuple[str, str]]:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         rows = connection.execute(select(AUDIT_ENTRY.c.action, AUDIT_ENTRY.c.actor).order_by(AUDIT_ENTRY.c.id)).all()
     return [(row.action, row.actor) for row in rows if row.action.startswith("company.")]
 
 
 def account_id(app: Flask) -> int:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return connection.scalar(select(COMPANY_ACCOUNT.c.id)) or 0
 
 
@@ -144,7 +144,7 @@ def test_nobody_else_gets_a_company_bill(his: His, app: Flask) -> None:
     """Another company, a patient, nobody: as if the bill were not there; and a company opens no patient's page."""
     settled(his, "C1")
     assert his.call("invoiceEBillOutpatient", outpatient("C2")).ok
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     company.open_account(services, DESK, *OTHER, terms())
     digest = services.index.digest
     with services.database.read() as connection:
@@ -185,7 +185,7 @@ def _token(client: Any) -> str:
 def test_an_account_that_ended_opens_nothing(pages: Pages, his: His, app: Flask, way: str) -> None:
     """Revoked, out of date, or the phone changed: at the next page, and for the next log-in."""
     settled(his, "C1")
-    services, account = app.extensions["qupiao"], account_id(app)
+    services, account = app.extensions["qupiao"].services, account_id(app)
     page = signed_in(pages, app)
     file = f"{LIST}/{next(iter(numbers(page)))}/bill.pdf"
     if way == "revoked":
@@ -240,7 +240,7 @@ def test_a_code_is_worn_out_and_is_for_its_purpose_only(pages: Pages, app: Flask
 def test_one_contact_of_two_companies_chooses(pages: Pages, his: His, app: Flask) -> None:
     settled(his, "C1")
     settled(his, "C2", *OTHER)
-    company.open_account(app.extensions["qupiao"], DESK, *OTHER, terms(COMPANY_PHONE))
+    company.open_account(app.extensions["qupiao"].services, DESK, *OTHER, terms(COMPANY_PHONE))
     page = signed_in(pages, app)
     assert OTHER[0] in page.text and len(numbers(page)) == 1
     second = re.search(r'href="([^"]+\?company=\d+)">演示糖厂', page.text).group(1)  # type: ignore[union-attr]
@@ -296,7 +296,7 @@ def test_the_desk_opens_changes_and_ends_an_account(his: His, app: Flask) -> Non
 
 
 def test_two_accounts_of_one_phone_and_company_cannot_arise_by_a_change(app: Flask) -> None:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     second = company.open_account(services, DESK, NAME, CODE, terms())
     with pytest.raises(Refusal, match="已经开通过"):
         company.change(services, DESK, second, terms(COMPANY_PHONE))

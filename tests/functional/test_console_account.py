@@ -13,7 +13,7 @@ from tests.his import decode, encode, outpatient
 
 
 def test_it_is_made_once_however_many_ask(app: Flask) -> None:
-    database = app.extensions["qupiao"].database
+    database = app.extensions["qupiao"].services.database
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(lambda _: his_account.console(database, 1).id, range(16)))
     assert len(found) == 1
@@ -22,7 +22,7 @@ def test_it_is_made_once_however_many_ask(app: Flask) -> None:
 
 
 def test_no_call_can_be_it(app: Flask) -> None:
-    account = his_account.console(app.extensions["qupiao"].database, 1)
+    account = his_account.console(app.extensions["qupiao"].services.database, 1)
     for key in ("", "0123456789abcdef0123456789"):
         body = encode(outpatient("S1"), key, account.appid)
         answer = decode(app.test_client().post("/medical-web/api/medical/invoiceEBillOutpatient", json=body).get_json())

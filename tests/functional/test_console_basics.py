@@ -30,20 +30,20 @@ ACCOUNTS = "/console/system/his-accounts"
 
 
 def audited(app: Flask, action: str) -> list[dict[str, Any]]:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return list(connection.scalars(select(AuditEntry.details).where(AuditEntry.action == action)))
 
 
 def pushed(app: Flask, serial: str, key: str = DEMO_KEY, appid: str = DEMO_APPID, **changes: Any) -> Answer:
     """One push, as if the few seconds of the caches were over."""
-    app.extensions["qupiao_his_accounts"]._known.clear()
-    app.extensions["qupiao_desk"].references._known.clear()
+    app.extensions["qupiao"].his_accounts._known.clear()
+    app.extensions["qupiao"].issuing.references._known.clear()
     body = json.dumps(encode(outpatient(serial, **changes), key, appid)).encode()
     return His(app).raw("invoiceEBillOutpatient", body)
 
 
 def demo_account(app: Flask) -> int:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return int(connection.scalar(select(HisAccount.id).where(HisAccount.appid == DEMO_APPID)) or 0)
 
 
@@ -57,7 +57,7 @@ def test_a_his_changes_its_key_without_a_pause(app: Flask) -> None:
     assert "显示新密钥" not in person.get(address).text and key[0] not in person.get(address).text
     person.follow(person.send(address, "停用旧密钥"))
     assert pushed(app, "K3").result == "E1003" and pushed(app, "K3", key[0]).ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         for row in connection.execute(select(AuditEntry.details)):
             assert key[0] not in json.dumps(row.details)
     assert [len(audited(app, f"his.key_{word}")) for word in ("renewed", "shown", "ended")] == [1, 1, 1]
@@ -103,7 +103,7 @@ def test_every_mapping_table_is_saved_as_it_stands(app: Flask, table: str) -> No
     person, address = Console(app, "system"), f"{ACCOUNTS}/{demo_account(app)}/mappings/{table}"
 
     def kept() -> dict[str, str]:
-        with app.extensions["qupiao"].database.read() as connection:
+        with app.extensions["qupiao"].services.database.read() as connection:
             rows = connection.execute(
                 select(HisMapping.sent_code, HisMapping.our_code).where(HisMapping.table == table)
             )
@@ -123,7 +123,7 @@ BASICS = "/console/basics"
 
 def row_of(app: Flask, table: Any, **wanted: Any) -> int:
     conditions = [getattr(table, name) == value for name, value in wanted.items()]
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return int(connection.scalars(select(table.id).where(*conditions)).one())
 
 
@@ -163,14 +163,14 @@ def test_a_mapping_has_bounds_and_a_time(app: Flask) -> None:
     address = f"{BASICS}/charge-items/{row_of(app, ChargeItem, code='0109')}"
     keeper.follow(keeper.send(address, "保存", high_fen="100", fiscal_code="0807"))
     assert pushed(app, "C1").ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         told = connection.scalar(select(Bill.warnings))
     assert told == ["西药费 金额 108.50 元高于上限 100.00 元"]
     wrong = keeper.send(address, "保存", low_fen="200", high_fen="100")
     assert wrong.status_code == 422 and "下限不能大于上限" in wrong.text and 'value="200"' in wrong.text
     keeper.follow(keeper.send(address, "保存", high_fen="", valid_until="2026-01-01"))
     assert pushed(app, "C2").ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         items = list(connection.scalars(select(BillItem.fiscal_code).where(BillItem.charge_code == "0109")))
     assert sorted(items) == ["0109", "0807"], "an expired mapping counts no longer"
     assert audited(app, "charge_item.changed")[1]["after"] == {"high_fen": None, "valid_until": "2026-01-01"}

@@ -23,7 +23,7 @@ ID, PHONE, NAME = "000000195203150010", "10000000001", "林演安"
 def bill_id(app: Flask, his: His) -> int:
     """One bill of the demo patient."""
     assert his.call("invoiceEBillOutpatient", outpatient("S1")).ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return int(connection.execute(text("SELECT id FROM bill WHERE serial = 'S1'")).scalar_one())
 
 
@@ -36,7 +36,7 @@ def search(person: Console, what: str) -> str | None:
 
 def entries(app: Flask, action: str) -> list[str]:
     """Actors of the log entries with this action."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return list(connection.scalars(text("SELECT actor FROM audit_entry WHERE action = :a"), {"a": action}))
 
 
@@ -55,7 +55,7 @@ def test_anything_finds_the_bill(app: Flask, his: His, bill_id: int) -> None:
 
 def test_many_searches_for_persons_need_a_reason(app: Flask, his: His, bill_id: int) -> None:
     """Beyond so many an hour (200; here 3): nothing is shown before a reason stands in the log, the auditor sees it."""
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         parameters.change(connection, "search.most-hourly", "3", Actor("staff:test", "", 1))
     person, page = Console(app, "cashier"), f"/console/billing/bills/{bill_id}"
     assert [search(person, NAME) for _ in range(4)] == [page, page, page, None]
@@ -99,7 +99,7 @@ def test_the_payer_is_masked_until_a_reason_is_written_down(app: Flask, bill_id:
 
 
 def test_nothing_of_another_unit_is_found(app: Flask, bill_id: int) -> None:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.write() as connection:
         connection.execute(
             text(

@@ -67,7 +67,7 @@ def test_a_channel_that_stands_says_why_and_goes_on_when_resumed(app: Flask, his
 
 def test_a_push_target_is_set_up_tested_renamed_and_given_a_new_key(app: Flask, tmp_path: Path) -> None:
     """Every change stands in the log with before and after, and never a key."""
-    system, services = Console(app, "system"), app.extensions["qupiao"]
+    system, services = Console(app, "system"), app.extensions["qupiao"].services
     pages = "/console/delivery/push-targets"
     with running_simulators(tmp_path / "simulators") as simulators:
         typed = {

@@ -51,7 +51,7 @@ def press(person: Console, path: str, button: str, **values: Any) -> TestRespons
 
 
 def bills(app: Flask) -> int:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return ledger.check(connection)
 
 
@@ -103,7 +103,7 @@ def test_two_windows_do_not_overwrite_each_other(cashier: Console) -> None:
 def test_a_form_sent_after_the_session_is_there_after_log_in(cashier: Console, app: Flask) -> None:
     path = start(cashier)
     form = next(form for form in cashier.forms(cashier.get(path).text) if "keep" in form.values)
-    database = app.extensions["qupiao"].database
+    database = app.extensions["qupiao"].services.database
     with database.write() as connection:
         connection.execute(delete(StaffSession))
     answer = cashier.client.post(path, data=form.values | {"remark": "写了很久", "compute": "1"})
@@ -129,7 +129,7 @@ def test_a_remembered_payer_fills_the_form_by_an_audited_act(cashier: Console, a
     form = next(form for form in cashier.forms(page) if "keep" in form.values)
     text = cashier.follow(cashier.client.post(path, data=form.values | {"pick": picked[1]}))
     assert "林演安" in text and "000000195203150010" in text
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         revealed = select(func.count()).where(AuditEntry.action == "payer.revealed")
         assert connection.scalar(revealed) == 1
     listed = "/console/basics/payers"
@@ -148,7 +148,7 @@ def test_a_draft_of_another_is_not_found(cashier: Console, app: Flask) -> None:
     values = lead.form(DESK).values
     for address in (f"{path}/issue", f"{path}/discard", path):
         assert lead.client.post(address, data=values | {"version": "1"}).status_code == 404
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(DeskDraft.state)) == "open"
 
 
@@ -169,8 +169,10 @@ def test_a_batch_from_upload_to_failure_file(app: Flask) -> None:
     assert bills(app) == 0
     assert "正在后台" in lead.follow(lead.send(path, "开具合格的 2 张"))
     assert lead.client.get(path).headers["Refresh"] == "2"
-    services = app.extensions["qupiao"]
-    Worker(services, {batch.TOPIC: batch.BatchDesk(services, app.extensions["qupiao_desk"]).work}, threads=1).drain()
+    services = app.extensions["qupiao"].services
+    Worker(
+        services, {batch.TOPIC: batch.BatchService(services, app.extensions["qupiao"].issuing).work}, threads=1
+    ).drain()
     assert "已完成" in lead.get(path).text and "Refresh" not in lead.client.get(path).headers
     assert bills(app) == 2
     data = lead.get(f"{path}/failures.xlsx").data
@@ -210,7 +212,7 @@ def test_who_may_not_is_refused(app: Flask, cashier: Console) -> None:
         assert auditor.client.get(address).status_code == 403
     inspector = Console(app, "inspector")
     assert inspector.client.get("/console/basics/catalogue/new").status_code == 403
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(Bill)) == 0
 
 

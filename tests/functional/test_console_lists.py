@@ -69,7 +69,7 @@ def test_excel_holds_the_same_rows_and_is_audited(app: Flask, issued: int) -> No
     rows = list(sheet.iter_rows(values_only=True))
     assert rows[0][:5] == ("开票时间", "业务", "票据号码", "交款人", "金额") and len(rows) == 1 + issued + 1
     assert rows[1][4] == 128.5 and rows[1][3].endswith("*") and "导出人：陈某" in rows[-1][0]
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         row = connection.exec_driver_sql("SELECT actor, details FROM audit_entry WHERE action = 'list.exported'").one()
     assert row[0] == "staff:cashier" and "101" in str(row[1])
 
@@ -95,7 +95,7 @@ def test_text_in_excel_stays_text_whatever_it_begins_with(texts: list[str]) -> N
 def test_many_rows_are_taken_out_only_with_a_reason_and_the_auditor_sees_it(app: Flask, his: His) -> None:
     for serial in ("B1", "B2", "B3"):
         assert his.call("invoiceEBillOutpatient", outpatient(serial)).ok
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         parameters.change(connection, "export.reason-rows", "2", Actor("staff:system", "吴某", 1))
     lead, bills = Console(app, "lead"), "/console/billing/bills"
     few = lead.client.get(f"{bills}?format=xlsx&serial=B1")
@@ -113,7 +113,7 @@ def test_many_rows_are_taken_out_only_with_a_reason_and_the_auditor_sees_it(app:
         for person, path in ((lead, f"{bills}?format={form}&state=issued"), (Console(app, "cashier"), bills)):
             other = person.client.get(f"{path}{'&' if '?' in path else f'?format={form}&'}grant={grant}")
             assert "请先说明用途" in other.text, "a reason is good for one list of one person"
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         rows = connection.execute(
             text("SELECT action, count(*) FROM audit_entry WHERE action LIKE 'list.%' GROUP BY 1")
         )

@@ -26,13 +26,13 @@ WRONG = "not the password 1"
 
 def change(app: Flask, username: str, **values: object) -> None:
     """Set columns of an account directly."""
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.username == username).values(**values))
 
 
 def actions(app: Flask, username: str) -> list[str]:
     """What the log says that this person did."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         found = text("SELECT action FROM audit_entry WHERE actor = :a ORDER BY id")
         return list(connection.scalars(found, {"a": f"staff:{username}"}))
 
@@ -78,7 +78,7 @@ def test_a_pause_ends_and_an_administrator_ends_it_sooner(app: Flask) -> None:
 
 def test_never_more_than_a_hundred_wrong_passwords_in_a_row(app: Flask) -> None:
     change(app, "cashier", failures=login.MOST_FAILURES - 1)
-    services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
+    services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
     with pytest.raises(Refusal):
         login.sign_in(services, limits, "cashier", WRONG, Browser("10.0.0.9", "test"))
     with services.database.read() as connection:
@@ -97,7 +97,7 @@ def test_a_known_browser_that_guesses_loses_its_trust(app: Flask) -> None:
 
 
 def test_one_address_cannot_try_for_ever(app: Flask) -> None:
-    services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
+    services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
     bucket = f"login:a:{services.index.digest('address', '10.9.9.9').hex()[:24]}"
     for _ in range(login.ADDRESS_TRIES):
         limits.hit(bucket, login.ADDRESS_TRIES, 900)
@@ -107,7 +107,7 @@ def test_one_address_cannot_try_for_ever(app: Flask) -> None:
 
 
 def test_the_first_password_must_be_changed_and_meets_the_policy(app: Flask) -> None:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     actor = Actor("staff:system", "吴某", 1)
     with services.database.write() as connection:
         _, password = accounts.open_account(connection, "newcomer", "新人", [], None, actor)
@@ -165,7 +165,7 @@ def test_the_second_factor_once_a_step_and_only_another_takes_it_away(app: Flask
     assert again.client.get("/console/system/log").status_code == 303
     change(app, "auditor", totp_step=step - 2)
     code = pyotp.TOTP(secret).at(int(now().timestamp()))
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(text("DELETE FROM attempt_count"))
     blocked = again.send("/console/home/second-factor", "确认", code=code)
     if blocked.status_code == 422:  # five tries are used up; with Redis they are counted there
@@ -181,7 +181,7 @@ def test_the_second_factor_once_a_step_and_only_another_takes_it_away(app: Flask
 
 
 def test_nobody_frees_oneself(app: Flask) -> None:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.read() as connection:
         account_id = connection.execute(text("SELECT id FROM staff_account WHERE username = 'security'")).scalar_one()
     actor = Actor("staff:security", "郑某", 1)
@@ -196,10 +196,10 @@ def test_nobody_frees_oneself(app: Flask) -> None:
 
 def leave_the_demo(app: Flask) -> None:
     """The same installation as a hospital would run it."""
-    strict = Settings(**(app.extensions["qupiao"].settings.model_dump() | {"demo": False}))
-    services = type(app.extensions["qupiao"])
-    app.extensions["qupiao"] = services(
-        strict, *(getattr(app.extensions["qupiao"], name) for name in list(services.__dataclass_fields__)[1:])
+    strict = Settings(**(app.extensions["qupiao"].services.settings.model_dump() | {"demo": False}))
+    services = type(app.extensions["qupiao"].services)
+    app.extensions["qupiao"].services = services(
+        strict, *(getattr(app.extensions["qupiao"].services, name) for name in list(services.__dataclass_fields__)[1:])
     )
 
 
@@ -213,7 +213,7 @@ def test_officers_must_enrol_outside_the_demo(app: Flask) -> None:
 
 def test_the_given_password_goes_before_a_second_factor_can_be_enrolled(app: Flask) -> None:
     """Who handed the first password out must not be able to put their own phone on the account with it."""
-    services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
+    services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
     with services.database.write() as connection:
         accounts.create(connection, 1, "newofficer", "新人", WRONG, [Role.SUPERVISOR])
     leave_the_demo(app)
@@ -251,7 +251,7 @@ def test_sessions_fixation_logout_disabling_and_time(app: Flask) -> None:
     assert old.client.get("/console/home").status_code == 303, "dead on the server, not only in the browser"
     for column, age in (("seen_at", IDLE), ("created_at", TOTAL)):
         person = Console(app, "cashier")
-        with app.extensions["qupiao"].database.write() as connection:
+        with app.extensions["qupiao"].services.database.write() as connection:
             connection.execute(update(STAFF_SESSION).values({column: now() - age - timedelta(seconds=1)}))
         assert person.client.get("/console/home").status_code == 303, column
     person = Console(app, "cashier")
@@ -285,7 +285,7 @@ def test_the_cookie_is_bound_to_host_and_tls_when_served_by_https(settings: Sett
     staff = next(cookie for cookie in cookies if cookie.startswith("__Host-qp_staff="))
     assert "Secure" in staff and "HttpOnly" in staff and "SameSite=Lax" in staff and "Path=/" in staff
     assert any(cookie.startswith("__Host-qp_form=") for cookie in [*cookies, *page.headers.getlist("Set-Cookie")])
-    app.extensions["qupiao"].database.engine.dispose()
+    app.extensions["qupiao"].services.database.engine.dispose()
 
 
 def test_a_form_acts_once(app: Flask) -> None:
@@ -296,7 +296,7 @@ def test_a_form_acts_once(app: Flask) -> None:
     second_time = system.client.post(form[0].action, data=values | {"value": "officers"})
     assert (first.status_code, second_time.status_code) == (303, 303) and first.location == second_time.location
     assert "刚才已经办理过" in system.get(second_time.location or "").text
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         changes = connection.scalars(text("SELECT details FROM audit_entry WHERE action = 'parameter.changed'")).all()
     mine = [str(one).replace("'", '"') for one in changes if "officers" in str(one)]
     assert len(mine) == 1 and '"before": "officers", "after": "all"' in mine[0]

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
-from admin.kit.shell import requirement_of
+from admin.kit.security import requirement_of
 from portal.access.permissions import ROLES, Role
 from tests.console import Console
 from tests.structure.test_console import endpoints

@@ -27,13 +27,13 @@ PAPER = "8"
 def keeper(app: Flask) -> Iterator[Console]:
     """The bill manager; whatever was done, the books agree afterwards."""
     yield Console(app, "keeper")
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert identity(consistent(connection)).holds
 
 
 def newest(app: Flask, column: object) -> str:
     """The number of the newest document of a sort."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return str(connection.scalar(select(column).order_by(column.desc()).limit(1)))  # type: ignore[attr-defined]
 
 
@@ -60,7 +60,7 @@ def test_balances_and_check_are_taken_out_as_they_stand(keeper: Console, app: Fl
     for row in rows[1:-1]:
         assert row[3] == sum(row[4:8]) and row[8] == "相符"
     assert len(rows) > 3 and "单位库存" not in keeper.get(f"{BASE}/check?format=print").text
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         taken = select(AuditEntry.object_id).where(AuditEntry.action == "list.exported").order_by(AuditEntry.id)
         assert list(connection.scalars(taken)) == ["stock-balances", "stock-check", "stock-check"]
 
@@ -162,7 +162,7 @@ def test_return_and_rules(keeper: Console, app: Flask) -> None:
     assert "不在单位库存" in keeper.send(f"{BASE}/returns/new", "上报申退", **fields).text
     page = keeper.follow(keeper.send(f"{BASE}/rules", "保存", place="1", kind=PAPER, low="50", lot="100"))
     assert "已保存" in page
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         rule = select(StockRule.low, StockRule.lot).where(StockRule.place == "1", StockRule.kind_id == int(PAPER))
         assert connection.execute(rule).one() == (50, 100)
     assert "下限" in keeper.send(f"{BASE}/rules", "保存", place="unit", kind=PAPER, low="50", lot="100").text
@@ -172,7 +172,7 @@ def test_the_map_leads_to_the_bill(keeper: Console, app: Flask, his: His) -> Non
     assert his.call("invoiceEBillOutpatient", outpatient("M1")).ok
     page = keeper.get(f"{BASE}/map").text
     assert "已开具" in page and "应急预留" in page and "单位库存" in page
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         segment = connection.scalar(select(NumberSegment.id).where(NumberSegment.bill_code == codes.OUTPATIENT))
     zoomed = keeper.get(f"{BASE}/map/{segment}?low=9000000001&high=9000000005").text
     assert f"/console/stock/numbers/{codes.OUTPATIENT}/9000000001" in zoomed and "已分发未用" in zoomed
@@ -192,11 +192,11 @@ def test_the_check_says_that_the_books_agree(keeper: Console) -> None:
 
 
 def test_an_alarm_is_dealt_with_once(keeper: Console, app: Flask) -> None:
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         alarms.raise_alarm(connection, 1, "segment", "RK1", "号段已拒收（试）")
     assert "号段已拒收（试）" in keeper.get(f"{BASE}/balances").text
     assert "号段已拒收（试）" not in keeper.follow(keeper.send(f"{BASE}/balances", "已处理"))
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert alarms.standing(connection, 1, "segment") == set()
 
 
@@ -206,6 +206,6 @@ def test_a_double_click_hands_out_once(keeper: Console, app: Flask) -> None:
     form = keeper.form(f"{BASE}/slips/{no}", "下发")
     first, second = (keeper.client.post(form.action, data=form.values) for _ in range(2))
     assert first.status_code == second.status_code == 303 and first.location == second.location
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         moved = select(func.count()).where(StockMovement.slip == no)
         assert connection.scalar(moved) == 1

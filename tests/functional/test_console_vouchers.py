@@ -64,7 +64,7 @@ def test_a_deposit_from_the_drawer_to_the_statement(app: Flask) -> None:
     assert "红字凭证" in person.follow(person.send(f"{address}/cancel", "撤销", reason="开错"))
     statement = person.get(f"{address}/statement").text
     assert "累计退款" in statement and "−300.00" in statement and "−700.00" in statement and "0.00" in statement
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(Voucher)) == 3
         assert not identity(connection).differences
         code, used = f"999921{now().year % 100}", Counter[str]()
@@ -82,7 +82,7 @@ def test_a_double_click_is_one_deposit(app: Flask) -> None:
     values = form.values | PERSON | {"amount": "500", "channel": "wechat"}
     first, second = (person.client.post(NEW, data=values) for _ in range(2))
     assert first.location == second.location
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(Voucher)) == 1
 
 
@@ -122,20 +122,20 @@ def test_a_number_finds_the_admission_and_a_reveal_leaves_a_trace(app: Flask) ->
     assert "没有找到" in person.follow(person.send("/console/billing/vouchers", "查对账单", number="ZY999999"))
     listed = person.get("/console/billing/vouchers").text
     assert "谭**" in listed and "部分使用" in listed
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         voucher_id = connection.scalar(select(Voucher.id).order_by(Voucher.id))
     address = f"/console/billing/vouchers/{voucher_id}"
     assert "谭例霞" not in person.get(address).text
     without = person.send(address, "查看完整信息")
     assert without.status_code == 422 and "请写明查看原因" in without.text and "谭例霞" not in without.text
     assert "谭例霞" in person.send(address, "查看完整信息", reason="核对退款").text
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(func.count()).where(AuditEntry.action == "person.revealed")) == 1
 
 
 def test_roles_and_strangers(app: Flask) -> None:
     paid_in(His(app))
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         voucher_id = connection.scalar(select(Voucher.id))
     inspector = Console(app, "inspector")
     page = inspector.get(f"/console/billing/vouchers/{voucher_id}").text

@@ -15,7 +15,7 @@ from portal.core import database
 def test_a_connection_that_was_cut_while_idle_is_replaced(
     app: Flask, database_url: str, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    held = app.extensions["qupiao"].database
+    held = app.extensions["qupiao"].services.database
 
     def ask() -> int:
         with getattr(held, kind)() as connection:
@@ -45,7 +45,7 @@ def test_a_connection_that_was_cut_while_idle_is_replaced(
 
 
 def test_a_write_inside_a_write_is_refused_before_it_waits_for_itself(app: Flask) -> None:
-    held = app.extensions["qupiao"].database
+    held = app.extensions["qupiao"].services.database
     with pytest.raises(RuntimeError, match="inside a write"), held.write(), held.write():
         pass
     with held.write() as connection:
@@ -53,7 +53,7 @@ def test_a_write_inside_a_write_is_refused_before_it_waits_for_itself(app: Flask
 
 
 def test_a_read_inside_a_write_sees_it_and_takes_no_connection_of_its_own(app: Flask) -> None:
-    held = app.extensions["qupiao"].database
+    held = app.extensions["qupiao"].services.database
 
     def names() -> list[str]:
         with held.read() as connection:

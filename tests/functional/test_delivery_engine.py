@@ -252,7 +252,7 @@ def test_not_me_takes_back_what_waits_and_stops_what_comes(app: Flask, his: His)
 
 
 def test_what_a_patient_asks_for_twice_is_sent_once(app: Flask, his: His) -> None:
-    bench, limits = Bench(app, his, "ASK1"), app.extensions["qupiao_limits"]
+    bench, limits = Bench(app, his, "ASK1"), app.extensions["qupiao"].limits
     channel = Scripted("mail", address="")
     first = requests.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, " someone@example.com ")
     second = requests.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, "someone@example.com")
@@ -269,7 +269,7 @@ def test_what_a_patient_asks_for_twice_is_sent_once(app: Flask, his: His) -> Non
 
 def test_addresses_are_forgotten_in_time(app: Flask, his: His) -> None:
     """Ninety days after a message's end; until then it may be sent again."""
-    bench, limits = Bench(app, his, "FORGET"), app.extensions["qupiao_limits"]
+    bench, limits = Bench(app, his, "FORGET"), app.extensions["qupiao"].limits
     asked = requests.send_bill_by_mail(bench.services, limits, CLERK, bench.bill_id, "someone@example.com")
     bench.run(Scripted("mail", [Never("没有这个邮箱", "550")], address=""))
     attempt_id = bench.attempt_id(asked.delivery_id)

@@ -28,7 +28,7 @@ from portal.outbox.worker import Worker
 from portal.providers.mail import bounces
 from portal.providers.pace import Pace
 from portal.retrieval import passes
-from portal.simulators.mail import report
+from portal.simulators.mail.rules import report
 from portal.worker import build
 from tests.channels import Bench
 from tests.his import His, outpatient
@@ -50,13 +50,13 @@ def app(settings: Settings, simulators: Simulators) -> Iterator[Flask]:
     there = {"smtp_host": f"127.0.0.1:{simulators.get('/mail/port')}", "smtp_tls": "none", "smtp_timeout": 5.0}
     made = create_app(settings.model_copy(update=there | {"sms_url": simulators.url("/sms/send")}))
     yield made
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 def bill_of(app: Flask, serial: str, **changes: Any) -> int:
     """A new bill."""
     assert His(app).call("invoiceEBillOutpatient", outpatient(serial, **changes)).ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return connection.execute(select(BILL.c.id).where(BILL.c.serial == serial)).scalar_one()
 
 
@@ -82,12 +82,12 @@ def of_bill(app: Flask, bill_id: int) -> list[Any]:
         .join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id)
         .where(DELIVERY.c.object_id == bill_id)
     )
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return [tuple(row) for row in connection.execute(found.order_by(DELIVERY_ATTEMPT.c.id))]
 
 
 def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulators: Simulators) -> None:
-    services, limits, worker = app.extensions["qupiao"], app.extensions["qupiao_limits"], build(app)
+    services, limits, worker = app.extensions["qupiao"].services, app.extensions["qupiao"].limits, build(app)
     first, second = bill_of(app, "MAIL1"), bill_of(app, "MAIL2")
     asked = requests.send_bill_by_mail(services, limits, CLERK, first, "lin@example.com")
     worker.drain()
@@ -120,7 +120,7 @@ def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulator
 
 
 def test_every_answer_of_a_mail_server_ends_in_its_class(app: Flask, simulators: Simulators) -> None:
-    services, limits, worker = app.extensions["qupiao"], app.extensions["qupiao_limits"], build(app)
+    services, limits, worker = app.extensions["qupiao"].services, app.extensions["qupiao"].limits, build(app)
     cases: dict[str, tuple[str, Any, str, int, int]] = {
         "busy": ("busy", {"count": 2}, "accepted", 3, 1),
         "unknown": ("unknown", {"count": 1}, "failed", 1, 0),
@@ -142,7 +142,7 @@ def test_every_answer_of_a_mail_server_ends_in_its_class(app: Flask, simulators:
 
 
 def test_a_bounce_is_read_from_the_report_of_the_mail_server(app: Flask, simulators: Simulators) -> None:
-    services, limits, worker = app.extensions["qupiao"], app.extensions["qupiao_limits"], build(app)
+    services, limits, worker = app.extensions["qupiao"].services, app.extensions["qupiao"].limits, build(app)
     bill_id, client = bill_of(app, "BOUNCE"), app.test_client()
     requests.send_bill_by_mail(services, limits, CLERK, bill_id, "gone@example.com")
     worker.drain()
@@ -167,7 +167,7 @@ def test_a_bounce_is_read_from_the_report_of_the_mail_server(app: Flask, simulat
 def test_a_his_may_ask_for_notices_under_both_names_and_bodies(app: Flask, simulators: Simulators) -> None:
     his, worker = His(app), build(app)
     bill_id = bill_of(app, "NOTICE", email="lin@example.com")
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         row = connection.execute(select(BILL).where(BILL.c.id == bill_id)).one()
     named = {"billBatchCode": row.bill_code, "billNo": f"{row.number:010d}", "random": row.check_code}
     new = named | {
@@ -191,7 +191,7 @@ def test_a_his_may_ask_for_notices_under_both_names_and_bodies(app: Flask, simul
 
 def test_a_domain_that_is_full_waits_and_others_go_ahead(app: Flask, simulators: Simulators) -> None:
     """Two a minute to one domain, in a minute without end: what is over is not tried, the next domain goes."""
-    channel = Mail(app.extensions["qupiao"].settings)
+    channel = Mail(app.extensions["qupiao"].services.settings)
     channel._pace = Pace(2, lambda: 0.0)
     addresses = ("a@big.example", "b@Big.example", "c@big.example", "d@small.example")
     benches = [Bench(app, His(app), f"PACE{number}", email=address) for number, address in enumerate(addresses)]
@@ -204,7 +204,7 @@ def test_a_domain_that_is_full_waits_and_others_go_ahead(app: Flask, simulators:
 
 def test_a_domain_that_is_busy_does_not_stop_the_server(app: Flask, simulators: Simulators) -> None:
     """451 for a recipient, again and again, is that domain's: the next message is sent at once."""
-    channel, services = Mail(app.extensions["qupiao"].settings), app.extensions["qupiao"]
+    channel, services = Mail(app.extensions["qupiao"].services.settings), app.extensions["qupiao"].services
     benches = [Bench(app, His(app), f"BUSY{number}", email="a@big.example") for number in range(7)]
     engine = Engine([channel])
     worker = Worker(services, jobs.with_engine(engine), threads=1)

@@ -96,7 +96,7 @@ def test_an_event_arrives_once_whatever_fails(app: Flask, his: His, simulators: 
 
 def test_the_settings_receiver_becomes_the_first_target_once(app: Flask) -> None:
     """What an installation had before there were targets goes on: address, key id and key; then the console rules."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     targets.adopt(services)
     with services.database.read() as connection:
         row = targets.by_code(connection, 1, "app")
@@ -113,7 +113,7 @@ def test_the_settings_receiver_becomes_the_first_target_once(app: Flask) -> None
 def test_every_target_hears_what_it_wants_under_its_own_names(app: Flask, his: His, simulators: Simulators) -> None:
     """Issue, exchange and reversal, told to the hospital; a bank wants only issue, under its own names, signed by its
     own key; one that is off and a bill without a patient number are left alone."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     hospital = target(services, simulators, facts(simulators, "医院 APP"))
     bank_facts = facts(simulators, "银行", ISSUED, consent="开通协议第 3 条")
     bank = target(services, simulators, bank_facts, "eventNo")
@@ -154,7 +154,7 @@ def test_every_target_hears_what_it_wants_under_its_own_names(app: Flask, his: H
 def test_a_stay_names_its_visit_and_a_target_in_the_order_is_told_only_there(
     app: Flask, his: His, simulators: Simulators
 ) -> None:
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     target(services, simulators, facts(simulators, "医院 APP"))
     assert his.call("invEBillHospitalized", settlement("ZY900", patientId="P8", visitNo="ZY900-1")).ok
     with services.database.read() as connection:
@@ -171,7 +171,7 @@ def test_a_stay_names_its_visit_and_a_target_in_the_order_is_told_only_there(
 
 
 def test_a_reversal_is_not_told_to_whom_the_bill_never_was(app: Flask, his: His, simulators: Simulators) -> None:
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     bench = Bench(app, his, "NEVER1", patientId="P1")
     target(services, simulators, facts(simulators, "医院 APP"))
     target(services, simulators, facts(simulators, "只听冲红", REVERSED))
@@ -185,7 +185,7 @@ def test_one_that_is_down_holds_up_nobody_and_gives_up_by_its_own_policy(
     app: Flask, his: His, simulators: Simulators
 ) -> None:
     """A refused key stops one target only; one that stays down makes a dead letter that a person sends again."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     benches = [Bench(app, his, f"DOWN{number}", patientId=f"P{number}") for number in range(2)]
     good = target(services, simulators, facts(simulators, "医院 APP"))
     targets.create(services, ACTOR, facts(simulators, "密钥没交付的"))
@@ -211,7 +211,7 @@ def test_one_that_is_down_holds_up_nobody_and_gives_up_by_its_own_policy(
 
 def test_keys_change_without_a_pause(app: Flask, his: His, simulators: Simulators) -> None:
     """Beside the present signature goes the next one's: the receiver may change over at any moment."""
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     target_id = target(services, simulators, facts(simulators, "医院 APP"))
     with pytest.raises(Refusal, match="只显示一次"):
         targets.look(services, ACTOR, target_id)
@@ -238,7 +238,7 @@ def test_keys_change_without_a_pause(app: Flask, his: His, simulators: Simulator
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_addresses_and_names_that_do_not_fit_are_refused(app: Flask, simulators: Simulators) -> None:
-    services: Services = app.extensions["qupiao"]
+    services: Services = app.extensions["qupiao"].services
     wanted = facts(simulators, "医院 APP")
     target_id = targets.create(services, ACTOR, wanted)
     for url in ("http://169.254.169.254/latest", "http://10.9.8.7/x", "ftp://10.9.8.7/", "https://u:p@127.0.0.1/"):

@@ -9,7 +9,7 @@ import pytest
 
 from portal.core.clock import now
 from portal.domain.identity import is_id_card
-from portal.simulators.settlements import PERSONS, SCENES, settlement
+from portal.simulators.his.settlements import PERSONS, SCENES, settlement
 
 
 def total(rows: list[dict[str, str]], name: str) -> Decimal:

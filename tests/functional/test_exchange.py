@@ -96,7 +96,7 @@ def world(database_url: str, data_dir: Path, tmp_path: Path) -> Iterator[World]:
         url = finance.url("/finance/exchange")
         settings = Settings(demo=True, data_dir=data_dir, database_url=database_url, finance_url=url)
         app = create_app(settings)
-        services = app.extensions["qupiao"]
+        services = app.extensions["qupiao"].services
         yield World(services, His(app), finance)
         services.database.engine.dispose()
 

@@ -91,7 +91,7 @@ class Desk:
     """The application, and the acts of a case on it."""
 
     def __init__(self, app: Flask) -> None:
-        self.app, self.services = app, app.extensions["qupiao"]
+        self.app, self.services = app, app.extensions["qupiao"].services
         self.his = His(app)
         assert self.his.call("invoiceEBillOutpatient", outpatient("HOLDER")).ok
         with self.services.database.read() as connection:
@@ -141,7 +141,7 @@ class Desk:
 
     def bind(self, case: Case, holder: Session, number: str, name: str, phone: str) -> None:
         """The way of the case. Raises what it refuses with."""
-        limits = self.app.extensions["qupiao_limits"]
+        limits = self.app.extensions["qupiao"].limits
         if case.way == "child":
             family.add_child(self.services, limits, holder, number, name)
         elif case.way == "consent":
@@ -165,7 +165,7 @@ class Desk:
 
         with self.services.database.read() as connection:
             newest = connection.scalar(select(ONE_TIME_CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
-        sender = CodeSender(self.app.extensions["qupiao_limits"], Gateway())  # type: ignore[arg-type]
+        sender = CodeSender(self.app.extensions["qupiao"].limits, Gateway())  # type: ignore[arg-type]
         sender(self.services, Task(1, "sms.code", "k", {"code": newest}, 2, now()))
         assert [to for to, _ in sent] == ([phone] if phone else [])
         return sent[0][1] if sent else "000000"
@@ -233,7 +233,7 @@ def test_who_sees_whose_bill_on_which_day(desk: Desk, monkeypatch: pytest.Monkey
 def test_no_hospital_can_leave_the_young_out(app: Flask) -> None:
     """An age above 16 is refused: from 16 on the young person confirms."""
     actor = Actor("staff:admin", "管理员", 1)
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         with pytest.raises(Refusal, match="16"):
             parameters.change(connection, "family.child-age", "17", actor)
         assert parameters.change(connection, "family.child-age", "14", actor)

@@ -38,7 +38,7 @@ CHANGING = (
 def ledger(app: Flask) -> dict[str, Any]:
     """Rows per table of the ledger, and where the ranges stand."""
     tables = Base.metadata.tables
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         counts = {name: connection.scalar(select(func.count()).select_from(tables[name])) for name in CHANGING}
         ranges = connection.execute(select(tables["number_range"]).order_by(tables["number_range"].c.id)).all()
     return counts | {"ranges": ranges}
@@ -221,7 +221,7 @@ def test_nothing_personal_is_logged(his: His, monkeypatch: pytest.MonkeyPatch) -
 
 def test_answers_decode(app: Flask) -> None:
     """An internal fault is an envelope with a request id and nothing else."""
-    app.extensions["qupiao_desk"] = None
+    app.extensions["qupiao"].issuing = None
     response = app.test_client().post(ADDRESS, json=encode(outpatient("FAULT")))
     answer = decode(response.get_json())
     assert response.status_code == 200

@@ -24,7 +24,7 @@ ISSUE = "invoiceEBillOutpatient"
 
 def bills(app: Flask) -> int:
     """How many bills the ledger has."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return int(connection.scalar(select(func.count()).select_from(Bill)) or 0)
 
 

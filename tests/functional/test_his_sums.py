@@ -44,19 +44,19 @@ WITHIN: dict[str, dict[str, Any]] = {
 def chosen(app: Flask, **values: str) -> None:
     """Policies of the demo account, in force at once."""
     policies(app, **values)
-    app.extensions["qupiao_his_accounts"]._known.clear()
+    app.extensions["qupiao"].his_accounts._known.clear()
 
 
 def ledger(app: Flask) -> tuple[Any, ...]:
     """How many bills there are and where every range stands."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         bills = connection.scalar(select(func.count()).select_from(Bill))
         return bills, *connection.scalars(select(NumberRange.next).order_by(NumberRange.id))
 
 
 def warnings(app: Flask, serial: str) -> list[str]:
     """What is kept with a bill."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return list(connection.execute(select(Bill.warnings).where(Bill.serial == serial)).scalar_one())
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from sqlalchemy import insert, select, text
 from werkzeug.routing import Rule
 
-from admin.kit.shell import requirement_of
+from admin.kit.security import requirement_of
 from portal import audit
 from portal.access.accounts import create
 from portal.access.permissions import ROLES, Role
@@ -103,7 +103,7 @@ class Units:
 
     def one(self, sql: str) -> object:
         """One value of the database."""
-        with self.app.extensions["qupiao"].database.read() as connection:
+        with self.app.extensions["qupiao"].services.database.read() as connection:
             found = connection.execute(text(sql)).scalar()
         assert found is not None, f"the test must make one: {sql}"
         return found
@@ -146,7 +146,7 @@ ORDER = [Role.CASHIER, Role.LEAD, Role.KEEPER, Role.SUPERVISOR, *(role for role 
 
 @pytest.fixture
 def units(app: Flask, his: His) -> Units:
-    services, found = app.extensions["qupiao"], Units(app)
+    services, found = app.extensions["qupiao"].services, Units(app)
     with services.database.write() as connection:
         connection.execute(
             text(
@@ -163,7 +163,7 @@ def units(app: Flask, his: His) -> Units:
     at_desk, child = Actor("staff:desk", "甲", 1), Person("林小验", "000000202003030019", "")
     guardian = Person("王护验", "000000198005050018", "10000000088")
     family.bind_at_desk(services, at_desk, "proxy", guardian, child, "子女", "户口本")
-    limits = app.extensions["qupiao_limits"]
+    limits = app.extensions["qupiao"].limits
     photo = io.BytesIO()
     Image.new("RGB", (8, 8)).save(photo, "PNG")
     patients.ask(services, limits, 1, "missing", {"person": "林演安"}, "127.0.0.1", photo=photo.getvalue())
@@ -201,7 +201,7 @@ def units(app: Flask, his: His) -> Units:
 
 def stopped_message(app: Flask) -> None:
     """A message of the first unit whose receiver has said 不是我."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.write() as connection:
         delivery = connection.scalar(select(DELIVERY.c.id))
         digest = b"d" * 32
@@ -237,7 +237,7 @@ def test_nothing_of_another_unit_can_be_reached(units: Units) -> None:
 
 def test_an_auditor_reads_the_log_of_the_own_unit_only(units: Units) -> None:
     """Whatever the first unit's people, callers and patients did; what concerns the installation both read."""
-    with units.app.extensions["qupiao"].database.write() as connection:
+    with units.app.extensions["qupiao"].services.database.write() as connection:
         audit.record(connection, Actor("system:limits"), "patient.guessing", ("installation", 0))
         audit.record(connection, Actor("staff:lead"), "list.bulk_exported", ("list", "bills"))
     own, other = Console(units.app, "auditor"), Console(units.app, "strange-auditor")
@@ -257,7 +257,7 @@ def test_an_auditor_reads_the_log_of_the_own_unit_only(units: Units) -> None:
 
 
 def test_a_patient_reaches_no_bill_of_another(units: Units) -> None:
-    index = units.app.extensions["qupiao"].index
+    index = units.app.extensions["qupiao"].services.index
     number, name = index.digest("identity", "000000194809060023").hex(), index.digest("name", "陈样英").hex()
     strangers = {
         "proved": visitor(units.app, Claim(number, name), 2),

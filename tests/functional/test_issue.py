@@ -40,13 +40,13 @@ def test_every_scene_is_issued(his: His, app: Flask, bus_type: str) -> None:
     assert answer.payload["billBatchCode"] == code
     assert len(answer.payload["billNo"]) == 10 and len(answer.payload["random"]) == 6
     assert len(answer.payload["billBusDate"]) == len(answer.payload["createTime"]) == 17
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(Bill.scene)) == scene
         assert ledger.check(connection) == 1
 
 
 def test_what_is_signed_verifies_and_says_what_was_sent(his: His, app: Flask) -> None:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     answer = his.call("invoiceEBillOutpatient", outpatient("S1", payer="冯𬭎𠮷")).payload
     with services.database.read() as connection:
         bill_id = connection.scalar(select(Bill.id))
@@ -71,7 +71,7 @@ def test_the_same_serial_is_the_same_bill(his: His, app: Flask) -> None:
     assert {name: again.payload[name] for name in ("billNo", "random", "pictureUrl")} == {
         name: first[name] for name in ("billNo", "random", "pictureUrl")
     }
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == 1
 
 
@@ -84,13 +84,13 @@ def test_other_content_is_refused_named_and_recorded(his: His, app: Flask, chang
     answer = his.call("invoiceEBillOutpatient", outpatient("S1", **changes))
     assert not answer.ok
     assert named in answer.message and "业务流水号" in answer.message
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == 1
         assert connection.scalar(select(func.count()).where(AuditEntry.action == "bill.conflict")) == 1
 
 
 def test_a_point_without_numbers_says_what_to_do(his: His, app: Flask) -> None:
-    database = app.extensions["qupiao"].database
+    database = app.extensions["qupiao"].services.database
     with database.write() as connection:
         connection.execute(update(NumberRange).values(last=NumberRange.first + 1))
     for count in range(2):
@@ -117,7 +117,7 @@ def test_a_point_without_numbers_says_what_to_do(his: His, app: Flask) -> None:
 )
 def test_the_database_itself_refuses(his: His, app: Flask, statement: object) -> None:
     his.call("invoiceEBillOutpatient", outpatient("S1"))
-    database = app.extensions["qupiao"].database
+    database = app.extensions["qupiao"].services.database
     with pytest.raises(DBAPIError), database.write() as connection:
         connection.execute(statement)
     with database.read() as connection:
@@ -126,7 +126,7 @@ def test_the_database_itself_refuses(his: His, app: Flask, statement: object) ->
 
 def test_personal_data_is_not_in_the_tables_in_clear(his: His, app: Flask) -> None:
     his.call("invoiceEBillOutpatient", outpatient("S1"))
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(PartyKey)) == 2
         for table in Bill.metadata.sorted_tables:
             for row in connection.execute(select(table)):

@@ -34,7 +34,7 @@ class Machine:
     name: str = "自助机A"
 
     def __post_init__(self) -> None:
-        self.services = self.app.extensions["qupiao"]
+        self.services = self.app.extensions["qupiao"].services
         self.client = self.app.test_client()
         with self.services.database.read() as connection:
             place = connection.execute(select(Point.id).where(Point.code == "07")).scalar_one()
@@ -163,7 +163,7 @@ def test_only_its_own_prints_and_only_while_active(app: Flask) -> None:
 
 
 def test_devices_are_enrolled_at_the_console(app: Flask) -> None:
-    services, list_page = app.extensions["qupiao"], "/console/basics/kiosks"
+    services, list_page = app.extensions["qupiao"].services, "/console/basics/kiosks"
     system, keeper = Console(app, "system"), Console(app, "keeper")
 
     def token(answer: TestResponse) -> str:

@@ -27,7 +27,7 @@ UNKNOWN = {"ID card": "000000195203150029", "phone": "10000009999", "card": "990
 def statements(app: Flask) -> Iterator[list[str]]:
     """What reaches the database."""
     found: list[str] = []
-    engine = app.extensions["qupiao"].database.engine
+    engine = app.extensions["qupiao"].services.database.engine
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         found.append(statement)
@@ -78,7 +78,7 @@ def test_stored_unknown_and_wrongly_named_are_one(app: Flask, his: His, statemen
 def test_only_the_stored_are_written_to(app: Flask, his: His, statements: list[str]) -> None:
     """The control: the same sessions do differ for the task that sends the code."""
     assert his.call("invoiceEBillOutpatient", outpatient("A1", idCardNo=STORED["ID card"])).ok
-    services, phones = app.extensions["qupiao"], []
+    services, phones = app.extensions["qupiao"].services, []
     for number, name in ((STORED["ID card"], NAME), (UNKNOWN["ID card"], NAME), (STORED["ID card"], "陈样英")):
         asked = Asked(app, statements, number, name)
         with services.database.read() as connection:

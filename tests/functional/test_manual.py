@@ -15,7 +15,7 @@ from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
 from portal.issuing.bills.issue import Issued
 from portal.issuing.manual import catalogue, known_payers
-from portal.issuing.manual.drafts import Draft, ManualDesk
+from portal.issuing.manual.drafts import Draft, ManualIssueService
 from portal.issuing.manual.entry import Checked
 from portal.ledger import bills
 from portal.models import AuditEntry, Bill, BillPurpose, DeskDraft, KnownPayer, NumberRange
@@ -55,8 +55,8 @@ CODES = {Scene.OUTPATIENT: "0601", Scene.INPATIENT: "0602", Scene.DEALING: "0401
 
 
 @pytest.fixture
-def desk(app: Flask) -> ManualDesk:
-    return ManualDesk(app.extensions["qupiao"], app.extensions["qupiao_desk"])
+def desk(app: Flask) -> ManualIssueService:
+    return ManualIssueService(app.extensions["qupiao"].services, app.extensions["qupiao"].issuing)
 
 
 def typed(kind: Scene, started: Draft, **changes: str) -> Entry:
@@ -65,24 +65,24 @@ def typed(kind: Scene, started: Draft, **changes: str) -> Entry:
     return entry(kind, office | head | changes, lines, payments)
 
 
-def saved(desk: ManualDesk, kind: Scene, **changes: str) -> Draft:
+def saved(desk: ManualIssueService, kind: Scene, **changes: str) -> Draft:
     started = desk.start(ACTOR, kind)
     return desk.save(ACTOR, started.id, started.version, typed(kind, started, **changes))
 
 
-def issue(desk: ManualDesk, found: Draft) -> Issued:
+def issue(desk: ManualIssueService, found: Draft) -> Issued:
     made = desk.issue(ACTOR, found.id, found.version)
     assert isinstance(made, Issued), made.problems
     return made
 
 
 @pytest.mark.parametrize("kind", list(TYPED))
-def test_every_kind_is_issued_by_the_one_path(desk: ManualDesk, app: Flask, kind: Scene) -> None:
+def test_every_kind_is_issued_by_the_one_path(desk: ManualIssueService, app: Flask, kind: Scene) -> None:
     found = saved(desk, kind)
     made = issue(desk, found)
     assert made.code[2:6] == CODES[kind]
     assert made.serial == f"SG{found.id}"
-    database = app.extensions["qupiao"].database
+    database = app.extensions["qupiao"].services.database
     with database.read() as connection:
         assert ledger.check(connection) == 1
         bill = connection.execute(select(Bill.cashier, Bill.checker, Bill.scene)).one()
@@ -91,8 +91,10 @@ def test_every_kind_is_issued_by_the_one_path(desk: ManualDesk, app: Flask, kind
         content = connection.scalar(select(DeskDraft.content))
     assert (bill.cashier, bill.checker) == (ACTOR.name, "复核员乙")
     assert purposes == (0 if kind.medical else 1)
-    assert "林演安" not in app.extensions["qupiao"].cipher.decrypt_text("desk_draft.content", found.id, content)
-    document = xml.read(bills.document_xml(app.extensions["qupiao"], made.bill_id))
+    assert "林演安" not in app.extensions["qupiao"].services.cipher.decrypt_text(
+        "desk_draft.content", found.id, content
+    )
+    document = xml.read(bills.document_xml(app.extensions["qupiao"].services, made.bill_id))
     assert document.total_fen == sum(item.amount_fen for item in document.items)
     extras = dict(document.ext.extras)
     if kind is Scene.DEALING:
@@ -100,30 +102,33 @@ def test_every_kind_is_issued_by_the_one_path(desk: ManualDesk, app: Flask, kind
     if kind is Scene.DONATION:
         assert extras == {"捐赠项目": "助残", "捐赠形式": "实物"}
         assert (document.items[0].name, document.aux_items[0].name) == ("实物捐赠", "轮椅")
-    whole = bills.document_xml(app.extensions["qupiao"], made.bill_id)
+    whole = bills.document_xml(app.extensions["qupiao"].services, made.bill_id)
     assert (b"<FundPayAmount>" in whole) == kind.medical
 
 
-def test_a_purpose_is_as_immutable_as_its_bill(desk: ManualDesk, app: Flask) -> None:
+def test_a_purpose_is_as_immutable_as_its_bill(desk: ManualIssueService, app: Flask) -> None:
     issue(desk, saved(desk, Scene.DONATION))
     for statement in (update(BillPurpose).values(project="别的"), BillPurpose.__table__.delete()):
-        with pytest.raises(Exception, match="bill_purpose is"), app.extensions["qupiao"].database.write() as connection:
+        with (
+            pytest.raises(Exception, match="bill_purpose is"),
+            app.extensions["qupiao"].services.database.write() as connection,
+        ):
             connection.execute(statement)
 
 
-def test_double_clicks_are_one_bill(desk: ManualDesk, app: Flask) -> None:
+def test_double_clicks_are_one_bill(desk: ManualIssueService, app: Flask) -> None:
     found = saved(desk, Scene.OUTPATIENT)
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: issue(desk, found), range(16)))
     assert len({bill.number for bill in made}) == 1
     assert len({bill.token for bill in made}) == 1
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == 1
         assert connection.scalar(select(func.count()).select_from(KnownPayer)) == 1
 
 
 def test_control_without_the_serial_double_clicks_are_many_bills(
-    desk: ManualDesk, app: Flask, monkeypatch: pytest.MonkeyPatch
+    desk: ManualIssueService, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The race above with serials that are not the draft's: it must make more than one bill."""
     found = saved(desk, Scene.OUTPATIENT)
@@ -141,7 +146,9 @@ def test_control_without_the_serial_double_clicks_are_many_bills(
         assert len({bill.number for bill in pool.map(lambda _: issue(desk, found), range(4))}) > 1
 
 
-def test_a_crash_between_bill_and_draft_heals(desk: ManualDesk, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_between_bill_and_draft_heals(
+    desk: ManualIssueService, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = saved(desk, Scene.OUTPATIENT)
     with monkeypatch.context() as broken:
         broken.setattr(desk, "_close", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -151,11 +158,11 @@ def test_a_crash_between_bill_and_draft_heals(desk: ManualDesk, app: Flask, monk
     assert again.bill_id is not None
     assert issue(desk, found).bill_id == again.bill_id
     assert desk.drafts(ACTOR) == []
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == 1
 
 
-def test_a_form_sent_twice_is_saved_once_and_another_window_is_noticed(desk: ManualDesk) -> None:
+def test_a_form_sent_twice_is_saved_once_and_another_window_is_noticed(desk: ManualIssueService) -> None:
     started = desk.start(ACTOR, Scene.OUTPATIENT)
     first = typed(Scene.OUTPATIENT, started)
     assert desk.save(ACTOR, started.id, 1, first).version == 2
@@ -168,27 +175,27 @@ def test_a_form_sent_twice_is_saved_once_and_another_window_is_noticed(desk: Man
     assert refused.value.code == "DRAFT_CHANGED"
 
 
-def test_what_is_wrong_takes_no_number(desk: ManualDesk, app: Flask) -> None:
+def test_what_is_wrong_takes_no_number(desk: ManualIssueService, app: Flask) -> None:
     found = saved(desk, Scene.OUTPATIENT, payer_name="")
     checked = desk.issue(ACTOR, found.id, found.version)
     assert isinstance(checked, Checked)
     assert [problem.where for problem in checked.problems] == ["payer_name"]
     assert desk.get(ACTOR, found.id).entry.fields["department"] == "急诊科", "what was typed is kept"
     assert desk.preview(ACTOR, found) is None
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == 0
 
 
-def test_a_preview_has_neither_number_nor_effect(desk: ManualDesk, app: Flask) -> None:
+def test_a_preview_has_neither_number_nor_effect(desk: ManualIssueService, app: Flask) -> None:
     document = desk.preview(ACTOR, saved(desk, Scene.INPATIENT))
     assert document is not None
     assert (document.number, document.check_code, document.total_fen) == ("", "", 10000)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == 0
 
 
 @pytest.mark.parametrize("stranger", [Actor("staff:li", "李", 1), Actor("staff:chen", "陈", 2)])
-def test_a_draft_belongs_to_one_person_of_one_unit(desk: ManualDesk, stranger: Actor) -> None:
+def test_a_draft_belongs_to_one_person_of_one_unit(desk: ManualIssueService, stranger: Actor) -> None:
     found = saved(desk, Scene.OUTPATIENT)
     for act in (
         lambda: desk.get(stranger, found.id),
@@ -202,16 +209,16 @@ def test_a_draft_belongs_to_one_person_of_one_unit(desk: ManualDesk, stranger: A
     assert desk.drafts(stranger) == []
 
 
-def test_a_discarded_draft_is_gone_with_what_was_typed(desk: ManualDesk, app: Flask) -> None:
+def test_a_discarded_draft_is_gone_with_what_was_typed(desk: ManualIssueService, app: Flask) -> None:
     found = saved(desk, Scene.OUTPATIENT)
     desk.discard(ACTOR, found.id)
     with pytest.raises(Refusal):
         desk.get(ACTOR, found.id)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(DeskDraft.content)) is None
 
 
-def test_a_form_that_comes_after_the_session_is_kept_for_its_owner(desk: ManualDesk) -> None:
+def test_a_form_that_comes_after_the_session_is_kept_for_its_owner(desk: ManualIssueService) -> None:
     found = saved(desk, Scene.OUTPATIENT)
     late = typed(Scene.OUTPATIENT, found, remark="迟到的内容")
     assert not desk.keep(found.id, "0" * 64, late)
@@ -221,7 +228,7 @@ def test_a_form_that_comes_after_the_session_is_kept_for_its_owner(desk: ManualD
     assert again.pending == late and again.entry == found.entry
 
 
-def test_a_serial_of_the_interface_is_not_issued_again_by_hand(desk: ManualDesk, his: His, app: Flask) -> None:
+def test_a_serial_of_the_interface_is_not_issued_again_by_hand(desk: ManualIssueService, his: His, app: Flask) -> None:
     assert his.call("invoiceEBillOutpatient", outpatient("MZ1")).ok
     found = saved(desk, Scene.OUTPATIENT, serial="MZ1")
     with pytest.raises(Refusal) as refused:
@@ -232,12 +239,12 @@ def test_a_serial_of_the_interface_is_not_issued_again_by_hand(desk: ManualDesk,
     with pytest.raises(Refusal) as refused:
         desk.issue(ACTOR, other.id, other.version)
     assert refused.value.code == "SERIAL_CONFLICT"
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == 2
 
 
-def test_a_point_without_numbers_is_said_and_the_draft_stays(desk: ManualDesk, app: Flask) -> None:
-    database = app.extensions["qupiao"].database
+def test_a_point_without_numbers_is_said_and_the_draft_stays(desk: ManualIssueService, app: Flask) -> None:
+    database = app.extensions["qupiao"].services.database
     with database.write() as connection:
         connection.execute(update(NumberRange).values(last=NumberRange.first))
     issue(desk, saved(desk, Scene.DEALING))
@@ -248,8 +255,8 @@ def test_a_point_without_numbers_is_said_and_the_draft_stays(desk: ManualDesk, a
     assert [listed.id for listed in desk.drafts(ACTOR)] == [found.id]
 
 
-def test_payers_are_remembered_masked_and_revealed_by_an_audited_act(desk: ManualDesk, app: Flask) -> None:
-    services = app.extensions["qupiao"]
+def test_payers_are_remembered_masked_and_revealed_by_an_audited_act(desk: ManualIssueService, app: Flask) -> None:
+    services = app.extensions["qupiao"].services
     issue(desk, saved(desk, Scene.OUTPATIENT))
     issue(desk, saved(desk, Scene.OUTPATIENT, phone="10000000002"))
     with services.database.read() as connection:
@@ -272,15 +279,15 @@ def test_payers_are_remembered_masked_and_revealed_by_an_audited_act(desk: Manua
         assert known_payers.shown(services, connection, 1) == []
 
 
-def test_drafts_are_sealed_at_rest(desk: ManualDesk, app: Flask) -> None:
+def test_drafts_are_sealed_at_rest(desk: ManualIssueService, app: Flask) -> None:
     saved(desk, Scene.OUTPATIENT)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         row = connection.execute(text("SELECT content FROM desk_draft")).one()
     assert "林演安".encode() not in bytes(row.content) and b"000000195203150010" not in bytes(row.content)
 
 
 def test_the_catalogue_is_kept_with_before_and_after(app: Flask) -> None:
-    database = app.extensions["qupiao"].database
+    database = app.extensions["qupiao"].services.database
     new = {"area": "medical", "code": "K0001", "name": "换药（小）", "charge_code": "0104", "unit": "次", "price": "12"}
     item_id = catalogue.save(database, ACTOR, new | {"low": "0", "high": "12"})
     with pytest.raises(Refusal) as refused:

@@ -28,19 +28,19 @@ OTHER = {"payer": "陈样英", "cardNo": "000000194809060023", "tel": "100000000
 
 def protect(app: Flask, *numbers: str) -> int:
     return protected_persons.mark(
-        app.extensions["qupiao"], SECURITY, Order("林演安", numbers or [NUMBER], "staff", "院办通知")
+        app.extensions["qupiao"].services, SECURITY, Order("林演安", numbers or [NUMBER], "staff", "院办通知")
     )
 
 
 def log(app: Flask, action: str) -> list[Any]:
     """Who did it, to what, with which details."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         columns = (AuditEntry.actor, AuditEntry.object_id, AuditEntry.details)
         return list(connection.execute(select(*columns).where(AuditEntry.action == action).order_by(AuditEntry.id)))
 
 
 def bill_of(app: Flask, serial: str) -> str:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         found = connection.exec_driver_sql(f"SELECT id FROM bill WHERE serial = '{serial}'").scalar_one()
     return f"/console/billing/bills/{found}"
 
@@ -137,7 +137,7 @@ def test_vouchers_paper_and_remembered_payers_are_guarded(app: Flask, his: His) 
     desk = start(cashier)
     press(cashier, desk, "preview", **GOOD, remember="1")
     assert issue(cashier, desk).status_code == 303
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         voucher = connection.exec_driver_sql("SELECT max(id) FROM voucher").scalar_one()
         payer = connection.exec_driver_sql("SELECT max(id) FROM known_payer").scalar_one()
     sheets = cashier.get("/console/billing/paper/sheets").text
@@ -185,7 +185,7 @@ def test_the_security_officer_marks_and_a_second_person_ends_it(app: Flask, his:
 
 def test_what_is_stored_names_nobody(app: Flask) -> None:
     protect(app)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         [content] = connection.scalars(select(MarkedPerson.content))
     assert "林演安".encode() not in content and NUMBER.encode() not in content
 
@@ -193,5 +193,5 @@ def test_what_is_stored_names_nobody(app: Flask) -> None:
 @pytest.mark.parametrize("numbers", [[], [""], [f"10{one:08d}" for one in range(11)]])
 def test_a_mark_needs_some_numbers(app: Flask, numbers: list[str]) -> None:
     with pytest.raises(Refusal) as refused:
-        protected_persons.mark(app.extensions["qupiao"], SECURITY, Order("林演安", numbers, "staff", ""))
+        protected_persons.mark(app.extensions["qupiao"].services, SECURITY, Order("林演安", numbers, "staff", ""))
     assert refused.value.code == "INPUT_INVALID"

@@ -46,7 +46,7 @@ def app(settings: Settings, process: Simulators) -> Iterator[Flask]:
     made = create_app(platforms.connected(settings, process))
     assert His(made).call("invoiceEBillOutpatient", outpatient("MINI-1")).ok
     yield made
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 class Phone:
@@ -77,7 +77,7 @@ class Phone:
         return int(self.call("post", "/login", code=self.code("login"), unit="pgzx")["level"])
 
     def sms(self) -> str:
-        services, code = self.app.extensions["qupiao"], OneTimeCode.__table__
+        services, code = self.app.extensions["qupiao"].services, OneTimeCode.__table__
         with services.database.read() as connection:
             row = connection.execute(select(code.c.id, code.c.code).order_by(code.c.created_at.desc())).first()
         assert row is not None
@@ -125,7 +125,7 @@ def test_from_log_in_to_a_bill(app: Flask, process: Simulators) -> None:
     assert phone.call("get", "/family") == {"members": []}
     template = TEMPLATES["mini_subscription"]
     assert phone.call("post", "/subscriptions", templates=[template, "other"]) == {"templates": [template]}
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.read() as connection:
         assert connection.scalar(select(func.sum(MESSAGE_PERMISSION.c.remaining))) is None, (
             "WeChat's event of the tap counts"
@@ -203,7 +203,7 @@ def test_every_operation_keeps_its_document(app: Flask, process: Simulators) -> 
     proved.log_in()
     proved.call("post", "/identify", number=NUMBER, name=NAME)
     proved.call("post", "/confirm", code=proved.sms())
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     token = proved.token
 
     @given(data=st.data(), known=st.booleans())
@@ -263,8 +263,8 @@ def test_what_is_no_request_is_refused_in_json(app: Flask, process: Simulators) 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_fault_of_ours_is_told_in_json_too(app: Flask, process: Simulators) -> None:
     """Below the API's address; with a page elsewhere. Neither says anything of the inside."""
-    services = app.extensions["qupiao"]
-    app.extensions["qupiao_units"].get = None
+    services = app.extensions["qupiao"].services
+    app.extensions["qupiao"].units.get = None
     for path, kind in ((f"{BASE}/login", "application/json"), ("/h/pgzx", "text/html")):
         client = app.test_client()
         answer = client.post(path, json={"code": "x", "unit": "x"}) if path.startswith(BASE) else client.get(path)

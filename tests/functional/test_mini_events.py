@@ -19,8 +19,8 @@ from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, TEMPLATES
 from portal.core.settings import Settings
 from portal.domain.delivery import Purpose
 from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX
-from portal.simulators import wechat_push
 from portal.simulators.server import listen
+from portal.simulators.wechat import pushes
 from tests import platforms
 from tests.functional.test_platform_channels import MINI, SERVICE, Bench
 from tests.platforms import MINI_USER
@@ -49,7 +49,7 @@ def app(settings: Settings, process: Simulators) -> Iterator[Flask]:
     yield made
     server.stop()
     thread.join()
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 class Phone(Bench):
@@ -90,8 +90,8 @@ class Phone(Bench):
 
 def push(app: Flask, told: dict[str, Any], **changes: Any) -> int:
     """One push in JSON, encrypted as the mini-program's console says, or altered."""
-    encrypt = wechat_push.encrypted(changes.pop("account", DEMO_MINI), json.dumps(told))
-    query = wechat_push.query(DEMO_MINI, encrypt) | changes
+    encrypt = pushes.encrypted(changes.pop("account", DEMO_MINI), json.dumps(told))
+    query = pushes.query(DEMO_MINI, encrypt) | changes
     body = json.dumps({"ToUserName": "gh_demo", "Encrypt": encrypt})
     return int(app.test_client().post(HOOK, query_string=query, data=body).status_code)
 
@@ -178,9 +178,9 @@ def test_receipts_find_their_message_by_time_and_only_once(app: Flask, process: 
 def test_the_mini_programs_address_takes_its_own_pushes_only(app: Flask, process: Simulators) -> None:
     """Checked by GET with its own token; strangers, the other account's keys, plain text and broken JSON: 403."""
     client, told = app.test_client(), sent("m-9")
-    good = wechat_push.query(DEMO_MINI, "")
+    good = pushes.query(DEMO_MINI, "")
     assert client.get(HOOK, query_string=good | {"echostr": "8812"}).data == b"8812"
-    service = wechat_push.query(DEMO_WECHAT, "")
+    service = pushes.query(DEMO_WECHAT, "")
     assert client.get(HOOK, query_string=service | {"echostr": "8812"}).status_code == 403
     plain = client.post(HOOK, query_string=good, data=json.dumps(told)).status_code
     refused = [
@@ -192,9 +192,9 @@ def test_the_mini_programs_address_takes_its_own_pushes_only(app: Flask, process
         push(app, {"Event": "x"}),
     ]
     assert refused == [403] * len(refused)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(PLATFORM_INBOX)) == 0
     assert push(app, told) == 200 and push(app, told) == 200, "WeChat's repeat"
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(PLATFORM_INBOX)) == 1
         assert MINI_USER.encode() not in (connection.scalar(select(PLATFORM_INBOX.c.body)) or b"")

@@ -34,14 +34,14 @@ def texts(data: bytes) -> list[str]:
 def issued(app: Flask, *serials: str) -> list[int]:
     for serial in serials:
         assert His(app).call("invoiceEBillOutpatient", outpatient(serial)).ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return list(connection.scalars(select(Bill.id).order_by(Bill.id)))
 
 
 @pytest.mark.parametrize("paper", list(Paper))
 def test_a_slip_says_what_it_must_and_not_more(app: Flask, paper: Paper) -> None:
     [bill] = issued(app, "N1")
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     [text] = texts(notice_slips.job_pdf(services, 1, notice_slips.start(services, ACTOR, "bill", [bill], paper)))
     with services.database.read() as connection:
         row = connection.execute(select(Bill.bill_code, Bill.check_code)).one()
@@ -54,7 +54,7 @@ def test_a_slip_says_what_it_must_and_not_more(app: Flask, paper: Paper) -> None
 
 def test_a_second_print_says_so_and_opening_again_is_no_print(app: Flask) -> None:
     first, second = issued(app, "N1", "N2")
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     job = notice_slips.start(services, ACTOR, "bill", [first], Paper.ROLL)
     both = notice_slips.start(services, ACTOR, "bill", [second, first], Paper.ROLL)
     pages = texts(notice_slips.job_pdf(services, 1, both))
@@ -73,7 +73,7 @@ def test_a_second_print_says_so_and_opening_again_is_no_print(app: Flask) -> Non
 
 def test_a_reversed_bill_is_marked(app: Flask) -> None:
     [bill] = issued(app, "N1")
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     job = notice_slips.start(services, ACTOR, "bill", [bill], Paper.SHEET)
     with services.database.read() as connection:
         row = connection.execute(select(Bill.bill_code, Bill.number)).one()
@@ -106,7 +106,7 @@ def test_the_console_prints_one_and_many(app: Flask) -> None:
 def test_after_issuing_a_slip_is_printed_never_by_itself_or_when_asked(
     app: Flask, value: str, offered: bool, by_itself: bool
 ) -> None:
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         parameters.change(connection, "notice.print", value, ACTOR)
     person = Console(app, "cashier")
     path = start(person)

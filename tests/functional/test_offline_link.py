@@ -24,7 +24,7 @@ PHONE = "10000009999"
 
 def link_of(app: Flask, serial: str, key_id: str = "A") -> str:
     """The address as a HIS without a network computes it."""
-    key = app.extensions["qupiao"].keyring.link_key(key_id, DEMO_APPID)
+    key = app.extensions["qupiao"].services.keyring.link_key(key_id, DEMO_APPID)
     return f"/b/{token(key, key_id, 'pgzx', serial)}"
 
 
@@ -74,16 +74,16 @@ def test_links_of_both_keys_open_while_both_are_in_force(settings: Settings, his
         assert "林**" in client.get(link).text
     again = His(changed).call("invoiceEBillOutpatient", outpatient("KEY1")).payload
     assert again["pictureUrl"] == old["pictureUrl"], "a bill keeps the key of its link"
-    changed.extensions["qupiao"].database.engine.dispose()
+    changed.extensions["qupiao"].services.database.engine.dispose()
 
 
 def test_one_account_cannot_compute_anothers_links(app: Flask) -> None:
-    keyring = app.extensions["qupiao"].keyring
+    keyring = app.extensions["qupiao"].services.keyring
     assert keyring.link_key("A", "OTHER") != keyring.link_key("A", DEMO_APPID)
-    with app.extensions["qupiao"].database.read() as connection:
-        account = load(connection, app.extensions["qupiao"].cipher, DEMO_APPID)
+    with app.extensions["qupiao"].services.database.read() as connection:
+        account = load(connection, app.extensions["qupiao"].services.cipher, DEMO_APPID)
     assert account is not None
-    assert app.extensions["qupiao_desk"].token(account, "S") == link_of(app, "S").removeprefix("/b/")
+    assert app.extensions["qupiao"].issuing.token(account, "S") == link_of(app, "S").removeprefix("/b/")
 
 
 @pytest.mark.parametrize("typed", ["", "12345", "100000000011", "=1+1", "一二三"])
@@ -91,14 +91,14 @@ def test_a_phone_that_is_none_is_refused_and_kept_in_the_form(app: Flask, typed:
     client, link = app.test_client(), link_of(app, "OFF3")
     sent = client.post(f"{link}/watch", data={"csrf_token": form_token(client.get(link).text), "phone": typed})
     assert sent.status_code == 422 and "11 位" in sent.text
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.execute(select(LinkWatch.id)).all() == []
 
 
 def test_who_waits_is_told_once_and_forgotten(settings: Settings, tmp_path: Path) -> None:
     with running_simulators(tmp_path / "simulators") as simulators:
         app = create_app(settings.model_copy(update={"sms_url": simulators.url("/sms/send")}))
-        services, worker = app.extensions["qupiao"], build(app)
+        services, worker = app.extensions["qupiao"].services, build(app)
         client, link = app.test_client(), link_of(app, "OFF4")
         for _ in range(2):
             form = {"csrf_token": form_token(client.get(link).text), "phone": " １0000009999 "}

@@ -39,7 +39,7 @@ EVENTS = {"bill.issued", "bill.supervised", "bill.reversed", "paper.exchanged"}
 
 @pytest.fixture
 def services(app: Flask) -> Services:
-    return app.extensions["qupiao"]
+    return app.extensions["qupiao"].services
 
 
 @contextmanager
@@ -288,7 +288,7 @@ def test_rows_of_the_version_before_are_worked_off_completely(app: Flask, his: H
         bill_id = connection.execute(select(BILL.c.id)).scalar_one()
     old_rows(services, bill_id)
     done: list[tuple[str, object]] = []
-    real = background.handlers(services, app.extensions["qupiao_limits"])
+    real = background.handlers(services, app.extensions["qupiao"].limits)
     handlers: dict[Topic, Handler] = {
         topic: handler if topic in EVENTS else lambda _services, task: done.append((task.topic, task.payload)) or Done()
         for topic, handler in real.items()

@@ -92,7 +92,7 @@ def shift(number: str, by: int) -> str:
 
 def sheets(app: Flask) -> list[Any]:
     """All sheets, oldest first."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return list(connection.execute(select(PAPER).order_by(PAPER.c.number)))
 
 
@@ -114,7 +114,7 @@ def test_exchange_jam_refund(window: Window, app: Flask) -> None:
     assert window.state(bill) == ("0", "")
     assert window.red(bill).ok
     assert [(row.state, row.operator) for row in sheets(app)] == [("recovered", "收费员甲")] * 2
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         acts = connection.scalars(
             select(AuditEntry.action).where(AuditEntry.action.like("paper.%")).order_by(AuditEntry.id)
         ).all()
@@ -161,7 +161,7 @@ def test_only_the_next_sheet_and_blank_losses(window: Window, app: Flask) -> Non
     assert window.turn(bill, further).ok
     assert window.lose(further, further).result == "E3003"
     assert window.lose(shift(further, 5), shift(further, 2)).result == "E2001"
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         lost = connection.execute(
             select(StockMovement.first, StockMovement.last).where(StockMovement.kind == "blank_loss")
         ).all()
@@ -179,7 +179,7 @@ def test_stock_of_a_place(window: Window, his: His, app: Flask) -> None:
     none = his.call("getPaperBillNo", {"placeCode": "09", "pBillBatchCode": CODE})
     assert none.result == "E3004" and "无可用票据" in none.message
     assert his.call("getPaperBillNo", {"placeCode": "77", "pBillBatchCode": CODE}).result == "E2003"
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(update(NumberRange).where(NumberRange.bill_code == CODE).values(last=NumberRange.first))
     assert window.turn(window.issue("P1"), window.next()).ok
     assert "无可用票据" in his.call("getPaperBillNo", {"placeCode": "01", "pBillBatchCode": CODE}).message
@@ -254,7 +254,7 @@ def test_unprinted_list(window: Window, his: His) -> None:
 
 
 def test_the_first_exchange_of_a_shift_reads_the_sheet(window: Window, app: Flask) -> None:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     bills = [window.issue(f"P{count}") for count in range(3)]
     ids = {f"{row.number:010d}": row.id for row in rows(app)}
     first = int(window.next())
@@ -276,12 +276,12 @@ def test_the_first_exchange_of_a_shift_reads_the_sheet(window: Window, app: Flas
 
 def rows(app: Flask) -> list[Any]:
     """All bills."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return list(connection.execute(select(BILL).order_by(BILL.c.id)))
 
 
 def test_a_lost_sheet_needs_statement_and_approval(window: Window, app: Flask) -> None:
-    services, bill, number = app.extensions["qupiao"], window.issue("P1"), window.next()
+    services, bill, number = app.extensions["qupiao"].services, window.issue("P1"), window.next()
     window.turn(bill, number)
     lost = Sheet(CODE, int(number))
     with pytest.raises(Refusal, match="遗失声明"):
@@ -300,7 +300,7 @@ def test_a_lost_sheet_needs_statement_and_approval(window: Window, app: Flask) -
 
 
 def test_prints_are_counted_and_only_valid_sheets_are_printed(window: Window, app: Flask) -> None:
-    services, bill, number = app.extensions["qupiao"], window.issue("P1"), window.next()
+    services, bill, number = app.extensions["qupiao"].services, window.issue("P1"), window.next()
     window.turn(bill, number)
     [sheet] = sheets(app)
     assert [exchange.printed(services, STAFF, sheet.id) for _ in range(3)] == [0, 1, 2]
@@ -319,7 +319,7 @@ def taken_past_every_service(database: Database, sheet: Any) -> tuple[int, int]:
 
 def test_the_database_keeps_the_rules_of_paper(window: Window, app: Flask) -> None:
     """One valid sheet a bill, one bill a number, numbers from the point's range, an end is an end."""
-    database = app.extensions["qupiao"].database
+    database = app.extensions["qupiao"].services.database
     bill, number = window.issue("P1"), window.next()
     window.issue("P2")
     window.turn(bill, number)

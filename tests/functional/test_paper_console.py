@@ -15,7 +15,7 @@ from portal.domain.actor import Actor
 from portal.domain.documents.manual_input import entry
 from portal.domain.documents.settlement import Scene
 from portal.issuing.bills.issue import Issued
-from portal.issuing.manual.drafts import ManualDesk
+from portal.issuing.manual.drafts import ManualIssueService
 from portal.models import AuditEntry, Bill, PaperBill, Point
 from tests import codes
 from tests.console import Console
@@ -30,14 +30,14 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def issue(app: Flask, serial: str, **changes: Any) -> int:
     """Issue a bill; its row id."""
     assert His(app).call("invoiceEBillOutpatient", outpatient(serial, **changes)).ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return int(connection.execute(select(BILL.c.id).where(BILL.c.serial == serial)).scalar_one())
 
 
 def at_window(app: Flask, username: str) -> Console:
     """Somebody signed in who works at the first window."""
     person = Console(app, username)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         place = connection.execute(select(Point.id).where(Point.code == "01")).scalar_one()
     [form, *_] = [form for form in person.forms(person.get("/console/home").text) if form.action.endswith("/point")]
     assert person.client.post(form.action, data=form.values | {"point": str(place)}).status_code == 303
@@ -46,7 +46,7 @@ def at_window(app: Flask, username: str) -> Console:
 
 def sheets(app: Flask) -> list[Any]:
     """All sheets by number."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return list(connection.execute(select(PAPER).order_by(PAPER.c.number)))
 
 
@@ -130,7 +130,10 @@ LIST = "/console/billing/paper"
 
 def by_hand(app: Flask, kind: Scene, lines: list[dict[str, str]], **typed: str) -> int:
     """Issue a bill at the desk; its row id."""
-    desk, actor = ManualDesk(app.extensions["qupiao"], app.extensions["qupiao_desk"]), Actor("staff:lead", "李某", 1)
+    desk, actor = (
+        ManualIssueService(app.extensions["qupiao"].services, app.extensions["qupiao"].issuing),
+        Actor("staff:lead", "李某", 1),
+    )
     started = desk.start(actor, kind)
     head = {"payer_kind": "1", "payer_name": "林演安", "point_code": "01", "checker": "复核员乙"}
     head |= {"business_day": started.entry.fields["business_day"]} | typed
@@ -180,7 +183,7 @@ def test_the_lines_of_a_chosen_bill_stand_below_and_reading_them_is_logged(app: 
     assert person.client.get(f"{LIST}?detail={sent}&format=xlsx").status_code == 200
     for strange in ("0", "999", "x", "99999999999999999999999"):
         person.get(f"{LIST}?detail={strange}", 404)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         read = select(AuditEntry.object_id, AuditEntry.actor).where(AuditEntry.action == "bill.details_read")
         assert connection.execute(read).all() == [(str(bill), "staff:cashier") for bill in (sent, bare)]
 
@@ -250,7 +253,7 @@ def test_blank_loss(app: Flask) -> None:
 def test_refused_and_strange_bills(app: Flask) -> None:
     cashier = at_window(app, "cashier")
     bill = issue(app, "C1")
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(update(BILL).values(state="refused"))
     page = cashier.get(f"/console/billing/bills/{bill}").text
     assert "财政没有通过" in page and "换开" not in acts(page)

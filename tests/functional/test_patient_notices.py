@@ -168,7 +168,7 @@ def test_one_good_receipt_is_enough(pages: Pages, app: Flask, bench: Bench) -> N
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_entry_page_and_the_poster_say_which_address_is_ours(pages: Pages, app: Flask) -> None:
     """With its closing slash, so that ours.example.evil.cn does not begin like ours."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     ours = f"{services.settings.outside}/"
     assert f'以 <b class="address">{ours}</b> 开头的才是本院' in pages.get("/h/pgzx").text
     poster = PdfReader(io.BytesIO(files.poster(services, "pgzx", "A4").data))

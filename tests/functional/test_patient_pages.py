@@ -50,7 +50,7 @@ def identified(pages: Pages, app: Flask) -> Fetched:
 
 def sent_code(app: Flask) -> str:
     """The newest one-time code, unsealed as the SMS handler does."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.read() as connection:
         row = connection.execute(
             select(ONE_TIME_CODE.c.id, ONE_TIME_CODE.c.code).order_by(OneTimeCode.created_at.desc()).limit(1)
@@ -98,7 +98,7 @@ def test_by_slip(either: Pages, his: His) -> None:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_state_of_a_bill(pages: Pages, his: His, app: Flask, state: BillState) -> None:
     assert his.call("invoiceEBillOutpatient", outpatient("P1")).ok
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(update(BILL).values(state=state.value))
     listed = identified(pages, app)
     assert "128.50" in listed.text
@@ -139,7 +139,7 @@ def test_a_bill_on_paper_says_which_sheet(pages: Pages, his: His, app: Flask) ->
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_link_opened_before_its_bill(either: Pages, app: Flask) -> None:
     """What the page says before, with a wrong phone, and when a phone was noted."""
-    key = app.extensions["qupiao"].keyring.link_key("A", DEMO_APPID)
+    key = app.extensions["qupiao"].services.keyring.link_key("A", DEMO_APPID)
     link = f"/b/{token(key, 'A', 'pgzx', 'EARLY')}"
     early = either.get(link)
     assert "正在生成" in early.text
@@ -201,7 +201,7 @@ def test_too_often(pages: Pages) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_something_broken_and_several_hospitals(pages: Pages, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         one = dict(connection.execute(select(Unit.__table__)).mappings().one())
         one |= {"id": one["id"] + 1, "code": "second", "name": "第二医院"}
         connection.execute(insert(Unit), one)

@@ -38,7 +38,7 @@ def counted(app: Flask) -> Iterator[list[str]]:
         if not statement.startswith("BEGIN"):
             statements.append(statement)
 
-    engine = app.extensions["qupiao"].database.engine
+    engine = app.extensions["qupiao"].services.database.engine
     event.listen(engine, "before_cursor_execute", note)
     try:
         yield statements
@@ -55,7 +55,7 @@ def token(his: His) -> str:
 
 def visitor(app: Flask, claim: Claim, level: int) -> FlaskClient:
     """A browser whose session has proved ``claim``."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.write() as connection:
         cookie = sessions.start(services, connection, 1, level, claim)
     client = app.test_client()
@@ -66,12 +66,12 @@ def visitor(app: Flask, claim: Claim, level: int) -> FlaskClient:
 @pytest.fixture
 def patient(app: Flask, token: str) -> FlaskClient:
     """The person of the bills, identified by number, name and code."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     return visitor(app, Claim(number_digest(services, ID_NO).hex(), services.index.digest("name", NAME).hex()), 2)
 
 
 def newest(app: Flask) -> int:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return connection.scalar(select(BILL.c.id).where(BILL.c.serial == "P2"))
 
 
@@ -89,7 +89,7 @@ def test_no_page_asks_more_than_four_questions(app: Flask, patient: FlaskClient,
 def test_a_bill_that_was_sent_costs_one_question_more(app: Flask, patient: FlaskClient) -> None:
     """Session, bill with what belongs to it, items; then what was sent."""
     bill = newest(app)
-    services, page = app.extensions["qupiao"], f"/h/pgzx/bills/{bill}"
+    services, page = app.extensions["qupiao"].services, f"/h/pgzx/bills/{bill}"
 
     def cost() -> int:
         patient.get(page)
@@ -107,7 +107,7 @@ def test_a_bill_that_was_sent_costs_one_question_more(app: Flask, patient: Flask
 def test_the_pdf_says_that_paper_is_out(app: Flask, patient: FlaskClient, his: His) -> None:
     """已换开 across the face once a supervised bill stands on paper (fiscal-ebill §4.4); files never say so before."""
     bill, window = newest(app), Window(his)
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(update(BILL).where(BILL.c.id == bill).values(state=BillState.SUPERVISED.value))
         facts = bills.by_id(connection, bill)
     assert "已换开" not in face_text(patient, bill)
@@ -124,7 +124,7 @@ def face_text(patient: FlaskClient, bill: int) -> str:
 
 def test_a_session_sees_its_own_bills_and_no_others(app: Flask, patient: FlaskClient, token: str) -> None:
     page = f"/h/pgzx/bills/{newest(app)}"
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     number, name = number_digest(services, ID_NO).hex(), services.index.digest("name", NAME).hex()
     other = services.index.digest("name", "陈样英").hex()
     assert NAME in patient.get(page).get_data(as_text=True)
@@ -143,7 +143,7 @@ def test_a_session_sees_its_own_bills_and_no_others(app: Flask, patient: FlaskCl
 
 
 def test_use_keeps_a_session_open_with_few_writes(app: Flask, patient: FlaskClient) -> None:
-    database, page = app.extensions["qupiao"].database, f"/h/pgzx/bills/{newest(app)}"
+    database, page = app.extensions["qupiao"].services.database, f"/h/pgzx/bills/{newest(app)}"
     soon = now() + timedelta(minutes=2)
 
     def until() -> object:

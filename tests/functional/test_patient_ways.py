@@ -68,8 +68,8 @@ class Inbox:
 
 def deliver(app: Flask) -> Inbox:
     """Send the newest code as the worker does."""
-    inbox, services = Inbox(), app.extensions["qupiao"]
-    sender = CodeSender(app.extensions["qupiao_limits"], inbox)  # type: ignore[arg-type]
+    inbox, services = Inbox(), app.extensions["qupiao"].services
+    sender = CodeSender(app.extensions["qupiao"].limits, inbox)  # type: ignore[arg-type]
     with services.database.read() as connection:
         newest = connection.scalar(select(ONE_TIME_CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
     sender(services, Task(1, "sms.code", "k", {"code": newest}, 2, now()))
@@ -84,7 +84,7 @@ def person(pages: Pages, app: Flask, number: str = NUMBER, name: str = NAME) -> 
 
 
 def actor(app: Flask) -> Actor:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return Actor("staff:desk", "收费员甲", connection.scalar(select(UNIT.c.id)) or 0)
 
 
@@ -120,7 +120,7 @@ def test_guardian_and_proxy_by_consent(pages: Pages, his: His, app: Flask) -> No
     mothers = pages.get(address)
     bill = first(mothers, r"/bills/\d+")
     assert MOTHER in pages.get(bill).text
-    services, inbox = app.extensions["qupiao"], Inbox()
+    services, inbox = app.extensions["qupiao"].services, Inbox()
     with services.database.read() as connection:
         told = connection.execute(select(TASK).where(TASK.c.topic == family.TOLD_TOPIC).order_by(TASK.c.id)).all()
     for row in told:
@@ -163,14 +163,14 @@ def test_a_child_is_bound_only_by_the_same_phone_and_age(pages: Pages, his: His,
         )
     }
     assert len({re.sub(r'nonce="[^"]*"', "", answer) for answer in answers}) == 1
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalars(select(LINK.c.id)).all() == []
 
 
 def test_guardian_bound_at_the_desk(pages: Pages, his: His, app: Flask) -> None:
     """A guardian who was never a patient gets the code on the phone that the desk noted."""
     bills_of(his)
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     guardian = Person("王护验", "000000198005050018", "10000000088")
     child = Person(CHILD, CHILD_NUMBER, "")
     with pytest.raises(Refusal, match="证件"):
@@ -188,7 +188,7 @@ def test_guardian_bound_at_the_desk(pages: Pages, his: His, app: Flask) -> None:
 
 def test_fetch_code_of_a_slip_opens_once(pages: Pages, his: His, app: Flask) -> None:
     """Proxy by slip: code and name, once; wrong code and wrong name look the same; a revoked link ends both."""
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     answer = his.call("invoiceEBillOutpatient", outpatient("S1")).payload
     with services.database.read() as connection:
         bill_id = connection.scalar(select(BILL.c.id)) or 0
@@ -228,7 +228,7 @@ def token_of(page: Fetched) -> str:
 
 def test_a_window_sees_what_the_phone_shows_for_a_minute(pages: Pages, his: His, app: Flask) -> None:
     bills_of(his)
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     listed = person(pages, app)
     shown = pages.submit(listed, {}, action="/window")
     assert "<svg" in shown.text and "以前有效" in shown.text
@@ -288,7 +288,7 @@ def test_getting_it_elsewhere(pages: Pages, his: His, app: Flask) -> None:
 def test_help_reaches_the_desk_and_comes_back(pages: Pages, his: His, app: Flask) -> None:
     """Why page, correction, not mine: the desk gets them sealed, the answer shows under the number and on the bill."""
     answer = his.call("invoiceEBillOutpatient", outpatient("H1")).payload
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     page = pages.get("/h/pgzx/why")
     assert "写成" in pages.submit(page, {"day": "昨天"}, 422, action="/why").text
     unknown = pages.submit(page, {"day": "2026-11-18", "amount": "128.50"}, action="/why").text

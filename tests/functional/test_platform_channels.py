@@ -25,7 +25,7 @@ from portal.domain.delivery import Purpose, steps_of
 from portal.models.tables import BILL, CHANNEL_BINDING, DELIVERY_ATTEMPT, MESSAGE_PERMISSION, PLATFORM_INBOX
 from portal.outbox.worker import Worker
 from portal.providers.wechat import callback
-from portal.simulators import wechat_push
+from portal.simulators.wechat import pushes
 from tests import platforms
 from tests.his import His, outpatient
 from tests.platforms import ALIPAY_USER, FOLLOWER, MINI_USER
@@ -50,14 +50,14 @@ def app(settings: Settings, process: Simulators) -> Iterator[Flask]:
         process.faults(service)
     made = create_app(platforms.connected(settings, process))
     yield made
-    made.extensions["qupiao"].database.engine.dispose()
+    made.extensions["qupiao"].services.database.engine.dispose()
 
 
 class Bench:
     """One bill and the engine over the real channels."""
 
     def __init__(self, app: Flask, serial: str) -> None:
-        self.app, self.services = app, app.extensions["qupiao"]
+        self.app, self.services = app, app.extensions["qupiao"].services
         assert His(app).call("invoiceEBillOutpatient", outpatient(serial)).ok
         with self.services.database.read() as connection:
             found = select(BILL.c.id).where(BILL.c.serial == serial)
@@ -103,14 +103,14 @@ class Bench:
 
 def push(client: FlaskClient, text: str, body: bytes | None = None, **changes: str) -> Any:
     """One push as WeChat sends it, or altered."""
-    encrypt = wechat_push.encrypted(DEMO_WECHAT, text)
-    query = wechat_push.query(DEMO_WECHAT, encrypt) | changes
+    encrypt = pushes.encrypted(DEMO_WECHAT, text)
+    query = pushes.query(DEMO_WECHAT, encrypt) | changes
     written = f"<xml><Encrypt><![CDATA[{encrypt}]]></Encrypt></xml>".encode()
     return client.post(HOOK, query_string=query, data=written if body is None else body, content_type="text/xml")
 
 
 def event(name: str, fields: str = "", openid: str = FOLLOWER) -> str:
-    return wechat_push.event(DEMO_WECHAT, openid, name, fields)
+    return pushes.event(DEMO_WECHAT, openid, name, fields)
 
 
 def test_a_bill_reaches_every_platform(app: Flask, process: Simulators) -> None:
@@ -210,8 +210,8 @@ def test_pushes_are_written_once_and_strangers_never(app: Flask) -> None:
     """A repeat is one row; wrong signature, old timestamp, plain mode, broken text: 403 and no row."""
     bench, client = Bench(app, "WX-IN-1"), app.test_client()
     text = event("subscribe")
-    encrypt = wechat_push.encrypted(DEMO_WECHAT, text)
-    query = wechat_push.query(DEMO_WECHAT, encrypt)
+    encrypt = pushes.encrypted(DEMO_WECHAT, text)
+    query = pushes.query(DEMO_WECHAT, encrypt)
     written = f"<xml><Encrypt>{encrypt}</Encrypt></xml>"
     for _ in range(3):
         began = time.monotonic()
@@ -229,7 +229,7 @@ def test_pushes_are_written_once_and_strangers_never(app: Flask) -> None:
     with bench.services.database.read() as connection:
         row = connection.execute(select(PLATFORM_INBOX)).one()
     assert FOLLOWER.encode() not in row.body, "sealed"
-    old = wechat_push.query(DEMO_WECHAT, encrypt, stamp=int(time.time()) - 400)
+    old = pushes.query(DEMO_WECHAT, encrypt, stamp=int(time.time()) - 400)
     refused = [
         push(client, text, msg_signature="0" * 40),
         push(client, text, encrypt_type="raw"),
@@ -243,11 +243,11 @@ def test_pushes_are_written_once_and_strangers_never(app: Flask) -> None:
         push(client, text, body=b"<!DOCTYPE x [<!ENTITY a 'b'>]><xml><Encrypt>&a;</Encrypt></xml>"),
     ]
     cut = encrypt[:-24]
-    signed = wechat_push.query(DEMO_WECHAT, cut)
+    signed = pushes.query(DEMO_WECHAT, cut)
     refused.append(client.post(HOOK, query_string=signed, data=f"<xml><Encrypt>{cut}</Encrypt></xml>"))
     assert [answer.status_code for answer in refused] == [403] * len(refused)
     assert count() == 1
-    good = wechat_push.query(DEMO_WECHAT, "")
+    good = pushes.query(DEMO_WECHAT, "")
     assert client.get(HOOK, query_string=good | {"echostr": "8812"}).data == b"8812"
     assert client.get(HOOK, query_string=good | {"echostr": "8812", "signature": "0"}).status_code == 403
     assert client.get(HOOK, query_string=good | {"echostr": "<script>"}).status_code == 403
@@ -258,7 +258,7 @@ def test_pushes_are_written_once_and_strangers_never(app: Flask) -> None:
 def test_whatever_comes_is_refused_by_name(noise: bytes, wrapped: bool) -> None:
     """Malformed input of any kind: NotWeChat and nothing else, also when it is signed (the library: six exceptions)."""
     text = noise.hex() if wrapped else "A" * (len(noise) // 4 * 4)
-    query = wechat_push.query(DEMO_WECHAT, text)
+    query = pushes.query(DEMO_WECHAT, text)
     body = f"<xml><Encrypt>{text}</Encrypt></xml>".encode() if wrapped else noise
     with pytest.raises(callback.NotWeChat):
         callback.read(DEMO_WECHAT, query, body)

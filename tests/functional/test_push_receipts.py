@@ -39,7 +39,7 @@ class Receiver:
     """An APP that has taken one event and tells what became of it."""
 
     def __init__(self, app: Flask, his: His, url: str, post: Any) -> None:
-        self.app, self.services = app, app.extensions["qupiao"]
+        self.app, self.services = app, app.extensions["qupiao"].services
         target_id = targets.create(self.services, ACTOR, Facts("医院 APP", url, True, tuple(EVENTS), True, 7, ""))
         self.target_id = target_id
         self.key_id, self.key = targets.look(self.services, ACTOR, target_id)

@@ -48,7 +48,7 @@ def send(pages: Pages, data: bytes, status: int = 200) -> str:
 
 
 def stored(app: Flask) -> list[bytes]:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return list(connection.scalars(select(REQUEST_PHOTO.c.photo)))
 
 
@@ -70,7 +70,7 @@ def test_the_desk_sees_it_with_a_trace_until_the_answer(pages: Pages, app: Flask
     assert shown.headers["X-Content-Type-Options"] == "nosniff"
     picture = Image.open(io.BytesIO(shown.data))
     assert picture.size == (60, 40) and not picture.getexif() and b"SECRETPLACE" not in shown.data
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         looks = connection.execute(select(AUDIT).where(AUDIT.c.action == "request.photo_shown")).all()
         request_id = connection.scalar(select(PATIENT_REQUEST.c.id))
     assert [row.object_id for row in looks] == [str(request_id)]
@@ -88,7 +88,7 @@ def test_without_one_and_with_a_bad_one(pages: Pages, app: Flask) -> None:
     refused = send(pages, b"%PDF-1.7", 422)
     assert "照片打不开" in refused and 'value="林演按"' in refused
     assert "超过 3 MB" in send(pages, card() + b"\0" * photo.MOST_BYTES, 422)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalars(select(PATIENT_REQUEST.c.id)).all() == []
     assert "申请编号" in send(pages, b"")
     assert stored(app) == []

@@ -63,12 +63,12 @@ def issued(his: His, serial: str = "R1", **changes: object) -> dict:
 
 def rows(app: Flask) -> tuple:
     """The original and its red bill."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return tuple(connection.execute(select(BILL).order_by(BILL.c.id)))
 
 
 def test_the_red_bill_mirrors_its_original(his: His, app: Flask) -> None:
-    services, bill = app.extensions["qupiao"], issued(his)
+    services, bill = app.extensions["qupiao"].services, issued(his)
     answer = red_flush(his, bill)
     assert answer.ok, answer.message
     assert set(answer.payload) == {
@@ -126,7 +126,7 @@ def test_the_red_bill_mirrors_its_original(his: His, app: Flask) -> None:
 
 
 def test_its_document_is_signed_and_names_the_original(his: His, app: Flask) -> None:
-    services, bill = app.extensions["qupiao"], issued(his)
+    services, bill = app.extensions["qupiao"].services, issued(his)
     red_flush(his, bill)
     original, red = rows(app)
     parts = xml.split(bills.document_xml(services, red.id))
@@ -165,7 +165,7 @@ def test_a_red_bill_is_not_reversed(his: His, app: Flask) -> None:
 
 
 def test_a_booked_bill_stays(his: His, app: Flask) -> None:
-    services, bill = app.extensions["qupiao"], issued(his)
+    services, bill = app.extensions["qupiao"].services, issued(his)
     assert his.call("getEBillAccountStatus", bill).payload == {"state": "0"}
     with services.database.write() as connection:
         booking = {"booked_by": "阳江示例五金厂", "amount_fen": 100, "voucher_no": "", "booked_at": now()}
@@ -194,7 +194,7 @@ def test_nothing_is_optional(his: His, app: Flask, member: str) -> None:
 
 
 def test_where_the_number_comes_from(his: His, app: Flask) -> None:
-    services, bill = app.extensions["qupiao"], issued(his)
+    services, bill = app.extensions["qupiao"].services, issued(his)
     assert red_flush(his, bill, placeCode="77").result == "E2003"
     with services.database.write() as connection:
         connection.execute(update(NumberRange).values(last=NumberRange.first))
@@ -208,7 +208,7 @@ def test_where_the_number_comes_from(his: His, app: Flask) -> None:
 
 
 def test_large_amounts_need_a_second_person(his: His, app: Flask) -> None:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     issued(his)
     [bill] = rows(app)
     order = Order(bill.id, "01", ReversalReason.MISTAKE, "", limit_fen=12850)
@@ -223,19 +223,19 @@ def test_large_amounts_need_a_second_person(his: His, app: Flask) -> None:
 
 
 def test_an_account_may_be_held_to_four_eyes(his: His, app: Flask) -> None:
-    services, bill = app.extensions["qupiao"], issued(his)
+    services, bill = app.extensions["qupiao"].services, issued(his)
     with services.database.write() as connection:
         connection.execute(update(HisAccount).values(policies={"large_reversal": "refuse"}))
         lead = Actor("staff:lead", "张某", 1)
         parameters.change(connection, "reversal.large-fen", "100", lead)
-    app.extensions["qupiao_his_accounts"].__init__(services)  # what is remembered of accounts is seconds old
+    app.extensions["qupiao"].his_accounts.__init__(services)  # what is remembered of accounts is seconds old
     answer = red_flush(his, bill)
     assert answer.result == "E4007" and "128.50" in answer.message
     assert len(rows(app)) == 1
 
 
 def test_other_needs_words_and_another_unit_sees_nothing(his: His, app: Flask) -> None:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     issued(his)
     [bill] = rows(app)
     with pytest.raises(Refusal, match="冲红原因"):
@@ -248,7 +248,7 @@ def test_other_needs_words_and_another_unit_sees_nothing(his: His, app: Flask) -
 def test_finance_need_not_be_there(his: His, app: Flask, state: BillState) -> None:
     bill = issued(his)
     if state is not BillState.ISSUED:
-        with app.extensions["qupiao"].database.write() as connection:
+        with app.extensions["qupiao"].services.database.write() as connection:
             connection.execute(update(BILL).values(state=state.value))
     assert red_flush(his, bill).ok
     assert rows(app)[0].state == "reversed"
@@ -262,7 +262,7 @@ def insert_numbered(database: Database, row: dict, point: Any) -> None:
 
 
 def test_the_database_keeps_the_rules_too(his: His, app: Flask) -> None:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     bill = issued(his)
     [original] = rows(app)
     with pytest.raises(DBAPIError), services.database.write() as connection:
@@ -291,7 +291,7 @@ def test_the_database_keeps_the_rules_too(his: His, app: Flask) -> None:
 
 
 def test_a_refusal_leaves_nothing_behind(his: His, app: Flask) -> None:
-    services, bill = app.extensions["qupiao"], issued(his)
+    services, bill = app.extensions["qupiao"].services, issued(his)
     with services.database.write() as connection:
         connection.execute(update(NumberRange).values(last=NumberRange.first))
     assert red_flush(his, bill, placeCode="01").result == "E3001"

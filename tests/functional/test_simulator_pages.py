@@ -18,8 +18,8 @@ from portal.delivery.push import targets
 from portal.models.tables import PLATFORM_INBOX
 from portal.providers.push.signature import signature
 from portal.simulators.app import PARTIES, create_simulators
+from portal.simulators.his.settlements import SCENES
 from portal.simulators.server import listen
-from portal.simulators.settlements import SCENES
 from tests.pages import Pages, Rules
 from tests.simulators import BillMaker, running_simulators
 
@@ -54,7 +54,7 @@ def test_every_page_and_the_desk(platform: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_app_tells_that_a_message_was_read(app: Flask, platform: str, tmp_path: Path) -> None:
-    settings, services = Settings(demo=True, base_url=platform), app.extensions["qupiao"]
+    settings, services = Settings(demo=True, base_url=platform), app.extensions["qupiao"].services
     targets.adopt(services)
     client = create_simulators(tmp_path, settings).test_client()
     body, stamp, nonce = json.dumps({"event_id": str(uuid.uuid4())} | EVENT).encode(), str(int(time.time())), "a" * 16

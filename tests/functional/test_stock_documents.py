@@ -29,7 +29,7 @@ ONE, TWO = Actor("staff:one", "甲", 1, "r1"), Actor("staff:two", "乙", 1, "r2"
 
 @pytest.fixture
 def database(app: Flask) -> Iterator[Database]:
-    made: Database = app.extensions["qupiao"].database
+    made: Database = app.extensions["qupiao"].services.database
     yield made
     with made.read() as connection:
         found = identity(consistent(connection))
@@ -350,7 +350,7 @@ def test_the_ledger_is_append_only(database: Database, statement: object) -> Non
 
 def test_identity_names_what_is_wrong(app: Flask) -> None:
     """The check itself can fail: a range shortened behind its back, a number taken without a bill."""
-    database: Database = app.extensions["qupiao"].database
+    database: Database = app.extensions["qupiao"].services.database
     with database.write() as connection:
         window = connection.scalar(select(Point.id).where(Point.code == "01"))
         assert take_number(connection, window, CODE) is not None

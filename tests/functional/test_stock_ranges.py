@@ -23,7 +23,7 @@ def _point(connection: Connection, code: str = "01") -> int:
 
 @pytest.fixture
 def database(app: Flask):
-    return app.extensions["qupiao"].database
+    return app.extensions["qupiao"].services.database
 
 
 def test_the_given_number_must_be_the_next(database) -> None:

@@ -50,7 +50,7 @@ def window(his: His) -> Window:
 
 
 def facts_of(app: Flask, bill: dict[str, str]) -> BillFacts:
-    services = app.extensions["qupiao"]
+    services = app.extensions["qupiao"].services
     with services.database.read() as connection:
         unit_id = connection.scalar(select(UNIT.c.id).where(UNIT.c.code == "pgzx"))
         found = bills.by_number(connection, unit_id, bill["billBatchCode"], bill["billNo"])
@@ -77,12 +77,12 @@ def ask(pages: Pages, typed: dict[str, str], status: int = 200) -> Fetched:
 
 
 def put(app: Flask, bill: BillFacts, state: BillState) -> None:
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(update(BILL).where(BILL.c.id == bill.bill_id).values(state=state.value))
 
 
 def times(app: Flask) -> int:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return connection.scalar(select(func.count()).select_from(VERIFICATION)) or 0
 
 
@@ -147,7 +147,9 @@ def _part_booked(app: Flask, _window: Window, bill: dict[str, str]) -> tuple[Bil
 
 
 def _book(app: Flask, bill: BillFacts, fen: int, told: tuple[str, ...]) -> tuple[str, ...]:
-    booking.change(app.extensions["qupiao"], bill.unit_id, bill.code, int(bill.number), "阳江示例五金厂", fen, now())
+    booking.change(
+        app.extensions["qupiao"].services, bill.unit_id, bill.code, int(bill.number), "阳江示例五金厂", fen, now()
+    )
     return told
 
 
@@ -187,7 +189,7 @@ def test_whichever_element_differs_the_answer_and_its_work_are_one(window: Windo
     """Invariant 7: not even whether there is such a bill; bills of another hospital are none of ours."""
     bill = facts_of(app, window.issue("V1"))
     right = elements(bill)
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         one = dict(connection.execute(select(UNIT)).mappings().one())
         connection.execute(insert(UNIT), one | {"id": one["id"] + 1, "code": "second"})
     day = (bill.issued_at + timedelta(hours=8)).date()
@@ -257,14 +259,14 @@ def test_a_place_is_counted_once_an_hour_and_the_owner_is_told(pages: Pages, win
         assert "查验过 1 次" in ask(pages, elements(bill)).text
     pages.client.environ_base["REMOTE_ADDR"] = "203.0.113.9"
     assert "查验过 2 次" in ask(pages, elements(bill)).text
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(update(VERIFICATION).values(at=now() - timedelta(minutes=61)))
     assert "查验过 3 次" in ask(pages, elements(bill)).text
     shown = owner.get(address).text
     assert '<li class="done">已查验</li>' in shown and "查验过 3 次，最近一次" in shown and "203.0.113" not in shown
     other = facts_of(app, window.issue("V2"))
     assert "查验过 1 次" in ask(pages, elements(other)).text
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         places = connection.scalars(select(VERIFICATION.c.place)).all()
     assert len(places) == 4 and len(set(places)) == 3, "a place is another one at another bill"
 
@@ -288,7 +290,7 @@ def test_many_at_once_from_one_place_are_one(window: Window, app: Flask) -> None
     bill = facts_of(app, window.issue("V1"))
     read, wrong = verification.read(elements(bill))
     assert read is not None and not wrong
-    services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
+    services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
 
     def one(address: str) -> bool:
         return verification.verify(services, limits, bill.unit_id, read, address) is not None
@@ -303,7 +305,7 @@ def test_many_at_once_from_one_place_are_one(window: Window, app: Flask) -> None
 def test_guessing_meets_a_limit_by_bill_and_by_place(window: Window, app: Flask) -> None:
     """Ten at one bill from wherever, right ones refused as well, existing or not; sixty from one place."""
     bill = facts_of(app, window.issue("V1"))
-    services, limits = app.extensions["qupiao"], Limits(app.extensions["qupiao"].database)
+    services, limits = app.extensions["qupiao"].services, Limits(app.extensions["qupiao"].services.database)
     read, _ = verification.read(elements(bill))
     assert read is not None
 

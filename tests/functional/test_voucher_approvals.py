@@ -19,19 +19,19 @@ LIMIT = "500.00"
 
 
 def balance(app: Flask) -> int:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         rows = select(VoucherMovement.balance_fen).order_by(VoucherMovement.voucher_id, VoucherMovement.line)
         return int(connection.scalars(rows).all()[-1])
 
 
 def limited(app: Flask) -> None:
-    with app.extensions["qupiao"].database.write() as connection:
+    with app.extensions["qupiao"].services.database.write() as connection:
         parameters.change(connection, "voucher.large-refund-fen", LIMIT, Actor("system:test", "", 1))
 
 
 def decide(app: Flask) -> str:
     """The supervisor agrees with what waits; what the list says then."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         waiting = connection.scalar(select(APPROVAL.c.id).where(APPROVAL.c.state == "pending"))
     supervisor = Console(app, "supervisor")
     return supervisor.follow(supervisor.send(f"/console/home/approvals/{waiting}", "同意并办理"))
@@ -48,7 +48,7 @@ def test_a_large_refund_and_cancellation_wait_for_a_second_person(app: Flask) ->
     assert "金额 300.00 元" in decide(app) and balance(app) == 50_000
     assert "已提交复核" in person.follow(person.send(f"{address}/cancel", "撤销", reason="开错"))
     assert "预交金红字凭证" in decide(app) and balance(app) == 0
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalars(select(APPROVAL.c.state)).all() == ["approved"] * 2
 
 
@@ -56,12 +56,12 @@ def test_what_was_approved_is_judged_anew(app: Flask) -> None:
     limited(app)
     person, his = at_a_window(app), His(app)
     made = paid_in(his)
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         address = f"/console/billing/vouchers/{connection.scalar(select(VoucherMovement.voucher_id))}"
     person.send(f"{address}/cancel", "撤销", reason="开错")
     assert his.call("invEBillHospitalized", settlement("ZY1", (made, 60))).ok
     assert "没有办成" in decide(app) and balance(app) == 94_000, "a bill holds a part meanwhile"
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(APPROVAL.c.state)) == "failed"
         assert requests.pending(connection, 1) == 0
 
@@ -72,7 +72,7 @@ def test_a_his_is_stopped_by_its_switch_only(app: Flask) -> None:
     one = paid_in(his, "YJ1")
     assert his.call("writeOffPayMentVoucher", taking(one, 600)).ok, "its own desk has approved"
     policies(app, large_reversal="refuse")
-    app.extensions["qupiao_his_accounts"]._known.clear()
+    app.extensions["qupiao"].his_accounts._known.clear()
     stopped = his.call("writeOffPayMentVoucher", taking(one, 1, at("110000", 1)))
     assert stopped.result == "E5006" and "601.00" in stopped.message
     assert his.call("cancelPayMentVoucherBalance", taking(one)).result == "E5006" and balance(app) == 40_000

@@ -79,13 +79,13 @@ class Model:
             for one, amount in parts.items():
                 self.left[one] -= amount
             number = int(answer.payload["billNo"])
-            with self.app.extensions["qupiao"].database.read() as connection:
+            with self.app.extensions["qupiao"].services.database.read() as connection:
                 self.bills.append((connection.scalars(select(Bill.id).where(Bill.number == number)).one(), parts))
 
     def release(self, place: int, _yuan: int) -> None:
         if self.bills:
             bill_id, parts = self.bills.pop(place % len(self.bills))
-            with self.app.extensions["qupiao"].database.write() as connection:
+            with self.app.extensions["qupiao"].services.database.write() as connection:
                 release(connection, bill_id, Actor("test", "", 1), now())
             for one, amount in parts.items():
                 self.left[one] += amount
@@ -105,7 +105,7 @@ class Model:
             assert self.his.call(method, body).payload == before.payload
 
     def check(self) -> None:
-        services = self.app.extensions["qupiao"]
+        services = self.app.extensions["qupiao"].services
         with services.database.read() as connection:
             found = vouchers.statement(services, connection, 1, self.name, "")
             for voucher, left in zip(self.vouchers, self.left, strict=True):
@@ -123,7 +123,7 @@ class Model:
 def played(app: Flask) -> Iterator[tuple[His, Flask]]:
     """An installation that many examples share, each with an admission of its own."""
     yield His(app), app
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         ledger.check(connection)
 
 

@@ -28,14 +28,14 @@ SETTLE = "invEBillHospitalized"
 
 
 def facts(app: Flask, voucher: dict[str, str]) -> vouchers.VoucherFacts:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         found = vouchers.by_number(connection, 1, voucher["voucherBatchCode"], voucher["voucherNo"])
     assert found is not None
     return found
 
 
 def check(app: Flask) -> int:
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         return ledger.check(connection)
 
 
@@ -83,7 +83,7 @@ def test_a_wrong_deposit_is_refused_and_changes_nothing(
     answer = his.call(ISSUE, deposit("YJ1") | changes)
     assert not answer.ok and named in answer.message
     assert check(app) == 0
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(Voucher)) == 0
 
 
@@ -143,14 +143,14 @@ def test_an_inpatient_bill_consumes_and_its_reversal_releases(his: His, app: Fla
     red = {name: answer.payload[name] for name in ("billBatchCode", "billNo")}
     red |= {"reason": "出院召回", "operator": "收费员甲", "busDateTime": "20261121090000000", "placeCode": "04"}
     assert his.call("writeOffEBill", red).ok
-    database = app.extensions["qupiao"].database
+    database = app.extensions["qupiao"].services.database
     with database.write() as connection:
         bill_id = connection.scalars(select(Bill.id).where(Bill.red_of_id.is_(None))).one()
         assert release(connection, bill_id, Actor("his:x", "收费员甲", 1), now()) == [], "released once only"
     assert [facts(app, voucher).state for voucher in (one, two)] == ["open", "open"]
     assert his.call(CANCEL, taking(one)).ok
     with database.read() as connection:
-        statement = vouchers.statement(app.extensions["qupiao"], connection, 1, "ZY000008", "")
+        statement = vouchers.statement(app.extensions["qupiao"].services, connection, 1, "ZY000008", "")
         assert statement.balance_fen == 5000 == facts(app, two).balance_fen
         assert statement.sums == {
             Movement.ISSUED: 15000,
@@ -159,7 +159,7 @@ def test_an_inpatient_bill_consumes_and_its_reversal_releases(his: His, app: Fla
             Movement.RELEASED: 12850,
             Movement.CANCELLED: -10000,
         }
-        assert not vouchers.statement(app.extensions["qupiao"], connection, 1, "ZY000009", "").deposits
+        assert not vouchers.statement(app.extensions["qupiao"].services, connection, 1, "ZY000009", "").deposits
     assert check(app) == 2
 
 
@@ -186,22 +186,22 @@ def test_an_account_may_be_warned_instead(his: His, app: Flask) -> None:
     mine = paid_in(his, amount=100)
     policies(app, vouchers="warn")
     # The settings of an account are kept a few seconds; a new application reads them at once.
-    app.extensions["qupiao_his_accounts"]._known.clear()
+    app.extensions["qupiao"].his_accounts._known.clear()
     answer = his.call(SETTLE, settlement("ZY1", (mine, 120), (mine | {"voucherNo": "1234567890"}, 5)))
     assert answer.ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         warnings = connection.scalar(select(Bill.warnings))
     assert len(warnings) == 2 and "不存在" in warnings[0] and "余额 100.00 元" in warnings[1]
     assert facts(app, mine).balance_fen == 0, "what was left is taken"
     policies(app, vouchers="ignore")
-    app.extensions["qupiao_his_accounts"]._known.clear()
+    app.extensions["qupiao"].his_accounts._known.clear()
     assert his.call(SETTLE, settlement("ZY2", (mine, 120))).ok
     assert check(app) == 2
 
 
 def test_paper_is_void_once_and_stands_before_taking_back(his: His, app: Flask) -> None:
     made = paid_in(his)
-    services, actor = app.extensions["qupiao"], Actor("staff:x", "收费员甲", 1)
+    services, actor = app.extensions["qupiao"].services, Actor("staff:x", "收费员甲", 1)
     vouchers_paper.register(services, actor, facts(app, made), "YJP", "0000012")
     vouchers_paper.register(services, actor, facts(app, made), "YJP", "0000012")
     answer = his.call(CANCEL, taking(made))
@@ -234,7 +234,7 @@ def test_a_his_exchanges_a_voucher_to_paper_of_the_stock(his: His, app: Flask) -
     assert [call("invalidPayMentVoucherPaper", second) for _ in range(2)] == ["S0000", "E5005"]
     assert his.call(CANCEL, taking(made)).ok
     assert call("turnPaper", f"{int(second) + 1}") == "E5003", "taken back"
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert not fates.identity(connection).differences
     assert check(app) == 0
 
@@ -252,7 +252,7 @@ def test_a_his_exchanges_a_voucher_to_paper_of_the_stock(his: His, app: Flask) -
 )
 def test_the_database_itself_refuses_changes(his: His, app: Flask, statement: Any) -> None:
     paid_in(his)
-    with pytest.raises(DBAPIError), app.extensions["qupiao"].database.write() as connection:
+    with pytest.raises(DBAPIError), app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(statement)
 
 
@@ -273,7 +273,7 @@ def test_the_database_itself_refuses_a_movement_that_does_not_follow(
     his: His, app: Flask, line: int, kind: str, amount: int, balance: int
 ) -> None:
     paid_in(his)
-    database = app.extensions["qupiao"].database
+    database = app.extensions["qupiao"].services.database
     with database.read() as connection:
         voucher_id = connection.scalar(select(Voucher.id))
     row = {"voucher_id": voucher_id, "line": line, "kind": kind, "amount_fen": amount, "balance_fen": balance}
@@ -285,7 +285,7 @@ def test_the_database_itself_refuses_a_movement_that_does_not_follow(
 def test_personal_data_is_not_in_the_tables_in_clear(his: His, app: Flask) -> None:
     made = paid_in(his, accountNo="TEST6222000000000001", patientId="PID00008")
     his.call(REFUND, taking(made, 1))
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         for table in Bill.metadata.sorted_tables:
             for row in connection.execute(select(table)):
                 text = repr(tuple(row))
@@ -298,7 +298,7 @@ def test_personal_data_is_not_in_the_tables_in_clear(his: His, app: Flask) -> No
 def test_a_vouchers_link_opens_like_a_bills(his: His, app: Flask) -> None:
     made = paid_in(his)
     his.call(REFUND, taking(made, 300))
-    address = made["pictureUrl"].removeprefix(app.extensions["qupiao"].settings.base)
+    address = made["pictureUrl"].removeprefix(app.extensions["qupiao"].services.settings.base)
     client = app.test_client()
     page = valid(client.get(address).text)
     assert "预交金凭证" in page and "谭**" in page and "1000.00" in page and "部分使用" in page

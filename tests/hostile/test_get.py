@@ -35,7 +35,7 @@ def _something_to_see(app: Flask, his: His) -> None:
 
 def contents(app: Flask) -> dict[str, list[Any]]:
     """Every table, row by row."""
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         tables = inspect(connection).get_table_names()
         return {
             name: sorted(connection.execute(text(f'SELECT * FROM "{name}"')).all(), key=repr)

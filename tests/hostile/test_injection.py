@@ -36,7 +36,7 @@ ENDS = ("/leave", "/close", "/password", "/second-factor", "/totp", "/point", "/
 @contextmanager
 def statements(app: Flask) -> Iterator[list[str]]:
     """Every statement given to the database meanwhile, as text, without its values."""
-    engine, found = app.extensions["qupiao"].database.engine, []
+    engine, found = app.extensions["qupiao"].services.database.engine, []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         found.append(statement)
@@ -64,7 +64,7 @@ def pages_of(app: Flask) -> list[str]:
 
 def test_the_reader_sees_what_is_pasted_into_a_statement(app: Flask) -> None:
     """The control."""
-    with statements(app) as found, app.extensions["qupiao"].database.read() as connection:
+    with statements(app) as found, app.extensions["qupiao"].services.database.read() as connection:
         connection.execute(text(f"SELECT 1 AS {MARK}"))
         connection.execute(text("SELECT :typed"), {"typed": MARK})
     assert len(found) == 2 and marked(found) == [f"SELECT 1 AS {MARK}"]
@@ -80,7 +80,7 @@ def test_lists_and_forms_of_the_console(app: Flask, his: His) -> None:
             for path in pages_of(app):
                 asked += _attack(person, path)
     assert marked(found) == [] and asked > 300 and len(found) > asked
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM bill")).scalar_one() >= 3
 
 

@@ -93,7 +93,7 @@ def test_what_a_his_sends_on_every_page(app: Flask, his: His) -> None:
     assert len(PAYLOADS) >= 60
     for place in range(0, len(PAYLOADS), 12):
         assert his.call("invoiceEBillOutpatient", _bill(f"M{place}", PAYLOADS[place : place + 12])).ok
-    with app.extensions["qupiao"].database.read() as connection:
+    with app.extensions["qupiao"].services.database.read() as connection:
         bills = list(connection.exec_driver_sql("SELECT id FROM bill WHERE serial LIKE 'M%'").scalars())
     shown = 0
     for role in (Role.LEAD, Role.SYSTEM, Role.AUDITOR):
@@ -140,7 +140,7 @@ def test_in_pdfs_they_are_letters_too(app: Flask, his: His) -> None:
     """The bill with its list, the slip, the bundle's cover: the same letters in the same order, and no link to them."""
     names = [payload[:100] for payload in PAYLOADS]
     assert his.call("invoiceEBillOutpatient", _bill("P1", tuple(names), payer=PAYLOADS[0][:60])).ok
-    services, faces = app.extensions["qupiao"], app.extensions["qupiao_face"]
+    services, faces = app.extensions["qupiao"].services, app.extensions["qupiao"].faces
     with services.database.read() as connection:
         [bill] = [ledger_bills.by_id(connection, one) for one in connection.scalars(select(BILL.c.id))]
         file = files.bill_pdf(services, connection, faces, "pgzx", bill)

@@ -93,7 +93,7 @@ def site(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     shutil.copytree(data_dir, folder, dirs_exist_ok=True)
     people = [(person(place), NAME) for place in range(PEOPLE)]
     app = create_app(Settings(demo=True, data_dir=folder))
-    his, services = His(app), app.extensions["qupiao"]
+    his, services = His(app), app.extensions["qupiao"].services
     sent = [outpatient(f"P{place}", cardNo=number) for place, (number, _) in enumerate(people)]
     sent += [outpatient(f"B{place}") for place in range(BILLS)]
     assert all(his.call("invoiceEBillOutpatient", one).ok for one in sent)

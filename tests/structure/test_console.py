@@ -11,7 +11,8 @@ import pytest
 from flask import Flask, url_for
 
 from admin import wiring
-from admin.kit.shell import Requirement, all_entries, requirement_of
+from admin.kit.page import all_entries
+from admin.kit.security import Requirement, requirement_of
 from portal.access.parameters import CATALOGUE
 from portal.access.permissions import APART, ROLES, TITLES, TWO_FACTORS, Permission, Role, conflict, permissions_of
 from portal.audit.actions import ACTIONS

@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.script import ScriptDirectory
 from flask import Blueprint, Flask
 
 import admin
@@ -25,7 +23,6 @@ from portal.delivery.engine.channel import TITLES
 from portal.delivery.engine.deliveries import topic_of
 from portal.fiscal import stock as fiscal_stock
 from portal.issuing.events import BILL_ISSUED
-from portal.models.schema import config
 from portal.outbox import events, topics
 from portal.outbox.topics import Topic
 from tests.structure.routes import AGREED, routes
@@ -85,7 +82,7 @@ def unhandled(handled: Iterable[str]) -> set[str]:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_topic_and_event_has_its_handlers(app: Flask) -> None:
-    services, limits = app.extensions["qupiao"], app.extensions["qupiao_limits"]
+    services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
     handled = background.handlers(services, limits)
     assert unhandled(handled) == set()
     assert len(topics.declared()) > 20 and len(events.declared()) == 4, "the declarations are seen"
@@ -111,17 +108,6 @@ def test_an_event_without_subscriber_or_declaration_is_refused(monkeypatch: pyte
         topics.topic("clean")
     with pytest.raises(ValueError, match="twice"):
         events.event("bill.issued")
-
-
-def test_models_equal_the_migrated_schema(database_url: str) -> None:
-    command.check(config(database_url))
-
-
-def test_migrations_run_both_ways_and_have_one_head(database_url: str) -> None:
-    settings = config(database_url)
-    command.downgrade(settings, "base")
-    command.upgrade(settings, "head")
-    assert len(ScriptDirectory.from_config(settings).get_heads()) == 1
 
 
 def test_the_layers_can_fail(tmp_path: Path) -> None:

@@ -10,16 +10,21 @@ from wtforms import StringField
 
 from admin.kit.forms import DayField, Form, SelectField, Text, choices, length, optional, required
 from admin.kit.groups import basics
-from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import State
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from portal.access.permissions import Permission
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text
 from portal.issuing.manual import catalogue
 from portal.issuing.manual.catalogue import AREAS
+from portal.listing.columns import Act, Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State
 from portal.models.tables import CATALOGUE_ITEM, CHARGE_ITEM
+from portal.web.edge import see_other, services
 
 
 def _state(row: Any) -> str:
@@ -117,7 +122,7 @@ def items() -> Response:
         )
         .where(CATALOGUE_ITEM.c.unit_id == current_staff().unit_id)
     )
-    return ITEMS.respond(statement, "basics/catalogue.html")
+    return respond(ITEMS, statement, "basics/catalogue.html")
 
 
 @basics.route("/catalogue/new", methods=["GET", "POST"])

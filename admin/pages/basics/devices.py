@@ -9,12 +9,14 @@ from sqlalchemy import select
 
 from admin.kit.forms import BooleanField, Form, IntegerField, SelectField, Text, between, required
 from admin.kit.groups import basics
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.delivery.notice_slips import pdf_response
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.issuing.paper import kiosk, prints
 from portal.models.tables import POINT, PRINTER
+from portal.web.edge import see_other, services
 
 MOST_OFFSET = 500
 """Tenths of a millimetre."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 from asn1crypto import x509
-from flask import Response, current_app
+from flask import Response
 from sqlalchemy import select
 
 from admin.kit.groups import basics as group
-from admin.kit.shell import current_staff, page, requires, services
+from admin.kit.page import page
+from admin.kit.security import current_staff, requires
 from admin.pages.delivery.notice_slips import pdf_response
 from portal.access.permissions import Permission
 from portal.core.clock import local, now
 from portal.domain.documents.bill import BillDocument, InvoicingParty, Item, MedicalExt, PayerParty
 from portal.domain.errors import Refusal
 from portal.models.tables import BILL_KIND, UNIT
+from portal.web.edge import runtime, services
 
 _MEDICAL = (Item("0801", "诊察费", 2000), Item("0807", "西药费", 10850))
 SPECIMENS = {
@@ -79,7 +81,5 @@ def specimen(form: str) -> Response:
         items=SPECIMENS[form],
         remark="票样，不是有效票据",
     )
-    data = current_app.extensions["qupiao_face"].pdf(
-        document, state="issued", qr_text="票样", xml=b"<specimen/>", supervised=False
-    )
+    data = runtime().faces.pdf(document, state="issued", qr_text="票样", xml=b"<specimen/>", supervised=False)
     return pdf_response(data, f"specimen-{form}.pdf")

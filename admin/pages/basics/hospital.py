@@ -9,16 +9,20 @@ from wtforms import StringField
 from admin.kit.crud import edit_acts, kept_pages, of_unit, simple
 from admin.kit.forms import BooleanField, Form, Text, length, required
 from admin.kit.groups import basics as group
-from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import State
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.delivery.notice_slips import pdf_response
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.hospital import master_data
+from portal.listing.columns import Column
+from portal.listing.lists import ListPage
+from portal.listing.values import State
 from portal.models.tables import BILL_KIND, DEPARTMENT, INCOME_ITEM, REVIEWER, UNIT
 from portal.rendering.papers.patient_papers import SIZES
 from portal.retrieval import files
+from portal.web.edge import see_other, services
 
 FORMS = {
     "outpatient": "医疗门诊",
@@ -101,7 +105,7 @@ KINDS = ListPage(
 @requires(Permission.CATALOGUE_VIEW, menu="票据种类", order=20)
 def kinds() -> Response:
     """Bill kinds, as finance grants them."""
-    return KINDS.respond(select(BILL_KIND))
+    return respond(KINDS, select(BILL_KIND))
 
 
 INCOME_ITEMS = ListPage(
@@ -123,7 +127,7 @@ INCOME_ITEMS = ListPage(
 @requires(Permission.CATALOGUE_VIEW, menu="收入项目", order=30)
 def income_items() -> Response:
     """Income items of finance; read only."""
-    return INCOME_ITEMS.respond(select(INCOME_ITEM))
+    return respond(INCOME_ITEMS, select(INCOME_ITEM))
 
 
 DEPARTMENTS = ListPage(

@@ -20,12 +20,15 @@ from admin.kit.forms import (
     optional,
     required,
 )
-from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, page, services
-from admin.kit.values import State
+from admin.kit.page import page
+from admin.kit.security import current_actor, current_staff
 from admin.pages.basics.hospital import ON_OFF, name_field
 from portal.core.clock import business_day, now
 from portal.hospital import master_data
+from portal.listing.columns import Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State
 from portal.models.tables import (
     BILL_KIND,
     CHARGE_ITEM,
@@ -36,6 +39,7 @@ from portal.models.tables import (
     STAFF_ACCOUNT,
     STAFF_POINT,
 )
+from portal.web.edge import services
 
 POINT_TYPES = {"window": "窗口", "kiosk": "自助机", "online": "线上", "emergency": "应急"}
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from flask import Response, current_app, request, url_for
+from flask import Response, request, url_for
 
 from admin.kit.filters import points
 from admin.kit.groups import billing
-from admin.kit.shell import current_actor, current_session, current_staff, page, requires, say, see_other, services
-from admin.kit.values import State
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_session, current_staff, requires
 from portal.access.permissions import Permission
 from portal.core.spreadsheet import MOST_BYTES
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text
 from portal.issuing.manual import batch, batch_file, catalogue
-from portal.issuing.manual.batch import BatchDesk
+from portal.issuing.manual.batch import BatchService
+from portal.listing.values import State
 from portal.rendering.tables import spreadsheet
+from portal.web.edge import runtime, see_other, services
 
 TONES = {
     "checked": "wait",
@@ -28,9 +30,9 @@ STATES = {code: State(title, TONES[code]) for code, title in batch.STATES.items(
 SHOWN = 50
 
 
-def batches_desk() -> BatchDesk:
+def batches_desk() -> BatchService:
     """The batches of this process."""
-    return BatchDesk(services(), current_app.extensions["qupiao_desk"])
+    return runtime().batches
 
 
 def _choices() -> dict[str, str]:
@@ -65,7 +67,7 @@ def batches() -> Response:
 
 
 def _receive() -> int:
-    """Take the posted file. Raises what :meth:`BatchDesk.receive` raises, and FILE_REFUSED without a file."""
+    """Take the posted file. Raises what :meth:`BatchService.receive` raises, and FILE_REFUSED without a file."""
     file = request.files.get("file")
     if file is None or not file.filename:
         raise Refusal("FILE_REFUSED", reason="没有选择文件", advice="请选择填好的 xlsx 或 csv 文件")

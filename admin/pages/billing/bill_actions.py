@@ -8,8 +8,7 @@ from typing import Any
 from flask import url_for
 from sqlalchemy import Connection, select
 
-from admin.kit.listing import Act
-from admin.kit.shell import may
+from admin.kit.security import may
 from portal.access.permissions import Permission
 from portal.approvals import requests
 from portal.domain.states import BillState, ReversalReason
@@ -20,6 +19,7 @@ from portal.ledger import bills
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bills import BillFacts
 from portal.ledger.paper import valid_sheet
+from portal.listing.columns import Act
 from portal.models.tables import BILL, REVERSAL
 
 

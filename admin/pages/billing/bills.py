@@ -6,22 +6,11 @@ from typing import Any
 
 from flask import Response
 
-from admin.kit.filters import (
-    AT_POINT,
-    ISSUED_AT,
-    NUMBER,
-    POINT_COLUMN,
-    SCENE,
-    TOTAL,
-    day_filters,
-    payer_column,
-    scene_filter,
-    state_filter,
-)
+from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
 from admin.kit.groups import billing
-from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_staff, may, page, requires, services
-from admin.kit.values import BILL_STATES, SHEET_STATES
+from admin.kit.listing import respond
+from admin.kit.page import page
+from admin.kit.security import current_staff, may, requires
 from admin.pages.billing.bill_actions import life_of
 from admin.pages.system.protected_persons import gate_bills
 from portal.access.permissions import Permission
@@ -33,7 +22,12 @@ from portal.domain.states import BillState
 from portal.ledger import bill_lists
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
+from portal.listing.columns import Column
+from portal.listing.filters import Filter, day_filters, scene_filter, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import BILL_STATES, SHEET_STATES
 from portal.models.tables import BILL
+from portal.web.edge import services
 
 BILLS = ListPage(
     name="bills",
@@ -69,7 +63,7 @@ BILLS = ListPage(
 @requires(Permission.BILLS_VIEW, menu="票据查询", order=10)
 def bills() -> Response:
     """The unit's bills, newest first."""
-    return BILLS.respond(bill_lists.of_unit(current_staff().unit_id))
+    return respond(BILLS, bill_lists.of_unit(current_staff().unit_id))
 
 
 def own_bill(bill_id: int) -> BillFacts:

@@ -5,21 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 
-from flask import Response, current_app, request, url_for
+from flask import Response, request, url_for
 from sqlalchemy import select
 
 from admin.kit.groups import billing
-from admin.kit.shell import (
-    cookie_name,
-    current_actor,
-    current_session,
-    current_staff,
-    page,
-    requires,
-    say,
-    see_other,
-    services,
-)
+from admin.kit.page import page, say
+from admin.kit.security import cookie_name, current_actor, current_session, current_staff, requires
 from admin.pages.system.protected_persons import ReasonNeeded, gate
 from portal.access import parameters, staff_sessions
 from portal.access.permissions import Permission
@@ -31,20 +22,21 @@ from portal.domain.money import micro_text, words
 from portal.issuing.bills.issue import Issued
 from portal.issuing.manual import catalogue, known_payers
 from portal.issuing.manual.catalogue import area_of
-from portal.issuing.manual.drafts import Draft, ManualDesk
+from portal.issuing.manual.drafts import Draft, ManualIssueService
 from portal.issuing.manual.entry import Checked
 from portal.issuing.paper import notice_slips
 from portal.ledger import bills
 from portal.models import InsuranceType, Reviewer
 from portal.rendering import qr
+from portal.web.edge import runtime, see_other, services
 
 FIRST_LINES = 5
 FIRST_PAYMENTS = 2
 
 
-def manual() -> ManualDesk:
+def manual() -> ManualIssueService:
     """Manual issuing of this process."""
-    return ManualDesk(services(), current_app.extensions["qupiao_desk"])
+    return runtime().manual
 
 
 @billing.get("/desk")
@@ -117,7 +109,7 @@ def desk_preview(draft_id: int) -> Response:
     document = manual().preview(current_actor(), found)
     if document is None:
         return see_other(url_for("billing.desk_form", draft_id=draft_id, checked=1))
-    face = current_app.extensions["qupiao_face"]
+    face = runtime().faces
     data = face.pdf(document, state="preview", qr_text="预览", xml=b"", supervised=False)
     picture = base64.b64encode(face.png(data, 1000)).decode()
     return page(

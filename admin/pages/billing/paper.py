@@ -10,17 +10,8 @@ from flask import Response, request, url_for
 
 from admin.kit.forms import BooleanField, FileField, Form, RadioField, SelectField, Text, TextArea, optional, required
 from admin.kit.groups import billing
-from admin.kit.shell import (
-    current_actor,
-    current_point,
-    current_session,
-    current_staff,
-    page,
-    requires,
-    say,
-    see_other,
-    services,
-)
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_point, current_session, current_staff, requires
 from admin.pages.billing.bills import own_bill
 from admin.pages.delivery.notice_slips import pdf_response
 from admin.pages.system.protected_persons import gate_bills
@@ -37,6 +28,7 @@ from portal.ledger import paper as ledger_paper
 from portal.ledger.bills import BillFacts
 from portal.ledger.paper import valid_sheet
 from portal.stock.ranges import peek
+from portal.web.edge import see_other, services
 
 
 class ExchangeForm(Form):

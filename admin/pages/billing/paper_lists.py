@@ -8,33 +8,11 @@ from typing import Any
 from flask import Response, g, request, url_for
 from sqlalchemy import Row, select
 
-from admin.kit.filters import (
-    AT_POINT,
-    ISSUED_AT,
-    NUMBER,
-    POINT_COLUMN,
-    SCENE,
-    TOTAL,
-    day_filters,
-    moment_filters,
-    payer_column,
-    scene_filter,
-    state_filter,
-)
+from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
 from admin.kit.groups import billing
-from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import (
-    current_actor,
-    current_point,
-    current_session,
-    current_staff,
-    may,
-    requires,
-    say,
-    see_other,
-    services,
-)
-from admin.kit.values import BILL_STATES, SHEET_STATES, bill_number
+from admin.kit.listing import respond
+from admin.kit.page import say
+from admin.kit.security import current_actor, current_point, current_session, current_staff, may, requires
 from admin.pages.billing.bills import own_bill
 from admin.pages.billing.paper import digits, print_sheets
 from portal import audit
@@ -50,7 +28,12 @@ from portal.ledger import bill_lists, bills
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bill_lists import Patient
 from portal.ledger.bills import BillFacts
+from portal.listing.columns import Act, Column
+from portal.listing.filters import Filter, day_filters, moment_filters, scene_filter, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import BILL_STATES, SHEET_STATES, bill_number
 from portal.models.tables import BILL, PAPER_BILL, POINT
+from portal.web.edge import see_other, services
 
 MOST = 50
 """Sheets of one batch."""
@@ -150,7 +133,7 @@ def unexchanged() -> Response:
     shown: dict[str, Any] = {"point": point, "nexts": nexts, "printers": printers, "most": MOST, "chosen": chosen}
     if chosen is not None:
         shown |= {"details": _details(chosen), "classes": INSURANCE_CLASSES}
-    return UNEXCHANGED.respond(statement, "billing/unexchanged.html", **shown)
+    return respond(UNEXCHANGED, statement, "billing/unexchanged.html", **shown)
 
 
 def _named(text: str) -> int:
@@ -227,8 +210,8 @@ def sheets() -> Response:
         )
         .where(BILL.c.unit_id == current_staff().unit_id)
     )
-    return SHEETS.respond(
-        statement, "billing/sheets.html", valid=PaperState.VALID.value, may_print=may(Permission.PAPER_EXCHANGE)
+    return respond(
+        SHEETS, statement, "billing/sheets.html", valid=PaperState.VALID.value, may_print=may(Permission.PAPER_EXCHANGE)
     )
 
 

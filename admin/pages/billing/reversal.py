@@ -6,7 +6,8 @@ from flask import Response, url_for
 
 from admin.kit.forms import BooleanField, Form, SelectField, Text, required
 from admin.kit.groups import billing
-from admin.kit.shell import current_actor, current_point, page, requires, say, see_other, services
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_point, requires
 from admin.pages.billing.bills import own_bill
 from portal.access.permissions import Permission
 from portal.delivery.cards import orders
@@ -15,6 +16,7 @@ from portal.domain.states import ReversalReason
 from portal.issuing.bills import approvals, reverse
 from portal.issuing.bills.reverse import Order
 from portal.models.tables import BILL
+from portal.web.edge import see_other, services
 
 
 class ReversalForm(Form):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Response, request, url_for
 
 from admin.kit.groups import billing
-from admin.kit.shell import current_actor, current_staff, limits, page, requires, see_other, services
-from admin.kit.values import BILL_STATES
+from admin.kit.page import page
+from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.billing.bill_actions import life_of
 from admin.pages.billing.bills import bill_page, own_bill
 from portal import audit
@@ -17,6 +17,8 @@ from portal.hospital import protected_persons
 from portal.ledger import bill_lists, bills
 from portal.ledger import search as ledger_search
 from portal.ledger.search import Found
+from portal.listing.values import BILL_STATES
+from portal.web.edge import limits, see_other, services
 
 ACTED_ON = 5
 """For so many of the newest bills the next legal steps are shown at once."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
-from flask import Response, current_app, url_for
+from flask import Response, url_for
 from wtforms import ValidationError
 
 from admin.kit.forms import Form, SelectField, Text, TextArea, YuanField, choices, length, required
 from admin.kit.groups import billing
-from admin.kit.shell import current_actor, current_point, page, posted_token, requires, say, see_other, services
+from admin.kit.guard import posted_token
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_point, requires
 from admin.pages.billing.paper import Subject, exchange_dialog
 from admin.pages.billing.vouchers import own_voucher
 from portal.access.his_account import console
@@ -22,8 +24,9 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import is_id_card, is_phone
 from portal.domain.money import commas
 from portal.issuing.vouchers import approvals, paper
-from portal.issuing.vouchers.issue import Sender, VoucherDesk
+from portal.issuing.vouchers.issue import Sender, VoucherService
 from portal.ledger import vouchers
+from portal.web.edge import runtime, see_other, services
 
 PAID_BY = ("cash", "pos", "wechat", "alipay", "transfer", "cheque", "card", "other")
 
@@ -78,8 +81,8 @@ class ReasonForm(Form):
     reason = TextArea("原因", [required, length(1, 200)])
 
 
-def _desk() -> VoucherDesk:
-    return VoucherDesk(services(), current_app.extensions["qupiao_desk"].references)
+def _desk() -> VoucherService:
+    return runtime().vouchers
 
 
 def _sender() -> Sender:

@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from admin.kit.filters import AT_POINT, POINT_COLUMN, day_filters, scene_filter
+from admin.kit.filters import AT_POINT, POINT_COLUMN
 from admin.kit.groups import billing
-from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
-from admin.kit.values import State, bill_number
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.delivery.notice_slips import chosen_paper
 from admin.pages.system.protected_persons import gate
 from portal import audit
@@ -27,7 +27,12 @@ from portal.issuing.vouchers import approvals as vouchers_approvals
 from portal.issuing.vouchers import paper
 from portal.ledger import vouchers as queries
 from portal.ledger.vouchers import VoucherFacts
+from portal.listing.columns import Column
+from portal.listing.filters import Filter, day_filters, scene_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State, bill_number
 from portal.models.tables import VOUCHER
+from portal.web.edge import see_other, services
 
 _TONES = {"open": "ok", "part": "wait", "cancelled": "red", "cancellation": "red"}
 STATES = {state: State(title, _TONES.get(state, "plain")) for state, title in queries.STATES.items()}
@@ -77,7 +82,7 @@ VOUCHERS = ListPage(
 @requires(Permission.VOUCHERS_VIEW, menu="预交金凭证", order=60)
 def vouchers() -> Response:
     """The unit's vouchers, newest first."""
-    return VOUCHERS.respond(queries.of_unit(current_staff().unit_id), "billing/vouchers.html", typed="")
+    return respond(VOUCHERS, queries.of_unit(current_staff().unit_id), "billing/vouchers.html", typed="")
 
 
 @billing.post("/vouchers/find")

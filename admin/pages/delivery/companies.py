@@ -8,20 +8,25 @@ from typing import Any
 from flask import Response, url_for
 from sqlalchemy import select
 
-from admin.kit import values as kit_values
 from admin.kit.forms import DayField, Form, Text, required
 from admin.kit.groups import delivery
-from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import State
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from portal.access.permissions import Permission
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name, mask_phone
 from portal.ledger.persons import number_digest
+from portal.listing import values as kit_values
+from portal.listing.columns import Act, Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State
 from portal.models.tables import COMPANY_ACCOUNT
 from portal.retrieval import company
 from portal.retrieval.company import Terms
+from portal.web.edge import see_other, services
 
 STATES = {"open": State("有效", "ok"), "revoked": State("已撤销", "red"), "over": State("已到期")}
 _WHERE = {
@@ -82,8 +87,10 @@ COMPANIES = ListPage(
 @requires(Permission.DELIVERY_VIEW, menu="单位账户", order=50)
 def companies() -> Response:
     """Which companies fetch their bills themselves; contacts masked."""
-    return COMPANIES.respond(
-        select(COMPANY_ACCOUNT).where(COMPANY_ACCOUNT.c.unit_id == current_staff().unit_id), "delivery/companies.html"
+    return respond(
+        COMPANIES,
+        select(COMPANY_ACCOUNT).where(COMPANY_ACCOUNT.c.unit_id == current_staff().unit_id),
+        "delivery/companies.html",
     )
 
 

@@ -9,9 +9,9 @@ from flask import Response, request, url_for
 from sqlalchemy import and_, func, select
 
 from admin.kit.groups import delivery
-from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
-from admin.kit.values import State, bill_number
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.delivery.targets import titles
 from admin.pages.system.log import midnight
 from portal.access import parameters
@@ -24,7 +24,12 @@ from portal.delivery.engine.deliveries import attempts_of
 from portal.delivery.push import targets
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose
 from portal.domain.errors import Refusal
+from portal.listing.columns import Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State, bill_number
 from portal.models.tables import BILL, CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
+from portal.web.edge import see_other, services
 
 _GOOD = (AttemptState.DELIVERED, AttemptState.ACCEPTED, AttemptState.EXPIRED)
 _BAD = (AttemptState.FAILED, AttemptState.DEAD, AttemptState.UNCERTAIN)
@@ -115,7 +120,7 @@ def deliveries() -> Response:
         .select_from(joined)
         .where(DELIVERY.c.unit_id == current_staff().unit_id)
     )
-    return DELIVERIES.respond(statement, "delivery/deliveries.html", letters=request.args.get("state") == LETTERS)
+    return respond(DELIVERIES, statement, "delivery/deliveries.html", letters=request.args.get("state") == LETTERS)
 
 
 @delivery.get("/deliveries/<int:delivery_id>")

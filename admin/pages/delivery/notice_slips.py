@@ -5,17 +5,21 @@ from __future__ import annotations
 from flask import Response, request, url_for
 from sqlalchemy import func, select
 
-from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, day_filters, payer_column
+from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
 from admin.kit.groups import billing, delivery
-from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, requires, see_other, services
+from admin.kit.listing import respond
+from admin.kit.security import current_actor, current_staff, requires
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
 from portal.issuing.paper import notice_slips
 from portal.ledger import bill_lists
+from portal.listing.columns import Column
+from portal.listing.filters import Filter, day_filters
+from portal.listing.lists import ListPage
 from portal.models.tables import BILL, SLIP_PRINT
 from portal.rendering.papers.slip import Paper
+from portal.web.edge import see_other, services
 
 PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'none'"
 """A browser's own PDF viewer is a page with styles of its own."""
@@ -64,7 +68,7 @@ def slips() -> Response:
     statement = bill_lists.of_unit(current_staff().unit_id).add_columns(PRINTS.label("prints"))
     statement = statement.outerjoin(_prints, _prints.c.object_id == BILL.c.id)
     statement = statement.where(BILL.c.red_of_id.is_(None), BILL.c.state != BillState.REVERSED.value)
-    return NOTICES.respond(statement, "delivery/notices.html", papers=Paper, most=notice_slips.MOST)
+    return respond(NOTICES, statement, "delivery/notices.html", papers=Paper, most=notice_slips.MOST)
 
 
 @delivery.post("/notices/print")

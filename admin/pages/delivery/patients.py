@@ -7,12 +7,11 @@ from typing import Any
 from flask import Response, url_for
 from sqlalchemy import select
 
-from admin.kit import values
 from admin.kit.forms import Form, RadioField, Text, TextArea, choices, required
 from admin.kit.groups import delivery
-from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import State, bill_number
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.system.protected_persons import gate
 from portal import audit
 from portal.access.permissions import Permission
@@ -20,11 +19,17 @@ from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
 from portal.hospital import protected_persons
+from portal.listing import values
+from portal.listing.columns import Act, Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State, bill_number
 from portal.models.tables import BILL, FAMILY_LINK, PATIENT_REQUEST
 from portal.retrieval import family
 from portal.retrieval import patient_requests as retrieval_patient_requests
 from portal.retrieval.family import RELATIONS, Person
 from portal.retrieval.patient_requests import KINDS
+from portal.web.edge import see_other, services
 
 STATES = {"open": State("待答复", "wait"), "done": State("已办理", "ok"), "declined": State("不能办理", "red")}
 
@@ -73,7 +78,7 @@ def patient_requests() -> Response:
     statement = select(PATIENT_REQUEST, BILL.c.bill_code, BILL.c.number).outerjoin(
         BILL, BILL.c.id == PATIENT_REQUEST.c.bill_id
     )
-    return REQUESTS.respond(statement.where(PATIENT_REQUEST.c.unit_id == current_staff().unit_id))
+    return respond(REQUESTS, statement.where(PATIENT_REQUEST.c.unit_id == current_staff().unit_id))
 
 
 BASES = {"desk": "窗口核对证件", "phone": "登记手机", "consent": "短信授权"}
@@ -205,7 +210,7 @@ FAMILY = ListPage(
 def families() -> Response:
     """Who may see whose bills; names masked."""
     statement = select(FAMILY_LINK).where(FAMILY_LINK.c.unit_id == current_staff().unit_id)
-    return FAMILY.respond(statement, "delivery/families.html")
+    return respond(FAMILY, statement, "delivery/families.html")
 
 
 class FamilyForm(Form):

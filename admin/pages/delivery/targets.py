@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from admin.kit.forms import BooleanField, Form, SelectField, SelectMultipleField, Text, choices, required
 from admin.kit.groups import delivery
-from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
-from admin.kit.values import State
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires
 from portal.access.permissions import Permission
 from portal.delivery.channels.app import AppPush
 from portal.delivery.engine.channel import PUSH, TITLES
@@ -17,7 +17,11 @@ from portal.delivery.push import events, targets
 from portal.delivery.push.targets import Facts
 from portal.domain.delivery import Accepted, Bug, Result
 from portal.domain.errors import Refusal
+from portal.listing.columns import Column
+from portal.listing.lists import ListPage
+from portal.listing.values import State
 from portal.models.tables import PUSH_TARGET
+from portal.web.edge import see_other, services
 
 OWN, OTHER = "own", "other"
 TRIES = [(str(count), words) for count, words in targets.TRIES.items()]
@@ -97,8 +101,10 @@ def titles() -> dict[str, str]:
 @requires(Permission.DELIVERY_EDIT, menu="推送目标", order=55)
 def push_targets() -> Response:
     """The unit's push targets."""
-    return TARGETS.respond(
-        select(PUSH_TARGET).where(PUSH_TARGET.c.unit_id == current_staff().unit_id), "delivery/push_targets.html"
+    return respond(
+        TARGETS,
+        select(PUSH_TARGET).where(PUSH_TARGET.c.unit_id == current_staff().unit_id),
+        "delivery/push_targets.html",
     )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from flask import Response
 from sqlalchemy import func, select
 
-from admin.kit.filters import NUMBER, moment_filters
+from admin.kit.filters import NUMBER
 from admin.kit.groups import delivery
-from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_staff, requires
-from admin.kit.values import BILL_STATES
+from admin.kit.listing import respond
+from admin.kit.security import current_staff, requires
 from portal.access.permissions import Permission
+from portal.listing.columns import Column
+from portal.listing.filters import Filter, moment_filters
+from portal.listing.lists import ListPage
+from portal.listing.values import BILL_STATES
 from portal.models.tables import BILL, VERIFICATION
 
 _places = (
@@ -68,4 +71,4 @@ def verifications() -> Response:
         .join(_places, _places.c.bill_id == VERIFICATION.c.bill_id)
         .where(BILL.c.unit_id == current_staff().unit_id)
     )
-    return VERIFICATIONS.respond(statement)
+    return respond(VERIFICATIONS, statement)

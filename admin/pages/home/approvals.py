@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from admin.kit.forms import Form, TextArea
 from admin.kit.groups import home
-from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import State
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.system.protected_persons import gate_bills
 from portal import audit
 from portal.access.permissions import Permission
@@ -20,7 +20,12 @@ from portal.approvals import requests
 from portal.domain.errors import Refusal
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.paper import exchange
+from portal.listing.columns import Act, Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State
 from portal.models.tables import APPROVAL, PAPER_BILL
+from portal.web.edge import see_other, services
 
 STATES = {
     "pending": State("待复核", "wait"),
@@ -101,7 +106,7 @@ class DecisionForm(Form):
 @requires(Permission.APPROVALS_VIEW, menu="待复核", order=20)
 def approvals_list() -> Response:
     """What waits, and what was decided."""
-    return APPROVALS.respond(requests.of_unit(current_staff().unit_id))
+    return respond(APPROVALS, requests.of_unit(current_staff().unit_id))
 
 
 @home.get("/approvals/<int:approval_id>")

@@ -8,18 +8,9 @@ from flask import Response, current_app, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from admin.kit.groups import home as group
-from admin.kit.shell import (
-    cookie_name,
-    current_session,
-    current_staff,
-    local_path,
-    may,
-    page,
-    say,
-    see_other,
-    services,
-    signed_in,
-)
+from admin.kit.guard import local_path
+from admin.kit.page import page, say
+from admin.kit.security import cookie_name, current_session, current_staff, may, signed_in
 from portal.access import login, staff_sessions
 from portal.access.permissions import Permission
 from portal.approvals import requests
@@ -29,6 +20,7 @@ from portal.domain.errors import Refusal
 from portal.issuing.paper import kiosk
 from portal.ledger import overview as figures
 from portal.stock import balances
+from portal.web.edge import see_other, services
 
 
 @group.get("")

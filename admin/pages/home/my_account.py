@@ -6,17 +6,8 @@ from flask import Response, request, url_for
 
 from admin.kit.forms import Form, PasswordField, Text, required
 from admin.kit.groups import home
-from admin.kit.shell import (
-    current_actor,
-    current_session,
-    current_staff,
-    limits,
-    page,
-    say,
-    see_other,
-    services,
-    signed_in,
-)
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_session, current_staff, signed_in
 from admin.pages.login import browser, remember
 from portal import audit
 from portal.access import accounts, parameters, passwords, staff_sessions
@@ -27,6 +18,7 @@ from portal.core.clock import now
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.rendering import qr
+from portal.web.edge import limits, see_other, services
 
 
 def next_step(session: Session) -> str:

@@ -6,12 +6,11 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from admin.kit.filters import moment_filters, state_filter
 from admin.kit.forms import Form, IntegerField, SelectField, Text, between, required
 from admin.kit.groups import stock
-from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import count, moment
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.common import (
     APPLICATION_STATES,
     Button,
@@ -26,11 +25,16 @@ from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.domain.stock import EDITABLE, WITHDRAWABLE, ApplicationState
 from portal.fiscal.stock import POLL_TOPIC
+from portal.listing.columns import Column
+from portal.listing.filters import moment_filters, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import count, moment
 from portal.models.tables import STOCK_APPLICATION
 from portal.outbox import tasks
 from portal.stock import balances
 from portal.stock.documents import applications as service
 from portal.stock.documents import lists
+from portal.web.edge import see_other, services
 
 APPLICATIONS = ListPage(
     name="stock-applications",
@@ -74,7 +78,9 @@ class ChangeForm(Form):
 @requires(Permission.STOCK_VIEW, menu="票据申领", order=30)
 def applications() -> Response:
     """All applications, newest first."""
-    return APPLICATIONS.respond(lists.applications(current_staff().unit_id), "stock/list.html", tools=_tools(), lead="")
+    return respond(
+        APPLICATIONS, lists.applications(current_staff().unit_id), "stock/list.html", tools=_tools(), lead=""
+    )
 
 
 def _tools() -> list[tuple[str, str]]:

@@ -9,13 +9,15 @@ from flask import Response
 from sqlalchemy import Table
 
 from admin.kit.forms import choices
-from admin.kit.listing import Column
-from admin.kit.shell import current_staff, page, services
-from admin.kit.values import State, bill_number
+from admin.kit.page import page
+from admin.kit.security import current_staff
 from portal.domain.stock import ApplicationState, DestructionState, ReceiptState, ReturnState, SlipState
+from portal.listing.columns import Column
+from portal.listing.values import State, bill_number
 from portal.stock.balances import code_of
 from portal.stock.documents import lists
 from portal.stock.rows import document
+from portal.web.edge import services
 
 _TONES = {
     "received": "ok",

@@ -7,12 +7,11 @@ from typing import Any
 from flask import Response, url_for
 from sqlalchemy import Connection
 
-from admin.kit.filters import moment_filters, state_filter
 from admin.kit.forms import Form, SelectField, Text, required
 from admin.kit.groups import stock
-from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import bill_number, count, moment
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.common import (
     DESTRUCTION_STATES,
     RETURN_STATES,
@@ -30,9 +29,14 @@ from portal.approvals import requests
 from portal.approvals.requests import Approved, Kind
 from portal.core.services import Services
 from portal.domain.errors import Refusal
+from portal.listing.columns import Column
+from portal.listing.filters import moment_filters, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import bill_number, count, moment
 from portal.models.tables import STOCK_DESTRUCTION, STOCK_RETURN, STOCK_VOID
 from portal.stock.documents import destructions, lists, voids
 from portal.stock.documents import returns as giving_back
+from portal.web.edge import see_other, services
 
 VOID_KIND, DESTRUCTION_KIND = voids.APPROVAL, destructions.APPROVAL
 
@@ -115,7 +119,7 @@ def returns() -> Response:
     """All returns."""
     tools = [("新增申退", url_for("stock.new_return"))] if may(Permission.STOCK_RETURN) else []
     lead = "申退的号码须在单位库存中；已分发的请先撤回。"
-    return RETURNS.respond(lists.returns(current_staff().unit_id), "stock/list.html", tools=tools, lead=lead)
+    return respond(RETURNS, lists.returns(current_staff().unit_id), "stock/list.html", tools=tools, lead=lead)
 
 
 @stock.route("/returns/new", methods=["GET", "POST"])
@@ -166,7 +170,7 @@ def voids_list() -> Response:
     """Stock voids and blank losses."""
     tools = [("登记作废或报损", url_for("stock.new_void"))] if may(Permission.STOCK_VOID) else []
     rows = lists.voids(current_staff().unit_id)
-    return VOIDS.respond(rows, "stock/list.html", tools=tools, lead=VOIDS_LEAD)
+    return respond(VOIDS, rows, "stock/list.html", tools=tools, lead=VOIDS_LEAD)
 
 
 @stock.route("/voids/new", methods=["GET", "POST"])
@@ -235,7 +239,7 @@ def destructions_list() -> Response:
     tools = [("登记销毁", url_for("stock.new_destruction"))] if may(Permission.STOCK_DESTROY) else []
     rows = lists.destructions(current_staff().unit_id)
     lead = "只能销毁已作废或已报损的号码；须由另一人复核。"
-    return DESTRUCTIONS.respond(rows, "stock/list.html", tools=tools, lead=lead)
+    return respond(DESTRUCTIONS, rows, "stock/list.html", tools=tools, lead=lead)
 
 
 @stock.route("/destructions/new", methods=["GET", "POST"])

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from flask import Response, request, url_for
 
 from admin.kit.groups import stock
-from admin.kit.shell import current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import count
+from admin.kit.page import page, say
+from admin.kit.security import current_staff, may, requires
 from admin.pages.stock.common import kind_words
 from admin.pages.stock.numbers import read_number
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.stock import Fate
+from portal.listing.values import count
 from portal.stock.books import fates, uses
 from portal.stock.books.fates import Run
 from portal.stock.documents import lists
 from portal.stock.rows import number
+from portal.web.edge import see_other, services
 
 WIDTH, LEAST = 1000.0, 3.0
 SINGLE = 100

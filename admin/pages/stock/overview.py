@@ -10,19 +10,24 @@ from sqlalchemy import select
 
 from admin.kit.forms import Form, IntegerField, SelectField, between, required
 from admin.kit.groups import stock
-from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import State, bill_number
+from admin.kit.listing import respond_computed
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.common import kind_choices, kind_words, point_choices
 from portal.access.permissions import Permission
 from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.fiscal.stock import CHECK_TOPIC
+from portal.listing.columns import Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State, bill_number
 from portal.models.tables import STOCK_ALARM, STOCK_RECONCILE
 from portal.outbox import tasks
 from portal.stock import alarms, balances
 from portal.stock.books import fates
 from portal.stock.documents import lists
+from portal.web.edge import see_other, services
 
 
 def _places() -> dict[str, str]:
@@ -109,7 +114,7 @@ def stock_balances() -> Response:
             .where(STOCK_ALARM.c.unit_id == unit_id, STOCK_ALARM.c.cleared_at.is_(None))
             .order_by(STOCK_ALARM.c.raised_at)
         ).all()
-    return BALANCES.show(found, "stock/balances.html", alarms=standing, levels=LEVELS)
+    return respond_computed(BALANCES, found, "stock/balances.html", alarms=standing, levels=LEVELS)
 
 
 @stock.post("/alarms/<int:alarm_id>/clear")
@@ -177,7 +182,8 @@ def stock_check() -> Response:
         segments = {row.id: row for row in lists.segments(connection, unit_id)}
     whole = [each for each in found.balances if each.segment_id in segments and each.place == "all"]
     differences = [each for each in found.differences if each.segment_id in segments]
-    return CHECK.show(
+    return respond_computed(
+        CHECK,
         [Segment(segments[each.segment_id], each) for each in whole],
         "stock/check.html",
         places=len([each for each in found.balances if each.segment_id in segments]),

@@ -6,12 +6,11 @@ from typing import Any
 
 from flask import Response, url_for
 
-from admin.kit.filters import moment_filters, state_filter
 from admin.kit.forms import Form, SelectField, Text, required
 from admin.kit.groups import stock
-from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import bill_number, count, day, moment
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.common import (
     RECEIPT_STATES,
     Button,
@@ -25,9 +24,14 @@ from admin.pages.stock.numbers import NumberField
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.stock import ReceiptState
+from portal.listing.columns import Column
+from portal.listing.filters import moment_filters, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import bill_number, count, day, moment
 from portal.models.tables import STOCK_RECEIPT
 from portal.stock.documents import lists
 from portal.stock.documents import receipts as service
+from portal.web.edge import see_other, services
 
 SOURCES = {"application": "申领", "push": "财政主动下发", "opening": "期初"}
 _COLUMNS = (
@@ -87,7 +91,7 @@ class RefuseForm(Form):
 def receipts() -> Response:
     """Segments from finance, newest first."""
     rows = lists.receipts(current_staff().unit_id, opening=False)
-    return RECEIPTS.respond(rows, "stock/list.html", tools=[], lead="")
+    return respond(RECEIPTS, rows, "stock/list.html", tools=[], lead="")
 
 
 @stock.get("/openings")
@@ -96,7 +100,7 @@ def openings() -> Response:
     """Opening stock."""
     tools = [("登记期初", url_for("stock.new_opening"))] if may(Permission.STOCK_OPEN) else []
     rows = lists.receipts(current_staff().unit_id, opening=True)
-    return OPENINGS.respond(rows, "stock/list.html", tools=tools, lead="登记后须由另一人确认，号码才进入单位库存。")
+    return respond(OPENINGS, rows, "stock/list.html", tools=tools, lead="登记后须由另一人确认，号码才进入单位库存。")
 
 
 @stock.route("/openings/new", methods=["GET", "POST"])

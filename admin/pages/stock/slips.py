@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Response, url_for
 
-from admin.kit.filters import AT_POINT, POINT_COLUMN, moment_filters, state_filter
+from admin.kit.filters import AT_POINT, POINT_COLUMN
 from admin.kit.forms import Form, IntegerField, SelectField, Text, between, optional, required
 from admin.kit.groups import stock
-from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_point, current_staff, may, page, requires, say, see_other, services
-from admin.kit.values import State, bill_number, count, moment
+from admin.kit.listing import respond, respond_computed
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_point, current_staff, may, requires
 from admin.pages.stock.common import (
     SLIP_STATES,
     Button,
@@ -26,9 +26,14 @@ from admin.pages.stock.numbers import NumberField
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.stock import SlipState
+from portal.listing.columns import Column
+from portal.listing.filters import moment_filters, state_filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State, bill_number, count, moment
 from portal.models.tables import STOCK_SLIP
 from portal.stock import balances
 from portal.stock.documents import handouts, lists
+from portal.web.edge import see_other, services
 
 SLIPS = ListPage(
     name="stock-slips",
@@ -73,7 +78,7 @@ class SlipForm(Form):
 def slips() -> Response:
     """All hand-outs, newest first."""
     tools = [("新增分发", url_for("stock.new_slip"))] if may(Permission.STOCK_HAND_OUT) else []
-    return SLIPS.respond(lists.slips(current_staff().unit_id), "stock/list.html", tools=tools, lead="")
+    return respond(SLIPS, lists.slips(current_staff().unit_id), "stock/list.html", tools=tools, lead="")
 
 
 @stock.route("/slips/new", methods=["GET", "POST"])
@@ -230,4 +235,4 @@ def emergency() -> Response:
         found = balances.holdings(connection, current_staff().unit_id)
         points = lists.points(connection, current_staff().unit_id)
     kept = [each for each in found if each.point_id and points[each.point_id].kind == "emergency"]
-    return EMERGENCY.show(kept, "stock/emergency.html", form=form if allowed else None, problem=problem)
+    return respond_computed(EMERGENCY, kept, "stock/emergency.html", form=form if allowed else None, problem=problem)

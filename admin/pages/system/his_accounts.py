@@ -9,16 +9,20 @@ from sqlalchemy import func, select
 
 from admin.kit.forms import BooleanField, Form, SelectField, Text, choices, required
 from admin.kit.groups import system
-from admin.kit.listing import Column, ListPage
-from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
-from admin.kit.values import State
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires
 from portal.access import his_keys
 from portal.access.his_account import HIS
 from portal.access.permissions import Permission
 from portal.domain.documents.settlement import CHANNELS, Scene
 from portal.domain.documents.voucher import VoucherScene
 from portal.domain.errors import Refusal
+from portal.listing.columns import Column
+from portal.listing.lists import ListPage
+from portal.listing.values import State
 from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING, POINT
+from portal.web.edge import see_other, services
 
 TABLES = {"bus_type": "业务标识对照", "channel": "缴费渠道对照", "card_type": "卡类型对照", "place": "开票点对照"}
 CARDS = {"id_card": "居民身份证", "social": "社会保障卡", "clinic": "就诊卡", "household": "户口簿", "other": "其他"}
@@ -85,7 +89,7 @@ def his_accounts() -> Response:
         .select_from(HIS_ACCOUNT.outerjoin(counted, counted.c.account_id == HIS_ACCOUNT.c.id))
         .where(HIS_ACCOUNT.c.unit_id == current_staff().unit_id, HIS_ACCOUNT.c.kind == HIS)
     )
-    return ACCOUNTS.respond(statement, "system/his_accounts.html")
+    return respond(ACCOUNTS, statement, "system/his_accounts.html")
 
 
 @system.route("/his-accounts/new", methods=["GET", "POST"])

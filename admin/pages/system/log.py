@@ -7,17 +7,22 @@ from datetime import date, datetime, time, timedelta
 from flask import Response
 from sqlalchemy import select
 
-from admin.kit import values
 from admin.kit.groups import system
-from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, page, requires, services
+from admin.kit.listing import respond
+from admin.kit.page import page
+from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.system import log_words
 from portal import audit
 from portal.access.permissions import Permission
 from portal.audit import actions, chain, units
 from portal.audit.actions import OBJECTS
 from portal.core.clock import SHANGHAI, business_day, now
+from portal.listing import values
+from portal.listing.columns import Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
 from portal.models.tables import AUDIT_ENTRY, AUDIT_SEAL
+from portal.web.edge import services
 
 
 def midnight(day: date) -> datetime:
@@ -68,7 +73,7 @@ def log() -> Response:
         AUDIT_SEAL, AUDIT_SEAL.c.entry_id == AUDIT_ENTRY.c.id
     )
     rows = rows.where(units.readable(current_staff().unit_id))
-    return LOG.respond(rows, "system/log.html")
+    return respond(LOG, rows, "system/log.html")
 
 
 @system.post("/log/verify")

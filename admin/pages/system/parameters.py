@@ -6,13 +6,15 @@ from flask import Response, request, url_for
 from sqlalchemy import Connection, select
 
 from admin.kit.groups import system
-from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires
 from portal.access import parameters
 from portal.access.parameters import CATALOGUE
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.models.tables import PARAMETER
 from portal.retrieval import family
+from portal.web.edge import see_other, services
 
 
 @system.get("/parameters")

@@ -12,27 +12,23 @@ from sqlalchemy import select
 
 from admin.kit.forms import Form, SelectField, Text, TextArea, choices, length, required
 from admin.kit.groups import home, system
-from admin.kit.listing import Act, Column, Filter, ListPage
-from admin.kit.shell import (
-    current_actor,
-    current_staff,
-    local_path,
-    page,
-    requires,
-    say,
-    see_other,
-    services,
-    signed_in,
-)
-from admin.kit.values import State
-from admin.kit.values import actor as plain
+from admin.kit.guard import local_path
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires, signed_in
 from portal.access.permissions import Permission
 from portal.approvals import requests
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_card, mask_name
 from portal.hospital import protected_persons
 from portal.hospital.protected_persons import KINDS
+from portal.listing.columns import Act, Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State
+from portal.listing.values import actor as plain
 from portal.models.tables import MARKED_PERSON
+from portal.web.edge import see_other, services
 
 LEAST = 4
 HOUR = 3600
@@ -173,7 +169,7 @@ class EndForm(Form):
 def marks() -> Response:
     """Who is protected, masked."""
     rows = select(MARKED_PERSON).where(MARKED_PERSON.c.unit_id == current_staff().unit_id)
-    return MARKS.respond(rows, "system/marked.html")
+    return respond(MARKS, rows, "system/marked.html")
 
 
 @system.route("/marked/new", methods=["GET", "POST"])

@@ -10,15 +10,20 @@ from sqlalchemy import select
 
 from admin.kit.forms import DayField, Form, SelectMultipleField, Text, choices, optional, required
 from admin.kit.groups import system
-from admin.kit.listing import Column, Filter, ListPage
-from admin.kit.shell import current_actor, current_staff, page, requires, say, see_other, services
-from admin.kit.values import State
+from admin.kit.listing import respond
+from admin.kit.page import page, say
+from admin.kit.security import current_actor, current_staff, requires
 from portal import audit
 from portal.access import accounts, second_factor, staff_sessions
 from portal.access.permissions import ROLES, TITLES, Permission, Role
 from portal.core.clock import SHANGHAI, local
 from portal.domain.errors import Refusal
+from portal.listing.columns import Column
+from portal.listing.filters import Filter
+from portal.listing.lists import ListPage
+from portal.listing.values import State
 from portal.models.tables import POINT, STAFF_ACCOUNT, STAFF_POINT, STAFF_ROLE
+from portal.web.edge import see_other, services
 
 STATES = {
     "active": State("启用", "ok"),
@@ -108,7 +113,7 @@ def _end_of(day: date | None) -> datetime | None:
 @requires(Permission.USERS_VIEW, menu="用户", order=10)
 def users() -> Response:
     """The unit's accounts."""
-    return USERS.respond(accounts.of_unit(current_staff().unit_id), "system/users.html")
+    return respond(USERS, accounts.of_unit(current_staff().unit_id), "system/users.html")
 
 
 @system.route("/users/new", methods=["GET", "POST"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import structlog
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 
-from portal.core.services import Services
 from portal.delivery.inbound import push
 from portal.delivery.inbound.push import LARGEST, Signed
 from portal.domain.errors import Refusal
+from portal.web.edge import runtime
 
 push_callback = Blueprint("push_callback", __name__)
 log = structlog.get_logger("qupiao.callbacks")
@@ -17,7 +17,7 @@ log = structlog.get_logger("qupiao.callbacks")
 @push_callback.post("/his-callback")
 def receipt() -> Response:
     """One receipt; the answer names the event, as the receiver's own answers do."""
-    services: Services = current_app.extensions["qupiao"]
+    services = runtime().services
     names = ("Key", "Timestamp", "Nonce", "Signature")
     signed = Signed(*(request.headers.get(f"X-Qupiao-{name}", "") for name in names))
     try:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import hmac
 
-from flask import Blueprint, Response, abort, current_app, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, request
 
 from portal.core import strict_json
 from portal.core.services import Services
 from portal.delivery.engine import receipts
 from portal.providers.mail import bounces
 from portal.providers.sms import receipts as sms_receipts
+from portal.web.edge import runtime
 
 callbacks = Blueprint("callbacks", __name__, url_prefix="/callbacks")
 MOST_BYTES = 64 * 1024
 
 
 def _services(secret: str) -> Services:
-    services: Services = current_app.extensions["qupiao"]
+    services = runtime().services
     wanted = services.settings.callbacks
     if not wanted or not hmac.compare_digest(wanted.encode(), secret.encode()):
         abort(404)

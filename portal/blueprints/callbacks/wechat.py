@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import structlog
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from portal.core.platform_settings import WeChatAccount
-from portal.core.services import Services
 from portal.delivery.inbound import inbox
 from portal.delivery.inbound.wechat import SOURCES
 from portal.providers.wechat import callback
 from portal.providers.wechat.callback import LARGEST, NotWeChat
+from portal.web.edge import runtime, services
 
 wechat = Blueprint("wechat_callbacks", __name__)
 log = structlog.get_logger("qupiao.callbacks")
 
 
 def _account(name: str) -> WeChatAccount:
-    services: Services = current_app.extensions["qupiao"]
-    settings = services.settings
+    settings = services().settings
     known = {"service": settings.wechat_service, "mini": settings.wechat_mini}
     return known.get(name, WeChatAccount("", ""))
 
@@ -43,7 +42,7 @@ def push(account: str) -> Response:
         found = callback.read(_account(account), query, request.get_data(cache=False, parse_form_data=False))
     except NotWeChat as reason:
         return _refused(reason)
-    services: Services = current_app.extensions["qupiao"]
+    services = runtime().services
     nonce = f"{query['timestamp']}:{query['nonce']}:{query['msg_signature']}"
     inbox.receive(services, SOURCES[account], found.key, found.event, found.fields, nonce)
     return Response("", mimetype="text/plain")

@@ -13,7 +13,7 @@ from portal.access.his_account import HisAccount
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.his_contract.fields import Fields, Problems
-from portal.issuing.bills.issue import IssuingDesk
+from portal.issuing.bills.issue import IssuingService
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.rendering import qr
@@ -24,7 +24,7 @@ class Context:
     """Who calls, and what serves the call."""
 
     services: Services
-    desk: IssuingDesk
+    desk: IssuingService
     account: HisAccount
     method: str
     request_id: str

@@ -8,17 +8,17 @@ import traceback
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, abort, current_app, g, request
+from flask import Blueprint, Response, abort, g, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
-from portal.blueprints.his.accounts import AccountCache
 from portal.blueprints.his.context import Context
 from portal.blueprints.his.methods import dispatch
 from portal.domain.errors import Refusal
 from portal.his_contract import envelope
 from portal.his_contract.envelope import NO_CALL, Call
+from portal.web.edge import runtime
 
 his = Blueprint("his", __name__)
 log = structlog.get_logger("qupiao.his")
@@ -36,9 +36,7 @@ class _TailConverter(BaseConverter):
 
 @his.record_once
 def _prepare(state: BlueprintSetupState) -> None:
-    app = state.app
-    app.url_map.converters["his_tail"] = _TailConverter
-    app.extensions["qupiao_his_accounts"] = AccountCache(app.extensions["qupiao"])
+    state.app.url_map.converters["his_tail"] = _TailConverter
 
 
 @his.route(
@@ -72,7 +70,7 @@ def _answer(sent_method: str) -> bytes:
     method = sent_method if _METHOD.fullmatch(sent_method) else "?"
     try:
         sender = _read()
-        account = current_app.extensions["qupiao_his_accounts"].get(sender.appid)
+        account = runtime().his_accounts.get(sender.appid)
         if account is None:
             raise Refusal("APPID_UNKNOWN", appid=sender.appid[:50])
         key = account.key
@@ -80,9 +78,7 @@ def _answer(sent_method: str) -> bytes:
             if not account.earlier_key or not envelope.signature_holds(sender, account.earlier_key):
                 raise Refusal("SIGN_WRONG")
             key = account.earlier_key
-        context = Context(
-            current_app.extensions["qupiao"], current_app.extensions["qupiao_desk"], account, method, _request_id()
-        )
+        context = Context(runtime().services, runtime().issuing, account, method, _request_id())
         payload = dispatch(context, lambda: envelope.business(sender))
         log.info("his.served", method=method, account=account.id)
         return envelope.answer(sender, key, envelope.SUCCESS, envelope.payload(payload), noise)

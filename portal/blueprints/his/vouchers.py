@@ -20,7 +20,7 @@ from portal.domain.money import yuan
 from portal.his_contract import checks, settlement
 from portal.his_contract.fields import Fields, Problems
 from portal.issuing.vouchers import approvals, paper
-from portal.issuing.vouchers.issue import Vouched, VoucherDesk, his_sender
+from portal.issuing.vouchers.issue import Vouched, VoucherService, his_sender
 
 
 def deposit(message: Mapping[str, Any], account: HisAccount) -> Deposit:
@@ -142,8 +142,8 @@ def _limited(context: Context, wanted: Taking) -> Taking:
         return replace(wanted, limit_fen=approvals.limit_of(connection, context.account.unit_id))
 
 
-def _desk(context: Context) -> VoucherDesk:
-    return VoucherDesk(context.services, context.desk.references)
+def _desk(context: Context) -> VoucherService:
+    return VoucherService(context.services, context.desk.references)
 
 
 def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,21 +6,17 @@ page to page sealed, for two minutes, and never in an address.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, g, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 
 from portal.core.clock import now
 from portal.core.crypto.field_cipher import SealBroken
-from portal.core.services import Services
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import mask_name
 from portal.issuing.paper import kiosk as device
@@ -28,6 +24,7 @@ from portal.issuing.paper import prints
 from portal.issuing.paper.kiosk import LOW_SHEETS, Kiosk
 from portal.ledger import bills as ledger_bills
 from portal.ledger import paper
+from portal.web.edge import asset, file_response, limits, see_other, services
 
 kiosk = Blueprint("kiosk", __name__, url_prefix="/kiosk")
 COOKIE = "qp_kiosk"
@@ -37,14 +34,9 @@ TRIES, TRY_SECONDS = 60, 900
 PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'none'"
 
 
-def _services() -> Services:
-    found: Services = current_app.extensions["qupiao"]
-    return found
-
-
 def _here() -> Kiosk:
     """The device that calls. Raises KIOSK_UNKNOWN."""
-    found = device.by_token(_services(), request.cookies.get(COOKIE, ""))
+    found = device.by_token(services(), request.cookies.get(COOKIE, ""))
     if found is None:
         raise Refusal("KIOSK_UNKNOWN")
     g.kiosk = found
@@ -53,19 +45,9 @@ def _here() -> Kiosk:
 
 def _page(template: str, status: int = 200, **values: Any) -> Response:
     at = getattr(g, "kiosk", None)
-    values.update(kiosk=at, low=at is not None and at.sheets <= LOW_SHEETS, style=_style())
+    values.update(kiosk=at, low=at is not None and at.sheets <= LOW_SHEETS, asset=asset)
     values["demo"] = current_app.config["DEMO"]
     return Response(render_template(f"kiosk/{template}", **values), status)
-
-
-@cache
-def _style() -> str:
-    sheet = Path(current_app.static_folder or "") / "kiosk.css"
-    return hashlib.sha256(sheet.read_bytes()).hexdigest()[:8]
-
-
-def _see_other(where: str) -> Response:
-    return redirect(where, code=303)  # type: ignore[return-value]
 
 
 @kiosk.errorhandler(Refusal)
@@ -93,9 +75,9 @@ def setup() -> Response:
     """The token typed by staff: this browser is that device from now on. Raises KIOSK_UNKNOWN, TRY_LATER."""
     _limit("setup", request.remote_addr or "")
     token = request.form.get("token", "").strip()
-    if device.by_token(_services(), token) is None:
+    if device.by_token(services(), token) is None:
         raise Refusal("KIOSK_UNKNOWN")
-    response = _see_other(url_for("kiosk.start"))
+    response = see_other(url_for("kiosk.start"))
     secure = request.is_secure
     response.set_cookie(
         COOKIE, token, max_age=31_536_000, httponly=True, samesite="Strict", secure=secure, path="/kiosk"
@@ -109,12 +91,12 @@ def bills() -> Response:
     here = _here()
     _limit("find", str(here.id))
     try:
-        key = device.key_of(_services(), request.form.get("read", "")[:300])
+        key = device.key_of(services(), request.form.get("read", "")[:300])
     except Refusal as refusal:
         return _page("start.html", refusal.status, problem=f"{refusal.what}。{refusal.remedy}。")
-    with _services().database.read() as connection:
-        found = device.found(_services(), connection, here, key)
-        name = mask_name(ledger_bills.payer_name(_services(), connection, found[0].bill_id)) if found else ""
+    with services().database.read() as connection:
+        found = device.found(services(), connection, here, key)
+        name = mask_name(ledger_bills.payer_name(services(), connection, found[0].bill_id)) if found else ""
     if not found:
         return _page("none.html", days=device.DAYS)
     return _page("bills.html", bills=found, name=name, key=_seal(here, key), seconds=SHOWN_SECONDS)
@@ -126,8 +108,8 @@ def print_bills() -> Response:
     here = _here()
     key = _open(here, request.form.get("key", ""))
     chosen = [int(one) for one in request.form.getlist("bill") if one.isdecimal() and len(one) < 20]
-    sheets = device.exchange(_services(), here, key, chosen, g.get("request_id", ""))
-    return _see_other(url_for("kiosk.done", sheet=sheets))
+    sheets = device.exchange(services(), here, key, chosen, g.get("request_id", ""))
+    return see_other(url_for("kiosk.done", sheet=sheets))
 
 
 @kiosk.get("/done")
@@ -144,9 +126,8 @@ def sheets_pdf() -> Response:
     ids = [row.id for row in _own_sheets(here)]
     if not ids:
         raise Refusal("KIOSK_NOTHING")
-    data = prints.pdf(_services(), here.unit_id, ids, here.printer_id, underlay=False)
-    response = Response(data, mimetype="application/pdf")
-    response.headers.set("Content-Disposition", "inline", filename="paper.pdf")
+    data = prints.pdf(services(), here.unit_id, ids, here.printer_id, underlay=False)
+    response = file_response(data, "application/pdf", "paper.pdf", "inline")
     response.headers["Content-Security-Policy"] = PDF_POLICY
     return response
 
@@ -154,7 +135,7 @@ def sheets_pdf() -> Response:
 def _own_sheets(here: Kiosk) -> list[Any]:
     """The named sheets, those of this device and of the last minutes only."""
     ids = [int(one) for one in request.args.getlist("sheet") if one.isdecimal() and len(one) < 20][: device.MOST]
-    with _services().database.read() as connection:
+    with services().database.read() as connection:
         rows = paper.own_sheets(connection, here.unit_id, ids)
     since = now() - timedelta(minutes=PRINT_MINUTES)
     return [row for row in rows if row.point_id == here.point_id and row.exchanged_at >= since]
@@ -163,25 +144,25 @@ def _own_sheets(here: Kiosk) -> list[Any]:
 @kiosk.post("/call")
 def call() -> Response:
     """Call staff."""
-    device.call(_services(), _here(), "患者呼叫", g.get("request_id", ""))
-    return _see_other(url_for("kiosk.start"))
+    device.call(services(), _here(), "患者呼叫", g.get("request_id", ""))
+    return see_other(url_for("kiosk.start"))
 
 
 def _limit(what: str, who: str) -> None:
-    digest = _services().index.digest("kiosk.limit", who).hex()[:24]
-    if not current_app.extensions["qupiao_limits"].hit(f"kiosk.{what}:{digest}", TRIES, TRY_SECONDS):
+    digest = services().index.digest("kiosk.limit", who).hex()[:24]
+    if not limits().hit(f"kiosk.{what}:{digest}", TRIES, TRY_SECONDS):
         raise Refusal("TRY_LATER", minutes=TRY_SECONDS // 60)
 
 
 def _seal(here: Kiosk, key: bytes) -> str:
     text = json.dumps({"key": key.hex(), "until": time.time() + SHOWN_SECONDS})
-    return urlsafe_b64encode(_services().cipher.encrypt("kiosk.key", here.id, text)).decode()
+    return urlsafe_b64encode(services().cipher.encrypt("kiosk.key", here.id, text)).decode()
 
 
 def _open(here: Kiosk, sealed: str) -> bytes:
     """What was sealed into the list's form. Raises SESSION_OVER when it is old, another device's or forged."""
     try:
-        opened = json.loads(_services().cipher.decrypt_text("kiosk.key", here.id, urlsafe_b64decode(sealed.encode())))
+        opened = json.loads(services().cipher.decrypt_text("kiosk.key", here.id, urlsafe_b64decode(sealed.encode())))
     except (SealBroken, ValueError):
         raise Refusal("SESSION_OVER") from None
     if opened["until"] < time.time():

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, jsonify, render_template, request
+from flask import Blueprint, Response, g, jsonify, render_template, request
 from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
 
 from portal import audit
-from portal.access.limits import Limits
 from portal.blueprints.mini import openapi
 from portal.core import strict_json
 from portal.core.clock import local
 from portal.core.platform_settings import TEMPLATES
-from portal.core.services import Services
 from portal.delivery import bindings, mini_login, requests
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Scene
@@ -23,31 +21,16 @@ from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import mask_name
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
-from portal.providers.platforms import Platforms
 from portal.retrieval import family, identify, sessions
 from portal.retrieval import verification as retrieval_verification
 from portal.retrieval.sessions import Session
+from portal.web.edge import FACE_WIDTH, RETRY_SECONDS, file_response, limits, runtime, services
 from portal.web.headers import keep_headers
 
 mini = Blueprint("mini", __name__, url_prefix=openapi.BASE)
 LARGEST = 16 * 1024
 _LONE = re.compile("[\ud800-\udfff]")
 """Half of a character: JSON can write it as an escape, and nothing can store it."""
-
-
-def _services() -> Services:
-    found: Services = current_app.extensions["qupiao"]
-    return found
-
-
-def _platforms() -> Platforms:
-    found: Platforms = current_app.extensions["qupiao_platforms"]
-    return found
-
-
-def _limits() -> Limits:
-    found: Limits = current_app.extensions["qupiao_limits"]
-    return found
 
 
 @mini.errorhandler(Refusal)
@@ -57,7 +40,7 @@ def _refused(refusal: Refusal) -> Response:
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if response.status_code == 429:
-        response.headers["Retry-After"] = "900"
+        response.headers["Retry-After"] = RETRY_SECONDS
     return response
 
 
@@ -106,8 +89,8 @@ def _fits(value: Any, kind: dict[str, Any]) -> bool:
 
 def _session(connection: Connection, level: int = 0) -> Session:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    found = sessions.read(_services(), connection, token) if scheme == "Bearer" else None
-    if found is None or found.level < level or not mini_login.openid_of(_services(), connection, found):
+    found = sessions.read(services(), connection, token) if scheme == "Bearer" else None
+    if found is None or found.level < level or not mini_login.openid_of(services(), connection, found):
         raise Refusal("SESSION_OVER")
     g.mini_session = found
     return found
@@ -117,50 +100,50 @@ def _session(connection: Connection, level: int = 0) -> Session:
 def _keep_open(response: Response) -> Response:
     session: Session | None = g.get("mini_session")
     if session is not None and request.endpoint in ("mini.bills", "mini.bill", "mini.pdf", "mini.face"):
-        sessions.touch(_services(), session)
+        sessions.touch(services(), session)
     return response
 
 
 def _token(token: str, level: int) -> Response:
-    return jsonify(token=token, level=level, expires_in=_services().settings.session_minutes * 60)
+    return jsonify(token=token, level=level, expires_in=services().settings.session_minutes * 60)
 
 
 @mini.post("/login")
 def login() -> Response:
     """A log-in code becomes a token."""
     body = _body("Login")
-    unit = current_app.extensions["qupiao_units"].get(body["unit"])
+    unit = runtime().units.get(body["unit"])
     if unit is None:
         raise Refusal("LINK_INVALID")
-    return _token(*mini_login.log_in(_services(), _platforms(), unit.id, body["code"]))
+    return _token(*mini_login.log_in(services(), runtime().platforms, unit.id, body["code"]))
 
 
 @mini.post("/identify")
 def identify_person() -> Response:
     """Number and name: a code is sent if they match; the answer is the same if not."""
-    with _services().database.read() as connection:
+    with services().database.read() as connection:
         session = _session(connection)
     body = _body("Person")
     address = request.remote_addr or ""
-    return _token(mini_login.begin(_services(), _limits(), session, body["number"], body["name"], address), 0)
+    return _token(mini_login.begin(services(), limits(), session, body["number"], body["name"], address), 0)
 
 
 @mini.post("/confirm")
 def confirm() -> Response:
     """The code: level 2."""
-    with _services().database.read() as connection:
+    with services().database.read() as connection:
         session = _session(connection)
-    return _token(mini_login.confirm(_services(), session, _body("Code")["code"]), 2)
+    return _token(mini_login.confirm(services(), session, _body("Code")["code"]), 2)
 
 
 @mini.post("/phone")
 def phone() -> Response:
     """The phone that WeChat vouches for: level 2."""
-    with _services().database.read() as connection:
+    with services().database.read() as connection:
         session = _session(connection)
     body = _body("Phone")
     given = (body["phone_code"], body["number"], body["name"])
-    return _token(mini_login.by_phone(_services(), _platforms(), _limits(), session, *given), 2)
+    return _token(mini_login.by_phone(services(), runtime().platforms, limits(), session, *given), 2)
 
 
 def _brief(bill: BillFacts) -> dict[str, Any]:
@@ -180,15 +163,15 @@ def _brief(bill: BillFacts) -> dict[str, Any]:
 @mini.get("/bills")
 def bills() -> Response:
     """The person's bills, newest first."""
-    with _services().database.read() as connection:
+    with services().database.read() as connection:
         session = _session(connection, 2)
-        found, name = identify.visible_bills(_services(), connection, session)
+        found, name = identify.visible_bills(services(), connection, session)
     return jsonify(payer=mask_name(name) if name else "", bills=[_brief(bill) for bill in found])
 
 
 def _own(connection: Connection, bill_id: int) -> tuple[BillFacts, str, Session]:
     session = _session(connection, 2)
-    found = identify.own_bill(_services(), connection, session, bill_id) if bill_id < 2**63 else None
+    found = identify.own_bill(services(), connection, session, bill_id) if bill_id < 2**63 else None
     if found is None:
         raise Refusal("BILL_NOT_FOUND")
     return *found, session
@@ -197,7 +180,7 @@ def _own(connection: Connection, bill_id: int) -> tuple[BillFacts, str, Session]
 @mini.get("/bills/<int:bill_id>")
 def bill(bill_id: int) -> Response:
     """One bill."""
-    with _services().database.read() as connection:
+    with services().database.read() as connection:
         facts, payer, _ = _own(connection, bill_id)
         items = ledger_bills.items(connection, bill_id)
     more = {name: getattr(facts, name) for name in ("account_fen", "fund_fen", "self_pay_fen", "own_cost_fen")}
@@ -207,48 +190,45 @@ def bill(bill_id: int) -> Response:
 
 
 def _pdf(bill_id: int) -> tuple[BillFacts, bytes]:
-    with _services().database.read() as connection:
+    with services().database.read() as connection:
         facts, *_ = _own(connection, bill_id)
-    return facts, current_app.extensions["qupiao_card_paper"].pdf(_services(), bill_id)
+    return facts, runtime().card_papers.pdf(services(), bill_id)
 
 
 @mini.get("/bills/<int:bill_id>/file.pdf")
 def pdf(bill_id: int) -> Response:
     """The bill as PDF; written down."""
     facts, data = _pdf(bill_id)
-    with _services().database.write() as connection:
-        audit.record(connection, Actor("patient:mini", request_id=g.request_id), "bill.downloaded", ("bill", bill_id))
-    response = Response(data, mimetype="application/pdf")
-    response.headers["Content-Disposition"] = f'attachment; filename="{facts.code}-{facts.number}.pdf"'
-    return response
+    audit.note(services(), Actor("patient:mini", request_id=g.request_id), "bill.downloaded", ("bill", bill_id))
+    return file_response(data, "application/pdf", f"{facts.code}-{facts.number}.pdf")
 
 
 @mini.get("/bills/<int:bill_id>/face.png")
 def face(bill_id: int) -> Response:
     """A picture of the face."""
-    return Response(current_app.extensions["qupiao_face"].png(_pdf(bill_id)[1], 1080), mimetype="image/png")
+    return Response(runtime().faces.png(_pdf(bill_id)[1], FACE_WIDTH), mimetype="image/png")
 
 
 @mini.post("/bills/<int:bill_id>/deliver")
 def deliver(bill_id: int) -> Response:
     """To an e-mail address that the person has typed."""
-    with _services().database.read() as connection:
+    with services().database.read() as connection:
         facts, _, session = _own(connection, bill_id)
     address = _body("Deliver")["address"]
     actor = Actor(f"patient:{session.claim.number[:12]}", "患者", facts.unit_id, g.request_id)
-    asked = requests.send_bill_by_mail(_services(), _limits(), actor, bill_id, address)
+    asked = requests.send_bill_by_mail(services(), limits(), actor, bill_id, address)
     return jsonify(state=asked.state.title, new=asked.new)
 
 
 @mini.post("/verify")
 def verification() -> Response:
     """查验: the five elements of a face; who holds a bill need not say who they are (features S2.9)."""
-    with _services().database.read() as connection:
+    with services().database.read() as connection:
         session = _session(connection)
     elements, wrong = retrieval_verification.read(_body("Face"))
     if elements is None:
         raise Refusal("ENTRY_INVALID", problems="；".join(wrong.values()))
-    found = retrieval_verification.verify(_services(), _limits(), session.unit_id, elements, request.remote_addr or "")
+    found = retrieval_verification.verify(services(), limits(), session.unit_id, elements, request.remote_addr or "")
     if found is None:
         return jsonify(matched=False, standing=[], times=0)
     told = [{"title": one.title, "words": one.words} for one in retrieval_verification.verdict(*found)]
@@ -258,8 +238,8 @@ def verification() -> Response:
 @mini.get("/family")
 def relatives() -> Response:
     """Whose bills the person may see besides their own."""
-    with _services().database.read() as connection:
-        found = family.mine(_services(), connection, _session(connection, 2))
+    with services().database.read() as connection:
+        found = family.mine(services(), connection, _session(connection, 2))
     told = [{"id": str(one.link_id), "name": mask_name(one.name), "relation": one.title} for one in found]
     return jsonify(members=told)
 
@@ -267,10 +247,10 @@ def relatives() -> Response:
 @mini.get("/family/<int:link_id>/bills")
 def relative(link_id: int) -> Response:
     """A relative's bills; they are told of it."""
-    with _services().database.read() as connection:
+    with services().database.read() as connection:
         session = _session(connection, 2)
-        member, found = family.bills(_services(), connection, session, link_id)
-    family.looked(_services(), session, member)
+        member, found = family.bills(services(), connection, session, link_id)
+    family.looked(services(), session, member)
     return jsonify(payer=mask_name(member.name), bills=[_brief(one) for one in found])
 
 
@@ -280,20 +260,20 @@ def subscriptions() -> Response:
 
     Where WeChat's own event tells of it, that counts and this does not: one tap is one permission.
     """
-    ours = {_services().settings.template(name) for name in TEMPLATES if name.startswith("mini_")} - {""}
-    with _services().database.write() as connection:
+    ours = {services().settings.template(name) for name in TEMPLATES if name.startswith("mini_")} - {""}
+    with services().database.write() as connection:
         session = _session(connection)
         allowed = sorted(ours & set(_body("Subscribed")["templates"]))
-        subject = mini_login.subject_of(_services(), mini_login.openid_of(_services(), connection, session))
-        for template in [] if _services().settings.wechat_mini.pushes else allowed:
-            bindings.allow(_services(), connection, subject, template, 1)
+        subject = mini_login.subject_of(services(), mini_login.openid_of(services(), connection, session))
+        for template in [] if services().settings.wechat_mini.pushes else allowed:
+            bindings.allow(services(), connection, subject, template, 1)
     return jsonify(templates=allowed)
 
 
 @mini.post("/logout")
 def logout() -> Response:
     """Ends the session on the server."""
-    with _services().database.write() as connection:
+    with services().database.write() as connection:
         sessions.end(connection, _session(connection))
     return jsonify({})
 
@@ -301,10 +281,10 @@ def logout() -> Response:
 @mini.get("/openapi.json")
 def document() -> Response:
     """The API's description."""
-    return jsonify(openapi.document("取票", _services().settings.outside))
+    return jsonify(openapi.document("取票", services().settings.outside))
 
 
 @mini.get("/docs")
 def docs() -> str:
     """The same as a page, with nothing from elsewhere."""
-    return render_template("mini/docs.html", api=openapi.document("取票", _services().settings.outside))
+    return render_template("mini/docs.html", api=openapi.document("取票", services().settings.outside))

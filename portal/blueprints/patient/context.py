@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, g, render_template, request
 from markupsafe import Markup
 from sqlalchemy import Connection, Row
 
-from portal.access.limits import Limits
 from portal.blueprints.patient import english
 from portal.core.clock import local
-from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, yuan
 from portal.ledger.bills import BillFacts
 from portal.retrieval import identify, sessions
 from portal.retrieval.files import File
+from portal.web.edge import asset, file_response, runtime, services
 
 patient = Blueprint("patient", __name__)
 """All patient pages hang on it."""
@@ -32,15 +28,9 @@ CHANNELS = {"sms": "短信", "mail": "邮箱", "wechat": "微信", "alipay": "�
 """What the channels of messages are called."""
 
 
-def services() -> Services:
-    """The process's services."""
-    found: Services = current_app.extensions["qupiao"]
-    return found
-
-
 def unit_of(key: str | int) -> Row[Any]:
     """The unit by its public code or id. Raises LINK_INVALID for an unknown one."""
-    found: Row[Any] | None = current_app.extensions["qupiao_units"].get(key)
+    found: Row[Any] | None = runtime().units.get(key)
     if found is None:
         raise Refusal("LINK_INVALID")
     g.unit = found
@@ -89,28 +79,10 @@ def remember(response: Response, cookie: str) -> Response:
     return response
 
 
-@cache
-def asset(name: str) -> str:
-    """The address of a static file with its fingerprint, so that it may be cached for long."""
-    file = Path(current_app.static_folder or "") / name
-    return url_for("static", filename=name, v=hashlib.sha256(file.read_bytes()).hexdigest()[:8])
-
-
 def inside_app() -> str:
     """``微信`` or ``支付宝`` when the page is open inside that app, whose browser saves no files; else ``""``."""
     agent = request.headers.get("User-Agent", "")
     return "微信" if "MicroMessenger" in agent else "支付宝" if "AlipayClient" in agent else ""
-
-
-def see_other(where: str) -> Response:
-    """After a form: the page that shows what became of it."""
-    return redirect(where, code=303)  # type: ignore[return-value]
-
-
-def limits() -> Limits:
-    """The process's counters of attempts."""
-    found: Limits = current_app.extensions["qupiao_limits"]
-    return found
 
 
 def caller() -> str:
@@ -139,10 +111,8 @@ def own_bill(connection: Connection, bill_id: int, level: int = 1) -> tuple[Bill
 
 
 def handed_out(file: File) -> Response:
-    """A file as an attachment."""
-    response = Response(file.data, mimetype=file.mimetype)
-    response.headers.set("Content-Disposition", "attachment", filename=file.name)
-    return response
+    """Answer with a file as an attachment."""
+    return file_response(file.data, file.mimetype, file.name)
 
 
 def day(moment: datetime) -> str:

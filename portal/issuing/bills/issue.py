@@ -94,7 +94,7 @@ class _Ready:
     """What charge lines break the bounds of their items: warnings of the bill."""
 
 
-class IssuingDesk:
+class IssuingService:
     """The issuing service of one process: holds the reference snapshots."""
 
     def __init__(self, services: Services) -> None:

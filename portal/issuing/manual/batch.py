@@ -23,7 +23,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Settlement
 from portal.domain.errors import Refusal
-from portal.issuing.bills.issue import IssuingDesk
+from portal.issuing.bills.issue import IssuingService
 from portal.issuing.manual import batch_file, catalogue
 from portal.issuing.manual.batch_file import Found, Group
 from portal.issuing.manual.drafts import elsewhere
@@ -114,10 +114,10 @@ class _Terms:
     checker: str
 
 
-class BatchDesk:
+class BatchService:
     """Batches of one process. Bounded to the actor's unit; who may do it is for the edges to say."""
 
-    def __init__(self, services: Services, desk: IssuingDesk) -> None:
+    def __init__(self, services: Services, desk: IssuingService) -> None:
         self.services = services
         self.desk = desk
 

@@ -23,7 +23,7 @@ from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
 from portal.issuing.bills import document
-from portal.issuing.bills.issue import Issued, IssuingDesk
+from portal.issuing.bills.issue import Issued, IssuingService
 from portal.issuing.manual import catalogue, known_payers
 from portal.issuing.manual.entry import ANONYMOUS, OWN_SERIAL, Checked, Context, check
 from portal.ledger import bills
@@ -76,10 +76,10 @@ def elsewhere(connection: Connection, account_id: int, unit_id: int, serials: li
     return {row.serial: f"{row.bill_code} {row.number:010d}" for row in found}
 
 
-class ManualDesk:
+class ManualIssueService:
     """Manual issuing for one process. Every act is bounded to the actor's unit and to the actor's own drafts."""
 
-    def __init__(self, services: Services, desk: IssuingDesk) -> None:
+    def __init__(self, services: Services, desk: IssuingService) -> None:
         self.services = services
         self.desk = desk
 
@@ -212,7 +212,7 @@ class ManualDesk:
         """Issue the bill of a draft as it was last saved; what is wrong with it when that cannot be.
 
         Asked again it returns the same bill. Raises DRAFT_UNKNOWN, DRAFT_CHANGED, SERIAL_ELSEWHERE and what
-        :meth:`IssuingDesk.issue` raises.
+        :meth:`IssuingService.issue` raises.
         """
         found = self.get(actor, draft_id)
         if found.bill_id is not None:

@@ -19,7 +19,7 @@ from portal.domain.documents.voucher import Taking, VoucherForm
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
 from portal.hospital.references import ReferenceCache
-from portal.issuing.vouchers.issue import Sender, Vouched, VoucherDesk
+from portal.issuing.vouchers.issue import Sender, Vouched, VoucherService
 from portal.ledger import vouchers
 
 TAKING = "voucher.taking"
@@ -30,7 +30,7 @@ def limit_of(connection: Connection, unit_id: int) -> int:
     return int(parameters.value(connection, unit_id, "voucher.large-refund-fen"))
 
 
-def take_or_ask(desk: VoucherDesk, sender: Sender, form: VoucherForm, taking: Taking) -> Vouched | None:
+def take_or_ask(desk: VoucherService, sender: Sender, form: VoucherForm, taking: Taking) -> Vouched | None:
     """Refund or cancel now; ``None`` when the amount is large and a second person was asked instead.
 
     Raises as the desk's acts, and APPROVAL_PENDING.
@@ -79,7 +79,7 @@ def _take(services: Services, connection: Connection, approved: Approved) -> str
         approver=approved.decider.name,
     )
     # Of its own: the decision needs the catalogue once, and has no desk at hand.
-    desk = VoucherDesk(services, ReferenceCache(services.database))
+    desk = VoucherService(services, ReferenceCache(services.database))
     made = desk.take_on(connection, sender, form, taking)
     return f"{made.facts.title} {made.facts.pair} 已开具，金额 {commas(made.facts.amount_fen)} 元。"
 

@@ -57,7 +57,7 @@ class Vouched:
     duplicate: bool
 
 
-class VoucherDesk:
+class VoucherService:
     """The voucher service over the shared reference snapshots."""
 
     def __init__(self, services: Services, references: ReferenceCache) -> None:

@@ -8,25 +8,22 @@ from base64 import urlsafe_b64decode
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from flask import Blueprint, Response, current_app, g, redirect, request, url_for
+from flask import Blueprint, Response, g, redirect, request, url_for
 from sqlalchemy import Connection
 
 from portal import audit
-from portal.blueprints.patient.context import keep_open, page, services, session_of, unit_of
+from portal.blueprints.patient.context import keep_open, page, session_of, unit_of
 from portal.blueprints.patient.pages import main
-from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import orders
 from portal.delivery.cards.alipay import file_token
-from portal.delivery.cards.documents import Paper
-from portal.delivery.cards.wechat import WeChatCards
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.ledger.bills import BillFacts
 from portal.providers.faults import ChannelFault
-from portal.providers.platforms import Platforms
 from portal.retrieval import identify, sessions
+from portal.web.edge import runtime, services
 
 patient_cards = Blueprint("patient_cards", __name__)
 patient_cards.after_request(keep_open)
@@ -35,11 +32,6 @@ patient_cards.register_error_handler(Refusal, main._refused)
 
 @patient_cards.record_once
 def _prepare(state: Any) -> None:
-    found: Services = state.app.extensions["qupiao"]
-    platforms, paper = Platforms(found), Paper(found.settings)
-    state.app.extensions["qupiao_platforms"] = platforms
-    state.app.extensions["qupiao_wechat_cards"] = WeChatCards(platforms, paper)
-    state.app.extensions["qupiao_card_paper"] = paper
     state.app.jinja_env.globals["told_over"] = _told_over
 
 
@@ -78,7 +70,7 @@ def ask(unit_code: str, bill_id: int) -> Response:
         return _shown(unit_code, bill_id)
     back = f"{services().settings.outside}{url_for('patient_cards.cards', unit_code=unit_code, bill_id=bill_id)}"
     try:
-        link = current_app.extensions["qupiao_wechat_cards"].link(order, bill.total_fen, back)
+        link = runtime().wechat_cards.link(order, bill.total_fen, back)
     except ChannelFault:
         problem = "微信现在没有应答，票据没有放入卡包。请稍后再试，或下载 PDF 保存。"
         return _shown(unit_code, bill_id, problem=problem, status=503)
@@ -110,7 +102,7 @@ def alipay_file(token: str) -> Response:
         audit.record(
             connection, Actor("platform:alipay", request_id=g.request_id), "bill.downloaded", ("bill", bill_id)
         )
-    return Response(current_app.extensions["qupiao_card_paper"].pdf(services(), bill_id), mimetype="application/pdf")
+    return Response(runtime().card_papers.pdf(services(), bill_id), mimetype="application/pdf")
 
 
 # ── being told over WeChat or Alipay ──────────────────────────────────────────────────────────────────────────────
@@ -169,7 +161,7 @@ def _login(platform: str, back: str, state: str) -> str:
 
 
 def _bind(session: sessions.Session, platform: str, code: str) -> str:
-    platforms: Platforms = current_app.extensions["qupiao_platforms"]
+    platforms = runtime().platforms
     try:
         if platform == "wechat":
             subject = Subject(platform, platforms.service.appid, "openid", platforms.service.web_login(code))

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from flask import Response, current_app, g, request, url_for
+from flask import Response, g, request, url_for
 
-from portal.blueprints.patient.context import (
-    caller,
-    handed_out,
-    limits,
-    page,
-    patient,
-    remember,
-    see_other,
-    services,
-    session_here,
-    unit_of,
-)
+from portal.blueprints.patient.context import caller, handed_out, page, patient, remember, session_here, unit_of
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_phone
 from portal.retrieval import company, files
+from portal.web.edge import limits, runtime, see_other, services
 
 
 @patient.route("/h/<string:unit_code>/company", methods=["GET", "POST"])
@@ -68,7 +58,7 @@ def company_bills(unit_code: str) -> Response:
     if request.method == "POST":
         picked = {int(one) for one in request.form.getlist("bill") if one.isdecimal() and len(one) < 20}
         zipped = request.form.get("form") == "zip"
-        faces = current_app.extensions["qupiao_face"]
+        faces = runtime().faces
         try:
             return handed_out(company.bundle(services(), session, faces, unit_code, chosen, picked, zipped))
         except Refusal as refusal:
@@ -97,5 +87,5 @@ def company_pdf(unit_code: str, bill_id: int) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection)
-    faces = current_app.extensions["qupiao_face"]
+    faces = runtime().faces
     return handed_out(company.pdf(services(), session, faces, unit_code, bill_id, g.request_id))

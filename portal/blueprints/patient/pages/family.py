@@ -7,18 +7,9 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from flask import Response, current_app, g, request, url_for
+from flask import Response, g, request, url_for
 
-from portal.blueprints.patient.context import (
-    handed_out,
-    limits,
-    page,
-    patient,
-    see_other,
-    services,
-    session_here,
-    unit_of,
-)
+from portal.blueprints.patient.context import handed_out, page, patient, session_here, unit_of
 from portal.core.clock import local, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name, normalise, normalise_name
@@ -26,6 +17,7 @@ from portal.ledger.bills import BillFacts
 from portal.retrieval import family, files, identify
 from portal.retrieval.family import Member
 from portal.retrieval.sessions import Session
+from portal.web.edge import limits, runtime, see_other, services
 
 
 def show_list(
@@ -161,7 +153,7 @@ def bundle(unit_code: str) -> Response:
     chosen = [bill for bill in chooser["days"] if bill.bill_id in ticked or not files.counts(bill)]
     try:
         zipped = request.form.get("form") == "zip"
-        file = files.bundle(services(), current_app.extensions["qupiao_face"], unit_code, name, chosen, zipped)
+        file = files.bundle(services(), runtime().faces, unit_code, name, chosen, zipped)
     except Refusal as refusal:
         return page("bundle.html", refusal.status, **chooser | {"ticked": ticked, "problem": f"{refusal.why}。"})
     return handed_out(file)

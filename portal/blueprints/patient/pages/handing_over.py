@@ -8,13 +8,10 @@ from flask import Response, g, request, url_for
 
 from portal.blueprints.patient.context import (
     caller,
-    limits,
     own_bill,
     page,
     patient,
     remember,
-    see_other,
-    services,
     session_here,
     session_of,
     unit_of,
@@ -25,6 +22,7 @@ from portal.domain.identity import is_slip_code, mask_name
 from portal.rendering import qr
 from portal.retrieval import identify, passes
 from portal.retrieval.passes import LIVES, Purpose
+from portal.web.edge import limits, see_other, services
 
 OFFICIAL = (("财政部全国财政电子票据查验平台", "https://pjcy.mof.gov.cn", "pjcy.mof.gov.cn"),)
 """Where finance shows and verifies bills (fiscal-ebill §4.1)."""

@@ -7,22 +7,14 @@ from typing import Any
 
 from flask import Response, g, request, url_for
 
-from portal.blueprints.patient.context import (
-    caller,
-    limits,
-    own_bill,
-    page,
-    patient,
-    services,
-    session_of,
-    unit_of,
-)
+from portal.blueprints.patient.context import caller, own_bill, page, patient, session_of, unit_of
 from portal.domain.errors import Refusal
 from portal.domain.link import TOKEN
 from portal.domain.money import fen_of
 from portal.ledger import bills
 from portal.rendering.photo import MOST_BYTES
 from portal.retrieval import absence_reasons, identify, patient_requests
+from portal.web.edge import limits, services
 
 PAID = {"wechat": "微信", "alipay": "支付宝", "card": "银行卡", "cash": "现金", "insurance": "医保", "other": "其他"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, g, redirect, request, url_for
+from flask import Response, g, redirect, request, url_for
 from flask_wtf.csrf import CSRFError
 from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
@@ -20,20 +20,16 @@ from portal.blueprints.patient.context import (
     caller,
     handed_out,
     keep_open,
-    limits,
     own_bill,
     page,
     patient,
     remember,
-    see_other,
-    services,
     session_here,
     session_of,
     unit_of,
 )
 from portal.blueprints.patient.pages import company, family, handing_over, notices, sending, verification, vouchers
 from portal.blueprints.patient.pages import help as pages_help
-from portal.core.services import Services
 from portal.delivery import link_alerts
 from portal.delivery import requests as delivery_requests
 from portal.domain.actor import Actor
@@ -41,26 +37,23 @@ from portal.domain.documents.settlement import Scene
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import is_slip_code, mask_name, normalise, normalise_name
 from portal.domain.link import TOKEN
-from portal.hospital.references import UnitCache
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.models import Department
 from portal.models.tables import BILL_DETAIL, UNIT
 from portal.retrieval import files, identify, patient_requests, sessions
+from portal.web.edge import FACE_WIDTH, KEY, RETRY_SECONDS, limits, runtime, see_other, services
 from portal.web.headers import keep_headers
 
 __all__ = ["PAGES", "patient"]
-FACE_WIDTH = 1080
-"""Pixels: small print stays readable when the picture is saved by a long press."""
 
 
 @patient.record_once
 def _prepare(state: Any) -> None:
-    found: Services = state.app.extensions["qupiao"]
-    state.app.extensions["qupiao_units"] = UnitCache(found.database)
+    settings = state.app.extensions[KEY].services.settings
     state.app.jinja_env.filters.update(FILTERS)
     english.prepare(state.app.jinja_env)
-    state.app.jinja_env.globals["our_address"] = f"{found.settings.outside}/"
+    state.app.jinja_env.globals["our_address"] = f"{settings.outside}/"
     state.app.jinja_env.globals["scene_title"] = lambda scene: Scene(scene).charged
 
 
@@ -81,7 +74,7 @@ def _refused(refusal: Refusal) -> Response:
     text = CATALOGUE[refusal.code]
     response = _apology(status, (text.what, text.why, text.remedy), **refusal.fields)
     if refusal.code == "TRY_LATER":
-        response.headers["Retry-After"] = "900"
+        response.headers["Retry-After"] = RETRY_SECONDS
     return response
 
 
@@ -243,7 +236,7 @@ def pdf(unit_code: str, bill_id: int) -> Response:
 def face(unit_code: str, bill_id: int) -> Response:
     """A picture of the face, from the same source as the PDF."""
     _, file = _pdf(unit_code, bill_id)
-    return Response(current_app.extensions["qupiao_face"].png(file.data, FACE_WIDTH), mimetype="image/png")
+    return Response(runtime().faces.png(file.data, FACE_WIDTH), mimetype="image/png")
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/einvoice.xml")
@@ -375,12 +368,11 @@ def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, files.File]:
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
-        return facts, files.bill_pdf(services(), connection, current_app.extensions["qupiao_face"], unit_code, facts)
+        return facts, files.bill_pdf(services(), connection, runtime().faces, unit_code, facts)
 
 
 def _record(action: str, facts: BillFacts) -> None:
-    with services().database.write() as connection:
-        audit.record(connection, Actor("patient", request_id=g.request_id), action, ("bill", facts.bill_id))
+    audit.note(services(), Actor("patient", request_id=g.request_id), action, ("bill", facts.bill_id))
 
 
 PAGES = (handing_over, sending, family, pages_help, notices, verification, company)

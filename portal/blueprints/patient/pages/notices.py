@@ -8,18 +8,7 @@ from datetime import UTC, datetime
 from flask import Response, abort, request, url_for
 from sqlalchemy import Connection
 
-from portal.blueprints.patient.context import (
-    CHANNELS,
-    caller,
-    limits,
-    own_bill,
-    page,
-    patient,
-    see_other,
-    services,
-    session_here,
-    unit_of,
-)
+from portal.blueprints.patient.context import CHANNELS, caller, own_bill, page, patient, session_here, unit_of
 from portal.core.clock import now
 from portal.delivery import notices as delivery_notices
 from portal.delivery import requests as delivery_requests
@@ -28,6 +17,7 @@ from portal.domain.errors import Refusal
 from portal.ledger.bills import BillFacts
 from portal.retrieval import identify, patient_requests
 from portal.retrieval.sessions import Session
+from portal.web.edge import limits, see_other, services
 
 TITLES = {
     Purpose.ISSUED: "票据开好了",

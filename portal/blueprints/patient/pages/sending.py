@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask import Response, g, request, url_for
 
-from portal.blueprints.patient.context import limits, own_bill, page, patient, see_other, services, unit_of
+from portal.blueprints.patient.context import own_bill, page, patient, unit_of
 from portal.delivery import requests
 from portal.delivery.requests import MAIL
 from portal.domain import mail_address
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.web.edge import limits, see_other, services
 
 
 @patient.route("/h/<string:unit_code>/bills/<int:bill_id>/mail", methods=["GET", "POST"])

@@ -6,9 +6,10 @@ from typing import Any
 
 from flask import Response, request
 
-from portal.blueprints.patient.context import caller, limits, page, patient, services, unit_of
+from portal.blueprints.patient.context import caller, page, patient, unit_of
 from portal.blueprints.patient.pages.handing_over import OFFICIAL
 from portal.retrieval import verification as retrieval_verification
+from portal.web.edge import limits, services
 
 
 @patient.route("/h/<string:unit_code>/verify", methods=["GET", "POST"])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 
-from portal.blueprints.patient.context import page, services, unit_of
+from portal.blueprints.patient.context import page, unit_of
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
 from portal.domain.link import TOKEN
 from portal.ledger import vouchers as ledger_vouchers
 from portal.ledger.vouchers import VoucherFacts
 from portal.retrieval import voucher_access
+from portal.web.edge import limits, services
 
 
 def _linked(token: str) -> tuple[VoucherFacts, str] | None:
@@ -39,9 +40,11 @@ def opened(token: str) -> Response:
     if linked is None:
         raise Refusal("LINK_INVALID")
     voucher, payer = linked
-    limits, name = current_app.extensions["qupiao_limits"], request.form.get("name", "")[:100]
+    name = request.form.get("name", "")[:100]
     try:
-        moved = voucher_access.open_by_slip(services(), limits, voucher, name, request.remote_addr or "", g.request_id)
+        moved = voucher_access.open_by_slip(
+            services(), limits(), voucher, name, request.remote_addr or "", g.request_id
+        )
     except Refusal as refusal:
         if refusal.code != "NOT_MATCHED":
             raise

@@ -1,0 +1,41 @@
+"""The one way of a page with a form: shown, filled in wrongly, refused, done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any
+
+from flask import Response
+
+from admin.kit.forms import Form
+from admin.kit.page import page
+from portal.domain.errors import Refusal
+from portal.web.edge import see_other
+
+
+def form_page(
+    form: Form,
+    act: Callable[[], str],
+    *,
+    title: str,
+    back: str,
+    template: str = "kit/form.html",
+    shown: Container[str] | None = None,
+    **more: Any,
+) -> Response:
+    """Show a form; once it was sent and is right, run the act and lead to the address that it returns.
+
+    A refusal is told above the form, which keeps what was typed: 422, as for a field that is filled in wrongly.
+    ``shown`` names the refusals that are told so; any other is a page of its own. ``more`` goes to the template:
+    ``verb`` of the button, ``lead``, ``danger``.
+    """
+    problem = ""
+    if form.accepted():
+        try:
+            return see_other(act())
+        except Refusal as refusal:
+            if shown is not None and refusal.code not in shown:
+                raise
+            problem = str(refusal)
+    status = 422 if problem or form.errors else 200
+    return page(template, status, title=title, form=form, back=back, problem=problem, **more)

@@ -1,0 +1,93 @@
+"""Who is signed in, what a view requires, and what the signed-in person may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import current_app, g
+
+from portal.access.permissions import Permission
+from portal.access.staff import Place, Staff
+from portal.access.staff_sessions import Session
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What a view needs. ``permissions``: one of them is enough; none: being signed in. ``menu`` is its menu word,
+    ``within`` the endpoint of the menu page it belongs to."""
+
+    permissions: frozenset[Permission]
+    menu: str = ""
+    order: int = 100
+    within: str = ""
+
+
+def requires(*permissions: Permission, menu: str = "", order: int = 100, within: str = "") -> Callable[[View], View]:
+    """Declare who may call a view (any one of ``permissions``) and where it stands in the menus.
+
+    A page that opens without parameters has ``menu`` (its word in the menu) or ``within`` (the endpoint of the
+    menu page that leads to it); others may have ``within`` to light up that menu entry.
+    """
+    if not permissions:
+        raise ValueError("name a permission; for everybody signed in use signed_in()")
+    return _declare(Requirement(frozenset(permissions), menu, order, within))
+
+
+def signed_in(menu: str = "", order: int = 100, within: str = "") -> Callable[[View], View]:
+    """Declare that anybody signed in may call the view (home, own password, log-out)."""
+    return _declare(Requirement(frozenset(), menu, order, within))
+
+
+def _declare(requirement: Requirement) -> Callable[[View], View]:
+    def mark(view: View) -> View:
+        view.requirement = requirement  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def requirement_of(endpoint: str) -> Requirement | None:
+    """What the view of an endpoint declared."""
+    found: Requirement | None = getattr(current_app.view_functions.get(endpoint), "requirement", None)
+    return found
+
+
+def cookie_name() -> str:
+    """Name of the session cookie; bound to host and TLS by its name when the platform is served by https."""
+    return "__Host-qp_staff" if current_app.config["SESSION_COOKIE_SECURE"] else "qp_staff"
+
+
+def current_session() -> Session:
+    """The signed-in browser of this request."""
+    found: Session = g.staff_session
+    return found
+
+
+def current_staff() -> Staff:
+    """The signed-in person of this request."""
+    return current_session().staff
+
+
+def current_actor() -> Actor:
+    """Who acts, for services: label, name on documents, unit, request id."""
+    return current_staff().actor(g.get("request_id", ""))
+
+
+def current_point() -> Place:
+    """The point where the person works now. Raises POINT_NEEDED when none is bound or chosen."""
+    point = current_session().point
+    if point is None:
+        raise Refusal("POINT_NEEDED")
+    return point
+
+
+def may(permission: Permission) -> bool:
+    """Whether the signed-in person has the permission; for what a page shows, never instead of ``requires``."""
+    session = g.get("staff_session")
+    return session is not None and permission in session.staff.permissions

@@ -1,0 +1,64 @@
+"""What one process works with, built once for web, worker and command line."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from portal.access.his_account import HisAccountCache
+from portal.access.limits import Limits
+from portal.core.services import Services
+from portal.delivery.cards.documents import Paper
+from portal.delivery.cards.wechat import WeChatCards
+from portal.hospital.references import UnitCache
+from portal.issuing.bills.issue import IssuingService
+from portal.issuing.manual.batch import BatchService
+from portal.issuing.manual.drafts import ManualIssueService
+from portal.issuing.vouchers.issue import VoucherService
+from portal.providers.platforms import Platforms
+from portal.rendering.pdf.face import FaceRenderer
+
+
+class Runtime:
+    """The services of one process. What is costly or seldom needed is built when it is first used."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.limits = Limits(services.database, services.settings.redis_url)
+        self.units = UnitCache(services.database)
+        self.his_accounts = HisAccountCache(services.database, services.cipher)
+        self.issuing = IssuingService(services)
+
+    @cached_property
+    def faces(self) -> FaceRenderer:
+        """The renderer of bill faces."""
+        return FaceRenderer(self.services.settings.demo, self.services.settings.face_insurance_whole)
+
+    @cached_property
+    def vouchers(self) -> VoucherService:
+        """The service of prepayment vouchers; it shares the snapshots of issuing."""
+        return VoucherService(self.services, self.issuing.references)
+
+    @cached_property
+    def manual(self) -> ManualIssueService:
+        """The service of manual issue."""
+        return ManualIssueService(self.services, self.issuing)
+
+    @cached_property
+    def batches(self) -> BatchService:
+        """The service of batches."""
+        return BatchService(self.services, self.issuing)
+
+    @cached_property
+    def platforms(self) -> Platforms:
+        """The clients of WeChat and Alipay."""
+        return Platforms(self.services)
+
+    @cached_property
+    def card_papers(self) -> Paper:
+        """The reader of what goes into a card."""
+        return Paper(self.services.settings)
+
+    @cached_property
+    def wechat_cards(self) -> WeChatCards:
+        """The cards of WeChat's card pack."""
+        return WeChatCards(self.platforms, self.card_papers)

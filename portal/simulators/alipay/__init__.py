@@ -1,0 +1,1 @@
+"""Simulated Alipay: messages of the mini-program and the life account, and 发票管家."""

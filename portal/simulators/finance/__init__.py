@@ -1,0 +1,1 @@
+"""Simulated finance: takes uploaded bills, countersigns them, grants and takes back numbers."""

@@ -1,0 +1,1 @@
+"""Simulated HIS: pushes invented settlements by the real signed interface."""

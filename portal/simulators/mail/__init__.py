@@ -1,0 +1,1 @@
+"""Simulated mail server: SMTP on a port of its own, and a mailbox to read."""

@@ -1,0 +1,1 @@
+"""Simulated hospital APP: receives bill events and answers with receipts."""

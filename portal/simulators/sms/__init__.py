@@ -1,0 +1,1 @@
+"""Simulated SMS: the gateway and the two public clouds, before one inbox."""

@@ -1,0 +1,1 @@
+"""Simulated WeChat: official account, mini-program and card pack."""

@@ -1,0 +1,59 @@
+"""The kit of every HTTP edge: the process's runtime, redirects, static files, file answers."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from flask import Response, current_app, redirect, url_for
+
+from portal.access.limits import Limits
+from portal.core.services import Services
+from portal.runtime import Runtime
+
+KEY = "qupiao"
+"""Where an application keeps its runtime."""
+FACE_WIDTH = 1080
+"""Pixels of a face as a picture: small print stays readable when it is saved by a long press."""
+RETRY_SECONDS = "900"
+"""When somebody who tried too often may try again: ``Retry-After`` of every 429."""
+
+
+def runtime() -> Runtime:
+    """Return the runtime of this process."""
+    kept: Runtime = current_app.extensions[KEY]
+    return kept
+
+
+def services() -> Services:
+    """Return the services of this process."""
+    return runtime().services
+
+
+def limits() -> Limits:
+    """Return the counters of attempts."""
+    return runtime().limits
+
+
+def see_other(where: str) -> Response:
+    """Lead on after an act, so that a reload does not repeat it."""
+    return redirect(where, code=303)  # type: ignore[return-value]
+
+
+@cache
+def fingerprint(path: Path) -> str:
+    """Return eight digits of a static file's hash, so that its address changes with it and may be cached for long."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+def asset(name: str) -> str:
+    """Return the address of one of the portal's static files with its fingerprint."""
+    return url_for("static", filename=name, v=fingerprint(Path(current_app.static_folder or "") / name))
+
+
+def file_response(data: bytes, mimetype: str, name: str, disposition: str = "attachment") -> Response:
+    """Answer with a file; ``disposition`` ``inline`` shows it in the browser."""
+    response = Response(data, mimetype=mimetype)
+    response.headers.set("Content-Disposition", disposition, filename=name)
+    return response
