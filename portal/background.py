@@ -28,7 +28,7 @@ CLEANERS: tuple[Callable[[Connection], object], ...] = (
     *issuing.CLEANERS,
     *delivery.CLEANERS,
 )
-LANES: tuple[Lane, ...] = (*retrieval.LANES, *issuing.LANES, *fiscal.LANES, *delivery.LANES)
+LANES: tuple[Lane, ...] = (*issuing.LANES, *fiscal.LANES, *delivery.LANES)
 """The topics that may wait for each other; topics not named here share one lane more."""
 
 
@@ -53,7 +53,7 @@ def connect_events() -> None:
 def handlers(services: Services, limits: Limits) -> dict[Topic, Handler]:
     """Return the handler of every topic, among them those of tasks written before events had subscribers."""
     earlier = {Topic(event.name): events.split(event) for event in events.declared()}
-    return earlier | _HANDLERS | retrieval.build_handlers(services, limits) | delivery.build_handlers(services, limits)
+    return earlier | _HANDLERS | delivery.build_handlers(services, limits)
 
 
 def schedule(demo: bool) -> dict[Topic, Schedule]:

@@ -1,6 +1,6 @@
 """Delivery in plain rules: what may come of a message, where a delivery stands, the order of channels, quiet hours.
 
-The nine outcomes and their classes are those of the channel reference (delivery-channels §0, §13).
+A channel answers with one of nine outcomes; docs/delivery.md says what follows from each.
 """
 
 from __future__ import annotations
@@ -97,6 +97,14 @@ class Purpose(StrEnum):
     REQUESTED = "requested"
     NOTICE = "notice"
     EXCHANGED = "exchanged"
+    FAMILY = "family"
+    ANSWER = "answer"
+    CODE = "code"
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the person has asked for it or wants to hear of it at once, so that quiet hours do not hold it."""
+        return self in (Purpose.REQUESTED, Purpose.READY, Purpose.FAMILY, Purpose.ANSWER, Purpose.CODE)
 
     @property
     def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
@@ -111,6 +119,9 @@ _PURPOSES = {
     Purpose.REQUESTED: "患者索取",
     Purpose.NOTICE: "HIS 发起的通知",
     Purpose.EXCHANGED: "换开纸质票据",
+    Purpose.FAMILY: "代取查看提醒",
+    Purpose.ANSWER: "申请答复提醒",
+    Purpose.CODE: "验证码",
 }
 
 
@@ -233,6 +244,6 @@ def mask_address(channel: str, address: str) -> str:
     if channel == "mail":
         name, _, domain = address.rpartition("@")
         return f"{name[:1]}***@{domain}"
-    if channel == "sms":
+    if channel in ("sms", "code"):
         return f"{address[:3]}****{address[-4:]}"
     return f"{address[:3]}***{address[-2:]}" if len(address) > 6 else "***"

@@ -6,7 +6,7 @@ from portal.core.services import Services
 from portal.delivery.channels.alipay import AlipayLife, AlipayMini
 from portal.delivery.channels.app import AppPush
 from portal.delivery.channels.mail import Mail
-from portal.delivery.channels.sms import CloudSms, Sms
+from portal.delivery.channels.sms import CloudSms, CodeSms, Sms
 from portal.delivery.channels.wechat import MiniSubscription, WeChatSubscription, WeChatTemplate
 from portal.delivery.engine.channel import Channel, Family
 from portal.providers.platforms import Platforms
@@ -17,7 +17,7 @@ def channels(services: Services) -> list[Channel | Family]:
     found: list[Channel | Family] = [AppPush(services.settings)]
     if services.settings.sms:
         own = services.settings.sms_provider == "gateway"
-        found.append((Sms if own else CloudSms)(services.settings))
+        found += [(Sms if own else CloudSms)(services.settings), CodeSms(services.settings)]
     if services.settings.smtp:
         found.append(Mail(services.settings))
     return found + _of_platforms(services)

@@ -1,4 +1,4 @@
-"""What providers tell later: receipts and bounces; and giving up the wait for them (SMS 72 h, template 24 h)."""
+"""Receipts and bounces of providers, and giving up the wait for them (text message 72 h, template message 24 h)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from portal.core.clock import now
 from portal.core.services import Services
+from portal.delivery.engine.channel import CODES
 from portal.delivery.engine.deliveries import call_next, conclude, hold
 from portal.domain.delivery import AttemptState
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT
@@ -33,7 +34,9 @@ _OPEN = tuple(
         AttemptState.UNCERTAIN,
     )
 )
-"""States that a receipt may still change; one that has ended well or was refused keeps what it has."""
+"""States that a receipt may still change; an attempt that has ended well or was refused keeps its state."""
+_OF_PROVIDER = {"sms": ("sms", CODES)}
+"""Channels whose receipts arrive at one address."""
 
 
 def receive(
@@ -115,7 +118,7 @@ def nearest(
     code: str,
     text: str,
 ) -> bool:
-    """A receipt of a provider that told no number when it took the message (channels §2.2).
+    """A receipt of a provider that told no number when it took the message.
 
     It is for the message to ``address`` whose try began nearest to ``at``. The same receipt again changes nothing.
     """
@@ -141,7 +144,7 @@ def _find(connection: Connection, channel: str, ref: str, their_ref: str, unit_i
     if not (ref or their_ref):
         return None
     found = select(DELIVERY_ATTEMPT.c.id, DELIVERY_ATTEMPT.c.delivery_id).where(
-        DELIVERY_ATTEMPT.c.channel == channel, wanted
+        DELIVERY_ATTEMPT.c.channel.in_(_OF_PROVIDER.get(channel, (channel,))), wanted
     )
     if unit_id is not None:
         found = found.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id).where(
