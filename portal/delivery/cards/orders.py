@@ -1,7 +1,7 @@
-"""Orders of cards: who has let which bill into which card pack, and how far it has got. One row a try.
+"""Orders of cards: the permission to put a bill into a card pack, and the order's state. One row for each try.
 
-The authorisation page proves nothing about the person (§4.3), so an order is opened only for somebody who has proved
-to be the patient, with a consent of our own (§14).
+The authorisation page proves nothing about the person, so an order is opened only for somebody who has proved
+to be the patient, with a consent of our own.
 """
 
 from __future__ import annotations

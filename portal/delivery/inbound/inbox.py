@@ -1,4 +1,4 @@
-"""What platforms push: written down with a unique key, answered at once, worked on later (channels §1.3)."""
+"""Inbox of pushes from platforms: stored under a unique key, answered at once, worked on later."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Act = Callable[[Services, dict[str, Any]], None]
 
 
 def receive(services: Services, source: str, key: str, event: str, fields: Mapping[str, Any], nonce: str) -> bool:
-    """Write a genuine push down, once; returns whether it is new.
+    """Store a genuine push, once; returns whether it is new.
 
     ``nonce``: what must not come twice while the push is fresh (timestamp and nonce); a repeat of the platform's own
     is the same push and changes nothing either.
@@ -66,7 +66,7 @@ _REMEMBERED = timedelta(seconds=2 * FRESH)
 
 
 class InboxDesk:
-    """The handler of :data:`TOPIC`: hands each push to what its event is for. An unknown one is done and told once."""
+    """The handler of :data:`TOPIC`: calls the act of each push's event. A push of an unknown event is only logged."""
 
     def __init__(self, acts: Mapping[tuple[str, str], Act]) -> None:
         self._acts = dict(acts)
