@@ -15,6 +15,7 @@ from portal.core.settings import Settings
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.models import Bill, BillParty, Parameter, PartyKey, PlatformToken, Unit
+from portal.providers.alipay.account import AlipayAccount
 from portal.providers.alipay.client import AlipayGateway
 from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.providers.wechat.client import WeChat
@@ -55,7 +56,7 @@ def alipay(simulators: Simulators, timeout: float = 5.0) -> AlipayGateway:
     """A client of the simulated Alipay with the demo's keys."""
     keys = ensure_demo_keys(simulators.data_dir)
     url = simulators.url("/alipay/gateway.do")
-    return AlipayGateway(url, DEMO_ALIPAY_APP, keys.app_private, keys.alipay_public, timeout)
+    return AlipayGateway(url, AlipayAccount(DEMO_ALIPAY_APP, keys.app_private, keys.alipay_public), timeout)
 
 
 def sqlite_url(folder: Path) -> str:
@@ -91,7 +92,7 @@ def bound(app: Flask, bill_id: int, subject: Subject) -> None:
             .where(PartyKey.bill_id == bill_id)
         ).first()
         assert row is not None
-        bindings.bind(services, connection, row.unit_id, subject, row.digest, row.name_digest, "sms")
+        bindings.bind_on(services, connection, row.unit_id, subject, row.digest, row.name_digest, "sms")
 
 
 def set_parameters(app: Flask, **values: object) -> None:

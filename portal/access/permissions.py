@@ -1,4 +1,4 @@
-"""Permissions, roles, and the one table that says which role may do what (features §3.10; checks A6)."""
+"""Permissions, roles, and the one table that says which role may do what."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
 """The one table. A permission that a role lacks here it lacks everywhere."""
 
 APART = frozenset({Role.SYSTEM, Role.SECURITY, Role.AUDITOR, Role.INSPECTOR})
-"""三员分立: a role of this set stands alone; nobody who has one has any second role (features S5.6b)."""
+"""三员分立: a role of this set stands alone; nobody who has one has any second role."""
 
 TWO_FACTORS = frozenset({Role.SYSTEM, Role.SECURITY, Role.AUDITOR, Role.SUPERVISOR})
 """Roles that need the second factor outside the demo; for the others the parameter ``login.totp`` decides."""

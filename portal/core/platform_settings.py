@@ -102,7 +102,7 @@ class PlatformSettings(BaseSettings):
     """``card_id`` of this hospital's card template."""
     card_number_first: bool = False
     """Which of ``billing_no`` and ``billing_code`` is the number. Off: as WeChat's page has it, ``billing_no`` is the
-    bill code and ``billing_code`` the number; on: the other way round. Settle it with one real card (§4.2 trap 1)."""
+    bill code and ``billing_code`` the number; on: the other way round. Settle it with one real card."""
     card_bureau_url: str = ""
     """Mode ``bureau``: where an authorised order is handed over. Empty: handed over by hand, and said so."""
     card_bureau_key: str = Field(default="DEMO_BUREAU_KEY", repr=False)
@@ -116,9 +116,38 @@ class PlatformSettings(BaseSettings):
 
     In the demo: made in ``DATA_DIR/keys``."""
     alipay_public_file: Path | None = None
+    alipay_app_cert_file: Path | None = None
+    """Certificate mode, instead of ``alipay_public_file``: our application's certificate (``appCertPublicKey_….crt``),
+    Alipay's (``alipayCertPublicKey_RSA2.crt``) and Alipay's roots (``alipayRootCert.crt``), all three in PEM."""
+    alipay_public_cert_file: Path | None = None
+    alipay_root_cert_file: Path | None = None
+    alipay_app_auth_token: str = Field(default="", repr=False, max_length=200)
+    """The hospital's authorisation of a service provider, whose application is ``alipay_appid``. Empty: the application
+    is the hospital's own."""
     alipay_life_template: str = ""
     alipay_mini_template: str = ""
     alipay_card: bool = False
     """发票管家: whether bills may be handed to Alipay's card pack; always in the demo."""
     alipay_short_name: str = ""
     """``m_short_name``/``sub_m_short_name`` under which the hospital entered, joined by ``/``."""
+
+    def alipay_complaint(self, demo: bool) -> str:
+        """What is wrong with Alipay's settings, by their names; ``""`` for nothing. The demo has keys of its own."""
+        certificates = {
+            "QUPIAO_ALIPAY_APP_CERT_FILE": self.alipay_app_cert_file,
+            "QUPIAO_ALIPAY_PUBLIC_CERT_FILE": self.alipay_public_cert_file,
+            "QUPIAO_ALIPAY_ROOT_CERT_FILE": self.alipay_root_cert_file,
+        }
+        keys = {"QUPIAO_ALIPAY_KEY_FILE": self.alipay_key_file, "QUPIAO_ALIPAY_PUBLIC_FILE": self.alipay_public_file}
+        certified = any(certificates.values())
+        if certified and self.alipay_public_file:
+            return "QUPIAO_ALIPAY_PUBLIC_FILE is for public keys and does not go with QUPIAO_ALIPAY_…_CERT_FILE"
+        if self.alipay_app_auth_token and not (self.alipay_appid or demo):
+            return "QUPIAO_ALIPAY_APP_AUTH_TOKEN needs QUPIAO_ALIPAY_APPID, the service provider's application"
+        wanted = {"QUPIAO_ALIPAY_KEY_FILE": self.alipay_key_file} | certificates if certified else keys
+        used = any(wanted.values()) or bool(self.alipay_appid and not demo)
+        missing = [name for name, path in wanted.items() if path is None] if used else []
+        if missing:
+            return f"{', '.join(missing)} must be set as well"
+        absent = [f"{name} ({path})" for name, path in wanted.items() if path is not None and not path.is_file()]
+        return f"no file is at {', '.join(absent)}" if absent else ""

@@ -1,4 +1,4 @@
-"""All settings of an installation, read from the environment once at start (design: Conventions).
+"""All settings of an installation, read from the environment once at start.
 
 ``DATABASE_URL``, ``REDIS_URL``, ``PORT``, ``DATA_DIR`` carry no prefix; everything else begins with ``QUPIAO_``.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from portal.core import platform_settings
@@ -21,7 +21,13 @@ DEMO_KEY = "0123456789abcdef0123456789"
 class Settings(PlatformSettings):
     """One installation. Defaults are the embedded demo-less default: SQLite and files under ``DATA_DIR``."""
 
-    model_config = SettingsConfigDict(env_prefix="QUPIAO_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="QUPIAO_",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,  # among them are secrets
+    )
 
     database_url: str = Field(default="", validation_alias=AliasChoices("database_url", "DATABASE_URL"))
     """Empty: ``DATA_DIR/qupiao.sqlite3``. Production: ``postgresql://…``."""
@@ -97,7 +103,7 @@ class Settings(PlatformSettings):
     """医保编号 in full on faces and paper, where an insurer asks for it; else its last four characters."""
 
     session_minutes: int = Field(default=15, ge=5, le=120)
-    """How long an identified patient's pages stay open without use (features §4.6: never under 5 minutes)."""
+    """How long an identified patient's pages stay open without use (never under 5 minutes)."""
 
     @field_validator("database_url")
     @classmethod
@@ -106,6 +112,13 @@ class Settings(PlatformSettings):
             if value.startswith(plain):
                 return "postgresql+psycopg://" + value.removeprefix(plain)
         return value
+
+    @model_validator(mode="after")
+    def _alipay_is_whole(self) -> Settings:
+        complaint = self.alipay_complaint(self.demo)
+        if complaint:
+            raise ValueError(complaint)
+        return self
 
     @property
     def link_key_ids(self) -> tuple[str, ...]:

@@ -76,8 +76,13 @@ def notices(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose
     return list(found.values())
 
 
-def looked(connection: Connection, whose: bytes, moment: datetime) -> None:
-    """Note that the person has seen all messages up to ``moment``; an earlier moment changes nothing."""
+def mark_seen(services: Services, person_digest: bytes, moment: datetime) -> None:
+    """Note that a person has seen what there was at ``moment``; what they saw before stays seen."""
+    services.database.act(lambda connection: mark_seen_on(connection, person_digest, moment))
+
+
+def mark_seen_on(connection: Connection, whose: bytes, moment: datetime) -> None:
+    """Note the same in the caller's transaction."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     row = make(NOTICE_SEEN).values(person=whose, seen_at=moment)
     later = NOTICE_SEEN.c.seen_at < moment

@@ -19,6 +19,7 @@ from portal.delivery.engine.deliveries import Wanted, insert_once, open_delivery
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step
 from portal.domain.errors import Refusal
+from portal.domain.texts import said_later
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 
 MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?=.{4,190}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}")
@@ -45,6 +46,18 @@ def send_bill_by_mail(services: Services, limits: Limits, actor: Actor, bill_id:
     if not MAIL.fullmatch(address) or ".." in address:
         raise Refusal("ENTRY_INVALID", problems="邮箱地址格式不正确，例如 name@example.com")
     return send_to(services, limits, actor, "bill", bill_id, "mail", address)
+
+
+def send_notices(services: Services, actor: Actor, bill_id: int, addresses: Sequence[tuple[str, str]]) -> None:
+    """Queue a bill's notice to every (channel, address); an address that was asked for before gets it once."""
+
+    def work(connection: Connection) -> None:
+        for channel, address in addresses:
+            steps, asked_by = (Step(channel),), actor.label[:80]
+            order = Wanted(actor.unit_id, "bill", bill_id, Purpose.NOTICE, steps, asked_by, address)
+            open_delivery(services, connection, order)
+
+    services.database.act(work)
 
 
 def send_to(
@@ -188,12 +201,12 @@ def how_far(sent: Sequence[Shown]) -> tuple[str, str]:
     """
     states = {one.state for one in sent}
     if AttemptState.DELIVERED in states:
-        return "已送达", "done"
+        return said_later("已送达"), "done"
     if states & {AttemptState.ACCEPTED, AttemptState.EXPIRED, AttemptState.UNCERTAIN}:
-        return "已发出", "part"
+        return said_later("已发出"), "part"
     if any(state.active for state in states):
-        return "正在送", ""
-    return ("没送到" if states else "待送达"), ""
+        return said_later("正在送"), ""
+    return (said_later("没送到") if states else said_later("待送达")), ""
 
 
 def stop_channel(services: Services, token: str) -> bool:

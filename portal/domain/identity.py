@@ -1,4 +1,4 @@
-"""Numbers and names by which people are known: normal form, recognition, masking (features §4.2, §5.3).
+"""Numbers and names by which people are known: normal form, recognition, masking.
 
 Everything typed passes :func:`normalise` or :func:`normalise_name` before it is compared or hashed, so that a
 full-width digit, a blank or a lower-case ``x`` never hides a bill from its owner.
@@ -10,6 +10,8 @@ import re
 import unicodedata
 from datetime import date
 from enum import StrEnum
+
+from portal.domain.texts import said_later
 
 
 class Kind(StrEnum):
@@ -59,8 +61,8 @@ _CARD = re.compile(r"[A-Z0-9]{5,32}", re.ASCII)
 def normalise(text: str) -> str:
     """A number as typed → the form that is compared: NFKC, no blanks, dashes or invisible characters, upper case.
 
-    A mobile number loses its ``+86``. A placeholder such as ``无``, ``-`` or ``******`` becomes ``""`` (his-interface
-    §1.4). Never raises; ``normalise(normalise(x)) == normalise(x)``.
+    A mobile number loses its ``+86``. A placeholder such as ``无``, ``-`` or ``******`` becomes ``""``.
+    Never raises; ``normalise(normalise(x)) == normalise(x)``.
     """
     previous, current = None, text
     while current != previous:
@@ -75,7 +77,7 @@ def normalise(text: str) -> str:
 
 
 def is_phone(text: str) -> bool:
-    """Whether this is a mobile number: 1[3-9] and nine digits, or the demo's ``1000000dddd`` (features §5.3)."""
+    """Whether this is a mobile number: 1[3-9] and nine digits, or the demo's ``1000000dddd``."""
     return _PHONE.fullmatch(normalise(text)) is not None
 
 
@@ -159,7 +161,7 @@ def spoken_kind(text: str) -> str:
     """What a typed number looks like, in words for the person who typed it; says when an ID number does not add up."""
     number = normalise(text)
     if _ID18.fullmatch(number) and not is_id_card(number):
-        return "卡号。如果填的是身份证，它的最后一位对不上，请核对"
+        return said_later("卡号。如果填的是身份证，它的最后一位对不上，请核对")
     kinds = recognise(number)
     return "或".join(kind.title for kind in kinds[:2]) if kinds else ""
 

@@ -1,4 +1,4 @@
-"""States of a bill and the only legal ways between them (design invariant 3).
+"""States of a bill and the only legal ways between them.
 
 ``issued`` 已开具 (待监制) → ``uploaded`` 已上传 → ``supervised`` 已监制;
 ``refused`` 监制未通过: finance refused the content, a person must act.
@@ -68,7 +68,7 @@ class PaperState(StrEnum):
 
 
 class ReversalReason(StrEnum):
-    """冲红原因 (features §3.7)."""
+    """冲红原因."""
 
     REFUND = "refund"
     UNREGISTER = "unregister"

@@ -1,4 +1,4 @@
-"""States of the stock's documents, their words on screen, and the only legal ways between them (features §3.1–3.3)."""
+"""States of the stock's documents, their words on screen, and the only legal ways between them."""
 
 from __future__ import annotations
 

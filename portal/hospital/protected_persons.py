@@ -1,4 +1,4 @@
-"""特别保护人员: whose bills and vouchers are opened only with a reason that the auditor sees (checks A11).
+"""特别保护人员: whose bills and vouchers are opened only with a reason that the auditor sees.
 
 A hospital's own staff and people in public view are those whom insiders look up out of curiosity. A person is known by
 keyed hashes of numbers, as bills are; on a bill or deposit that came without document and card also by the name, since

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from portal.core.services import Services
 from portal.core.settings import Settings
+from portal.providers.alipay.account import AlipayAccount, Certificates
 from portal.providers.alipay.client import AlipayGateway
 from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.providers.wechat.client import WeChat
@@ -19,6 +20,8 @@ class Platforms:
     def __init__(self, services: Services) -> None:
         self.settings: Settings = services.settings
         self.tokens = Tokens(services.database, services.cipher, services.settings.redis_url)
+        if services.settings.alipay_app_cert_file is not None:
+            _ = self.alipay  # certificates that do not fit stop the start
 
     @cached_property
     def service(self) -> WeChat:
@@ -35,16 +38,22 @@ class Platforms:
     @cached_property
     def alipay(self) -> AlipayGateway:
         """The Alipay application's client. Raises ValueError, OSError for keys that cannot be used."""
-        settings = self.settings
-        if settings.alipay_key_file is None and settings.demo:
-            keys = ensure_demo_keys(settings.data_dir)
-            own, theirs = keys.app_private, keys.alipay_public
-        else:
-            own, theirs = _text(settings.alipay_key_file), _text(settings.alipay_public_file)
-        return AlipayGateway(settings.alipay, settings.alipay_app, own, theirs, settings.alipay_timeout)
+        return AlipayGateway(self.settings.alipay, _alipay_account(self.settings), self.settings.alipay_timeout)
+
+
+def _alipay_account(settings: Settings) -> AlipayAccount:
+    app_id, merchant = settings.alipay_app, settings.alipay_app_auth_token
+    if settings.alipay_key_file is None and settings.demo:
+        keys = ensure_demo_keys(settings.data_dir)
+        return AlipayAccount(app_id, keys.app_private, keys.alipay_public, merchant_token=merchant)
+    own = _text(settings.alipay_key_file)
+    if settings.alipay_app_cert_file is None:
+        return AlipayAccount(app_id, own, _text(settings.alipay_public_file), merchant_token=merchant)
+    files = (settings.alipay_app_cert_file, settings.alipay_public_cert_file, settings.alipay_root_cert_file)
+    return AlipayAccount(app_id, own, certificates=Certificates(*map(_text, files)), merchant_token=merchant)
 
 
 def _text(path: Path | None) -> str:
     if path is None:
         raise ValueError("QUPIAO_ALIPAY_KEY_FILE and QUPIAO_ALIPAY_PUBLIC_FILE name no file")
-    return path.read_text(encoding="ascii")
+    return path.read_text(encoding="utf-8")

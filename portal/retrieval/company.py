@@ -233,7 +233,7 @@ def confirm(services: Services, session: Session, typed: str) -> str:
             for row in rows:
                 audit.record(connection, Actor(f"company:{row.id}"), "company.signed_in", ("company", row.id))
             if rows:
-                sessions.end(connection, session)
+                sessions.end_on(connection, session)
                 return sessions.start(services, connection, session.unit_id, 0, proved)
     raise Refusal("CODE_WRONG")
 

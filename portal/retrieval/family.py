@@ -24,6 +24,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import birthday, is_phone, mask_name, normalise, normalise_name
+from portal.domain.texts import said_later
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
 from portal.ledger.persons import number_digest
@@ -66,7 +67,7 @@ class Member:
     @property
     def title(self) -> str:
         """The word on screen."""
-        return "监护的孩子" if self.kind == "guardian" else "授权代取"
+        return said_later("监护的孩子") if self.kind == "guardian" else said_later("授权代取")
 
 
 def _active() -> tuple[Any, ...]:

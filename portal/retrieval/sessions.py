@@ -99,8 +99,13 @@ def touch(services: Services, session: Session) -> None:
         )
 
 
-def end(connection: Connection, session: Session) -> None:
+def end(services: Services, session: Session) -> None:
     """Close a session on the server."""
+    services.database.act(lambda connection: end_on(connection, session))
+
+
+def end_on(connection: Connection, session: Session) -> None:
+    """Close a session in the caller's transaction."""
     connection.execute(delete(PATIENT_SESSION).where(PATIENT_SESSION.c.digest == session.digest))
 
 

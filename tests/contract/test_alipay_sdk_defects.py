@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from portal.core.clock import SHANGHAI, now
 from portal.core.platform_settings import DEMO_ALIPAY_APP
+from portal.providers.alipay.account import AlipayAccount
 from portal.providers.alipay.client import AlipayGateway
 from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.providers.alipay.library import AliPay
@@ -82,7 +83,9 @@ def one_family_of_errors(bench: Bench) -> None:
     for switch in ("down", "html", "half_answer", "answer_lost"):
         assert bench.fault(**{switch: 0}).kind is Kind.UNKNOWN
     keys = ensure_demo_keys(bench.simulators.data_dir)
-    nowhere = AlipayGateway("http://127.0.0.1:9/", DEMO_ALIPAY_APP, keys.app_private, keys.alipay_public, 1)
+    nowhere = AlipayGateway(
+        "http://127.0.0.1:9/", AlipayAccount(DEMO_ALIPAY_APP, keys.app_private, keys.alipay_public), 1
+    )
     with pytest.raises(ChannelFault) as caught:
         nowhere.call(METHOD)
     assert caught.value.kind is Kind.RETRY
@@ -255,7 +258,7 @@ def test_messages_arrive_and_strangers_keys_do_not(bench: Bench, tmp_path: Path)
     assert [newest["data"][f"keyword{number}"]["value"] for number in range(1, 5)] == VALUES
     keys, others = ensure_demo_keys(bench.simulators.data_dir), ensure_demo_keys(tmp_path)
     url = bench.simulators.url("/alipay/gateway.do")
-    stranger = AlipayGateway(url, DEMO_ALIPAY_APP, others.app_private, keys.alipay_public)
+    stranger = AlipayGateway(url, AlipayAccount(DEMO_ALIPAY_APP, others.app_private, keys.alipay_public))
     with pytest.raises(ChannelFault) as caught:
         stranger.call(METHOD)
     assert (caught.value.kind, caught.value.code) == (Kind.CONFIG, "isv.invalid-signature")

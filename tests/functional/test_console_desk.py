@@ -199,6 +199,15 @@ def test_the_template_can_be_filled_in_and_sent(app: Flask) -> None:
     assert book.sheetnames == ["批量开票", "填写说明", "可选值", "收费明细"]
     page = book["批量开票"]
     assert len(page.data_validations.dataValidation) == sum(bool(column.choices) for column in batch_file.COLUMNS)
+    assert page.freeze_panes == book["收费明细"].freeze_panes == "A2"
+    for rule in page.data_validations.dataValidation:
+        place = next(iter(rule.sqref.ranges)).min_col
+        choices = batch_file.COLUMNS[place - 1].choices
+        letter = openpyxl.utils.get_column_letter(place)
+        assert str(rule.sqref) == f"{letter}2:{letter}{batch_file.MOST_BILLS * 4 + 1}"
+        assert rule.formula1 == f"可选值!${letter}$2:${letter}${len(choices) + 1}" and rule.showErrorMessage
+        offered = [book["可选值"].cell(number, place).value for number in range(2, len(choices) + 2)]
+        assert offered == list(choices)
     page.append([row(1).get(column.name) for column in batch_file.COLUMNS])
     out = io.BytesIO()
     book.save(out)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import datetime
 from decimal import Decimal
 from urllib.parse import quote
 
 import openpyxl
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
 from portal.access import parameters
+from portal.core import spreadsheet
 from portal.domain.actor import Actor
-from portal.rendering.tables.spreadsheet import SheetColumn, workbook
+from portal.rendering.tables.spreadsheet import SheetColumn, clean, workbook
 from tests import codes
 from tests.console import Console
 from tests.his import His, outpatient
@@ -82,14 +84,47 @@ def test_print_shows_all_rows_with_who_and_when(app: Flask, issued: int) -> None
 DANGEROUS = st.sampled_from(["=", "+", "-", "@", "\t", "\r", "\x00", "＝", "＋", "－", "＠"])
 
 
+RAW = "<r><t>a</t></r></is></c><c><f>1+1</f></c><c><is><r></r>"
+
+
+@example(["<r></r>", RAW, "http://a.cn", "mailto:a@b.cn", "internal:'x'!A1", "1.5", "{=1+1}", "_x0041_"])
 @given(st.lists(st.builds("{}{}".format, DANGEROUS, st.text(max_size=20)), min_size=1, max_size=5))
 def test_text_in_excel_stays_text_whatever_it_begins_with(texts: list[str]) -> None:
     data = workbook(
         "=标题", [SheetColumn("=列"), SheetColumn("额", "money")], [[text, Decimal(1)] for text in texts], "=x"
     )
-    for row in openpyxl.load_workbook(io.BytesIO(data)).active.iter_rows():
-        assert all(cell.data_type != "f" for cell in row)
+    rows = list(openpyxl.load_workbook(io.BytesIO(data)).active.iter_rows())
+    for row in rows:
+        assert all(cell.data_type != "f" and cell.hyperlink is None for cell in row)
         assert not isinstance(row[0].value, str) or row[0].data_type == "s"
+    assert all(row[0].data_type == "s" for row in rows[1:])
+    found = [row.cells[0].text for row in spreadsheet.read(data)]
+    assert found == [clean(text) for text in ("=列", *texts, "=x")]
+
+
+def test_the_list_in_excel_keeps_its_look() -> None:
+    columns = [
+        SheetColumn("票号"),
+        SheetColumn("额", "money"),
+        SheetColumn("日期", "date"),
+        SheetColumn("时间", "time"),
+    ]
+    moment = datetime(2026, 11, 24, 9, 30, 15)
+    rows = [["=1", Decimal("1234567.89"), moment.date(), moment], [None, Decimal("-0.10"), None, None]]
+    found = openpyxl.load_workbook(io.BytesIO(workbook("一[张]'", columns, rows, "完"))).active
+    assert (found.title, found.freeze_panes) == ("一 张 ", "A2")
+    assert found["A1"].font.bold and found["A1"].fill.fgColor.rgb == "FFEEF3F1"
+    widths = [found.column_dimensions[letter].width for letter in "AB"]
+    assert widths == [pytest.approx(22, abs=1), pytest.approx(14, abs=1)]
+    assert (found["B2"].value, found["B2"].number_format, found["B2"].alignment.horizontal) == (
+        1234567.89,
+        "#,##0.00",
+        "right",
+    )
+    assert found["C2"].value.date() == moment.date() and found["C2"].number_format == "yyyy-mm-dd"
+    assert found["D2"].value == moment and found["D2"].number_format == "yyyy-mm-dd hh:mm:ss"
+    assert found["A2"].quotePrefix and found["A3"].value is None and found["B3"].value == -0.1
+    assert found["A4"].value == "完"
 
 
 def test_many_rows_are_taken_out_only_with_a_reason_and_the_auditor_sees_it(app: Flask, his: His) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from itertools import chain
+from pathlib import Path
 
 import html5lib
 import pytest
-from flask import Flask
-from jinja2 import Environment
+from babel.messages.catalog import Message
+from babel.messages.extract import extract
+from babel.messages.pofile import PoFileError, read_po
+from flask import Flask, g
+from jinja2.ext import babel_extract
 
 from portal.blueprints.patient import english
 from portal.core.clock import now
@@ -28,31 +32,83 @@ SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 CODES = ("NOT_MATCHED", "TRY_LATER", "LINK_INVALID", "BILL_NOT_FOUND", "SESSION_OVER", "INTERNAL")
 
 
-def constants(name: str) -> set[str]:
+CATALOG = ROOT / "portal" / "translations" / "en" / "LC_MESSAGES" / "patient.po"
+Key = str | tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def messages() -> dict[Key, Message]:
+    """The entries of the catalogue by their Chinese; those in two numbers have it twice."""
+    with CATALOG.open("rb") as file:
+        found = {message.id: message for message in read_po(file, abort_invalid=True) if message.id}
+    return {tuple(key) if isinstance(key, list) else key: message for key, message in found.items()}
+
+
+def of_template(path: Path) -> set[Key]:
     """The texts of a template's gettext calls."""
-    found = Environment(extensions=["jinja2.ext.i18n"]).extract_translations((FOLDER / name).read_text("utf-8"))
-    return {text for _, _, text in found if isinstance(text, str)}
+    with path.open("rb") as file:
+        return {text for _, text, _, _ in extract(babel_extract, file, options={"silent": "false"})}
 
 
-def test_every_text_has_its_english() -> None:
-    """Those of the templates, of states, scenes, kinds and refusals; and no entry is left of a text that is gone."""
+def of_code(path: Path) -> set[Key]:
+    """The texts that a module marks."""
+    with path.open("rb") as file:
+        return {text for _, text, _, _ in extract("python", file, keywords={"said_later": None})}
+
+
+def used() -> set[Key]:
+    """The texts of the main path: of its templates, of code, of scenes, kinds of numbers and refusals."""
     pages = english.PAGES | {"base.html", "state.html"}
-    texts = set(chain.from_iterable(map(constants, pages)))
+    texts = set(chain.from_iterable(of_template(FOLDER / name) for name in pages))
+    texts |= set(chain.from_iterable(map(of_code, (ROOT / "portal").rglob("*.py"))))
     texts |= {scene.charged for scene in Scene} | {kind.title for kind in Kind}
     texts |= {text for code in CODES for text in (CATALOGUE[code].what, CATALOGUE[code].why, CATALOGUE[code].remedy)}
-    assert len(texts) > 140, "the extraction must see something"
-    assert texts - set(english.TEXTS) == set()
-    code = "".join(path.read_text("utf-8") for path in (ROOT / "portal").rglob("*.py") if path.name != "english.py")
-    code += "".join(path.read_text("utf-8") for path in FOLDER.glob("*.html"))
-    unused = {text for text in set(english.TEXTS) - texts if not all(part in code for part in text.split("。") if part)}
-    assert unused == set()
+    return texts | {CATALOGUE["ENVELOPE_INVALID"].what, "{0.why}。{0.remedy}。".format(CATALOGUE["CODE_WRONG"])}
 
 
-def test_placeholders_are_those_of_the_chinese() -> None:
+def test_every_text_has_its_english_and_every_english_its_text(messages: dict[Key, Message]) -> None:
+    texts = used()
+    assert len(texts) > 180, "the extraction must see something"
+    assert texts - set(messages) == set(), "without English"
+    assert set(messages) - texts == set(), "of texts that no page has"
+
+
+def test_the_extraction_sees_calls_and_marks(tmp_path: Path) -> None:
+    page, module = tmp_path / "a.html", tmp_path / "a.py"
+    page.write_text("{{ _('甲%(x)s', x=1) }}{{ ngettext('乙', '乙', 2) }}{% trans %}丙{% endtrans %}", "utf-8")
+    module.write_text("x = said_later('丁' '戊') if y else said_later('己')", "utf-8")
+    assert of_template(page) == {"甲%(x)s", ("乙", "乙"), "丙"}
+    assert of_code(module) == {"丁戊", "己"}
+
+
+def test_the_catalogue_is_finished_and_keeps_placeholders_and_tags(messages: dict[Key, Message]) -> None:
     hole = re.compile(r"%\(\w+\)s|\{\w+\}")
-    for text, translated in english.TEXTS.items():
-        assert set(hole.findall(translated)) <= set(hole.findall(text)), text
-        assert text.count("<b>") == translated.count("<b>") and not CHINESE.search(TERMS.sub("", translated)), text
+    for key, message in messages.items():
+        text = key if isinstance(key, str) else key[0]
+        strings = message.string if isinstance(message.string, list | tuple) else (message.string,)
+        assert not message.fuzzy and len(strings) == (1 if isinstance(key, str) else 2), text
+        for translated in strings:
+            assert translated and translated != text
+            assert set(hole.findall(translated)) <= set(hole.findall(text)), text
+            assert text.count("<b>") == translated.count("<b>") and not CHINESE.search(TERMS.sub("", translated)), text
+
+
+def test_a_broken_catalogue_stops_the_start(tmp_path: Path) -> None:
+    broken = tmp_path / "patient.po"
+    broken.write_text('msgid "甲"\nmsgid "a', "utf-8")
+    with pytest.raises(PoFileError):
+        english.read_catalogue(broken)
+
+
+def test_one_and_many(app: Flask) -> None:
+    text = "{{ ngettext('本次就诊共 %(num)s 张', '本次就诊共 %(num)s 张', count) }}"
+    with app.test_request_context():
+        template = app.jinja_env.from_string(text)
+        assert template.render(count=1) == "本次就诊共 1 张"
+        g.english = True
+        assert template.render(count=1) == "1 bill of this visit"
+        assert template.render(count=2) == "2 bills of this visit"
+        assert english.said("") == "" and not english.known("没有的")
 
 
 def left(page: Fetched) -> list[str]:
@@ -104,6 +160,7 @@ def test_the_whole_way_in_english(pages: Pages, his: His, app: Flask) -> None:
     stranger.submit(stranger.get("/h/pgzx"), {}, action="/language")
     seen.append(stranger.get(link))
     seen.append(stranger.submit(seen[-1], {"name": "x"}, 422, action=link))
+    seen.append(stranger.submit(seen[-1], {"name": "QPAAAABBBB"}, 422, action=link))
     seen += [stranger.get("/h/pgzx/bills", 401), stranger.get("/b/AAAA", 404), stranger.get("/nowhere", 404)]
     assert [(page.url, words) for page in seen if (words := left(page))] == []
     text = " ".join(page.text for page in seen)

@@ -87,7 +87,7 @@ class Bench:
 
     def allow(self, subject: Subject, template: str, more: int) -> None:
         with self.services.database.write() as connection:
-            bindings.allow(self.services, connection, subject, template, more)
+            bindings.allow_on(self.services, connection, subject, template, more)
 
     def remaining(self, subject: Subject) -> int:
         with self.services.database.read() as connection:

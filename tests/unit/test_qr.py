@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import xml.etree.ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
@@ -18,9 +19,9 @@ from portal.rendering import qr
 LINK = "https://bill.example.org/b/kAbCdEfGhIjKlMnOpQrStUv"
 
 
-def library(text: str) -> list[list[bool]]:
-    """The oracle: qrcode itself, same mask, level and mode."""
-    code: QRCode = QRCode(error_correction=ERROR_CORRECT_M, border=0, mask_pattern=qr.MASK)
+def library(text: str, mask: int = qr.MASK) -> list[list[bool]]:
+    """The oracle: qrcode itself, same level and mode, by default the same mask."""
+    code: QRCode = QRCode(error_correction=ERROR_CORRECT_M, border=0, mask_pattern=mask)
     code.add_data(QRData(text.encode(), mode=MODE_8BIT_BYTE))
     code.make(fit=True)
     return [[bool(module) for module in row] for row in code.modules]
@@ -80,3 +81,29 @@ def test_vectors_cover_the_dark_modules_exactly_once(text: str) -> None:
     assert rows == qr.matrix(text)
     moves = re.findall(r"M(\d+) (\d+)h(\d+)v1h-\3z", qr.path(text)[1])
     assert [tuple(map(int, move)) for move in moves] == runs
+
+
+@pytest.mark.parametrize("quiet", [2, 4])
+@pytest.mark.parametrize(
+    "text", [LINK, "QP 7KM2 XPTA", "演示市人民医院" * 9, "otpauth://totp/%E9%99%88?secret=" + "A" * 160]
+)
+def test_the_drawing_is_of_the_text_on_white(text: str, quiet: int) -> None:
+    """The modules are a code of these bytes at level M under one of the eight masks, within the quiet zone."""
+    svg = ET.fromstring(qr.drawing(text, {"role": "img", "aria-label": '取票"<&'}, quiet))
+    size = len(qr.matrix(text))
+    assert svg.attrib == {
+        "viewBox": f"0 0 {size + 2 * quiet} {size + 2 * quiet}",
+        "role": "img",
+        "aria-label": '取票"<&',
+    }
+    ground, path = svg
+    assert (ground.tag, ground.get("fill"), ground.get("width"), ground.get("height")) == (
+        "rect",
+        "white",
+        "100%",
+        "100%",
+    )
+    assert path.get("fill") == "#000000" and "id" not in path.attrib
+    dark = {(int(y) - quiet, int(x) - quiet) for x, y in re.findall(r"M(\d+),(\d+)H", path.attrib["d"])}
+    drawn = [[(row, column) in dark for column in range(size)] for row in range(size)]
+    assert any(drawn == library(text, mask) for mask in range(8))

@@ -15,7 +15,7 @@ from portal.domain.money import micro_text
 from portal.issuing.manual import batch, batch_file, catalogue
 from portal.issuing.manual.batch import BatchService
 from portal.listing.values import State
-from portal.rendering.tables import spreadsheet
+from portal.rendering.tables import fill_in_form, spreadsheet
 from portal.web.edge import runtime, see_other, services
 
 TONES = {
@@ -81,8 +81,6 @@ def _receive() -> int:
 @requires(Permission.BATCH_IMPORT, within="billing.batches")
 def batch_template() -> Response:
     """The empty file with its lists, the explanations and the catalogue."""
-    from portal.rendering.tables import fill_in_form  # with openpyxl, see portal/rendering/tables/spreadsheet.py
-
     with services().database.read() as connection:
         known = catalogue.load(connection, current_staff().unit_id)
     columns = [

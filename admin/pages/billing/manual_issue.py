@@ -146,12 +146,10 @@ def desk_result(draft_id: int) -> Response:
         bill = bills.by_id(connection, made.bill_id)
         notice = parameters.value(connection, current_actor().unit_id, "notice.print")
         prints = notice_slips.counts(connection, notice_slips.BILLS, [made.bill_id]).get(made.bill_id, 0)
-    size, path = qr.path(_link(made))
+    drawing = qr.drawing(_link(made), {"class": "qr", "role": "img", "aria-label": "取票二维码"}, quiet=2)
     # 1: printed by itself, once; 2: offered; 0: neither, the bill's own page still prints it
     slip = {"0": "never", "1": "ask" if prints else "always"}.get(notice, "ask")
-    return page(
-        "billing/desk_result.html", title="开票结果", bill=bill, kind=found.entry.kind, size=size, path=path, slip=slip
-    )
+    return page("billing/desk_result.html", title="开票结果", bill=bill, kind=found.entry.kind, qr=drawing, slip=slip)
 
 
 @billing.post("/desk/<int:draft_id>/discard")

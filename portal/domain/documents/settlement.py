@@ -202,7 +202,7 @@ class Donation:
 
 @dataclass(frozen=True, slots=True)
 class VoucherUse:
-    """预交金扣款: the part of a prepayment voucher that this settlement uses (his-interface §2.4, table A-6)."""
+    """预交金扣款: the part of a prepayment voucher that this settlement uses (table A-6)."""
 
     code: str
     number: str

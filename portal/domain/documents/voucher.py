@@ -1,4 +1,4 @@
-"""Prepayment vouchers 预交金凭证: a family of their own beside the fiscal bills (features §0 fact 5).
+"""Prepayment vouchers 预交金凭证: a family of their own beside the fiscal bills.
 
 What a sender asks for, and the words of the family. Money in fen, times aware UTC, codes of the sender already
 mapped to ours; absent texts are ``""``.
@@ -14,7 +14,7 @@ from portal.domain.documents.settlement import Payer, Payment
 
 
 class VoucherScene(StrEnum):
-    """What the money is paid for (his-interface §3.1: 07, 08, 12)."""
+    """What the money is paid for (07, 08, 12)."""
 
     INPATIENT = "prepay_inpatient"
     CHECKUP = "prepay_checkup"

@@ -1,4 +1,4 @@
-"""The one client for Alipay's gateway: python-alipay-sdk signs and verifies, the transport is ours (§12.2).
+"""The one client for Alipay's gateway: python-alipay-sdk signs and verifies, the transport is ours.
 
 POST with everything in the body, a time-out, the answer's node found by a JSON-aware scan and verified as it
 stands, ``code`` looked at, and every failure as a :class:`ChannelFault` that holds no secret.
@@ -13,30 +13,26 @@ import requests
 
 from portal.core.clock import local, now
 from portal.providers.alipay import codes
-from portal.providers.alipay.reading import compact, pem, top_level
+from portal.providers.alipay.account import AlipayAccount
+from portal.providers.alipay.reading import compact, top_level
 from portal.providers.faults import ChannelFault, Kind, not_sent, plain_text
 
 FORM = "application/x-www-form-urlencoded;charset=utf-8"
 
 
 class AlipayGateway:
-    """One application at Alipay. Safe for many threads. Keys are PEM or the bare Base64 of Alipay's key tool.
+    """One application at Alipay. Safe for many threads. Raises ValueError for keys that cannot be used."""
 
-    Raises ValueError for keys of another shape.
-    """
-
-    def __init__(self, gateway: str, app_id: str, app_key: str, alipay_key: str, timeout: float = 8.0) -> None:
-        self.app_id = app_id
+    def __init__(self, gateway: str, account: AlipayAccount, timeout: float = 8.0) -> None:
+        self.app_id = account.app_id
         self._gateway = gateway
         self._timeout = timeout
-        from portal.providers.alipay.library import AliPay  # only where an account is set up
+        from portal.providers.alipay.library import signer  # only where an account is set up
 
-        self._signer = AliPay(
-            appid=app_id,
-            app_private_key_string=pem(app_key, private=True),
-            alipay_public_key_string=pem(alipay_key, private=False),
-            sign_type="RSA2",
-        )
+        self._signer = signer(account)
+        # the library knows certificates and service providers, but no service provider with certificates
+        both = account.certificates is not None and account.merchant_token
+        self._common = {"app_auth_token": account.merchant_token} if both else {}
         self._http = requests.Session()
         self._http.trust_env = False
 
@@ -57,6 +53,7 @@ class AlipayGateway:
     def form(self, method: str, biz_content: dict[str, Any] | None = None, **common: Any) -> bytes:
         """The signed body of a call. Values of any JSON type; the time is Beijing's."""
         values = {name: value if isinstance(value, str) else compact(value) for name, value in common.items()}
+        values |= self._common
         values["timestamp"] = local(now()).strftime("%Y-%m-%d %H:%M:%S")
         data = self._signer.build_body(method, None, **values)
         # a text, because the library would write dictionaries with escapes and stop at Decimal
@@ -64,7 +61,7 @@ class AlipayGateway:
         return str(self._signer.sign_data(data)).encode()
 
     def verified(self, values: dict[str, str], keep_sign_type: bool) -> bool:
-        """Whether a push is Alipay's. ``keep_sign_type``: it is signed text in messages, not in plain notifies (§5)."""
+        """Whether a push is Alipay's. ``keep_sign_type``: it is signed text in messages, not in plain notifies."""
         rest = {name: value for name, value in values.items() if name != "sign"}
         if not keep_sign_type:
             rest.pop("sign_type", None)
@@ -114,13 +111,13 @@ class AlipayGateway:
         raise ChannelFault("alipay", Kind.UNKNOWN, "incomplete", "the answer names nobody")
 
     def send_mini(self, subject_kind: str, subject: str, template: str, page: str, values: list[str]) -> None:
-        """A subscription message of the mini-program (§6.2): ``values`` in the order of the template's keywords."""
+        """A subscription message of the mini-program: ``values`` in the order of the template's keywords."""
         data = {f"keyword{number}": {"value": value[:50]} for number, value in enumerate(values, 1)}
         content = {f"to_{subject_kind}": subject, "user_template_id": template, "page": page, "data": compact(data)}
         self.call("alipay.open.app.mini.templatemessage.send", content)
 
     def send_life(self, subject_kind: str, subject: str, template: str, url: str, values: list[str]) -> None:
-        """A template message of a life account (§6.1); followers only."""
+        """A template message of a life account; followers only."""
         context: dict[str, Any] = {"head_color": "#000000", "url": url, "action_name": "查看票据"}
         for number, value in enumerate(values, 1):
             context[f"keyword{number}"] = {"value": value, "color": "#000000"}
@@ -128,7 +125,7 @@ class AlipayGateway:
         self.call("alipay.open.public.message.single.send", content)
 
     def send_bill(self, short_names: str, bill: dict[str, Any]) -> str:
-        """A bill, or its reversal, for the person's 发票管家 (§7); returns its address there. DONE: it is there."""
+        """A bill, or its reversal, for the person's 发票管家; returns its address there. DONE: it is there."""
         brand, _, branch = short_names.partition("/")
         content = {"m_short_name": brand, "sub_m_short_name": branch or brand, "invoice_info_list": [bill]}
         return str(self.call("alipay.ebpp.invoice.info.send", content).get("url", ""))

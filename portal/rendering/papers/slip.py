@@ -1,4 +1,4 @@
-"""Notice slips 告知单 and voucher sheets as PDF: 80 mm for receipt printers, A5 for the others (features S2.6f).
+"""Notice slips 告知单 and voucher sheets as PDF: 80 mm for receipt printers, A5 for the others.
 
 A slip may be lost, so it says no more than level L0: masked payer, no department, no items; its QR opens the bill's
 link, which asks for the name before it shows anything else.
@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
 
 from portal.domain.money import words, yuan
 from portal.rendering import qr
@@ -19,7 +20,7 @@ from portal.rendering.pdf.fonts import FAMILIES
 from portal.rendering.pdf.layout import lay_out
 
 VERIFY_AT = "财政部全国财政电子票据查验平台，或“广东财政”微信公众号"
-"""Where a bill is verified officially (fiscal-ebill §4.1, note 7)."""
+"""Where a bill is verified officially (note 7)."""
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1] / "forms"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -87,9 +88,9 @@ class Slip:
         return f"{code[:2]} {code[2:6]} {code[6:]}"
 
     @property
-    def qr(self) -> tuple[int, str]:
-        """Size and path of the QR."""
-        return qr.path(self.link)
+    def qr(self) -> Markup:
+        """The QR's drawing."""
+        return qr.drawing(self.link)
 
 
 def pdf(slips: Sequence[Slip], paper: Paper, demo: bool, printed_at: str) -> bytes:

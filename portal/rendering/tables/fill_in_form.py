@@ -5,17 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from openpyxl import Workbook
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.datavalidation import DataValidation
+from portal.rendering.tables.spreadsheet import HEAD, new_book, write_text
 
-from portal.rendering.tables.spreadsheet import clean
-
-_HEAD = PatternFill("solid", fgColor="EEF3F1")
-_MUST = PatternFill("solid", fgColor="FBE9E7")
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,61 +37,66 @@ def form(
 
     Required columns are marked with ``*`` in their heading.
     """
-    book = Workbook()
-    sheet: Any = book.active
-    sheet.title = title
-    sheet.freeze_panes = "A2"
-    lists: Any = book.create_sheet("可选值")
-    for place, column in enumerate(columns, 1):
-        letter = get_column_letter(place)
-        _write(sheet, 1, place, column.title + ("*" if column.required else ""), _MUST if column.required else _HEAD)
-        sheet.column_dimensions[letter].width = max(10, len(column.title) * 2 + 4)
-        if not column.number:
-            sheet.column_dimensions[letter].number_format = "@"
-        if column.choices:
-            _offer(sheet, lists, place, column, rows)
-    _explain(book.create_sheet("填写说明", 1), columns, notes)
-    for name, (heads, found) in tables.items():
-        table: Any = book.create_sheet(name)
-        table.freeze_panes = "A2"
-        for number, values in enumerate((heads, *found), 1):
-            for place, value in enumerate(values, 1):
-                _write(table, number, place, value, _HEAD if number == 1 else None)
-        for place in range(1, len(heads) + 1):
-            table.column_dimensions[get_column_letter(place)].width = 18
     out = io.BytesIO()
-    book.save(out)
+    book = new_book(out)
+    looks = _Looks(book)
+    sheet = book.add_worksheet(title)
+    sheet.freeze_panes(1, 0)
+    _explain(book.add_worksheet("填写说明"), looks, columns, notes)
+    lists = book.add_worksheet("可选值")
+    for place, column in enumerate(columns):
+        width = max(10, len(column.title) * 2 + 4)
+        sheet.set_column(place, place, width, None if column.number else looks.text)
+        head = looks.must if column.required else looks.head
+        write_text(sheet, 0, place, column.title + ("*" if column.required else ""), head)
+        if column.choices:
+            _offer(sheet, lists, looks, place, column, rows)
+    for name, (heads, found) in tables.items():
+        table = book.add_worksheet(name)
+        table.freeze_panes(1, 0)
+        table.set_column(0, len(heads) - 1, 18)
+        for number, values in enumerate((heads, *found)):
+            for place, value in enumerate(values):
+                write_text(table, number, place, value, looks.text if number else looks.head)
+    book.close()
     return out.getvalue()
 
 
-def _write(sheet: Any, row: int, place: int, value: str, fill: PatternFill | None = None) -> None:
-    cell = sheet.cell(row, place, clean(value))
-    cell.data_type, cell.number_format = "s", "@"
-    if fill is not None:
-        cell.fill, cell.font = fill, Font(bold=True)
+class _Looks:
+    """How the cells of such a workbook look; all of them hold text."""
+
+    def __init__(self, book: Workbook) -> None:
+        text = {"num_format": "@"}
+        self.text: Format = book.add_format(text)
+        self.head: Format = book.add_format(text | HEAD)
+        self.must: Format = book.add_format(text | HEAD | {"bg_color": "#FBE9E7"})
+        self.wrapped: Format = book.add_format(text | {"text_wrap": True, "valign": "top"})
 
 
-def _offer(sheet: Any, lists: Any, place: int, column: FormColumn, rows: int) -> None:
-    letter = get_column_letter(place)
-    for number, value in enumerate((column.title, *column.choices), 1):
-        _write(lists, number, place, value, _HEAD if number == 1 else None)
-    source = f"=可选值!${letter}$2:${letter}${len(column.choices) + 1}"
-    rule = DataValidation(type="list", formula1=source, allow_blank=True, showErrorMessage=True)
-    rule.errorTitle, rule.error = column.title, "请从下拉列表中选择"
-    rule.add(f"{letter}2:{letter}{rows + 1}")
-    sheet.add_data_validation(rule)
+def _offer(sheet: Worksheet, lists: Worksheet, looks: _Looks, place: int, column: FormColumn, rows: int) -> None:
+    from xlsxwriter.utility import xl_range_abs
+
+    for number, value in enumerate((column.title, *column.choices)):
+        write_text(lists, number, place, value, looks.text if number else looks.head)
+    rule = {
+        "validate": "list",
+        "source": "=可选值!" + xl_range_abs(1, place, len(column.choices), place),
+        "error_title": column.title,
+        "error_message": "请从下拉列表中选择",
+    }
+    if sheet.data_validation(1, place, rows, place, rule):
+        raise ValueError(f"no drop-down list can be made for {column.title}")
 
 
-def _explain(sheet: Any, columns: Sequence[FormColumn], notes: Sequence[str]) -> None:
-    for number, note in enumerate(notes, 1):
-        _write(sheet, number, 1, f"{number}. {note}")
-    first = len(notes) + 2
-    for place, head in enumerate(("列", "必填", "说明", "可选值"), 1):
-        _write(sheet, first, place, head, _HEAD)
+def _explain(sheet: Worksheet, looks: _Looks, columns: Sequence[FormColumn], notes: Sequence[str]) -> None:
+    for number, note in enumerate(notes):
+        write_text(sheet, number, 0, f"{number + 1}. {note}", looks.text)
+    first = len(notes) + 1
+    for place, head in enumerate(("列", "必填", "说明", "可选值")):
+        write_text(sheet, first, place, head, looks.head)
     for number, column in enumerate(columns, first + 1):
         texts = (column.title, "是" if column.required else "", column.hint, "、".join(column.choices))
-        for place, text in enumerate(texts, 1):
-            _write(sheet, number, place, text)
-            sheet.cell(number, place).alignment = Alignment(wrap_text=True, vertical="top")
-    for letter, width in (("A", 20), ("B", 8), ("C", 48), ("D", 70)):
-        sheet.column_dimensions[letter].width = width
+        for place, text in enumerate(texts):
+            write_text(sheet, number, place, text, looks.wrapped)
+    for place, width in enumerate((20, 8, 48, 70)):
+        sheet.set_column(place, place, width)

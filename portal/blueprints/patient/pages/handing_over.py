@@ -19,13 +19,14 @@ from portal.blueprints.patient.context import (
 from portal.core.clock import local, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, mask_name
+from portal.domain.texts import said_later
 from portal.rendering import qr
 from portal.retrieval import identify, passes
 from portal.retrieval.passes import LIVES, Purpose
 from portal.web.edge import limits, see_other, services
 
 OFFICIAL = (("财政部全国财政电子票据查验平台", "https://pjcy.mof.gov.cn", "pjcy.mof.gov.cn"),)
-"""Where finance shows and verifies bills (fiscal-ebill §4.1)."""
+"""Where finance shows and verifies bills."""
 
 
 @patient.post("/h/<string:unit_code>/bills/<int:bill_id>/browser")
@@ -47,8 +48,8 @@ def pass_page(token: str) -> Response:
 def not_opened(typed: str) -> str:
     """Why what was typed on a link's page opened nothing."""
     if is_slip_code(typed):
-        return "取票码不对，或者已经用过。请核对告知单，或填交款人姓名。"
-    return "姓名与票据上的交款人不一致。请核对后再试，或到收费窗口查询。"
+        return said_later("取票码不对，或者已经用过。请核对告知单，或填交款人姓名。")
+    return said_later("姓名与票据上的交款人不一致。请核对后再试，或到收费窗口查询。")
 
 
 def _pass_page(token: str, status: int = 200, problem: str = "") -> Response:
@@ -85,7 +86,8 @@ def at_window(unit_code: str) -> Response:
     code = passes.for_window(services(), session)
     seconds = int(LIVES[Purpose.WINDOW] / timedelta(seconds=1))
     until = f"{local(now() + LIVES[Purpose.WINDOW]):%H:%M:%S}"
-    return page("window.html", qr=qr.path(code), seconds=seconds, until=until)
+    drawing = qr.drawing(code, {"role": "img", "aria-label": "给窗口看的二维码"})
+    return page("window.html", qr=drawing, seconds=seconds, until=until)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/elsewhere")

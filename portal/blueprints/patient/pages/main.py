@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from flask import Response, g, redirect, request, url_for
 from flask_wtf.csrf import CSRFError
-from sqlalchemy import select
 from werkzeug.exceptions import HTTPException
 
 from portal import audit
@@ -37,10 +36,10 @@ from portal.domain.documents.settlement import Scene
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import is_slip_code, mask_name, normalise, normalise_name
 from portal.domain.link import TOKEN
+from portal.domain.texts import said_later
+from portal.hospital import master_data
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
-from portal.models import Department
-from portal.models.tables import BILL_DETAIL, UNIT
 from portal.retrieval import files, identify, patient_requests, sessions
 from portal.web.edge import FACE_WIDTH, KEY, RETRY_SECONDS, limits, runtime, see_other, services
 from portal.web.headers import keep_headers
@@ -62,7 +61,7 @@ patient.after_request(keep_open)
 
 def _apology(status: int, texts: tuple[str, str, str], **fields: object) -> Response:
     """The page of what, why and what next, whose gaps are filled by ``fields``; all of it in one language."""
-    whole = all(text in english.TEXTS for text in texts)
+    whole = all(map(english.known, texts))
     g.english = whole and english.wanted()
     what, why, remedy = (english.said(text).format(**fields) for text in texts)
     return page("error.html", status, english=whole, what=what, why=why, remedy=remedy)
@@ -89,8 +88,8 @@ def http_error(error: HTTPException) -> Response:
     if (error.code or 500) < 400:
         return error.get_response()  # type: ignore[return-value]
     text = CATALOGUE["LINK_INVALID"] if error.code == 404 else CATALOGUE["ENVELOPE_INVALID"]
-    why = text.why if error.code == 404 else "页面没有看懂这次请求"
-    remedy = "请返回上一页重试，或到收费窗口查询"
+    why = text.why if error.code == 404 else said_later("页面没有看懂这次请求")
+    remedy = said_later("请返回上一页重试，或到收费窗口查询")
     response = _apology(error.code or 500, (text.what, why, remedy))
     keep_headers(error, response)
     return response
@@ -106,7 +105,7 @@ def broken(_error: Exception) -> Response:
 def home() -> Response:
     """The first page of an installation: its hospitals' codes."""
     with services().database.read() as connection:
-        units = connection.execute(select(UNIT).order_by(UNIT.c.id)).all()
+        units = master_data.units(connection)
     if len(units) == 1:
         return redirect(url_for("patient.entry", unit_code=units[0].code))  # type: ignore[return-value]
     return page("home.html", units=units)
@@ -127,7 +126,7 @@ def find(unit_code: str) -> Response:
     unit = unit_of(unit_code)
     number, name = request.form.get("number", "")[:60], request.form.get("name", "")[:100]
     if len(normalise(number)) < 5 or not normalise_name(name):
-        problem = "请填写完整的号码和患者姓名，两项都需要。"
+        problem = said_later("请填写完整的号码和患者姓名，两项都需要。")
         return page("find.html", 422, session=None, number=number, name=name, problem=problem)
     if is_slip_code(number):
         return _by_code(unit.id, number, name)
@@ -143,7 +142,7 @@ def _by_code(unit_id: int, number: str, name: str) -> Response:
     except Refusal as refusal:
         if refusal.code != "NOT_MATCHED":
             raise
-        problem = "取票码或姓名不对，或者取票码已经用过。请核对告知单，或用证件号查询。"
+        problem = said_later("取票码或姓名不对，或者取票码已经用过。请核对告知单，或用证件号查询。")
         return page("find.html", 422, session=None, number=number, name=name, problem=problem)
     return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=bill_id)), cookie)
 
@@ -213,15 +212,9 @@ def details(unit_code: str, bill_id: int) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
-        rows = connection.execute(
-            select(BILL_DETAIL).where(BILL_DETAIL.c.bill_id == bill_id).order_by(BILL_DETAIL.c.line)
-        ).all()
-        department = connection.execute(
-            select(Department.general_name).where(
-                Department.unit_id == facts.unit_id, Department.name == facts.department
-            )
-        ).scalar()
-    return page("details.html", bill=facts, rows=rows, department=department or facts.department)
+        rows = ledger_bills.detail_lines(connection, bill_id)
+        department = master_data.general_department(connection, facts.unit_id, facts.department)
+    return page("details.html", bill=facts, rows=rows, department=department)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/bill.pdf")
@@ -310,10 +303,11 @@ def watch_link(token: str) -> Response:
 @patient.post("/h/<string:unit_code>/leave")
 def leave(unit_code: str) -> Response:
     """Ends the session on the server."""
-    with services().database.write() as connection:
+    with services().database.read() as connection:
         session = session_of(connection)
-        if session is not None:
-            sessions.end(connection, session)
+    if session is not None:
+        sessions.end(services(), session)
+        g.patient_session = None
     response = see_other(url_for("patient.entry", unit_code=unit_code))
     response.delete_cookie(COOKIE)
     return response
@@ -348,7 +342,7 @@ class _NotYet(Refusal):
 
 def _waiting(token: str, status: int = 200, *, phone: str = "", problem: str = "", told: bool = False) -> Response:
     with services().database.read() as connection:
-        units = connection.execute(select(UNIT).limit(2)).all()
+        units = master_data.units(connection, most=2)
     unit = units[0] if len(units) == 1 else None
     return page("waiting.html", status, unit=unit, token=token, phone=phone, problem=problem, told=told)
 
