@@ -61,13 +61,13 @@ def subscribe(topics: Iterable[Topic]) -> None:
 
     Raises ValueError when a topic belongs to no declared event, or when an event has no subscriber.
     """
-    found: dict[str, tuple[Topic, ...]] = {}
+    by_event: dict[str, tuple[Topic, ...]] = {}
     for topic in topics:
         name = topic.partition(_SEPARATOR)[0]
-        found[name] = (*found.get(name, ()), topic)
-    if wrong := found.keys() ^ _declared.keys():
+        by_event[name] = (*by_event.get(name, ()), topic)
+    if wrong := by_event.keys() ^ _declared.keys():
         raise ValueError(f"events without declaration or subscriber: {sorted(wrong)}")
-    _subscribed.update(found)
+    _subscribed.update(by_event)
 
 
 def subscribers(of: Event) -> tuple[Topic, ...]:

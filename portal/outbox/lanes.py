@@ -38,9 +38,9 @@ def complete(lanes: Sequence[Lane], topics: Iterable[Topic], threads: int) -> li
     named = [topic for lane in lanes for topic in lane.topics]
     if len(named) != len(set(named)):
         raise ValueError("a topic belongs to one lane")
-    found = [Lane(lane.name, tuple(t for t in lane.topics if t in handled), lane.threads) for lane in lanes]
-    found.append(Lane(REST, tuple(topic for topic in handled if topic not in named), threads))
-    return [lane for lane in found if lane.topics]
+    whole = [Lane(lane.name, tuple(t for t in lane.topics if t in handled), lane.threads) for lane in lanes]
+    whole.append(Lane(REST, tuple(topic for topic in handled if topic not in named), threads))
+    return [lane for lane in whole if lane.topics]
 
 
 class LaneWork:
@@ -89,12 +89,12 @@ class LaneWork:
             if stop.is_set():  # looked at after the bell, since the last ring may just have been cleared
                 break
             try:
-                found = self.fill()
+                claimed = self.fill()
             except DBAPIError as error:
                 log.warning("outbox.database_away", lane=self.lane.name, error=type(error).__name__)
                 stop.wait(1.0)
                 continue
-            if not found or self._in_hand >= self._most:
+            if not claimed or self._in_hand >= self._most:
                 self._bell.wait()
         self.close()
 
