@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
+from portal import background
 from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
 from portal.blueprints.callbacks.push import push_callback
 from portal.blueprints.callbacks.receipts import callbacks
@@ -89,7 +90,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def build_services(settings: Settings, database: Database) -> Services:
-    """Open keys, certificate and fonts; the same for web, worker and command line."""
+    """Open keys, certificate and fonts, and connect the events; the same for web, worker and command line."""
+    background.connect_events()
     keyring = Keyring.open(settings.data_dir, settings.master_key, settings.demo)
     folder = settings.data_dir / "keys"
     if settings.demo:

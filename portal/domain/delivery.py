@@ -1,6 +1,6 @@
 """Delivery in plain rules: what may come of a message, where a delivery stands, the order of channels, quiet hours.
 
-The nine outcomes are the same for every channel.
+A channel answers with one of nine outcomes; docs/delivery.md says what follows from each.
 """
 
 from __future__ import annotations
@@ -98,6 +98,14 @@ class Purpose(Titled):
     REQUESTED = "requested", "患者索取"
     NOTICE = "notice", "HIS 发起的通知"
     EXCHANGED = "exchanged", "换开纸质票据"
+    FAMILY = "family", "代取查看提醒"
+    ANSWER = "answer", "申请答复提醒"
+    CODE = "code", "验证码"
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the person has asked for it or wants to hear of it at once, so that quiet hours do not hold it."""
+        return self in (Purpose.REQUESTED, Purpose.READY, Purpose.FAMILY, Purpose.ANSWER, Purpose.CODE)
 
 
 class AttemptState(Titled):
@@ -182,6 +190,6 @@ def mask_address(channel: str, address: str) -> str:
     if channel == "mail":
         name, _, domain = address.rpartition("@")
         return f"{name[:1]}***@{domain}"
-    if channel == "sms":
+    if channel in ("sms", "code"):
         return f"{address[:3]}****{address[-4:]}"
     return f"{address[:3]}***{address[-2:]}" if len(address) > 6 else "***"

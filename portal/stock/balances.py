@@ -13,6 +13,7 @@ from portal.core.services import Services
 from portal.domain.stock import AlarmRule, RangeState, ReceiptSource, ReceiptState
 from portal.models.tables import BILL_KIND, NUMBER_RANGE, NUMBER_SEGMENT, STOCK_RECEIPT, UNIT
 from portal.outbox.tasks import Done, Outcome, Task
+from portal.outbox.topics import topic
 from portal.stock import alarms, queries, topups
 from portal.stock.books import uses
 from portal.stock.books.fates import identity
@@ -21,7 +22,7 @@ from portal.stock.documents import refusals
 from portal.stock.queries import KindFacts, PointFacts
 from portal.stock.rules import Rule, rules_of
 
-WATCH_TOPIC = "stock.watch"
+WATCH_TOPIC = topic("stock.watch")
 WEEK, MONTH = 7, 30
 APPLY_FOR_DAYS = 180
 """An application is suggested for half a year's use: finance grants no more at once."""

@@ -23,14 +23,17 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun, Sheet
 from portal.domain.states import BillState, PaperState
+from portal.issuing.events import PAPER_EXCHANGED
 from portal.ledger.bills import lock_bill
 from portal.ledger.paper import sheet_row, valid_sheet
 from portal.models.tables import BILL_KIND, PAPER_BILL, PAPER_CHECK, POINT, STOCK_VOID
 from portal.outbox import tasks
+from portal.outbox.events import publish
+from portal.outbox.topics import topic
 from portal.stock.documents.voids import Void, void_blank_on
 from portal.stock.ranges import peek, take_given
 
-TOPIC = "finance.sheets"
+TOPIC = topic("finance.sheets")
 """Finance is told which sheets stand for a bill (9305, 9306)."""
 SKIPPED = "打印机中纸质票号在后，中间号码报损"
 MISPRINTED = "重新换开，旧票收回作废"
@@ -316,7 +319,7 @@ def _take(connection: Connection, actor: Actor, bill: Any, order: Exchange, acti
         },
     )
     _audit(connection, actor, action, bill.id, {"paper": str(sheet), "skipped": skipped})
-    tasks.enqueue(connection, "paper.exchanged", f"paper.exchanged:{row_id}", {"bill": bill.id, "sheet": row_id})
+    publish(connection, PAPER_EXCHANGED, row_id, {"bill": bill.id, "sheet": row_id})
     _tell_finance(connection, bill.id, f"{row_id}:exchanged")
     return row_id
 

@@ -15,11 +15,12 @@ from portal.domain.errors import Refusal
 from portal.domain.stock import EDITABLE, PENDING, WITHDRAWABLE, ApplicationState
 from portal.models.tables import BILL_KIND, STOCK_APPLICATION
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 from portal.stock.books import movements
 from portal.stock.documents.facts import ApplicationFacts, document, facts_of, move
 
-TOPIC = "stock.application"
-WITHDRAW_TOPIC = "stock.application.withdraw"
+TOPIC = topic("stock.application")
+WITHDRAW_TOPIC = topic("stock.application.withdraw")
 MOST = 10_000_000
 
 

@@ -17,12 +17,13 @@ from portal.domain.numbers import NumberRun, ten_digits
 from portal.domain.stock import PENDING, AlarmRule, ApplicationState, MovementKind, ReceiptSource, ReceiptState
 from portal.models.tables import BILL_KIND, NUMBER_SEGMENT, STOCK_APPLICATION, STOCK_RECEIPT, UNIT
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 from portal.stock import alarms
 from portal.stock.books import movements
 from portal.stock.books.movements import Movement, Piece
 from portal.stock.documents.facts import ReceiptFacts, document, move
 
-TOPIC = "stock.receipt"
+TOPIC = topic("stock.receipt")
 HIGHEST = 9_999_999_999
 
 

@@ -15,12 +15,13 @@ from portal.domain.numbers import NumberRun
 from portal.domain.stock import MovementKind, ReturnState
 from portal.models.tables import STOCK_MOVEMENT, STOCK_RETURN
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 from portal.stock.books import movements
 from portal.stock.books.holdings import choose_run
 from portal.stock.books.movements import Movement, Piece
 from portal.stock.documents.facts import ReturnFacts, document, move
 
-TOPIC = "stock.return"
+TOPIC = topic("stock.return")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,14 @@ from portal.domain.numbers import NumberRun, ten_digits
 from portal.domain.stock import MovementKind, VoidCategory, VoidState
 from portal.models.tables import NUMBER_RANGE, POINT, STOCK_VOID
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 from portal.stock.books import movements
 from portal.stock.books.holdings import choose_run
 from portal.stock.books.movements import Movement, Piece
 from portal.stock.documents.facts import VoidFacts, document, move
 
-TOPIC = "finance.void"
-"""The topic that tells finance of void numbers."""
+TOPIC = topic("finance.void")
+"""Finance is told of what is void (9304)."""
 APPROVAL = "stock.void"
 """The kind of the approval that a void waits for."""
 

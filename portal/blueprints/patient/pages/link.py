@@ -8,13 +8,14 @@ from flask import Response, g, request, url_for
 
 from portal.blueprints.patient.context import caller, page, patient, remember, session_of, unit_of
 from portal.blueprints.patient.pages import handing_over, vouchers
+from portal.delivery import link_alerts
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
 from portal.domain.link import TOKEN
 from portal.hospital import master_data
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
-from portal.retrieval import identify, link_watches
+from portal.retrieval import identify
 from portal.web.edge import limits, see_other, services
 
 
@@ -69,7 +70,7 @@ def watch_link(token: str) -> Response:
             return see_other(url_for("patient.link", token=token))
     phone = request.form.get("phone", "")[:40]
     try:
-        link_watches.register(services(), limits(), token, phone, caller())
+        link_alerts.register(services(), limits(), token, phone, caller())
     except Refusal as refusal:
         return _waiting(token, refusal.status, phone=phone, problem=f"{refusal.why}。")
     return _waiting(token, told=True)
