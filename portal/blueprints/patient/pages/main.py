@@ -36,7 +36,7 @@ from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import is_slip_code, mask_name, normalise, normalise_name
 from portal.domain.link import TOKEN
 from portal.domain.texts import said_later
-from portal.hospital import master_data
+from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.retrieval import files, identify, link_watches, patient_requests, sessions
@@ -104,7 +104,7 @@ def broken(_error: Exception) -> Response:
 def home() -> Response:
     """The first page of an installation: its hospitals' codes."""
     with services().database.read() as connection:
-        units = master_data.units(connection)
+        units = hospital_queries.units(connection)
     if len(units) == 1:
         return redirect(url_for("patient.entry", unit_code=units[0].code))  # type: ignore[return-value]
     return page("home.html", units=units)
@@ -212,7 +212,7 @@ def details(unit_code: str, bill_id: int) -> Response:
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
         rows = ledger_bills.detail_lines(connection, bill_id)
-        department = master_data.general_department(connection, facts.unit_id, facts.department)
+        department = hospital_queries.general_department(connection, facts.unit_id, facts.department)
     return page("details.html", bill=facts, rows=rows, department=department)
 
 
@@ -341,7 +341,7 @@ class _NotYet(Refusal):
 
 def _waiting(token: str, status: int = 200, *, phone: str = "", problem: str = "", told: bool = False) -> Response:
     with services().database.read() as connection:
-        units = master_data.units(connection, most=2)
+        units = hospital_queries.units(connection, most=2)
     unit = units[0] if len(units) == 1 else None
     return page("waiting.html", status, unit=unit, token=token, phone=phone, problem=problem, told=told)
 
