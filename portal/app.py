@@ -9,7 +9,6 @@ import sys
 import structlog
 from flask import Flask, Response, g, request
 from flask_bootstrap import Bootstrap5
-from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 from structlog.tracebacks import ExceptionDictTransformer
 from werkzeug.exceptions import HTTPException
@@ -34,13 +33,12 @@ from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, configure, engine_options
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.models import Base
+from portal.models.objects import db
 from portal.rendering.pdf import fonts
 from portal.runtime import Runtime
 from portal.web.edge import KEY
 from portal.web.typed_request import TypedRequest
 
-db = SQLAlchemy(metadata=Base.metadata)
 csrf = CSRFProtect()
 
 BLUEPRINTS = (

@@ -13,7 +13,7 @@ from portal.delivery import requests as delivery_requests
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
-from portal.hospital import master_data
+from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.retrieval import files, identify, patient_requests
@@ -63,7 +63,7 @@ def details(unit_code: str, bill_id: int) -> Response:
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
         rows = ledger_bills.detail_lines(connection, bill_id)
-        department = master_data.general_department(connection, facts.unit_id, facts.department)
+        department = hospital_queries.general_department(connection, facts.unit_id, facts.department)
     return page("details.html", bill=facts, rows=rows, department=department)
 
 
