@@ -43,7 +43,10 @@ def migrate(context: click.Context) -> None:
 
 
 def migrate_database(settings: Settings) -> None:
-    """Bring the database to the present schema."""
-    from portal.models.schema import migrate
+    """Bring the database to the present schema. One that this program does not know is refused in words."""
+    from portal.models.schema import UnknownRevision, migrate
 
-    migrate(settings.database)
+    try:
+        migrate(settings.database)
+    except UnknownRevision as unknown:
+        raise SystemExit(str(unknown)) from None

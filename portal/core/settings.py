@@ -54,8 +54,6 @@ class Settings(PlatformSettings):
     finance_app_id: str = ""
     finance_app_key: str = Field(default="", repr=False)
     finance_timeout: float = Field(default=10.0, gt=0, le=60)
-    finance_poll_seconds: int = Field(default=600, ge=5, le=3600)
-    """How often finance is asked for answers to applications and bookings of stock."""
 
     sms_url: str = ""
     """SMS gateway. Empty: no text messages."""

@@ -25,6 +25,7 @@ from portal.demo.settlements import EMPLOYER
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Scene
 from portal.domain.documents.voucher import VoucherScene
+from portal.domain.numbers import NumberRun
 from portal.models import (
     Bill,
     BillKind,
@@ -41,8 +42,9 @@ from portal.models import (
 )
 from portal.models.tables import HIS_MAPPING
 from portal.retrieval import company
-from portal.stock import balances
 from portal.stock.documents import handouts, receipts
+from portal.stock.documents.handouts import HandOut
+from portal.stock.rules import Rule, set_rule_on
 
 DEPARTMENTS = (
     ("0101", "急诊科", ""),
@@ -184,7 +186,6 @@ def _hospital(connection: Connection) -> None:
     connection.execute(
         insert(Unit),
         {
-            "id": 1,
             "code": UNIT_CODE,
             "name": "阳江高新技术产业开发区平冈镇中心卫生院",
             "short_name": "平冈镇中心卫生院",
@@ -286,23 +287,23 @@ def _numbers(connection: Connection, year: int) -> None:
     points = {row.code: row.id for row in connection.execute(select(Point.id, Point.code))}
     for plan in PLANS:
         code = f"{plan.prefix}{year % 100:02d}"
-        receipts.confirm(connection, SECOND, receipts.opening(connection, KEEPER, code, plan.first, plan.last))
+        opening = NumberRun(code, plan.first, plan.last)
+        receipts.confirm_on(connection, SECOND, receipts.enter_opening_on(connection, KEEPER, opening))
         for point_code in plan.points:
-            slip = handouts.draft(connection, KEEPER, points[point_code], code, plan.share)
-            handouts.hand_out(connection, KEEPER, slip)
-            if handouts.waits(connection, KEEPER, slip):
-                handouts.accept(connection, SECOND, slip)
+            slip = handouts.draft_on(connection, KEEPER, HandOut(points[point_code], code, plan.share))
+            if handouts.hand_out_on(connection, KEEPER, slip).waits:
+                handouts.accept_on(connection, SECOND, slip)
 
 
 def _rules(connection: Connection) -> None:
     kinds = {row.prefix: row.id for row in connection.execute(select(BillKind.id, BillKind.prefix))}
     points = {row.code: row.id for row in connection.execute(select(Point.id, Point.code))}
     for prefix, _, low, lot in LINES:
-        balances.set_rule(connection, KEEPER, kinds[prefix], None, low, lot)
+        set_rule_on(connection, KEEPER, Rule(kinds[prefix], None, low, lot))
     for key, text in DELIVERY:
         parameters.change(connection, key, text, KEEPER)
     for prefix, point_code in TOP_UPS:
-        balances.set_rule(connection, KEEPER, kinds[prefix], points[point_code], 500, 5_000)
+        set_rule_on(connection, KEEPER, Rule(kinds[prefix], points[point_code], 500, 5_000))
 
 
 def moments(days: int, rng: random.Random, until: datetime) -> Iterator[datetime]:

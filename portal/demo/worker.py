@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from portal import worker
+from portal import background, worker
 from portal.demo.settings import DemoSettings
 from portal.fiscal import stock
+from portal.outbox.schedule import Every, Schedule
+from portal.outbox.topics import Topic
 
-QUICK = {stock.POLL_TOPIC: 15, stock.BOOKINGS_TOPIC: 15}
+QUICK: dict[Topic, Schedule] = {stock.POLL_TOPIC: Every(15), stock.BOOKINGS_TOPIC: Every(15)}
 """Nobody waits ten minutes for the simulated finance office."""
 
 
 def main() -> None:
     """Work until SIGTERM or SIGINT; tasks in hand are finished first."""
-    worker.work(DemoSettings(), worker.JOBS | QUICK)
+    worker.work(DemoSettings(), background.schedule() | QUICK)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def register(services: Services, actor: Actor, unit: NewUnit, seals: Seals) -> i
     _refuse(services, unit.code, seals)
     with services.database.write() as connection:
         if connection.scalar(select(UNIT.c.id).where(UNIT.c.code == unit.code)) is not None:
-            raise Refusal("CODE_TAKEN")
+            raise Refusal("CODE_TAKEN", taken=unit.code)
         values = asdict(unit) | asdict(seals)
         unit_id: int = connection.execute(insert(UNIT).values(**values).returning(UNIT.c.id)).scalar_one()
         audit.record(connection, actor, "unit.created", ("unit", unit_id), {"after": values})

@@ -22,7 +22,6 @@ from portal.core.crypto.certificates import issue_certificate
 from portal.core.crypto.sm2 import PrivateKey
 from portal.core.required import NotReady
 from portal.core.settings import Settings
-from portal.demo import hospital
 from portal.demo.keys import ensure_demo_keys
 from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
@@ -32,7 +31,6 @@ from portal.ledger import bills, files
 from portal.models.schema import config, migrate
 from portal.models.tables import BILL, UNIT
 from portal.rendering import xml
-from tests.conftest import THIS_YEAR
 from tests.forks import ROOT
 from tests.his import His, outpatient
 
@@ -141,15 +139,14 @@ def test_a_key_and_a_certificate_that_do_not_belong_together_are_refused(tmp_pat
 
 
 @pytest.fixture
-def site(tmp_path: Path, database_url: str) -> Iterator[Flask]:
+def site(tmp_path: Path, database_url: str, data_dir: Path) -> Iterator[Flask]:
     """A production installation on the seeded catalogue, with keys, certificate, settings and seals of its own."""
-    seeded = create_app(DemoSettings(data_dir=tmp_path, database_url=database_url, master_key=MASTER))
-    services = seeded.extensions["qupiao"].services
-    hospital.seed(services, THIS_YEAR)
+    services = create_app(DemoSettings(data_dir=data_dir, database_url=database_url)).extensions["qupiao"].services
     units.seal(services, Actor("system:command-line"), "", SEALS)
     services.database.engine.dispose()
     license_unit(tmp_path)
-    app = create_app(production(tmp_path, database_url=database_url))
+    master = base64.b64encode((data_dir / "keys" / "master.key").read_bytes()).decode()
+    app = create_app(production(tmp_path, database_url=database_url, master_key=master))
     yield app
     app.extensions["qupiao"].services.database.engine.dispose()
 
@@ -217,7 +214,7 @@ def test_a_unit_is_registered_with_its_seals(site: Flask) -> None:
 
 def test_units_of_before_keep_the_seals_that_their_bills_carry(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'old.sqlite3'}"
-    migrate(url, "0023")
+    migrate(url, "0024")
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.exec_driver_sql(
@@ -233,7 +230,7 @@ def test_units_of_before_keep_the_seals_that_their_bills_carry(tmp_path: Path) -
     engine.dispose()
     from alembic import command
 
-    command.downgrade(config(url), "0023")
+    command.downgrade(config(url), "0024")
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT code FROM unit").scalar_one() == "pgzx"
     engine.dispose()

@@ -1,4 +1,4 @@
-"""noticeEBill and sendNotice: the HIS has a bill sent to a phone or an e-mail address (his-interface §2.12).
+"""noticeEBill and sendNotice: the HIS has a bill sent to a phone or an e-mail address.
 
 Both bodies of the contract are understood under both names: ``noticeList`` of noticeType and noticeValue, and
 ``noticeInfo`` of code and value. 1201 is SMS, 1202 e-mail; without a value the one on file is used.

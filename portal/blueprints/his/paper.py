@@ -1,4 +1,4 @@
-"""Paper numbers and paper replacement (his-interface §2.7–2.9): stock of a place, exchange, void, blank loss."""
+"""Paper numbers and paper replacement: stock of a place, exchange, void, blank loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""writeOffEBill and the booking status (his-interface §2.6, §2.7)."""
+"""writeOffEBill and the booking status."""
 
 from __future__ import annotations
 

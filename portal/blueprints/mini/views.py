@@ -222,7 +222,7 @@ def deliver(bill_id: int) -> Response:
 
 @mini.post("/verify")
 def verification() -> Response:
-    """查验: the five elements of a face; who holds a bill need not say who they are (features S2.9)."""
+    """查验: the five elements of a face; who holds a bill need not say who they are."""
     with services().database.read() as connection:
         session = _session(connection)
     elements, wrong = retrieval_verification.read(_body("Face"))

@@ -158,7 +158,7 @@ class Mail:
 
 
 def _refused(stage: str, code: int, _text: bytes) -> Result | None:
-    """The class of an SMTP answer; ``None`` when it went on. Its text may quote an address."""
+    """Classify an SMTP answer; ``None`` when it went on. Its text may quote an address."""
     if 200 <= code < 400:
         return None
     if not 200 <= code < 600:  # cut short, or no SMTP at all

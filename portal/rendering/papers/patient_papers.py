@@ -70,7 +70,7 @@ def statement(desk: Desk, payer: str, year: int, lines: Sequence[Line], made_at:
 
 
 def poster(desk: Desk, address: str, domain: str, size: str, banner: Banner) -> bytes:
-    """The hospital code 单位通码 as a poster of ``size`` (A4, A3): big QR, name, and the domain to compare with."""
+    """Draw the hospital code 单位通码 as a poster of ``size``: big QR, name, and the domain to compare with."""
     if size not in SIZES:
         raise ValueError(size)
     return _pdf("poster.html", desk=desk, qr=qr.drawing(address), domain=domain, size=size, banner=banner)

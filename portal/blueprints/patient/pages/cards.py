@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, request, url_for
 
 from portal import audit
 from portal.blueprints.patient.context import keep_open, page, session_of, unit_of
-from portal.blueprints.patient.pages import main
+from portal.blueprints.patient.refusals import refused
 from portal.core.database import Connection
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
@@ -28,7 +28,7 @@ from portal.web.edge import runtime, see_other, services
 
 patient_cards = Blueprint("patient_cards", __name__)
 patient_cards.after_request(keep_open)
-patient_cards.register_error_handler(Refusal, main._refused)
+patient_cards.register_error_handler(Refusal, refused)
 
 
 @patient_cards.record_once
@@ -37,7 +37,7 @@ def _prepare(state: Any) -> None:
 
 
 def _bill(connection: Connection, unit_code: str, bill_id: int) -> tuple[BillFacts, sessions.Session]:
-    """The bill of somebody who was proved: a slip alone puts nothing into a card pack (features §4.2)."""
+    """The bill of somebody who was proved: a slip alone puts nothing into a card pack."""
     unit = unit_of(unit_code)
     session = session_of(connection)
     if session is None or session.unit_id != unit.id or session.level < 2:
@@ -148,7 +148,7 @@ def binding(unit_code: str, platform: str) -> Response:
 
 
 def _login(platform: str, back: str, state: str) -> str:
-    """Where the platform asks who one is (§1.4, §7.2); the order of the parameters matters to old clients."""
+    """Where the platform asks who one is; the order of the parameters matters to old clients."""
     settings = services().settings
     if platform == "alipay":
         wanted = {"app_id": settings.alipay_app, "scope": "auth_base", "redirect_uri": back, "state": state}

@@ -1,4 +1,4 @@
-"""我的通知: the messages about one's own bills, and one that went to somebody else's address (features S3.3.2a)."""
+"""我的通知: the messages about one's own bills, and one that went to somebody else's address."""
 
 from __future__ import annotations
 
