@@ -53,7 +53,7 @@ class Facts:
 def rule(settings: Settings) -> OutRule:
     """Which addresses a target may have; the one that the settings name has been chosen by whoever runs this."""
     own = urlsplit(settings.push).hostname or ""
-    return OutRule([*settings.push_hosts.split(","), own], settings.demo)
+    return OutRule([*settings.push_hosts.split(","), own], settings.calls_this_machine)
 
 
 def of_unit(connection: Connection, unit_id: int) -> Sequence[Row[Any]]:
