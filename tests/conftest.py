@@ -20,9 +20,10 @@ from portal.app import create_app
 from portal.core.settings import Settings
 from portal.demo import hospital
 from portal.models.schema import migrate
-from tests import guard, quick, run
-from tests import services as real
-from tests.his import His
+from tests.support import guard, speed
+from tests.support.his import His
+from tests.support.processes import run
+from tests.support.processes import services as real
 
 # How long an example takes says more about the machine's load than about the code.
 examples.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,7 +39,7 @@ THIS_YEAR = timedelta()
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the run that all processes share, and watch where this process connects to."""
     guard.install()
-    quick.install()
+    speed.install()
     if end := run.begin():
         config.add_cleanup(end)
 
@@ -137,8 +138,8 @@ def settings(database_url: str, data_dir: Path, request: pytest.FixtureRequest) 
 def app(settings: Settings) -> Iterator[Flask]:
     """The application."""
     made = create_app(settings)
-    made.jinja_env.bytecode_cache = quick.TEMPLATES
-    made.extensions["qupiao"].services.database.engine._compiled_cache = quick.STATEMENTS
+    made.jinja_env.bytecode_cache = speed.TEMPLATES
+    made.extensions["qupiao"].services.database.engine._compiled_cache = speed.STATEMENTS
     yield made
     _close(made)
 

@@ -23,12 +23,12 @@ from portal.core.clock import local, now, stamp17
 from portal.demo.hospital import COMPANY_PHONE
 from portal.domain.identity import id_check_character
 from portal.simulators.his.settlements import EMPLOYER
-from tests import vouchers
-from tests.browser.phone import WIDTH, last_code
 from tests.browser.test_layout import SIZES, faults
-from tests.his import Answer, http, outpatient
-from tests.installation import Installation
-from tests.services import wait_for
+from tests.support import vouchers
+from tests.support.his import Answer, http, outpatient
+from tests.support.phone import WIDTH, last_code
+from tests.support.processes.installation import Installation
+from tests.support.processes.services import wait_for
 
 AXE = (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 RUN = """async (rules) => {

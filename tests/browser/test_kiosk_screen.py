@@ -19,8 +19,8 @@ from portal.domain.actor import Actor
 from portal.issuing.paper import kiosk as device
 from portal.models import KioskDevice, Point
 from tests.browser.test_every_page import AXE, RUN
-from tests.his import http, outpatient
-from tests.installation import Installation
+from tests.support.his import http, outpatient
+from tests.support.processes.installation import Installation
 
 SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 SCREENS = {"upright": (1080, 1920), "lying": (1280, 1024)}

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from tests.browser.phone import WIDTH, last_code, launched
-from tests.his import http, outpatient
-from tests.installation import Installation
-from tests.vouchers import deposit
+from tests.support.his import http, outpatient
+from tests.support.phone import WIDTH, last_code, launched
+from tests.support.processes.installation import Installation
+from tests.support.vouchers import deposit
 
 SIZES = {"": (17.0, 23.8, 29.75), "care": (23.0, 32.2, 40.25)}
 """Root size in px by mode: 100 %, 140 %, 175 %."""

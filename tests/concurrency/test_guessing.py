@@ -22,7 +22,7 @@ from portal.models.tables import AUDIT_ENTRY, ONE_TIME_CODE
 from portal.retrieval import identify, sessions
 from portal.retrieval.sessions import Claim
 from tests.conftest import SOAK
-from tests.his import His, outpatient
+from tests.support.his import His, outpatient
 
 LOOKUPS, PERSONS, ADDRESSES = (10_000, 100, 50) if SOAK else (400, 8, 5)
 CODES = 100_000 if SOAK else 600

@@ -8,9 +8,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from portal.issuing.bills import reverse
 from tests.concurrency.test_stock_machine import histories, machine, world
 from tests.conftest import SOAK
-from tests.life_machine import next_year
-from tests.stock_machine import World
-from tests.voucher_machine import VoucherMachine
+from tests.support.machines.life import next_year
+from tests.support.machines.stock import World
+from tests.support.machines.voucher import VoucherMachine
 
 __all__ = ["world"]
 

@@ -21,7 +21,7 @@ from portal.models.tables import BILL, SLIP_CODE
 from portal.rendering.papers.slip import Paper
 from portal.retrieval import identify
 from tests.conftest import SOAK
-from tests.his import His, outpatient
+from tests.support.his import His, outpatient
 
 ROUNDS = 100 if SOAK else 5
 PHONES = 4

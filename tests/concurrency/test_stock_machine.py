@@ -17,7 +17,7 @@ from sqlalchemy import Connection, create_engine, text
 from portal.stock.books import movements
 from portal.stock.documents import handouts
 from tests.conftest import SOAK
-from tests.stock_machine import StockMachine, World
+from tests.support.machines.stock import StockMachine, World
 
 
 def histories(examples: int, steps: int, shrink: bool = True) -> settings:

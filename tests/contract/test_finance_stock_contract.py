@@ -35,8 +35,8 @@ from portal.providers.finance.result_codes import Result
 from portal.stock import alarms, balances
 from portal.stock.books.fates import consistent, identity
 from portal.stock.documents import applications, receipts, returns
-from tests import codes
-from tests.simulators import Simulators, running_simulators
+from tests.support import codes
+from tests.support.processes.simulators import Simulators, running_simulators
 
 AGENCY = "TEST0000000000001X"
 CODE = codes.this_year("990401")

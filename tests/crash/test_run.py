@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.forks import ROOT
-from tests.installation import free_pair
-from tests.services import wait_for
+from tests.support.processes.forks import ROOT
+from tests.support.processes.installation import free_pair
+from tests.support.processes.services import wait_for
 
 COMMAND = [sys.executable, "-m", "portal.cli", "run"]
 

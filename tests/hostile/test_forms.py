@@ -19,11 +19,11 @@ from flask.testing import FlaskClient
 from portal.access.limits import Limits
 from portal.access.permissions import Role
 from tests.conftest import SOAK
-from tests.console import Console, FormOnPage, valid
-from tests.functional.test_patient_pages import PERSONAL, identified
-from tests.his import His, outpatient
+from tests.functional.patient.test_patient_pages import PERSONAL, identified
 from tests.hostile.test_injection import pages_of
-from tests.pages import Pages, Rules
+from tests.support.console import Console, FormOnPage, valid
+from tests.support.his import His, outpatient
+from tests.support.pages import Pages, Rules
 
 FILLS = 40 if SOAK else 1
 """How often each form is sent."""

@@ -16,8 +16,8 @@ from sqlalchemy import event, text
 
 from portal.access.permissions import Role
 from portal.blueprints.his.methods import HANDLERS
-from tests.console import Console
-from tests.his import His, outpatient
+from tests.support.console import Console
+from tests.support.his import His, outpatient
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 MARK = "zq7x"

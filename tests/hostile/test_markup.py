@@ -19,9 +19,9 @@ from portal.ledger import bills as ledger_bills
 from portal.models.tables import BILL
 from portal.rendering.papers.slip import Paper
 from portal.retrieval import files
-from tests.console import Console
-from tests.his import His, outpatient
 from tests.hostile.test_injection import pages_of
+from tests.support.console import Console
+from tests.support.his import His, outpatient
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ACTOR = Actor("staff:test", "收费员甲", 1)

@@ -16,7 +16,7 @@ from admin.kit.security import Requirement, requirement_of
 from portal.access.parameters import CATALOGUE
 from portal.access.permissions import APART, ROLES, TITLES, TWO_FACTORS, Permission, Role, conflict, permissions_of
 from portal.audit.actions import ACTIONS
-from tests.console import Console
+from tests.support.console import Console
 
 ROOT = Path(__file__).resolve().parents[2]
 
