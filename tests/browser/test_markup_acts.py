@@ -6,10 +6,10 @@ import re
 
 from playwright.sync_api import Browser, BrowserContext, Request
 
-from tests.conftest import SOAK
-from tests.hostile.test_markup import MARK, PAYLOADS
 from tests.support.console import PASSWORD
 from tests.support.his import http, outpatient
+from tests.support.length import SOAK
+from tests.support.markup import MARK, PAYLOADS
 from tests.support.phone import WIDTH
 from tests.support.processes.installation import Installation
 

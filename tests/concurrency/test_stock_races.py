@@ -24,8 +24,8 @@ from portal.stock.books.fates import consistent, identity
 from portal.stock.documents import handouts, receipts, returns
 from portal.stock.documents.voids import void_blank
 from portal.stock.ranges import open_ranges, peek, take_given, take_number
-from tests.conftest import SOAK
 from tests.support import codes
+from tests.support.length import SOAK
 
 PAPER, CODE = codes.PAPER, codes.this_year("990421")
 ROUNDS = 100 if SOAK else 10

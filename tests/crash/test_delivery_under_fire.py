@@ -26,8 +26,8 @@ from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, Purpose, Step
 from portal.models.tables import BILL, DELIVERY_ATTEMPT
-from tests.conftest import SOAK, SQLITE_FIRST
 from tests.support.his import His, outpatient
+from tests.support.length import SOAK, SQLITE_FIRST
 from tests.support.platforms import connected
 from tests.support.processes.delivery_worker import start
 from tests.support.processes.services import wait_for

@@ -14,9 +14,9 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.models import Bill, OutboxTask
-from tests.conftest import SOAK, SQLITE_FIRST
 from tests.support import ledger
 from tests.support.his import His, outpatient
+from tests.support.length import SOAK, SQLITE_FIRST
 from tests.support.processes.forks import Forked, program
 from tests.support.processes.services import wait_for
 from tests.support.processes.simulators import Simulators, running_simulators

@@ -12,9 +12,9 @@ import pytest
 
 from portal.core.database import Database, make_engine
 from portal.core.settings import Settings
-from tests.conftest import SOAK
 from tests.support import ledger
 from tests.support.his import http, outpatient
+from tests.support.length import SOAK
 from tests.support.processes.installation import Installation, running
 from tests.support.processes.services import wait_for
 

@@ -29,8 +29,8 @@ from portal.domain.actor import Actor
 from portal.domain.identity import id_check_character
 from portal.retrieval import family
 from portal.retrieval.family import Person
-from tests.conftest import SOAK
 from tests.support.his import His, outpatient
+from tests.support.length import SOAK
 from tests.support.platforms import MINI_USER
 from tests.support.processes.installation import Installation, running
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import html5lib
 from flask import Flask
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from portal.core.settings import Settings
+from portal.models import Point
 
 PASSWORD = Settings.model_fields["demo_password"].default
 
@@ -136,3 +138,22 @@ class Console:
         """The page that an act led to."""
         assert answer.status_code == 303, (answer.status_code, answer.text)
         return self.get(answer.location or "").text
+
+
+def at_window(app: Flask, username: str = "cashier") -> Console:
+    """Sign somebody in who works at the first window, which has numbers for bills and deposits."""
+    person = Console(app, username)
+    with app.extensions["qupiao"].services.database.read() as connection:
+        place = connection.execute(select(Point.id).where(Point.code == "01")).scalar_one()
+    [form, *_] = [form for form in person.forms(person.get("/console/home").text) if form.action.endswith("/point")]
+    assert person.client.post(form.action, data=form.values | {"point": str(place)}).status_code == 303
+    return person
+
+
+def approve(who: Console, words: str) -> None:
+    """Open the first request that waits, whose list says ``words``, and agree to it."""
+    page = who.get("/console/home/approvals").text
+    assert words in page
+    path = page.split('href="/console/home/approvals/')[1].split('"')[0]
+    answer = who.send(f"/console/home/approvals/{path}", "同意并办理")
+    assert answer.status_code == 303, answer.text

@@ -29,12 +29,11 @@ from portal.retrieval import patient_requests as patients
 from portal.retrieval.family import Person
 from portal.retrieval.sessions import Claim
 from tests.factories.batch_files import csv_file, row
-from tests.functional.console.test_console_desk import GOOD, issue, press, start, upload
-from tests.functional.console.test_paper_console import at_window
-from tests.functional.patient.test_patient_sessions import visitor
-from tests.structure.test_console import endpoints
-from tests.support.console import PASSWORD, Console
+from tests.support.addresses import endpoints
+from tests.support.console import PASSWORD, Console, at_window
+from tests.support.desk import GOOD, issue, press, start, upload
 from tests.support.his import His, outpatient
+from tests.support.patients import visitor
 from tests.support.vouchers import paid_in
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
 
 import openpyxl
 import pytest
 from flask import Flask
 from sqlalchemy import delete, func, select
-from werkzeug.test import TestResponse
 
 from portal.core import spreadsheet
 from portal.issuing.manual import batch, batch_file
@@ -19,17 +17,7 @@ from portal.outbox.worker import Worker
 from tests.factories.batch_files import bad_row, csv_file, row, xlsx
 from tests.support import ledger
 from tests.support.console import Console
-
-DESK, BATCHES = "/console/billing/desk", "/console/billing/batches"
-GOOD: dict[str, Any] = {
-    "payer_name": "林演安",
-    "id_no": "000000195203150010",
-    "point_code": "01",
-    "checker": "复核员乙",
-    "lines.0.code": "Y0002",
-    "lines.0.quantity": "2",
-    "payments.0.channel": "wechat",
-}
+from tests.support.desk import BATCHES, DESK, GOOD, issue, press, start, upload
 
 
 @pytest.fixture
@@ -37,26 +25,9 @@ def cashier(app: Flask) -> Console:
     return Console(app, "cashier")
 
 
-def start(person: Console, kind: str = "outpatient") -> str:
-    form = person.form(DESK)
-    answer = person.client.post(DESK, data=form.values | {"kind": kind})
-    assert answer.status_code == 303
-    return str(answer.location)
-
-
-def press(person: Console, path: str, button: str, **values: Any) -> TestResponse:
-    """Fill in the desk's form and press one of its buttons."""
-    form = next(form for form in person.forms(person.get(path).text) if "keep" in form.values)
-    return person.client.post(form.action, data=form.values | values | {button: "1"})
-
-
 def bills(app: Flask) -> int:
     with app.extensions["qupiao"].services.database.read() as connection:
         return ledger.check(connection)
-
-
-def issue(person: Console, path: str) -> TestResponse:
-    return person.send(path + "/preview", "开具")
 
 
 def test_from_kind_to_result(cashier: Console, app: Flask) -> None:
@@ -150,12 +121,6 @@ def test_a_draft_of_another_is_not_found(cashier: Console, app: Flask) -> None:
         assert lead.client.post(address, data=values | {"version": "1"}).status_code == 404
     with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(DeskDraft.state)) == "open"
-
-
-def upload(person: Console, data: bytes, name: str = "一批.xlsx") -> TestResponse:
-    form = person.form(BATCHES, "上传并校验")
-    values = form.values | {"point": "01", "checker": "复核员乙", "file": (io.BytesIO(data), name)}
-    return person.client.post(BATCHES, data=values, content_type="multipart/form-data")
 
 
 def test_a_batch_from_upload_to_failure_file(app: Flask) -> None:

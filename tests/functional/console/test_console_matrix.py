@@ -8,7 +8,7 @@ from werkzeug.routing import Rule
 
 from admin.kit.security import requirement_of
 from portal.access.permissions import ROLES, Role
-from tests.structure.test_console import endpoints
+from tests.support.addresses import endpoints
 from tests.support.console import Console
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
 import pytest
@@ -12,36 +11,14 @@ from sqlalchemy import func, select
 from portal.core.clock import now
 from portal.models import AuditEntry, NumberSegment, Voucher
 from portal.stock.books.fates import fate_map, identity
-from tests.support.console import Console
+from tests.support.console import Console, at_window
+from tests.support.desk import NEW, PERSON, voucher_page
 from tests.support.his import His
 from tests.support.vouchers import paid_in, settlement
 
-NEW = "/console/billing/vouchers/new"
-PERSON = {"payer": "谭例霞", "id_no": "000000196506300084", "phone": "10000000008", "hospital_no": "ZY000008"}
-
-
-def at_a_window(app: Flask, username: str = "cashier") -> Console:
-    """A cashier who works at a point that has numbers for vouchers."""
-    person = Console(app, username)
-    form = next(
-        (form for form in person.forms(person.get("/console/home").text) if form.action.endswith("/point")), None
-    )
-    if form is not None:
-        place = re.search(r'<option value="(\d+)"', person.get("/console/home").text)
-        assert place
-        person.client.post(form.action, data=form.values | {"point": place[1]})
-    return person
-
-
-def voucher_page(person: Console, **values: str) -> str:
-    """Issue a deposit at the desk; the address of its page."""
-    answer = person.send(NEW, "收款并开具", **(PERSON | {"amount": "1,000.00", "channel": "cash"} | values))
-    assert answer.status_code == 303, re.findall(r'class="problem".*|alert-danger.*', answer.text)
-    return answer.location or ""
-
 
 def test_a_deposit_from_the_drawer_to_the_statement(app: Flask) -> None:
-    person = at_a_window(app)
+    person = at_window(app)
     address = voucher_page(person)
     shown = person.get(address).text
     assert "1,000.00 元" in shown and "谭**" in shown and "谭例霞" not in shown and "ZY000008" not in shown
@@ -77,7 +54,7 @@ def test_a_deposit_from_the_drawer_to_the_statement(app: Flask) -> None:
 
 
 def test_a_double_click_is_one_deposit(app: Flask) -> None:
-    person = at_a_window(app)
+    person = at_window(app)
     form = person.form(NEW, "收款并开具")
     values = form.values | PERSON | {"amount": "500", "channel": "wechat"}
     first, second = (person.client.post(NEW, data=values) for _ in range(2))
@@ -98,7 +75,7 @@ def test_a_double_click_is_one_deposit(app: Flask) -> None:
     ],
 )
 def test_what_is_wrong_is_said_at_its_field(app: Flask, values: dict[str, str], told: str) -> None:
-    answer = at_a_window(app).send(NEW, "收款并开具", **(PERSON | {"amount": "500", "channel": "cash"} | values))
+    answer = at_window(app).send(NEW, "收款并开具", **(PERSON | {"amount": "500", "channel": "cash"} | values))
     assert answer.status_code == 200 and told in answer.text
 
 

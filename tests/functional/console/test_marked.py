@@ -14,9 +14,8 @@ from portal.domain.errors import Refusal
 from portal.hospital import protected_persons
 from portal.hospital.protected_persons import Order
 from portal.models import AuditEntry, MarkedPerson
-from tests.functional.console.test_console_desk import GOOD, issue, press, start
-from tests.functional.console.test_paper_console import approve, at_window
-from tests.support.console import Console
+from tests.support.console import Console, approve, at_window
+from tests.support.desk import GOOD, issue, press, start
 from tests.support.his import His, outpatient
 from tests.support.vouchers import paid_in
 

@@ -16,8 +16,8 @@ from portal.domain.errors import Refusal
 from portal.issuing.paper import notice_slips
 from portal.models import AuditEntry, Bill, SlipPrint
 from portal.rendering.papers.slip import Paper
-from tests.functional.console.test_console_desk import GOOD, issue, press, start
 from tests.support.console import Console
+from tests.support.desk import GOOD, issue, press, start
 from tests.support.his import DAY, His, at, outpatient
 
 ACTOR = Actor("staff:x", "演示收费员甲", 1)

@@ -16,9 +16,9 @@ from portal.domain.documents.manual_input import entry
 from portal.domain.documents.settlement import Scene
 from portal.issuing.bills.issue import Issued
 from portal.issuing.manual.drafts import ManualIssueService
-from portal.models import AuditEntry, Bill, PaperBill, Point
+from portal.models import AuditEntry, Bill, PaperBill
 from tests.support import codes
-from tests.support.console import Console
+from tests.support.console import Console, approve, at_window
 from tests.support.his import His, outpatient
 
 BILL: Table = Bill.__table__
@@ -32,16 +32,6 @@ def issue(app: Flask, serial: str, **changes: Any) -> int:
     assert His(app).call("invoiceEBillOutpatient", outpatient(serial, **changes)).ok
     with app.extensions["qupiao"].services.database.read() as connection:
         return int(connection.execute(select(BILL.c.id).where(BILL.c.serial == serial)).scalar_one())
-
-
-def at_window(app: Flask, username: str) -> Console:
-    """Somebody signed in who works at the first window."""
-    person = Console(app, username)
-    with app.extensions["qupiao"].services.database.read() as connection:
-        place = connection.execute(select(Point.id).where(Point.code == "01")).scalar_one()
-    [form, *_] = [form for form in person.forms(person.get("/console/home").text) if form.action.endswith("/point")]
-    assert person.client.post(form.action, data=form.values | {"point": str(place)}).status_code == 303
-    return person
 
 
 def sheets(app: Flask) -> list[Any]:
@@ -225,15 +215,6 @@ def test_large_reversal_and_lost_paper_by_four_eyes(app: Flask) -> None:
     approve(supervisor, "冲红票据")
     page = lead.get(path).text
     assert "已冲红" in page and "复核人" in page
-
-
-def approve(who: Console, words: str) -> None:
-    """Open what waits and agree."""
-    page = who.get("/console/home/approvals").text
-    assert words in page
-    path = page.split('href="/console/home/approvals/')[1].split('"')[0]
-    answer = who.send(f"/console/home/approvals/{path}", "同意并办理")
-    assert answer.status_code == 303, answer.text
 
 
 def test_blank_loss(app: Flask) -> None:

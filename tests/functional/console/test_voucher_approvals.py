@@ -10,8 +10,8 @@ from portal.approvals import requests
 from portal.domain.actor import Actor
 from portal.models import VoucherMovement
 from portal.models.tables import APPROVAL
-from tests.functional.console.test_console_vouchers import at_a_window, voucher_page
-from tests.support.console import Console
+from tests.support.console import Console, at_window
+from tests.support.desk import voucher_page
 from tests.support.his import His, at
 from tests.support.vouchers import paid_in, policies, settlement, taking
 
@@ -39,7 +39,7 @@ def decide(app: Flask) -> str:
 
 def test_a_large_refund_and_cancellation_wait_for_a_second_person(app: Flask) -> None:
     limited(app)
-    person = at_a_window(app)
+    person = at_window(app)
     address = voucher_page(person)
     assert "已退款 200.00 元" in person.follow(person.send(f"{address}/refund", "退款", amount="200", reason="多缴"))
     asked = person.follow(person.send(f"{address}/refund", "退款", amount="300", reason="多缴"))
@@ -54,7 +54,7 @@ def test_a_large_refund_and_cancellation_wait_for_a_second_person(app: Flask) ->
 
 def test_what_was_approved_is_judged_anew(app: Flask) -> None:
     limited(app)
-    person, his = at_a_window(app), His(app)
+    person, his = at_window(app), His(app)
     made = paid_in(his)
     with app.extensions["qupiao"].services.database.read() as connection:
         address = f"/console/billing/vouchers/{connection.scalar(select(VoucherMovement.voucher_id))}"

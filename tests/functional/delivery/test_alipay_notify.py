@@ -25,8 +25,8 @@ from portal.outbox.worker import Worker
 from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.simulators.alipay import pushes
 from portal.simulators.server import listen
-from tests.functional.delivery.test_cards import Bench
 from tests.support import platforms
+from tests.support.cards import Bench
 from tests.support.platforms import ALIPAY_USER
 from tests.support.processes.simulators import Simulators, running_simulators
 

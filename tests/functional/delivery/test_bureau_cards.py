@@ -17,7 +17,7 @@ from portal.core.settings import Settings
 from portal.delivery.cards import orders
 from portal.fiscal import bills
 from portal.models.tables import BILL_CARD
-from tests.functional.delivery.test_cards import Bench
+from tests.support.cards import Bench
 from tests.support.processes.services import wait_for
 from tests.support.processes.simulators import Simulators, running_simulators
 

@@ -21,8 +21,8 @@ from portal.domain.delivery import Purpose
 from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX
 from portal.simulators.server import listen
 from portal.simulators.wechat import pushes
-from tests.functional.delivery.test_platform_channels import MINI, SERVICE, Bench
 from tests.support import platforms
+from tests.support.platform_bench import MINI, SERVICE, Bench
 from tests.support.platforms import MINI_USER
 from tests.support.processes.services import wait_for
 from tests.support.processes.simulators import Simulators, running_simulators

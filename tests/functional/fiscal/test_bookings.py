@@ -9,32 +9,33 @@ import httpx
 import pytest
 
 from portal.app import create_app
-from portal.core.clock import business_day
+from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
 from portal.fiscal import bookings, stock
 from portal.issuing.bills import booking
 from portal.ledger import bills
 from portal.models import Booking, StockExchange
+from portal.models.tables import AUDIT_ENTRY, BILL
 from portal.outbox.tasks import Done, Outcome, Retry, Task
 from portal.providers.breaker import Breaker
 from portal.providers.finance.envelope import EnvelopeError
 from portal.providers.finance.stock_messages import list_fields
-from tests.functional.delivery.test_cards import write_off
-from tests.functional.fiscal.test_exchange import AUDIT, BILL, World, now, world  # noqa: F401  (the fixture)
 from tests.support import codes
+from tests.support.cards import write_off
 from tests.support.console import Console
+from tests.support.finance import World
 
 UNIT = "阳江示例五金厂"
 DAY = datetime(2026, 11, 23, 16, tzinfo=UTC)
 
 
-def pull(world: World) -> Outcome:  # noqa: F811
+def pull(world: World) -> Outcome:
     desk = stock.StockDesk(world.finance.client(timeout=2.0), Breaker(most=1000))
     return stock.run(desk, "bookings", world.services, Task(1, stock.BOOKINGS_TOPIC, "k", {}, 1, now()))
 
 
-def test_a_booked_bill_stays_until_the_booking_is_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_booked_bill_stays_until_the_booking_is_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bookings, "PAGE", 2)  # three bills are two pages
     ids = world.issue(3)
     world.work()
@@ -54,7 +55,7 @@ def test_a_booked_bill_stays_until_the_booking_is_taken_back(world: World, monke
     assert isinstance(pull(world), Retry) and asked(ids[0]) == "0"
     world.finance.faults("finance")
     assert isinstance(pull(world), Done) and isinstance(pull(world), Done), "the second time nothing is new"
-    assert [asked(bill_id) for bill_id in ids] == ["1"] * 3 and len(world.rows(AUDIT, action="bill.booked")) == 3
+    assert [asked(bill_id) for bill_id in ids] == ["1"] * 3 and len(world.rows(AUDIT_ENTRY, action="bill.booked")) == 3
     assert {row.booked_by for row in world.rows(Booking.__table__)} == {UNIT}
     with world.services.database.read() as connection:
         first = bills.by_id(connection, ids[0])
@@ -69,7 +70,7 @@ def test_a_booked_bill_stays_until_the_booking_is_taken_back(world: World, monke
     )
     book(ids[0], "0")
     assert isinstance(pull(world), Done) and asked(ids[0]) == "0"
-    assert len(world.rows(AUDIT, action="bill.unbooked")) == 1
+    assert len(world.rows(AUDIT_ENTRY, action="bill.unbooked")) == 1
     assert world.his.call("writeOffEBill", write_off(first)).ok
     numbers = {row.message_no for row in world.rows(StockExchange.__table__)}
     assert numbers == {bookings.PULL}
@@ -78,7 +79,7 @@ def test_a_booked_bill_stays_until_the_booking_is_taken_back(world: World, monke
     assert unknown.value.code == "BILL_NOT_FOUND"
 
 
-def test_units_book_parts_and_each_part_holds_the_bill(world: World) -> None:  # noqa: F811
+def test_units_book_parts_and_each_part_holds_the_bill(world: World) -> None:
     """Two units book what is theirs; more than the bill is refused where it is booked; both must take it back."""
     (bill_id,) = world.issue(1)
     world.work()

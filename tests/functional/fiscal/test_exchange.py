@@ -4,101 +4,32 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import func, select
 
-from portal.app import create_app
-from portal.core.clock import now
 from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import verify_detached
-from portal.core.services import Services
-from portal.core.settings import Settings
 from portal.domain.states import BillState
-from portal.fiscal.bills import POLLS, TOPIC, Exchange, send_again
-from portal.fiscal.supervision import Trust
+from portal.fiscal.bills import POLLS, TOPIC, send_again
 from portal.ledger.bills import document_xml
 from portal.models import AuditEntry, Bill, FiscalExchange, OutboxTask, Supervision
-from portal.outbox.tasks import Done, Retry, Task
-from portal.outbox.worker import Worker
+from portal.outbox.tasks import Done, Retry
 from portal.providers.breaker import Breaker
 from portal.providers.finance import message_log
 from portal.providers.finance.bill_messages import MessageIds
 from portal.rendering import xml
-from tests.support.his import His, outpatient
+from tests.support.finance import World
 from tests.support.processes.forks import Forked, program
 from tests.support.processes.services import wait_for
-from tests.support.processes.simulators import BillMaker, Simulators, running_simulators
+from tests.support.processes.simulators import BillMaker
 
 BILL, TASK, LOG, AUDIT, SUPERVISION = (
     model.__table__ for model in (Bill, OutboxTask, FiscalExchange, AuditEntry, Supervision)
 )
-
-
-@dataclass(frozen=True)
-class World:
-    """A platform on one database, and its finance."""
-
-    services: Services
-    his: His
-    finance: Simulators
-
-    def issue(self, count: int = 1) -> list[int]:
-        """Issue bills through the HIS interface; their ids."""
-        for number in range(count):
-            assert self.his.call("invoiceEBillOutpatient", outpatient(f"EX{number:04d}")).ok
-        return [row.id for row in self.rows(BILL)]
-
-    def exchange(self, **more: Any) -> Exchange:
-        """An exchange whose breaker is quick."""
-        more.setdefault("breaker", Breaker(pause=0.0))
-        timeout = more.pop("timeout", 5.0)
-        return Exchange(
-            self.finance.client(timeout=timeout), Trust.load(self.services.settings.data_dir / "keys"), **more
-        )
-
-    def work(self, exchange: Exchange | None = None, threads: int = 4) -> None:
-        """Let all time-outs and leases pass, and a worker do all that is due then."""
-        with self.services.database.write() as connection:
-            connection.execute(update(TASK).where(TASK.c.state == "pending").values(due_at=now()))
-        Worker(self.services, {TOPIC: exchange or self.exchange()}, threads=threads).drain()
-
-    def rows(self, table: Table, **where: Any) -> list[Any]:
-        """Rows of a table in the order of their ids."""
-        conditions = [table.c[name] == value for name, value in where.items()]
-        with self.services.database.read() as connection:
-            return list(connection.execute(select(table).where(*conditions).order_by(*table.primary_key)))
-
-    def states(self) -> set[str]:
-        """The states that bills are in."""
-        return {row.state for row in self.rows(BILL)}
-
-    def effects(self) -> list[int]:
-        """How often finance supervised each bill that it has."""
-        return [row["effects"] for row in self.finance.get("/finance/bills.json")]
-
-    def task(self) -> Task:
-        """The first upload task as a worker gets it."""
-        row = self.rows(TASK, topic=TOPIC)[0]
-        return Task(row.id, row.topic, row.key, row.payload, 1, row.created_at)
-
-
-@pytest.fixture
-def world(database_url: str, data_dir: Path, tmp_path: Path) -> Iterator[World]:
-    """Finance has its own memory here, but the authority that also signed the unit's certificate."""
-    shutil.copytree(data_dir / "keys", tmp_path / "finance" / "keys")
-    with running_simulators(tmp_path / "finance") as finance:
-        url = finance.url("/finance/exchange")
-        settings = Settings(demo=True, data_dir=data_dir, database_url=database_url, finance_url=url)
-        app = create_app(settings)
-        services = app.extensions["qupiao"].services
-        yield World(services, His(app), finance)
-        services.database.engine.dispose()
 
 
 def test_issued_bill_is_supervised(world: World) -> None:

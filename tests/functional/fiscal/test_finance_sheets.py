@@ -9,16 +9,16 @@ from sqlalchemy import update
 from portal.core.clock import now
 from portal.fiscal import paper, stock
 from portal.models import StockExchange
-from portal.models.tables import PAPER_BILL
+from portal.models.tables import OUTBOX_TASK, PAPER_BILL
 from portal.outbox.worker import Worker
 from portal.providers.breaker import Breaker
-from tests.functional.fiscal.test_exchange import TASK, World, world  # noqa: F401  (the fixture)
-from tests.functional.issuing.test_paper import CODE, Window, shift
+from tests.support.finance import World
+from tests.support.window import CODE, Window, shift
 
 TOPICS = ("finance.sheets", "finance.void")
 
 
-def tell(world: World) -> list[str]:  # noqa: F811
+def tell(world: World) -> list[str]:
     """Let a worker do all that is due; how the tasks stand then."""
     desk = stock.StockDesk(world.finance.client(timeout=2.0), Breaker(most=1000))
     handlers = {
@@ -26,18 +26,18 @@ def tell(world: World) -> list[str]:  # noqa: F811
         for topic in TOPICS
     }
     with world.services.database.write() as connection:
-        connection.execute(update(TASK).where(TASK.c.state == "pending").values(due_at=now()))
+        connection.execute(update(OUTBOX_TASK).where(OUTBOX_TASK.c.state == "pending").values(due_at=now()))
     Worker(world.services, handlers, threads=1).drain()
-    return [row.state for row in world.rows(TASK) if row.topic in TOPICS]
+    return [row.state for row in world.rows(OUTBOX_TASK) if row.topic in TOPICS]
 
 
-def there(world: World) -> dict[str, list[dict[str, Any]]]:  # noqa: F811
+def there(world: World) -> dict[str, list[dict[str, Any]]]:
     """What finance has."""
     found: dict[str, list[dict[str, Any]]] = world.finance.get("/finance/sheets.json")
     return found
 
 
-def test_a_sheet_and_its_end_in_their_order_once_finance_knows_the_bill(world: World) -> None:  # noqa: F811
+def test_a_sheet_and_its_end_in_their_order_once_finance_knows_the_bill(world: World) -> None:
     window = Window(world.his)
     bill = window.issue("SH1")
     first = window.next()
@@ -66,7 +66,7 @@ def test_a_sheet_and_its_end_in_their_order_once_finance_knows_the_bill(world: W
     assert all(row.told_at and row.end_told_at for row in world.rows(PAPER_BILL))
 
 
-def test_an_answer_that_was_lost_is_asked_for_again(world: World) -> None:  # noqa: F811
+def test_an_answer_that_was_lost_is_asked_for_again(world: World) -> None:
     window = Window(world.his)
     bill = window.issue("SH2")
     world.work()
@@ -81,7 +81,7 @@ def test_an_answer_that_was_lost_is_asked_for_again(world: World) -> None:  # no
     assert [row.outcome for row in world.rows(StockExchange.__table__)] == ["failed", "failed", "duplicate"]
 
 
-def test_void_numbers_are_told_by_their_document(world: World) -> None:  # noqa: F811
+def test_void_numbers_are_told_by_their_document(world: World) -> None:
     window = Window(world.his)
     first = window.next()
     assert window.lose(first, shift(first, 2)).ok

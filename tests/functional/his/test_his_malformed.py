@@ -18,8 +18,8 @@ from portal.blueprints.his import views
 from portal.core.settings import DEMO_APPID, DEMO_KEY
 from portal.his_contract.envelope import Call, signature
 from portal.models import Base
-from tests.conftest import SQLITE_FIRST
 from tests.support.his import Answer, His, decode, encode, outpatient
+from tests.support.length import SQLITE_FIRST
 
 ISSUE = "invoiceEBillOutpatient"
 ADDRESS = f"/medical-web/api/medical/{ISSUE}"

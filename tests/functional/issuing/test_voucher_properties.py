@@ -17,9 +17,9 @@ from portal.domain.documents.voucher import Movement
 from portal.issuing.vouchers.movements import release
 from portal.ledger import vouchers
 from portal.models import Bill, Voucher, VoucherMovement
-from tests.conftest import SOAK
 from tests.support import ledger
 from tests.support.his import Answer, His
+from tests.support.length import SOAK
 from tests.support.vouchers import deposit, settlement, taking
 
 NUMBERS = itertools.count()

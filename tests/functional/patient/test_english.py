@@ -19,14 +19,15 @@ from portal.core.clock import now
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import CATALOGUE
 from portal.domain.identity import Kind
-from tests.functional.issuing.test_paper import Window
-from tests.functional.patient.test_patient_pages import NAME, NUMBER, PERSONAL, ROOT, first, sent_code
 from tests.support.his import DAY, His, outpatient
 from tests.support.pages import Fetched, Pages, Rules
+from tests.support.patients import NAME, NUMBER, PERSONAL, first, sent_code
+from tests.support.window import Window
 
 CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 TERMS = re.compile("取票码|待监制|个人自付|个人自费|中文")
 """Words that a reader meets on papers, and the switch."""
+ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "portal" / "templates" / "patient"
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 CODES = ("NOT_MATCHED", "TRY_LATER", "LINK_INVALID", "BILL_NOT_FOUND", "SESSION_OVER", "INTERNAL")

@@ -16,11 +16,10 @@ from portal.domain.delivery import Accepted, Done, Never, Purpose
 from portal.domain.states import BillState
 from portal.models.tables import BILL, DELIVERY_ATTEMPT, DELIVERY_STOP, NOTICE_SEEN, PATIENT_REQUEST
 from portal.retrieval import files, patient_requests
-from tests.functional.patient.test_patient_pages import PERSONAL, first, identified
-from tests.functional.patient.test_patient_ways import MOTHER, MOTHER_NUMBER, MOTHER_PHONE, person
 from tests.support.channels import Bench, Scripted
 from tests.support.his import His
 from tests.support.pages import Pages, Rules
+from tests.support.patients import MOTHER, MOTHER_NUMBER, MOTHER_PHONE, PERSONAL, first, identified, person
 
 NOTICES = "/h/pgzx/notices"
 PHONE = "10000000001"

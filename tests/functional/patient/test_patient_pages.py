@@ -13,18 +13,16 @@ from sqlalchemy import Table, insert, select, update
 from portal.core.settings import DEMO_APPID
 from portal.domain.link import token
 from portal.domain.states import BillState
-from portal.models import Bill, OneTimeCode, Unit
-from portal.models.tables import ONE_TIME_CODE
-from tests.functional.issuing.test_paper import Window
+from portal.models import Bill, Unit
 from tests.support import codes
 from tests.support.his import His, outpatient
 from tests.support.pages import Fetched, Pages, Rules
+from tests.support.patients import NAME, NUMBER, PERSONAL, PHONE, first, identified
 from tests.support.vouchers import paid_in
+from tests.support.window import Window
 
 ROOT = Path(__file__).resolve().parents[3]
 BILL: Table = Bill.__table__  # type: ignore[assignment]
-NAME, NUMBER, PHONE = "林演安", "000000195203150010", "10000000001"
-PERSONAL = (NAME, NUMBER, PHONE, "MZ0000001", "林")
 
 
 @pytest.fixture
@@ -40,29 +38,6 @@ def either(request: pytest.FixtureRequest, pages: Pages) -> Pages:
         page = pages.submit(pages.get("/h/pgzx"), {}, action="/care")
         assert 'class="care"' in page.text
     return pages
-
-
-def identified(pages: Pages, app: Flask) -> Fetched:
-    """From the hospital code's page to the list, with the code that was sent."""
-    page = pages.submit(pages.get("/h/pgzx"), {"number": NUMBER, "name": NAME}, action="/h/pgzx")
-    return pages.submit(page, {"code": sent_code(app)}, action="/code")
-
-
-def sent_code(app: Flask) -> str:
-    """The newest one-time code, unsealed as the SMS handler does."""
-    services = app.extensions["qupiao"].services
-    with services.database.read() as connection:
-        row = connection.execute(
-            select(ONE_TIME_CODE.c.id, ONE_TIME_CODE.c.code).order_by(OneTimeCode.created_at.desc()).limit(1)
-        ).one()
-    return services.cipher.decrypt_text("one_time_code.code", row.id, row.code)
-
-
-def first(page: Fetched, pattern: str) -> str:
-    """The first address of a page that matches."""
-    found = re.search(rf'href="([^"]*{pattern})"', page.text)
-    assert found, pattern
-    return found.group(1)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

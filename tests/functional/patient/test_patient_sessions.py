@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pypdf
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from portal.core.clock import now
 from portal.delivery.engine.deliveries import Wanted, open_delivery
@@ -20,30 +18,14 @@ from portal.domain.states import BillState
 from portal.ledger import bills
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, PATIENT_SESSION
-from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim
-from tests.functional.issuing.test_paper import Window
 from tests.support.his import His, outpatient
+from tests.support.patients import visitor
+from tests.support.statements import statements
+from tests.support.window import Window
 
 MOST_QUERIES = 4
 ID_NO, NAME = "000000195203150010", "林演安"
-
-
-@contextmanager
-def counted(app: Flask) -> Iterator[list[str]]:
-    """The statements that reach the database while the block runs."""
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.startswith("BEGIN"):
-            statements.append(statement)
-
-    engine = app.extensions["qupiao"].services.database.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture
@@ -51,16 +33,6 @@ def token(his: His) -> str:
     """The link of the person's newest bill of three."""
     answers = [his.call("invoiceEBillOutpatient", outpatient(f"P{number}", idCardNo=ID_NO)) for number in range(3)]
     return answers[-1].payload["pictureUrl"].rpartition("/")[2]
-
-
-def visitor(app: Flask, claim: Claim, level: int) -> FlaskClient:
-    """A browser whose session has proved ``claim``."""
-    services = app.extensions["qupiao"].services
-    with services.database.write() as connection:
-        cookie = sessions.start(services, connection, 1, level, claim)
-    client = app.test_client()
-    client.set_cookie("qp_session", cookie)
-    return client
 
 
 @pytest.fixture
@@ -80,10 +52,10 @@ def test_no_page_asks_more_than_four_questions(app: Flask, patient: FlaskClient,
     pages = ("/h/pgzx", "/h/pgzx/bills", bill, f"{bill}/details", f"{bill}/einvoice.xml", f"/b/{token}")
     for page in pages:
         patient.get(page)  # what is remembered for some seconds is not counted
-        with counted(app) as statements:
+        with statements(app) as questions:
             assert patient.get(page).status_code == 200
-        assert len(statements) <= MOST_QUERIES, (page, statements)
-        assert statements, "the count must see something"
+        assert len(questions) <= MOST_QUERIES, (page, questions)
+        assert questions, "the count must see something"
 
 
 def test_a_bill_that_was_sent_costs_one_question_more(app: Flask, patient: FlaskClient) -> None:
@@ -93,9 +65,9 @@ def test_a_bill_that_was_sent_costs_one_question_more(app: Flask, patient: Flask
 
     def cost() -> int:
         patient.get(page)
-        with counted(app) as statements:
+        with statements(app) as questions:
             assert patient.get(page).status_code == 200
-        return len(statements)
+        return len(questions)
 
     assert cost() == 3
     with services.database.write() as connection:

@@ -15,22 +15,33 @@ from sqlalchemy import Table, select, update
 
 from portal.core.clock import now
 from portal.domain.actor import Actor
-from portal.domain.delivery import Accepted
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character
 from portal.issuing.paper import notice_slips, slip_codes
 from portal.ledger import search
-from portal.models import Bill, FamilyLink, OneTimeCode, OutboxTask, PatientPass, Unit
-from portal.models.tables import ONE_TIME_CODE, PATIENT_REQUEST
+from portal.models import Bill, FamilyLink, OutboxTask, PatientPass, Unit
+from portal.models.tables import PATIENT_REQUEST
 from portal.outbox.tasks import Task
 from portal.rendering.papers.slip import Paper
 from portal.retrieval import family, passes, patient_requests, sessions
-from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.family import Person
-from tests.functional.patient.test_patient_pages import NAME, NUMBER, PERSONAL, first, identified
 from tests.support.console import Console
 from tests.support.his import His, outpatient
 from tests.support.pages import Fetched, Pages, Rules
+from tests.support.patients import (
+    MOTHER,
+    MOTHER_NUMBER,
+    MOTHER_PHONE,
+    NAME,
+    NUMBER,
+    PERSONAL,
+    Inbox,
+    deliver,
+    first,
+    identified,
+    person,
+    token_of,
+)
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 LINK: Table = FamilyLink.__table__  # type: ignore[assignment]
@@ -45,42 +56,12 @@ def _id(first17: str) -> str:
 
 CHILD, CHILD_NUMBER = "林小验", _id("00000020200303001")
 GROWN = _id("00000019900101001")
-MOTHER, MOTHER_NUMBER, MOTHER_PHONE = "陈样英", "000000194809060023", "10000000002"
 
 
 @pytest.fixture
 def pages(app: Flask) -> Pages:
     """A patient's browser."""
     return Pages(app.test_client(), Rules(personal=PERSONAL))
-
-
-class Inbox:
-    """Stands where the SMS gateway is: every message that would leave."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str, dict[str, str]]] = []
-
-    def send(self, phone: str, template: str, params: dict[str, str], _out_id: str) -> object:
-        """Keep it."""
-        self.sent.append((phone, template, params))
-        return Accepted("")
-
-
-def deliver(app: Flask) -> Inbox:
-    """Send the newest code as the worker does."""
-    inbox, services = Inbox(), app.extensions["qupiao"].services
-    sender = CodeSender(app.extensions["qupiao"].limits, inbox)  # type: ignore[arg-type]
-    with services.database.read() as connection:
-        newest = connection.scalar(select(ONE_TIME_CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
-    sender(services, Task(1, "sms.code", "k", {"code": newest}, 2, now()))
-    return inbox
-
-
-def person(pages: Pages, app: Flask, number: str = NUMBER, name: str = NAME) -> Fetched:
-    """Identified at level 2 by the code that went to the phone on file."""
-    page = pages.submit(pages.get("/h/pgzx"), {"number": number, "name": name}, action="/h/pgzx")
-    [(_, _, params)] = deliver(app).sent
-    return pages.submit(page, {"code": params["code"]}, action="/code")
 
 
 def actor(app: Flask) -> Actor:
@@ -220,10 +201,6 @@ def test_fetch_code_of_a_slip_opens_once(pages: Pages, his: His, app: Flask) -> 
         ).text
     )
     assert "正在生成" in Pages(app.test_client()).get(link).text, "as if there had never been a bill"
-
-
-def token_of(page: Fetched) -> str:
-    return re.search(r'name="csrf_token" value="([^"]+)"', page.text).group(1)  # type: ignore[union-attr]
 
 
 def test_a_window_sees_what_the_phone_shows_for_a_minute(pages: Pages, his: His, app: Flask) -> None:

@@ -22,12 +22,11 @@ from portal.retrieval import company
 from portal.retrieval.company import Terms
 from portal.retrieval.sessions import Claim
 from portal.simulators.his.settlements import EMPLOYER
-from tests.functional.issuing.test_paper import Window
-from tests.functional.patient.test_patient_sessions import visitor
-from tests.functional.patient.test_patient_ways import deliver
 from tests.support.console import Console
 from tests.support.his import His, outpatient
 from tests.support.pages import Fetched, Pages, Rules
+from tests.support.patients import deliver, visitor
+from tests.support.window import Window
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 NAME, CODE = EMPLOYER

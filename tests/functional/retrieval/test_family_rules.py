@@ -28,9 +28,9 @@ from portal.retrieval import family, identify, sessions
 from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.family import CHILD_AGE, Person
 from portal.retrieval.sessions import Claim, Session
-from tests.conftest import SOAK
 from tests.support.console import Console
 from tests.support.his import His, outpatient
+from tests.support.length import SOAK
 
 HOLDER, HOLDER_NUMBER, HOLDER_PHONE = "林演安", "000000195203150010", "10000000001"
 _people = itertools.count(1)

@@ -14,11 +14,10 @@ from werkzeug.test import TestResponse
 from portal.models import AuditEntry
 from portal.models.tables import PATIENT_REQUEST, REQUEST_PHOTO
 from portal.rendering import photo
-from tests.functional.patient.test_patient_pages import PERSONAL, first, identified
-from tests.functional.patient.test_patient_ways import token_of
 from tests.support.console import Console
 from tests.support.his import His, outpatient
 from tests.support.pages import Pages, Rules
+from tests.support.patients import PERSONAL, first, identified, token_of
 
 AUDIT: Table = AuditEntry.__table__  # type: ignore[assignment]
 

@@ -22,13 +22,13 @@ from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models import Bill, Unit, Verification
 from portal.retrieval import verification
-from tests.functional.issuing.test_paper import Window
-from tests.functional.patient.test_patient_pages import NAME, PERSONAL, first, identified
-from tests.functional.patient.test_patient_sessions import counted
 from tests.support.alike import whole, without_tokens
 from tests.support.console import Console
 from tests.support.his import His
 from tests.support.pages import Fetched, Pages, Rules
+from tests.support.patients import NAME, PERSONAL, first, identified
+from tests.support.statements import statements
+from tests.support.window import Window
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 UNIT: Table = Unit.__table__  # type: ignore[assignment]
@@ -208,9 +208,9 @@ def test_whichever_element_differs_the_answer_and_its_work_are_one(window: Windo
         client = app.test_client()
         form = client.get(f"/h/{unit}/verify").get_data(as_text=True)
         token = re.search(r'name="csrf_token" value="([^"]+)"', form).group(1)  # type: ignore[union-attr]
-        with counted(app) as statements:
+        with statements(app) as questions:
             answer = whole(client.post(f"/h/{unit}/verify", data=typed | {"csrf_token": token}))
-        return without_typed(answer, typed), tuple(statements)
+        return without_typed(answer, typed), tuple(questions)
 
     asked(wrong["all"])  # what is remembered for some seconds is read once
     asked(wrong["all"], "second")
