@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -29,9 +28,6 @@ from tests.support.processes import services as real
 examples.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("house")
 
-SOAK = os.environ.get("QUPIAO_SOAK") == "1"
-SQLITE_FIRST = ["sqlite", "postgresql"] if SOAK else ["sqlite"]
-"""Databases of long tests whose subject is not the database: both only at full length."""
 THIS_YEAR = timedelta()
 """The tests' installation has this year's numbers only, in January as in any month."""
 
@@ -138,8 +134,7 @@ def settings(database_url: str, data_dir: Path, request: pytest.FixtureRequest) 
 def app(settings: Settings) -> Iterator[Flask]:
     """The application."""
     made = create_app(settings)
-    made.jinja_env.bytecode_cache = speed.TEMPLATES
-    made.extensions["qupiao"].services.database.engine._compiled_cache = speed.STATEMENTS
+    speed.share(made)
     yield made
     _close(made)
 
