@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -20,17 +19,15 @@ from portal.app import create_app
 from portal.demo import hospital
 from portal.demo.settings import DemoSettings
 from portal.models.schema import migrate
-from tests import guard, quick, run
-from tests import services as real
-from tests.his import His
+from tests.support import guard, speed
+from tests.support.his import His
+from tests.support.processes import run
+from tests.support.processes import services as real
 
 # How long an example takes says more about the machine's load than about the code.
 examples.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("house")
 
-SOAK = os.environ.get("QUPIAO_SOAK") == "1"
-SQLITE_FIRST = ["sqlite", "postgresql"] if SOAK else ["sqlite"]
-"""Databases of long tests whose subject is not the database: both only at full length."""
 THIS_YEAR = timedelta()
 """The tests' installation has this year's numbers only, in January as in any month."""
 
@@ -38,7 +35,7 @@ THIS_YEAR = timedelta()
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the run that all processes share, and watch where this process connects to."""
     guard.install()
-    quick.install()
+    speed.install()
     if end := run.begin():
         config.add_cleanup(end)
 
@@ -137,8 +134,7 @@ def settings(database_url: str, data_dir: Path, request: pytest.FixtureRequest) 
 def app(settings: DemoSettings) -> Iterator[Flask]:
     """The application."""
     made = create_app(settings)
-    made.jinja_env.bytecode_cache = quick.TEMPLATES
-    made.extensions["qupiao"].services.database.engine._compiled_cache = quick.STATEMENTS
+    speed.share(made)
     yield made
     _close(made)
 

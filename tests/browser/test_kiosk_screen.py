@@ -3,7 +3,6 @@ pages on a phone and on a window's screen. axe finds nothing, nothing is cut off
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +17,11 @@ from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.issuing.paper import kiosk as device
 from portal.models import KioskDevice, Point
-from tests.browser.test_every_page import AXE, RUN
-from tests.his import http, outpatient
-from tests.installation import Installation
+from tests.browser.accessibility import AXE, RUN
+from tests.support.his import http, outpatient
+from tests.support.length import SOAK
+from tests.support.processes.installation import Installation
 
-SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 SCREENS = {"upright": (1080, 1920), "lying": (1280, 1024)}
 SIMULATORS = ("", "/finance", "/finance/stock", "/wechat", "/alipay", "/bureau", "/sms", "/mail", "/push", "/desk")
 CARD = "000000195203150010"

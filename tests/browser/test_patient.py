@@ -21,10 +21,10 @@ from portal.domain.actor import Actor
 from portal.issuing.paper import notice_slips
 from portal.models.tables import BILL
 from portal.rendering.papers.slip import Paper
-from tests.browser.phone import WIDTH, last_code
-from tests.his import http, outpatient
-from tests.installation import Installation
-from tests.services import wait_for
+from tests.support.his import http, outpatient
+from tests.support.phone import WIDTH, last_code
+from tests.support.processes.installation import Installation
+from tests.support.processes.services import wait_for
 
 
 @pytest.fixture

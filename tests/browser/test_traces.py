@@ -26,12 +26,12 @@ from portal.demo.accounts import DEMO_TEMPLATES
 from portal.demo.settings import DemoSettings
 from portal.domain.identity import id_check_character
 from portal.models import AuditEntry
-from tests import platforms, vouchers
-from tests.browser.phone import WIDTH, last_code
 from tests.browser.weapp import WeChatPhone
-from tests.his import http, outpatient
-from tests.installation import Installation, running
-from tests.services import wait_for
+from tests.support import platforms, vouchers
+from tests.support.his import http, outpatient
+from tests.support.phone import WIDTH, last_code
+from tests.support.processes.installation import Installation, running
+from tests.support.processes.services import wait_for
 
 NAME, PHONE, FILE = "钱演痕", "10000004321", "MZ7654321"
 NUMBER = "00000019680707001" + id_check_character("00000019680707001")
@@ -50,7 +50,9 @@ def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     app = create_app(DemoSettings(data_dir=folder))
     platforms.set_parameters(app, delivery_order="alipay:10 wechat:10 app:10 sms")
     app.extensions["qupiao"].services.database.engine.dispose()
-    with running(folder, "", ("web", "simulators", "worker"), application="tests.recorded:application") as started:
+    with running(
+        folder, "", ("web", "simulators", "worker"), application="tests.support.recorded:application"
+    ) as started:
         yield started
 
 

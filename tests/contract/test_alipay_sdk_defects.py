@@ -28,9 +28,9 @@ from portal.providers.alipay.client import AlipayGateway
 from portal.providers.alipay.library import AliPay
 from portal.providers.alipay.reading import pem, top_level
 from portal.providers.faults import ChannelFault, Kind
-from tests import platforms
-from tests.platforms import ALIPAY_USER
-from tests.simulators import Simulators, running_simulators
+from tests.support import platforms
+from tests.support.platforms import ALIPAY_USER
+from tests.support.processes.simulators import Simulators, running_simulators
 
 ROOT = Path(__file__).resolve().parents[2]
 VALUES = ["演示市人民医院", "门诊", "128.50元", "2026-11-24"]

@@ -20,8 +20,8 @@ from portal.providers.finance.bill_messages import Accepted, Queued, Rejected, U
 from portal.providers.finance.client import FinanceAway, FinanceClient
 from portal.providers.finance.result_codes import Result
 from portal.rendering import xml
-from tests.services import wait_for
-from tests.simulators import BillMaker, Simulators
+from tests.support.processes.services import wait_for
+from tests.support.processes.simulators import BillMaker, Simulators
 
 ACCOUNT = DemoSettings()
 

@@ -22,7 +22,7 @@ from portal.providers.finance.bill_messages import Accepted, MessageIds, Rejecte
 from portal.providers.finance.client import FinanceAway, FinanceClient
 from portal.providers.finance.result_codes import Result
 from portal.rendering import xml
-from tests.simulators import BillMaker, Simulators, running_simulators
+from tests.support.processes.simulators import BillMaker, Simulators, running_simulators
 
 ACCOUNT = DemoSettings()
 

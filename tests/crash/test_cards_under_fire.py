@@ -27,12 +27,12 @@ from portal.domain.states import BillState
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, BILL_CARD, OUTBOX_TASK
-from tests.conftest import SOAK, SQLITE_FIRST
-from tests.delivery_worker import start
-from tests.his import His, outpatient
-from tests.platforms import ALIPAY_USER, FOLLOWER, bound, connected
-from tests.services import wait_for
-from tests.simulators import Simulators, running_simulators
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK, SQLITE_FIRST
+from tests.support.platforms import ALIPAY_USER, FOLLOWER, bound, connected
+from tests.support.processes.delivery_worker import start
+from tests.support.processes.services import wait_for
+from tests.support.processes.simulators import Simulators, running_simulators
 
 CARDS = 200 if SOAK else 6
 KILLS = 50 if SOAK else 2

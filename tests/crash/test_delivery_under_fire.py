@@ -26,12 +26,12 @@ from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, Purpose, Step
 from portal.models.tables import BILL, DELIVERY_ATTEMPT
-from tests.conftest import SOAK, SQLITE_FIRST
-from tests.delivery_worker import start
-from tests.his import His, outpatient
-from tests.platforms import connected
-from tests.services import wait_for
-from tests.simulators import Simulators, running_simulators
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK, SQLITE_FIRST
+from tests.support.platforms import connected
+from tests.support.processes.delivery_worker import start
+from tests.support.processes.services import wait_for
+from tests.support.processes.simulators import Simulators, running_simulators
 
 DELIVERIES = 10_000 if SOAK else 70
 KILLS = 1_000 if SOAK else 1

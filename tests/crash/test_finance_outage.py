@@ -14,12 +14,12 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.demo.settings import DemoSettings
 from portal.models import Bill, OutboxTask
-from tests import ledger
-from tests.conftest import SOAK, SQLITE_FIRST
-from tests.forks import Forked, program
-from tests.his import His, outpatient
-from tests.services import wait_for
-from tests.simulators import Simulators, running_simulators
+from tests.support import ledger
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK, SQLITE_FIRST
+from tests.support.processes.forks import Forked, program
+from tests.support.processes.services import wait_for
+from tests.support.processes.simulators import Simulators, running_simulators
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 TASK: Table = OutboxTask.__table__  # type: ignore[assignment]

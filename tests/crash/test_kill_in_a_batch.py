@@ -23,11 +23,11 @@ from portal.issuing.manual import batch as batches
 from portal.issuing.manual import batch_file
 from portal.issuing.manual.batch import BatchService
 from portal.models import Bill, OutboxTask
-from tests import ledger
-from tests.conftest import SOAK, SQLITE_FIRST
 from tests.factories.batch_files import bad_row, row, xlsx
-from tests.installation import Installation, running
-from tests.services import wait_for
+from tests.support import ledger
+from tests.support.length import SOAK, SQLITE_FIRST
+from tests.support.processes.installation import Installation, running
+from tests.support.processes.services import wait_for
 
 FILES = 4 if SOAK else 1
 BILLS = (batch_file.MOST_BILLS if SOAK else 150) * FILES

@@ -12,11 +12,11 @@ import pytest
 
 from portal.core.database import Database, make_engine
 from portal.demo.settings import DemoSettings
-from tests import ledger
-from tests.conftest import SOAK
-from tests.his import http, outpatient
-from tests.installation import Installation, running
-from tests.services import wait_for
+from tests.support import ledger
+from tests.support.his import http, outpatient
+from tests.support.length import SOAK
+from tests.support.processes.installation import Installation, running
+from tests.support.processes.services import wait_for
 
 SERIALS = 2000 if SOAK else 60
 KILLS = 10 if SOAK else 1

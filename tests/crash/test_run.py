@@ -10,12 +10,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.forks import ROOT
-from tests.installation import free_pair
-from tests.services import wait_for
+from tests.support.processes.forks import ROOT
+from tests.support.processes.installation import answers, free_pair
+from tests.support.processes.services import wait_for
 
 COMMAND = [sys.executable, "-m", "portal.cli", "demo", "run"]
 
@@ -41,10 +40,7 @@ def supervisor(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]
 
 
 def ready(environment: dict[str, str]) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{environment['PORT']}/readyz", trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
+    return answers(int(environment["PORT"]), "/readyz")
 
 
 def family(environment: dict[str, str]) -> list[int]:

@@ -27,7 +27,7 @@ from portal.core.database import Database, make_engine
 from portal.demo.settings import DemoSettings
 from portal.domain.money import yuan
 from portal.models import Bill, OneTimeCode
-from tests import guard
+from tests.support import guard
 
 guard.install()
 

@@ -29,10 +29,10 @@ from portal.domain.actor import Actor
 from portal.domain.identity import id_check_character
 from portal.retrieval import family
 from portal.retrieval.family import Person
-from tests.conftest import SOAK
-from tests.his import His, outpatient
-from tests.installation import Installation, running
-from tests.platforms import MINI_USER
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK
+from tests.support.platforms import MINI_USER
+from tests.support.processes.installation import Installation, running
 
 NAME, NUMBER, PHONE = "林演安", "000000195203150010", "10000000001"
 PEOPLE, BILLS = (500, 150) if SOAK else (20, 20)
