@@ -97,3 +97,15 @@ def test_links_of_the_documents_resolve() -> None:
     for path in documents:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_paths_named_in_the_documents_exist() -> None:
+    """A document that names a file or folder which was moved leads its reader nowhere."""
+    folders = "portal|admin|tests|bench|migrations|bin|docs|miniprogram"
+    named = {
+        (path.name, name)
+        for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+        for name in re.findall(rf"`((?:{folders})/[\w./-]*\w)/?(?:[`:, ]|$)", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 100
+    assert {(document, name) for document, name in named if not (ROOT / name).exists()} == set()
