@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
+from portal import background
 from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
 from portal.blueprints.callbacks.push import push_callback
 from portal.blueprints.callbacks.receipts import callbacks
@@ -26,8 +27,7 @@ from portal.blueprints.kiosk.views import kiosk
 from portal.blueprints.mini import openapi
 from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
-from portal.blueprints.patient.pages.cards import patient_cards
-from portal.blueprints.patient.pages.main import broken, http_error, patient
+from portal.blueprints.patient.wiring import broken, http_error, patient, patient_cards
 from portal.core.crypto.certificates import ensure_demo_keys
 from portal.core.crypto.cms import FileSigner
 from portal.core.crypto.keyring import Keyring
@@ -90,7 +90,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def build_services(settings: Settings, database: Database) -> Services:
-    """Open keys, certificate and fonts; the same for web, worker and command line."""
+    """Open keys, certificate and fonts, and connect the events; the same for web, worker and command line."""
+    background.connect_events()
     keyring = Keyring.open(settings.data_dir, settings.master_key, settings.demo)
     folder = settings.data_dir / "keys"
     if settings.demo:

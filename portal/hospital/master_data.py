@@ -42,6 +42,19 @@ def one(connection: Connection, kind: str, unit_id: int, row_id: int) -> Row[Any
     return row
 
 
+def units(connection: Connection, most: int | None = None) -> list[Row[Any]]:
+    """Return the installation's units in order of their ids, at most ``most``."""
+    return list(connection.execute(select(UNIT).order_by(UNIT.c.id).limit(most)))
+
+
+def general_department(connection: Connection, unit_id: int, name: str) -> str:
+    """Return the general name that patients know a department by; its own name where there is none."""
+    general: str | None = connection.scalar(
+        select(DEPARTMENT.c.general_name).where(DEPARTMENT.c.unit_id == unit_id, DEPARTMENT.c.name == name)
+    )
+    return general or name
+
+
 def point_names(connection: Connection, unit_id: int) -> list[tuple[str, str]]:
     """Return code and name of every point of a unit, by code."""
     named = select(POINT.c.code, POINT.c.name).where(POINT.c.unit_id == unit_id)
