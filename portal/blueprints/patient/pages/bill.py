@@ -13,10 +13,11 @@ from portal.delivery import requests as delivery_requests
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
-from portal.hospital import master_data
+from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
-from portal.retrieval import files, identify, patient_requests
+from portal.ledger.files import File, bill_pdf, bill_xml
+from portal.retrieval import identify, patient_requests
 from portal.web.edge import FACE_WIDTH, runtime, services
 
 
@@ -63,7 +64,7 @@ def details(unit_code: str, bill_id: int) -> Response:
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
         rows = ledger_bills.detail_lines(connection, bill_id)
-        department = master_data.general_department(connection, facts.unit_id, facts.department)
+        department = hospital_queries.general_department(connection, facts.unit_id, facts.department)
     return page("details.html", bill=facts, rows=rows, department=department)
 
 
@@ -88,16 +89,16 @@ def einvoice(unit_code: str, bill_id: int) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
-        document = ledger_bills.stored_document(services(), connection, bill_id)
+        file = bill_xml(services(), connection, facts)
     _record("bill.downloaded", facts)
-    return handed_out(files.File(f"{facts.code}-{facts.number}.xml", "application/xml", document.einvoice_xml))
+    return handed_out(file)
 
 
-def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, files.File]:
+def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, File]:
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
-        return facts, files.bill_pdf(services(), connection, runtime().faces, unit_code, facts)
+        return facts, bill_pdf(services(), connection, runtime().faces, facts)
 
 
 def _record(action: str, facts: BillFacts) -> None:

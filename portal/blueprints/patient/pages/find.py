@@ -8,7 +8,7 @@ from portal.blueprints.patient.context import COOKIE, caller, page, patient, rem
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, normalise, normalise_name
 from portal.domain.texts import said_later
-from portal.hospital import master_data
+from portal.hospital import queries as hospital_queries
 from portal.retrieval import identify, sessions
 from portal.web.edge import limits, see_other, services
 
@@ -17,7 +17,7 @@ from portal.web.edge import limits, see_other, services
 def home() -> Response:
     """The first page of an installation: its hospitals' codes."""
     with services().database.read() as connection:
-        units = master_data.units(connection)
+        units = hospital_queries.units(connection)
     if len(units) == 1:
         return redirect(url_for("patient.entry", unit_code=units[0].code))  # type: ignore[return-value]
     return page("home.html", units=units)

@@ -12,7 +12,7 @@ from portal.delivery import link_alerts
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
 from portal.domain.link import TOKEN
-from portal.hospital import master_data
+from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.retrieval import identify
@@ -85,7 +85,7 @@ class _NotYet(Refusal):
 
 def _waiting(token: str, status: int = 200, *, phone: str = "", problem: str = "", told: bool = False) -> Response:
     with services().database.read() as connection:
-        units = master_data.units(connection, most=2)
+        units = hospital_queries.units(connection, most=2)
     unit = units[0] if len(units) == 1 else None
     return page("waiting.html", status, unit=unit, token=token, phone=phone, problem=problem, told=told)
 
