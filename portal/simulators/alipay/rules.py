@@ -41,10 +41,21 @@ USERS = ("2088DEMO00000001", "2088DEMO00000002")
 Json = dict[str, Any]
 """The object of a call or an answer; that of a call is checked before it is used."""
 _FIELDS = {
-    "open_id", "out_invoice_id", "invoice_code", "invoice_no", "invoice_date", "invoice_kind",
-    "financial_electronic_type", "invoice_type", "sum_amount", "check_code", "payee_register_name", "invoice_title",
-    "file_download_url", "file_download_type",
-}  # fmt: skip
+    "open_id",
+    "out_invoice_id",
+    "invoice_code",
+    "invoice_no",
+    "invoice_date",
+    "invoice_kind",
+    "financial_electronic_type",
+    "invoice_type",
+    "sum_amount",
+    "check_code",
+    "payee_register_name",
+    "invoice_title",
+    "file_download_url",
+    "file_download_type",
+}
 
 
 class AlipayRefusal(Exception):

@@ -88,9 +88,12 @@ def test_authorised_handed_over_inserted_by_the_bureau_and_cancelled_with_the_bi
     assert "等财政平台放入" in world.pages.get(world.address).text
     told, bill = world.there()["body"], world.facts()
     assert told == {
-        "order_id": world.card().order_id, "appid": "wxdemo0000service", "bill_code": bill.code,
-        "bill_number": bill.number, "fee": bill.total_fen,
-    }  # fmt: skip
+        "order_id": world.card().order_id,
+        "appid": "wxdemo0000service",
+        "bill_code": bill.code,
+        "bill_number": bill.number,
+        "fee": bill.total_fen,
+    }
     world.decide("insert")
     world.passed()
     card, (at_wechat,) = world.card(), world.at_wechat()

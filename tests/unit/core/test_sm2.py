@@ -78,8 +78,8 @@ def test_openssl_command_verifies_ours_and_we_verify_theirs(tmp_path: Path) -> N
     check = ("dgst", "-sm3", "-verify", public, "-keyform", "DER", "-signature", signature, "-sigopt")
     assert openssl(*check, distid, data).stdout.strip() == "Verified OK"
     assert openssl(*check, "distid:8765432187654321", data).returncode != 0
-    sign = openssl("pkeyutl", "-sign", "-rawin", "-digest", "sm3", "-inkey", key, "-in", data, "-out", signature,
-                   "-pkeyopt", distid)  # fmt: skip
+    paths = ("-in", data, "-out", signature)
+    sign = openssl("pkeyutl", "-sign", "-rawin", "-digest", "sm3", "-inkey", key, *paths, "-pkeyopt", distid)
     assert sign.returncode == 0, sign.stderr
     assert PUBLIC.verify(signature.read_bytes(), MESSAGE)
 
