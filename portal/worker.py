@@ -25,8 +25,9 @@ from portal.delivery.inbound import inbox
 from portal.delivery.inbound import push as push_callback
 from portal.delivery.inbound import wechat as wechat_events
 from portal.delivery.push import targets
+from portal.fiscal import bookings
 from portal.fiscal import stock as fiscal_stock
-from portal.fiscal.bills import upload_bill
+from portal.fiscal.jobs import STOCK_HANDLERS, upload_bill
 from portal.issuing.bills.issue import IssuingService
 from portal.issuing.manual import batch, drafts, known_payers
 from portal.outbox.lanes import Lane
@@ -50,15 +51,15 @@ JOBS = {
     balances.WATCH_TOPIC: 60,
     fiscal_stock.POLL_TOPIC: 600,
     fiscal_stock.CHECK_TOPIC: 3600,
-    fiscal_stock.BOOKINGS_TOPIC: 3600,
+    bookings.TOPIC: 3600,
 }
-DEMO_JOBS = {fiscal_stock.POLL_TOPIC: 15, fiscal_stock.BOOKINGS_TOPIC: 15}
+DEMO_JOBS = {fiscal_stock.POLL_TOPIC: 15, bookings.TOPIC: 15}
 """In the demo nobody waits ten minutes for the simulated finance office."""
 LANES = (
     Lane("codes", (SMS_TOPIC,), 2),  # a patient stands there and waits
     Lane("batches", (batch.TOPIC,), 1),  # thousands of bills at a time, in the order of their file
     Lane("finance", ("bill.issued",), 4),  # may be slow or away for a day, with a backlog of thousands
-    Lane("stock", tuple(fiscal_stock.HANDLERS), 1),  # few, and not behind that backlog
+    Lane("stock", tuple(STOCK_HANDLERS), 1),  # few, and not behind that backlog
     Lane("cards", (card_orders.WORK_TOPIC, card_orders.WATCH_TOPIC, card_orders.CANCEL_TOPIC, cards.SWEEP_TOPIC), 2),
     Lane("inbox", (inbox.TOPIC,), 1),
     Lane(
@@ -127,7 +128,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         balances.WATCH_TOPIC: balances.watch_all,
         **engine,
         triggers.REVERSED_TOPIC: reversed_bill,
-        **{topic: fiscal_stock.handle(act) for topic, act in fiscal_stock.HANDLERS.items()},
+        **STOCK_HANDLERS,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.app import create_app
-from portal.fiscal.bills import upload_bill
+from portal.fiscal.jobs import upload_bill
 from portal.outbox.worker import Worker
 
 

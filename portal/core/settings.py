@@ -53,6 +53,8 @@ class Settings(PlatformSettings):
     finance_app_id: str = "KPQPDE00000001"
     finance_app_key: str = "DEMO_FINANCE_KEY"
     finance_timeout: float = Field(default=10.0, gt=0, le=60)
+    finance_adapter: str = "national"
+    """The form in which finance is spoken to; ``package.module:Class`` for one that lies outside (docs/exchange.md)."""
 
     sms_url: str = ""
     """SMS gateway. Empty in the demo: the simulator on ``PORT + 1``."""

@@ -1,1 +1,1 @@
-"""Exchange with finance: messages, client, exchange jobs (fiscal-ebill reference §6)."""
+"""What the exchange with finance decides: bills, stock, paper, bookings."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,17 @@ from portal.core.crypto.cms import verify_detached
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.domain.states import BillState
-from portal.fiscal.bills import POLLS, TOPIC, Exchange, send_again
+from portal.fiscal.bills import POLLS, TOPIC, Rules, send_again, supervise
+from portal.fiscal.jobs import Handler, run
 from portal.fiscal.supervision import Trust
 from portal.ledger.bills import document_xml
-from portal.models import AuditEntry, Bill, FiscalExchange, OutboxTask, Supervision
+from portal.models import AuditEntry, Bill, FinanceMessage, OutboxTask, Supervision
 from portal.outbox.tasks import Done, Retry, Task
 from portal.outbox.worker import Worker
 from portal.providers.breaker import Breaker
 from portal.providers.finance import message_log
-from portal.providers.finance.bill_messages import MessageIds
+from portal.providers.finance.link import FinanceLink
+from portal.providers.finance.message_log import Entry, MessageIds
 from portal.rendering import xml
 from tests.forks import Forked, program
 from tests.his import His, outpatient
@@ -36,7 +39,7 @@ from tests.services import wait_for
 from tests.simulators import BillMaker, Simulators, running_simulators
 
 BILL, TASK, LOG, AUDIT, SUPERVISION = (
-    model.__table__ for model in (Bill, OutboxTask, FiscalExchange, AuditEntry, Supervision)
+    model.__table__ for model in (Bill, OutboxTask, FinanceMessage, AuditEntry, Supervision)
 )
 
 
@@ -54,15 +57,15 @@ class World:
             assert self.his.call("invoiceEBillOutpatient", outpatient(f"EX{number:04d}")).ok
         return [row.id for row in self.rows(BILL)]
 
-    def exchange(self, **more: Any) -> Exchange:
-        """An exchange whose breaker is quick."""
-        more.setdefault("breaker", Breaker(pause=0.0))
-        timeout = more.pop("timeout", 5.0)
-        return Exchange(
-            self.finance.client(timeout=timeout), Trust.load(self.services.settings.data_dir / "keys"), **more
-        )
+    def exchange(
+        self, polls: tuple[float, ...] = POLLS, breaker: Breaker | None = None, timeout: float = 5.0
+    ) -> Handler:
+        """A handler of uploads over a link of its own, whose breaker is quick."""
+        link = FinanceLink(self.finance.client(timeout=timeout), breaker or Breaker(pause=0.0))
+        rules = Rules(Trust.load(self.services.settings.data_dir / "keys"), polls)
+        return partial(run, partial(supervise, rules=rules), link)
 
-    def work(self, exchange: Exchange | None = None, threads: int = 4) -> None:
+    def work(self, exchange: Handler | None = None, threads: int = 4) -> None:
         """Let all time-outs and leases pass, and a worker do all that is due then."""
         with self.services.database.write() as connection:
             connection.execute(update(TASK).where(TASK.c.state == "pending").values(due_at=now()))
@@ -330,10 +333,10 @@ def test_message_id_is_unique_across_processes(world: World) -> None:
     [bill_id] = world.issue()
     ids = MessageIds()
     used, free = ids.next(), ids.next()
-    database = world.services.database
-    assert message_log.begin(database, bill_id, "9301", lambda: used).message_id == used
+    database, entry = world.services.database, Entry("9301", "subject", bill_id)
+    assert message_log.begin(database, entry, lambda: used).message_id == used
     offered = iter([used, used, free])
-    assert message_log.begin(database, bill_id, "9301", lambda: next(offered)).message_id == free
+    assert message_log.begin(database, entry, lambda: next(offered)).message_id == free
     assert [row.attempt for row in world.rows(LOG)] == [1, 2]
 
 

@@ -1,4 +1,4 @@
-"""Result codes of the finance contract (OURS, fiscal-ebill §6.7): what each means and what the sender does next.
+"""Result codes of the exchange with finance: what each means and what the sender does next (docs/exchange.md).
 
 ``0000`` ok; ``1xxx`` identity and digest; ``2xxx`` data; ``3xxx`` stock; ``4xxx`` state of the bill; ``5xxx`` system.
 Only ``5xxx`` is worth sending again unchanged. The texts are what finance says; an operator reads them.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Result(StrEnum):
+class ResultCode(StrEnum):
     """One answer code. ``title`` is the Chinese text that goes with it."""
 
     OK = "0000"
@@ -44,33 +44,33 @@ class Result(StrEnum):
 
 
 _TITLES = {
-    Result.OK: "成功",
-    Result.APP_UNKNOWN: "应用账号未登记",
-    Result.DIGEST_WRONG: "报文摘要不正确",
-    Result.ALGORITHM_UNKNOWN: "不支持的摘要算法",
-    Result.CLOCK_SKEW: "报文时间与财政时间相差超过 5 分钟",
-    Result.REPLAYED: "报文编号已使用过",
-    Result.ENVELOPE_MALFORMED: "报文格式不正确",
-    Result.MESSAGE_UNKNOWN: "没有这个报文编号",
-    Result.FIELD_INVALID: "数据项不符合要求",
-    Result.SIGNATURE_INVALID: "单位签名无效",
-    Result.DOCUMENT_DISAGREES: "票据内容与报文不一致",
-    Result.RELATED_UNKNOWN: "红票的原票不存在",
-    Result.NUMBER_NOT_GRANTED: "票据号码不在已发放的号段内",
-    Result.APPLICATION_UNKNOWN: "没有这张申领单",
-    Result.SEGMENT_UNKNOWN: "没有下发过这个号段",
-    Result.TOO_LATE: "财政已经办理，不能撤销",
-    Result.RANGE_NOT_YOURS: "号码不在已入库的号段内，或已退回",
-    Result.DUPLICATE_SAME: "票据已上传，内容相同",
-    Result.DUPLICATE_OTHER: "票据代码和号码已被另一内容占用",
-    Result.BILL_UNKNOWN: "没有收到过这张票据",
-    Result.SHEET_IN_FORCE: "票据已换开另一张纸质票据，尚未作废",
-    Result.SHEET_UNKNOWN: "票据没有换开这张纸质票据",
-    Result.SYSTEM: "系统错误",
-    Result.BUSY: "系统繁忙",
+    ResultCode.OK: "成功",
+    ResultCode.APP_UNKNOWN: "应用账号未登记",
+    ResultCode.DIGEST_WRONG: "报文摘要不正确",
+    ResultCode.ALGORITHM_UNKNOWN: "不支持的摘要算法",
+    ResultCode.CLOCK_SKEW: "报文时间与财政时间相差超过 5 分钟",
+    ResultCode.REPLAYED: "报文编号已使用过",
+    ResultCode.ENVELOPE_MALFORMED: "报文格式不正确",
+    ResultCode.MESSAGE_UNKNOWN: "没有这个报文编号",
+    ResultCode.FIELD_INVALID: "数据项不符合要求",
+    ResultCode.SIGNATURE_INVALID: "单位签名无效",
+    ResultCode.DOCUMENT_DISAGREES: "票据内容与报文不一致",
+    ResultCode.RELATED_UNKNOWN: "红票的原票不存在",
+    ResultCode.NUMBER_NOT_GRANTED: "票据号码不在已发放的号段内",
+    ResultCode.APPLICATION_UNKNOWN: "没有这张申领单",
+    ResultCode.SEGMENT_UNKNOWN: "没有下发过这个号段",
+    ResultCode.TOO_LATE: "财政已经办理，不能撤销",
+    ResultCode.RANGE_NOT_YOURS: "号码不在已入库的号段内，或已退回",
+    ResultCode.DUPLICATE_SAME: "票据已上传，内容相同",
+    ResultCode.DUPLICATE_OTHER: "票据代码和号码已被另一内容占用",
+    ResultCode.BILL_UNKNOWN: "没有收到过这张票据",
+    ResultCode.SHEET_IN_FORCE: "票据已换开另一张纸质票据，尚未作废",
+    ResultCode.SHEET_UNKNOWN: "票据没有换开这张纸质票据",
+    ResultCode.SYSTEM: "系统错误",
+    ResultCode.BUSY: "系统繁忙",
 }
 
 
 def worth_repeating(code: str) -> bool:
     """Whether the same message may succeed later: system trouble, or a message id or time that the next try renews."""
-    return code.startswith("5") or code in (Result.REPLAYED, Result.CLOCK_SKEW)
+    return code.startswith("5") or code in (ResultCode.REPLAYED, ResultCode.CLOCK_SKEW)
