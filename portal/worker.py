@@ -33,7 +33,7 @@ from portal.issuing.manual import batch, drafts, known_payers
 from portal.outbox.lanes import Lane
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.outbox.worker import Handler, Worker
-from portal.providers.sms import gateway as sms_gateway
+from portal.providers import sms
 from portal.retrieval import family, link_watches, passes, patient_requests, sessions
 from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.identify import SMS_TOPIC
@@ -81,7 +81,7 @@ LANES = (
 def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
     """Every outbox topic and what does it; a structure test compares it with the topics that are enqueued."""
     settings = services.settings
-    gateway = sms_gateway.client(settings)
+    gateway = sms.client(settings)
 
     def clean(of: Services, _task: Task) -> Outcome:
         limits.clean()

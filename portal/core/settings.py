@@ -58,8 +58,8 @@ class Settings(PlatformSettings):
 
     sms_url: str = ""
     """SMS gateway. Empty in the demo: the simulator on ``PORT + 1``."""
-    sms_provider: Literal["gateway", "aliyun", "tencent"] = "gateway"
-    """Whose contract it speaks: ours, or one of the two clouds with its address in ``sms_url``."""
+    sms_provider: str = "gateway"
+    """Whose contract it speaks: ours (``gateway``), or that of a cloud (``aliyun``, ``tencent``) at ``sms_url``."""
     sms_sign: str = ""
     """签名 registered with the cloud, without 【】."""
     sms_templates: dict[str, str] = {}

@@ -23,7 +23,7 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
 from portal.ledger.persons import number_digest
 from portal.models.tables import MINI_LOGIN
-from portal.providers.faults import ChannelFault, Kind
+from portal.providers.faults import ChannelFault, FaultKind
 from portal.providers.platforms import Platforms
 from portal.retrieval import identify, sessions
 from portal.retrieval.code_sender import phone_on_file
@@ -44,7 +44,7 @@ def log_in(services: Services, platforms: Platforms, unit_id: int, code: str) ->
     try:
         openid = platforms.mini.login(code)
     except ChannelFault as fault:
-        raise Refusal("LOGIN_FAILED", why="登录凭证无效或已用过" if fault.kind is Kind.USER else AWAY) from None
+        raise Refusal("LOGIN_FAILED", why="登录凭证无效或已用过" if fault.kind is FaultKind.USER else AWAY) from None
     with services.database.write() as connection:
         known = bindings.persons(services, connection, subject_of(services, openid))
         mine = next(((number, name) for unit, number, name in known if unit == unit_id), None)
@@ -115,7 +115,7 @@ def by_phone(
     try:
         phone = platforms.mini.phone(code)
     except ChannelFault as fault:
-        raise Refusal("LOGIN_FAILED", why="手机号授权无效或已用过" if fault.kind is Kind.USER else AWAY) from None
+        raise Refusal("LOGIN_FAILED", why="手机号授权无效或已用过" if fault.kind is FaultKind.USER else AWAY) from None
     claim = Claim(digest.hex(), services.index.digest("name", normalise_name(name)).hex())
     asked = Session(session.digest, session.unit_id, 0, claim, session.expires_at)
     with services.database.read() as connection:

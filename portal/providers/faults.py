@@ -13,7 +13,7 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 """Below, it writes the address of each call; WeChat's addresses hold the access token."""
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What an answer means for the sender."""
 
     TOKEN = "token"  # refresh the credential once, repeat once, then it is CONFIG
@@ -35,7 +35,7 @@ class ChannelFault(Exception):
     pickled and kept.
     """
 
-    def __init__(self, platform: str, kind: Kind, code: str, text: str = "", after: float | None = None) -> None:
+    def __init__(self, platform: str, kind: FaultKind, code: str, text: str = "", after: float | None = None) -> None:
         super().__init__(platform, kind, code, text, after)
         self.platform, self.kind, self.code, self.text, self.after = platform, kind, code, text, after
 

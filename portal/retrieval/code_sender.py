@@ -12,7 +12,7 @@ from portal.core.services import Services
 from portal.domain import delivery
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
-from portal.providers.sms.gateway import SmsClient
+from portal.providers.sms import SmsClient
 from portal.retrieval import company, sessions
 
 TEMPLATE = "code"
@@ -78,9 +78,9 @@ class CodeSender:
 def outcome_of(result: delivery.Result) -> Outcome:
     """What the gateway's answer means for a task: it may be asked for again with the same number."""
     match result:
-        case delivery.Accepted() | delivery.Done():
+        case delivery.Accepted() | delivery.Arrived():
             return Done()
-        case delivery.Retry() | delivery.Unknown() | delivery.Later():
+        case delivery.NotSent() | delivery.Unknown() | delivery.Later():
             return Retry(result.reason)
         case delivery.Bug():
             return Dead(result.code)

@@ -31,7 +31,7 @@ from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, PARTY_KEY, UNIT
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task
-from portal.providers.sms.gateway import SmsClient
+from portal.providers.sms import SmsClient
 from portal.retrieval.code_sender import outcome_of, phone_of
 from portal.retrieval.identify import CONSENT, send_code, take_code, visible_bills
 from portal.retrieval.sessions import Claim, Session

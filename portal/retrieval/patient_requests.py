@@ -25,7 +25,7 @@ from portal.domain.identity import is_phone, normalise
 from portal.models.tables import PATIENT_REQUEST, REQUEST_PHOTO, UNIT
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task
-from portal.providers.sms.gateway import SmsClient
+from portal.providers.sms import SmsClient
 from portal.rendering import photo as photos
 from portal.retrieval.code_sender import outcome_of
 

@@ -11,8 +11,9 @@ from flask import Flask
 from portal.core.settings import Settings
 from portal.delivery.channels.sms import CloudSms, Sms
 from portal.domain import delivery
-from portal.providers.sms import gateway
-from portal.providers.sms.clouds import acs3, aliyun_class, encoded, tc3, tencent_class
+from portal.providers import sms
+from portal.providers.sms.aliyun import acs3, aliyun_class, encoded
+from portal.providers.sms.tencent import tc3, tencent_class
 from tests.channels import Bench
 from tests.his import His
 from tests.simulators import Simulators, running_simulators
@@ -118,7 +119,7 @@ def test_a_lost_answer_is_asked_about_and_never_sent_twice(app: Flask, his: His,
             assert answer.get_json() == {"result": 0, "errmsg": "OK"}
         assert good.attempts(asked)[0][1] == "delivered" and good.state(asked) == "done"
         for provider in ("aliyun", "tencent"):
-            wrong = gateway.client(settings_of(simulators, provider, sms_app_key="another"))
+            wrong = sms.client(settings_of(simulators, provider, sms_app_key="another"))
             assert isinstance(wrong.send("10000000001", "bill", {"hospital": "甲"}, "r1"), delivery.Config)
-            none = gateway.client(settings_of(simulators, provider, sms_templates={}))
+            none = sms.client(settings_of(simulators, provider, sms_templates={}))
             assert isinstance(none.send("10000000001", "bill", {"hospital": "甲"}, "r1"), delivery.Config)

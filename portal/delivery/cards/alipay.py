@@ -20,7 +20,7 @@ from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import UNIT
 from portal.outbox.tasks import Dead, Done, Outcome, Retry
-from portal.providers.faults import ChannelFault, Kind
+from portal.providers.faults import ChannelFault, FaultKind
 from portal.providers.platforms import Platforms
 
 LINK_SECONDS = 540
@@ -45,7 +45,7 @@ class AlipayCards:
         try:
             url = self._platforms.alipay.send_bill(self._short_names, self._body(services, order, bill))
         except ChannelFault as fault:
-            if fault.kind is not Kind.DONE:
+            if fault.kind is not FaultKind.DONE:
                 return _failed(services, order, fault, tries, "failed")
             url = ""
         orders.finish(services, order, "inserted", card_code=url[:64])
@@ -66,7 +66,7 @@ class AlipayCards:
         try:
             self._platforms.alipay.send_bill(self._short_names, body)
         except ChannelFault as fault:
-            if fault.kind is not Kind.DONE:
+            if fault.kind is not FaultKind.DONE:
                 return _failed(services, order, fault, 1, order.state)
         orders.finish(services, order, "cancelled")
         return Done()
@@ -116,7 +116,9 @@ def file_token(services: Services, bill_id: int, until: int = 0) -> str:
 
 
 def _failed(services: Services, order: Order, fault: ChannelFault, tries: int, state: str) -> Outcome:
-    if fault.kind in (Kind.RETRY, Kind.UNKNOWN, Kind.LATER, Kind.CONFIG) and tries < MOST_TRIES:
-        return Retry(f"{fault.code} {fault.text}", fault.after or (PATIENCE if fault.kind is Kind.CONFIG else None))
+    if fault.kind in (FaultKind.RETRY, FaultKind.UNKNOWN, FaultKind.LATER, FaultKind.CONFIG) and tries < MOST_TRIES:
+        return Retry(
+            f"{fault.code} {fault.text}", fault.after or (PATIENCE if fault.kind is FaultKind.CONFIG else None)
+        )
     orders.finish(services, order, state, reason=f"{fault.code} {fault.text}"[:300])
     return Dead(f"{fault.code} {fault.text}")

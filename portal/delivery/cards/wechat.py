@@ -24,7 +24,7 @@ from portal.domain.states import BillState
 from portal.outbox.tasks import Dead, Done, Outcome, Retry
 from portal.providers.bureau import client as bureau_client
 from portal.providers.bureau.client import Bureau
-from portal.providers.faults import ChannelFault, Kind
+from portal.providers.faults import ChannelFault, FaultKind
 from portal.providers.platforms import Platforms
 from portal.providers.wechat import codes
 from portal.providers.wechat.client import PDF
@@ -33,7 +33,7 @@ log = structlog.get_logger("qupiao.cards")
 
 CANCELLED = "INVOICE_REIMBURSE_CANCEL"
 REIMBURSE = {"INVOICE_REIMBURSE_LOCK": "lock", "INVOICE_REIMBURSE_CLOSURE": "closure"}
-AGAIN = (Kind.RETRY, Kind.UNKNOWN, Kind.LATER, Kind.CONFIG)
+AGAIN = (FaultKind.RETRY, FaultKind.UNKNOWN, FaultKind.LATER, FaultKind.CONFIG)
 NO_CODE = "卡片已在卡包，平台没有返回卡号"
 PATIENCE = 600.0
 """Seconds until work is tried again that our set-up keeps from being done."""
@@ -116,7 +116,7 @@ class WeChatCards:
                 url = f"{WECHAT_HOST}/nontax/insertbill"
                 return str(client.post(url, data=body, result_processor=lambda answer: answer["code"]))
             except ChannelFault as fault:
-                if fault.kind is Kind.UNKNOWN:
+                if fault.kind is FaultKind.UNKNOWN:
                     orders.note(services, order, MAYBE)
                 if last or not fault.code.isdigit() or int(fault.code) not in codes.PDF_REFUSED:
                     raise
@@ -131,13 +131,13 @@ class WeChatCards:
         if code in codes.NOT_AUTHORISED:
             return self._not_authorised(services, order, fault)
         if fault.kind in AGAIN and tries < MOST_TRIES:
-            if fault.kind is Kind.CONFIG:
+            if fault.kind is FaultKind.CONFIG:
                 log.error("cards.set_up_wrong", code=fault.code, text=fault.text)
             return _later(fault)  # the same order id: done once over there
         log.error("cards.failed", code=fault.code, text=fault.text)
         words = "这张票已在别人的卡包里" if code == 72042 else f"{fault.code} {fault.text}"
         orders.finish(services, order, "failed", reason=words[:300])
-        return Dead(words) if fault.kind is Kind.BUG else Done()
+        return Dead(words) if fault.kind is FaultKind.BUG else Done()
 
     def _not_authorised(self, services: Services, order: Order, fault: ChannelFault) -> Outcome:
         try:
@@ -162,7 +162,7 @@ class WeChatCards:
         try:
             self._bureau.hand_over(self._told(order, bill))
         except ChannelFault as fault:
-            if fault.kind is not Kind.NEVER and tries < MOST_TRIES:
+            if fault.kind is not FaultKind.NEVER and tries < MOST_TRIES:
                 return _later(fault)
             return self._void(services, order, f"财政平台没有收下：{fault.code} {fault.text}")
         orders.finish(services, order, "handed_over")
@@ -257,10 +257,10 @@ class WeChatCards:
                 if self.was_authorised(order):
                     orders.authorised(services, order.order_id, "")
             except ChannelFault as fault:
-                if fault.kind in (Kind.CONFIG, Kind.LATER, Kind.RETRY, Kind.UNKNOWN):
+                if fault.kind in (FaultKind.CONFIG, FaultKind.LATER, FaultKind.RETRY, FaultKind.UNKNOWN):
                     return
 
 
 def _later(fault: ChannelFault) -> Retry:
     """The same once more; where our set-up is wrong, after somebody had time to put it right."""
-    return Retry(f"{fault.code} {fault.text}", fault.after or (PATIENCE if fault.kind is Kind.CONFIG else None))
+    return Retry(f"{fault.code} {fault.text}", fault.after or (PATIENCE if fault.kind is FaultKind.CONFIG else None))

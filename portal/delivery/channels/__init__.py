@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from portal.core.services import Services
+from portal.delivery.channels import sms
 from portal.delivery.channels.alipay import AlipayLife, AlipayMini
 from portal.delivery.channels.app import AppPush
 from portal.delivery.channels.mail import Mail
-from portal.delivery.channels.sms import CloudSms, Sms
 from portal.delivery.channels.wechat import MiniSubscription, WeChatSubscription, WeChatTemplate
 from portal.delivery.engine.channel import Channel, Family
 from portal.providers.platforms import Platforms
@@ -30,8 +30,7 @@ def channels(services: Services) -> list[Channel | Family]:
     """The channels that the settings set up, in no order; push targets are set up at the console."""
     found: list[Channel | Family] = [AppPush(services.settings)]
     if services.settings.sms:
-        own = services.settings.sms_provider == "gateway"
-        found.append((Sms if own else CloudSms)(services.settings))
+        found.append(sms.channel_of(services.settings))
     if services.settings.smtp:
         found.append(Mail(services.settings))
     return found + _of_platforms(services)

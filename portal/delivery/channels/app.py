@@ -24,7 +24,7 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.engine.channel import FOR_EVER, PUSH, Channel, Message, Target
 from portal.delivery.push import events, targets
-from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
+from portal.domain.delivery import Accepted, Bug, Config, Never, NotSent, Purpose, Result, Unknown
 from portal.domain.money import yuan
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
@@ -151,7 +151,7 @@ class PushChannel:
         except AddressRefused as error:
             return Config(f"推送地址：{error}", "ADDRESS")
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return Retry(type(error).__name__)
+            return NotSent(type(error).__name__)
         except httpx.HTTPError as error:
             return Unknown(type(error).__name__, "TIMEOUT")
         return self._judge(status, answer, values["event_id"])

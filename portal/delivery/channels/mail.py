@@ -21,7 +21,7 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.engine.channel import PAUSES, Message, Target
 from portal.delivery.requests import MAIL
-from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
+from portal.domain.delivery import Accepted, Bug, Config, Never, NotSent, Purpose, Result, Unknown
 from portal.domain.money import yuan
 from portal.ledger import bills
 from portal.ledger.paper import valid_sheet
@@ -151,9 +151,9 @@ class Mail:
                 server.ehlo_or_helo_if_needed()
                 refused = _refused("sender", *server.mail(settings.mail_bounce or settings.mail_from))
                 refused = refused or _refused("recipient", *server.rcpt(recipient))
-                if isinstance(refused, Retry) and refused.code.startswith("45"):
+                if isinstance(refused, NotSent) and refused.code.startswith("45"):
                     # That domain's limit, told through our server: it is well, and other domains are not to wait.
-                    refused = Retry(refused.reason, self.pauses[min(tries, len(self.pauses)) - 1], refused.code)
+                    refused = NotSent(refused.reason, self.pauses[min(tries, len(self.pauses)) - 1], refused.code)
                 if refused is not None:
                     return refused
                 sent = True
@@ -166,7 +166,7 @@ class Mail:
         except (ssl.SSLCertVerificationError, smtplib.SMTPHeloError) as error:
             return Config(f"邮件服务器不可信或不接受连接：{type(error).__name__}")
         except (smtplib.SMTPException, OSError) as error:
-            return Unknown(type(error).__name__, "DATA") if sent else Retry(type(error).__name__)
+            return Unknown(type(error).__name__, "DATA") if sent else NotSent(type(error).__name__)
 
 
 def _refused(stage: str, code: int, _text: bytes) -> Result | None:
@@ -175,9 +175,9 @@ def _refused(stage: str, code: int, _text: bytes) -> Result | None:
         return None
     if not 200 <= code < 600:  # cut short, or no SMTP at all
         reason = "邮件服务器应答不完整"
-        return Unknown(reason, "HALF_ANSWER") if stage == "content" else Retry(reason)
+        return Unknown(reason, "HALF_ANSWER") if stage == "content" else NotSent(reason)
     if 400 <= code < 500:
-        return Retry(f"邮件服务器暂不接收（{stage}）", code=str(code))
+        return NotSent(f"邮件服务器暂不接收（{stage}）", code=str(code))
     if stage == "recipient" and code in (550, 551, 552, 553, 554):
         return Never("收件邮箱不存在或已满", str(code))
     if stage == "content" and code == 552:

@@ -13,14 +13,14 @@ from portal.domain.delivery import Purpose, Result
 from portal.domain.identity import is_phone
 from portal.ledger import vouchers
 from portal.models.tables import BILL_PARTY
-from portal.providers.sms import gateway
+from portal.providers import sms
 
 TEMPLATES = {Purpose.REVERSED: "reversed", Purpose.READY: "bill"}
 """The approved template of a purpose; all others say that the bill is there."""
 
 
 def phone_of(services: Services, connection: Connection, target: Target) -> str:
-    """The phone on file of the payer of a bill or voucher; ``""`` when there is none or it is no mobile number."""
+    """Return the phone on file of a payer; ``""`` when there is none or it is no mobile number."""
     if target.kind == "voucher":
         voucher = vouchers.by_id(connection, target.unit_id, target.object_id)
         phone = "" if voucher is None else vouchers.phone(services, connection, voucher)
@@ -43,20 +43,20 @@ class Sms:
     once_more = False
     pauses: tuple[float, ...] = PAUSES
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, client: sms.SmsClient | None = None) -> None:
         self.account = settings.sms_app_id
         self.provider = settings.sms_provider
-        self._client = gateway.client(settings)
+        self._client = client or sms.client(settings)
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
         """The phone on file."""
         return phone_of(services, connection, target)
 
     def send(self, services: Services, message: Message) -> Result:
-        """One message by the template of its purpose; it names the hospital and nobody."""
+        """Send one message by the template of its purpose; it names the hospital and nobody."""
         template = TEMPLATES.get(message.purpose, "bill")
-        # Operators refuse links inside variables: the address before the token is part of the approved text (§8.1).
-        params = {"hospital": message.hospital, gateway.STOP: message.stop_link.rpartition("/")[2]}
+        # Operators refuse links inside variables: the address before the token is part of the approved text .
+        params = {"hospital": message.hospital, sms.STOP: message.stop_link.rpartition("/")[2]}
         return self._client.send(message.recipient, template, params, message.ref)
 
 
@@ -69,6 +69,12 @@ class CloudSms(Sms):
     def find(self, services: Services, message: Message) -> Result | None:
         """Whether it has the message."""
         client = self._client
-        if isinstance(client, gateway.SmsGateway):
-            raise TypeError("our own gateway remembers")
+        if not isinstance(client, sms.AskableSmsClient):
+            raise TypeError("this provider cannot be asked")
         return client.find(message.recipient, message.ref, message.first_at)
+
+
+def channel_of(settings: Settings) -> Sms:
+    """Make the channel that fits the provider of the settings: one that remembers our number, or a cloud."""
+    client = sms.client(settings)
+    return (Sms if client.remembers else CloudSms)(settings, client)

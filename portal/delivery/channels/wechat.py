@@ -11,9 +11,9 @@ from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.delivery.engine.channel import PAUSES, Message, Target
-from portal.domain.delivery import Accepted, NeedUser, Purpose, Result, Retry
+from portal.domain.delivery import Accepted, NeedUser, NotSent, Purpose, Result
 from portal.domain.money import yuan
-from portal.providers.faults import ChannelFault, Kind
+from portal.providers.faults import ChannelFault, FaultKind
 from portal.providers.outcomes import result_of
 from portal.providers.platforms import Platforms
 from portal.providers.wechat import codes
@@ -102,7 +102,7 @@ class _Subscription(ABC):
         try:
             self._call(message)
         except ChannelFault as fault:
-            if fault.kind is not Kind.UNKNOWN:
+            if fault.kind is not FaultKind.UNKNOWN:
                 bindings.give_back(services, subject, self.template, fault.code == str(codes.NO_PERMISSION))
             _unfollowed(services, fault, subject)
             return _result(fault, message)
@@ -152,7 +152,7 @@ class MiniSubscription(_Subscription):
 def _result(fault: ChannelFault, message: Message) -> Result:
     """As of every platform; but the channel does not stand still for a fresh token that was refused as well, once."""
     if fault.code in {str(code) for code in codes.STALE} and message.tries <= STORM_TRIES:
-        return Retry(fault.text, code=fault.code)
+        return NotSent(fault.text, code=fault.code)
     return result_of(fault)
 
 

@@ -30,9 +30,9 @@ from portal.domain.delivery import (
     Config,
     DeliveryState,
     Later,
+    NotSent,
     Purpose,
     Result,
-    Retry,
     Unknown,
     mask_address,
     quiet_until,
@@ -201,7 +201,7 @@ class Engine:
         if not isinstance(taken, _Taken):
             return taken
         result = self._call(channel, services, taken)
-        if isinstance(result, Unknown) or (isinstance(result, Retry) and result.after is None):
+        if isinstance(result, Unknown) or (isinstance(result, NotSent) and result.after is None):
             if breaker.failed():
                 log.error("delivery.provider_away", channel=channel.name, code=result.code, reason=result.reason)
         else:
@@ -221,7 +221,7 @@ class Engine:
             if taken.asking and isinstance(channel, Asking):
                 found = channel.find(services, taken.message)
                 # A question that could not be put says nothing about the message.
-                return Unknown(found.reason, found.code) if isinstance(found, Retry | Later | Config) else found
+                return Unknown(found.reason, found.code) if isinstance(found, NotSent | Later | Config) else found
             return channel.send(services, taken.message)
         except Exception as error:  # noqa: BLE001 - it may have gone out; its text may quote an address
             log.error("delivery.channel_failed", channel=channel.name, error=type(error).__name__)

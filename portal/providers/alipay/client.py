@@ -15,7 +15,7 @@ from portal.core.clock import local, now
 from portal.providers.alipay import codes
 from portal.providers.alipay.account import AlipayAccount
 from portal.providers.alipay.reading import compact, top_level
-from portal.providers.faults import ChannelFault, Kind, not_sent, plain_text
+from portal.providers.faults import ChannelFault, FaultKind, not_sent, plain_text
 
 FORM = "application/x-www-form-urlencoded;charset=utf-8"
 
@@ -44,7 +44,7 @@ class AlipayGateway:
                 self._gateway, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             )
         except requests.RequestException as error:
-            kind = Kind.RETRY if not_sent(error) else Kind.UNKNOWN
+            kind = FaultKind.RETRY if not_sent(error) else FaultKind.UNKNOWN
             failed = ChannelFault("alipay", kind, "network", type(error).__name__)
         else:
             return self._read(method, answer)
@@ -76,7 +76,7 @@ class AlipayGateway:
 
     def _read(self, method: str, answer: requests.Response) -> dict[str, Any]:
         if answer.status_code != 200:
-            kind = Kind.UNKNOWN if answer.status_code >= 500 else Kind.CONFIG
+            kind = FaultKind.UNKNOWN if answer.status_code >= 500 else FaultKind.CONFIG
             raise ChannelFault("alipay", kind, f"http_{answer.status_code}")
         name = method.replace(".", "_") + "_response"
         try:
@@ -88,14 +88,14 @@ class AlipayGateway:
         signed = "error_response" if "error_response" in nodes else name
         node = whole.get(signed) if isinstance(whole, dict) else None
         if not isinstance(node, dict):
-            raise ChannelFault("alipay", Kind.UNKNOWN, "unreadable", "the answer is not one of this call")
+            raise ChannelFault("alipay", FaultKind.UNKNOWN, "unreadable", "the answer is not one of this call")
         signature = whole.get("sign")
         good = isinstance(signature, str) and self._good(nodes[signed], signature)
         code, sub_code = str(node.get("code", "")), str(node.get("sub_code", ""))
         failed = code != "10000" and not (method == "alipay.system.oauth.token" and "access_token" in node)
         if not good and not (failed and not signature):  # refusals of the gateway itself come unsigned
             # somebody between us and Alipay, or a text that we read wrongly: nothing may be concluded from it
-            raise ChannelFault("alipay", Kind.UNKNOWN, "unsigned", "the answer's signature does not hold")
+            raise ChannelFault("alipay", FaultKind.UNKNOWN, "unsigned", "the answer's signature does not hold")
         if failed:
             text = plain_text(f"{node.get('msg', '')} {node.get('sub_msg', '')}".strip())
             raise ChannelFault("alipay", codes.kind(code, sub_code), sub_code or code, text)
@@ -108,7 +108,7 @@ class AlipayGateway:
         for kind in ("open_id", "user_id"):
             if isinstance(node.get(kind), str) and node[kind]:
                 return kind, node[kind]
-        raise ChannelFault("alipay", Kind.UNKNOWN, "incomplete", "the answer names nobody")
+        raise ChannelFault("alipay", FaultKind.UNKNOWN, "incomplete", "the answer names nobody")
 
     def send_mini(self, subject_kind: str, subject: str, template: str, page: str, values: list[str]) -> None:
         """A subscription message of the mini-program: ``values`` in the order of the template's keywords."""

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from portal.providers.faults import ChannelFault, Kind, plain_text
+from portal.providers.faults import ChannelFault, FaultKind, plain_text
 from portal.providers.push.signature import signature
 
 WAITING, INSERTED, REFUSED, CANCELLED, UNKNOWN = "waiting", "inserted", "refused", "cancelled", "unknown"
@@ -68,14 +68,14 @@ class Bureau:
         try:
             answer = self._http.request(method, url, content=body, headers=headers)
         except httpx.HTTPError as error:
-            raise ChannelFault("bureau", Kind.RETRY, "network", type(error).__name__) from None
+            raise ChannelFault("bureau", FaultKind.RETRY, "network", type(error).__name__) from None
         status = answer.status_code
         if status == 404 and method == "GET":
             return Standing(UNKNOWN)
         if status in (401, 403):
-            raise ChannelFault("bureau", Kind.CONFIG, f"http_{status}")
+            raise ChannelFault("bureau", FaultKind.CONFIG, f"http_{status}")
         if not 200 <= status < 300 and status != 409:  # 409: it has this order already, or cannot cancel it
-            kind = Kind.NEVER if 400 <= status < 500 and status != 429 else Kind.RETRY
+            kind = FaultKind.NEVER if 400 <= status < 500 and status != 429 else FaultKind.RETRY
             raise ChannelFault("bureau", kind, f"http_{status}", plain_text(_read(answer).reason))
         return _read(answer)
 

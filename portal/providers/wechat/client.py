@@ -17,7 +17,7 @@ from wechatpy.exceptions import WeChatClientException
 
 from portal.core.clock import local, now
 from portal.core.platform_settings import WECHAT_HOST, WeChatAccount
-from portal.providers.faults import ChannelFault, Kind, not_sent, plain_text
+from portal.providers.faults import ChannelFault, FaultKind, not_sent, plain_text
 from portal.providers.wechat import codes
 from portal.providers.wechat.tokens import Fetched, Tokens
 
@@ -67,12 +67,12 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         try:
             answer = self._send("post", f"{WECHAT_HOST}/cgi-bin/stable_token", json=body)
         except ChannelFault as fault:
-            if fault.kind is not Kind.UNKNOWN:
+            if fault.kind is not FaultKind.UNKNOWN:
                 raise
-            raise self._fault(Kind.RETRY, fault.code, fault.text) from None  # what the token is for has not begun
+            raise self._fault(FaultKind.RETRY, fault.code, fault.text) from None  # what the token is for has not begun
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
-            raise self._fault(Kind.RETRY, "no_token", "the token answer holds no token")
+            raise self._fault(FaultKind.RETRY, "no_token", "the token answer holds no token")
         return Fetched(token, _seconds(answer))
 
     def ticket(self, kind: str) -> str:
@@ -101,17 +101,17 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
                 answer = self._send(method, url_or_endpoint, params=params, secret=token, **kwargs)
                 break
             except ChannelFault as fault:
-                if fault.kind is not Kind.TOKEN:
+                if fault.kind is not FaultKind.TOKEN:
                     raise
                 refused = fault
             if last:
-                raise self._fault(Kind.CONFIG, refused.code, refused.text)
+                raise self._fault(FaultKind.CONFIG, refused.code, refused.text)
             token = self._token(stale=token)
         try:
             return read(answer) if read is not None else answer
         except (KeyError, TypeError, ValueError):
             pass
-        raise self._fault(Kind.UNKNOWN, "incomplete", "the answer lacks what was asked for")
+        raise self._fault(FaultKind.UNKNOWN, "incomplete", "the answer lacks what was asked for")
 
     def plain(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
         """One call without a token (log-in codes). Raises ChannelFault."""
@@ -125,19 +125,21 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         except WeChatClientException as error:
             failed = self._refusal(error, secret)
         except requests.RequestException as error:
-            failed = self._fault(Kind.RETRY if not_sent(error) else Kind.UNKNOWN, "network", type(error).__name__)
+            failed = self._fault(
+                FaultKind.RETRY if not_sent(error) else FaultKind.UNKNOWN, "network", type(error).__name__
+            )
         except (ValueError, TypeError) as error:  # an errcode that is no number, and the like
-            failed = self._fault(Kind.UNKNOWN, "unreadable", type(error).__name__)
+            failed = self._fault(FaultKind.UNKNOWN, "unreadable", type(error).__name__)
         else:
             if isinstance(answer, dict):
                 return answer
-            failed = self._fault(Kind.UNKNOWN, "unreadable", "the answer is not a JSON object")
+            failed = self._fault(FaultKind.UNKNOWN, "unreadable", "the answer is not a JSON object")
         raise failed
 
     def _refusal(self, error: Any, secret: str) -> ChannelFault:
         if error.errcode is None:
             status = getattr(error.response, "status_code", 0)
-            kind = Kind.UNKNOWN if status >= 500 else Kind.RETRY if status == 429 else Kind.CONFIG
+            kind = FaultKind.UNKNOWN if status >= 500 else FaultKind.RETRY if status == 429 else FaultKind.CONFIG
             return self._fault(kind, f"http_{status}", "")
         code = int(error.errcode)
         after = codes.AFTER.get(code)
@@ -147,7 +149,7 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
             after = (midnight - moment).total_seconds()
         return self._fault(codes.kind(code), str(code), plain_text(error.errmsg, secret, self.secret), after)
 
-    def _fault(self, kind: Kind, code: str, text: str, after: float | None = None) -> ChannelFault:
+    def _fault(self, kind: FaultKind, code: str, text: str, after: float | None = None) -> ChannelFault:
         return ChannelFault("wechat", kind, code, text, after)
 
     # ── what we call ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -190,10 +192,10 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         wanted = {"appid": self.appid, "secret": self.secret, "code": code, "grant_type": "authorization_code"}
         answer = self.plain("get", "/sns/oauth2/access_token", params=wanted)
         if answer.get("is_snapshotuser") in (1, "1"):
-            raise self._fault(Kind.USER, "snapshot", "the page was opened in snapshot mode: the openid is made up")
+            raise self._fault(FaultKind.USER, "snapshot", "the page was opened in snapshot mode: the openid is made up")
         openid = answer.get("openid")
         if not isinstance(openid, str) or not openid:
-            raise self._fault(Kind.UNKNOWN, "incomplete", "the answer holds no openid")
+            raise self._fault(FaultKind.UNKNOWN, "incomplete", "the answer holds no openid")
         return openid
 
     def login(self, code: str) -> str:
@@ -201,7 +203,7 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         wanted = {"appid": self.appid, "secret": self.secret, "js_code": code, "grant_type": "authorization_code"}
         openid = self.plain("get", "/sns/jscode2session", params=wanted).get("openid")
         if not isinstance(openid, str) or not openid:
-            raise self._fault(Kind.UNKNOWN, "incomplete", "the answer holds no openid")
+            raise self._fault(FaultKind.UNKNOWN, "incomplete", "the answer holds no openid")
         return openid
 
     def phone(self, code: str) -> str:
@@ -209,7 +211,7 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         url = f"{WECHAT_HOST}/wxa/business/getuserphonenumber"
         found = self.post(url, data={"code": code}, result_processor=lambda answer: dict(answer["phone_info"]))
         if found.get("watermark", {}).get("appid") != self.appid:
-            raise self._fault(Kind.CONFIG, "watermark", "the phone was given to another mini-program")
+            raise self._fault(FaultKind.CONFIG, "watermark", "the phone was given to another mini-program")
         return str(found.get("purePhoneNumber", "")) if str(found.get("countryCode", "86")) == "86" else ""
 
 

@@ -22,7 +22,7 @@ from portal.core.clock import now
 from portal.core.crypto.field_cipher import FieldCipher, SealBroken
 from portal.core.database import Database
 from portal.models.tables import PLATFORM_TOKEN
-from portal.providers.faults import ChannelFault, Kind
+from portal.providers.faults import ChannelFault, FaultKind
 
 if TYPE_CHECKING:
     import redis
@@ -117,7 +117,7 @@ class Tokens:
 
         lock = client.lock(f"{_key(name)}:lock", timeout=self._wait, blocking_timeout=self._wait, sleep=_LOOK)
         if not lock.acquire():
-            raise ChannelFault("platform", Kind.RETRY, "token_busy", "another process is fetching the token", 5.0)
+            raise ChannelFault("platform", FaultKind.RETRY, "token_busy", "another process is fetching the token", 5.0)
         try:
             known = self._open(name, _bytes(client.get(_key(name))))
             if known and known != stale:
@@ -146,7 +146,9 @@ class Tokens:
             if self._lease(name, me):
                 break
             if time.monotonic() > deadline:
-                raise ChannelFault("platform", Kind.RETRY, "token_busy", "another process is fetching the token", 5.0)
+                raise ChannelFault(
+                    "platform", FaultKind.RETRY, "token_busy", "another process is fetching the token", 5.0
+                )
             pause.wait(_LOOK)
         brought: dict[str, object] = {}
         try:
