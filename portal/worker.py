@@ -33,7 +33,7 @@ from portal.issuing.manual import batch, drafts, known_payers
 from portal.outbox.lanes import Lane
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.outbox.worker import Handler, Worker
-from portal.providers import sms
+from portal.providers.clients import Providers
 from portal.retrieval import family, link_watches, passes, patient_requests, sessions
 from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.identify import SMS_TOPIC
@@ -80,8 +80,7 @@ LANES = (
 
 def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
     """Every outbox topic and what does it; a structure test compares it with the topics that are enqueued."""
-    settings = services.settings
-    gateway = sms.client(settings)
+    providers = Providers(services)
 
     def clean(of: Services, _task: Task) -> Outcome:
         limits.clean()
@@ -106,7 +105,7 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
         return upload_bill(of, task)
 
     targets.adopt(services)
-    engine = Engine(delivery_channels.channels(services)).handlers()
+    engine = Engine(delivery_channels.channels(services, providers)).handlers()
 
     def reversed_bill(of: Services, task: Task) -> Outcome:
         card_orders.bill_reversed(of, int(task.payload["bill"]))
@@ -115,16 +114,16 @@ def handlers(services: Services, limits: Limits) -> dict[str, Handler]:
     return {
         SEAL_TOPIC: seal,
         "bill.issued": issued,
-        SMS_TOPIC: CodeSender(limits, gateway),
+        SMS_TOPIC: CodeSender(limits, providers.sms),
         link_watches.LOOK_TOPIC: link_watches.look,
-        family.TOLD_TOPIC: family.Teller(gateway),
-        patient_requests.ANSWERED_TOPIC: patient_requests.Teller(gateway),
+        family.TOLD_TOPIC: family.Teller(providers.sms),
+        patient_requests.ANSWERED_TOPIC: patient_requests.Teller(providers.sms),
         batch.TOPIC: batch.BatchService(services, IssuingService(services)).work,
         CLEAN_TOPIC: clean,
         inbox.TOPIC: inbox.InboxDesk(
             wechat_events.ACTS | cards.ACTS | alipay_notify.ACTS | push_callback.ACTS,
         ),
-        **cards.CardDesk(services).handlers(),
+        **cards.CardDesk(services, providers).handlers(),
         balances.WATCH_TOPIC: balances.watch_all,
         **engine,
         triggers.REVERSED_TOPIC: reversed_bill,

@@ -17,9 +17,9 @@ from portal.delivery.bindings import Subject
 from portal.models import Bill, BillParty, Parameter, PartyKey, PlatformToken, Unit
 from portal.providers.alipay.account import AlipayAccount
 from portal.providers.alipay.client import AlipayGateway
-from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.providers.wechat.client import WeChat
 from portal.providers.wechat.tokens import Tokens
+from portal.simulators.alipay.keys import ensure_demo_keys
 from tests.simulators import Simulators
 
 FOLLOWER, SECOND, STRANGER = (

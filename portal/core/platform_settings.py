@@ -114,7 +114,7 @@ class PlatformSettings(BaseSettings):
     alipay_key_file: Path | None = None
     """Our RSA private key and Alipay's public key, PEM or the bare Base64 of Alipay's key tool.
 
-    In the demo: made in ``DATA_DIR/keys``."""
+    In the demo: made in ``DATA_DIR/keys`` by the simulator of Alipay."""
     alipay_public_file: Path | None = None
     alipay_app_cert_file: Path | None = None
     """Certificate mode, instead of ``alipay_public_file``: our application's certificate (``appCertPublicKey_….crt``),

@@ -226,6 +226,16 @@ class Settings(PlatformSettings):
         return self.alipay_appid or (platform_settings.DEMO_ALIPAY_APP if self.demo else "")
 
     @property
+    def alipay_own_key(self) -> Path | None:
+        """The file with our RSA private key; in the demo one that the simulator of Alipay has made."""
+        return self.alipay_key_file or (self.data_dir / "keys" / "demo-app-rsa.pem" if self.demo else None)
+
+    @property
+    def alipay_their_key(self) -> Path | None:
+        """The file with Alipay's public key; in the demo the simulator's."""
+        return self.alipay_public_file or (self.data_dir / "keys" / "demo-alipay-public.pem" if self.demo else None)
+
+    @property
     def cards(self) -> str:
         """How WeChat cards are made: off, self or bureau."""
         return self.card_mode or ("self" if self.demo else "off")

@@ -22,8 +22,8 @@ from portal.delivery.inbound import alipay
 from portal.delivery.inbound.inbox import TOPIC, InboxDesk
 from portal.models.tables import PLATFORM_INBOX
 from portal.outbox.worker import Worker
-from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.simulators.alipay import pushes
+from portal.simulators.alipay.keys import ensure_demo_keys
 from portal.simulators.server import listen
 from tests import platforms
 from tests.functional.test_cards import Bench

@@ -23,9 +23,8 @@ from portal.delivery.cards.orders import Order
 from portal.domain.states import BillState
 from portal.outbox.tasks import Dead, Done, Outcome, Retry
 from portal.providers.bureau import client as bureau_client
-from portal.providers.bureau.client import Bureau
+from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault, FaultKind
-from portal.providers.platforms import Platforms
 from portal.providers.wechat import codes
 from portal.providers.wechat.client import PDF
 
@@ -47,11 +46,11 @@ MAYBE = "insertion without an answer"
 class WeChatCards:
     """The card pack of the official account."""
 
-    def __init__(self, platforms: Platforms, paper: Paper) -> None:
-        self._platforms = platforms
-        self._settings: Settings = platforms.settings
+    def __init__(self, providers: Providers, paper: Paper) -> None:
+        self._providers = providers
+        self._settings: Settings = providers.settings
         self._paper = paper
-        self._bureau = Bureau(platforms.settings.card_bureau_url, platforms.settings.card_bureau_key)
+        self._bureau = providers.bureau
 
     @property
     def platform_id(self) -> str:
@@ -65,7 +64,7 @@ class WeChatCards:
 
     def link(self, order: Order, total_fen: int, back: str) -> str:
         """The page where the person lets the card in; it lasts two hours and is made on demand. Raises ChannelFault."""
-        client = self._platforms.service
+        client = self._providers.service
         body = {
             "s_pappid": self.platform_id,
             "order_id": order.order_id,
@@ -93,7 +92,7 @@ class WeChatCards:
         return Done()
 
     def _insert(self, services: Services, order: Order, bill: Any) -> str:
-        client, pdf = self._platforms.service, self._paper.pdf(services, order.bill_id)
+        client, pdf = self._providers.service, self._paper.pdf(services, order.bill_id)
         number, code = bill.number, bill.code
         first, second = (number, code) if self._settings.card_number_first else (code, number)
         for last in (False, True):  # the PDF is never stored as lasting: uploaded just before it is used (trap 3)
@@ -150,7 +149,7 @@ class WeChatCards:
 
     def was_authorised(self, order: Order) -> bool:
         """Ask whether the person has let the card in: its event may have been lost. Raises ChannelFault."""
-        answer = self._platforms.service.invoice.get_auth_data(self.platform_id, order.order_id)
+        answer = self._providers.service.invoice.get_auth_data(self.platform_id, order.order_id)
         return bool(answer.get("invoice_status") == "auth success")
 
     # ── mode bureau ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -169,7 +168,7 @@ class WeChatCards:
         return Done()
 
     def _told(self, order: Order, bill: Any) -> dict[str, Any]:
-        told = {"order_id": order.order_id, "appid": self._platforms.service.appid, "fee": bill.total_fen}
+        told = {"order_id": order.order_id, "appid": self._providers.service.appid, "fee": bill.total_fen}
         return told | {"bill_code": bill.code, "bill_number": bill.number}
 
     def watch(self, services: Services, order: Order) -> Outcome:
@@ -180,7 +179,7 @@ class WeChatCards:
             if found.state == bureau_client.UNKNOWN:  # they have lost it, or never had it
                 found = self._bureau.hand_over(self._told(order, self._paper.facts(services, order.bill_id)))
         except ChannelFault as fault:
-            found, why = bureau_client.Standing(bureau_client.WAITING), f"：{fault.code}"
+            found, why = bureau_client.OrderStanding(bureau_client.WAITING), f"：{fault.code}"
         if found.state == bureau_client.INSERTED:
             reason = "" if found.code else NO_CODE
             orders.finish(services, order, "inserted", card_code=found.code, reason=reason)
@@ -208,7 +207,7 @@ class WeChatCards:
     def _rejected(self, order: Order, why: str) -> bool:
         """Refuse an order at WeChat, for ever; ``False``: it is a card already. Raises ChannelFault."""
         try:
-            self._platforms.service.invoice.reject_insert(self.platform_id, order.order_id, why)
+            self._providers.service.invoice.reject_insert(self.platform_id, order.order_id, why)
         except ChannelFault as fault:
             if fault.code != "72035":  # refused before
                 if fault.code == "72018":
@@ -231,7 +230,7 @@ class WeChatCards:
                 gone = found.state in (bureau_client.CANCELLED, bureau_client.REFUSED)
                 why = "" if gone else f"财政平台没有撤销卡片：{found.reason}"
             elif order.card_code:
-                self._platforms.service.invoice.update_status(self.card_id, order.card_code, CANCELLED)
+                self._providers.service.invoice.update_status(self.card_id, order.card_code, CANCELLED)
                 why = ""
             else:
                 why = "没有卡号，请财政平台协助撤销卡片"

@@ -74,7 +74,6 @@ class CloudSms(Sms):
         return client.find(message.recipient, message.ref, message.first_at)
 
 
-def channel_of(settings: Settings) -> Sms:
-    """Make the channel that fits the provider of the settings: one that remembers our number, or a cloud."""
-    client = sms.client(settings)
+def channel_of(settings: Settings, client: sms.SmsClient) -> Sms:
+    """Make the channel that fits the client: of a provider that remembers our number, or of a cloud."""
     return (Sms if client.remembers else CloudSms)(settings, client)

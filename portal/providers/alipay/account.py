@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from portal.core.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,18 @@ class AlipayAccount:
     alipay_key: str = ""
     certificates: Certificates | None = None
     merchant_token: str = field(default="", repr=False)
+
+
+def account_of(settings: Settings) -> AlipayAccount:
+    """Read the Alipay application's keys or certificates. Raises ValueError, OSError for files that are not there."""
+    app_id, merchant, own = settings.alipay_app, settings.alipay_app_auth_token, _text(settings.alipay_own_key)
+    if settings.alipay_app_cert_file is None:
+        return AlipayAccount(app_id, own, _text(settings.alipay_their_key), merchant_token=merchant)
+    files = (settings.alipay_app_cert_file, settings.alipay_public_cert_file, settings.alipay_root_cert_file)
+    return AlipayAccount(app_id, own, certificates=Certificates(*map(_text, files)), merchant_token=merchant)
+
+
+def _text(path: Path | None) -> str:
+    if path is None:
+        raise ValueError("QUPIAO_ALIPAY_KEY_FILE and QUPIAO_ALIPAY_PUBLIC_FILE name no file")
+    return path.read_text(encoding="utf-8")

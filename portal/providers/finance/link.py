@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import threading
 
-import structlog
-
 from portal.core.database import Database
 from portal.core.settings import Settings
 from portal.providers.breaker import Breaker
@@ -20,16 +18,13 @@ from portal.providers.finance.message_log import Attempt, Entry
 from portal.providers.finance.messages import Content, FinanceAway, Message, Reply
 from portal.providers.finance.result_codes import ResultCode
 
-_log = structlog.get_logger("qupiao.fiscal")
-
 
 class FinanceLink:
     """The exchange of one process with one finance account; safe for many threads."""
 
     def __init__(self, client: FinanceClient, breaker: Breaker | None = None) -> None:
         self._client = client
-        self._breaker = breaker or Breaker()
-        self._calls = Calls("finance")
+        self._calls = Calls("finance", breaker or Breaker())
 
     def number(self, message: Message[Content]) -> str:
         """Return the number by which the log calls this kind of message."""
@@ -40,7 +35,7 @@ class FinanceLink:
 
         Returning while finance is away books the probe that finds out whether it is back.
         """
-        if pause := self._breaker.wait():
+        if pause := self._calls.pause():
             raise FinanceAway("paused", "财政系统连续无应答，暂停联系", pause)
 
     def send(
@@ -58,15 +53,12 @@ class FinanceLink:
                     reply = self._client.ask(message, attempt.message_id)
                     call.outcome = reply.code
                 except FinanceAway as away:
-                    call.outcome = away.code
+                    call.outcome, call.away = away.code, True
                     raise
         except FinanceAway as away:
-            if self._breaker.failed():
-                _log.error("fiscal.finance_away", code=away.code, reason=away.reason)
             with database.write() as connection:
                 message_log.end(connection, attempt, "failed", away.code, away.reason)
             raise
-        self._breaker.succeeded()
         return attempt, reply
 
     def ask(self, database: Database, message: Message[Content]) -> Reply[Content]:

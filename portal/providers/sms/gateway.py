@@ -40,7 +40,7 @@ class SmsGateway:
         with self._calls.measure("send") as call:
             answer = post(self._http, self._url, body, self._headers(body, out_id))
             result = _judge(answer) if isinstance(answer, httpx.Response) else answer
-            call.outcome = f"{type(result).__name__.lower()} {getattr(result, 'code', '')}".strip()
+            call.ended(result)
         return result
 
     def _headers(self, body: bytes, nonce: str) -> dict[str, str]:

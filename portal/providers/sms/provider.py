@@ -88,7 +88,7 @@ class Cloud:
         with self._calls.measure(method) as call:
             answer = post(self._http, url, body, headers)
             if not isinstance(answer, httpx.Response):
-                call.outcome = type(answer).__name__.lower()
+                call.ended(answer)
                 return answer
             call.outcome = str(answer.status_code)
         try:

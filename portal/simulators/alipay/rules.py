@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from portal.core.clock import SHANGHAI, now
 from portal.core.platform_settings import DEMO_ALIPAY_APP, TEMPLATES
-from portal.providers.alipay.demo_keys import ensure_demo_keys
+from portal.simulators.alipay.keys import ensure_demo_keys
 from portal.simulators.context import Context
 
 SCHEMA = """
