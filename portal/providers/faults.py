@@ -1,4 +1,4 @@
-"""What went wrong at an outside platform, told in one of nine classes (delivery-channels §0), and nothing secret."""
+"""Faults of outside platforms in nine classes, without anything secret."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 class FaultKind(StrEnum):
-    """What an answer means for the sender."""
+    """The meaning of an answer for the sender."""
 
     TOKEN = "token"  # refresh the credential once, repeat once, then it is CONFIG
     RETRY = "retry"  # transient
@@ -51,7 +51,7 @@ _ID = re.compile(r"(?<!\d)\d{17}[\dXx](?!\w)")
 
 
 def plain_text(text: object, *secrets: str) -> str:
-    """A platform's text fit for logs: without secrets, tokens, phones and identity numbers; ≤ 300 characters."""
+    """Clean a platform's text for logs: without secrets, tokens, phones and identity numbers; ≤ 300 characters."""
     written = str(text)
     for secret in secrets:
         if len(secret) >= 6:
@@ -61,7 +61,7 @@ def plain_text(text: object, *secrets: str) -> str:
 
 
 def not_sent(error: requests.RequestException) -> bool:
-    """Whether the request cannot have reached anybody, so that the same may simply be sent again."""
+    """Say whether the request cannot have reached anybody, so that it may simply be sent again."""
     if isinstance(error, requests.ConnectTimeout):
         return True
     reason = getattr(error.args[0], "reason", None) if error.args else None

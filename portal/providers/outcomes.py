@@ -1,4 +1,4 @@
-"""From what a platform said to what it means for a message."""
+"""Provider faults as outcomes of a message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WAIT = 3600.0
 
 
 def result_of(fault: ChannelFault) -> Result:
-    """The outcome of the nine for a fault; its text holds no secret and no personal data."""
+    """Return the outcome that a fault means for its message; its text holds no secret and no personal data."""
     match fault.kind:
         case FaultKind.RETRY:
             return NotSent(fault.text or fault.code, fault.after, fault.code)

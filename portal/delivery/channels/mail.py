@@ -63,7 +63,7 @@ class Mail:
         return address if MAIL.fullmatch(address) else ""
 
     def pace(self, address: str) -> float:
-        """Big providers throttle senders that they do not know: so many a minute to one domain (reference §9)."""
+        """Big providers throttle senders that they do not know: so many a minute to one domain."""
         return self._pace.wait(address.rpartition("@")[2].lower())
 
     def send(self, services: Services, message: Message) -> Result:

@@ -34,7 +34,7 @@ RETRY_WORDS = ("system_error", "system-error", "system_busy")
 
 
 def kind(code: str, sub_code: str) -> FaultKind:
-    """The class of an answer that is not ``10000``."""
+    """Return the class of an answer that is not ``10000``."""
     if sub_code in SUB_CODES:
         return SUB_CODES[sub_code]
     if code.startswith("4") and any(word in sub_code.lower() for word in RETRY_WORDS):

@@ -44,5 +44,5 @@ TAKEN = frozenset((72018, 72042, 72056))
 
 
 def kind(code: int) -> FaultKind:
-    """The class of a code; one that nobody has described is a fault of our set-up until a person has looked."""
+    """Return the class of a code. An undescribed code counts as a fault of our set-up until a person has looked."""
     return GENERAL.get(code) or CARDS.get(code, FaultKind.CONFIG)

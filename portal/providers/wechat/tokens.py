@@ -37,14 +37,14 @@ _LOOK = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A credential fresh from the platform: its value and for how many seconds it is good."""
+    """A credential just fetched from the platform: its value and for how many seconds it is good."""
 
     value: str
     seconds: int
 
     @property
     def usable(self) -> int:
-        """For how many seconds it may be used."""
+        """The seconds for which it may be used."""
         return max(self.seconds - EARLY, 30)
 
 
@@ -68,7 +68,7 @@ class Tokens:
         self._guard = threading.Lock()
 
     def get(self, name: str, fetch: Fetch, stale: str = "") -> str:
-        """The credential in force; fetched when there is none, or when the one in force is ``stale``.
+        """Return the credential in force; it is fetched when there is none, or when the one in force is ``stale``.
 
         Raises ChannelFault: what ``fetch`` raises, or RETRY when another's fetch took too long.
         """
