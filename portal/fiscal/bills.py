@@ -61,7 +61,7 @@ _log = structlog.get_logger("qupiao.fiscal")
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class _BillToUpload:
     """What the messages about one bill need."""
 
     bill_id: int
@@ -125,7 +125,7 @@ def supervise(services: Services, task: Task, link: FinanceLink, rules: Rules) -
     return _conclude(services, bill, rules, attempt, supervision(reply), link)
 
 
-def _ask(services: Services, bill: _Facts, link: FinanceLink, rules: Rules) -> Outcome | None:
+def _ask(services: Services, bill: _BillToUpload, link: FinanceLink, rules: Rules) -> Outcome | None:
     """Ask for a bill that finance has queued; ``None`` when finance does not know it, so that it is uploaded again."""
     attempt, reply = link.send(services.database, bill.query(), bill.bill_id)
     answer = supervision(reply)
@@ -137,7 +137,12 @@ def _ask(services: Services, bill: _Facts, link: FinanceLink, rules: Rules) -> O
 
 
 def _conclude(
-    services: Services, bill: _Facts, rules: Rules, attempt: Attempt, answer: SupervisionAnswer, link: FinanceLink
+    services: Services,
+    bill: _BillToUpload,
+    rules: Rules,
+    attempt: Attempt,
+    answer: SupervisionAnswer,
+    link: FinanceLink,
 ) -> Outcome:
     if isinstance(answer, SupervisionQueued):
         with services.database.write() as connection:
@@ -168,7 +173,7 @@ def send_again(services: Services, actor: str) -> int:
     return int(revived)
 
 
-def _read(services: Services, bill_id: int) -> _Facts | None:
+def _read(services: Services, bill_id: int) -> _BillToUpload | None:
     original, of_original = BILL.alias("original"), SUPERVISION.alias("of_original")
     with services.database.read() as connection:
         row = connection.execute(
@@ -193,7 +198,7 @@ def _read(services: Services, bill_id: int) -> _Facts | None:
         queued = state is BillState.UPLOADED or (
             state is BillState.REVERSED and message_log.queued(connection, bill_id)
         )
-    return _Facts(
+    return _BillToUpload(
         bill_id=bill_id,
         code=row.bill_code,
         number=f"{row.number:010d}",
@@ -216,16 +221,20 @@ def _move(connection: Connection, bill_id: int, state: BillState) -> None:
 
 
 def _accept(
-    services: Services, facts: _Facts, attempt: Attempt, answer: SupervisionGiven, supervised: VerifiedSupervision
+    services: Services,
+    bill: _BillToUpload,
+    attempt: Attempt,
+    answer: SupervisionGiven,
+    supervised: VerifiedSupervision,
 ) -> None:
     with services.database.write() as connection:
         message_log.end(connection, attempt, "duplicate" if answer.duplicate else "supervised", answer.code)
-        _move(connection, facts.bill_id, BillState.SUPERVISED)
-        if _supervised_already(connection, facts.bill_id, supervised):  # another worker was quicker
+        _move(connection, bill.bill_id, BillState.SUPERVISED)
+        if _supervised_already(connection, bill.bill_id, supervised):  # another worker was quicker
             return
         connection.execute(
             insert(SUPERVISION).values(
-                bill_id=facts.bill_id,
+                bill_id=bill.bill_id,
                 element=supervised.element,
                 certificate_serial=supervised.certificate_serial,
                 supervised_at=supervised.at,
@@ -233,12 +242,10 @@ def _accept(
             )
         )
         details: dict[str, object] = {"message_id": attempt.message_id, "duplicate": answer.duplicate}
-        audit.record(connection, Actor(ACTOR), "bill.supervised", ("bill", facts.bill_id), details)
-        supervised_task = tasks.row(
-            "bill.supervised", f"bill.supervised:{facts.bill_id}", {"bill": facts.bill_id}, now()
-        )
+        audit.record(connection, Actor(ACTOR), "bill.supervised", ("bill", bill.bill_id), details)
+        supervised_task = tasks.row("bill.supervised", f"bill.supervised:{bill.bill_id}", {"bill": bill.bill_id}, now())
         connection.execute(insert(OutboxTask), supervised_task)
-        _call_red(connection, facts.bill_id)
+        _call_red(connection, bill.bill_id)
 
 
 def _call_red(connection: Connection, bill_id: int) -> None:
@@ -268,33 +275,35 @@ def _supervised_already(connection: Connection, bill_id: int, supervised: Verifi
     return True
 
 
-def _refuse(services: Services, facts: _Facts, attempt: Attempt, answer: SupervisionRefused) -> Outcome:
+def _refuse(services: Services, bill: _BillToUpload, attempt: Attempt, answer: SupervisionRefused) -> Outcome:
     """Refuse the bill for its data or a conflict, else only stop the upload. Both wait for a person."""
     about_content = answer.code.startswith("2") or answer.code == ResultCode.DUPLICATE_OTHER
-    reason = _without_names(facts, answer.reason)
+    reason = _without_names(bill, answer.reason)
     with services.database.write() as connection:
         message_log.end(connection, attempt, "rejected", answer.code, reason)
         if about_content:
-            _move(connection, facts.bill_id, BillState.REFUSED)
+            _move(connection, bill.bill_id, BillState.REFUSED)
         action = "bill.refused" if about_content else "bill.upload_stopped"
         details = {"code": answer.code, "reason": reason, "message_id": attempt.message_id}
-        audit.record(connection, Actor(ACTOR), action, ("bill", facts.bill_id), details)
+        audit.record(connection, Actor(ACTOR), action, ("bill", bill.bill_id), details)
     return Dead(f"{answer.code} {reason}")
 
 
-def _distrust(services: Services, facts: _Facts, attempt: Attempt, answer: SupervisionGiven, reason: str) -> Outcome:
+def _distrust(
+    services: Services, bill: _BillToUpload, attempt: Attempt, answer: SupervisionGiven, reason: str
+) -> Outcome:
     """Keep a bill as uploaded whose supervision does not hold; it is never shown as supervised."""
     with services.database.write() as connection:
         message_log.end(connection, attempt, "unverified", answer.code, reason)
-        _move(connection, facts.bill_id, BillState.UPLOADED)
+        _move(connection, bill.bill_id, BillState.UPLOADED)
         details = {"reason": reason, "message_id": attempt.message_id}
-        audit.record(connection, Actor(ACTOR), "bill.supervision_invalid", ("bill", facts.bill_id), details)
+        audit.record(connection, Actor(ACTOR), "bill.supervision_invalid", ("bill", bill.bill_id), details)
     return Dead(f"监制签名无效：{reason}")
 
 
-def _without_names(facts: _Facts, reason: str) -> str:
+def _without_names(bill: _BillToUpload, reason: str) -> str:
     """Take the payer, whom finance may quote, and long numbers out of finance's text."""
-    payer = xml.read(facts.document.signed).payer
+    payer = xml.read(bill.document.signed).payer
     if payer.name:
         reason = reason.replace(payer.name, _HIDDEN)
     return _LONG_NUMBER.sub(_HIDDEN, reason)

@@ -17,7 +17,7 @@ _log = structlog.get_logger("qupiao.providers")
 
 
 @dataclass(slots=True)
-class Call:
+class ProviderCall:
     """One call in progress. ``outcome`` is a class or code, never the party's text, which may quote people; ``away``
     says that nobody usable answered."""
 
@@ -45,9 +45,9 @@ class Calls:
         return self._breaker.wait() if self._breaker else 0.0
 
     @contextmanager
-    def measure(self, method: str) -> Iterator[Call]:
+    def measure(self, method: str) -> Iterator[ProviderCall]:
         """Time the call in the block, log it and tell the breaker, also when it raises."""
-        call, begin, answered = Call(), time.monotonic(), False
+        call, begin, answered = ProviderCall(), time.monotonic(), False
         try:
             yield call
             answered = True
@@ -63,7 +63,7 @@ class Calls:
             _log.info("provider.call", party=self.party, method=method, ms=milliseconds, outcome=call.outcome)
             self._tell_breaker(call, answered)
 
-    def _tell_breaker(self, call: Call, answered: bool) -> None:
+    def _tell_breaker(self, call: ProviderCall, answered: bool) -> None:
         if self._breaker is None:
             return
         if call.away:

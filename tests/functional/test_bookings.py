@@ -22,7 +22,7 @@ from portal.providers.finance import booking_messages
 from portal.providers.finance.envelope import EnvelopeError
 from portal.providers.finance.form import lines
 from portal.providers.finance.link import FinanceLink
-from portal.providers.finance.messages import Page, UnitBooking
+from portal.providers.finance.messages import AnswerPage, UnitBooking
 from tests import codes
 from tests.console import Console
 from tests.functional.test_cards import write_off
@@ -127,6 +127,6 @@ def test_a_booking_that_says_nothing_usable_is_no_answer(line: dict[str, str]) -
     good = {"EInvoiceCode": codes.OUTPATIENT, "EInvoiceNumber": "0000000001", "IsAccounted": "1", "AccDate": "20261124"}
     good |= {"AccUnit": UNIT, "AccAmount": "12.50"}
     answer = {"Total": "1"} | lines([good])
-    assert booking_messages.read(answer, "0000") == Page((UnitBooking(codes.OUTPATIENT, 1, UNIT, 1250, DAY),), 1)
+    assert booking_messages.read(answer, "0000") == AnswerPage((UnitBooking(codes.OUTPATIENT, 1, UNIT, 1250, DAY),), 1)
     with pytest.raises(EnvelopeError):
         booking_messages.read({"Total": "1"} | lines([good | line]), "0000")

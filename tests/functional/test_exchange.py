@@ -31,7 +31,7 @@ from portal.outbox.worker import Worker
 from portal.providers.breaker import Breaker
 from portal.providers.finance import message_log
 from portal.providers.finance.link import FinanceLink
-from portal.providers.finance.message_log import Entry, MessageIds
+from portal.providers.finance.message_log import LogEntry, MessageIds
 from portal.rendering import xml
 from tests.forks import Forked, program
 from tests.his import His, outpatient
@@ -333,7 +333,7 @@ def test_message_id_is_unique_across_processes(world: World) -> None:
     [bill_id] = world.issue()
     ids = MessageIds()
     used, free = ids.next(), ids.next()
-    database, entry = world.services.database, Entry("9301", "subject", bill_id)
+    database, entry = world.services.database, LogEntry("9301", "subject", bill_id)
     assert message_log.begin(database, entry, lambda: used).message_id == used
     offered = iter([used, used, free])
     assert message_log.begin(database, entry, lambda: next(offered)).message_id == free

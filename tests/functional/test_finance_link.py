@@ -32,7 +32,7 @@ from portal.providers.finance import message_log
 from portal.providers.finance.adapter import FinanceAccount, adapter_of
 from portal.providers.finance.client import FinanceClient
 from portal.providers.finance.link import FinanceLink, link_of
-from portal.providers.finance.message_log import Entry
+from portal.providers.finance.message_log import LogEntry
 from portal.rendering import xml
 from tests.functional.test_exchange import World, world  # noqa: F401  (the fixture)
 
@@ -185,7 +185,7 @@ def test_a_message_about_no_bill_is_not_counted(world: World) -> None:  # noqa: 
     database = world.services.database
     client = FinanceClient(FinanceAccount("http://127.0.0.1:1/", "A", "B"))
     for _ in range(2):
-        message_log.begin(database, Entry("9203", "since:1"), client.new_message_id)
+        message_log.begin(database, LogEntry("9203", "since:1"), client.new_message_id)
     assert [(row.bill_id, row.attempt, row.subject) for row in world.rows(FINANCE_MESSAGE)] == [
         (None, 0, "since:1")
     ] * 2

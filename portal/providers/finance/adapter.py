@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Protocol
 
 from portal.core.settings import Settings
-from portal.providers.finance.messages import Content, Message, Reply
+from portal.providers.finance.messages import Content, FinanceRequest, Reply
 from portal.providers.finance.national import NationalAdapter
 
 
@@ -36,14 +36,14 @@ class FinanceAccount:
 class FinanceAdapter(Protocol):
     """One finance system's form of our messages; made with (app id, app key). Safe for many threads."""
 
-    def number(self, message: Message[Content]) -> str:
+    def number(self, message: FinanceRequest[Content]) -> str:
         """Return the number (≤ 8 characters) by which the log of messages calls this kind of message."""
 
-    def build(self, message: Message[Content], message_id: str) -> tuple[bytes, Mapping[str, str]]:
+    def build(self, message: FinanceRequest[Content], message_id: str) -> tuple[bytes, Mapping[str, str]]:
         """Write the body and the HTTP headers of a message under an id of ours, which never comes twice."""
 
     def read(
-        self, message: Message[Content], message_id: str, body: bytes, headers: Mapping[str, str]
+        self, message: FinanceRequest[Content], message_id: str, body: bytes, headers: Mapping[str, str]
     ) -> Reply[Content]:
         """Read the answer (HTTP 200) to exactly this message, with its code as one of :class:`ResultCode`.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from portal.providers.finance.envelope import EnvelopeError, Fields, Parsed, decode_base64, parse14, stamp14, text_of
-from portal.providers.finance.form import Form, Forms
+from portal.providers.finance.form import Forms, MessageForm
 from portal.providers.finance.messages import (
     ResultQuery,
     SupervisionAnswer,
@@ -79,6 +79,6 @@ def upload_number(bill: Upload) -> str:
 
 
 FORMS: Forms = {
-    Upload: Form(upload_number, upload_fields, read_supervision),
-    ResultQuery: Form(RESULT, result_fields, read_supervision),
+    Upload: MessageForm(upload_number, upload_fields, read_supervision),
+    ResultQuery: MessageForm(RESULT, result_fields, read_supervision),
 }

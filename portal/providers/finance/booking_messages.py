@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from portal.core.clock import SHANGHAI
 from portal.domain.money import fen_of
 from portal.providers.finance.envelope import EnvelopeError, Fields, Parsed, stamp14, text_of
-from portal.providers.finance.form import Form, Forms, read_lines
-from portal.providers.finance.messages import BookingsQuery, Page, UnitBooking
+from portal.providers.finance.form import Forms, MessageForm, read_lines
+from portal.providers.finance.messages import AnswerPage, BookingsQuery, UnitBooking
 
 PULL = "9601"
 PAGE = 500
@@ -25,12 +25,12 @@ def query_fields(query: BookingsQuery) -> Fields:
     }
 
 
-def read(fields: Parsed, _code: str) -> Page[UnitBooking]:
+def read(fields: Parsed, _code: str) -> AnswerPage[UnitBooking]:
     """Read a page of bookings. Raises EnvelopeError."""
     total = text_of(fields, "Total")
     if not (total.isascii() and total.isdigit()):
         raise EnvelopeError("入账总数不是整数")
-    return Page(tuple(_booking(line) for line in read_lines(fields)), int(total))
+    return AnswerPage(tuple(_booking(line) for line in read_lines(fields)), int(total))
 
 
 def _booking(line: Mapping[str, str]) -> UnitBooking:
@@ -52,4 +52,4 @@ def _booking(line: Mapping[str, str]) -> UnitBooking:
     return UnitBooking(line.get("EInvoiceCode", ""), int(number), line.get("AccUnit", "")[:200], amount, day)
 
 
-FORMS: Forms = {BookingsQuery: Form(PULL, query_fields, read)}
+FORMS: Forms = {BookingsQuery: MessageForm(PULL, query_fields, read)}

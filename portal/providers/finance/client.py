@@ -12,7 +12,7 @@ from portal.providers.finance.message_log import MessageIds
 from portal.providers.finance.messages import (
     Content,
     FinanceAway,
-    Message,
+    FinanceRequest,
     NoAnswer,
     Reply,
     ResultQuery,
@@ -54,11 +54,11 @@ class FinanceClient:
         """Return an id that this process has not used."""
         return self._ids.next()
 
-    def number(self, message: Message[Content]) -> str:
+    def number(self, message: FinanceRequest[Content]) -> str:
         """Return the number by which the log calls this kind of message."""
         return self._adapter.number(message)
 
-    def ask(self, message: Message[Content], message_id: str | None = None) -> Reply[Content]:
+    def ask(self, message: FinanceRequest[Content], message_id: str | None = None) -> Reply[Content]:
         """Send a message and return finance's authentic answer, whatever it says.
 
         Raises FinanceAway when there is none, or when finance says that it cannot work now (5xxx).

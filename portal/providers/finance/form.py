@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from portal.providers.finance.envelope import EnvelopeError, Fields, Parsed, text_of
-from portal.providers.finance.messages import Message
+from portal.providers.finance.messages import FinanceRequest
 
 Sent = TypeVar("Sent")
 Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True, slots=True)
-class Form(Generic[Sent, Answered]):
+class MessageForm(Generic[Sent, Answered]):
     """``number`` of the message, or how it follows from the message; ``read`` gets the fields and the result code of
     an answer that says "done", and raises EnvelopeError."""
 
@@ -23,7 +23,7 @@ class Form(Generic[Sent, Answered]):
     read: Callable[[Parsed, str], Answered]
 
 
-Forms = Mapping[type[Message[Any]], Form[Any, Any]]
+Forms = Mapping[type[FinanceRequest[Any]], MessageForm[Any, Any]]
 """The form of each kind of message; a form reads what its kind of message asks for."""
 
 

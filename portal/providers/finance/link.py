@@ -14,8 +14,8 @@ from portal.providers.calls import Calls
 from portal.providers.finance import message_log
 from portal.providers.finance.adapter import FinanceAccount
 from portal.providers.finance.client import FinanceClient
-from portal.providers.finance.message_log import Attempt, Entry
-from portal.providers.finance.messages import Content, FinanceAway, Message, Reply
+from portal.providers.finance.message_log import Attempt, LogEntry
+from portal.providers.finance.messages import Content, FinanceAway, FinanceRequest, Reply
 from portal.providers.finance.result_codes import ResultCode
 
 
@@ -26,7 +26,7 @@ class FinanceLink:
         self._client = client
         self._calls = Calls("finance", breaker or Breaker())
 
-    def number(self, message: Message[Content]) -> str:
+    def number(self, message: FinanceRequest[Content]) -> str:
         """Return the number by which the log calls this kind of message."""
         return self._client.number(message)
 
@@ -39,14 +39,14 @@ class FinanceLink:
             raise FinanceAway("paused", "财政系统连续无应答，暂停联系", pause)
 
     def send(
-        self, database: Database, message: Message[Content], bill_id: int | None
+        self, database: Database, message: FinanceRequest[Content], bill_id: int | None
     ) -> tuple[Attempt, Reply[Content]]:
         """Send a message whose row in the log the caller completes together with the effect of the answer.
 
         Raises FinanceAway, with the row completed.
         """
         number = self._client.number(message)
-        attempt = message_log.begin(database, Entry(number, message.subject, bill_id), self._client.new_message_id)
+        attempt = message_log.begin(database, LogEntry(number, message.subject, bill_id), self._client.new_message_id)
         try:
             with self._calls.measure(number) as call:
                 try:
@@ -61,7 +61,7 @@ class FinanceLink:
             raise
         return attempt, reply
 
-    def ask(self, database: Database, message: Message[Content]) -> Reply[Content]:
+    def ask(self, database: Database, message: FinanceRequest[Content]) -> Reply[Content]:
         """Send a message and log its answer. Raises FinanceAway, also without sending while finance is away."""
         self.check()
         attempt, reply = self.send(database, message, None)

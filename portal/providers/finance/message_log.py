@@ -21,7 +21,7 @@ from portal.models.tables import FINANCE_MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """What the log keeps of a message: its number, the key of its subject, and the bill that it uploads or asks for."""
 
     message_no: str
@@ -54,7 +54,7 @@ class MessageIds:
             return stamp17(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=self._last))
 
 
-def begin(database: Database, entry: Entry, new_message_id: Callable[[], str]) -> Attempt:
+def begin(database: Database, entry: LogEntry, new_message_id: Callable[[], str]) -> Attempt:
     """Log an attempt and reserve its message id, across all processes of the installation."""
     for _ in range(20):
         attempt = Attempt(new_id(), new_message_id())

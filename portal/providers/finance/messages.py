@@ -34,7 +34,7 @@ class FinanceAway(Exception):
         self.after = after
 
 
-class Message(Generic[Content]):
+class FinanceRequest(Generic[Content]):
     """A message to finance. ``subject`` is our key, under which it is logged and finance knows a repeat."""
 
     __slots__ = ()
@@ -60,7 +60,7 @@ class Reply(Generic[Content]):
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
+class AnswerPage(Generic[Item]):
     """One page of a list, and how many items there are in all."""
 
     items: tuple[Item, ...]
@@ -102,7 +102,7 @@ SupervisionAnswer = SupervisionGiven | SupervisionQueued | SupervisionRefused
 
 
 @dataclass(frozen=True, slots=True)
-class Upload(Message[SupervisionAnswer]):
+class Upload(FinanceRequest[SupervisionAnswer]):
     """A bill for 监制. ``document`` is ``einvoice.xml`` with the unit's signature, ``related`` a red one's original."""
 
     code: str
@@ -121,7 +121,7 @@ class Upload(Message[SupervisionAnswer]):
 
 
 @dataclass(frozen=True, slots=True)
-class ResultQuery(Message[SupervisionAnswer]):
+class ResultQuery(FinanceRequest[SupervisionAnswer]):
     """The question whether an uploaded bill has been supervised."""
 
     code: str
@@ -143,7 +143,7 @@ def supervision(reply: Reply[SupervisionAnswer]) -> SupervisionAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Application(Message[None]):
+class Application(FinanceRequest[None]):
     """申领: numbers that the unit asks for."""
 
     agency: str
@@ -159,7 +159,7 @@ class Application(Message[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class ApplicationQuery(Message[Review]):
+class ApplicationQuery(FinanceRequest[Review]):
     """The question how an application stands."""
 
     agency: str
@@ -172,7 +172,7 @@ class ApplicationQuery(Message[Review]):
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawal(Message[None]):
+class Withdrawal(FinanceRequest[None]):
     """撤销上报: an application that is taken back."""
 
     agency: str
@@ -185,7 +185,7 @@ class Withdrawal(Message[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentsQuery(Message[Page[Granted]]):
+class SegmentsQuery(FinanceRequest[AnswerPage[Granted]]):
     """The question what was granted since a day, page by page from 1."""
 
     agency: str
@@ -199,7 +199,7 @@ class SegmentsQuery(Message[Page[Granted]]):
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentConfirmation(Message[None]):
+class SegmentConfirmation(FinanceRequest[None]):
     """入库确认; a count of 0 says that the segment was refused, ``opinion`` why."""
 
     segment_id: str
@@ -223,7 +223,7 @@ class ReturnDecision:
 
 
 @dataclass(frozen=True, slots=True)
-class NumberReturn(Message[ReturnDecision]):
+class NumberReturn(FinanceRequest[ReturnDecision]):
     """申退: unused numbers that go back to finance."""
 
     agency: str
@@ -264,7 +264,7 @@ class StockDifference:
 
 
 @dataclass(frozen=True, slots=True)
-class StockCheck(Message[tuple[StockDifference, ...]]):
+class StockCheck(FinanceRequest[tuple[StockDifference, ...]]):
     """Our counts and unused ranges per code, to be compared with finance's."""
 
     agency: str
@@ -281,7 +281,7 @@ class StockCheck(Message[tuple[StockDifference, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
-class VoidNumbers(Message[None]):
+class VoidNumbers(FinanceRequest[None]):
     """作废: numbers that will never be used, by the document that made them void."""
 
     agency: str
@@ -300,7 +300,7 @@ class VoidNumbers(Message[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class PaperExchange(Message[None]):
+class PaperExchange(FinanceRequest[None]):
     """换开: a paper form that stands for a bill. ``paper_id`` is our key of the form."""
 
     paper_id: int
@@ -318,7 +318,7 @@ class PaperExchange(Message[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class PaperEnd(Message[None]):
+class PaperEnd(FinanceRequest[None]):
     """A paper form that stands for its bill no more."""
 
     paper_id: int
@@ -352,7 +352,7 @@ class UnitBooking:
 
 
 @dataclass(frozen=True, slots=True)
-class BookingsQuery(Message[Page[UnitBooking]]):
+class BookingsQuery(FinanceRequest[AnswerPage[UnitBooking]]):
     """The question which bookings changed since a moment, page by page from 1."""
 
     agency: str

@@ -8,7 +8,7 @@ from portal.core.clock import now
 from portal.providers.finance import bill_messages, booking_messages, envelope, paper_messages, stock_messages
 from portal.providers.finance.envelope import EnvelopeError, text_of
 from portal.providers.finance.form import Forms
-from portal.providers.finance.messages import Content, Message, Reply
+from portal.providers.finance.messages import Content, FinanceRequest, Reply
 
 FORMS: Forms = {
     **bill_messages.FORMS,
@@ -26,19 +26,19 @@ class NationalAdapter:
         self._app_key = app_key
         self._algorithm = algorithm
 
-    def number(self, message: Message[Content]) -> str:
+    def number(self, message: FinanceRequest[Content]) -> str:
         """Return the message's MsgNo."""
         number = FORMS[type(message)].number
         return number if isinstance(number, str) else number(message)
 
-    def build(self, message: Message[Content], message_id: str) -> tuple[bytes, Mapping[str, str]]:
+    def build(self, message: FinanceRequest[Content], message_id: str) -> tuple[bytes, Mapping[str, str]]:
         """Write the envelope and the headers with its digest."""
         voucher = envelope.build_voucher(FORMS[type(message)].write(message))
         body = envelope.build(envelope.head_for(self.number(message), self._app_id, message_id, now()), voucher)
         return body, envelope.headers(self._algorithm, self._app_id, self._app_key, body)
 
     def read(
-        self, message: Message[Content], message_id: str, body: bytes, headers: Mapping[str, str]
+        self, message: FinanceRequest[Content], message_id: str, body: bytes, headers: Mapping[str, str]
     ) -> Reply[Content]:
         """Check the digest and whose answer it is, then read it. Raises EnvelopeError."""
         algorithm, claimed = headers.get("x-digest-alg", ""), headers.get("x-digest", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.providers.finance.envelope import Fields, stamp14
-from portal.providers.finance.form import Form, Forms, nothing
+from portal.providers.finance.form import Forms, MessageForm, nothing
 from portal.providers.finance.messages import PaperEnd, PaperExchange, VoidNumbers
 
 VOIDED, EXCHANGED, ENDED = "9304", "9305", "9306"
@@ -44,7 +44,7 @@ def _forms(paper: PaperExchange | PaperEnd) -> dict[str, str]:
 
 
 FORMS: Forms = {
-    VoidNumbers: Form(VOIDED, void_fields, nothing),
-    PaperExchange: Form(EXCHANGED, exchange_fields, nothing),
-    PaperEnd: Form(ENDED, end_fields, nothing),
+    VoidNumbers: MessageForm(VOIDED, void_fields, nothing),
+    PaperExchange: MessageForm(EXCHANGED, exchange_fields, nothing),
+    PaperEnd: MessageForm(ENDED, end_fields, nothing),
 }

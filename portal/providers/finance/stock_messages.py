@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from portal.providers.finance.envelope import EnvelopeError, Fields, Parsed, stamp14, text_of
-from portal.providers.finance.form import Form, Forms, integer, lines, nothing, read_lines
+from portal.providers.finance.form import Forms, MessageForm, integer, lines, nothing, read_lines
 from portal.providers.finance.messages import (
+    AnswerPage,
     Application,
     ApplicationQuery,
     NumberReturn,
-    Page,
     ReturnDecision,
     SegmentConfirmation,
     SegmentsQuery,
@@ -69,13 +69,13 @@ def segments_fields(query: SegmentsQuery) -> Fields:
     return {"AgencyCode": query.agency, "SinceDate": since, "PageNo": str(query.page), "PageSize": str(PAGE)}
 
 
-def read_segments(fields: Parsed, _code: str) -> Page[Granted]:
+def read_segments(fields: Parsed, _code: str) -> AnswerPage[Granted]:
     """Read a page of segments. Raises EnvelopeError.
 
     A line that makes no sense comes out as a segment without numbers, so that it is refused by name and does not
     stop the others.
     """
-    return Page(tuple(_segment(line) for line in read_lines(fields)), integer(text_of(fields, "Total")))
+    return AnswerPage(tuple(_segment(line) for line in read_lines(fields)), integer(text_of(fields, "Total")))
 
 
 def _segment(line: Mapping[str, str]) -> Granted:
@@ -159,11 +159,11 @@ def read_differences(fields: Parsed, _code: str) -> tuple[StockDifference, ...]:
 
 
 FORMS: Forms = {
-    Application: Form(APPLY, application_fields, nothing),
-    ApplicationQuery: Form(APPLY_STATUS, apply_no_fields, read_review),
-    Withdrawal: Form(APPLY_WITHDRAW, apply_no_fields, nothing),
-    SegmentsQuery: Form(SEGMENTS, segments_fields, read_segments),
-    SegmentConfirmation: Form(STOCK_IN, confirmation_fields, nothing),
-    NumberReturn: Form(GIVE_BACK, return_fields, read_return),
-    StockCheck: Form(STOCK_CHECK, check_fields, read_differences),
+    Application: MessageForm(APPLY, application_fields, nothing),
+    ApplicationQuery: MessageForm(APPLY_STATUS, apply_no_fields, read_review),
+    Withdrawal: MessageForm(APPLY_WITHDRAW, apply_no_fields, nothing),
+    SegmentsQuery: MessageForm(SEGMENTS, segments_fields, read_segments),
+    SegmentConfirmation: MessageForm(STOCK_IN, confirmation_fields, nothing),
+    NumberReturn: MessageForm(GIVE_BACK, return_fields, read_return),
+    StockCheck: MessageForm(STOCK_CHECK, check_fields, read_differences),
 }
