@@ -1,4 +1,4 @@
-"""Which account at a platform is whose, and how many messages its owner has allowed (delivery-channels §2.2, §14).
+"""Bindings of persons to accounts at platforms, and how many messages each owner has allowed.
 
 A binding is made once by somebody who has proved who they are (level 2: number, name and a code to the phone on
 file). It names the person as retrieval does, by keyed hashes, so it reaches bills that come later.

@@ -26,7 +26,7 @@ from portal.models.tables import MINI_LOGIN
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault, FaultKind
 from portal.retrieval import identify, sessions
-from portal.retrieval.code_sender import phone_on_file
+from portal.retrieval.phones import phone_on_file
 from portal.retrieval.sessions import Claim, Session
 
 AWAY = "微信暂时没有应答"

@@ -15,8 +15,7 @@ from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine import messages
-from portal.delivery.engine.deliveries import Wanted, insert_once, open_delivery, whom
-from portal.delivery.engine.triggers import stop
+from portal.delivery.engine.deliveries import Wanted, insert_once, open_delivery, stop, whom
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step
 from portal.domain.errors import Refusal

@@ -1,4 +1,4 @@
-"""Upload of bills to finance and their supervision (监制): the work of topic ``bill.issued``.
+"""Upload of bills to finance and their supervision (监制): finance's part of the event ``bill.issued``.
 
 One task drives a bill to the end, however often it is called: upload (9301/9303), and while finance has it queued, ask
 (9302) on a schedule. No database connection is held while finance is spoken to. Repeating is safe because finance
@@ -26,10 +26,11 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.states import BillState, may_move
 from portal.fiscal.supervision import Trust, VerifiedSupervision, verify
+from portal.issuing.events import BILL_ISSUED
 from portal.ledger.bills import StoredDocument, stored_document
-from portal.models import OutboxTask
 from portal.models.tables import BILL, OUTBOX_TASK, SUPERVISION
 from portal.outbox import tasks
+from portal.outbox.events import event, publish
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
 from portal.providers.finance import message_log
 from portal.providers.finance.link import FinanceLink
@@ -47,7 +48,8 @@ from portal.providers.finance.messages import (
 from portal.providers.finance.result_codes import ResultCode
 from portal.rendering import xml
 
-TOPIC = "bill.issued"
+TOPIC = BILL_ISSUED.to("finance")
+BILL_SUPERVISED = event("bill.supervised")
 ACTOR = "worker:fiscal"
 POLLS = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 """Seconds until an uploaded bill is asked for the first, second, … time; the last repeats."""
@@ -161,11 +163,14 @@ def _conclude(
 
 
 def send_again(services: Services, actor: str) -> int:
-    """Revive every given-up upload after a cure (key, certificate, catalogue); returns how many."""
+    """Queue every given-up upload again after a cure (key, certificate, catalogue); returns how many.
+
+    Tasks that an earlier version wrote carry the plain name of the event.
+    """
     with services.database.write() as connection:
         revived = connection.execute(
             update(OUTBOX_TASK)
-            .where(OUTBOX_TASK.c.topic == TOPIC, OUTBOX_TASK.c.state == "dead")
+            .where(OUTBOX_TASK.c.topic.in_((TOPIC, BILL_ISSUED.name)), OUTBOX_TASK.c.state == "dead")
             .values(state="pending", due_at=now(), finished_at=None, attempts=0)
         ).rowcount
         if revived:
@@ -243,8 +248,7 @@ def _accept(
         )
         details: dict[str, object] = {"message_id": attempt.message_id, "duplicate": answer.duplicate}
         audit.record(connection, Actor(ACTOR), "bill.supervised", ("bill", bill.bill_id), details)
-        supervised_task = tasks.row("bill.supervised", f"bill.supervised:{bill.bill_id}", {"bill": bill.bill_id}, now())
-        connection.execute(insert(OutboxTask), supervised_task)
+        publish(connection, BILL_SUPERVISED, bill.bill_id, {"bill": bill.bill_id})
         _call_red(connection, bill.bill_id)
 
 
@@ -255,7 +259,7 @@ def _call_red(connection: Connection, bill_id: int) -> None:
         connection.execute(
             update(OUTBOX_TASK)
             .where(
-                OUTBOX_TASK.c.key == f"{TOPIC}:{red_id}",
+                OUTBOX_TASK.c.key.in_((f"{TOPIC}:{red_id}", f"{BILL_ISSUED.name}:{red_id}")),
                 OUTBOX_TASK.c.state == "pending",
                 OUTBOX_TASK.c.leased_by == "",
             )

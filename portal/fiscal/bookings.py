@@ -18,10 +18,11 @@ from portal.fiscal.units import agencies
 from portal.issuing.bills import booking
 from portal.models.tables import OUTBOX_TASK
 from portal.outbox.tasks import Dead, Done, Outcome, Task
+from portal.outbox.topics import topic
 from portal.providers.finance.link import FinanceLink
 from portal.providers.finance.messages import BookingsQuery, UnitBooking
 
-TOPIC = "bill.bookings"
+TOPIC = topic("bill.bookings")
 ASKED_AGAIN = timedelta(days=3)
 """How far back bookings are asked for although they were answered."""
 FIRST_RUN = timedelta(days=3650)

@@ -1,4 +1,4 @@
-"""The outbox topics of the exchange with finance and the work of each, over the one link of the process."""
+"""Background work of the exchange with finance, over the one link of the process."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Callable
 from portal.core.services import Services
 from portal.fiscal import bills, bookings, paper, stock
 from portal.issuing.paper import exchange
-from portal.outbox.tasks import Outcome, Retry, Task
+from portal.outbox.lanes import Lane
+from portal.outbox.schedule import Daily, Every, Schedule
+from portal.outbox.tasks import Handler, Outcome, Retry, Task
+from portal.outbox.topics import Topic
 from portal.providers.finance.link import FinanceLink, link_of
 from portal.providers.finance.messages import FinanceAway
 from portal.stock.documents import applications, receipts, returns, voids
 
 Work = Callable[[Services, Task, FinanceLink], Outcome]
-Handler = Callable[[Services, Task], Outcome]
 
 UNCONFIGURED_RETRY = 600.0
 """Seconds until a task looks again whether an address of finance is configured."""
@@ -39,7 +41,7 @@ def handler(work: Work) -> Handler:
     return handle
 
 
-STOCK_WORK: dict[str, Work] = {
+STOCK_WORK: dict[Topic, Work] = {
     applications.TOPIC: stock.apply,
     applications.WITHDRAW_TOPIC: stock.withdraw,
     receipts.TOPIC: stock.confirm,
@@ -54,4 +56,16 @@ STOCK_WORK: dict[str, Work] = {
 
 upload_bill = handler(bills.upload)
 """The handler of :data:`bills.TOPIC`."""
-STOCK_HANDLERS = {topic: handler(work) for topic, work in STOCK_WORK.items()}
+STOCK_HANDLERS: dict[Topic, Handler] = {topic: handler(work) for topic, work in STOCK_WORK.items()}
+HANDLERS: dict[Topic, Handler] = {bills.TOPIC: upload_bill} | STOCK_HANDLERS
+SCHEDULE: dict[Topic, Schedule] = {
+    stock.POLL_TOPIC: Every(600),
+    stock.CHECK_TOPIC: Daily("01:00"),
+    bookings.TOPIC: Every(3600),
+}
+DEMO_SCHEDULE: dict[Topic, Schedule] = {stock.POLL_TOPIC: Every(15), bookings.TOPIC: Every(15)}
+"""In the demo nobody waits ten minutes for the simulated finance office."""
+LANES = (
+    Lane("finance", (bills.TOPIC,), 4),  # may be slow or away for a day, with a backlog of thousands
+    Lane("stock", tuple(STOCK_HANDLERS), 1),  # few, and not behind that backlog
+)

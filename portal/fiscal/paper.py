@@ -12,11 +12,11 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.fiscal.stock import refusal
 from portal.fiscal.units import agency
-from portal.models.tables import BILL, PAPER_BILL, STOCK_VOID, SUPERVISION
+from portal.models.tables import BILL, PAPER_BILL, SUPERVISION
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
 from portal.providers.finance.link import FinanceLink
 from portal.providers.finance.messages import PaperEnd, PaperExchange, VoidNumbers
-from portal.stock.rows import document
+from portal.stock.documents.facts import VoidFacts, document
 
 _PAPER = (
     select(
@@ -76,7 +76,7 @@ def report_void(services: Services, task: Task, link: FinanceLink) -> Outcome:
     """Report the numbers of a void document (库存作废, 空白票报损) that is done."""
     unit_id, no = task.payload["unit"], task.payload["no"]
     with services.database.read() as connection:
-        row = document(connection, STOCK_VOID, unit_id, no)
+        row = document(connection, VoidFacts, unit_id, no)
         code = agency(connection, unit_id)
     operator, at = row.decided_name or row.made_name, row.decided_at or row.made_at
     numbers = VoidNumbers(code, row.no, row.bill_code, row.first, row.last, operator, at, row.reason)

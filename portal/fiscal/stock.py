@@ -7,21 +7,23 @@ taken in once. No database connection is held while finance is spoken to.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert
 
-from portal.core.clock import business_day, local, now
+from portal.core.clock import business_day, now
 from portal.core.services import Services
-from portal.domain.stock import ReceiptState
+from portal.domain.stock import AlarmRule, ReceiptState
 from portal.fiscal.units import agencies, agency, worker
-from portal.models.tables import STOCK_APPLICATION, STOCK_RECEIPT, STOCK_RECONCILE, STOCK_RETURN
+from portal.models.tables import STOCK_RECONCILE
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
+from portal.outbox.topics import topic
 from portal.providers.finance.link import FinanceLink
 from portal.providers.finance.messages import (
-    Application,
     ApplicationQuery,
     Content,
+    NumberApplication,
     NumberReturn,
     Reply,
     ReturnDecision,
@@ -35,31 +37,29 @@ from portal.providers.finance.messages import (
 from portal.providers.finance.result_codes import ResultCode
 from portal.stock import alarms, balances
 from portal.stock.documents import applications, receipts, returns
-from portal.stock.rows import document
+from portal.stock.documents.facts import ApplicationFacts, ReceiptFacts, ReturnFacts, document
 
-POLL_TOPIC, CHECK_TOPIC = "stock.poll", "stock.reconcile"
+POLL_TOPIC, CHECK_TOPIC = topic("stock.poll"), topic("stock.reconcile")
 SINCE = timedelta(days=31)
 """How far back granted segments are asked for again."""
 RETURN_POLL = 600.0
 """Seconds between two questions whether finance has decided on a return."""
-CHECK_HOUR = 1
-"""The comparison runs in this hour of the hospital's day."""
 
 
 def apply(services: Services, task: Task, link: FinanceLink) -> Outcome:
     """Bring an application to finance (9201)."""
     unit_id, no, revision = task.payload["unit"], task.payload["no"], task.payload["revision"]
-    with services.database.write() as connection:
-        row = applications.leaving(connection, unit_id, no, revision)
-        code = agency(connection, unit_id)
+    report = applications.Report(no, revision)
+    row = applications.send(services, worker(unit_id), report)
     if row is None:
         return Done()
-    application = Application(code, applications.apply_no(row), row.bill_code, row.quantity, row.reason)
+    with services.database.read() as connection:
+        code = agency(connection, unit_id)
+    application = NumberApplication(code, row.apply_no, row.bill_code, row.quantity, row.reason)
     reply = link.ask(services.database, application)
     words = refusal(reply)
     review = applications.Review("0" if reply.done else "2", None, "" if reply.done else words, "")
-    with services.database.write() as connection:
-        applications.reviewed(connection, worker(unit_id), unit_id, no, revision, review)
+    applications.review(services, worker(unit_id), report, review)
     return Done() if reply.done else Dead(words)
 
 
@@ -67,20 +67,19 @@ def withdraw(services: Services, task: Task, link: FinanceLink) -> Outcome:
     """Take an application back, if finance has not acted (9207)."""
     unit_id, no, revision = task.payload["unit"], task.payload["no"], task.payload["revision"]
     with services.database.read() as connection:
-        row = document(connection, STOCK_APPLICATION, unit_id, no)
+        row = document(connection, ApplicationFacts, unit_id, no)
         code = agency(connection, unit_id)
-    reply = link.ask(services.database, Withdrawal(code, applications.apply_no(row)))
+    reply = link.ask(services.database, Withdrawal(code, row.apply_no))
     # Unknown there: the report never arrived, and an empty answer to a withdrawal is a withdrawal.
     withdrawn = reply.done or reply.code == ResultCode.APPLICATION_UNKNOWN
-    with services.database.write() as connection:
-        applications.withdrawn(connection, worker(unit_id), unit_id, no, revision, withdrawn)
+    applications.end_withdrawal(services, worker(unit_id), applications.Report(no, revision), withdrawn)
     return Done()
 
 
 def confirm(services: Services, task: Task, link: FinanceLink) -> Outcome:
     """Tell finance of a confirmed or refused segment (9204)."""
     with services.database.read() as connection:
-        row = document(connection, STOCK_RECEIPT, task.payload["unit"], task.payload["no"])
+        row = document(connection, ReceiptFacts, task.payload["unit"], task.payload["no"])
     if row.told_at is not None or row.finance_id is None:
         return Done()
     count = row.count if row.state == ReceiptState.CONFIRMED else 0
@@ -88,8 +87,7 @@ def confirm(services: Services, task: Task, link: FinanceLink) -> Outcome:
     reply = link.ask(services.database, SegmentConfirmation(row.finance_id, count, row.decided_name, at, row.problem))
     if not reply.done:
         return Dead(refusal(reply))
-    with services.database.write() as connection:
-        receipts.told(connection, row.id)
+    receipts.note_told(services, row.id)
     return Done()
 
 
@@ -97,14 +95,13 @@ def give_back(services: Services, task: Task, link: FinanceLink) -> Outcome:
     """Return unused numbers; ask again until finance has decided (9205)."""
     unit_id, no = task.payload["unit"], task.payload["no"]
     with services.database.read() as connection:
-        row = document(connection, STOCK_RETURN, unit_id, no)
+        row = document(connection, ReturnFacts, unit_id, no)
         code = agency(connection, unit_id)
     reply = link.ask(services.database, NumberReturn(code, no, row.bill_code, row.first, row.last, row.reason))
     decision = reply.content or ReturnDecision("2", refusal(reply))
     if decision.status == "0":
         return Retry("等待财政审核申退", RETURN_POLL)
-    with services.database.write() as connection:
-        returns.decided(connection, worker(unit_id), no, decision.status == "1", decision.opinion)
+    returns.decide(services, worker(unit_id), returns.Answer(no, decision.status == "1", decision.opinion))
     return Done()
 
 
@@ -114,11 +111,10 @@ def poll(services: Services, _task: Task, link: FinanceLink) -> Outcome:
         waiting = applications.pending(connection)
         units = agencies(connection)
     for row in waiting:
-        reply = link.ask(services.database, ApplicationQuery(units[row.unit_id], applications.apply_no(row)))
+        reply = link.ask(services.database, ApplicationQuery(units[row.unit_id], row.apply_no))
         if reply.content is not None:
-            with services.database.write() as connection:
-                actor = worker(row.unit_id)
-                applications.reviewed(connection, actor, row.unit_id, row.no, row.revision, reply.content)
+            report = applications.Report(row.no, row.revision)
+            applications.review(services, worker(row.unit_id), report, reply.content)
     for unit_id, code in units.items():
         if problem := _fetch(services, unit_id, code, link):
             return Dead(problem)
@@ -135,8 +131,7 @@ def _fetch(services: Services, unit_id: int, code: str, link: FinanceLink) -> st
         total = reply.content.total
         for segment in reply.content.items:
             if segment.finance_id:
-                with services.database.write() as connection:
-                    receipts.arrive(connection, unit_id, segment)
+                receipts.arrive(services, unit_id, segment)
         if not reply.content.items:
             break
         seen, page = seen + len(reply.content.items), page + 1
@@ -144,15 +139,15 @@ def _fetch(services: Services, unit_id: int, code: str, link: FinanceLink) -> st
 
 
 def compare(services: Services, task: Task, link: FinanceLink) -> Outcome:
-    """Compare our counts with finance's once a day (9206); a difference raises an alarm, only equality clears it."""
-    if not task.payload.get("now") and local(now()).hour != CHECK_HOUR:
-        return Done()
+    """Compare our counts with finance's (9206); a difference raises an alarm, only equality clears it."""
+    if isinstance(task.payload.get("slot"), int):
+        return Done()  # an earlier version asked every hour and did the work in one of them
     with services.database.read() as connection:
         units = agencies(connection)
     for unit_id, code in units.items():
         as_of = now()
         with services.database.read() as connection:
-            lines = tuple(StockLine(**line) for line in balances.for_finance(connection, unit_id))
+            lines = tuple(StockLine(**asdict(line)) for line in balances.for_finance(connection, unit_id))
         reply = link.ask(services.database, StockCheck(code, as_of, lines))
         if reply.content is None:
             return Dead(refusal(reply))
@@ -170,9 +165,9 @@ def _note(connection: Connection, unit_id: int, as_of: datetime, differences: Se
     connection.execute(insert(STOCK_RECONCILE), values)
     if rows:
         words = f"与财政库存核对有 {len(rows)} 处不符：{rows[0]['bill_code']} {rows[0]['item']}"
-        alarms.raise_alarm(connection, unit_id, "reconcile", "finance", words)
+        alarms.raise_alarm(connection, unit_id, AlarmRule.RECONCILE, "finance", words)
     else:
-        alarms.clear(connection, unit_id, "reconcile", "finance", "系统")
+        alarms.clear(connection, unit_id, AlarmRule.RECONCILE, "finance", "系统")
 
 
 def refusal(reply: Reply[Content]) -> str:

@@ -1,4 +1,4 @@
-"""Proving who one is: number + name + code by SMS (level 2), or slip + name (level 1). Features §4.2, checks A1–A4.
+"""Proving who one is: number + name + code by SMS (level 2), or slip + name (level 1).
 
 Somebody who is not found, or whose name does not match, passes through exactly the same steps as a patient: the
 same writes, the same task, the same page. Only no message is sent, and no code will ever be right.
@@ -31,15 +31,16 @@ from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY, SLIP_CODE
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim, Session
 
 CODE_MINUTES = 5
 CODE_TRIES = 5
-SMS_TOPIC = "sms.code"
+SMS_TOPIC = topic("sms.code")
 FIND, CONSENT = "find", "consent"
 GUESSES = 30
-"""More refusals in a minute than this, over everybody, are an alarm (checks A2); told once in ten minutes."""
+"""More refusals in a minute than this, over everybody, are an alarm; told once in ten minutes."""
 log = structlog.get_logger("qupiao.retrieval")
 
 
@@ -47,7 +48,7 @@ def begin(services: Services, limits: Limits, unit_id: int, number: str, name: s
     """Take number and name and have a code sent if they match; returns the cookie of a new session.
 
     Whether they match is not even looked at here, but by the task that sends: what is not known while the page is
-    made cannot change its time (check A1). ``address`` is the caller's network address, counted by keyed hash.
+    made cannot change its time. ``address`` is the caller's network address, counted by keyed hash.
     Raises TRY_LATER when too often.
     """
     claim = counted_claim(services, limits, number, name, address)

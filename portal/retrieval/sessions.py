@@ -70,7 +70,7 @@ def by_digest(services: Services, connection: Connection, digest: bytes) -> Sess
 
 
 def start(services: Services, connection: Connection, unit_id: int, level: int, claim: Claim) -> str:
-    """Open a new session and return the cookie's value; every rise of level gets a new id (checks A8)."""
+    """Open a new session and return the cookie's value; every rise of level gets a new id."""
     cookie = secrets.token_urlsafe(32)
     digest = services.index.digest("session", cookie)
     moment = now()

@@ -15,6 +15,8 @@ from portal.core.clock import now
 from portal.core.database import Database
 from portal.core.services import Services
 from portal.domain.actor import Actor
+from portal.domain.numbers import NumberRun
+from portal.domain.stock import AlarmRule
 from portal.fiscal import stock as fiscal
 from portal.fiscal.jobs import STOCK_WORK, run
 from portal.models import (
@@ -32,9 +34,9 @@ from portal.outbox.worker import Worker
 from portal.providers.breaker import Breaker
 from portal.providers.finance.link import FinanceLink
 from portal.providers.finance.messages import (
-    Application,
     ApplicationQuery,
     FinanceAway,
+    NumberApplication,
     SegmentConfirmation,
     SegmentsQuery,
     Withdrawal,
@@ -43,6 +45,8 @@ from portal.providers.finance.result_codes import ResultCode
 from portal.stock import alarms, balances
 from portal.stock.books.fates import consistent, identity
 from portal.stock.documents import applications, receipts, returns
+from portal.stock.documents.applications import Application, Change
+from portal.stock.documents.returns import Return
 from tests import codes
 from tests.simulators import Simulators, running_simulators
 
@@ -98,8 +102,8 @@ class Unit:
         """A reported application."""
         with self.database.write() as connection:
             kind = connection.scalar(select(BillKind.id).where(BillKind.prefix == CODE[:6]))
-            no = applications.draft(connection, KEEPER, kind, CODE, quantity, "补充库存")
-            applications.report(connection, KEEPER, no)
+            no = applications.draft_on(connection, KEEPER, Application(kind, CODE, quantity, "补充库存"))
+            applications.report_on(connection, KEEPER, no)
         return no
 
     def application(self, no: str) -> Any:
@@ -150,7 +154,7 @@ def test_from_application_to_stock(unit: Unit) -> None:
     receipt = unit.receipts(application_id=row.id)[0]
     assert (receipt.state, receipt.count, receipt.source) == ("waiting", 300, "application")
     with unit.database.write() as connection:
-        receipts.confirm(connection, KEEPER, receipt.no)
+        receipts.confirm_on(connection, KEEPER, receipt.no)
     unit.drain()
     assert unit.application(no).state == "received"
     known = unit.grant(receipt.finance_id)
@@ -180,8 +184,8 @@ def test_returned_with_opinion_then_reported_again(unit: Unit) -> None:
         row = unit.application(no)
         assert row.state == "returned" and "演示意见" in row.opinion and row.revision == turn
         with unit.database.write() as connection:
-            applications.change(connection, KEEPER, no, 200, "减量")
-            applications.report(connection, KEEPER, no)
+            applications.change_on(connection, KEEPER, Change(no, 200, "减量"))
+            applications.report_on(connection, KEEPER, no)
     unit.finance.post("/finance/stock/mode", {"mode": "auto"})
     unit.drain()
     unit.poll()
@@ -209,14 +213,14 @@ def test_withdrawn_while_finance_waits_and_too_late_after(unit: Unit) -> None:
     first = unit.apply(300)
     unit.drain()
     with unit.database.write() as connection:
-        assert applications.withdraw(connection, KEEPER, first) == "withdrawing"
+        assert applications.withdraw_on(connection, KEEPER, first) == "withdrawing"
     unit.drain()
     assert unit.application(first).state == "withdrawn"
     second = unit.apply(300)
     unit.drain()
     unit.finance.post("/finance/stock/decide", {"apply_no": second, "act": "approve", "quantity": 300})
     with unit.database.write() as connection:
-        applications.withdraw(connection, KEEPER, second)
+        applications.withdraw_on(connection, KEEPER, second)
     unit.drain()
     assert unit.application(second).state == "reviewing"
     unit.poll()
@@ -236,8 +240,8 @@ def test_every_act_survives_a_bad_line(unit: Unit, fault: str) -> None:
     receipt = unit.receipts(application_id=unit.application(no).id)[0]
     unit.finance.faults("finance", **{fault: {"count": 1}})
     with unit.database.write() as connection:
-        receipts.confirm(connection, KEEPER, receipt.no)
-        back = returns.report(connection, KEEPER, CODE, receipt.last - 9, receipt.last, "多余")
+        receipts.confirm_on(connection, KEEPER, receipt.no)
+        back = returns.report_on(connection, KEEPER, Return(NumberRun(CODE, receipt.last - 9, receipt.last), "多余"))
     unit.drain()
     unit.again()
     assert unit.grant(receipt.finance_id)["confirmed"] == 300
@@ -295,7 +299,7 @@ def test_the_same_segment_twice_is_one(unit: Unit) -> None:
 def test_refused_returns_come_back(unit: Unit) -> None:
     unit.finance.faults("finance", return_refused={"count": 1})
     with unit.database.write() as connection:
-        no = returns.report(connection, KEEPER, CODE, 7_000_004_001, 7_000_004_100, "停用")
+        no = returns.report_on(connection, KEEPER, Return(NumberRun(CODE, 7_000_004_001, 7_000_004_100), "停用"))
     unit.drain()
     with unit.database.read() as connection:
         row = connection.execute(select(StockReturn.state, StockReturn.opinion).where(StockReturn.no == no)).one()
@@ -328,23 +332,23 @@ def test_comparison_lists_differences_and_alarms_once(unit: Unit) -> None:
     unit.drain()
     unit.poll()
     with unit.database.write() as connection:
-        receipts.confirm(connection, KEEPER, unit.receipts()[0].no)
+        receipts.confirm_on(connection, KEEPER, unit.receipts()[0].no)
     unit.drain()
     assert compare().equal
     with unit.database.read() as connection:
-        assert alarms.standing(connection, 1, "reconcile") == set()
+        assert alarms.standing(connection, 1, AlarmRule.RECONCILE) == set()
 
 
 def test_keys_are_idempotent_at_finance(finance: Simulators) -> None:
     """ApplyNo, segment id and return no. again: the same answer; with other content: 4002; unknown: named."""
     client = finance.client()
-    first = Application(AGENCY, "SLX1", CODE, 100, "一")
+    first = NumberApplication(AGENCY, "SLX1", CODE, 100, "一")
     assert client.ask(first).code == ResultCode.OK
     assert client.ask(first).code == ResultCode.DUPLICATE_SAME
-    other = Application(AGENCY, "SLX1", CODE, 101, "一")
+    other = NumberApplication(AGENCY, "SLX1", CODE, 101, "一")
     assert client.ask(other).code == ResultCode.DUPLICATE_OTHER
     for quantity, code in ((0, CODE), (5, "99999926")):
-        answer = client.ask(Application(AGENCY, f"SLX{quantity}", code, quantity, ""))
+        answer = client.ask(NumberApplication(AGENCY, f"SLX{quantity}", code, quantity, ""))
         assert answer.code == ResultCode.FIELD_INVALID
     assert client.ask(ApplicationQuery(AGENCY, "NOBODY")).code == ResultCode.APPLICATION_UNKNOWN
     assert client.ask(Withdrawal(AGENCY, "NOBODY")).code == ResultCode.APPLICATION_UNKNOWN
@@ -363,7 +367,7 @@ def test_many_segments_come_page_by_page(finance: Simulators) -> None:
 
 def test_a_stranger_cannot_apply(finance: Simulators) -> None:
     with pytest.raises(FinanceAway):
-        finance.client(app_key="another").ask(Application(AGENCY, "SLX9", CODE, 1, ""))
+        finance.client(app_key="another").ask(NumberApplication(AGENCY, "SLX9", CODE, 1, ""))
     assert "SLX9" not in str(finance.get("/finance/stock/applications.json"))
 
 
@@ -373,7 +377,7 @@ def test_a_worker_that_dies_after_the_effect_repeats_it_harmlessly(unit: Unit) -
     unit.poll()
     receipt = unit.receipts(state="waiting")[-1]
     with unit.database.write() as connection:
-        receipts.confirm(connection, KEEPER, receipt.no)
+        receipts.confirm_on(connection, KEEPER, receipt.no)
     confirmation = SegmentConfirmation(receipt.finance_id, receipt.count, "票管员", now())
     assert unit.finance.client().ask(confirmation).code == ResultCode.OK
     unit.drain()

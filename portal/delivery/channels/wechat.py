@@ -131,7 +131,7 @@ class WeChatSubscription(_Subscription):
 
 
 class MiniSubscription(_Subscription):
-    """Subscription message of the mini-program; opens its list, which asks who one is."""
+    """Subscription message of the mini-program; it opens the list, which asks for the person's proof."""
 
     name = "mini"
     title = "微信小程序"

@@ -1,4 +1,4 @@
-"""What WeChat's events do (delivery-channels §2.1, §2.2): receipts, follow state, permissions."""
+"""Acts of WeChat's events: receipts, follow state, permissions."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def supervision(reply: Reply[SupervisionAnswer]) -> SupervisionAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Application(FinanceRequest[None]):
+class NumberApplication(FinanceRequest[None]):
     """申领: numbers that the unit asks for."""
 
     agency: str

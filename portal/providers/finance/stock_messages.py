@@ -12,8 +12,8 @@ from portal.providers.finance.envelope import EnvelopeError, Fields, Parsed, sta
 from portal.providers.finance.form import Forms, MessageForm, integer, lines, nothing, read_lines
 from portal.providers.finance.messages import (
     AnswerPage,
-    Application,
     ApplicationQuery,
+    NumberApplication,
     NumberReturn,
     ReturnDecision,
     SegmentConfirmation,
@@ -38,7 +38,7 @@ PAGE = 200
 """Segments asked for at once; the contract allows 500."""
 
 
-def application_fields(application: Application) -> Fields:
+def application_fields(application: NumberApplication) -> Fields:
     """Write an application (申领). Idempotent on ApplyNo."""
     line = {
         "BillCode": application.bill_code,
@@ -159,7 +159,7 @@ def read_differences(fields: Parsed, _code: str) -> tuple[StockDifference, ...]:
 
 
 FORMS: Forms = {
-    Application: MessageForm(APPLY, application_fields, nothing),
+    NumberApplication: MessageForm(APPLY, application_fields, nothing),
     ApplicationQuery: MessageForm(APPLY_STATUS, apply_no_fields, read_review),
     Withdrawal: MessageForm(APPLY_WITHDRAW, apply_no_fields, nothing),
     SegmentsQuery: MessageForm(SEGMENTS, segments_fields, read_segments),
