@@ -12,9 +12,9 @@ import html5lib
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 
-PASSWORD = Settings.model_fields["demo_password"].default
+PASSWORD = DemoSettings.model_fields["demo_password"].default
 
 
 @dataclass

@@ -23,7 +23,7 @@ from portal.access.his_account import load
 from portal.core.clock import local, now
 from portal.core.database import Database, make_engine
 from portal.core.services import Services
-from portal.core.settings import DEMO_APPID
+from portal.demo.accounts import DEMO_APPID
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun

@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from portal.blueprints.his.vouchers import deposit
 from portal.core.clock import now
+from portal.demo.granted import DEPOSITS
 from portal.domain.documents.voucher import Deposit, Taking
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun, Sheet
@@ -26,7 +27,6 @@ from portal.issuing.vouchers import paper
 from portal.issuing.vouchers.issue import Vouched, VoucherService, his_sender
 from portal.ledger import vouchers as ledger_vouchers
 from portal.models import NumberSegment, VoucherPaper
-from portal.simulators.finance.granted import DEPOSITS
 from portal.stock.books.fates import fate_map
 from portal.stock.documents import handouts, voids
 from portal.stock.documents.handouts import HandOut

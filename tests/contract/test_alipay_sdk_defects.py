@@ -21,13 +21,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.core.clock import SHANGHAI, now
-from portal.core.platform_settings import DEMO_ALIPAY_APP
+from portal.demo.accounts import DEMO_ALIPAY_APP
+from portal.demo.alipay_keys import ensure_demo_keys
 from portal.providers.alipay.account import AlipayAccount
 from portal.providers.alipay.client import AlipayGateway
 from portal.providers.alipay.library import AliPay
 from portal.providers.alipay.reading import pem, top_level
 from portal.providers.faults import ChannelFault, FaultKind
-from portal.simulators.alipay.keys import ensure_demo_keys
 from tests import platforms
 from tests.platforms import ALIPAY_USER
 from tests.simulators import Simulators, running_simulators

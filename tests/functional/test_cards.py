@@ -16,14 +16,14 @@ from sqlalchemy import func, select, update
 
 from portal.app import create_app
 from portal.core.clock import now, stamp17
-from portal.core.platform_settings import DEMO_ALIPAY_APP, DEMO_WECHAT
-from portal.core.settings import Settings
 from portal.delivery import channels
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import alipay as alipay_cards
 from portal.delivery.cards import orders
 from portal.delivery.cards.worker import ACTS, CardDesk
 from portal.delivery.inbound import inbox, wechat
+from portal.demo.accounts import DEMO_ALIPAY_APP, DEMO_WECHAT
+from portal.demo.settings import DemoSettings
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
 from portal.ledger import bills
@@ -53,7 +53,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulators]:
 class Bench:
     """One supervised bill, its patient's browser, a worker for cards, and the simulated platforms."""
 
-    def __init__(self, settings: Settings, process: Simulators, serial: str, **more: object) -> None:
+    def __init__(self, settings: DemoSettings, process: Simulators, serial: str, **more: object) -> None:
         for service in ("wechat", "alipay"):
             process.faults(service)
         process.post("/wechat/script", {})
@@ -160,7 +160,7 @@ def write_off(bill: BillFacts) -> dict[str, Any]:
 
 
 @pytest.fixture
-def bench(settings: Settings, process: Simulators, request: pytest.FixtureRequest) -> Iterator[Bench]:
+def bench(settings: DemoSettings, process: Simulators, request: pytest.FixtureRequest) -> Iterator[Bench]:
     made = Bench(settings, process, f"CARD-{request.node.name[-30:]}")
     yield made
     made.services.database.engine.dispose()

@@ -15,13 +15,13 @@ from sqlalchemy import select, update
 
 from portal.core.clock import business_day, now
 from portal.demo.hospital import COMPANY_PHONE
+from portal.demo.settlements import EMPLOYER
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import AUDIT_ENTRY, COMPANY_ACCOUNT
 from portal.retrieval import company
 from portal.retrieval.company import Terms
 from portal.retrieval.sessions import Claim
-from portal.simulators.his.settlements import EMPLOYER
 from tests.console import Console
 from tests.functional.test_paper import Window
 from tests.functional.test_patient_sessions import visitor

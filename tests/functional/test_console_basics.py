@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.demo.accounts import DEMO_APPID, DEMO_KEY
 from portal.models import (
     AuditEntry,
     Bill,

@@ -19,7 +19,7 @@ from portal.core.clock import now
 from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import verify_detached
 from portal.core.services import Services
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.domain.states import BillState
 from portal.fiscal.bills import POLLS, TOPIC, Rules, send_again, supervise
 from portal.fiscal.jobs import Handler, run
@@ -97,7 +97,7 @@ def world(database_url: str, data_dir: Path, tmp_path: Path) -> Iterator[World]:
     shutil.copytree(data_dir / "keys", tmp_path / "finance" / "keys")
     with running_simulators(tmp_path / "finance") as finance:
         url = finance.url("/finance/exchange")
-        settings = Settings(demo=True, data_dir=data_dir, database_url=database_url, finance_url=url)
+        settings = DemoSettings(data_dir=data_dir, database_url=database_url, finance_url=url)
         app = create_app(settings)
         services = app.extensions["qupiao"].services
         yield World(services, His(app), finance)
@@ -353,7 +353,6 @@ def test_unknown_and_finished_bills(world: World) -> None:
 def _worker_process(world: World) -> Forked:
     settings = world.services.settings
     environment = {
-        "QUPIAO_DEMO": "true",
         "DATA_DIR": str(settings.data_dir),
         "DATABASE_URL": settings.database_url,
         "QUPIAO_FINANCE_URL": settings.finance_url,

@@ -18,9 +18,9 @@ from alembic import command
 from sqlalchemy import create_engine, text
 
 from portal.core.clock import now
-from portal.core.crypto.certificates import ensure_demo_keys
 from portal.core.crypto.cms import FileSigner
 from portal.core.settings import Settings
+from portal.demo.keys import ensure_demo_keys
 from portal.domain.states import BillState
 from portal.fiscal import stock
 from portal.fiscal.jobs import STOCK_HANDLERS, run, upload_bill

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Table, insert, select, update
 
-from portal.core.settings import DEMO_APPID
+from portal.demo.accounts import DEMO_APPID
 from portal.domain.link import token
 from portal.domain.states import BillState
 from portal.models import Bill, OneTimeCode, Unit

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from portal.core.settings import Settings
 from portal.delivery.channels.sms import CloudSms, Sms, channel_of
+from portal.demo.settings import DemoSettings
 from portal.domain import delivery
 from portal.providers import sms
 from portal.providers.sms.aliyun import acs3, aliyun_class, encoded
@@ -79,7 +79,7 @@ def test_the_text_says_how_to_say_not_me_where_the_template_was_approved_with_it
                 assert ("/n/" in sent["text"]) is shown and ("stop" in sent["params"]) is shown
         bench = Bench(app, his, "STOP-own", tel="10000000991")
         bench.open("sms")
-        bench.run(Sms(Settings(demo=True, sms_url=simulators.url("/sms/send"))), passes=1)
+        bench.run(Sms(DemoSettings(sms_url=simulators.url("/sms/send"))), passes=1)
         sent = next(one for one in simulators.get("/sms/messages") if one["phone"] == "10000000991")
         page = app.test_client().get(f"/n/{sent['params']['stop']}")
         assert page.status_code == 200 and "不是" in page.text, "the link in the text opens the page"
@@ -89,11 +89,11 @@ def test_the_text_says_how_to_say_not_me_where_the_template_was_approved_with_it
         assert bench.attempts(asked)[0][1:3] == ("held", "config")
 
 
-def settings_of(simulators: Simulators, provider: str, **more: Any) -> Settings:
-    """Settings that speak to one of the simulated clouds."""
+def settings_of(simulators: Simulators, provider: str, **more: Any) -> DemoSettings:
+    """DemoSettings that speak to one of the simulated clouds."""
     url = simulators.url(f"/smscloud/{provider}/")
     values = {"sms_provider": provider, "sms_url": url, "sms_templates": TEMPLATES, "sms_sign": "演示医院"}
-    return Settings(demo=True, **(values | more))
+    return DemoSettings(**(values | more))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -162,7 +162,7 @@ def test_a_further_provider_is_one_module_and_a_line(
     monkeypatch.syspath_prepend(tmp_path)
     pigeons: Any = import_module("pigeons")
     monkeypatch.setitem(sms.PROVIDERS, "pigeons", pigeons.PROVIDER)
-    settings = Settings(demo=True, sms_provider="pigeons", sms_url="http://127.0.0.1:1/")
+    settings = DemoSettings(sms_provider="pigeons", sms_url="http://127.0.0.1:1/")
     bench = Bench(app, his, "PIGEON", tel="10000000981")
     asked = bench.open("sms")
     channel = channel_of(settings, sms.client(settings))
@@ -178,4 +178,4 @@ def test_a_further_provider_is_one_module_and_a_line(
     assert bench.attempts(asked)[0][1] == "delivered"
     assert client.post("/callbacks/sms/pigeons/demo-callbacks", json=[]).status_code == 400
     with pytest.raises(ValueError, match="QUPIAO_SMS_PROVIDER.*gateway, aliyun, tencent"):
-        sms.client(Settings(demo=True, sms_provider="nobody"))
+        sms.client(DemoSettings(sms_provider="nobody"))

@@ -21,6 +21,7 @@ from portal.delivery import jobs as delivery_jobs
 from portal.delivery.channels import channels
 from portal.delivery.engine.channel import TITLES
 from portal.delivery.engine.deliveries import topic_of
+from portal.demo.worker import QUICK
 from portal.fiscal import stock as fiscal_stock
 from portal.issuing.events import BILL_ISSUED
 from portal.outbox import events, topics
@@ -93,7 +94,7 @@ def test_every_topic_and_event_has_its_handlers(app: Flask) -> None:
     assert {topic_of(channel.name) for channel in channels(services)} <= handled.keys()
     in_lanes = [topic for lane in background.LANES for topic in lane.topics]
     assert len(in_lanes) == len(set(in_lanes)) and sending <= set(in_lanes)
-    assert {*in_lanes, *background.schedule(demo=True)} <= handled.keys() | sending
+    assert {*in_lanes, *background.schedule(), *QUICK} <= handled.keys() | sending
 
 
 def test_an_event_without_subscriber_or_declaration_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,14 +34,16 @@ class AlipayAccount:
 
 def account_of(settings: Settings) -> AlipayAccount:
     """Read the Alipay application's keys or certificates. Raises ValueError, OSError for files that are not there."""
-    app_id, merchant, own = settings.alipay_app, settings.alipay_app_auth_token, _text(settings.alipay_own_key)
+    app_id, merchant = settings.alipay_app, settings.alipay_app_auth_token
     if settings.alipay_app_cert_file is None:
-        return AlipayAccount(app_id, own, _text(settings.alipay_their_key), merchant_token=merchant)
+        own, theirs = settings.alipay_keys()
+        return AlipayAccount(app_id, own, theirs, merchant_token=merchant)
     files = (settings.alipay_app_cert_file, settings.alipay_public_cert_file, settings.alipay_root_cert_file)
-    return AlipayAccount(app_id, own, certificates=Certificates(*map(_text, files)), merchant_token=merchant)
+    certificates = Certificates(*map(_text, files))
+    return AlipayAccount(app_id, _text(settings.alipay_key_file), certificates=certificates, merchant_token=merchant)
 
 
 def _text(path: Path | None) -> str:
     if path is None:
-        raise ValueError("QUPIAO_ALIPAY_KEY_FILE and QUPIAO_ALIPAY_PUBLIC_FILE name no file")
+        raise ValueError("QUPIAO_ALIPAY_KEY_FILE or a certificate's file is not named")
     return path.read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portal.core.clock import local, now
+from portal.demo.granted import PLANS
 from portal.providers.finance import stock_messages as messages
 from portal.providers.finance.envelope import text_of
 from portal.providers.finance.form import lines as list_fields
@@ -16,7 +17,6 @@ from portal.providers.finance.form import read_lines as lines_of
 from portal.providers.finance.result_codes import ResultCode as Result
 from portal.providers.finance.stock_messages import PAGE
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.finance.granted import PLANS
 from portal.simulators.finance.rules import Answer, FinanceRefusal
 from portal.simulators.store import Store
 

@@ -1,4 +1,4 @@
-"""The demo's two RSA key pairs: the platform's application's and the simulated Alipay's."""
+"""The demo's two RSA key pairs: our application's and the simulated Alipay's."""
 
 from __future__ import annotations
 
@@ -21,17 +21,13 @@ class AlipayKeys:
 
 
 def ensure_demo_keys(data_dir: Path) -> AlipayKeys:
-    """Return the key pairs in ``data_dir/keys``, made on first use, with Alipay's public key as a file of its own: the
-    platform reads that and the application's private key, as it would outside the demo."""
+    """The key pairs in ``data_dir/keys``, made on first use."""
     folder = data_dir / "keys"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / ".alipay-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        keys = AlipayKeys(*_pair(folder / "demo-app-rsa.pem"), *_pair(folder / "demo-alipay-rsa.pem"))
-        public = folder / "demo-alipay-public.pem"
-        if not public.exists():
-            public.write_text(keys.alipay_public, encoding="ascii")
-    return keys
+        texts = [text for name in ("app", "alipay") for text in _pair(folder / f"demo-{name}-rsa.pem")]
+    return AlipayKeys(*texts)
 
 
 def _pair(path: Path) -> tuple[str, str]:
