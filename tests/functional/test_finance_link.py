@@ -213,7 +213,7 @@ def test_both_old_logs_are_carried_over_and_back(world: World) -> None:  # noqa:
     bill = world.rows(BILL)[0]
     url = world.services.settings.database
     world.services.database.engine.dispose()
-    command.downgrade(config(url), "0023")
+    command.downgrade(config(url), "0025")
     engine = create_engine(url)
     at = datetime(2026, 11, 1, 8)
     shared: Mapping[str, Any] = {"at": at, "reason": "原因"}
@@ -254,7 +254,7 @@ def test_both_old_logs_are_carried_over_and_back(world: World) -> None:  # noqa:
         (3, None, "SLX1", "9201", "20261101080000002-2", 0, "accepted", "0000", ""),
         (4, None, "since:1", "9201", "20261101080000003", 0, "accepted", "0000", ""),
     ]
-    command.downgrade(config(url), "0023")
+    command.downgrade(config(url), "0025")
     with engine.connect() as connection:
         bills = connection.execute(text("SELECT id, bill_id, message_id, attempt FROM fiscal_exchange ORDER BY id"))
         assert [tuple(row) for row in bills] == [
