@@ -21,7 +21,7 @@ from portal.models.tables import (
     BILL_DOCUMENT,
     BILL_ITEM,
     BILL_PARTY,
-    FISCAL_EXCHANGE,
+    FINANCE_MESSAGE,
     HIS_ACCOUNT,
     POINT,
     SUPERVISION,
@@ -261,7 +261,7 @@ def visit_no(services: Services, connection: Connection, bill_id: int) -> str:
 
 def exchanges(connection: Connection, bill_id: int) -> Sequence[Row[Any]]:
     """The messages to finance about a bill, oldest first."""
-    found = select(FISCAL_EXCHANGE).where(FISCAL_EXCHANGE.c.bill_id == bill_id).order_by(FISCAL_EXCHANGE.c.sent_at)
+    found = select(FINANCE_MESSAGE).where(FINANCE_MESSAGE.c.bill_id == bill_id).order_by(FINANCE_MESSAGE.c.sent_at)
     return connection.execute(found).all()
 
 
