@@ -9,7 +9,6 @@ import sys
 import structlog
 from flask import Flask, Response, g, request
 from flask_bootstrap import Bootstrap5
-from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 from structlog.tracebacks import ExceptionDictTransformer
 from werkzeug.exceptions import HTTPException
@@ -27,21 +26,19 @@ from portal.blueprints.kiosk.views import kiosk
 from portal.blueprints.mini import openapi
 from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
-from portal.blueprints.patient.pages.cards import patient_cards
-from portal.blueprints.patient.pages.main import broken, http_error, patient
+from portal.blueprints.patient.wiring import broken, http_error, patient, patient_cards
 from portal.core.crypto.certificates import ensure_demo_keys
 from portal.core.crypto.cms import FileSigner
 from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, configure, engine_options
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.models import Base
+from portal.models.objects import db
 from portal.rendering.pdf import fonts
 from portal.runtime import Runtime
 from portal.web.edge import KEY
 from portal.web.typed_request import TypedRequest
 
-db = SQLAlchemy(metadata=Base.metadata)
 csrf = CSRFProtect()
 
 BLUEPRINTS = (

@@ -21,7 +21,7 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.numbers import Sheet
+from portal.domain.numbers import NumberRun, Sheet
 from portal.domain.states import BillState, PaperState
 from portal.issuing.events import PAPER_EXCHANGED
 from portal.ledger.bills import lock_bill
@@ -30,7 +30,7 @@ from portal.models.tables import BILL_KIND, PAPER_BILL, PAPER_CHECK, POINT, STOC
 from portal.outbox import tasks
 from portal.outbox.events import publish
 from portal.outbox.topics import topic
-from portal.stock.documents.voids import void_blank
+from portal.stock.documents.voids import Void, void_blank_on
 from portal.stock.ranges import peek, take_given
 
 TOPIC = topic("finance.sheets")
@@ -215,7 +215,7 @@ def lose_blanks(
                 STOCK_VOID.c.state == "done",
             )
         )
-        return known or void_blank(connection, actor, place, paper_code, first, last, reason)
+        return known or void_blank_on(connection, actor, Void(NumberRun(paper_code, first, last), reason, place))
 
     return services.database.act(act)
 
@@ -370,7 +370,8 @@ def _skip(connection: Connection, actor: Actor, place: int, order: Exchange) -> 
         return ""
     if sheet.number - following > MOST_SKIPPED:
         raise Refusal("PAPER_SKIPS_TOO_MANY", count=sheet.number - following, most=MOST_SKIPPED)
-    return void_blank(connection, actor, place, sheet.code, following, sheet.number - 1, order.reason or SKIPPED)
+    skipped = NumberRun(sheet.code, following, sheet.number - 1)
+    return void_blank_on(connection, actor, Void(skipped, order.reason or SKIPPED, place))
 
 
 def _end(services: Services, connection: Connection, actor: Actor, row: Any, ending: Ending) -> None:

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, request, url_for
 
 from portal import audit
 from portal.blueprints.patient.context import keep_open, page, session_of, unit_of
-from portal.blueprints.patient.pages import main
+from portal.blueprints.patient.refusals import refused
 from portal.core.database import Connection
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
@@ -28,7 +28,7 @@ from portal.web.edge import runtime, see_other, services
 
 patient_cards = Blueprint("patient_cards", __name__)
 patient_cards.after_request(keep_open)
-patient_cards.register_error_handler(Refusal, main._refused)
+patient_cards.register_error_handler(Refusal, refused)
 
 
 @patient_cards.record_once
