@@ -27,9 +27,9 @@ from portal.issuing.paper.exchange import Ending, Exchange
 from portal.ledger.paper import valid_sheet
 from portal.models import Bill, NumberRange, PaperBill
 from portal.stock.ranges import peek
-from tests import codes, ledger
-from tests.conftest import SOAK
-from tests.his import His, outpatient
+from tests.support import codes, ledger
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK
 
 ROUNDS = 200 if SOAK else 20
 CODE = codes.PAPER
