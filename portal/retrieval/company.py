@@ -56,6 +56,24 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """An account that is not revoked, opened for the desk, which masks contact and phone."""
+
+    company_id: int
+    name: str
+    code: str
+    contact: str
+    phone: str
+    document: str
+    valid_until: datetime
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which the account opens bills."""
+        return business_day(self.valid_until - timedelta(seconds=1))
+
+
+@dataclass(frozen=True, slots=True)
 class Company:
     """A company whose bills a session may see."""
 
@@ -136,14 +154,17 @@ def _refuse_second(connection: Connection, unit_id: int, row: dict[str, Any], bu
         raise Refusal("COMPANY_KNOWN")
 
 
-def standing(connection: Connection, unit_id: int, company_id: int) -> Any:
-    """The row of an account of the unit that is not revoked. Raises COMPANY_UNKNOWN."""
-    wanted = (
-        COMPANY_ACCOUNT.c.id == company_id,
-        COMPANY_ACCOUNT.c.unit_id == unit_id,
-        COMPANY_ACCOUNT.c.revoked_at.is_(None),
-    )
-    row = connection.execute(select(COMPANY_ACCOUNT).where(*wanted)).one_or_none()
+def account(services: Services, connection: Connection, unit_id: int, company_id: int) -> Account:
+    """Return an account of the unit that is not revoked. Raises COMPANY_UNKNOWN."""
+    row = _standing(connection, unit_id, company_id)
+    return Account(company_id, **opened(services, row), valid_until=row.valid_until)
+
+
+def _standing(connection: Connection, unit_id: int, company_id: int) -> Any:
+    of_unit = (COMPANY_ACCOUNT.c.id == company_id) & (COMPANY_ACCOUNT.c.unit_id == unit_id)
+    row = connection.execute(
+        select(COMPANY_ACCOUNT).where(of_unit, COMPANY_ACCOUNT.c.revoked_at.is_(None))
+    ).one_or_none()
     if row is None:
         raise Refusal("COMPANY_UNKNOWN")
     return row
@@ -155,7 +176,7 @@ def change(services: Services, actor: Actor, company_id: int, terms: Terms) -> N
     Raises ENTRY_INVALID, COMPANY_UNKNOWN, COMPANY_KNOWN.
     """
     with services.database.write() as connection:
-        old = standing(connection, actor.unit_id, company_id)
+        old = _standing(connection, actor.unit_id, company_id)
         held = opened(services, old)
         fields = _checked(replace(terms, contact=terms.contact or held["contact"], phone=terms.phone or held["phone"]))
         row = _row(services, company_id, held | fields, terms.until)
@@ -174,7 +195,7 @@ def change(services: Services, actor: Actor, company_id: int, terms: Terms) -> N
 def revoke(services: Services, actor: Actor, company_id: int) -> None:
     """End an account at once. Raises COMPANY_UNKNOWN."""
     with services.database.write() as connection:
-        standing(connection, actor.unit_id, company_id)
+        _standing(connection, actor.unit_id, company_id)
         ended = update(COMPANY_ACCOUNT).where(
             COMPANY_ACCOUNT.c.id == company_id, COMPANY_ACCOUNT.c.revoked_at.is_(None)
         )
@@ -183,16 +204,17 @@ def revoke(services: Services, actor: Actor, company_id: int) -> None:
 
 
 def opened(services: Services, row: Any) -> dict[str, str]:
-    """``name``, ``code``, ``contact``, ``phone``, ``document`` of a row of the table. The caller masks the contact."""
-    found: dict[str, str] = json.loads(services.cipher.decrypt("company_account.content", row.id, row.content))
-    return found
+    """Open ``name``, ``code``, ``contact``, ``phone``, ``document`` of an account's row. The caller masks them."""
+    content: dict[str, str] = json.loads(services.cipher.decrypt("company_account.content", row.id, row.content))
+    return content
 
 
-def matching(connection: Connection, row: Any) -> tuple[int, int]:
-    """How many bills an account's row opens, and how many more unit bills carry its code under another name.
+def matching(connection: Connection, unit_id: int, company_id: int) -> tuple[int, int]:
+    """Count the bills that an account opens, and the bills of units that carry its code under another name.
 
-    The second number tells the desk that a name was typed differently here and there.
+    The second number tells the desk that a name was typed differently here and there. Raises COMPANY_UNKNOWN.
     """
+    row = _standing(connection, unit_id, company_id)
     named = func.sum(case((BILL_PARTY.c.name_digest == row.name_digest, 1), else_=0))
     statement = (
         select(func.count(), named)
