@@ -9,13 +9,13 @@ import sys
 import structlog
 from flask import Flask, Response, g, request
 from flask_bootstrap import Bootstrap5
-from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 from structlog.tracebacks import ExceptionDictTransformer
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
+from portal import background
 from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
 from portal.blueprints.callbacks.push import push_callback
 from portal.blueprints.callbacks.receipts import callbacks
@@ -26,21 +26,19 @@ from portal.blueprints.kiosk.views import kiosk
 from portal.blueprints.mini import openapi
 from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
-from portal.blueprints.patient.pages.cards import patient_cards
-from portal.blueprints.patient.pages.main import broken, http_error, patient
-from portal.core.crypto.certificates import ensure_demo_keys
+from portal.blueprints.patient.wiring import broken, http_error, patient, patient_cards
 from portal.core.crypto.cms import FileSigner
-from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, configure, engine_options
+from portal.core.required import NotReady
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.models import Base
+from portal.hospital import units
+from portal.models.objects import db
 from portal.rendering.pdf import fonts
 from portal.runtime import Runtime
 from portal.web.edge import KEY
 from portal.web.typed_request import TypedRequest
 
-db = SQLAlchemy(metadata=Base.metadata)
 csrf = CSRFProtect()
 
 BLUEPRINTS = (
@@ -63,8 +61,12 @@ WITHOUT_COOKIE = {"his-signature", "mini-session", "platform-signature", "secret
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The web application of one installation. Raises MasterKeyMissing, CryptoError, FontMissing at start."""
+    """Build the web application of one installation.
+
+    Raises NotReady for missing or invented settings and seals, CryptoError and FontMissing.
+    """
     settings = settings or Settings()
+    _refuse_unready(settings)
     configure_logging()
     app = Flask("portal")
     app.request_class = TypedRequest
@@ -74,6 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Bootstrap5(app)
     with app.app_context():
         services = build_services(settings, Database(configure(db.engine)))
+    units.check_seals(services)
     app.extensions[KEY] = Runtime(services)
     app.secret_key = services.keyring.derive("flask/1")
     app.extensions["qupiao_blueprint_auth"] = {"bootstrap": "none"} | {one.name: auth for one, auth in BLUEPRINTS}
@@ -90,14 +93,22 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def build_services(settings: Settings, database: Database) -> Services:
-    """Open keys, certificate and fonts; the same for web, worker and command line."""
-    keyring = Keyring.open(settings.data_dir, settings.master_key, settings.demo)
-    folder = settings.data_dir / "keys"
-    if settings.demo:
-        ensure_demo_keys(settings.data_dir)
+    """Open keys, certificate and fonts, and connect the events; the same for web, worker and command line.
+
+    Raises NotReady, which names everything that is missing.
+    """
+    _refuse_unready(settings)
+    background.connect_events()
+    keyring = settings.keyring()
     fonts.ensure()
-    signer = FileSigner.load(folder / "unit.key", folder / "unit.crt")
+    signer = FileSigner.load(settings.unit_key, settings.unit_certificate)
     return Services(settings, database, keyring, keyring.cipher(), keyring.index(), signer)
+
+
+def _refuse_unready(settings: Settings) -> None:
+    problems = settings.problems()
+    if problems:
+        raise NotReady(problems)
 
 
 def _configure(app: Flask, settings: Settings) -> None:
@@ -112,7 +123,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
         BOOTSTRAP_SERVE_LOCAL=True,
-        DEMO=settings.demo,
+        BANNER=settings.banner,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False

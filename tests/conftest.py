@@ -16,8 +16,8 @@ from hypothesis import settings as examples
 from sqlalchemy import create_engine, text
 
 from portal.app import create_app
-from portal.core.settings import Settings
 from portal.demo import hospital
+from portal.demo.settings import DemoSettings
 from portal.models.schema import migrate
 from tests.support import guard, speed
 from tests.support.his import His
@@ -73,7 +73,7 @@ def data_dir() -> Path:
 def _seed_data(parent: Path) -> str:
     folder = parent / "data"
     folder.mkdir()
-    settings = Settings(demo=True, data_dir=folder)
+    settings = DemoSettings(data_dir=folder)
     migrate(settings.database)
     seeded = create_app(settings)
     hospital.seed(seeded.extensions["qupiao"].services, THIS_YEAR)
@@ -111,7 +111,7 @@ def postgresql_template(postgresql_server: str, data_dir: Path) -> str:
         administrator.dispose()
         url = postgresql_server.rsplit("/", 1)[0] + "/seeded"
         migrate(url)
-        app = create_app(Settings(demo=True, data_dir=data_dir, database_url=url))
+        app = create_app(DemoSettings(data_dir=data_dir, database_url=url))
         hospital.seed(app.extensions["qupiao"].services, THIS_YEAR)
         _close(app)
         return "seeded"
@@ -124,14 +124,14 @@ def _close(app: Flask) -> None:
 
 
 @pytest.fixture
-def settings(database_url: str, data_dir: Path, request: pytest.FixtureRequest) -> Settings:
-    """Settings of a demo installation on that database; with Redis where the database is PostgreSQL."""
+def settings(database_url: str, data_dir: Path, request: pytest.FixtureRequest) -> DemoSettings:
+    """DemoSettings of a demo installation on that database; with Redis where the database is PostgreSQL."""
     url = request.getfixturevalue("redis_url") if database_url.startswith("postgresql") else ""
-    return Settings(demo=True, data_dir=data_dir, database_url=database_url, redis_url=url, port=18000)
+    return DemoSettings(data_dir=data_dir, database_url=database_url, redis_url=url, port=18000)
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
+def app(settings: DemoSettings) -> Iterator[Flask]:
     """The application."""
     made = create_app(settings)
     speed.share(made)

@@ -1,4 +1,4 @@
-"""Signed-in browsers: the cookie carries a random id, the table its keyed hash (checks A8).
+"""Signed-in browsers: the cookie carries a random id, the table its keyed hash.
 
 A session ends 30 minutes after its last use and 12 hours after it began, at log-out, when it is closed from the
 list, and at once when its account is disabled, because the account is read with every request.

@@ -1,10 +1,10 @@
-"""单位账户: a company fetches the bills that were issued to it, and no others (features §4.4).
+"""单位账户: a company fetches the bills that were issued to it, and no others.
 
 The desk opens an account for a company's name, credit code and the phone of whoever fetches; that phone and a code by
 SMS let in. A bill belongs to the company when all three say so: its payer is a unit, its number is the credit code,
-its payer's name is the company's. HIS feeds mark persons as units and put an employer's code beside an employee's name
-(features §0); one sign alone would show somebody's personal bill. Each page asks the table again, so that an account
-that was revoked, or whose phone has changed, opens nothing any more.
+its payer's name is the company's. HIS feeds mark persons as units and put an employer's code beside an employee's
+name; one sign alone would show somebody's personal bill. Each page asks the table again, so that an account that was
+revoked, or whose phone has changed, opens nothing any more.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from portal.domain.states import BillState
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bill_lists import EMPLOYER
 from portal.ledger.bills import FACTS, BillFacts
+from portal.ledger.files import File, bill_pdf
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, COMPANY_ACCOUNT, PARTY_KEY, UNIT
 from portal.rendering.pdf.face import FaceRenderer
@@ -210,7 +211,7 @@ def matching(connection: Connection, row: Any) -> tuple[int, int]:
 def begin(services: Services, limits: Limits, unit_id: int, phone: str, address: str) -> str:
     """Have a code sent to ``phone`` if an account is open for it; returns the cookie of a new session.
 
-    Whether there is one is looked at by the task that sends, as for patients (checks A1). Raises TRY_LATER.
+    Whether there is one is looked at by the task that sends, as for patients. Raises TRY_LATER.
     """
     digest = number_digest(services, phone).hex()
     count_address(services, limits, address)
@@ -233,7 +234,7 @@ def confirm(services: Services, session: Session, typed: str) -> str:
             for row in rows:
                 audit.record(connection, Actor(f"company:{row.id}"), "company.signed_in", ("company", row.id))
             if rows:
-                sessions.end(connection, session)
+                sessions.end_on(connection, session)
                 return sessions.start(services, connection, session.unit_id, 0, proved)
     raise Refusal("CODE_WRONG")
 
@@ -314,9 +315,7 @@ def ledger(
     return Ledger([ledger_bills.read_facts(row) for row in rows], found, counting, int(total or 0))
 
 
-def pdf(
-    services: Services, session: Session, faces: FaceRenderer, unit_code: str, bill_id: int, request_id: str
-) -> files.File:
+def pdf(services: Services, session: Session, faces: FaceRenderer, bill_id: int, request_id: str) -> File:
     """The PDF of one bill of the session's companies; audited. Raises SESSION_OVER, BILL_NOT_FOUND."""
     if not session.claim.company:
         raise Refusal("SESSION_OVER")
@@ -324,7 +323,7 @@ def pdf(
         row = connection.execute(_ONE, _wanted(session, bill=bill_id)).one_or_none()
         if row is None:
             raise Refusal("BILL_NOT_FOUND")
-        file = files.bill_pdf(services, connection, faces, unit_code, ledger_bills.read_facts(row))
+        file = bill_pdf(services, connection, faces, ledger_bills.read_facts(row))
     with services.database.write() as connection:
         by = f"company:{row.company_id}"
         audit.record(connection, Actor(by, request_id=request_id), "company.downloaded", ("bill", bill_id))
@@ -339,7 +338,7 @@ def bundle(
     company: Company,
     bill_ids: Collection[int],
     zipped: bool,
-) -> files.File:
+) -> File:
     """报销包 of chosen bills of one company; of others' it takes none. Raises CHOICE_EMPTY."""
     with services.database.read() as connection:
         rows = connection.execute(_SOME, _wanted(session, company=company.company_id, bills=list(bill_ids))).all()

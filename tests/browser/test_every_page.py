@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, Page
 
 from portal.core.clock import local, now, stamp17
 from portal.demo.hospital import COMPANY_PHONE
+from portal.demo.settlements import EMPLOYER
 from portal.domain.identity import id_check_character
-from portal.simulators.his.settlements import EMPLOYER
 from tests.browser.accessibility import AXE, RUN
 from tests.browser.layout import SIZES, faults
 from tests.support import vouchers

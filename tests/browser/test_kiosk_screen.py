@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from portal.app import create_app
 from portal.core.clock import now, stamp17
 from portal.core.services import Services
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.issuing.paper import kiosk as device
 from portal.models import KioskDevice, Point
@@ -30,7 +30,7 @@ CARD = "000000195203150010"
 @pytest.fixture
 def services(installation: Installation) -> Iterator[Services]:
     """The installation's database, from beside."""
-    found: Services = create_app(Settings(demo=True, data_dir=installation.data_dir)).extensions["qupiao"].services
+    found: Services = create_app(DemoSettings(data_dir=installation.data_dir)).extensions["qupiao"].services
     yield found
     found.database.engine.dispose()
 

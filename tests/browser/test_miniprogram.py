@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from portal.blueprints.mini import openapi
 from portal.core.clock import business_day, now
-from portal.core.platform_settings import DEMO_MINI, TEMPLATES
+from portal.demo.accounts import DEMO_MINI, DEMO_TEMPLATES
 from tests.browser.weapp import WeChatPhone
 from tests.support.his import http, outpatient
 from tests.support.phone import last_code
@@ -36,7 +36,7 @@ def phones(installation: Installation, browser: Browser) -> Iterator[Phones]:
     made: list[WeChatPhone] = []
 
     def phone(openid: str) -> WeChatPhone:
-        made.append(WeChatPhone(browser, installation, openid, TEMPLATES["mini_subscription"]))
+        made.append(WeChatPhone(browser, installation, openid, DEMO_TEMPLATES["mini_subscription"]))
         return made[-1]
 
     yield phone

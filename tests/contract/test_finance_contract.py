@@ -13,7 +13,7 @@ import pytest
 from portal.core.clock import now
 from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import SignatureInvalid, verify_detached
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.domain.documents.bill import Item, MedicalExt
 from portal.providers.finance import envelope
 from portal.providers.finance.bill_messages import Accepted, Queued, Rejected, Upload
@@ -23,7 +23,7 @@ from portal.rendering import xml
 from tests.support.processes.services import wait_for
 from tests.support.processes.simulators import BillMaker, Simulators
 
-ACCOUNT = Settings()
+ACCOUNT = DemoSettings()
 
 
 def verify(maker: BillMaker, bill: Upload, answer: Any) -> None:

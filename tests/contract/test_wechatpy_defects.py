@@ -15,7 +15,7 @@ import pytest
 import redis
 from wechatpy.client import WeChatClient
 
-from portal.core.platform_settings import DEMO_WECHAT
+from portal.demo.accounts import DEMO_WECHAT
 from portal.providers.faults import ChannelFault, Kind
 from portal.providers.wechat.client import WeChat
 from portal.providers.wechat.tokens import Tokens

@@ -17,12 +17,12 @@ from sqlalchemy import func, select, text
 
 from portal.access import parameters
 from portal.app import create_app
-from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, TEMPLATES
 from portal.core.services import Services
-from portal.core.settings import Settings
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.delivery.engine.deliveries import Wanted, open_delivery
+from portal.demo.accounts import DEMO_MINI, DEMO_TEMPLATES, DEMO_WECHAT
+from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, Purpose, Step
 from portal.models.tables import BILL, DELIVERY_ATTEMPT
@@ -58,8 +58,8 @@ FAULTS = {
 }
 """By simulator. One that knows none of our numbers gets no repeats of its own making: those are not our doing."""
 SUBSCRIPTIONS = {
-    "wechat-sub": ("wechat", DEMO_WECHAT.appid, TEMPLATES["wechat_subscription"]),
-    "mini": ("mini", DEMO_MINI.appid, TEMPLATES["mini_subscription"]),
+    "wechat-sub": ("wechat", DEMO_WECHAT.appid, DEMO_TEMPLATES["wechat_subscription"]),
+    "mini": ("mini", DEMO_MINI.appid, DEMO_TEMPLATES["mini_subscription"]),
 }
 ARRIVED = {
     "mail": ("mail", "to"),
@@ -91,8 +91,7 @@ def simulators(tmp_path: Path) -> Iterator[Simulators]:
 @pytest.fixture
 def app(database_url: str, data_dir: Path, simulators: Simulators) -> Iterator[Flask]:
     """The platform, with nobody at work yet."""
-    settings = Settings(
-        demo=True,
+    settings = DemoSettings(
         data_dir=data_dir,
         database_url=database_url,
         sms_url=simulators.url("/sms/send"),
@@ -126,7 +125,7 @@ def queue(services: Services) -> None:
             open_delivery(services, connection, wanted)
         for channel, (platform, appid, template) in SUBSCRIPTIONS.items():
             for one in addresses(channel):
-                bindings.allow(services, connection, Subject(platform, appid, "openid", one), template, 2)
+                bindings.allow_on(services, connection, Subject(platform, appid, "openid", one), template, 2)
 
 
 def address(number: int) -> str:

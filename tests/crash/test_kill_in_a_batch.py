@@ -17,7 +17,7 @@ from sqlalchemy import func, select, update
 
 from portal.app import create_app
 from portal.core.clock import now
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.issuing.manual import batch as batches
 from portal.issuing.manual import batch_file
@@ -46,7 +46,7 @@ def installation(database_url: str, data_dir: Path, tmp_path: Path) -> Iterator[
 
 @pytest.fixture
 def desk(installation: Installation) -> Iterator[BatchService]:
-    settings = Settings(demo=True, data_dir=installation.data_dir, database_url=installation.database_url, port=18000)
+    settings = DemoSettings(data_dir=installation.data_dir, database_url=installation.database_url, port=18000)
     app: Flask = create_app(settings)
     services = app.extensions["qupiao"].services
     yield BatchService(services, app.extensions["qupiao"].issuing)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from portal.core.database import Database, make_engine
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from tests.support import ledger
 from tests.support.his import http, outpatient
 from tests.support.length import SOAK
@@ -64,7 +64,7 @@ def test_each_serial_has_one_bill_after_kills(installation: Installation) -> Non
             installation.start("web")
         numbers = [future.result() for future in futures]
     assert len(set(numbers)) == SERIALS
-    database = Database(make_engine(Settings(database_url=installation.database_url).database))
+    database = Database(make_engine(DemoSettings(database_url=installation.database_url).database))
     with database.read() as connection:
         assert ledger.check(connection) == SERIALS
     database.engine.dispose()

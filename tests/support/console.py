@@ -13,10 +13,10 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.models import Point
 
-PASSWORD = Settings.model_fields["demo_password"].default
+PASSWORD = DemoSettings.model_fields["demo_password"].default
 
 
 @dataclass

@@ -14,7 +14,7 @@ import httpx
 from flask import Flask
 
 from portal.core.clock import business_day, now, stamp17
-from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.demo.accounts import DEMO_APPID, DEMO_KEY
 from portal.his_contract.envelope import Call, signature
 
 SETTLED = now() - timedelta(minutes=5)

@@ -8,15 +8,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from portal.core.clock import now
-from portal.domain.delivery import Accepted
 from portal.models import OneTimeCode
 from portal.models.tables import ONE_TIME_CODE
-from portal.outbox.tasks import Task
 from portal.retrieval import sessions
-from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.sessions import Claim
 from tests.support.pages import Fetched, Pages
+from tests.support.text_messages import deliver
 
 NAME, NUMBER, PHONE = "林演安", "000000195203150010", "10000000001"
 PERSONAL = (NAME, NUMBER, PHONE, "MZ0000001", "林")
@@ -46,28 +43,6 @@ def first(page: Fetched, pattern: str) -> str:
 
 
 MOTHER, MOTHER_NUMBER, MOTHER_PHONE = "陈样英", "000000194809060023", "10000000002"
-
-
-class Inbox:
-    """Stands where the SMS gateway is: every message that would leave."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str, dict[str, str]]] = []
-
-    def send(self, phone: str, template: str, params: dict[str, str], _out_id: str) -> object:
-        """Keep it."""
-        self.sent.append((phone, template, params))
-        return Accepted("")
-
-
-def deliver(app: Flask) -> Inbox:
-    """Send the newest code as the worker does."""
-    inbox, services = Inbox(), app.extensions["qupiao"].services
-    sender = CodeSender(app.extensions["qupiao"].limits, inbox)  # type: ignore[arg-type]
-    with services.database.read() as connection:
-        newest = connection.scalar(select(ONE_TIME_CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
-    sender(services, Task(1, "sms.code", "k", {"code": newest}, 2, now()))
-    return inbox
 
 
 def person(pages: Pages, app: Flask, number: str = NUMBER, name: str = NAME) -> Fetched:

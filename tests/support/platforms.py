@@ -10,14 +10,15 @@ from sqlalchemy import insert, select
 from portal.core.clock import now
 from portal.core.crypto.field_cipher import FieldCipher
 from portal.core.database import Database, make_engine
-from portal.core.platform_settings import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT, WeChatAccount
-from portal.core.settings import Settings
+from portal.core.platform_settings import WeChatAccount
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
+from portal.demo.accounts import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT
+from portal.demo.alipay_keys import ensure_demo_keys
+from portal.demo.settings import DemoSettings
 from portal.models import Bill, BillParty, Parameter, PartyKey, PlatformToken, Unit
 from portal.providers.alipay.account import AlipayAccount
 from portal.providers.alipay.client import AlipayGateway
-from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.providers.wechat.client import WeChat
 from portal.providers.wechat.tokens import Tokens
 from tests.support.processes.simulators import Simulators
@@ -64,7 +65,7 @@ def sqlite_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'tokens.sqlite3'}"
 
 
-def connected(settings: Settings, simulators: Simulators, **more: object) -> Settings:
+def connected(settings: DemoSettings, simulators: Simulators, **more: object) -> DemoSettings:
     """The same installation speaking to these simulators."""
     keys = ensure_demo_keys(simulators.data_dir)
     own, theirs = simulators.data_dir / "app.pem", simulators.data_dir / "theirs.pem"
@@ -92,7 +93,7 @@ def bound(app: Flask, bill_id: int, subject: Subject) -> None:
             .where(PartyKey.bill_id == bill_id)
         ).first()
         assert row is not None
-        bindings.bind(services, connection, row.unit_id, subject, row.digest, row.name_digest, "sms")
+        bindings.bind_on(services, connection, row.unit_id, subject, row.digest, row.name_digest, "sms")
 
 
 def set_parameters(app: Flask, **values: object) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from wsgi import application as served
+from portal.demo.wsgi import application as served
 
 LOG = Path(os.environ["DATA_DIR"]) / "access.log"
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Serve as ``wsgi.application`` does, and write the line."""
+    """Serve as ``portal.demo.wsgi.application`` does, and write the line."""
     asked = [environ["REQUEST_METHOD"], environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")]
     asked += [unquote(environ.get(name, "")) for name in ("QUERY_STRING", "HTTP_REFERER")]
 

@@ -1,4 +1,4 @@
-"""Paper numbers and paper replacement (his-interface §2.7–2.9): stock of a place, exchange, void, blank loss."""
+"""Paper numbers and paper replacement: stock of a place, exchange, void, blank loss."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection
-
 from portal.blueprints.his.context import Context, Handler, fields_of, named_bill, refuse_problems
 from portal.core.clock import stamp17
+from portal.core.database import Connection
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal

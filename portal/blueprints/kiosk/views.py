@@ -1,4 +1,4 @@
-"""自助机 pages: card or slip → bills without paper → print; paper counter; call staff (features §4.7).
+"""自助机 pages: card or slip → bills without paper → print; paper counter; call staff.
 
 The device proves itself by its token, typed once by staff and kept in its cookie. What a person showed travels from
 page to page sealed, for two minutes, and never in an address.
@@ -46,7 +46,7 @@ def _here() -> Kiosk:
 def _page(template: str, status: int = 200, **values: Any) -> Response:
     at = getattr(g, "kiosk", None)
     values.update(kiosk=at, low=at is not None and at.sheets <= LOW_SHEETS, asset=asset)
-    values["demo"] = current_app.config["DEMO"]
+    values["banner"] = current_app.config["BANNER"]
     return Response(render_template(f"kiosk/{template}", **values), status)
 
 

@@ -9,15 +9,16 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, g, render_template, request
 from markupsafe import Markup
-from sqlalchemy import Connection, Row
 
 from portal.blueprints.patient import english
 from portal.core.clock import local
+from portal.core.database import Connection
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, yuan
+from portal.hospital.references import UnitRow
 from portal.ledger.bills import BillFacts
+from portal.ledger.files import File
 from portal.retrieval import identify, sessions
-from portal.retrieval.files import File
 from portal.web.edge import asset, file_response, runtime, services
 
 patient = Blueprint("patient", __name__)
@@ -28,9 +29,9 @@ CHANNELS = {"sms": "短信", "mail": "邮箱", "wechat": "微信", "alipay": "�
 """What the channels of messages are called."""
 
 
-def unit_of(key: str | int) -> Row[Any]:
+def unit_of(key: str | int) -> UnitRow:
     """The unit by its public code or id. Raises LINK_INVALID for an unknown one."""
-    found: Row[Any] | None = runtime().units.get(key)
+    found: UnitRow | None = runtime().units.get(key)
     if found is None:
         raise Refusal("LINK_INVALID")
     g.unit = found
@@ -69,7 +70,8 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
         g.nonce = secrets.token_urlsafe(16)
     values["nonce"] = g.nonce
     values["inside_app"] = inside_app()
-    values["demo"] = current_app.config["DEMO"]
+    banner = current_app.config["BANNER"]
+    values["banner"] = banner.english or banner if g.english else banner
     return Response(render_template(f"patient/{template}", **values), status=status)
 
 

@@ -1,4 +1,4 @@
-"""Bills in Alipay's 发票管家 as 财政电子票据 of kind 06 medical (delivery-channels §7)."""
+"""Bills in Alipay's 发票管家 as 财政电子票据 of kind 06 medical."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from portal.providers.faults import ChannelFault, Kind
 from portal.providers.platforms import Platforms
 
 LINK_SECONDS = 540
-"""How long Alipay's servers may fetch the PDF: signed, under ten minutes (§14)."""
+"""How long Alipay's servers may fetch the PDF: signed, under ten minutes."""
 _MAC = 16
 
 
@@ -73,7 +73,7 @@ class AlipayCards:
 
     @property
     def _short_names(self) -> str:
-        return self._settings.alipay_short_name or ("演示医院/演示门诊部" if self._settings.demo else "")
+        return self._settings.alipay_hospital
 
     def _body(self, services: Services, order: Order, bill: BillFacts) -> dict[str, Any]:
         kind, _, value = orders.subject(services, order).partition(":")

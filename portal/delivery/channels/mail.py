@@ -1,4 +1,4 @@
-"""Bills by e-mail over SMTP: a link to the bill's page, or its PDF, as the unit has chosen; never both (reference §9).
+"""Bills by e-mail over SMTP: a link to the bill's page, or its PDF, as the unit has chosen; never both.
 
 The Message-ID is made from our number, so that a repeat is the same message to whoever reads it, and a bounce names it.
 """
@@ -24,10 +24,8 @@ from portal.delivery.requests import MAIL
 from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
 from portal.domain.money import yuan
 from portal.ledger import bills
-from portal.ledger.paper import valid_sheet
-from portal.models.tables import UNIT
+from portal.ledger.files import bill_pdf
 from portal.providers.pace import Pace
-from portal.rendering import xml
 from portal.rendering.pdf.face import FaceRenderer
 
 MOST_BYTES = 10 * 1024 * 1024
@@ -51,7 +49,7 @@ class Mail:
         self.account = f"{settings.smtp}/{settings.smtp_user}"
         self._settings = settings
         self._pace = Pace(settings.mail_per_domain)
-        self._faces = FaceRenderer(settings.demo, settings.face_insurance_whole)
+        self._faces = FaceRenderer(settings.banner, settings.face_insurance_whole)
         found = _HOST.search(settings.mail_from)
         self._domain = found[1] if found else "localhost"
 
@@ -63,7 +61,7 @@ class Mail:
         return address if MAIL.fullmatch(address) else ""
 
     def pace(self, address: str) -> float:
-        """Big providers throttle senders that they do not know: so many a minute to one domain (reference §9)."""
+        """Big providers throttle senders that they do not know: so many a minute to one domain."""
         return self._pace.wait(address.rpartition("@")[2].lower())
 
     def send(self, services: Services, message: Message) -> Result:
@@ -120,17 +118,7 @@ class Mail:
             facts = bills.by_id(connection, bill_id)
             if facts is None:
                 raise LookupError("no such bill")
-            stored = bills.stored_document(services, connection, bill_id)
-            exchanged = valid_sheet(connection, bill_id) is not None
-            code = connection.execute(UNIT.select().where(UNIT.c.id == facts.unit_id)).one().code
-        return self._faces.pdf(
-            xml.read(stored.signed),
-            state=facts.state.value,
-            qr_text=f"{services.settings.outside}/b/{bills.token_of(services, code, facts)}",
-            xml=stored.einvoice_xml,
-            supervised=stored.supervisor_element is not None,
-            exchanged=exchanged,
-        )
+            return bill_pdf(services, connection, self._faces, facts).data
 
     def _hand_over(self, mail: EmailMessage, recipient: str, tries: int) -> Result:
         """SMTP step by step, since what a time-out means depends on whether the text was on its way."""
@@ -170,7 +158,7 @@ class Mail:
 
 
 def _refused(stage: str, code: int, _text: bytes) -> Result | None:
-    """The class of an SMTP answer (reference §9); ``None`` when it went on. Its text may quote an address."""
+    """Classify an SMTP answer; ``None`` when it went on. Its text may quote an address."""
     if 200 <= code < 400:
         return None
     if not 200 <= code < 600:  # cut short, or no SMTP at all

@@ -24,6 +24,7 @@ from portal.domain.states import BillState
 from portal.hospital.references import ReferenceCache
 from portal.issuing.bills import content, document
 from portal.issuing.bills.rows import Lines, lines
+from portal.issuing.events import BILL_ISSUED
 from portal.issuing.vouchers import movements
 from portal.models import (
     Bill,
@@ -33,18 +34,17 @@ from portal.models import (
     BillParty,
     BillPayment,
     BillPurpose,
-    OutboxTask,
     PartyKey,
 )
 from portal.models.tables import AUDIT_ENTRY, BILL
-from portal.outbox import tasks
+from portal.outbox.events import publish
 from portal.rendering import xml
 from portal.rendering.pdf import fonts
 from portal.stock.ranges import take_number
 
 # Built once: building and hashing a statement costs more than running it.
 _LINES = tuple(insert(model) for model in (BillItem, BillDetail, BillPayment, PartyKey, BillPurpose))
-_PARTY, _TASK, _BILL, _DOCUMENT = (insert(model) for model in (BillParty, OutboxTask, Bill, BillDocument))
+_PARTY, _BILL, _DOCUMENT = (insert(model) for model in (BillParty, Bill, BillDocument))
 _AUDIT = insert(AUDIT_ENTRY)
 _BY_SERIAL = select(
     BILL.c.id,
@@ -186,10 +186,7 @@ class IssuingService:
                 _AUDIT,
                 entries.row("bill.issued", "bill", ready.bill_id, actor, moment, request_id, None, account.unit_id),
             )
-            connection.execute(
-                _TASK,
-                tasks.row("bill.issued", f"bill.issued:{ready.bill_id}", {"bill": ready.bill_id}, moment),
-            )
+            publish(connection, BILL_ISSUED, ready.bill_id, {"bill": ready.bill_id}, moment)
             taken = take_number(connection, ready.point_id, ready.bill_code)
             if taken is None:
                 raise Refusal("STOCK_EXHAUSTED", point=settlement.point_code, kind=ready.title)

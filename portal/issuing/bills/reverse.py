@@ -26,6 +26,7 @@ from portal.domain.errors import Refusal
 from portal.domain.money import commas
 from portal.domain.states import BillState, PaperState, ReversalReason
 from portal.issuing.bills import red_lines as red
+from portal.issuing.events import BILL_ISSUED, BILL_REVERSED
 from portal.issuing.vouchers import movements
 from portal.ledger.bills import lock_bill as hold
 from portal.ledger.bills import stored_document
@@ -42,7 +43,7 @@ from portal.models.tables import (
     REVERSAL,
     UNIT,
 )
-from portal.outbox import tasks
+from portal.outbox import events
 from portal.rendering import xml
 from portal.stock.ranges import take_number
 
@@ -286,8 +287,8 @@ def _record(connection: Connection, actor: Actor, order: Order, reason: str, rea
     connection.execute(
         insert(OutboxTask),
         [
-            tasks.row("bill.issued", f"bill.issued:{ready.red_id}", {"bill": ready.red_id}, moment),
-            tasks.row("bill.reversed", f"bill.reversed:{order.bill_id}", {"bill": order.bill_id}, moment),
+            *events.rows(BILL_ISSUED, ready.red_id, {"bill": ready.red_id}, moment),
+            *events.rows(BILL_REVERSED, order.bill_id, {"bill": order.bill_id}, moment),
         ],
     )
 

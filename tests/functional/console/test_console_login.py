@@ -16,6 +16,7 @@ from portal.access.permissions import Role
 from portal.access.staff_sessions import IDLE, TOTAL
 from portal.core.clock import now
 from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import STAFF_ACCOUNT, STAFF_SESSION
@@ -195,8 +196,9 @@ def test_nobody_frees_oneself(app: Flask) -> None:
 
 
 def leave_the_demo(app: Flask) -> None:
-    """The same installation as a hospital would run it."""
-    strict = Settings(**(app.extensions["qupiao"].services.settings.model_dump() | {"demo": False}))
+    """The same installation with the rules of one that a hospital runs."""
+    invented = app.extensions["qupiao"].services.settings
+    strict = Settings(**invented.model_dump(exclude={"demo_password", "wechat_tells"}))
     services = type(app.extensions["qupiao"].services)
     app.extensions["qupiao"].services = services(
         strict, *(getattr(app.extensions["qupiao"].services, name) for name in list(services.__dataclass_fields__)[1:])
@@ -269,10 +271,10 @@ def test_sessions_are_shown_closed_and_bounded(app: Flask) -> None:
     assert "staff.session-closed" in actions(app, "cashier")
 
 
-def test_the_cookie_is_bound_to_host_and_tls_when_served_by_https(settings: Settings) -> None:
+def test_the_cookie_is_bound_to_host_and_tls_when_served_by_https(settings: DemoSettings) -> None:
     from portal.app import create_app
 
-    app = create_app(Settings(**(settings.model_dump() | {"base_url": "https://qupiao.example"})))
+    app = create_app(DemoSettings(**(settings.model_dump() | {"base_url": "https://qupiao.example"})))
     client = app.test_client()
     page = client.get("/console/login", base_url="https://qupiao.example")
     token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)

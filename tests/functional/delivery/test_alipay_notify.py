@@ -13,16 +13,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from sqlalchemy import func, select
 
-from portal.core.platform_settings import DEMO_ALIPAY_APP
-from portal.core.settings import Settings
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import orders
 from portal.delivery.cards.worker import CardDesk
 from portal.delivery.inbound import alipay
 from portal.delivery.inbound.inbox import TOPIC, InboxDesk
+from portal.demo.accounts import DEMO_ALIPAY_APP
+from portal.demo.alipay_keys import ensure_demo_keys
+from portal.demo.settings import DemoSettings
 from portal.models.tables import PLATFORM_INBOX
 from portal.outbox.worker import Worker
-from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.simulators.alipay import pushes
 from portal.simulators.server import listen
 from tests.support import platforms
@@ -42,7 +42,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulators]:
 class World(Bench):
     """A bill in its patient's 发票管家, the application listening, Alipay that knows where."""
 
-    def __init__(self, settings: Settings, process: Simulators, serial: str) -> None:
+    def __init__(self, settings: DemoSettings, process: Simulators, serial: str) -> None:
         super().__init__(settings, process, serial)
         handlers = CardDesk(self.services).handlers() | {TOPIC: InboxDesk(alipay.ACTS)}
         self.worker = Worker(self.services, handlers, threads=1)
@@ -75,7 +75,7 @@ class World(Bench):
 
 
 @pytest.fixture
-def world(settings: Settings, process: Simulators, request: pytest.FixtureRequest) -> Iterator[World]:
+def world(settings: DemoSettings, process: Simulators, request: pytest.FixtureRequest) -> Iterator[World]:
     made = World(settings, process, f"NOTIFY-{request.node.name[-24:]}")
     server = listen(made.app, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run)

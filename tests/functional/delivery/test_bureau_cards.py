@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select, update
 
 from portal.core.clock import now
-from portal.core.settings import Settings
 from portal.delivery.cards import orders
+from portal.demo.settings import DemoSettings
 from portal.fiscal import bills
 from portal.models.tables import BILL_CARD
 from tests.support.cards import Bench
@@ -35,7 +35,7 @@ def process(data_dir: Path, tmp_path: Path) -> Iterator[Simulators]:
 class World(Bench):
     """A bill that finance has, and a bureau. ``url`` off: nothing is handed over but by hand."""
 
-    def __init__(self, settings: Settings, process: Simulators, serial: str, url: bool = True) -> None:
+    def __init__(self, settings: DemoSettings, process: Simulators, serial: str, url: bool = True) -> None:
         address = process.url("/bureau/orders") if url else ""
         process.faults("bureau")
         super().__init__(settings, process, serial, card_mode="bureau", card_bureau_url=address)
@@ -73,7 +73,7 @@ class World(Bench):
 
 
 @pytest.fixture
-def world(settings: Settings, process: Simulators, request: pytest.FixtureRequest) -> Iterator[World]:
+def world(settings: DemoSettings, process: Simulators, request: pytest.FixtureRequest) -> Iterator[World]:
     made = World(settings, process, f"BUREAU-{request.node.name[-24:]}")
     yield made
     made.end()
@@ -190,7 +190,7 @@ def test_a_wrong_key_is_our_set_up_and_an_order_they_have_lost_is_handed_over_ag
     assert world.card().state == "inserted"
 
 
-def test_without_an_address_it_is_handed_over_by_hand(settings: Settings, process: Simulators) -> None:
+def test_without_an_address_it_is_handed_over_by_hand(settings: DemoSettings, process: Simulators) -> None:
     """The page says whom it waits for, and a reversal still ends the order."""
     world = World(settings, process, "BUREAU-BY-HAND", url=False)
     world.let_in()

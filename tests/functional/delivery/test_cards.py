@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import update
 
 from portal.core.clock import now
-from portal.core.platform_settings import DEMO_ALIPAY_APP
-from portal.core.settings import Settings
 from portal.delivery import channels
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import alipay as alipay_cards
 from portal.delivery.cards import orders
 from portal.delivery.cards.worker import CardDesk
+from portal.demo.accounts import DEMO_ALIPAY_APP
+from portal.demo.settings import DemoSettings
 from portal.domain.errors import Refusal
 from portal.models.tables import BILL_CARD
 from tests.support import platforms
@@ -36,7 +36,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulators]:
 
 
 @pytest.fixture
-def bench(settings: Settings, process: Simulators, request: pytest.FixtureRequest) -> Iterator[Bench]:
+def bench(settings: DemoSettings, process: Simulators, request: pytest.FixtureRequest) -> Iterator[Bench]:
     made = Bench(settings, process, f"CARD-{request.node.name[-30:]}")
     yield made
     made.services.database.engine.dispose()

@@ -14,14 +14,14 @@ from sqlalchemy import select, update
 from portal.access import parameters
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.core.settings import Settings
-from portal.delivery import operations
+from portal.delivery import jobs, operations
 from portal.delivery.channels.app import AppPush
 from portal.delivery.engine import triggers
 from portal.delivery.engine.driver import Engine
 from portal.delivery.push import targets
 from portal.delivery.push.events import EVENTS, EXCHANGED, FIELDS, ISSUED, REVERSED, sample
 from portal.delivery.push.targets import Facts
+from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
@@ -68,7 +68,7 @@ def work(services: Services, *passes: Bench) -> None:
     """Everything of delivery that is due, and what waits for a time."""
     engine = Engine([AppPush(services.settings)])
     for _ in range(3):
-        Worker(services, engine.handlers(), threads=1).drain()
+        Worker(services, jobs.with_engine(engine), threads=1).drain()
         for bench in passes:
             bench.pass_time()
 
@@ -77,7 +77,7 @@ def work(services: Services, *passes: Bench) -> None:
 def test_an_event_arrives_once_whatever_fails(app: Flask, his: His, simulators: Simulators) -> None:
     bench, other, wrong = (Bench(app, his, f"PUSH{number}", patientId=f"P{number}") for number in range(3))
     target(bench.services, simulators, facts(simulators, "医院 APP"))
-    channel = AppPush(Settings(demo=True))
+    channel = AppPush(DemoSettings())
     simulators.faults("push", down={"count": 1}, answer_lost={"count": 1})
     first, gone = bench.open("app"), other.open("app", Purpose.REVERSED)
     bench.run(channel, passes=5)

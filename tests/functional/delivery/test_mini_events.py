@@ -15,8 +15,8 @@ from sqlalchemy import func, select, update
 
 from portal.app import create_app
 from portal.core.clock import now
-from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, TEMPLATES
-from portal.core.settings import Settings
+from portal.demo.accounts import DEMO_MINI, DEMO_TEMPLATES, DEMO_WECHAT
+from portal.demo.settings import DemoSettings
 from portal.domain.delivery import Purpose
 from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX
 from portal.simulators.server import listen
@@ -28,7 +28,7 @@ from tests.support.processes.services import wait_for
 from tests.support.processes.simulators import Simulators, running_simulators
 
 HOOK = "/wechat/callback/mini"
-MINI_TEMPLATE, SUBSCRIPTION = TEMPLATES["mini_subscription"], TEMPLATES["wechat_subscription"]
+MINI_TEMPLATE, SUBSCRIPTION = DEMO_TEMPLATES["mini_subscription"], DEMO_TEMPLATES["wechat_subscription"]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulators]:
 
 
 @pytest.fixture
-def app(settings: Settings, process: Simulators) -> Iterator[Flask]:
+def app(settings: DemoSettings, process: Simulators) -> Iterator[Flask]:
     """The application, listening; WeChat knows where."""
     process.faults("wechat")
     made = create_app(platforms.connected(settings, process))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from portal.app import create_app
-from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, TEMPLATES
-from portal.core.settings import Settings
+from portal.demo.accounts import DEMO_MINI, DEMO_TEMPLATES, DEMO_WECHAT
+from portal.demo.settings import DemoSettings
 from portal.domain.delivery import Purpose
 from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX
 from portal.providers.wechat import callback
@@ -35,7 +35,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulators]:
 
 
 @pytest.fixture
-def app(settings: Settings, process: Simulators) -> Iterator[Flask]:
+def app(settings: DemoSettings, process: Simulators) -> Iterator[Flask]:
     """The application, speaking to these simulators."""
     for service in ("wechat", "alipay"):
         process.faults(service)
@@ -76,7 +76,7 @@ def test_a_bill_reaches_every_platform(app: Flask, process: Simulators) -> None:
         state = connection.scalar(select(DELIVERY_ATTEMPT.c.state).where(DELIVERY_ATTEMPT.c.their_ref == sent["msgid"]))
     assert state == "delivered"
 
-    template = TEMPLATES["mini_subscription"]
+    template = DEMO_TEMPLATES["mini_subscription"]
     parked = bench.tell("mini alipay", Purpose.NOTICE)
     assert parked == {"mini": "parked NO_PERMISSION", "alipay": "accepted"}
     newest = process.get("/alipay/messages")[0]
@@ -89,7 +89,7 @@ def test_a_bill_reaches_every_platform(app: Flask, process: Simulators) -> None:
 
 def test_permissions_follow_the_events(app: Flask, process: Simulators) -> None:
     """+1 on accept, −1 on a send, none after a refusal; an unfollower is not written to until he follows again."""
-    bench, client, template = Bench(app, "WX-SUB-1"), app.test_client(), TEMPLATES["wechat_subscription"]
+    bench, client, template = Bench(app, "WX-SUB-1"), app.test_client(), DEMO_TEMPLATES["wechat_subscription"]
     platforms.bound(app, bench.bill_id, SERVICE)
 
     def popup(word: str, scene: str) -> str:

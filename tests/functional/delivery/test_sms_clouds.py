@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from portal.core.settings import Settings
 from portal.delivery.channels.sms import CloudSms, Sms
+from portal.demo.settings import DemoSettings
 from portal.domain import delivery
 from portal.providers.sms import gateway
 from portal.providers.sms.clouds import acs3, aliyun_class, encoded, tc3, tencent_class
@@ -77,7 +77,7 @@ def test_the_text_says_how_to_say_not_me_where_the_template_was_approved_with_it
                 assert ("/n/" in sent["text"]) is shown and ("stop" in sent["params"]) is shown
         bench = Bench(app, his, "STOP-own", tel="10000000991")
         bench.open("sms")
-        bench.run(Sms(Settings(demo=True, sms_url=simulators.url("/sms/send"))), passes=1)
+        bench.run(Sms(DemoSettings(sms_url=simulators.url("/sms/send"))), passes=1)
         sent = next(one for one in simulators.get("/sms/messages") if one["phone"] == "10000000991")
         page = app.test_client().get(f"/n/{sent['params']['stop']}")
         assert page.status_code == 200 and "不是" in page.text, "the link in the text opens the page"
@@ -87,11 +87,11 @@ def test_the_text_says_how_to_say_not_me_where_the_template_was_approved_with_it
         assert bench.attempts(asked)[0][1:3] == ("held", "config")
 
 
-def settings_of(simulators: Simulators, provider: str, **more: Any) -> Settings:
-    """Settings that speak to one of the simulated clouds."""
+def settings_of(simulators: Simulators, provider: str, **more: Any) -> DemoSettings:
+    """DemoSettings that speak to one of the simulated clouds."""
     url = simulators.url(f"/smscloud/{provider}/")
     values = {"sms_provider": provider, "sms_url": url, "sms_templates": TEMPLATES, "sms_sign": "演示医院"}
-    return Settings(demo=True, **(values | more))
+    return DemoSettings(**(values | more))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

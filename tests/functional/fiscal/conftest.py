@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from portal.app import create_app
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from tests.support.finance import World
 from tests.support.his import His
 from tests.support.processes.simulators import running_simulators
@@ -21,7 +21,7 @@ def world(database_url: str, data_dir: Path, tmp_path: Path) -> Iterator[World]:
     shutil.copytree(data_dir / "keys", tmp_path / "finance" / "keys")
     with running_simulators(tmp_path / "finance") as finance:
         url = finance.url("/finance/exchange")
-        settings = Settings(demo=True, data_dir=data_dir, database_url=database_url, finance_url=url)
+        settings = DemoSettings(data_dir=data_dir, database_url=database_url, finance_url=url)
         app = create_app(settings)
         services = app.extensions["qupiao"].services
         yield World(services, His(app), finance)

@@ -281,7 +281,6 @@ def test_unknown_and_finished_bills(world: World) -> None:
 def _worker_process(world: World) -> Forked:
     settings = world.services.settings
     environment = {
-        "QUPIAO_DEMO": "true",
         "DATA_DIR": str(settings.data_dir),
         "DATABASE_URL": settings.database_url,
         "QUPIAO_FINANCE_URL": settings.finance_url,

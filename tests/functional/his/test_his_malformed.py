@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from portal.blueprints.his import views
-from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.demo.accounts import DEMO_APPID, DEMO_KEY
 from portal.his_contract.envelope import Call, signature
 from portal.models import Base
 from tests.support.his import Answer, His, decode, encode, outpatient

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from portal.blueprints.his.methods import NOT_OPEN
-from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.demo.accounts import DEMO_APPID, DEMO_KEY
 from portal.his_contract.envelope import Call, signature
 from portal.models import Bill
 from tests.support.his import Answer, His, decode, encode, outpatient

@@ -287,21 +287,21 @@ def test_drafts_are_sealed_at_rest(desk: ManualIssueService, app: Flask) -> None
 
 
 def test_the_catalogue_is_kept_with_before_and_after(app: Flask) -> None:
-    database = app.extensions["qupiao"].services.database
+    services = app.extensions["qupiao"].services
     new = {"area": "medical", "code": "K0001", "name": "换药（小）", "charge_code": "0104", "unit": "次", "price": "12"}
-    item_id = catalogue.save(database, ACTOR, new | {"low": "0", "high": "12"})
+    item_id = catalogue.save(services, ACTOR, new | {"low": "0", "high": "12"})
     with pytest.raises(Refusal) as refused:
-        catalogue.save(database, ACTOR, new)
+        catalogue.save(services, ACTOR, new)
     assert refused.value.code == "CODE_TAKEN"
     for wrong in ({"low": "13"}, {"charge_code": "9999"}, {"price": "x"}, {"valid_from": "2026-2-30"}, {"name": ""}):
         with pytest.raises(Refusal) as refused:
-            catalogue.save(database, ACTOR, new | {"code": "K0002", "high": "12"} | wrong)
+            catalogue.save(services, ACTOR, new | {"code": "K0002", "high": "12"} | wrong)
         assert refused.value.code == "ENTRY_INVALID"
-    catalogue.save(database, ACTOR, new | {"high": "15", "price": "14"}, item_id)
+    catalogue.save(services, ACTOR, new | {"high": "15", "price": "14"}, item_id)
     with pytest.raises(Refusal):
-        catalogue.save(database, Actor("staff:x", "x", 2), new, item_id)
-    catalogue.switch(database, ACTOR, item_id, active=False)
-    with database.read() as connection:
+        catalogue.save(services, Actor("staff:x", "x", 2), new, item_id)
+    catalogue.switch(services, ACTOR, item_id, active=False)
+    with services.database.read() as connection:
         found = catalogue.load(connection, 1).items["K0001"]
         details = connection.scalars(
             select(AuditEntry.details).where(AuditEntry.action == "catalogue.saved").order_by(AuditEntry.at)

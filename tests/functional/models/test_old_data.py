@@ -27,12 +27,13 @@ from portal.audit import chain
 from portal.core.clock import now
 from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import verify_detached
-from portal.core.settings import DEMO_APPID, Settings
+from portal.demo.accounts import DEMO_APPID
+from portal.demo.settings import DemoSettings
+from portal.demo.settlements import PERSONS, settlement
 from portal.his_contract import settlement as contract
 from portal.models import Bill, StaffAccount
 from portal.models.schema import migrate
 from portal.rendering import xml
-from portal.simulators.his.settlements import PERSONS, settlement
 from tests.support import ledger
 from tests.support.console import Console
 from tests.support.his import His
@@ -61,7 +62,7 @@ def old_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def old(old_dir: Path) -> Iterator[Flask]:
     """The application on the old data, brought to the present schema as an operator does it."""
-    settings = Settings(demo=True, data_dir=old_dir, port=18000)
+    settings = DemoSettings(data_dir=old_dir, port=18000)
     migrate(settings.database)
     app = create_app(settings)
     services = app.extensions["qupiao"].services

@@ -19,8 +19,8 @@ from werkzeug.test import TestResponse
 from portal.app import create_app
 from portal.blueprints.mini import openapi
 from portal.core.clock import business_day, now
-from portal.core.platform_settings import DEMO_MINI, TEMPLATES
-from portal.core.settings import Settings
+from portal.demo.accounts import DEMO_MINI, DEMO_TEMPLATES
+from portal.demo.settings import DemoSettings
 from portal.models import OneTimeCode
 from portal.models.tables import CHANNEL_BINDING, MESSAGE_PERMISSION
 from tests.support import platforms
@@ -41,7 +41,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulators]:
 
 
 @pytest.fixture
-def app(settings: Settings, process: Simulators) -> Iterator[Flask]:
+def app(settings: DemoSettings, process: Simulators) -> Iterator[Flask]:
     process.faults("wechat")
     made = create_app(platforms.connected(settings, process))
     assert His(made).call("invoiceEBillOutpatient", outpatient("MINI-1")).ok
@@ -123,7 +123,7 @@ def test_from_log_in_to_a_bill(app: Flask, process: Simulators) -> None:
     assert told["code"] == "ENTRY_INVALID" and re.search(r"[\u4e00-\u9fff]", told["next"])
     assert phone.call("post", f"/bills/{brief['id']}/deliver", address="a@example.com")["new"] is True
     assert phone.call("get", "/family") == {"members": []}
-    template = TEMPLATES["mini_subscription"]
+    template = DEMO_TEMPLATES["mini_subscription"]
     assert phone.call("post", "/subscriptions", templates=[template, "other"]) == {"templates": [template]}
     services = app.extensions["qupiao"].services
     with services.database.read() as connection:

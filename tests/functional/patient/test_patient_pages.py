@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Table, insert, select, update
 
-from portal.core.settings import DEMO_APPID
+from portal.demo.accounts import DEMO_APPID
 from portal.domain.link import token
 from portal.domain.states import BillState
 from portal.models import Bill, Unit
@@ -182,7 +182,7 @@ def test_something_broken_and_several_hospitals(pages: Pages, app: Flask, monkey
         connection.execute(insert(Unit), one)
     assert "第二医院" in pages.get("/").text
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    monkeypatch.setattr("portal.blueprints.patient.pages.main.unit_of", None)
+    monkeypatch.setattr("portal.blueprints.patient.pages.find.unit_of", None)
     assert "编号" in pages.get("/h/pgzx", 500).text
 
 

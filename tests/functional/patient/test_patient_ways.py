@@ -21,7 +21,6 @@ from portal.issuing.paper import notice_slips, slip_codes
 from portal.ledger import search
 from portal.models import Bill, FamilyLink, OutboxTask, PatientPass, Unit
 from portal.models.tables import PATIENT_REQUEST
-from portal.outbox.tasks import Task
 from portal.rendering.papers.slip import Paper
 from portal.retrieval import family, passes, patient_requests, sessions
 from portal.retrieval.family import Person
@@ -35,13 +34,12 @@ from tests.support.patients import (
     NAME,
     NUMBER,
     PERSONAL,
-    Inbox,
-    deliver,
     first,
     identified,
     person,
     token_of,
 )
+from tests.support.text_messages import Inbox, deliver
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 LINK: Table = FamilyLink.__table__  # type: ignore[assignment]
@@ -101,11 +99,7 @@ def test_guardian_and_proxy_by_consent(pages: Pages, his: His, app: Flask) -> No
     mothers = pages.get(address)
     bill = first(mothers, r"/bills/\d+")
     assert MOTHER in pages.get(bill).text
-    services, inbox = app.extensions["qupiao"].services, Inbox()
-    with services.database.read() as connection:
-        told = connection.execute(select(TASK).where(TASK.c.topic == family.TOLD_TOPIC).order_by(TASK.c.id)).all()
-    for row in told:
-        family.Teller(inbox)(services, Task(row.id, row.topic, row.key, row.payload, 1, now()))  # type: ignore[arg-type]
+    services, inbox = app.extensions["qupiao"].services, Inbox().work(app)
     assert [(phone, template) for phone, template, _ in inbox.sent] == [(MOTHER_PHONE, "family")], "the child has none"
     other = Pages(app.test_client(), Rules(personal=(MOTHER, MOTHER_NUMBER)))
     person(other, app, MOTHER_NUMBER, MOTHER)

@@ -15,17 +15,18 @@ from sqlalchemy import select, update
 
 from portal.core.clock import business_day, now
 from portal.demo.hospital import COMPANY_PHONE
+from portal.demo.settlements import EMPLOYER
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import AUDIT_ENTRY, COMPANY_ACCOUNT
 from portal.retrieval import company
 from portal.retrieval.company import Terms
 from portal.retrieval.sessions import Claim
-from portal.simulators.his.settlements import EMPLOYER
 from tests.support.console import Console
 from tests.support.his import His, outpatient
 from tests.support.pages import Fetched, Pages, Rules
-from tests.support.patients import deliver, visitor
+from tests.support.patients import visitor
+from tests.support.text_messages import deliver
 from tests.support.window import Window
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

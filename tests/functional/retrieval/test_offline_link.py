@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from portal.access.his_account import load
 from portal.app import create_app
-from portal.core.settings import DEMO_APPID, Settings
+from portal.demo.accounts import DEMO_APPID
+from portal.demo.settings import DemoSettings
 from portal.domain.link import token
 from portal.models import LinkWatch
 from portal.worker import build
@@ -64,7 +65,7 @@ def test_a_link_of_another_key_or_shape_is_no_link(app: Flask) -> None:
     assert re.sub(by_chance, "", unknown) == re.sub(by_chance, "", waiting)
 
 
-def test_links_of_both_keys_open_while_both_are_in_force(settings: Settings, his: His, app: Flask) -> None:
+def test_links_of_both_keys_open_while_both_are_in_force(settings: DemoSettings, his: His, app: Flask) -> None:
     old = his.call("invoiceEBillOutpatient", outpatient("KEY1")).payload
     changed = create_app(settings.model_copy(update={"link_keys": "B,A"}))
     new = His(changed).call("invoiceEBillOutpatient", outpatient("KEY2")).payload
@@ -95,7 +96,7 @@ def test_a_phone_that_is_none_is_refused_and_kept_in_the_form(app: Flask, typed:
         assert connection.execute(select(LinkWatch.id)).all() == []
 
 
-def test_who_waits_is_told_once_and_forgotten(settings: Settings, tmp_path: Path) -> None:
+def test_who_waits_is_told_once_and_forgotten(settings: DemoSettings, tmp_path: Path) -> None:
     with running_simulators(tmp_path / "simulators") as simulators:
         app = create_app(settings.model_copy(update={"sms_url": simulators.url("/sms/send")}))
         services, worker = app.extensions["qupiao"].services, build(app)
@@ -122,8 +123,8 @@ def test_who_waits_is_told_once_and_forgotten(settings: Settings, tmp_path: Path
 
 def look_again(worker: object) -> None:
     """What the schedule does at its next slot."""
-    from portal.retrieval import link_watches
+    from portal.delivery import link_alerts
 
     services = worker.services  # type: ignore[attr-defined]
-    link_watches.look(services, None)  # type: ignore[arg-type]
+    link_alerts.look(services, None)  # type: ignore[arg-type]
     worker.drain()  # type: ignore[attr-defined]

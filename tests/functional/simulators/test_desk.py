@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from portal.core.clock import now
+from portal.demo.settlements import PERSONS, SCENES, settlement
 from portal.domain.identity import is_id_card
-from portal.simulators.his.settlements import PERSONS, SCENES, settlement
 
 
 def total(rows: list[dict[str, str]], name: str) -> Decimal:

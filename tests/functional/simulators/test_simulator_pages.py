@@ -13,12 +13,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.core.settings import Settings
 from portal.delivery.push import targets
+from portal.demo.settings import DemoSettings
+from portal.demo.settlements import SCENES
 from portal.models.tables import PLATFORM_INBOX
 from portal.providers.push.signature import signature
 from portal.simulators.app import PARTIES, create_simulators
-from portal.simulators.his.settlements import SCENES
 from portal.simulators.server import listen
 from tests.support.pages import Pages, Rules
 from tests.support.processes.simulators import BillMaker, running_simulators
@@ -40,7 +40,7 @@ def platform(app: Flask) -> Iterator[str]:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_page_and_the_desk(platform: str, tmp_path: Path) -> None:
-    made = create_simulators(tmp_path, Settings(demo=True, base_url=platform))
+    made = create_simulators(tmp_path, DemoSettings(base_url=platform))
     pages = Pages(made.test_client(), RULES)
     assert all(party.title in pages.get("/").text for party in PARTIES)
     for party in PARTIES:
@@ -54,7 +54,7 @@ def test_every_page_and_the_desk(platform: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_app_tells_that_a_message_was_read(app: Flask, platform: str, tmp_path: Path) -> None:
-    settings, services = Settings(demo=True, base_url=platform), app.extensions["qupiao"].services
+    settings, services = DemoSettings(base_url=platform), app.extensions["qupiao"].services
     targets.adopt(services)
     client = create_simulators(tmp_path, settings).test_client()
     body, stamp, nonce = json.dumps({"event_id": str(uuid.uuid4())} | EVENT).encode(), str(int(time.time())), "a" * 16
@@ -72,7 +72,7 @@ def test_the_app_tells_that_a_message_was_read(app: Flask, platform: str, tmp_pa
 
 
 def test_the_desk_without_a_platform(tmp_path: Path) -> None:
-    pages = Pages(create_simulators(tmp_path, Settings(demo=True, base_url="http://127.0.0.1:1")).test_client(), RULES)
+    pages = Pages(create_simulators(tmp_path, DemoSettings(base_url="http://127.0.0.1:1")).test_client(), RULES)
     desk = pages.get("/desk")
     assert "没有应答" in pages.submit(desk, {"scene": "outpatient", "person": "1"}, 502, action="/desk").text
 
@@ -80,7 +80,7 @@ def test_the_desk_without_a_platform(tmp_path: Path) -> None:
 def test_with_bills_messages_and_faults(tmp_path: Path) -> None:
     with running_simulators(tmp_path) as process:
         process.client().upload(BillMaker(tmp_path).upload())
-    pages = Pages(create_simulators(tmp_path, Settings(demo=True)).test_client(), RULES)
+    pages = Pages(create_simulators(tmp_path, DemoSettings()).test_client(), RULES)
     finance = pages.get("/finance")
     assert "已监制" in finance.text and "<td>" in finance.text
     for address in ("/finance", "/sms"):

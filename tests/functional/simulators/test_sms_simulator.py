@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from tests.support.processes.simulators import Simulators, running_simulators
 
-ACCOUNT = Settings()
+ACCOUNT = DemoSettings()
 _phones = itertools.count(13800000000)
 _ids = itertools.count(1)
 

@@ -1,7 +1,7 @@
 """Processes of the product for tests: the same programs, forked from one that has imported them.
 
-Importing takes three seconds of processor, forking none, and a run starts dozens. `python -m portal.cli run` as a user
-starts it is tested in tests/crash/test_run.py.
+Importing takes three seconds of processor, forking none, and a run starts dozens. `python -m portal.cli demo run` as
+a user starts it is tested in tests/crash/test_run.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PROCESSES = multiprocessing.get_context("forkserver")
 # Each fork imports its target's module: that must not import what conftest does.
 PROCESSES.set_forkserver_preload(
-    ["portal.simulators.__main__", "portal.worker", "granian.cli", "portal.providers.alipay.library"]
+    ["portal.simulators.__main__", "portal.demo.worker", "granian.cli", "portal.providers.alipay.library"]
 )
 
 

@@ -18,7 +18,7 @@ from tests.support.processes.services import wait_for
 
 PROGRAMS = {
     "web": "granian.cli:entrypoint",
-    "worker": "portal.worker:main",
+    "worker": "portal.demo.worker:main",
     "simulators": "portal.simulators.__main__:main",
 }
 _PLACES = itertools.cycle(range(0, 1000, 2))
@@ -35,7 +35,7 @@ class Installation:
     database_url: str
     port: int
     redis_url: str = ""
-    application: str = "wsgi:application"
+    application: str = "portal.demo.wsgi:application"
     environment: dict[str, str] = field(default_factory=dict)
     web_processes: int = 1
     processes: dict[str, Forked] = field(default_factory=dict)
@@ -53,7 +53,6 @@ class Installation:
     def start(self, name: str) -> None:
         """Start ``web``, ``worker`` or ``simulators`` and wait until it answers."""
         environment = {
-            "QUPIAO_DEMO": "1",
             "DATA_DIR": str(self.data_dir),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,

@@ -18,9 +18,9 @@ from typing import Any
 import httpx
 
 from portal.core.clock import SHANGHAI, now
-from portal.core.crypto.certificates import KeyFiles, ensure_demo_keys
 from portal.core.crypto.cms import FileSigner
-from portal.core.settings import Settings
+from portal.demo.keys import KeyFiles, ensure_demo_keys
+from portal.demo.settings import DemoSettings
 from portal.domain.documents.bill import BillDocument, InvoicingParty, Item, MedicalExt, PayerParty, Seal
 from portal.providers.finance.bill_messages import Upload
 from portal.providers.finance.client import FinanceClient
@@ -32,6 +32,7 @@ from tests.support.processes.forks import PROCESSES
 def _serve(arguments: list[str], writer: Connection) -> None:
     for name in [name for name in os.environ if name.startswith("QUPIAO_")]:
         del os.environ[name]
+    os.environ["QUPIAO_WECHAT_TELLS"] = "0"
     with os.fdopen(os.dup(writer.fileno()), "w") as output, redirect_stdout(output):
         simulate(arguments)
 
@@ -106,7 +107,7 @@ class Simulators:
 
     def client(self, **more: Any) -> FinanceClient:
         """A client with the right account, unless ``more`` says otherwise."""
-        settings = Settings()
+        settings = DemoSettings()
         values = {"app_id": settings.finance_app_id, "app_key": settings.finance_app_key, "timeout": 5.0} | more
         return FinanceClient(self.url("/finance/exchange"), **values)
 

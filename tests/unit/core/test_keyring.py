@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from portal.core.crypto.certificates import ensure_demo_keys, load_certificate
+from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import FileSigner, verify_detached
 from portal.core.crypto.field_cipher import SealBroken, hmac_sm3
 from portal.core.crypto.keyring import Keyring, MasterKeyMissing
+from portal.core.settings import Settings
+from portal.demo.keys import ensure_demo_keys, ensure_master_key
+from portal.demo.settings import DemoSettings
 
 FIRST, SECOND = (hashlib.sha256(name).digest() for name in (b"first", b"second"))
 
@@ -34,17 +37,17 @@ def open_umask() -> Iterator[None]:
     os.umask(before)
 
 
-@pytest.mark.parametrize("demo", [True, False])
-def test_a_given_secret_is_used_in_demo_and_production(tmp_path: Path, demo: bool) -> None:
-    opened = Keyring.open(tmp_path, f" {encoded(FIRST)}\n", demo)
+@pytest.mark.parametrize("kind", [Settings, DemoSettings])
+def test_a_given_secret_is_used_in_demo_and_production(tmp_path: Path, kind: type[Settings]) -> None:
+    opened = kind(data_dir=tmp_path, master_key=f" {encoded(FIRST)}\n").keyring()
     assert opened.derive("x") == hmac_sm3(FIRST, b"qupiao/x")
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.rglob("master.key")) == []
 
 
-@pytest.mark.parametrize("nothing", [None, "", "  "])
-def test_production_without_a_secret_does_not_start(tmp_path: Path, nothing: str | None) -> None:
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_production_without_a_secret_does_not_start(tmp_path: Path, nothing: str) -> None:
     with pytest.raises(MasterKeyMissing, match=r"没有设置 QUPIAO_MASTER_KEY.*openssl rand -base64 32"):
-        Keyring.open(tmp_path, nothing, demo=False)
+        Settings(data_dir=tmp_path, master_key=nothing).keyring()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -61,11 +64,11 @@ WEAK = {
 }
 
 
-@pytest.mark.parametrize("demo", [True, False])
+@pytest.mark.parametrize("kind", [Settings, DemoSettings])
 @pytest.mark.parametrize("weak", WEAK.values(), ids=WEAK.keys())
-def test_weak_secrets_are_refused_without_being_repeated(tmp_path: Path, weak: str, demo: bool) -> None:
+def test_weak_secrets_are_refused_without_being_repeated(tmp_path: Path, weak: str, kind: type[Settings]) -> None:
     with pytest.raises(MasterKeyMissing, match="openssl rand -base64 32") as caught:
-        Keyring.open(tmp_path, weak, demo)
+        kind(data_dir=tmp_path, master_key=weak).keyring()
     assert weak not in str(caught.value)
     assert caught.value.__cause__ is None
 
@@ -84,14 +87,14 @@ def test_weak_secrets_are_refused_without_being_repeated(tmp_path: Path, weak: s
         (f"1:{encoded(FIRST)},", "写了两次"),
     ],
 )
-def test_malformed_generations_are_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_malformed_generations_are_refused(text: str, message: str) -> None:
     with pytest.raises(MasterKeyMissing, match=message):
-        Keyring.open(tmp_path, text, demo=False)
+        Keyring.open(text)
 
 
-def test_many_random_secrets_are_all_accepted(tmp_path: Path) -> None:
+def test_many_random_secrets_are_all_accepted() -> None:
     for _ in range(2000):
-        Keyring.open(tmp_path, encoded(secrets.token_bytes(32)), demo=False)
+        Keyring.open(encoded(secrets.token_bytes(32)))
 
 
 def test_each_purpose_has_a_key_of_its_own() -> None:
@@ -112,7 +115,7 @@ def test_each_purpose_has_a_key_of_its_own() -> None:
 
 def test_a_second_master_seals_new_values_and_keeps_what_is_found_from_outside() -> None:
     before = Keyring(FIRST)
-    after = Keyring.open(Path(), f"2:{encoded(SECOND)},1:{encoded(FIRST)}", demo=False)
+    after = Keyring.open(f"2:{encoded(SECOND)},1:{encoded(FIRST)}")
     old, new = before.cipher().encrypt("f", 1, "old"), after.cipher().encrypt("f", 1, "new")
     assert (old[0], new[0]) == (1, 2)
     assert after.cipher().decrypt_text("f", 1, old) == "old"
@@ -131,21 +134,21 @@ def test_keyrings_do_not_show_their_secret() -> None:
 
 @pytest.mark.usefixtures("open_umask")
 def test_the_demo_makes_its_secret_once_and_private(tmp_path: Path) -> None:
-    made = Keyring.open(tmp_path, None, demo=True).derive("x")
+    made = ensure_master_key(tmp_path)
     path = tmp_path / "keys" / "master.key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert len(path.read_bytes()) == 32
-    assert Keyring.open(tmp_path, "", demo=True).derive("x") == made
-    assert Keyring.open(tmp_path / "other", "", demo=True).derive("x") != made
+    assert ensure_master_key(tmp_path) == made
+    assert ensure_master_key(tmp_path / "other") != made
 
 
 def test_a_damaged_demo_secret_is_not_replaced_silently(tmp_path: Path) -> None:
-    Keyring.open(tmp_path, None, demo=True)
+    ensure_master_key(tmp_path)
     path = tmp_path / "keys" / "master.key"
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(MasterKeyMissing, match="已损坏"):
-        Keyring.open(tmp_path, None, demo=True)
+        ensure_master_key(tmp_path)
     assert len(path.read_bytes()) == 20
 
 
@@ -153,19 +156,18 @@ def test_a_draft_left_by_a_crash_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     for name in ("master.new", "unit.key.new", "ca.crt.new"):
         (tmp_path / "keys" / name).write_bytes(b"half")
-    assert Keyring.open(tmp_path, None, demo=True).derive("x") == Keyring.open(tmp_path, None, demo=True).derive("x")
+    assert ensure_master_key(tmp_path) == ensure_master_key(tmp_path)
     check(tmp_path)
 
 
 START_TOGETHER = """
 import sys
 from pathlib import Path
-from portal.core.crypto.certificates import ensure_demo_keys
-from portal.core.crypto.keyring import Keyring
+from portal.demo.keys import ensure_demo_keys, ensure_master_key
 print("ready", flush=True)
 sys.stdin.readline()
 folder = Path(sys.argv[1])
-secret = Keyring.open(folder, None, True).derive("x")
+secret = ensure_master_key(folder)
 files = ensure_demo_keys(folder)
 print(secret.hex(), files.unit_certificate.read_bytes().hex(), files.finance_certificate.read_bytes().hex())
 """

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from portal.blueprints.his.methods import HANDLERS, NOT_OPEN
-from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.demo.accounts import DEMO_APPID, DEMO_KEY
 from portal.domain.errors import CATALOGUE
 from portal.his_contract import checks, envelope
 from tests.factories.his_vectors import APPID, KEY, V6_BUSINESS, V6_NOISE, V6_SIGN

@@ -25,8 +25,8 @@ def resolve(host: str, _port: int) -> list[str]:
     raise OSError("no such host")
 
 
-def rule(*hosts: str, demo: bool = False) -> OutRule:
-    return OutRule(hosts, demo, resolve)
+def rule(*hosts: str, this_machine: bool = False) -> OutRule:
+    return OutRule(hosts, this_machine, resolve)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_a_named_host_may_be_called_by_its_name_also_plainly_and_others_need_tls
     rule().check("https://bank.example/events")
     with pytest.raises(AddressRefused, match="https"):
         rule("his.local").check("http://bank.example/events")
-    rule(demo=True).check("http://127.0.0.1:8001/push/events")
+    rule(this_machine=True).check("http://127.0.0.1:8001/push/events")
     with pytest.raises(AddressRefused, match="不能填写本机"):
-        rule(demo=True).check("http://169.254.169.254/")
+        rule(this_machine=True).check("http://169.254.169.254/")
 
 
 @pytest.mark.parametrize(

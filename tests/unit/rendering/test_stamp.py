@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageFilter
 
+from portal.demo.settings import BANNER
+from portal.domain.banner import Banner
 from portal.domain.documents.bill import BillDocument
 from portal.rendering import qr
 from portal.rendering.papers import numbered_form
@@ -26,9 +28,11 @@ from portal.rendering.pdf import compiled, fonts
 from portal.rendering.pdf.contents import FORMS, LIST, Look
 from portal.rendering.pdf.face import FaceRenderer
 from portal.rendering.pdf.glyphs import Uncovered
+from portal.rendering.pdf.templates import Imprint
 from tests.factories import faces
 
-RENDERER = FaceRenderer(demo=True)
+SEAL, SUPERVISION = "演示医院收费专用章", "演示监制章"
+RENDERER = FaceRenderer(BANNER)
 XML = b"<EInvoice>" + Random(1).randbytes(2048).hex().encode() + b"</EInvoice>"
 """About as much as a signed bill is, once deflated."""
 SUPERVISED = Look("supervised", True)
@@ -75,10 +79,10 @@ def plain(name: str) -> bytes:
     return RENDERER.plain(document, look, qr_text=faces.LINK, xml=XML)
 
 
-@pytest.mark.parametrize("demo", [True, False])
+@pytest.mark.parametrize("banner", [BANNER, Banner()], ids=["demo", "production"])
 @pytest.mark.parametrize("form", [*FORMS, LIST])
-def test_every_form_compiles_and_knows_its_slots(form: str, demo: bool) -> None:
-    page = compiled.page(form, demo)
+def test_every_form_compiles_and_knows_its_slots(form: str, banner: Banner) -> None:
+    page = compiled.page(form, Imprint(banner, SEAL, SUPERVISION))
     keys = [item.key for item in page.items if isinstance(item, compiled.Slot)]
     assert len(keys) == len(set(keys))
     assert {"code", "number", "payer", "unit", "cell.0.name"} <= set(keys)
@@ -89,7 +93,7 @@ def test_every_form_compiles_and_knows_its_slots(form: str, demo: bool) -> None:
 
 
 def test_the_demo_says_so_and_the_rest_does_not(tmp_path: Path) -> None:
-    real = FaceRenderer(demo=False).stamped(faces.inpatient(), SUPERVISED, qr_text=faces.LINK, xml=XML)
+    real = FaceRenderer(Banner()).stamped(faces.inpatient(), SUPERVISED, qr_text=faces.LINK, xml=XML)
     assert "演示数据" not in run("pdftotext", "{}", "-", data=real, folder=tmp_path)
     sheets = run("pdftotext", "{}", "-", data=stamped(faces.inpatient()), folder=tmp_path).split("\f")[:-1]
     assert len(sheets) == 4
@@ -231,7 +235,7 @@ def test_the_state_is_written_across_the_face(look: Look, negative: bool, mark: 
     text = run("mutool", "draw", "-q", "-F", "txt", "{}", data=stamped(document, look), folder=tmp_path)
     for word in ("待监制", "已冲红", "已换开", "红票"):
         assert (word in squeezed(text)) == (word == mark)
-    assert ("演示监制章" in text) == look.supervised
+    assert ("示例省财政厅监制章" in text) == look.supervised
     plain = run("pdftotext", "{}", "-", data=stamped(document, look), folder=tmp_path)
     assert "演示印章" in plain and "章\n" not in plain.replace("印章\n", "").replace("监制章\n", ""), (
         "the arc is silent"
@@ -249,7 +253,10 @@ def test_the_insurance_number_shows_its_last_four(draw: str, whole: bool, tmp_pa
     look = Look("supervised", True, insurance_whole=whole)
     if draw == "paper":
         data = numbered_form.pdf(
-            [numbered_form.PaperPrint(document, "1", "甲")], numbered_form.Offset(), demo=True, insurance_whole=whole
+            [numbered_form.PaperPrint(document, "1", "甲")],
+            numbered_form.Offset(),
+            banner=BANNER,
+            insurance_whole=whole,
         )
     else:
         data = getattr(RENDERER, draw)(document, look, qr_text=faces.LINK, xml=b"<none/>")
@@ -310,7 +317,7 @@ def test_control_characters_become_spaces(tmp_path: Path) -> None:
 
 def test_the_code_is_the_link_module_by_module() -> None:
     """Sampled in a rendering at 600 dpi; the margin around it is white."""
-    page = compiled.page("outpatient", True)
+    page = compiled.page("outpatient", Imprint(BANNER, SEAL, SUPERVISION))
     (place,) = (item for item in page.items if isinstance(item, compiled.Slot) and item.key == "qr")
     scale = 600 / 72
     picture = pages(stamped(faces.outpatient()), scale)[0].convert("L")
@@ -366,7 +373,7 @@ def test_a_drawing_that_the_compiler_does_not_know_is_refused(monkeypatch: pytes
     monkeypatch.setattr(compiled.templates, "blank", lambda *_: (gradient, ["code;left"]))
     compiled._compile.cache_clear()
     with pytest.raises(compiled.FormError):
-        compiled.page("outpatient", True)
+        compiled.page("outpatient", Imprint(BANNER, SEAL, SUPERVISION))
     compiled._compile.cache_clear()
 
 
