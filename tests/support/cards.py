@@ -11,18 +11,11 @@ from sqlalchemy import func, select, update
 
 from portal.app import create_app
 from portal.core.clock import now, stamp17
-<<<<<<< HEAD
-from portal.core.settings import Settings
-=======
->>>>>>> a256ed8f18f92c80592a685d67a6997592befb52
 from portal.delivery.cards import orders
 from portal.delivery.cards.worker import ACTS, CardDesk
 from portal.delivery.inbound import inbox, wechat
 from portal.demo.accounts import DEMO_WECHAT
-<<<<<<< HEAD
-=======
 from portal.demo.settings import DemoSettings
->>>>>>> a256ed8f18f92c80592a685d67a6997592befb52
 from portal.domain.states import BillState
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
