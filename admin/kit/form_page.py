@@ -15,7 +15,7 @@ from portal.web.edge import see_other
 
 def form_page(
     form: Form,
-    act: Callable[[], str],
+    act: Callable[[], str | Response],
     *,
     title: str,
     back: str,
@@ -25,6 +25,8 @@ def form_page(
 ) -> Response:
     """Show a form; once it was sent and is right, run the act and lead to the address that it returns.
 
+    An act that shows something only once, such as a key, returns a page of its own instead of an address.
+
     A refusal is told above the form, which keeps what was typed: 422, as for a field that is filled in wrongly.
     ``shown`` names the refusals that are told so; any other is a page of its own. ``more`` goes to the template:
     ``verb`` of the button, ``lead``, ``danger``.
@@ -32,7 +34,8 @@ def form_page(
     problem = ""
     if form.accepted():
         try:
-            return see_other(act())
+            result = act()
+            return result if isinstance(result, Response) else see_other(result)
         except Refusal as refusal:
             if shown is not None and refusal.code not in shown:
                 raise

@@ -10,9 +10,9 @@ from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, 
 from admin.kit.groups import billing
 from admin.kit.listing import respond
 from admin.kit.page import page
+from admin.kit.reasons import gate_bills
 from admin.kit.security import current_staff, may, requires
 from admin.pages.billing.bill_actions import life_of
-from admin.pages.system.protected_persons import gate_bills
 from portal.access.permissions import Permission
 from portal.audit import entries
 from portal.domain.documents.settlement import Scene

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from admin.kit.groups import billing
 from admin.kit.page import page, say
+from admin.kit.reasons import ReasonNeeded, gate
 from admin.kit.security import cookie_name, current_actor, current_session, current_staff, requires
-from admin.pages.system.protected_persons import ReasonNeeded, gate
 from portal.access import parameters, staff_sessions
 from portal.access.permissions import Permission
 from portal.domain.documents import manual_input as fields

@@ -11,10 +11,10 @@ from flask import Response, request, url_for
 from admin.kit.forms import BooleanField, FileField, Form, RadioField, SelectField, Text, TextArea, optional, required
 from admin.kit.groups import billing
 from admin.kit.page import page, say
+from admin.kit.reasons import gate_bills
 from admin.kit.security import current_actor, current_point, current_session, current_staff, requires
 from admin.pages.billing.bills import own_bill
 from admin.pages.delivery.notice_slips import pdf_response
-from admin.pages.system.protected_persons import gate_bills
 from portal.access.permissions import Permission
 from portal.core.services import Services
 from portal.domain.actor import Actor

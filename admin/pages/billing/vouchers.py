@@ -10,9 +10,9 @@ from admin.kit.filters import AT_POINT, POINT_COLUMN
 from admin.kit.groups import billing
 from admin.kit.listing import respond
 from admin.kit.page import page, say
+from admin.kit.reasons import gate
 from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.delivery.notice_slips import chosen_paper
-from admin.pages.system.protected_persons import gate
 from portal import audit
 from portal.access.permissions import Permission
 from portal.approvals import requests
