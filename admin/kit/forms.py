@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 
-def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+def choices(pairs: Iterable[tuple[str | int, str]]) -> list[SelectChoice]:
     """(value, word) of a choice, for ``SelectField(choices=…)``."""
     return [SelectChoice(value, word) for value, word in pairs]
 

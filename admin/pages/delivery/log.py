@@ -13,10 +13,9 @@ from admin.kit.listing import respond
 from admin.kit.page import page, say
 from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.delivery.targets import titles
-from admin.pages.system.log import midnight
 from portal.access import parameters
 from portal.access.permissions import Permission
-from portal.core.clock import business_day, now
+from portal.core.clock import business_day, midnight, now
 from portal.delivery import operations, requests
 from portal.delivery.channels import channels
 from portal.delivery.engine.channel import PUSH
