@@ -1,4 +1,4 @@
-"""Reading vouchers: by number, serial, link; lists; the statement of an admission. A balance is its last movement's."""
+"""Reads of vouchers: by number, serial and link; lists; the statement of an admission."""
 
 from __future__ import annotations
 
@@ -168,8 +168,17 @@ def by_link(connection: Connection, link_digest: bytes) -> VoucherFacts | None:
     return _one(connection, _FACTS.where(VOUCHER.c.link_digest == link_digest))
 
 
+NEWEST = (VOUCHER.c.issued_at, VOUCHER.c.id)
+"""The order of the list of vouchers."""
+
+
+def of_form(form: str) -> ColumnElement[bool]:
+    """Return the condition that a voucher has a form."""
+    return VOUCHER.c.form == form
+
+
 def of_unit(unit_id: int) -> Select[Any]:
-    """Vouchers of a unit with point, balance and sealed payer, for lists; add conditions on ``VOUCHER`` columns."""
+    """Select the vouchers of a unit with point, balance and sealed payer; add conditions on ``VOUCHER`` columns."""
     owner = func.coalesce(VOUCHER.c.of_id, VOUCHER.c.id)
     rows = _FACTS.add_columns(VOUCHER_PARTY.c.name.label("sealed_payer"), VOUCHER_PARTY.c.voucher_id.label("owner_id"))
     return rows.join(VOUCHER_PARTY, VOUCHER_PARTY.c.voucher_id == owner).where(VOUCHER.c.unit_id == unit_id)

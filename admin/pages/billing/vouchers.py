@@ -40,7 +40,7 @@ STATES = {state: State(title, _TONES.get(state, "plain")) for state, title in qu
 VOUCHERS = ListPage(
     name="vouchers",
     title="预交金凭证",
-    order=(VOUCHER.c.issued_at, VOUCHER.c.id),
+    order=queries.NEWEST,
     columns=(
         Column("issued_at", "开具时间", "time"),
         Column("form", "单据", value=lambda row: VoucherForm(row.form).title),
@@ -67,7 +67,7 @@ VOUCHERS = ListPage(
         Filter(
             "form",
             "单据",
-            lambda form: VOUCHER.c.form == form,
+            queries.of_form,
             "choice",
             choices={form.value: form.title for form in VoucherForm},
         ),

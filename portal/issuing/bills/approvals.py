@@ -5,7 +5,7 @@ The request keeps ids and figures only. On approval the act runs in the decision
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from portal.access import parameters
 from portal.approvals import requests
@@ -20,7 +20,7 @@ from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Order, Red
 from portal.issuing.paper import exchange
 from portal.issuing.paper.exchange import Ending
-from portal.models.tables import BILL
+from portal.ledger import bills
 
 REVERSAL, LOST_PAPER = "bill.reversal", "paper.lost"
 
@@ -41,9 +41,9 @@ def reverse_or_ask(services: Services, actor: Actor, order: Order) -> Red | None
         if refusal.code != "REVERSAL_NEEDS_APPROVAL":
             raise
     with services.database.write() as connection:
-        bill = connection.execute(select(BILL).where(BILL.c.id == order.bill_id)).one()
+        bill = bills.record(connection, order.bill_id)
         payload = {"point": order.point_code, "kind": order.kind.value, "reason": order.reason}
-        summary = f"冲红票据 {bill.bill_code} {bill.number:010d}，金额 {commas(bill.total_fen)} 元"
+        summary = f"冲红票据 {bill.pair}，金额 {commas(bill.total_fen)} 元"
         requests.request(connection, REVERSAL, order.bill_id, payload, summary, order.reason, actor)
     return None
 

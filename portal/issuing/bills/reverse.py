@@ -1,4 +1,4 @@
-"""冲红: reversing a whole bill by a red bill of its own (features §3.7; fiscal-ebill §1.4; invariants 1–4).
+"""冲红: the reversal of a whole bill by a red bill of its own (docs/reversal.md).
 
 The order of the guards is the order of a clerk's next steps: a red bill, one already reversed, one that its payer has
 booked, one that is out on paper. All are asked again inside the transaction, under the lock of the original's row,
@@ -24,20 +24,19 @@ from portal.domain import link
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
-from portal.domain.states import BillState, PaperState, ReversalReason
+from portal.domain.states import BillState, ReversalReason
 from portal.issuing.bills import red_lines as red
 from portal.issuing.vouchers import movements
-from portal.ledger.bills import lock_bill as hold
-from portal.ledger.bills import stored_document
+from portal.ledger import bills
+from portal.ledger.bills import BillRecord, Booking, lock_bill, stored_document
+from portal.ledger.paper import valid_sheet
 from portal.models import OutboxTask
 from portal.models.tables import (
     AUDIT_ENTRY,
     BILL,
     BILL_DOCUMENT,
     BILL_KIND,
-    BOOKING,
     HIS_ACCOUNT,
-    PAPER_BILL,
     POINT,
     REVERSAL,
     UNIT,
@@ -79,36 +78,43 @@ class Red:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands between a bill and its reversal, read in one moment. ``red`` and ``paper`` as code and number."""
+    """The facts that stand between a bill and its reversal, read in one moment.
 
-    row: Any
+    ``red``: code and number of its red bill, ``paper``: those of its valid sheet; each empty when there is none.
+    """
+
+    bill: BillRecord
     red: str
     paper: str
-    bookings: list[Any]
+    bookings: list[Booking]
 
     @property
     def booked_fen(self) -> int | None:
-        """How much of the bill is booked, in fen; ``None`` when nobody has booked."""
-        return sum(one.amount_fen for one in self.bookings) if self.bookings else None
+        """The part of the bill that is booked, in fen; None when nobody has booked."""
+        return sum(booking.amount_fen for booking in self.bookings) if self.bookings else None
 
     @property
     def booked(self) -> str:
-        """Who has booked how much of the bill and when; empty when nobody has."""
+        """The units that have booked the bill, with amounts and days; empty when none has."""
         if not self.bookings:
             return ""
         parts = [
-            f"{one.booked_by}已于 {business_day(one.booked_at):%Y-%m-%d} 入账 {commas(one.amount_fen)} 元"
-            for one in self.bookings
+            f"{booking.booked_by}已于 {business_day(booking.booked_at):%Y-%m-%d} 入账 {commas(booking.amount_fen)} 元"
+            for booking in self.bookings
         ]
-        whole = f"（票据金额 {commas(self.row.total_fen)} 元）" if self.booked_fen != self.row.total_fen else ""
+        total = self.bill.total_fen
+        whole = f"（票据金额 {commas(total)} 元）" if self.booked_fen != total else ""
         return f"交款单位{'、'.join(parts)}{whole}"
 
     def check(self) -> None:
-        """Raises RED_NOT_REVERSIBLE, ALREADY_REVERSED, BILL_BOOKED, PAPER_STILL_VALID."""
-        bill = f"{self.row.bill_code} {self.row.number:010d}"
-        if self.row.red_of_id is not None:
+        """Check that the bill may be reversed.
+
+        Raises RED_NOT_REVERSIBLE, ALREADY_REVERSED, BILL_BOOKED, PAPER_STILL_VALID.
+        """
+        bill = str(self.bill.pair)
+        if self.bill.red_of_id is not None:
             raise Refusal("RED_NOT_REVERSIBLE", bill=bill)
-        if self.row.state == BillState.REVERSED:
+        if self.bill.state is BillState.REVERSED:
             raise Refusal("ALREADY_REVERSED", bill=bill, red=self.red)
         if self.bookings:
             raise Refusal("BILL_BOOKED", booked=self.booked)
@@ -116,19 +122,15 @@ class Standing:
             raise Refusal("PAPER_STILL_VALID", paper=self.paper)
 
 
-def standing(connection: Connection, row: Any) -> Standing:
-    """The facts about the bill of ``row`` that :meth:`Standing.check` judges."""
-    found = connection.execute(select(BILL.c.bill_code, BILL.c.number).where(BILL.c.red_of_id == row.id)).one_or_none()
-    sheet = connection.execute(
-        select(PAPER_BILL.c.paper_code, PAPER_BILL.c.number).where(
-            PAPER_BILL.c.bill_id == row.id, PAPER_BILL.c.state == PaperState.VALID.value
-        )
-    ).first()
+def standing(connection: Connection, bill: BillRecord) -> Standing:
+    """Read the facts about a bill that :meth:`Standing.check` judges."""
+    red = bills.red_of(connection, bill.id)
+    sheet = valid_sheet(connection, bill.id)
     return Standing(
-        row,
-        f"{found.bill_code} {found.number:010d}" if found else "",
-        f"{sheet.paper_code} {sheet.number:010d}" if sheet else "",
-        list(connection.execute(select(BOOKING).where(BOOKING.c.bill_id == row.id).order_by(BOOKING.c.booked_by))),
+        bill,
+        red.pair if red is not None else "",
+        str(sheet.sheet) if sheet is not None else "",
+        bills.bookings(connection, bill.id),
     )
 
 
@@ -180,7 +182,7 @@ def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment
     red_id, at = new_id(), order.business_at or moment
     with services.database.read() as connection:
         original, kind, point_id = _facts(connection, actor, order)
-        standing(connection, original).check()
+        standing(connection, bills.record(connection, original.id)).check()
         if order.limit_fen is not None and not order.approver and original.total_fen >= order.limit_fen:
             raise Refusal("REVERSAL_NEEDS_APPROVAL", total=commas(original.total_fen), limit=commas(order.limit_fen))
         signed = stored_document(services, connection, original.id).signed
@@ -245,7 +247,7 @@ def _write(
     services: Services, connection: Connection, actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime
 ) -> Red:
     check_code, original_id = secrets.token_hex(3), order.bill_id
-    standing(connection, hold(connection, original_id)).check()
+    standing(connection, lock_bill(connection, original_id)).check()
     movements.release(connection, original_id, actor, moment)
     for table, rows in ready.lines:
         if rows:

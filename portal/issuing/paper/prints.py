@@ -11,7 +11,6 @@ from portal import audit
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.numbers import Sheet
 from portal.ledger.bills import stored_document
 from portal.ledger.paper import own_sheets
 from portal.models.tables import PRINTER
@@ -23,17 +22,17 @@ from portal.rendering.papers.numbered_form import Offset, PaperPrint
 def pdf(services: Services, unit_id: int, sheet_ids: Sequence[int], printer_id: int | None, underlay: bool) -> bytes:
     """These valid sheets as they go to the printer, in the order of their numbers. Raises PAPER_NOT_FOUND."""
     with services.database.read() as connection:
-        rows = own_sheets(connection, unit_id, sheet_ids)
-        if not rows:
+        sheets = own_sheets(connection, unit_id, sheet_ids)
+        if not sheets:
             raise Refusal("PAPER_NOT_FOUND", paper="")
         prints = [
             PaperPrint(
-                xml.read(stored_document(services, connection, row.bill_id).signed),
-                str(Sheet(row.paper_code, row.number)),
-                row.operator,
-                max(row.prints, 1),
+                xml.read(stored_document(services, connection, sheet.bill_id).signed),
+                str(sheet.sheet),
+                sheet.operator,
+                max(sheet.prints, 1),
             )
-            for row in rows
+            for sheet in sheets
         ]
         moved = offset(connection, unit_id, printer_id)
     settings = services.settings

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select
 
 from portal import audit
 from portal.access.his_account import HisAccount
+from portal.core.database import lock_row
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Settlement, VoucherUse
@@ -24,7 +25,7 @@ POLICY = "vouchers"
 
 def lock(connection: Connection, voucher_id: int) -> int:
     """Hold the deposit until commit and return its balance. Deposits are always locked before ranges of numbers."""
-    connection.execute(select(VOUCHER.c.id).where(VOUCHER.c.id == voucher_id).with_for_update())
+    lock_row(connection, select(VOUCHER.c.id).where(VOUCHER.c.id == voucher_id))
     return _last(connection, voucher_id)[1]
 
 

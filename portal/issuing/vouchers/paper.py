@@ -104,7 +104,7 @@ def _exchangeable(connection: Connection, actor: Actor, voucher_id: int) -> Any:
 
 def _take(connection: Connection, actor: Actor, voucher: Any, order: Exchange) -> None:
     sheet, moment = order.sheet, now()
-    paper_exchange.check_form(connection, voucher, sheet)
+    paper_exchange.check_form(connection, voucher.kind_id, voucher.title, sheet)
     _, range_id, skipped = paper_exchange.draw(connection, actor, order, moment)
     row = {"paper_code": sheet.code, "paper_number": f"{sheet.number:010d}", "range_id": range_id}
     _insert(connection, actor, voucher.id, row | {"number": sheet.number})
