@@ -8,7 +8,6 @@ which exchange and every other reversal of it must take as well.
 from __future__ import annotations
 
 import json
-import secrets
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,15 +16,17 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert, select, update
 
 from portal.audit import entries
-from portal.core.clock import business_day, local, now
+from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
+from portal.domain.numbers import CheckCode
 from portal.domain.states import BillState, ReversalReason
 from portal.issuing.bills import red_lines as red
+from portal.issuing.numbering import Numbering, bill_code, take
 from portal.issuing.vouchers import movements
 from portal.ledger import bills
 from portal.ledger.bills import BillRecord, Booking, lock_bill, stored_document
@@ -43,12 +44,11 @@ from portal.models.tables import (
 )
 from portal.outbox import tasks
 from portal.rendering import xml
-from portal.stock.ranges import take_number
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked: which bill, at which point, why. ``business_at`` is the time of the refund.
+    """The order of a reversal: the bill, the point, the reason. ``business_at`` is the time of the refund.
 
     ``limit_fen``: from this amount on somebody else must have approved (大额冲红金额), whose name is ``approver``;
     ``None``: no limit, as for a HIS, whose own desk has approved.
@@ -65,7 +65,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Red:
-    """The red bill as its sender is told."""
+    """The red bill in the answer to the sender."""
 
     bill_id: int
     code: str
@@ -136,15 +136,14 @@ def standing(connection: Connection, bill: BillRecord) -> Standing:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """Everything that can be made before the transaction."""
+    """The parts of a red bill that are made before the transaction."""
 
     red_id: int
-    point_id: int
+    numbering: Numbering
     bill: dict[str, Any]
     prepared: xml.Prepared
     lines: list[tuple[Table, list[dict[str, Any]]]]
     token: str
-    title: str
 
 
 def reverse(services: Services, actor: Actor, order: Order) -> Red:
@@ -187,10 +186,10 @@ def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment
             raise Refusal("REVERSAL_NEEDS_APPROVAL", total=commas(original.total_fen), limit=commas(order.limit_fen))
         signed = stored_document(services, connection, original.id).signed
         made = list(red.lines(services, connection, original.id, red_id))
-    bill_code = f"{kind.prefix}{local(moment).year % 100:02d}"
+    place = Numbering(point_id, order.point_code, kind.id, kind.name, bill_code(kind.prefix, moment))
     document = red.document(
         xml.read(signed),
-        code=bill_code,
+        code=place.bill_code,
         name=kind.name,
         specimen_code=kind.specimen_code,
         cashier=actor.name,
@@ -204,7 +203,7 @@ def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment
         "id": red_id,
         "point_id": point_id,
         "serial": document.serial,
-        "bill_code": bill_code,
+        "bill_code": place.bill_code,
         "title": kind.name,
         "business_at": at,
         "business_day": business_day(at),
@@ -221,7 +220,7 @@ def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment
         "link_key": key_id,
         "earlier_link_digest": None,
     }
-    return _Ready(red_id, point_id, bill, xml.prepare(document), made, token, kind.name)
+    return _Ready(red_id, place, bill, xml.prepare(document), made, token)
 
 
 def _facts(connection: Connection, actor: Actor, order: Order) -> tuple[Any, Any, int]:
@@ -246,19 +245,16 @@ def _facts(connection: Connection, actor: Actor, order: Order) -> tuple[Any, Any
 def _write(
     services: Services, connection: Connection, actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime
 ) -> Red:
-    check_code, original_id = secrets.token_hex(3), order.bill_id
+    check_code, original_id = CheckCode.draw(), order.bill_id
     standing(connection, lock_bill(connection, original_id)).check()
     movements.release(connection, original_id, actor, moment)
     for table, rows in ready.lines:
         if rows:
             connection.execute(insert(table), rows)
     _record(connection, actor, order, reason, ready, moment)
-    taken = take_number(connection, ready.point_id, ready.bill["bill_code"])
-    if taken is None:
-        raise Refusal("STOCK_EXHAUSTED", point=order.point_code, kind=ready.title)
-    range_id, number = taken
-    signed = ready.prepared.finish(f"{number:010d}", check_code, moment)
-    numbered = {"range_id": range_id, "number": number, "check_code": check_code}
+    taken = take(connection, ready.numbering)
+    signed = ready.prepared.finish(taken.pair.digits, check_code, moment)
+    numbered = {"range_id": taken.range_id, "number": taken.pair.number, "check_code": check_code}
     connection.execute(insert(BILL), ready.bill | numbered)
     connection.execute(insert(BILL_DOCUMENT), _document(services, ready.red_id, signed, actor, reason, moment))
     connection.execute(insert(REVERSAL), _reversal(actor, order, reason, ready, moment))
@@ -267,8 +263,8 @@ def _write(
     )
     return Red(
         ready.red_id,
-        ready.bill["bill_code"],
-        f"{number:010d}",
+        taken.pair.code,
+        taken.pair.digits,
         check_code,
         moment,
         ready.bill["business_at"],
@@ -313,7 +309,7 @@ def _reversal(actor: Actor, order: Order, reason: str, ready: _Ready, moment: da
     return {
         "bill_id": order.bill_id,
         "red_id": ready.red_id,
-        "point_id": ready.point_id,
+        "point_id": ready.numbering.point_id,
         "kind": order.kind.value,
         "reason": reason,
         "actor": actor.label,
