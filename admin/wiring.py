@@ -22,13 +22,9 @@ from admin.pages.billing import (
 from admin.pages.delivery import companies, notice_slips, patients, targets, verifications
 from admin.pages.delivery import log as delivery_log
 from admin.pages.home import approvals, home, my_account
-from admin.pages.stock import applications, endings, number_map, overview, slips
+from admin.pages.stock import applications, destructions, number_map, overview, returns, slips, voids
 from admin.pages.stock import receipts as stock_receipts
 from admin.pages.system import his_accounts, log, parameters, protected_persons, users
-from portal.approvals.requests import Kind
-from portal.hospital import protected_persons as marked_persons
-from portal.issuing.bills import approvals as bills_approvals
-from portal.issuing.vouchers import approvals as vouchers_approvals
 from portal.listing import values
 
 PAGES = (
@@ -41,8 +37,8 @@ PAGES = (
     companies,
     delivery_log,
     manual_issue,
+    destructions,
     devices,
-    endings,
     his_accounts,
     home,
     hospital,
@@ -58,6 +54,7 @@ PAGES = (
     patients,
     payers,
     points,
+    returns,
     reversal,
     faces,
     search,
@@ -66,21 +63,14 @@ PAGES = (
     targets,
     users,
     verifications,
+    voids,
     voucher_actions,
     vouchers,
 )
 """The modules whose views hang on the groups' blueprints."""
 
-APPROVALS: dict[str, Kind] = {
-    **bills_approvals.KINDS,
-    **vouchers_approvals.KINDS,
-    **endings.APPROVALS,
-    **marked_persons.APPROVALS,
-}
-"""Every kind of four-eyes approval and what runs when it is approved: ``"bill.reversal": Kind("大额冲红", act)``."""
-
 BLUEPRINTS = ((login.entrance, "none"), *((blueprint, "staff-session") for blueprint in groups.ALL))
-"""The log-in page proves nobody; everything else needs a staff session."""
+"""The login page needs no authentication; everything else needs a staff session."""
 
 
 def prepare(app: Flask) -> None:
@@ -88,5 +78,4 @@ def prepare(app: Flask) -> None:
     app.jinja_env.globals["list_address"] = list_address
     app.jinja_env.filters.update(values.FILTERS)
     app.register_error_handler(reasons.ReasonNeeded, reasons.ask_look)
-    app.extensions["qupiao_approval_kinds"] = APPROVALS
     app.extensions["qupiao_next_step"] = my_account.next_step

@@ -9,13 +9,13 @@ import sys
 import structlog
 from flask import Flask, Response, g, request
 from flask_bootstrap import Bootstrap5
-from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 from structlog.tracebacks import ExceptionDictTransformer
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
+from portal import background
 from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
 from portal.blueprints.callbacks.push import push_callback
 from portal.blueprints.callbacks.receipts import callbacks
@@ -26,21 +26,19 @@ from portal.blueprints.kiosk.views import kiosk
 from portal.blueprints.mini import openapi
 from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
-from portal.blueprints.patient.pages.cards import patient_cards
-from portal.blueprints.patient.pages.main import broken, http_error, patient
+from portal.blueprints.patient.wiring import broken, http_error, patient, patient_cards
 from portal.core.crypto.certificates import ensure_demo_keys
 from portal.core.crypto.cms import FileSigner
 from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, configure, engine_options
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.models import Base
+from portal.models.objects import db
 from portal.rendering.pdf import fonts
 from portal.runtime import Runtime
 from portal.web.edge import KEY
 from portal.web.typed_request import TypedRequest
 
-db = SQLAlchemy(metadata=Base.metadata)
 csrf = CSRFProtect()
 
 BLUEPRINTS = (
@@ -90,7 +88,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def build_services(settings: Settings, database: Database) -> Services:
-    """Open keys, certificate and fonts; the same for web, worker and command line."""
+    """Open keys, certificate and fonts, and connect the events; the same for web, worker and command line."""
+    background.connect_events()
     keyring = Keyring.open(settings.data_dir, settings.master_key, settings.demo)
     folder = settings.data_dir / "keys"
     if settings.demo:

@@ -6,16 +6,29 @@ from functools import cached_property
 
 from portal.access.his_account import HisAccountCache
 from portal.access.limits import Limits
+from portal.approvals.registry import Registry
 from portal.core.services import Services
 from portal.delivery.cards.documents import Paper
 from portal.delivery.cards.wechat import WeChatCards
+from portal.hospital import protected_persons
 from portal.hospital.references import UnitCache
+from portal.issuing.bills import approvals as bill_approvals
 from portal.issuing.bills.issue import IssuingService
 from portal.issuing.manual.batch import BatchService
 from portal.issuing.manual.drafts import ManualIssueService
+from portal.issuing.vouchers import approvals as voucher_approvals
 from portal.issuing.vouchers.issue import VoucherService
 from portal.providers.platforms import Platforms
 from portal.rendering.pdf.face import FaceRenderer
+from portal.stock import approvals as stock_approvals
+
+APPROVALS = Registry(
+    bill_approvals.APPROVALS,
+    voucher_approvals.APPROVALS,
+    stock_approvals.APPROVALS,
+    protected_persons.APPROVALS,
+)
+"""Every kind of four-eyes approval and what runs when it is approved."""
 
 
 class Runtime:
@@ -27,6 +40,7 @@ class Runtime:
         self.units = UnitCache(services.database)
         self.his_accounts = HisAccountCache(services.database, services.cipher)
         self.issuing = IssuingService(services)
+        self.approvals = APPROVALS
 
     @cached_property
     def faces(self) -> FaceRenderer:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from portal.app import create_app
 from portal.core.services import Services
-from portal.delivery import channels
+from portal.delivery import channels, jobs
 from portal.delivery.cards import orders
 from portal.delivery.cards.worker import CardDesk
 from portal.delivery.engine.deliveries import SEND_TOPIC
@@ -29,7 +29,7 @@ def work(environment: Mapping[str, str], lanes: tuple[str, ...], scale: float) -
     providers = channels.channels(services)
     for one in providers:
         one.pauses = (5.0,) * len(one.pauses)  # a provider that fails six times would be waited for half an hour
-    handlers = Engine(providers, scale).handlers() | CardDesk(services).handlers()
+    handlers = jobs.with_engine(Engine(providers, scale).handlers() | CardDesk(services))
     Worker(services, handlers, threads=1, lease=60.0 * scale, lanes=made).run(threading.Event())
 
 

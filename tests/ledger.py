@@ -39,8 +39,8 @@ def check(connection: Connection) -> int:
     for table, column in ((BillDocument, BillDocument.bill_id), (BillParty, BillParty.bill_id)):
         assert set(connection.scalars(select(column))) == bills, f"{table.__tablename__} differs from the bills"
     assert set(connection.scalars(select(BillItem.bill_id))) == bills
-    keys = connection.scalars(select(OutboxTask.key).where(OutboxTask.topic == "bill.issued"))
-    assert set(keys) == {f"bill.issued:{bill}" for bill in bills}
+    keys = connection.scalars(select(OutboxTask.key).where(OutboxTask.topic.startswith("bill.issued")))
+    assert set(keys) == {f"bill.issued/{subscriber}:{bill}" for bill in bills for subscriber in ("finance", "delivery")}
     audited = connection.scalars(select(AuditEntry.object_id).where(AuditEntry.action == "bill.issued"))
     assert set(audited) == {str(bill) for bill in bills}
     return len(bills)

@@ -92,7 +92,7 @@ def bound(app: Flask, bill_id: int, subject: Subject) -> None:
             .where(PartyKey.bill_id == bill_id)
         ).first()
         assert row is not None
-        bindings.bind(services, connection, row.unit_id, subject, row.digest, row.name_digest, "sms")
+        bindings.bind_on(services, connection, row.unit_id, subject, row.digest, row.name_digest, "sms")
 
 
 def set_parameters(app: Flask, **values: object) -> None:

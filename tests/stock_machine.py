@@ -26,13 +26,18 @@ from portal.core.services import Services
 from portal.core.settings import DEMO_APPID
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.domain.numbers import NumberRun
 from portal.domain.stock import Fate
 from portal.his_contract import settlement as his_contract_settlement
 from portal.issuing.bills.issue import IssuingService
 from portal.models import NumberSegment, Point
-from portal.stock import balances
+from portal.stock import topups
 from portal.stock.books.fates import consistent, fate_map, identity
 from portal.stock.documents import handouts, receipts, returns, voids
+from portal.stock.documents.handouts import HandOut
+from portal.stock.documents.returns import Answer, Return
+from portal.stock.documents.voids import Void
+from portal.stock.rules import Rule, set_rule_on
 from tests.his import outpatient
 
 NEXT_YEAR = datetime(local(now()).year + 1, 1, 5, 2, 0, tzinfo=UTC)
@@ -62,7 +67,7 @@ class World:
         with self.database.write() as connection:
             self.account = load(connection, self.services.cipher, DEMO_APPID)
             self.points = {code: id for id, code in connection.execute(select(Point.id, Point.code)).all()}
-            balances.set_rule(connection, ONE, 1, self.points[KIOSK], LOW, LOT)
+            set_rule_on(connection, ONE, Rule(1, self.points[KIOSK], LOW, LOT))
         message = json.loads(json.dumps(outpatient("S")), parse_float=Decimal)
         self.settlement = his_contract_settlement.settlement("invoiceEBillOutpatient", message, self.account)
 
@@ -156,23 +161,23 @@ class StockMachine(RuleBasedStateMachine):
     def grant(self, count: int, gap: int) -> None:
         """A further segment, next to the last one or apart; the same once more is refused."""
         first = (self.bounds[-1][1] if self.bounds else 1000) + 1 + gap
-        no = self.do(receipts.opening, CODE, first, first + count - 1)
-        self.segments.append(self.do(receipts.confirm, no, by=TWO))
+        no = self.do(receipts.enter_opening_on, NumberRun(CODE, first, first + count - 1))
+        self.segments.append(self.do(receipts.confirm_on, no, by=TWO))
         self.bounds.append((first, first + count - 1))
         self.set(list(range(first, first + count)), Fate.UNIT)
-        self.refused(receipts.opening, CODE, first + count - 1, first + count)
-        self.refused(receipts.confirm, no, by=TWO)
+        self.refused(receipts.enter_opening_on, NumberRun(CODE, first + count - 1, first + count))
+        self.refused(receipts.confirm_on, no, by=TWO)
 
     @rule(point=st.sampled_from([*WINDOWS, KIOSK, EMERGENCY]), count=counts)
     def hand_out(self, point: str, count: int) -> None:
         """The lowest numbers, or a refusal when there are not enough."""
         stock = self.numbers(Fate.UNIT)
-        no = self.do(handouts.draft, self.world.points[point], CODE, count)
+        no = self.do(handouts.draft_on, HandOut(self.world.points[point], CODE, count))
         if len(stock) < count:
-            self.refused(handouts.hand_out, no)
-            self.do(handouts.cancel, no)
+            self.refused(handouts.hand_out_on, no)
+            self.do(handouts.cancel_on, no)
             return
-        self.do(handouts.hand_out, no)
+        self.do(handouts.hand_out_on, no)
         self._handed(no, point, stock[:count])
 
     @precondition(lambda self: self.numbers(Fate.UNIT))
@@ -180,11 +185,11 @@ class StockMachine(RuleBasedStateMachine):
     def hand_out_chosen(self, point: str, pick: int, count: int) -> None:
         """A run chosen by hand; the same run once more is refused."""
         chosen = self.neighbours(self.numbers(Fate.UNIT), pick, count)
-        no = self.do(handouts.draft, self.world.points[point], CODE, len(chosen), chosen[0])
-        self.do(handouts.hand_out, no)
+        no = self.do(handouts.draft_on, HandOut(self.world.points[point], CODE, len(chosen), chosen[0]))
+        self.do(handouts.hand_out_on, no)
         self._handed(no, point, chosen)
-        again = self.do(handouts.draft, self.world.points[point], CODE, len(chosen), chosen[0])
-        self.refused(handouts.hand_out, again)
+        again = self.do(handouts.draft_on, HandOut(self.world.points[point], CODE, len(chosen), chosen[0]))
+        self.refused(handouts.hand_out_on, again)
 
     def _handed(self, no: str, point: str, numbers: list[int]) -> None:
         state = "waiting" if point in WINDOWS else Fate.RESERVED if point == EMERGENCY else "open"
@@ -199,9 +204,9 @@ class StockMachine(RuleBasedStateMachine):
         no = sorted(self.slips)[pick % len(self.slips)]
         point, numbers = self.slips[no]
         if no in self.accepted:
-            self.refused(handouts.accept, no, by=TWO)
+            self.refused(handouts.accept_on, no, by=TWO)
             return
-        self.do(handouts.accept, no, by=TWO)
+        self.do(handouts.accept_on, no, by=TWO)
         self.accepted.add(no)
         self.set([number for number in numbers if self.model[number] == ("waiting", point)], "open", point)
 
@@ -213,29 +218,30 @@ class StockMachine(RuleBasedStateMachine):
         point, numbers = self.slips[no]
         unused = [n for n in numbers if self.model[n] in {(s, point) for s in ("open", "waiting", Fate.RESERVED)}]
         if not unused:
-            self.refused(handouts.withdraw, no)
+            self.refused(handouts.withdraw_on, no)
             return
-        assert self.do(handouts.withdraw, no) == len(unused)
+        assert self.do(handouts.withdraw_on, no) == len(unused)
         self.set(unused, Fate.UNIT)
         del self.slips[no]
-        self.refused(handouts.withdraw, no)
+        self.refused(handouts.withdraw_on, no)
 
     @precondition(lambda self: self.numbers(Fate.UNIT))
     @rule(pick=picks, count=counts)
     def give_back(self, pick: int, count: int) -> None:
         numbers = self.neighbours(self.numbers(Fate.UNIT), pick, count)
-        no = self.do(returns.report, CODE, numbers[0], numbers[-1], "多余")
+        order = Return(NumberRun(CODE, numbers[0], numbers[-1]), "多余")
+        no = self.do(returns.report_on, order)
         self.set(numbers, Fate.RETURNED)
         self.gone[no] = numbers
-        self.refused(returns.report, CODE, numbers[0], numbers[-1], "多余")
+        self.refused(returns.report_on, order)
 
     @precondition(lambda self: self.gone)
     @rule(pick=picks, accepted=st.booleans())
     def finance_decides(self, pick: int, accepted: bool) -> None:
         no = sorted(self.gone)[pick % len(self.gone)]
         numbers = self.gone.pop(no)
-        self.do(returns.decided, no, accepted, "")
-        self.do(returns.decided, no, not accepted, "一个晚到的答复")
+        self.do(returns.decide_on, Answer(no, accepted, ""))
+        self.do(returns.decide_on, Answer(no, not accepted, "一个晚到的答复"))
         if not accepted:
             self.set(numbers, Fate.UNIT)
 
@@ -243,7 +249,8 @@ class StockMachine(RuleBasedStateMachine):
     @rule(pick=picks, count=counts)
     def propose_void(self, pick: int, count: int) -> None:
         numbers = self.neighbours(self.numbers(Fate.UNIT), pick, count)
-        self.proposed[self.do(voids.propose, CODE, numbers[0], numbers[-1], "印制错误")] = numbers
+        order = Void(NumberRun(CODE, numbers[0], numbers[-1]), "印制错误")
+        self.proposed[self.do(voids.propose_on, order)] = numbers
 
     @precondition(lambda self: self.proposed)
     @rule(pick=picks)
@@ -252,12 +259,12 @@ class StockMachine(RuleBasedStateMachine):
         no = sorted(self.proposed)[pick % len(self.proposed)]
         numbers = self.proposed[no]
         if any(self.model[number] != (Fate.UNIT, "") for number in numbers):
-            self.refused(voids.carry_out, no, by=TWO)
+            self.refused(voids.carry_out_on, no, by=TWO)
             return
-        self.do(voids.carry_out, no, by=TWO)
+        self.do(voids.carry_out_on, no, by=TWO)
         self.set(numbers, Fate.VOID)
         del self.proposed[no]
-        self.refused(voids.carry_out, no, by=TWO)
+        self.refused(voids.carry_out_on, no, by=TWO)
 
     @rule(point=st.sampled_from([*WINDOWS, KIOSK]), pick=picks, count=counts)
     def lose_blanks(self, point: str, pick: int, count: int) -> None:
@@ -265,11 +272,13 @@ class StockMachine(RuleBasedStateMachine):
         unused = sorted(self.numbers("open", point) + self.numbers("waiting", point))
         if unused:
             numbers = self.neighbours(unused, pick, count)
-            self.do(voids.void_blank, self.world.points[point], CODE, numbers[0], numbers[-1], "卡纸")
+            lost = NumberRun(CODE, numbers[0], numbers[-1])
+            self.do(voids.void_blank_on, Void(lost, "卡纸", self.world.points[point]))
             self.set(numbers, Fate.VOID)
         for number in sorted(self.model):
             if self.model[number] not in {("open", point), ("waiting", point)}:
-                self.refused(voids.void_blank, self.world.points[point], CODE, number, number, "卡纸")
+                elsewhere = Void(NumberRun(CODE, number, number), "卡纸", self.world.points[point])
+                self.refused(voids.void_blank_on, elsewhere)
                 break
 
     @rule(point=st.sampled_from([*WINDOWS, KIOSK, EMERGENCY]))
@@ -289,7 +298,7 @@ class StockMachine(RuleBasedStateMachine):
     @rule()
     def fill_up(self) -> None:
         """What the watch does for a point with a rule, ahead of need."""
-        self.do(lambda connection, _: balances.topups.top_up(connection, self.world.points[KIOSK], CODE))
+        self.do(lambda connection, _: topups.top_up(connection, self.world.points[KIOSK], CODE))
         self.top_up()
 
     # what must hold after each of them

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from portal.app import create_app
-from portal.fiscal.bills import upload_bill
+from portal.fiscal.bills import TOPIC, upload_bill
 from portal.outbox.worker import Worker
 
 
 def main() -> None:
     """Work until killed."""
-    worker = Worker(create_app().extensions["qupiao"].services, {"bill.issued": upload_bill}, threads=2)
+    worker = Worker(create_app().extensions["qupiao"].services, {TOPIC: upload_bill}, threads=2)
     while True:
         worker.run_once()

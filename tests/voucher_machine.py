@@ -19,7 +19,7 @@ from portal.blueprints.his.vouchers import deposit
 from portal.core.clock import now
 from portal.domain.documents.voucher import Deposit, Taking
 from portal.domain.errors import Refusal
-from portal.domain.numbers import Sheet
+from portal.domain.numbers import NumberRun, Sheet
 from portal.domain.stock import Fate
 from portal.issuing.paper.exchange import Exchange
 from portal.issuing.vouchers import paper
@@ -29,6 +29,8 @@ from portal.models import NumberSegment, VoucherPaper
 from portal.simulators.finance.granted import DEPOSITS
 from portal.stock.books.fates import fate_map
 from portal.stock.documents import handouts, voids
+from portal.stock.documents.handouts import HandOut
+from portal.stock.documents.voids import Void
 from portal.stock.ranges import open_ranges, peek
 from tests import vouchers
 from tests.life_machine import THIS_YEAR, LifeMachine
@@ -218,15 +220,15 @@ class VoucherMachine(LifeMachine):
             ranges = open_ranges(connection, self.world.points[point], FORM)
         for each in ranges[-1:]:
             first = min(each.next + keep, each.last)
-            self.do(voids.void_blank, self.world.points[point], FORM, first, each.last, "受潮")
+            self.do(voids.void_blank_on, Void(NumberRun(FORM, first, each.last), "受潮", self.world.points[point]))
             self.void |= set(range(first, each.last + 1))
 
     @rule(point=st.sampled_from(TELLERS), count=st.integers(1, 4))
     def hand_out_voucher_paper(self, point: str, count: int) -> None:
         """A few more sheets from the unit's stock."""
-        no = self.do(handouts.draft, self.world.points[point], FORM, count)
-        self.do(handouts.hand_out, no)
-        self.do(handouts.accept, no, by=TWO)
+        no = self.do(handouts.draft_on, HandOut(self.world.points[point], FORM, count))
+        self.do(handouts.hand_out_on, no)
+        self.do(handouts.accept_on, no, by=TWO)
 
     # what must hold after each of them; that the identity holds for this paper too, the stock's own invariant says
 

@@ -1,12 +1,12 @@
-"""What a hospital keeps itself, by one mechanism: a list, 新增 and 修改 of one row, saved and audited."""
+"""Pages of the master data that a hospital keeps: a list, 新增 and 修改 of one object, saved and audited."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, url_for
-from sqlalchemy import Select, Table, select
 
 from admin.kit.form_page import form_page
 from admin.kit.forms import Form
@@ -16,68 +16,73 @@ from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
 from portal.access.permissions import Permission
 from portal.hospital import master_data
+from portal.hospital.master_data import Kept
 from portal.listing.columns import Act
 from portal.listing.lists import ListPage
 from portal.web.edge import services
 
+if TYPE_CHECKING:
+    from sqlalchemy import Select
+
 
 def edit_acts(endpoint: str) -> Callable[[Any], list[Act]]:
-    """修改 at the end of a row, for who may."""
+    """Return the acts of a row: 修改, for those who may."""
     return lambda row: [Act("修改", url_for(endpoint, row_id=row.id))] if may(Permission.CATALOGUE_EDIT) else []
 
 
-def kept_pages(
-    name: str,
-    path: str,
-    noun: str,
-    order: int,
-    listed: ListPage,
-    edit: Callable[[int, str], Response],
-    rows: Callable[[], Select[Any]],
-) -> None:
-    """Register the three pages of one kind: ``<name>s`` in the menu, ``new_<name>`` and ``edit_<name>``.
+@dataclass(frozen=True, slots=True)
+class KeptPages:
+    """The three pages of one kind: ``<name>s`` in the menu at ``order``, ``new_<name>`` and ``edit_<name>``.
 
-    ``edit`` takes the row's id (0: a new one) and the title of its page; ``noun`` is the word after 新增 and 修改.
+    ``noun`` is the word after 新增 and 修改. ``rows`` selects what the list of a unit shows. ``edit`` answers the page
+    of one object, from its id (0: a new one) and its title.
     """
-    views, edits = (
-        requires(Permission.CATALOGUE_VIEW, menu=listed.title, order=order),
-        requires(Permission.CATALOGUE_EDIT, within=f"basics.{name}s"),
-    )
+
+    name: str
+    path: str
+    noun: str
+    order: int
+    listed: ListPage
+    rows: Callable[[int], Select[Any]]
+    edit: Callable[[int, str], Response]
+
+
+def register(pages: KeptPages) -> None:
+    """Register the pages of one kind in the menu group of the master data."""
+    name = pages.name
+    views = requires(Permission.CATALOGUE_VIEW, menu=pages.listed.title, order=pages.order)
+    edits = requires(Permission.CATALOGUE_EDIT, within=f"basics.{name}s")
 
     def rows_page() -> Response:
-        return respond(listed, rows(), "kit/kept.html", new=f"basics.new_{name}", verb=f"新增{noun}")
+        new, verb = f"basics.new_{name}", f"新增{pages.noun}"
+        return respond(pages.listed, pages.rows(current_staff().unit_id), "kit/kept.html", new=new, verb=verb)
 
     def new_page() -> Response:
-        return edit(0, f"新增{noun}")
+        return pages.edit(0, f"新增{pages.noun}")
 
     def edit_page(row_id: int) -> Response:
-        return edit(row_id, f"修改{noun}")
+        return pages.edit(row_id, f"修改{pages.noun}")
 
-    group.add_url_rule(path, f"{name}s", views(rows_page))
+    group.add_url_rule(pages.path, f"{name}s", views(rows_page))
     for rule, endpoint, view in (("new", f"new_{name}", new_page), ("<int:row_id>", f"edit_{name}", edit_page)):
-        group.add_url_rule(f"{path}/{rule}", endpoint, edits(view), methods=["GET", "POST"])
-
-
-def of_unit(table: Table) -> Callable[[], Select[Any]]:
-    """The unit's rows of a table."""
-    return lambda: select(table).where(table.c.unit_id == current_staff().unit_id)
+        group.add_url_rule(f"{pages.path}/{rule}", endpoint, edits(view), methods=["GET", "POST"])
 
 
 def simple(kind: str, form: type[Form], back: str) -> Callable[[int, str], Response]:
-    """``edit`` of a kind whose form has just its columns; ``back`` is the endpoint of its list."""
+    """Return the ``edit`` of a kind whose form has just its columns; ``back`` is the endpoint of its list."""
     return lambda row_id, title: keep(kind, row_id, form(kept(kind, row_id)), title, back)
 
 
-def kept(kind: str, row_id: int) -> Any:
-    """The unit's row of this kind, ``None`` for a new one (0). Raises PAGE_NOT_FOUND."""
+def kept(kind: str, row_id: int) -> Kept | None:
+    """Return the unit's object of a kind, ``None`` for a new one (0). Raises PAGE_NOT_FOUND."""
     if not row_id:
         return None
     with services().database.read() as connection:
-        return master_data.one(connection, kind, current_staff().unit_id, row_id)
+        return master_data.find(connection, kind, current_staff().unit_id, row_id)
 
 
 def keep(kind: str, row_id: int, form: Form, title: str, back: str, more: Mapping[str, Any] | None = None) -> Response:
-    """Show the form of a row and save it, with ``more`` values that nobody types."""
+    """Show the form of an object and save it, with ``more`` values that nobody types."""
 
     def save() -> None:
         master_data.save(services(), current_actor(), kind, row_id, {**form.data, **(more or {})})

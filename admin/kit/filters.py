@@ -8,7 +8,7 @@ from flask import url_for
 
 from admin.kit.security import current_staff
 from portal.domain.documents.settlement import Scene
-from portal.hospital import master_data
+from portal.hospital import queries
 from portal.ledger import bill_lists
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
@@ -20,7 +20,7 @@ from portal.web.edge import services
 def points() -> Mapping[str, str]:
     """Return the unit's points: code → code and name."""
     with services().database.read() as connection:
-        return {code: f"{code} {name}" for code, name in master_data.point_names(connection, current_staff().unit_id)}
+        return {code: f"{code} {name}" for code, name in queries.point_names(connection, current_staff().unit_id)}
 
 
 AT_POINT = Filter("point", "开票点", lambda code: POINT.c.code == code, "choice", choices=points)

@@ -1,4 +1,4 @@
-"""Keeping staff accounts: create, change, disable, unlock, reset (features §3.10)."""
+"""Keeping staff accounts: create, change, disable, unlock, reset."""
 
 from __future__ import annotations
 

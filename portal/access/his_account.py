@@ -1,4 +1,4 @@
-"""HIS accounts with their keys and mapping tables (his-interface §1.1, §3), and the console's own account.
+"""HIS accounts with their keys and mapping tables, and the console's own account.
 
 A bill's serial belongs to an account. What people issue at the console has an account of kind ``console``, one a unit:
 it has no key and no call over HTTP can ever name it."""

@@ -17,7 +17,7 @@ from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING
 
 
 def _new_key() -> str:
-    # 26 hexadecimal characters: the form that HISs of the field have a column for (his-interface §1.2).
+    # 26 hexadecimal characters: the form that HISs of the field have a column for.
     return secrets.token_hex(13)
 
 

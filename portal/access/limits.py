@@ -1,4 +1,4 @@
-"""Counting attempts: in Redis when there is one, else (or when it is away) in the database; never open (design D5)."""
+"""Limits on attempts, counted in Redis, or in the database where there is no Redis or it is away; never open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.database import Database
@@ -67,9 +67,7 @@ class Limits:
         with self._database.write() as connection:
             return int(connection.execute(counted.returning(ATTEMPT_COUNT.c.count)).scalar_one())
 
-    def clean(self) -> int:
-        """Forget windows that are over; returns how many."""
-        with self._database.write() as connection:
-            return connection.execute(
-                delete(ATTEMPT_COUNT).where(ATTEMPT_COUNT.c.window_end < int(time.time()))
-            ).rowcount
+
+def clean(connection: Connection) -> None:
+    """Forget the windows that are over."""
+    connection.execute(delete(ATTEMPT_COUNT).where(ATTEMPT_COUNT.c.window_end < int(time.time())))

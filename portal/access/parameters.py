@@ -1,4 +1,4 @@
-"""参数: the typed catalogue of what a unit may set, its defaults and meanings (features §3.6, §3.10).
+"""参数: the typed catalogue of what a unit may set, its defaults and meanings.
 
 A value that was never set is its default; each change is audited with before and after.
 """

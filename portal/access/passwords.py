@@ -1,4 +1,4 @@
-"""Passwords of staff: Argon2id hashes and the two policies (features S5.6b).
+"""Passwords of staff: Argon2id hashes and the two policies.
 
 Parameters of the hash: OWASP Password Storage Cheat Sheet (19 MiB, two passes, one lane), about 25 ms here.
 """

@@ -1,9 +1,11 @@
-"""Permissions, roles, and the one table that says which role may do what (features §3.10; checks A6)."""
+"""Permissions, roles, and the one table that says which role may do what."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+
+from portal.domain.titled import Titled
 
 
 class Permission(StrEnum):
@@ -111,36 +113,19 @@ TITLES: dict[Permission, str] = {
 }
 
 
-class Role(StrEnum):
+class Role(Titled):
     """角色 of a staff account; an account may have several unless :data:`APART` forbids it."""
 
-    CASHIER = "cashier"
-    LEAD = "lead"
-    KEEPER = "keeper"
-    ACCOUNTANT = "accountant"
-    SUPERVISOR = "supervisor"
-    SYSTEM = "system"
-    SECURITY = "security"
-    AUDITOR = "auditor"
-    INSPECTOR = "inspector"
+    CASHIER = "cashier", "收费员"
+    LEAD = "lead", "窗口组长"
+    KEEPER = "keeper", "票据管理员"
+    ACCOUNTANT = "accountant", "财务核算"
+    SUPERVISOR = "supervisor", "财务主管（复核）"
+    SYSTEM = "system", "系统管理员"
+    SECURITY = "security", "安全管理员"
+    AUDITOR = "auditor", "审计员"
+    INSPECTOR = "inspector", "财政检查（只读限时）"
 
-    @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on screen."""
-        return _ROLE_TITLES[self]
-
-
-_ROLE_TITLES = {
-    Role.CASHIER: "收费员",
-    Role.LEAD: "窗口组长",
-    Role.KEEPER: "票据管理员",
-    Role.ACCOUNTANT: "财务核算",
-    Role.SUPERVISOR: "财务主管（复核）",
-    Role.SYSTEM: "系统管理员",
-    Role.SECURITY: "安全管理员",
-    Role.AUDITOR: "审计员",
-    Role.INSPECTOR: "财政检查（只读限时）",
-}
 
 _P = Permission
 _WINDOW = {
@@ -237,7 +222,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
 """The one table. A permission that a role lacks here it lacks everywhere."""
 
 APART = frozenset({Role.SYSTEM, Role.SECURITY, Role.AUDITOR, Role.INSPECTOR})
-"""三员分立: a role of this set stands alone; nobody who has one has any second role (features S5.6b)."""
+"""三员分立: a role of this set stands alone; nobody who has one has any second role."""
 
 TWO_FACTORS = frozenset({Role.SYSTEM, Role.SECURITY, Role.AUDITOR, Role.SUPERVISOR})
 """Roles that need the second factor outside the demo; for the others the parameter ``login.totp`` decides."""

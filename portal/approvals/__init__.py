@@ -1,1 +1,1 @@
-"""Four-eyes approval (复核): one mechanism for every act that needs a second person."""
+"""Four-eyes approvals (复核): the request, the decision, and the acts that run when a second person agrees."""

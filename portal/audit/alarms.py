@@ -1,4 +1,4 @@
-"""What the auditor is told of unasked: acts in the log that call for a look (checks A2, A11)."""
+"""What the auditor is told of unasked: acts in the log that call for a look."""
 
 from __future__ import annotations
 

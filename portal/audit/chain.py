@@ -1,4 +1,4 @@
-"""The hash chain over the audit entries, sealed after the fact so that no act waits for another (checks O6).
+"""The hash chain over the audit entries, sealed after the fact so that no act waits for another.
 
 Entries are written freely; a periodic job gives each new one a link: a sequence number and the keyed hash
 (HMAC-SM3, key derived from the master secret) of the link before and of the entry. Who owns the database can drop its

@@ -1,4 +1,4 @@
-"""Which unit an entry of the log belongs to: an auditor reads the own unit's and no other's (features §3.10)."""
+"""Which unit an entry of the log belongs to: an auditor reads the own unit's and no other's."""
 
 from __future__ import annotations
 

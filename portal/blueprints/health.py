@@ -1,10 +1,8 @@
-"""Is it alive, is it ready: for supervisors and load balancers."""
+"""Whether the process is alive and ready: for supervisors and load balancers."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from portal.web.edge import services
 
@@ -13,16 +11,13 @@ health = Blueprint("health", __name__)
 
 @health.get("/healthz")
 def alive() -> Response:
-    """The process answers."""
+    """Answer that the process is alive."""
     return jsonify(status="ok")
 
 
 @health.get("/readyz")
 def ready() -> tuple[Response, int]:
-    """The database answers as well."""
-    try:
-        with services().database.read() as connection:
-            connection.execute(text("SELECT 1"))
-    except SQLAlchemyError:
+    """Answer whether the database answers as well."""
+    if not services().database.answers():
         return jsonify(status="database away"), 503
     return jsonify(status="ok"), 200

@@ -1,4 +1,4 @@
-"""Time: stored in UTC, shown and compared by business day in Asia/Shanghai (design: Conventions)."""
+"""Time: stored in UTC, shown and compared by business day in Asia/Shanghai."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def business_day(moment: datetime) -> date:
 
 
 def stamp17(moment: datetime) -> str:
-    """``yyyyMMddHHmmssSSS`` in the hospital's time, as the HIS contract writes times (his-interface §2)."""
+    """``yyyyMMddHHmmssSSS`` in the hospital's time, as the HIS contract writes times."""
     moment = local(moment)
     return moment.strftime("%Y%m%d%H%M%S") + f"{moment.microsecond // 1000:03d}"
 

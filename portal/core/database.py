@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, Select, create_engine, event
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
+from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError, SQLAlchemyError
 
 from portal.domain.errors import Refusal
 
@@ -171,6 +171,15 @@ class Database:
                 yield connection
             finally:
                 self._mine.writing = None
+
+    def answers(self) -> bool:
+        """Tell whether the database answers a query."""
+        try:
+            with self.read() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            return False
+        return True
 
     def act(self, work: Callable[[Connection], T]) -> T:
         """Run a business act in a transaction of its own and return its result; tried again as :meth:`repeat` says."""

@@ -102,7 +102,7 @@ class PlatformSettings(BaseSettings):
     """``card_id`` of this hospital's card template."""
     card_number_first: bool = False
     """Which of ``billing_no`` and ``billing_code`` is the number. Off: as WeChat's page has it, ``billing_no`` is the
-    bill code and ``billing_code`` the number; on: the other way round. Settle it with one real card (§4.2 trap 1)."""
+    bill code and ``billing_code`` the number; on: the other way round. Settle it with one real card."""
     card_bureau_url: str = ""
     """Mode ``bureau``: where an authorised order is handed over. Empty: handed over by hand, and said so."""
     card_bureau_key: str = Field(default="DEMO_BUREAU_KEY", repr=False)

@@ -1,4 +1,4 @@
-"""All settings of an installation, read from the environment once at start (design: Conventions).
+"""All settings of an installation, read from the environment once at start.
 
 ``DATABASE_URL``, ``REDIS_URL``, ``PORT``, ``DATA_DIR`` carry no prefix; everything else begins with ``QUPIAO_``.
 """
@@ -103,7 +103,7 @@ class Settings(PlatformSettings):
     """医保编号 in full on faces and paper, where an insurer asks for it; else its last four characters."""
 
     session_minutes: int = Field(default=15, ge=5, le=120)
-    """How long an identified patient's pages stay open without use (features §4.6: never under 5 minutes)."""
+    """How long an identified patient's pages stay open without use (never under 5 minutes)."""
 
     @field_validator("database_url")
     @classmethod

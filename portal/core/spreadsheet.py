@@ -1,4 +1,4 @@
-"""Reading an uploaded table (xlsx, csv in UTF-8 or GBK) as texts, with hostile files refused before unpacking (F5, F6).
+"""Reading an uploaded table (xlsx, csv in UTF-8 or GBK) as texts, with hostile files refused before unpacking.
 
 We read xlsx ourselves: two streams of XML with counted bounds, instead of a library that unpacks what it is given. A
 number keeps the digits that Excel shows; what Excel has already rounded (long numbers) is told, not guessed.

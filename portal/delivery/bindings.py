@@ -1,4 +1,4 @@
-"""Which account at a platform is whose, and how many messages its owner has allowed (delivery-channels §2.2, §14).
+"""Bindings of persons to accounts at platforms, and how many messages each owner has allowed.
 
 A binding is made once by somebody who has proved who they are (level 2: number, name and a code to the phone on
 file). It names the person as retrieval does, by keyed hashes, so it reaches bills that come later.
@@ -6,6 +6,7 @@ file). It names the person as retrieval does, by keyed hashes, so it reaches bil
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
@@ -34,7 +35,12 @@ class Subject:
         return services.index.digest(f"subject.{self.platform}", f"{self.appid}:{self.kind}:{self.value}")
 
 
-def bind(
+def bind(services: Services, unit_id: int, subject: Subject, number: bytes, name: bytes, by: str) -> None:
+    """Bind an account to a person as :func:`bind_on` does, in a transaction of its own."""
+    services.database.act(lambda connection: bind_on(services, connection, unit_id, subject, number, name, by))
+
+
+def bind_on(
     services: Services, connection: Connection, unit_id: int, subject: Subject, number: bytes, name: bytes, by: str
 ) -> None:
     """Bind an account to a person (keyed hashes of number and name) who was just proved by ``by``; audited.
@@ -134,7 +140,12 @@ def is_bound(connection: Connection, unit_id: int, number: bytes, platform: str)
     )
 
 
-def revoke(services: Services, connection: Connection, unit_id: int, number: bytes, platform: str) -> int:
+def revoke(services: Services, unit_id: int, number: bytes, platform: str) -> int:
+    """End a person's bindings as :func:`revoke_on` does, in a transaction of its own."""
+    return services.database.act(lambda connection: revoke_on(services, connection, unit_id, number, platform))
+
+
+def revoke_on(services: Services, connection: Connection, unit_id: int, number: bytes, platform: str) -> int:
     """A person wants no more messages at a platform: their bindings end; returns how many. Audited."""
     mine = (
         (CHANNEL_BINDING.c.unit_id == unit_id)
@@ -153,7 +164,17 @@ def revoke(services: Services, connection: Connection, unit_id: int, number: byt
 
 
 # ── permissions of subscription messages ──────────────────────────────────────────────────────────────────────────
-def allow(services: Services, connection: Connection, subject: Subject, template: str, more: int) -> None:
+def allow(services: Services, subject: Subject, templates: Sequence[str]) -> None:
+    """Note that the owner of an account has just allowed one further message of each template."""
+
+    def work(connection: Connection) -> None:
+        for template in templates:
+            allow_on(services, connection, subject, template, 1)
+
+    services.database.act(work)
+
+
+def allow_on(services: Services, connection: Connection, subject: Subject, template: str, more: int) -> None:
     """``more`` further messages of a template are allowed; 0: refused, none is left."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     values = {"subject_digest": subject.digest(services), "template": template, "remaining": more, "changed_at": now()}
@@ -178,4 +199,4 @@ def take_permission(services: Services, subject: Subject, template: str) -> bool
 def give_back(services: Services, subject: Subject, template: str, none_left: bool = False) -> None:
     """The message was surely not sent; ``none_left``: and the platform says that there was no permission."""
     with services.database.write() as connection:
-        allow(services, connection, subject, template, 0 if none_left else 1)
+        allow_on(services, connection, subject, template, 0 if none_left else 1)

@@ -26,7 +26,7 @@ from portal.models.tables import MINI_LOGIN
 from portal.providers.faults import ChannelFault, Kind
 from portal.providers.platforms import Platforms
 from portal.retrieval import identify, sessions
-from portal.retrieval.code_sender import phone_on_file
+from portal.retrieval.phones import phone_on_file
 from portal.retrieval.sessions import Claim, Session
 
 AWAY = "微信暂时没有应答"
@@ -75,19 +75,31 @@ def begin(services: Services, limits: Limits, session: Session, number: str, nam
     """Number and name typed: a code is sent if they match; returns the next token. Raises TRY_LATER."""
     with services.database.read() as connection:
         openid = openid_of(services, connection, session)
-    token = identify.begin(services, limits, session.unit_id, number, name, address)
-    with services.database.write() as connection:
+    claim = identify.counted_claim(services, limits, number, name, address)
+
+    def work(connection: Connection) -> str:
+        token = identify.begin_on(services, connection, session.unit_id, claim)
         _remember(services, connection, token, openid)
-        sessions.end(connection, session)
-    return token
+        sessions.end_on(connection, session)
+        return token
+
+    return services.database.act(work)
 
 
 def confirm(services: Services, session: Session, typed: str) -> str:
     """The code typed: level 2, and the user is bound to the person; returns the next token. Raises CODE_WRONG."""
     with services.database.read() as connection:
         openid = openid_of(services, connection, session)
-    token = identify.confirm(services, session, typed)
-    _bind(services, session, openid, token, "sms")
+
+    def work(connection: Connection) -> str | None:
+        token = identify.confirm_on(services, connection, session, typed)
+        if token is not None:
+            _bind_on(services, connection, session, openid, token, "sms")
+        return token
+
+    token = services.database.act(work)
+    if token is None:
+        raise Refusal("CODE_WRONG")
     return token
 
 
@@ -99,8 +111,7 @@ def by_phone(
     Nobody there, another name, another phone: NOT_MATCHED alike. Raises NOT_MATCHED, LOGIN_FAILED, TRY_LATER.
     """
     digest = number_digest(services, number)
-    if not limits.hit(f"find.number:{digest.hex()[:24]}", 5, 1800):
-        raise Refusal("TRY_LATER", minutes=30)
+    identify.count_try(services, limits, f"find.number:{digest.hex()[:24]}", 5, 1800, 30)
     try:
         phone = platforms.mini.phone(code)
     except ChannelFault as fault:
@@ -113,18 +124,20 @@ def by_phone(
     same = hmac.compare_digest(on_file.encode().ljust(20), phone.encode().ljust(20))
     if not (same and on_file):
         raise Refusal("NOT_MATCHED")
-    with services.database.write() as connection:
-        sessions.end(connection, session)
+
+    def work(connection: Connection) -> str:
+        sessions.end_on(connection, session)
         audit.record(connection, Actor(f"patient:{claim.number[:12]}"), "patient.identified", ("unit", session.unit_id))
         token = sessions.start(services, connection, session.unit_id, 2, claim)
-    _bind(services, asked, openid, token, "wechat")
-    return token
+        _bind_on(services, connection, asked, openid, token, "wechat")
+        return token
+
+    return services.database.act(work)
 
 
-def _bind(services: Services, session: Session, openid: str, token: str, by: str) -> None:
+def _bind_on(services: Services, connection: Connection, session: Session, openid: str, token: str, by: str) -> None:
     if not openid:
         return
     number, name = bytes.fromhex(session.claim.number), bytes.fromhex(session.claim.name)
-    with services.database.write() as connection:
-        _remember(services, connection, token, openid)
-        bindings.bind(services, connection, session.unit_id, subject_of(services, openid), number, name, by)
+    _remember(services, connection, token, openid)
+    bindings.bind_on(services, connection, session.unit_id, subject_of(services, openid), number, name, by)

@@ -1,4 +1,4 @@
-"""我的通知: the newest messages about a person's bills, which of them are new to that person (features S3.3.2a)."""
+"""Messages of a person (我的通知): the newest ones about the person's bills, and which of them are new."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Notice:
 
 
 def person(services: Services, unit_id: int, number: str, name: str) -> bytes:
-    """Under which keyed hash a person's looking is noted, from the hashes of number and name that they proved."""
+    """Compute the keyed hash under which a person's looking is noted, from the hashes of proved number and name."""
     return services.index.digest("notices", f"{unit_id}\0{number}\0{name}")
 
 
@@ -59,12 +59,12 @@ def _wanted(unit_id: int, bill_ids: Sequence[int], whose: bytes) -> dict[str, An
 
 
 def unread(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose: bytes) -> int:
-    """How many messages about these bills the person has not looked at; the caller has checked that they are theirs."""
+    """Count the messages about these bills that are new to the person; the caller has checked whose bills they are."""
     return connection.scalar(_UNREAD, _wanted(unit_id, bill_ids, whose)) or 0 if bill_ids else 0
 
 
 def notices(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose: bytes) -> list[Notice]:
-    """The newest messages about these bills, newest first; the caller has checked that they are the person's."""
+    """Read the newest messages about these bills, newest first; the caller has checked whose bills they are."""
     if not bill_ids:
         return []
     found: dict[int, Notice] = {}
@@ -76,8 +76,13 @@ def notices(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose
     return list(found.values())
 
 
-def looked(connection: Connection, whose: bytes, moment: datetime) -> None:
-    """Note that the person has seen what there was at ``moment``; what they saw before stays seen."""
+def mark_seen(services: Services, person_digest: bytes, moment: datetime) -> None:
+    """Note that a person has seen what there was at ``moment``; what they saw before stays seen."""
+    services.database.act(lambda connection: mark_seen_on(connection, person_digest, moment))
+
+
+def mark_seen_on(connection: Connection, whose: bytes, moment: datetime) -> None:
+    """Note the same in the caller's transaction."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     row = make(NOTICE_SEEN).values(person=whose, seen_at=moment)
     later = NOTICE_SEEN.c.seen_at < moment
@@ -94,5 +99,5 @@ def attempt(connection: Connection, unit_id: int, attempt_id: int) -> Any:
 
 
 def clean(connection: Connection) -> None:
-    """Forget marks that mark nothing any more."""
+    """Forget when persons looked, once all those messages are too old to be shown."""
     connection.execute(delete(NOTICE_SEEN).where(NOTICE_SEEN.c.seen_at < now() - KEPT))

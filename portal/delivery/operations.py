@@ -1,4 +1,4 @@
-"""What staff do about deliveries: send a dead letter again, set a channel going again, clear a "不是我"."""
+"""Acts of staff on deliveries: sending a dead letter again, resuming a channel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from portal.models.tables import CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, OUTB
 from portal.outbox import tasks
 
 AGAIN = (AttemptState.DEAD, AttemptState.UNCERTAIN, AttemptState.FAILED, AttemptState.EXPIRED, AttemptState.PARKED)
-"""What a person may have sent again: it has ended and did not arrive for certain."""
+"""States of attempts that may be sent again: ended, and not certain to have arrived."""
 LETTERS = (AttemptState.DEAD, AttemptState.UNCERTAIN)
 """Dead letters: a person must look."""
 MOST = 500

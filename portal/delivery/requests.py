@@ -15,8 +15,7 @@ from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine import messages
-from portal.delivery.engine.deliveries import Wanted, insert_once, open_delivery, whom
-from portal.delivery.engine.triggers import stop
+from portal.delivery.engine.deliveries import Wanted, insert_once, open_delivery, stop, whom
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step
 from portal.domain.errors import Refusal
@@ -47,6 +46,18 @@ def send_bill_by_mail(services: Services, limits: Limits, actor: Actor, bill_id:
     if not MAIL.fullmatch(address) or ".." in address:
         raise Refusal("ENTRY_INVALID", problems="邮箱地址格式不正确，例如 name@example.com")
     return send_to(services, limits, actor, "bill", bill_id, "mail", address)
+
+
+def send_notices(services: Services, actor: Actor, bill_id: int, addresses: Sequence[tuple[str, str]]) -> None:
+    """Queue a bill's notice to every (channel, address); an address that was asked for before gets it once."""
+
+    def work(connection: Connection) -> None:
+        for channel, address in addresses:
+            steps, asked_by = (Step(channel),), actor.label[:80]
+            order = Wanted(actor.unit_id, "bill", bill_id, Purpose.NOTICE, steps, asked_by, address)
+            open_delivery(services, connection, order)
+
+    services.database.act(work)
 
 
 def send_to(

@@ -22,6 +22,7 @@ from portal.demo import catalogue
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Scene
 from portal.domain.documents.voucher import VoucherScene
+from portal.domain.numbers import NumberRun
 from portal.models import (
     Bill,
     BillKind,
@@ -40,8 +41,9 @@ from portal.models.tables import HIS_MAPPING
 from portal.retrieval import company
 from portal.simulators.finance.granted import PLANS, POINTS
 from portal.simulators.his.settlements import EMPLOYER
-from portal.stock import balances
 from portal.stock.documents import handouts, receipts
+from portal.stock.documents.handouts import HandOut
+from portal.stock.rules import Rule, set_rule_on
 
 UNIT_CODE = "pgzx"
 DEPARTMENTS = (
@@ -277,23 +279,23 @@ def _numbers(connection: Connection, year: int) -> None:
     points = {row.code: row.id for row in connection.execute(select(Point.id, Point.code))}
     for plan in PLANS:
         code = f"{plan.prefix}{year % 100:02d}"
-        receipts.confirm(connection, SECOND, receipts.opening(connection, KEEPER, code, plan.first, plan.last))
+        opening = NumberRun(code, plan.first, plan.last)
+        receipts.confirm_on(connection, SECOND, receipts.enter_opening_on(connection, KEEPER, opening))
         for point_code in plan.points:
-            slip = handouts.draft(connection, KEEPER, points[point_code], code, plan.share)
-            handouts.hand_out(connection, KEEPER, slip)
-            if handouts.waits(connection, KEEPER, slip):
-                handouts.accept(connection, SECOND, slip)
+            slip = handouts.draft_on(connection, KEEPER, HandOut(points[point_code], code, plan.share))
+            if handouts.hand_out_on(connection, KEEPER, slip).waits:
+                handouts.accept_on(connection, SECOND, slip)
 
 
 def _rules(connection: Connection) -> None:
     kinds = {row.prefix: row.id for row in connection.execute(select(BillKind.id, BillKind.prefix))}
     points = {row.code: row.id for row in connection.execute(select(Point.id, Point.code))}
     for prefix, _, low, lot in LINES:
-        balances.set_rule(connection, KEEPER, kinds[prefix], None, low, lot)
+        set_rule_on(connection, KEEPER, Rule(kinds[prefix], None, low, lot))
     for key, text in DELIVERY:
         parameters.change(connection, key, text, KEEPER)
     for prefix, point_code in TOP_UPS:
-        balances.set_rule(connection, KEEPER, kinds[prefix], points[point_code], 500, 5_000)
+        set_rule_on(connection, KEEPER, Rule(kinds[prefix], points[point_code], 500, 5_000))
 
 
 def moments(days: int, rng: random.Random, until: datetime) -> Iterator[datetime]:

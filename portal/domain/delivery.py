@@ -1,6 +1,6 @@
 """Delivery in plain rules: what may come of a message, where a delivery stands, the order of channels, quiet hours.
 
-The nine outcomes and their classes are those of the channel reference (delivery-channels §0, §13).
+A channel answers with one of nine outcomes; docs/delivery.md says what follows from each.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from enum import StrEnum
+
+from portal.domain.titled import Titled
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,52 +89,40 @@ Result = Accepted | Done | Retry | Later | Never | NeedUser | Config | Bug | Unk
 """What a channel says of one message. ``reason`` is for operators: no token, no personal data."""
 
 
-class Purpose(StrEnum):
+class Purpose(Titled):
     """Why a message is sent. A reversal is a purpose of its own."""
 
-    ISSUED = "issued"
-    REVERSED = "reversed"
-    READY = "ready"
-    REQUESTED = "requested"
-    NOTICE = "notice"
-    EXCHANGED = "exchanged"
+    ISSUED = "issued", "开票通知"
+    REVERSED = "reversed", "冲红通知"
+    READY = "ready", "开好后提醒"
+    REQUESTED = "requested", "患者索取"
+    NOTICE = "notice", "HIS 发起的通知"
+    EXCHANGED = "exchanged", "换开纸质票据"
+    FAMILY = "family", "代取查看提醒"
+    ANSWER = "answer", "申请答复提醒"
+    CODE = "code", "验证码"
 
     @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on screen."""
-        return _PURPOSES[self]
+    def awaited(self) -> bool:
+        """Whether the person has asked for it or wants to hear of it at once, so that quiet hours do not hold it."""
+        return self in (Purpose.REQUESTED, Purpose.READY, Purpose.FAMILY, Purpose.ANSWER, Purpose.CODE)
 
 
-_PURPOSES = {
-    Purpose.ISSUED: "开票通知",
-    Purpose.REVERSED: "冲红通知",
-    Purpose.READY: "开好后提醒",
-    Purpose.REQUESTED: "患者索取",
-    Purpose.NOTICE: "HIS 发起的通知",
-    Purpose.EXCHANGED: "换开纸质票据",
-}
-
-
-class AttemptState(StrEnum):
+class AttemptState(Titled):
     """Where one message on one channel stands."""
 
-    QUEUED = "queued"
-    SENDING = "sending"
-    ASKING = "asking"
-    HELD = "held"
-    ACCEPTED = "accepted"
-    DELIVERED = "delivered"
-    EXPIRED = "expired"
-    PARKED = "parked"
-    UNCERTAIN = "uncertain"
-    FAILED = "failed"
-    DEAD = "dead"
-    STOPPED = "stopped"
-
-    @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on screen."""
-        return _ATTEMPTS[self]
+    QUEUED = "queued", "待发送"
+    SENDING = "sending", "发送中"
+    ASKING = "asking", "核实是否已发"
+    HELD = "held", "渠道暂停，排队中"
+    ACCEPTED = "accepted", "已提交"
+    DELIVERED = "delivered", "已送达"
+    EXPIRED = "expired", "已提交，无回执"
+    PARKED = "parked", "待患者操作"
+    UNCERTAIN = "uncertain", "结果不明"
+    FAILED = "failed", "未送达"
+    DEAD = "dead", "需人工处理"
+    STOPPED = "stopped", "已停止"
 
     @property
     def active(self) -> bool:
@@ -141,48 +130,16 @@ class AttemptState(StrEnum):
         return self in (AttemptState.QUEUED, AttemptState.SENDING, AttemptState.ASKING, AttemptState.HELD)
 
 
-_ATTEMPTS = {
-    AttemptState.QUEUED: "待发送",
-    AttemptState.SENDING: "发送中",
-    AttemptState.ASKING: "核实是否已发",
-    AttemptState.HELD: "渠道暂停，排队中",
-    AttemptState.ACCEPTED: "已提交",
-    AttemptState.DELIVERED: "已送达",
-    AttemptState.EXPIRED: "已提交，无回执",
-    AttemptState.PARKED: "待患者操作",
-    AttemptState.UNCERTAIN: "结果不明",
-    AttemptState.FAILED: "未送达",
-    AttemptState.DEAD: "需人工处理",
-    AttemptState.STOPPED: "已停止",
-}
-
-
-class DeliveryState(StrEnum):
+class DeliveryState(Titled):
     """Where a delivery over all its channels stands."""
 
-    OPEN = "open"
-    DONE = "done"
-    SENT = "sent"
-    PARKED = "parked"
-    UNCERTAIN = "uncertain"
-    FAILED = "failed"
-    STOPPED = "stopped"
-
-    @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on screen."""
-        return _DELIVERIES[self]
-
-
-_DELIVERIES = {
-    DeliveryState.OPEN: "进行中",
-    DeliveryState.DONE: "已送达",
-    DeliveryState.SENT: "已发出",
-    DeliveryState.PARKED: "待患者操作",
-    DeliveryState.UNCERTAIN: "结果不明",
-    DeliveryState.FAILED: "未送达",
-    DeliveryState.STOPPED: "已停止",
-}
+    OPEN = "open", "进行中"
+    DONE = "done", "已送达"
+    SENT = "sent", "已发出"
+    PARKED = "parked", "待患者操作"
+    UNCERTAIN = "uncertain", "结果不明"
+    FAILED = "failed", "未送达"
+    STOPPED = "stopped", "已停止"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +190,6 @@ def mask_address(channel: str, address: str) -> str:
     if channel == "mail":
         name, _, domain = address.rpartition("@")
         return f"{name[:1]}***@{domain}"
-    if channel == "sms":
+    if channel in ("sms", "code"):
         return f"{address[:3]}****{address[-4:]}"
     return f"{address[:3]}***{address[-2:]}" if len(address) > 6 else "***"

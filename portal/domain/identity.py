@@ -1,4 +1,4 @@
-"""Numbers and names by which people are known: normal form, recognition, masking (features §4.2, §5.3).
+"""Numbers and names by which people are known: normal form, recognition, masking.
 
 Everything typed passes :func:`normalise` or :func:`normalise_name` before it is compared or hashed, so that a
 full-width digit, a blank or a lower-case ``x`` never hides a bill from its owner.
@@ -9,37 +9,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
-from enum import StrEnum
 
 from portal.domain.texts import said_later
+from portal.domain.titled import Titled
 
 
-class Kind(StrEnum):
+class Kind(Titled):
     """What a typed number may be."""
 
-    ID_CARD = "id_card"
-    RESIDENCE = "residence"
-    HONG_KONG_MACAU = "hong_kong_macau"
-    TAIWAN = "taiwan"
-    PASSPORT = "passport"
-    PHONE = "phone"
-    CARD = "card"
+    ID_CARD = "id_card", "居民身份证"
+    RESIDENCE = "residence", "外国人永久居留身份证"
+    HONG_KONG_MACAU = "hong_kong_macau", "港澳居民来往内地通行证"
+    TAIWAN = "taiwan", "台湾居民来往大陆通行证"
+    PASSPORT = "passport", "护照"
+    PHONE = "phone", "手机号"
+    CARD = "card", "医保卡、就诊卡或社保卡"
 
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        """The word on screen."""
-        return _TITLES[self]
-
-
-_TITLES = {
-    Kind.ID_CARD: "居民身份证",
-    Kind.RESIDENCE: "外国人永久居留身份证",
-    Kind.HONG_KONG_MACAU: "港澳居民来往内地通行证",
-    Kind.TAIWAN: "台湾居民来往大陆通行证",
-    Kind.PASSPORT: "护照",
-    Kind.PHONE: "手机号",
-    Kind.CARD: "医保卡、就诊卡或社保卡",
-}
 
 _DASHES = "-‐‑‒–—―−﹣ー_"
 _DROPPED = re.compile(rf"[\s{re.escape(_DASHES)}\u200b-\u200f\u2060\ufeff]+")
@@ -61,8 +46,8 @@ _CARD = re.compile(r"[A-Z0-9]{5,32}", re.ASCII)
 def normalise(text: str) -> str:
     """A number as typed → the form that is compared: NFKC, no blanks, dashes or invisible characters, upper case.
 
-    A mobile number loses its ``+86``. A placeholder such as ``无``, ``-`` or ``******`` becomes ``""`` (his-interface
-    §1.4). Never raises; ``normalise(normalise(x)) == normalise(x)``.
+    A mobile number loses its ``+86``. A placeholder such as ``无``, ``-`` or ``******`` becomes ``""``. Never raises;
+    ``normalise(normalise(x)) == normalise(x)``.
     """
     previous, current = None, text
     while current != previous:
@@ -77,7 +62,7 @@ def normalise(text: str) -> str:
 
 
 def is_phone(text: str) -> bool:
-    """Whether this is a mobile number: 1[3-9] and nine digits, or the demo's ``1000000dddd`` (features §5.3)."""
+    """Whether this is a mobile number: 1[3-9] and nine digits, or the demo's ``1000000dddd``."""
     return _PHONE.fullmatch(normalise(text)) is not None
 
 

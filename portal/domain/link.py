@@ -1,4 +1,4 @@
-"""The bill link's token: computable from the serial before the bill exists (design D16, requirement 3(5)).
+"""The bill link's token: computable from the serial before the bill exists (requirement 3(5)).
 
 The rule is published in ``docs/offline-link.md``; a HIS or a window without a network computes the same.
 """

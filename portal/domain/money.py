@@ -81,7 +81,7 @@ def _integer_words(number: int) -> str:
 
 
 def words(fen: int) -> str:
-    """Amount in Chinese capitals: ``12850`` → ``壹佰贰拾捌元伍角整``; negative begins with 负 (§4.5 of the form).
+    """Amount in Chinese capitals: ``12850`` → ``壹佰贰拾捌元伍角整``; negative begins with 负.
 
     Range: below 10^16 yuan. Source: 正确填写票据和结算凭证的基本规定 as used on the faces.
     """

@@ -1,9 +1,20 @@
-"""Numbers of bills, vouchers and paper, and check codes, as values."""
+"""Numbers of bills, vouchers and paper, and check codes, as values, and how they are written."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+
+
+def ten_digits(number: int) -> str:
+    """Write a bill number as it is printed."""
+    return f"{number:010d}"
+
+
+def bill_number(code: str, number: int | str) -> str:
+    """Write ``9906 0126-90 0000 0412``: how numbers are read aloud and retyped."""
+    digits = ten_digits(int(number))
+    return f"{code[:4]} {code[4:]}-{digits[:2]} {digits[2:6]} {digits[6:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +27,7 @@ class BillNumber:
     @property
     def digits(self) -> str:
         """The number with its ten digits."""
-        return f"{self.number:010d}"
+        return ten_digits(self.number)
 
     def __str__(self) -> str:
         return f"{self.code} {self.digits}"
@@ -26,6 +37,24 @@ class Sheet(BillNumber):
     """Code and number of a sheet of paper; never equal to those of a bill."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRun:
+    """Neighbouring numbers ``first``…``last`` of one bill code."""
+
+    bill_code: str
+    first: int
+    last: int
+
+    @property
+    def count(self) -> int:
+        """How many numbers."""
+        return self.last - self.first + 1
+
+    def __str__(self) -> str:
+        first, last = bill_number(self.bill_code, self.first), bill_number(self.bill_code, self.last)
+        return f"{first} 至 {last}，{self.count:,} 份"
 
 
 class CheckCode(str):

@@ -1,39 +1,26 @@
-"""States of a bill and the only legal ways between them (design invariant 3).
+"""States of a bill and its paper sheets, and the only legal ways between the states of a bill.
 
 ``issued`` 已开具 (待监制) → ``uploaded`` 已上传 → ``supervised`` 已监制;
 ``refused`` 监制未通过: finance refused the content, a person must act.
 ``reversed`` 已冲红 is the end, from any of them: a patient's money is given back whether finance is there or not. The
-upload of a reversed bill goes on until finance has it; whether it has been supervised is told by its supervision.
+upload of a reversed bill goes on until finance has it; its supervision tells whether it has been supervised.
 The database refuses every other move.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from portal.domain.titled import Titled
 
 
-class BillState(StrEnum):
+class BillState(Titled):
     """Where a bill is in its life."""
 
-    ISSUED = "issued"
-    UPLOADED = "uploaded"
-    SUPERVISED = "supervised"
-    REFUSED = "refused"
-    REVERSED = "reversed"
+    ISSUED = "issued", "已开具（待监制）"
+    UPLOADED = "uploaded", "已上传（待监制）"
+    SUPERVISED = "supervised", "已监制"
+    REFUSED = "refused", "监制未通过"
+    REVERSED = "reversed", "已冲红"
 
-    @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on screen."""
-        return _TITLES[self]
-
-
-_TITLES = {
-    BillState.ISSUED: "已开具（待监制）",
-    BillState.UPLOADED: "已上传（待监制）",
-    BillState.SUPERVISED: "已监制",
-    BillState.REFUSED: "监制未通过",
-    BillState.REVERSED: "已冲红",
-}
 
 TRANSITIONS: frozenset[tuple[BillState, BillState]] = frozenset(
     {
@@ -50,49 +37,29 @@ TRANSITIONS: frozenset[tuple[BillState, BillState]] = frozenset(
 
 
 def may_move(old: BillState, new: BillState) -> bool:
-    """Whether a bill in ``old`` may become ``new``."""
+    """Return whether a bill in state ``old`` may become ``new``."""
     return (old, new) in TRANSITIONS
 
 
-class PaperState(StrEnum):
-    """Where a numbered sheet is: ``valid`` stands for its bill; ended ``recovered`` 已收回 or ``void`` 作废 (lost)."""
+class PaperState(Titled):
+    """State of a numbered paper sheet: ``valid`` stands for its bill; ``recovered`` and ``void`` (lost) are ends."""
 
-    VALID = "valid"
-    RECOVERED = "recovered"
-    VOID = "void"
-
-    @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on screen."""
-        return {"valid": "有效", "recovered": "已收回作废", "void": "已作废（未收回）"}[self.value]
+    VALID = "valid", "有效"
+    RECOVERED = "recovered", "已收回作废"
+    VOID = "void", "已作废（未收回）"
 
 
-class ReversalReason(StrEnum):
-    """冲红原因 (features §3.7)."""
+class ReversalReason(Titled):
+    """冲红原因."""
 
-    REFUND = "refund"
-    UNREGISTER = "unregister"
-    RETURN_CARD = "return_card"
-    SETTLEMENT = "settlement"
-    MISTAKE = "mistake"
-    OTHER = "other"
-
-    @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on screen."""
-        return _REASONS[self]
+    REFUND = "refund", "退费"
+    UNREGISTER = "unregister", "退号"
+    RETURN_CARD = "return_card", "退卡"
+    SETTLEMENT = "settlement", "结账作废"
+    MISTAKE = "mistake", "信息错误"
+    OTHER = "other", "其他"
 
     @classmethod
     def of(cls, text: str) -> ReversalReason:
-        """The reason that a HIS's free text names; ``OTHER`` when it is none of the list."""
+        """Return the reason that the free text of a HIS names; ``OTHER`` when it names none of the list."""
         return next((reason for reason in cls if reason.title == text.strip()), cls.OTHER)
-
-
-_REASONS = {
-    ReversalReason.REFUND: "退费",
-    ReversalReason.UNREGISTER: "退号",
-    ReversalReason.RETURN_CARD: "退卡",
-    ReversalReason.SETTLEMENT: "结账作废",
-    ReversalReason.MISTAKE: "信息错误",
-    ReversalReason.OTHER: "其他",
-}

@@ -1,120 +1,125 @@
-"""States of the stock's documents, their words on screen, and the only legal ways between them (features §3.1–3.3)."""
+"""States of the stock's documents, their words on screen, and the only legal ways between them."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-
-class _State(StrEnum):
-    @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on screen."""
-        return _TITLES[type(self).__name__][self.value]
+from portal.domain.titled import Titled
 
 
-class ApplicationState(_State):
+class ApplicationState(Titled):
     """申领: draft → reported → reviewing (finance has it) → approved / returned → issued → received."""
 
-    DRAFT = "draft"
-    REPORTED = "reported"
-    REVIEWING = "reviewing"
-    WITHDRAWING = "withdrawing"
-    WITHDRAWN = "withdrawn"
-    APPROVED = "approved"
-    RETURNED = "returned"
-    ISSUED = "issued"
-    RECEIVED = "received"
-    CANCELLED = "cancelled"
+    DRAFT = "draft", "草稿"
+    REPORTED = "reported", "已上报"
+    REVIEWING = "reviewing", "财政审核中"
+    WITHDRAWING = "withdrawing", "撤销中"
+    WITHDRAWN = "withdrawn", "已撤销"
+    APPROVED = "approved", "已通过"
+    RETURNED = "returned", "已退回"
+    ISSUED = "issued", "已下发"
+    RECEIVED = "received", "已入库"
+    CANCELLED = "cancelled", "已删除"
 
 
-class ReceiptState(_State):
+class ReceiptSource(Titled):
+    """Where a segment came from."""
+
+    APPLICATION = "application", "申领"
+    PUSH = "push", "财政主动下发"
+    OPENING = "opening", "期初"
+
+
+class ReceiptState(Titled):
     """入库: waiting → confirmed or refused."""
 
-    WAITING = "waiting"
-    CONFIRMED = "confirmed"
-    REFUSED = "refused"
+    WAITING = "waiting", "待确认"
+    CONFIRMED = "confirmed", "已确认"
+    REFUSED = "refused", "拒收"
 
 
-class SlipState(_State):
+class SlipState(Titled):
     """分发: draft → handed out → accepted; what is unused can be withdrawn from both."""
 
-    DRAFT = "draft"
-    HANDED_OUT = "handed_out"
-    ACCEPTED = "accepted"
-    WITHDRAWN = "withdrawn"
-    CANCELLED = "cancelled"
+    DRAFT = "draft", "草稿"
+    HANDED_OUT = "handed_out", "已下发"
+    ACCEPTED = "accepted", "已接收"
+    WITHDRAWN = "withdrawn", "已撤回"
+    CANCELLED = "cancelled", "已删除"
 
 
-class ReturnState(_State):
+class ReturnState(Titled):
     """申退: reported (the numbers are on their way) → accepted or refused (they are back)."""
 
-    REPORTED = "reported"
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
+    REPORTED = "reported", "已上报"
+    ACCEPTED = "accepted", "财政已收"
+    REFUSED = "refused", "财政退回"
 
 
-class DestructionState(_State):
+class VoidState(Titled):
+    """作废: waiting for a second person → done or refused."""
+
+    WAITING = "waiting", "待复核"
+    DONE = "done", "已作废"
+    REFUSED = "refused", "未通过"
+
+
+class VoidCategory(Titled):
+    """Where voided numbers lay: in unit stock or, as blank forms, at a point."""
+
+    STOCK = "stock", "库存作废"
+    BLANK = "blank", "空白票报损"
+
+
+class DestructionState(Titled):
     """销毁: waiting for a second person → done or refused."""
 
+    WAITING = "waiting", "待复核"
+    DONE = "done", "已销毁"
+    REFUSED = "refused", "未通过"
+
+
+class MovementKind(Titled):
+    """What moved numbers from one place to another."""
+
+    RECEIPT = "receipt", "入库"
+    HAND_OUT = "hand_out", "分发"
+    WITHDRAW = "withdraw", "撤回"
+    RETURN = "return", "申退"
+    RETURN_REFUSED = "return_refused", "申退退回"
+    STOCK_VOID = "stock_void", "库存作废"
+    BLANK_LOSS = "blank_loss", "空白票报损"
+
+
+class RangeState(StrEnum):
+    """Who may use what is left of a range: the point, nobody until the point accepts it, only emergency issue."""
+
+    OPEN = "open"
     WAITING = "waiting"
-    DONE = "done"
-    REFUSED = "refused"
+    RESERVED = "reserved"
 
 
-class Fate(StrEnum):
+class AlarmRule(StrEnum):
+    """Why the stock warns: a balance below its line, a refused segment, a difference with finance's count."""
+
+    LOW = "low"
+    SEGMENT = "segment"
+    RECONCILE = "reconcile"
+
+
+class Fate(Titled):
     """What has become of one number of a granted segment; each has exactly one."""
 
-    UNIT = "unit"
-    HANDED_OUT = "handed_out"
-    RESERVED = "reserved"
-    ISSUED = "issued"
-    RED = "red"
-    EXCHANGED = "exchanged"
-    PAPER = "paper"
-    VOID = "void"
-    RETURNED = "returned"
+    UNIT = "unit", "单位库存"
+    HANDED_OUT = "handed_out", "已分发未用"
+    RESERVED = "reserved", "应急预留"
+    ISSUED = "issued", "已开具"
+    RED = "red", "红票"
+    EXCHANGED = "exchanged", "已开具并换开纸质"
+    PAPER = "paper", "纸质票已用"
+    VOID = "void", "作废"
+    RETURNED = "returned", "已退回财政"
 
-    @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on the number map."""
-        return _FATES[self]
-
-
-_TITLES: dict[str, dict[str, str]] = {
-    "ApplicationState": {
-        "draft": "草稿",
-        "reported": "已上报",
-        "reviewing": "财政审核中",
-        "withdrawing": "撤销中",
-        "withdrawn": "已撤销",
-        "approved": "已通过",
-        "returned": "已退回",
-        "issued": "已下发",
-        "received": "已入库",
-        "cancelled": "已删除",
-    },
-    "ReceiptState": {"waiting": "待确认", "confirmed": "已确认", "refused": "拒收"},
-    "SlipState": {
-        "draft": "草稿",
-        "handed_out": "已下发",
-        "accepted": "已接收",
-        "withdrawn": "已撤回",
-        "cancelled": "已删除",
-    },
-    "ReturnState": {"reported": "已上报", "accepted": "财政已收", "refused": "财政退回"},
-    "DestructionState": {"waiting": "待复核", "done": "已销毁", "refused": "未通过"},
-}
-_FATES = {
-    Fate.UNIT: "单位库存",
-    Fate.HANDED_OUT: "已分发未用",
-    Fate.RESERVED: "应急预留",
-    Fate.ISSUED: "已开具",
-    Fate.RED: "红票",
-    Fate.EXCHANGED: "已开具并换开纸质",
-    Fate.PAPER: "纸质票已用",
-    Fate.VOID: "作废",
-    Fate.RETURNED: "已退回财政",
-}
 
 PENDING = (
     ApplicationState.REPORTED,

@@ -1,1 +1,1 @@
-"""Exchange with finance: messages, client, exchange jobs (fiscal-ebill reference §6)."""
+"""The exchange with finance: bills, number stock, paper and bookings."""

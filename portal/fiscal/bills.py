@@ -1,4 +1,4 @@
-"""The handler of ``bill.issued``: brings one bill to its supervision, however often it is called (invariants 4, 8).
+"""The upload of an issued bill to finance: each bill comes to one supervision, however often the task is done.
 
 One task drives a bill to the end: upload (9301/9303), and while finance has it queued, ask (9302) on a schedule.
 No database connection is held while finance is spoken to. Repeating is safe because finance answers the same bill
@@ -28,10 +28,11 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.states import BillState, may_move
 from portal.fiscal.supervision import Supervised, Trust, verify
+from portal.issuing.events import BILL_ISSUED
 from portal.ledger.bills import StoredDocument, stored_document
-from portal.models import OutboxTask
 from portal.models.tables import BILL, OUTBOX_TASK, SUPERVISION
 from portal.outbox import tasks
+from portal.outbox.events import event, publish
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
 from portal.providers.breaker import Breaker
 from portal.providers.finance import message_log
@@ -41,10 +42,11 @@ from portal.providers.finance.message_log import Attempt
 from portal.providers.finance.result_codes import Result
 from portal.rendering import xml
 
-TOPIC = "bill.issued"
+TOPIC = BILL_ISSUED.to("finance")
+BILL_SUPERVISED = event("bill.supervised")
 ACTOR = "worker:fiscal"
 POLLS = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
-"""Seconds until 9302 is asked for the first, second, … time; the last repeats (fiscal-ebill §6.7)."""
+"""Seconds until 9302 is asked for the first, second, … time; the last repeats."""
 LONGEST_RETRY = 60.0
 UNCONFIGURED_RETRY = 600.0
 
@@ -161,7 +163,7 @@ class Exchange:
 
 
 def upload_bill(services: Services, task: Task) -> Outcome:
-    """The handler for :data:`TOPIC` with the installation's settings; see :class:`Exchange`."""
+    """Do an upload task with the installation's settings; see :class:`Exchange`."""
     settings = services.settings
     if not settings.finance:
         return Retry("没有配置财政接口地址 QUPIAO_FINANCE_URL", UNCONFIGURED_RETRY)
@@ -175,11 +177,14 @@ def _exchange(url: str, app_id: str, app_key: str, timeout: float, keys: Path) -
 
 
 def send_again(services: Services, actor: str) -> int:
-    """Give every given-up upload another chance now (after a cure: key, certificate, catalogue); returns how many."""
+    """Queue every given-up upload again (after a cure: key, certificate, catalogue); returns how many.
+
+    Tasks that an earlier version wrote carry the plain name of the event.
+    """
     with services.database.write() as connection:
         revived = connection.execute(
             update(OUTBOX_TASK)
-            .where(OUTBOX_TASK.c.topic == TOPIC, OUTBOX_TASK.c.state == "dead")
+            .where(OUTBOX_TASK.c.topic.in_((TOPIC, BILL_ISSUED.name)), OUTBOX_TASK.c.state == "dead")
             .values(state="pending", due_at=now(), finished_at=None, attempts=0)
         ).rowcount
         if revived:
@@ -251,10 +256,7 @@ def _accept(services: Services, facts: _Facts, attempt: Attempt, answer: Accepte
         )
         details: dict[str, Any] = {"message_id": attempt.message_id, "duplicate": answer.duplicate}
         audit.record(connection, Actor(ACTOR), "bill.supervised", ("bill", facts.bill_id), details)
-        supervised_task = tasks.row(
-            "bill.supervised", f"bill.supervised:{facts.bill_id}", {"bill": facts.bill_id}, now()
-        )
-        connection.execute(insert(OutboxTask), supervised_task)
+        publish(connection, BILL_SUPERVISED, facts.bill_id, {"bill": facts.bill_id})
         _call_red(connection, facts.bill_id)
 
 
@@ -265,7 +267,7 @@ def _call_red(connection: Connection, bill_id: int) -> None:
         connection.execute(
             update(OUTBOX_TASK)
             .where(
-                OUTBOX_TASK.c.key == f"{TOPIC}:{red_id}",
+                OUTBOX_TASK.c.key.in_((f"{TOPIC}:{red_id}", f"{BILL_ISSUED.name}:{red_id}")),
                 OUTBOX_TASK.c.state == "pending",
                 OUTBOX_TASK.c.leased_by == "",
             )
@@ -310,7 +312,7 @@ def _distrust(services: Services, facts: _Facts, attempt: Attempt, answer: Accep
 
 
 def _without_names(facts: _Facts, reason: str) -> str:
-    """Finance's text without the payer, whom it may quote, and without long numbers (invariant 6)."""
+    """Remove the payer, whom finance may quote, and long numbers from its text: logs hold no personal data."""
     payer = xml.read(facts.document.signed).payer
     if payer.name:
         reason = reason.replace(payer.name, _HIDDEN)

@@ -1,4 +1,4 @@
-"""9601 入账状态: what finance says has become of our bills in the books of the payers' units (fiscal-ebill §6.7, §8.1).
+"""9601 入账状态: what finance says has become of our bills in the books of the payers' units.
 
 Asked for once an hour, from three days before the last answer on: what was taken in before changes nothing again.
 """

@@ -1,4 +1,4 @@
-"""9304, 9305, 9306: what finance hears of sheets and void numbers (fiscal-ebill §6.7), as data and as what is due.
+"""9304, 9305, 9306: what finance hears of sheets and void numbers, as data and as what is due.
 
 A bill's sheets are told in their order, and only when finance knows the bill: it cannot mark one that it has not
 supervised, and a second sheet is right only after the first one's end.

@@ -7,6 +7,7 @@ taken in once. No database connection is held while finance is spoken to.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -15,25 +16,22 @@ import structlog
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.core.clock import business_day, local, now
+from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
-from portal.domain.stock import ReceiptState
+from portal.domain.stock import AlarmRule, ReceiptState
 from portal.fiscal import bookings
 from portal.fiscal import paper as sheets
 from portal.issuing.paper import exchange
 from portal.models.tables import (
     OUTBOX_TASK,
-    STOCK_APPLICATION,
     STOCK_EXCHANGE,
-    STOCK_RECEIPT,
     STOCK_RECONCILE,
-    STOCK_RETURN,
-    STOCK_VOID,
     UNIT,
 )
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
+from portal.outbox.topics import topic
 from portal.providers.breaker import Breaker
 from portal.providers.finance import stock_messages as messages
 from portal.providers.finance.bill_messages import Reply
@@ -42,17 +40,15 @@ from portal.providers.finance.envelope import EnvelopeError
 from portal.providers.finance.result_codes import Result
 from portal.stock import alarms, balances
 from portal.stock.documents import applications, receipts, returns, voids
-from portal.stock.rows import document
+from portal.stock.documents.facts import ApplicationFacts, ReceiptFacts, ReturnFacts, VoidFacts, document
 
-POLL_TOPIC, CHECK_TOPIC = "stock.poll", "stock.reconcile"
-BOOKINGS_TOPIC = "bill.bookings"
+POLL_TOPIC, CHECK_TOPIC = topic("stock.poll"), topic("stock.reconcile")
+BOOKINGS_TOPIC = topic("bill.bookings")
 SINCE = timedelta(days=31)
 BOOKED_AGAIN, YEARS = timedelta(days=3), timedelta(days=3650)
 """What 9601 asks for again although it was answered; what the first run asks for."""
 UNCONFIGURED_RETRY = 600.0
 RETURN_POLL = 600.0
-CHECK_HOUR = 1
-"""The comparison runs in this hour of the hospital's day (fiscal-ebill §6.7: daily 01:00)."""
 
 _log = structlog.get_logger("qupiao.fiscal")
 
@@ -75,37 +71,36 @@ class StockDesk:
     def apply(self, services: Services, task: Task) -> Outcome:
         """9201: bring an application to finance."""
         unit_id, no, revision = task.payload["unit"], task.payload["no"], task.payload["revision"]
-        with services.database.write() as connection:
-            row = applications.leaving(connection, unit_id, no, revision)
-            agency = _agency(connection, unit_id)
+        report = applications.Report(no, revision)
+        row = applications.send(services, _worker(unit_id), report)
         if row is None:
             return Done()
-        voucher = messages.application(agency, applications.apply_no(row), row.bill_code, row.quantity, row.reason)
-        reply = self._ask(services, messages.APPLY, voucher, applications.apply_no(row))
+        with services.database.read() as connection:
+            agency = _agency(connection, unit_id)
+        voucher = messages.application(agency, row.apply_no, row.bill_code, row.quantity, row.reason)
+        reply = self._ask(services, messages.APPLY, voucher, row.apply_no)
         taken = messages.done(reply)
         review = applications.Review("0" if taken else "2", None, "" if taken else _words(reply), "")
-        with services.database.write() as connection:
-            applications.reviewed(connection, _worker(unit_id), unit_id, no, revision, review)
+        applications.review(services, _worker(unit_id), report, review)
         return Done() if taken else Dead(_words(reply))
 
     def withdraw(self, services: Services, task: Task) -> Outcome:
         """9207: take an application back, if finance has not acted."""
         unit_id, no, revision = task.payload["unit"], task.payload["no"], task.payload["revision"]
         with services.database.read() as connection:
-            row = document(connection, STOCK_APPLICATION, unit_id, no)
+            row = document(connection, ApplicationFacts, unit_id, no)
             agency = _agency(connection, unit_id)
-        key = applications.apply_no(row)
+        key = row.apply_no
         reply = self._ask(services, messages.APPLY_WITHDRAW, messages.application_status(agency, key), key)
         # Unknown there: the report never arrived, and an empty answer to a withdrawal is a withdrawal.
         done = messages.done(reply) or reply.code == Result.APPLICATION_UNKNOWN
-        with services.database.write() as connection:
-            applications.withdrawn(connection, _worker(unit_id), unit_id, no, revision, done)
+        applications.end_withdrawal(services, _worker(unit_id), applications.Report(no, revision), done)
         return Done()
 
     def confirm(self, services: Services, task: Task) -> Outcome:
         """9204: tell finance of a confirmed or refused segment."""
         with services.database.read() as connection:
-            row = document(connection, STOCK_RECEIPT, task.payload["unit"], task.payload["no"])
+            row = document(connection, ReceiptFacts, task.payload["unit"], task.payload["no"])
         if row.told_at is not None or row.finance_id is None:
             return Done()
         count = row.count if row.state == ReceiptState.CONFIRMED else 0
@@ -114,15 +109,14 @@ class StockDesk:
         reply = self._ask(services, messages.STOCK_IN, voucher, row.finance_id)
         if not messages.done(reply):
             return Dead(_words(reply))
-        with services.database.write() as connection:
-            receipts.told(connection, row.id)
+        receipts.note_told(services, row.id)
         return Done()
 
     def give_back(self, services: Services, task: Task) -> Outcome:
         """9205: return unused numbers; asked again until finance has decided."""
         unit_id, no = task.payload["unit"], task.payload["no"]
         with services.database.read() as connection:
-            row = document(connection, STOCK_RETURN, unit_id, no)
+            row = document(connection, ReturnFacts, unit_id, no)
             agency = _agency(connection, unit_id)
         voucher = messages.give_back(agency, no, row.bill_code, row.first, row.last, row.reason)
         reply = self._ask(services, messages.GIVE_BACK, voucher, no)
@@ -131,15 +125,14 @@ class StockDesk:
             status, opinion = _read(reply, messages.read_return)
         if status == "0":
             return Retry("等待财政审核申退", RETURN_POLL)
-        with services.database.write() as connection:
-            returns.decided(connection, _worker(unit_id), no, status == "1", opinion)
+        returns.decide(services, _worker(unit_id), returns.Answer(no, status == "1", opinion))
         return Done()
 
     def voided(self, services: Services, task: Task) -> Outcome:
         """9304: numbers that will never be used."""
         unit_id, no = task.payload["unit"], task.payload["no"]
         with services.database.read() as connection:
-            row = document(connection, STOCK_VOID, unit_id, no)
+            row = document(connection, VoidFacts, unit_id, no)
             agency = _agency(connection, unit_id)
         reply = self._ask(services, sheets.VOIDED, sheets.voided(agency, row), no)
         return Done() if messages.done(reply) else Dead(_words(reply))
@@ -164,14 +157,12 @@ class StockDesk:
             waiting = applications.pending(connection)
             units = dict(connection.execute(select(UNIT.c.id, UNIT.c.credit_code)).all())
         for row in waiting:
-            key = applications.apply_no(row)
+            key = row.apply_no
             voucher = messages.application_status(units[row.unit_id], key)
             reply = self._ask(services, messages.APPLY_STATUS, voucher, key)
             if messages.done(reply):
-                review = _read(reply, messages.read_review)
-                with services.database.write() as connection:
-                    actor = _worker(row.unit_id)
-                    applications.reviewed(connection, actor, row.unit_id, row.no, row.revision, review)
+                report = applications.Report(row.no, row.revision)
+                applications.review(services, _worker(row.unit_id), report, _read(reply, messages.read_review))
         for unit_id, agency in units.items():
             self._fetch(services, unit_id, agency)
         return Done()
@@ -186,23 +177,22 @@ class StockDesk:
             granted, total = _read(reply, messages.read_segments)
             for each in granted:
                 if each.finance_id:
-                    with services.database.write() as connection:
-                        receipts.arrive(connection, unit_id, each)
+                    receipts.arrive(services, unit_id, each)
             if not granted:
                 return
             seen, page = seen + len(granted), page + 1
 
     def compare(self, services: Services, task: Task) -> Outcome:
-        """9206: our counts against finance's, once a day; a difference raises an alarm, none clears it."""
-        if not task.payload.get("now") and local(now()).hour != CHECK_HOUR:
-            return Done()
+        """Compare our counts with finance's (9206); a difference raises an alarm, none clears it."""
+        if isinstance(task.payload.get("slot"), int):
+            return Done()  # an earlier version asked every hour and did the work in one of them
         with services.database.read() as connection:
             units = connection.execute(select(UNIT.c.id, UNIT.c.credit_code)).all()
         for unit_id, agency in units:
             moment = now()
             with services.database.read() as connection:
                 lines = balances.for_finance(connection, unit_id)
-            voucher = messages.stock_check(agency, moment, [messages.StockLine(**line) for line in lines])
+            voucher = messages.stock_check(agency, moment, [messages.StockLine(**asdict(line)) for line in lines])
             reply = self._ask(services, messages.STOCK_CHECK, voucher, f"asof:{moment:%Y%m%d%H%M%S}")
             if not messages.done(reply):
                 return Dead(_words(reply))
@@ -285,9 +275,9 @@ def _note(connection: Connection, unit_id: int, moment: Any, found: list[message
     connection.execute(insert(STOCK_RECONCILE), values)
     if rows:
         words = f"与财政库存核对有 {len(rows)} 处不符：{rows[0]['bill_code']} {rows[0]['item']}"
-        alarms.raise_alarm(connection, unit_id, "reconcile", "finance", words)
+        alarms.raise_alarm(connection, unit_id, AlarmRule.RECONCILE, "finance", words)
     else:
-        alarms.clear(connection, unit_id, "reconcile", "finance", "系统")
+        alarms.clear(connection, unit_id, AlarmRule.RECONCILE, "finance", "系统")
 
 
 def _agency(connection: Connection, unit_id: int) -> str:

@@ -1,4 +1,4 @@
-"""Whether what finance sent back is a supervision of exactly our bill (fiscal-ebill §3.6, checks F6)."""
+"""Whether what finance sent back is a supervision of exactly our bill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sum policy (§2.1 Checks): one hard rule, four switches per account.
+"""The sum policy: one hard rule, four switches per account.
 
 Total = Σ chargeDetail.amt is always required. The rest differs between clients in the field, so each check is a
 switch in ``account.policies``: ``refuse``, ``warn`` (the default; kept with the bill) or ``ignore``.

@@ -1,6 +1,6 @@
-"""The envelope of the HIS interface (his-interface §1): reading, checking, answering. Pure functions.
+"""The envelope of the HIS interface: reading, checking, answering. Pure functions.
 
-What clients really send is accepted (§1.4): form-encoded bodies under any header, line breaks or percent codes in
+What clients really send is accepted: form-encoded bodies under any header, line breaks or percent codes in
 Base64, a byte order mark, numbers as text. What could be read in two ways is refused: duplicate keys, NaN, depth.
 """
 
@@ -67,7 +67,7 @@ RESULT_CODES: Mapping[str, str] = {
     "VOUCHER_NEEDS_APPROVAL": "E5006",
     "BUSY": "E9001",
 }
-"""Refusal code → result code of the answer, one to one. The contract fixes no list (§1.5); ours is documented."""
+"""Refusal code → result code of the answer, one to one. The contract fixes no list; ours is documented."""
 
 _HEX32 = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}", re.ASCII)
@@ -142,7 +142,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def signature(call: Call, key: str) -> str:
-    """Upper-case hex MD5 of §1.2's string; region and deptcode stand in front when they were sent."""
+    """Return the upper-case hex MD5 of the call's parts; region and deptcode stand in front when they were sent."""
     front = ""
     if call.region is not None or call.deptcode is not None:
         front = f"region={call.region or ''}&deptcode={call.deptcode or ''}&"
@@ -199,7 +199,7 @@ def base64_text(text: str) -> str:
 
 
 def answer(call: Call, key: str, result: str, message: str, noise: str) -> bytes:
-    """A whole answer (§1.3), pure ASCII, signed with the caller's own appid and version as sent.
+    """A whole answer, pure ASCII, signed with the caller's own appid and version as sent.
 
     ``key`` is empty when the appid is unknown. ``message`` is the text before its Base64.
     """

@@ -1,6 +1,6 @@
 """Reading the fields of a business message: every problem is collected and names path, rule and remedy.
 
-The quirks of §1.4 are served here: numbers as text and text as numbers; missing, ``null`` and ``""`` are one.
+What HISs really send is read here: numbers as text and text as numbers; missing, ``null`` and ``""`` are one.
 A problem never repeats what was sent, since that may be personal.
 """
 

@@ -1,4 +1,4 @@
-"""Business object of the four issue methods → :class:`Settlement` (his-interface §2.1–2.5, all versions)."""
+"""Business object of the four issue methods → :class:`Settlement` (all versions)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ METHOD_SCENES: Mapping[str, Scene] = {
 """The issue methods and what they issue when ``busType`` is missing."""
 
 OTHER_CHANNEL = "other"
-"""其它: what an unmapped payment channel becomes (§3.3)."""
+"""其它: what an unmapped payment channel becomes."""
 
 _CLASSES = {"1": "1", "2": "2", "3": "3", "甲": "1", "乙": "2", "丙": "3", "甲类": "1", "乙类": "2", "丙类": "3"}
 
@@ -107,7 +107,7 @@ def _scene(fields: Fields, method: str, account: HisAccount) -> Scene | None:
     sent = fields.text("busType", "业务标识", 20)
     if not sent:
         return METHOD_SCENES[method]
-    # Some databases keep the codes without their leading zero (§3.1).
+    # Some databases keep the codes without their leading zero.
     scene = account.bus_types.get(sent) or account.bus_types.get(sent.zfill(2))
     if scene is not None and (scene is Scene.INPATIENT) != (METHOD_SCENES[method] is Scene.INPATIENT):
         fields.problem(
@@ -148,7 +148,7 @@ def payer(fields: Fields, account: HisAccount) -> Payer:
 
 
 def _department(fields: Fields, method: str) -> tuple[str, str]:
-    """Name and code of the department; the keys change with method and version (§2.2–2.4)."""
+    """Name and code of the department; the keys change with method and version."""
     category = fields.text("category", "科室名称", 200)
     patient_category = fields.text("patientCategory", "科室名称", 200)
     code = fields.text("patientCategoryCode", "科室编码", 100)
@@ -273,7 +273,7 @@ def _vouchers(fields: Fields) -> tuple[VoucherUse, ...]:
 
 
 def _extras(fields: Fields) -> tuple[tuple[str, str], ...]:
-    """otherInfo and otherMedicalList as label and text; ``infoNo`` may be anything (§1.4), nameless rows are left."""
+    """otherInfo and otherMedicalList as label and text; ``infoNo`` may be anything, nameless rows are left."""
     found = []
     for row in fields.rows("otherInfo", "其它扩展信息列表", MOST_EXTRAS, single=True):
         found.append((row.text("infoName", "信息名称", 100), row.text("infoValue", "信息值", 500, folded=True)))

@@ -1,4 +1,4 @@
-"""特别保护人员: whose bills and vouchers are opened only with a reason that the auditor sees (checks A11).
+"""特别保护人员: whose bills and vouchers are opened only with a reason that the auditor sees.
 
 A hospital's own staff and people in public view are those whom insiders look up out of curiosity. A person is known by
 keyed hashes of numbers, as bills are; on a bill or deposit that came without document and card also by the name, since
@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, insert, or_, se
 
 from portal import audit
 from portal.approvals import requests
-from portal.approvals.requests import Approved, Kind
+from portal.approvals.kinds import ApprovalKind, Approved
 from portal.core.clock import local, now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -114,7 +114,7 @@ def ask_to_end(services: Services, actor: Actor, mark_id: int, reason: str) -> N
         row = _standing(connection, actor.unit_id, mark_id)
         since = local(row.marked_at).strftime("%Y-%m-%d")
         summary = f"取消特别保护：{KINDS[row.kind]}，{since} 由 {row.marked_by.partition(':')[2]} 登记，编号 {mark_id}"
-        requests.request(connection, ENDING, mark_id, {}, summary, reason, actor)
+        requests.request_on(connection, actor, requests.Request(ENDING, mark_id, summary, reason))
 
 
 def _end(_services: Services, connection: Connection, approved: Approved) -> str:
@@ -128,7 +128,7 @@ def _end(_services: Services, connection: Connection, approved: Approved) -> str
     return "已取消特别保护。"
 
 
-APPROVALS = {ENDING: Kind("取消特别保护", _end)}
+APPROVALS = {ENDING: ApprovalKind("取消特别保护", _end)}
 
 
 def _standing(connection: Connection, unit_id: int, mark_id: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, bindparam, select
 
@@ -88,11 +88,15 @@ _BY_CODE = select(UNIT).where(UNIT.c.code == bindparam("key"))
 _BY_ID = select(UNIT).where(UNIT.c.id == bindparam("key"))
 
 
-class UnitCache(Snapshots[str | int, Row[Any] | None]):
+UnitRow: TypeAlias = Row[Any]
+"""A unit's row with every column of its table."""
+
+
+class UnitCache(Snapshots[str | int, UnitRow | None]):
     """Units by their public code (text) or id (number); ``None`` for an unknown one."""
 
     def __init__(self, database: Database) -> None:
-        def read(key: str | int) -> Row[Any] | None:
+        def read(key: str | int) -> UnitRow | None:
             with database.read() as connection:
                 statement = _BY_CODE if isinstance(key, str) else _BY_ID
                 return connection.execute(statement, {"key": key}).one_or_none()

@@ -199,12 +199,15 @@ def items(connection: Connection, bill_id: int) -> list[ItemLine]:
     return [ItemLine(*row) for row in connection.execute(_ITEMS, {"bill": bill_id})]
 
 
+def detail_lines(connection: Connection, bill_id: int) -> Sequence[Row[Any]]:
+    """Return a bill's detail lines (清单) in order; none when it came without."""
+    lines = select(BILL_DETAIL).where(BILL_DETAIL.c.bill_id == bill_id).order_by(BILL_DETAIL.c.line)
+    return connection.execute(lines).all()
+
+
 def details(connection: Connection, bill_id: int) -> Sequence[Row[Any]]:
-    """The rows of a bill's 清单, in order; its charge items in the same columns when it came without one."""
-    rows = connection.execute(
-        select(BILL_DETAIL).where(BILL_DETAIL.c.bill_id == bill_id).order_by(BILL_DETAIL.c.line)
-    ).all()
-    return rows or connection.execute(_AS_DETAILS, {"bill": bill_id}).all()
+    """Return a bill's detail lines (清单); its charge items in the same columns when it came without lines."""
+    return detail_lines(connection, bill_id) or connection.execute(_AS_DETAILS, {"bill": bill_id}).all()
 
 
 @dataclass(frozen=True, slots=True)

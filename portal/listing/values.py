@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from portal.audit import actions
 from portal.core.clock import local
 from portal.domain.money import commas, micro_text
+from portal.domain.numbers import bill_number as bill_number
 from portal.domain.states import BillState, PaperState
 
 
@@ -46,12 +47,6 @@ def micro(value: int | None, least: int = 0) -> str:
         return ""
     whole, dot, rest = micro_text(abs(value), least).partition(".")
     return ("−" if value < 0 else "") + f"{int(whole):,}{dot}{rest}"
-
-
-def bill_number(code: str, number: int | str) -> str:
-    """``9906 0126-90 0000 0412``: how numbers are read aloud and retyped."""
-    digits = f"{int(number):010d}"
-    return f"{code[:4]} {code[4:]}-{digits[:2]} {digits[2:6]} {digits[6:]}"
 
 
 def day(value: date | datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""What must happen after commit, and what has happened: outbox and audit."""
+"""Outbox tasks and audit entries: work after the commit, and the log of acts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from portal.models.base import Base, UtcDateTime
 
 
 class OutboxTask(Base):
-    """One outside effect, committed with the act that causes it (design D4). ``payload`` never holds personal data.
+    """One outside effect, committed with the act that causes it. ``payload`` never holds personal data.
 
     ``key`` is ours and unique: the same effect cannot be asked for twice. ``due_at`` is when it may be tried next;
-    while a worker has it, ``leased_until`` says until when.
+    while a worker has it (``leased_by``), the end of the lease.
     """
 
     __tablename__ = "outbox_task"

@@ -1,1 +1,1 @@
-"""What must happen after commit: tasks written with the act that causes them, drained by workers (design D4)."""
+"""The outbox: tasks written in the transaction of the act that causes them, done by workers after its commit."""

@@ -1,4 +1,4 @@
-"""Lanes: topics that may wait for each other share threads; tasks of one lane never wait for those of another."""
+"""Lanes of a worker: topics that may wait for each other share threads; no lane waits for another."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from portal.core.database import Database
 from portal.outbox.tasks import Outcome, Retry, Task, claim, settle
+from portal.outbox.topics import Topic
 
 log = structlog.get_logger("qupiao.worker")
 
@@ -24,12 +25,12 @@ class Lane:
     """A name for logs, the topics, and how many threads work on them."""
 
     name: str
-    topics: tuple[str, ...]
+    topics: tuple[Topic, ...]
     threads: int
 
 
-def complete(lanes: Sequence[Lane], topics: Iterable[str], threads: int) -> list[Lane]:
-    """The lanes with one more for what none of them names; topics without a handler are left out.
+def complete(lanes: Sequence[Lane], topics: Iterable[Topic], threads: int) -> list[Lane]:
+    """Add a lane for the topics that no lane names, and leave out topics without a handler.
 
     Raises ValueError when two lanes name one topic.
     """
@@ -37,9 +38,9 @@ def complete(lanes: Sequence[Lane], topics: Iterable[str], threads: int) -> list
     named = [topic for lane in lanes for topic in lane.topics]
     if len(named) != len(set(named)):
         raise ValueError("a topic belongs to one lane")
-    found = [Lane(lane.name, tuple(t for t in lane.topics if t in handled), lane.threads) for lane in lanes]
-    found.append(Lane(REST, tuple(topic for topic in handled if topic not in named), threads))
-    return [lane for lane in found if lane.topics]
+    whole = [Lane(lane.name, tuple(t for t in lane.topics if t in handled), lane.threads) for lane in lanes]
+    whole.append(Lane(REST, tuple(topic for topic in handled if topic not in named), threads))
+    return [lane for lane in whole if lane.topics]
 
 
 class LaneWork:
@@ -88,12 +89,12 @@ class LaneWork:
             if stop.is_set():  # looked at after the bell, since the last ring may just have been cleared
                 break
             try:
-                found = self.fill()
+                claimed = self.fill()
             except DBAPIError as error:
                 log.warning("outbox.database_away", lane=self.lane.name, error=type(error).__name__)
                 stop.wait(1.0)
                 continue
-            if not found or self._in_hand >= self._most:
+            if not claimed or self._in_hand >= self._most:
                 self._bell.wait()
         self.close()
 

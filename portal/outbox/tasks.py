@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from portal.core.clock import now
 from portal.core.database import Database
 from portal.core.ids import new_id
+from portal.core.services import Services
 from portal.models.tables import OUTBOX_TASK
+from portal.outbox.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Task:
     """One claimed task. ``attempts`` counts this one; ``payload`` holds ids only, never personal data."""
 
     id: int
-    topic: str
+    topic: Topic
     key: str
     payload: dict[str, Any]
     attempts: int
@@ -50,12 +52,17 @@ class Dead:
 
 Outcome = Done | Retry | Dead
 
+Handler = Callable[[Services, Task], Outcome]
+"""Does one task. It must be safe to repeat: a worker may die after the effect and before saying so."""
+
 BACK_OFF = (1, 2, 5, 15, 30, 60, 120, 300)
 """Seconds before attempt 2, 3, …; the last one repeats."""
 
 
-def row(topic: str, key: str, payload: dict[str, Any], at: datetime, due_at: datetime | None = None) -> dict[str, Any]:
-    """The values of a new task, for an insert together with the act."""
+def row(
+    topic: Topic, key: str, payload: dict[str, Any], at: datetime, due_at: datetime | None = None
+) -> dict[str, Any]:
+    """Build the values of a new task, for an insert together with the act."""
     return {
         "id": new_id(),
         "topic": topic,
@@ -72,15 +79,15 @@ def row(topic: str, key: str, payload: dict[str, Any], at: datetime, due_at: dat
 
 
 CHANNEL = "qupiao_outbox"
-"""PostgreSQL's channel on which a commit says that a task of a topic is there; see :func:`wake`."""
+"""PostgreSQL's notification channel; its messages are topics that have a new task (:func:`wake`)."""
 
 
 def enqueue(
-    connection: Connection, topic: str, key: str, payload: dict[str, Any], due_at: datetime | None = None
+    connection: Connection, topic: Topic, key: str, payload: dict[str, Any], due_at: datetime | None = None
 ) -> bool:
     """Add a task in the caller's transaction and wake a worker at its commit; returns whether it is new.
 
-    A second one with the same ``key`` is a no-op, also when both are added at the same moment.
+    A second task with the same ``key`` is not added, also when both are added at the same moment.
     """
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     values = row(topic, key, payload, now(), due_at)
@@ -94,7 +101,7 @@ def enqueue(
 def wake(connection: Connection, topic: str) -> None:
     """Wake the workers of a topic when the caller's transaction commits; only PostgreSQL can, elsewhere they look.
 
-    Not for bills while they are issued: commits that notify stand in one line, and an upload may wait half a second.
+    Events do without: commits that notify stand in one line, and an upload may wait a quarter of a second.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_notify(CHANNEL, topic)))
@@ -110,16 +117,16 @@ def claim(database: Database, worker: str, topics: Sequence[str], limit: int, le
     if not waiting:
         return []  # an idle queue must not take SQLite's only write lock
     moment = now()
-    found: list[Task] = []
+    claimed: list[Task] = []
     with database.write() as connection:
         for index, topic in enumerate(waiting):
-            share = -(-(limit - len(found)) // (len(waiting) - index))
-            found += _claim_topic(connection, worker, topic, share, moment, lease)
-    return found
+            share = -(-(limit - len(claimed)) // (len(waiting) - index))
+            claimed += _claim_topic(connection, worker, topic, share, moment, lease)
+    return claimed
 
 
 def due_topics(database: Database, topics: Sequence[str]) -> list[str]:
-    """Those of ``topics`` that have due tasks: one probe of the index each, however long the backlog is."""
+    """Return those of ``topics`` that have due tasks, with one probe of the index each, however long the backlog."""
     moment = now()
     due = [
         select(literal(topic)).where(
@@ -155,16 +162,17 @@ def _claim_topic(
             OUTBOX_TASK.c.created_at,
         )
     )
-    newest, found = limit // 4, []
+    claimed: list[Task] = []
+    newest = limit // 4
     for order, most in ((OUTBOX_TASK.c.due_at, limit - newest), (OUTBOX_TASK.c.due_at.desc(), newest)):
         if most:
             rows = connection.execute(take.where(OUTBOX_TASK.c.id.in_(due.order_by(order).limit(most))))
-            found += [Task(*row) for row in rows]
-    return found
+            claimed += [Task(*row) for row in rows]
+    return claimed
 
 
 def settle(database: Database, worker: str, results: Sequence[tuple[Task, Outcome]]) -> None:
-    """Write down how tasks ended; one that another worker has taken over meanwhile is left to it."""
+    """Record how tasks ended. A task that another worker has taken over meanwhile is left to that worker."""
     moment = now()
     with database.write() as connection:
         for task, outcome in results:

@@ -1,4 +1,4 @@
-"""Hears PostgreSQL say that a task is there, so that nobody waits for the next look (design D4)."""
+"""Listening to PostgreSQL's notifications, so that a new task does not wait for the next look at the table."""
 
 from __future__ import annotations
 

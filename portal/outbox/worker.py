@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from portal.core.clock import now
 from portal.core.services import Services
 from portal.outbox.lanes import Lane, LaneWork, complete
-from portal.outbox.tasks import Dead, Outcome, Retry, Task, due_topics, enqueue
+from portal.outbox.schedule import Schedule
+from portal.outbox.tasks import Dead, Handler, Outcome, Retry, Task, due_topics, enqueue
+from portal.outbox.topics import Topic
 from portal.outbox.wake import listen
 
 log = structlog.get_logger("qupiao.worker")
 
 POLL = 0.25
 """Seconds between two looks for due tasks, one for all lanes: the floor when nobody wakes the worker (or on SQLite)."""
-
-Handler = Callable[[Services, Task], Outcome]
-"""Does one task. It must be safe to repeat: a worker may die after the effect and before saying so."""
 
 MOST_ATTEMPTS = 500
 """A task that fails unexpectedly this often becomes a dead letter."""
@@ -30,27 +29,27 @@ MOST_ATTEMPTS = 500
 class Worker:
     """Runs handlers by topic. ``lanes`` keep topics from waiting for each other; ``threads`` are for the rest.
 
-    ``jobs`` maps a periodic topic to its interval in seconds (a unique row per slot).
+    ``schedule`` says when each periodic topic has its turn (one row, with a unique key, for each turn).
     """
 
     def __init__(
         self,
         services: Services,
-        handlers: Mapping[str, Handler],
-        jobs: Mapping[str, int] | None = None,
+        handlers: Mapping[Topic, Handler],
+        schedule: Mapping[Topic, Schedule] | None = None,
         threads: int = 4,
         lease: float = 60.0,
         lanes: Sequence[Lane] = (),
     ) -> None:
         self.services = services
         self.handlers = dict(handlers)
-        self.jobs = dict(jobs or {})
+        self.schedule = dict(schedule or {})
         self.name = f"worker-{secrets.token_hex(6)}"
         self.lanes = [
             LaneWork(lane, services.database, self.name, lease, self._do)
             for lane in complete(lanes, self.handlers, threads)
         ]
-        self._slots: dict[str, int] = {}
+        self._slots: dict[Topic, int | str] = {}
 
     def run_once(self) -> int:
         """Claim and do one batch of due tasks in every lane; returns how many were done."""
@@ -89,7 +88,7 @@ class Worker:
             thread.join()
 
     def ring(self, topic: str) -> None:
-        """A task of this topic is there: its lane looks at once."""
+        """Have the lane of a topic look for due tasks at once."""
         for lane in self.lanes:
             if topic in lane.lane.topics:
                 lane.ring()
@@ -103,9 +102,10 @@ class Worker:
             return Dead(reason) if task.attempts >= MOST_ATTEMPTS else Retry(reason)
 
     def _schedule(self) -> None:
-        seconds = int(datetime.now(UTC).timestamp())
-        for topic, interval in self.jobs.items():
-            slot = seconds // interval
+        """Write the task of every turn that has come; of several workers one succeeds, by the unique key."""
+        moment = now()
+        for topic, schedule in self.schedule.items():
+            slot = schedule.slot(moment)
             if self._slots.get(topic) != slot:
                 with self.services.database.write() as connection:
                     enqueue(connection, topic, f"{topic}:{slot}", {"slot": slot})

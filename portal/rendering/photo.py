@@ -1,4 +1,4 @@
-"""Photos that people send: read within bounds, made anew without anything but the picture (checks F5, F7)."""
+"""Photos that people send: read within bounds, made anew without anything but the picture."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 :func:`drawing` is ``qrcode``'s own, for pages and papers that one person looks at. Where a bill is issued (the answer
 to a HIS, the stamped face) the library supplies blanks, block sizes and Galois tables, and the filling is ours: an
-eighth of the library's time with a fixed mask, which is a fifth of its time with the best (measurements §8). A test
+eighth of the library's time with a fixed mask, which is a fifth of its time with the best. A test
 compares every version with the library, module by module.
 """
 

@@ -1,7 +1,7 @@
-"""The fiscal XML of a bill (fiscal-ebill §3): written once, signed as it stands, read back from the exact bytes.
+"""The fiscal XML of a bill: written once, signed as it stands, read back from the exact bytes.
 
 The unit signs canon(Header) ‖ canon(EInvoiceData): UTF-8, no declaration, no white space, no attributes, empty
-optional elements left out, order of §3.2–3.5. Finance signs the same bytes ‖ the unit's signature element.
+optional elements left out, in the standard's order. Finance signs the same bytes ‖ the unit's signature element.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ _EXT: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("RechargeAmount", "recharge_fen", _money),
     ("RefundAmount", "refund_fen", _money),
 )
-"""Element, field and writer, in the order of §3.3."""
+"""Element, field and writer, in the standard's order."""
 _NOTHING = MedicalExt()
 
 
@@ -251,7 +251,7 @@ def _signature(name: str, algorithm: str, signed_at: datetime, serial_hex: str, 
 
 
 def unit_signature_element(algorithm: str, signed_at: datetime, serial_hex: str, value_der: bytes) -> bytes:
-    """The serialised InvoicingPartySignature (§3.6 OURS); ``value_der`` is the CMS SignedData."""
+    """The serialised InvoicingPartySignature (our reading of the standard); ``value_der`` is the CMS SignedData."""
     return _signature("InvoicingPartySignature", algorithm, signed_at, serial_hex, value_der)
 
 

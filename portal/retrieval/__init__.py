@@ -1,1 +1,1 @@
-"""How a patient proves who they are, and what each level may see (features §4.2)."""
+"""How a patient proves who they are, and what each level may see."""

@@ -1,4 +1,4 @@
-"""为什么查不到: the true state of what an identified person looks for, from their own bills only (idea 1)."""
+"""为什么查不到: the true state of what an identified person looks for, from their own bills only."""
 
 from __future__ import annotations
 

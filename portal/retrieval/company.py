@@ -1,10 +1,10 @@
-"""单位账户: a company fetches the bills that were issued to it, and no others (features §4.4).
+"""单位账户: a company fetches the bills that were issued to it, and no others.
 
 The desk opens an account for a company's name, credit code and the phone of whoever fetches; that phone and a code by
 SMS let in. A bill belongs to the company when all three say so: its payer is a unit, its number is the credit code,
-its payer's name is the company's. HIS feeds mark persons as units and put an employer's code beside an employee's name
-(features §0); one sign alone would show somebody's personal bill. Each page asks the table again, so that an account
-that was revoked, or whose phone has changed, opens nothing any more.
+its payer's name is the company's. HIS feeds mark persons as units and put an employer's code beside an employee's
+name; one sign alone would show somebody's personal bill. Each page asks the table again, so that an account that was
+revoked, or whose phone has changed, opens nothing any more.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def matching(connection: Connection, row: Any) -> tuple[int, int]:
 def begin(services: Services, limits: Limits, unit_id: int, phone: str, address: str) -> str:
     """Have a code sent to ``phone`` if an account is open for it; returns the cookie of a new session.
 
-    Whether there is one is looked at by the task that sends, as for patients (checks A1). Raises TRY_LATER.
+    Whether there is one is looked at by the task that sends, as for patients. Raises TRY_LATER.
     """
     digest = number_digest(services, phone).hex()
     count_address(services, limits, address)
@@ -233,7 +233,7 @@ def confirm(services: Services, session: Session, typed: str) -> str:
             for row in rows:
                 audit.record(connection, Actor(f"company:{row.id}"), "company.signed_in", ("company", row.id))
             if rows:
-                sessions.end(connection, session)
+                sessions.end_on(connection, session)
                 return sessions.start(services, connection, session.unit_id, 0, proved)
     raise Refusal("CODE_WRONG")
 

@@ -1,4 +1,4 @@
-"""Family and proxies (features §4.4): who may see whose bills, on what ground, until when, and how it ends.
+"""Family and proxies: who may see whose bills, on what ground, until when, and how it ends.
 
 A guardian is bound at the desk, or online when the child's bills carry the phone that got the guardian's code; a
 proxy by a code that goes to the other person's phone. Both are told apart from the bills themselves: each page asks
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -30,14 +30,12 @@ from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, PARTY_KEY, UNIT
 from portal.outbox import tasks
-from portal.outbox.tasks import Done, Outcome, Task
-from portal.providers.sms.gateway import SmsClient
-from portal.retrieval.code_sender import outcome_of, phone_of
+from portal.outbox.topics import topic
 from portal.retrieval.identify import CONSENT, send_code, take_code, visible_bills
+from portal.retrieval.phones import phone_of
 from portal.retrieval.sessions import Claim, Session
 
-TOLD_TOPIC = "family.told"
-TEMPLATE = "family"
+TOLD_TOPIC = topic("family.told")
 CHILD_AGE = "family.child-age"
 """The parameter: until which age a guardian sees a child's bills."""
 PROXY_LIVES = timedelta(days=365)
@@ -200,7 +198,7 @@ def add_child(services: Services, limits: Limits, session: Session, number: str,
 def child_until(connection: Connection, unit_id: int, number: str) -> datetime | None:
     """When a child of this ID number is no longer one; ``None`` when it is none, or nothing says how old it is.
 
-    The hospital's age is 16 at most: from then on the young person confirms, as any grown-up does (features §4.4).
+    The hospital's age is 16 at most: from then on the young person confirms, as any grown-up does.
     """
     born = birthday(number)
     if born is None:
@@ -252,7 +250,7 @@ def _keys(connection: Connection, unit_id: int, number: bytes, name: bytes) -> s
 
 
 def ask_consent(services: Services, limits: Limits, session: Session, number: str, name: str, relation: str) -> None:
-    """Have a consent code sent to the phone on file of the person named, whether there is one or not (checks A1)."""
+    """Have a consent code sent to the phone on file of the person named, whether there is one or not."""
     need_person(session)
     digest, named = number_digest(services, number).hex(), services.index.digest("name", normalise_name(name)).hex()
     _ask(limits, session, digest)
@@ -405,25 +403,27 @@ def revoke_at_desk(services: Services, actor: Actor, link_id: int) -> None:
         _end(connection, link_id, actor.label, actor.request_id)
 
 
-class Teller:
-    """The handler of the ``family.told`` tasks: tells somebody that their proxy has looked."""
+@dataclass(frozen=True, slots=True)
+class LookNotice:
+    """The message to a person whose bills a guardian or proxy has looked at; ``holder`` is that one's masked name."""
 
-    def __init__(self, gateway: SmsClient) -> None:
-        self._gateway = gateway
+    unit_id: int
+    hospital: str
+    holder: str
+    phone: str = field(repr=False)
 
-    def __call__(self, services: Services, task: Task) -> Outcome:
-        """One message to the subject's phone, unless it is the holder's own."""
-        with services.database.read() as connection:
-            row = connection.execute(
-                select(FAMILY_LINK, UNIT.c.short_name)
-                .join(UNIT, UNIT.c.id == FAMILY_LINK.c.unit_id)
-                .where(FAMILY_LINK.c.id == int(task.payload["link"]), *_active())
-            ).one_or_none()
-        if row is None:
-            return Done()
-        people = people_of(services, row)
-        phone = people["subject_phone"]
-        if not phone or phone == people["holder_phone"]:
-            return Done()
-        params = {"who": mask_name(people["holder_name"]), "hospital": row.short_name}
-        return outcome_of(self._gateway.send(phone, TEMPLATE, params, f"qp-family-{task.id}"))
+
+def look_notice(services: Services, connection: Connection, link_id: int) -> LookNotice | None:
+    """Read the notice of a link; ``None`` when the link is over or nobody else than the holder would get it."""
+    row = connection.execute(
+        select(FAMILY_LINK, UNIT.c.short_name)
+        .join(UNIT, UNIT.c.id == FAMILY_LINK.c.unit_id)
+        .where(FAMILY_LINK.c.id == link_id, *_active())
+    ).one_or_none()
+    if row is None:
+        return None
+    people = people_of(services, row)
+    phone = people["subject_phone"]
+    if not phone or phone == people["holder_phone"]:
+        return None
+    return LookNotice(row.unit_id, row.short_name, mask_name(people["holder_name"]), phone)

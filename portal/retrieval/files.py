@@ -72,7 +72,7 @@ class Span:
 
 
 def spans(bills: Sequence[BillFacts], today: date) -> list[Span]:
-    """What people ask money back for (features.md idea 2): the last visit, the last month, each year; newest first."""
+    """What people ask money back for: the last visit, the last month, each year; newest first."""
     days = [business_day(bill.business_at) for bill in bills if counts(bill)]
     if not days:
         return []

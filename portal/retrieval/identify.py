@@ -1,4 +1,4 @@
-"""Proving who one is: number + name + code by SMS (level 2), or slip + name (level 1). Features §4.2, checks A1–A4.
+"""Proving who one is: number + name + code by SMS (level 2), or slip + name (level 1).
 
 Somebody who is not found, or whose name does not match, passes through exactly the same steps as a patient: the
 same writes, the same task, the same page. Only no message is sent, and no code will ever be right.
@@ -31,15 +31,16 @@ from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY, SLIP_CODE
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 from portal.retrieval import sessions
 from portal.retrieval.sessions import Claim, Session
 
 CODE_MINUTES = 5
 CODE_TRIES = 5
-SMS_TOPIC = "sms.code"
+SMS_TOPIC = topic("sms.code")
 FIND, CONSENT = "find", "consent"
 GUESSES = 30
-"""More refusals in a minute than this, over everybody, are an alarm (checks A2); told once in ten minutes."""
+"""More refusals in a minute than this, over everybody, are an alarm; told once in ten minutes."""
 log = structlog.get_logger("qupiao.retrieval")
 
 
@@ -47,16 +48,25 @@ def begin(services: Services, limits: Limits, unit_id: int, number: str, name: s
     """Take number and name and have a code sent if they match; returns the cookie of a new session.
 
     Whether they match is not even looked at here, but by the task that sends: what is not known while the page is
-    made cannot change its time (check A1). ``address`` is the caller's network address, counted by keyed hash.
+    made cannot change its time. ``address`` is the caller's network address, counted by keyed hash.
     Raises TRY_LATER when too often.
     """
+    claim = counted_claim(services, limits, number, name, address)
+    return services.database.act(lambda connection: begin_on(services, connection, unit_id, claim))
+
+
+def counted_claim(services: Services, limits: Limits, number: str, name: str, address: str) -> Claim:
+    """Count a look-up by number and address and return whom it asks for. Raises TRY_LATER when too often."""
     digest = number_digest(services, number).hex()
-    claim = Claim(digest, services.index.digest("name", normalise_name(name)).hex(), kind=spoken_kind(number))
     count_address(services, limits, address)
     count_try(services, limits, f"find.number:{digest[:24]}", 5, 1800, 30)
-    with services.database.write() as connection:
-        cookie = sessions.start(services, connection, unit_id, 0, claim)
-        send_code(services, connection, services.index.digest("session", cookie))
+    return Claim(digest, services.index.digest("name", normalise_name(name)).hex(), kind=spoken_kind(number))
+
+
+def begin_on(services: Services, connection: Connection, unit_id: int, claim: Claim) -> str:
+    """Open a session for a counted claim and have its code sent, in the caller's transaction; return its cookie."""
+    cookie = sessions.start(services, connection, unit_id, 0, claim)
+    send_code(services, connection, services.index.digest("session", cookie))
     return cookie
 
 
@@ -72,8 +82,7 @@ def count_try(services: Services, limits: Limits, bucket: str, most: int, second
         return
     if not limits.hit("find.refused", GUESSES, 60) and limits.hit("find.alarm", 1, 600):
         log.error("patient.guessing", refused_in_a_minute=GUESSES)
-        with services.database.write() as connection:
-            audit.record(connection, Actor("system:limits"), "patient.guessing", ("installation", 0))
+        audit.note(services, Actor("system:limits"), "patient.guessing", ("installation", 0))
     raise Refusal("TRY_LATER", minutes=minutes)
 
 
@@ -135,15 +144,23 @@ def confirm(services: Services, session: Session, typed: str) -> str:
 
     Raises CODE_WRONG for a wrong, old, used or worn-out code alike.
     """
-    with services.database.write() as connection:
-        row = take_code(services, connection, session, typed, FIND)
-        if row is not None:
-            return _rise(services, connection, session, row)
-    raise Refusal("CODE_WRONG")
+    cookie = services.database.act(lambda connection: confirm_on(services, connection, session, typed))
+    if cookie is None:
+        raise Refusal("CODE_WRONG")
+    return cookie
+
+
+def confirm_on(services: Services, connection: Connection, session: Session, typed: str) -> str | None:
+    """Check a typed code in the caller's transaction, which must commit so that the try stays counted.
+
+    Returns the cookie of a new session at level 2, or None for a code that does not hold.
+    """
+    row = take_code(services, connection, session, typed, FIND)
+    return None if row is None else _rise(services, connection, session, row)
 
 
 def _rise(services: Services, connection: Connection, session: Session, code: Row[Any]) -> str:
-    sessions.end(connection, session)
+    sessions.end_on(connection, session)
     audit.record(
         connection, Actor(f"patient:{session.claim.number[:12]}"), "patient.identified", ("unit", session.unit_id)
     )
@@ -222,7 +239,7 @@ def _open(
     claim, level = Claim(), 1
     if session is not None and session.unit_id == unit_id:
         claim, level = session.claim, max(session.level, 1)
-        sessions.end(connection, session)
+        sessions.end_on(connection, session)
         if session.level < 2:
             claim = Claim(bills=claim.bills)
     bills = tuple(dict.fromkeys((*claim.bills, bill_id)))[-20:]

@@ -80,7 +80,7 @@ def for_window(services: Services, session: Session) -> str:
 
 
 def read(services: Services, connection: Connection, token: str, *purposes: Purpose) -> Pass | None:
-    """The pass of a token while it is open; wrong, expired and revoked are one (checks A4)."""
+    """The pass of a token while it is open; wrong, expired and revoked are one."""
     digest = services.index.digest("pass", token)
     row: Any = connection.execute(
         select(PATIENT_PASS).where(

@@ -1,6 +1,6 @@
 """What a patient asks the desk, and the answer: a correction, a bill that cannot be found, "this is not mine".
 
-The patient gets a number, under which the answer can be read; whatever was typed is sealed (features §4.5, idea 10).
+The patient gets a number, under which the answer can be read; whatever was typed is sealed.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,13 +24,10 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import is_phone, normalise
 from portal.models.tables import PATIENT_REQUEST, REQUEST_PHOTO, UNIT
 from portal.outbox import tasks
-from portal.outbox.tasks import Done, Outcome, Task
-from portal.providers.sms.gateway import SmsClient
+from portal.outbox.topics import topic
 from portal.rendering import photo as photos
-from portal.retrieval.code_sender import outcome_of
 
-ANSWERED_TOPIC = "request.answered"
-TEMPLATE = "answer"
+ANSWERED_TOPIC = topic("request.answered")
 KINDS = {"correction": "更正申请", "missing": "查不到票据", "not_me": "不是我的票"}
 STATES = {"open": "待答复", "done": "已办理", "declined": "不能办理"}
 WRONG = {
@@ -205,23 +202,21 @@ def answer(services: Services, actor: Actor, request_id: int, state: str, text: 
         audit.record(connection, actor, "request.answered", ("request", request_id))
 
 
-class Teller:
-    """The handler of the ``request.answered`` tasks."""
+@dataclass(frozen=True, slots=True)
+class AnswerNotice:
+    """The message to a person whose request was answered; it names the hospital and nothing else."""
 
-    def __init__(self, gateway: SmsClient) -> None:
-        self._gateway = gateway
+    unit_id: int
+    hospital: str
+    phone: str = field(repr=False)
 
-    def __call__(self, services: Services, task: Task) -> Outcome:
-        """One message that names the hospital and nothing else."""
-        with services.database.read() as connection:
-            row = connection.execute(
-                select(PATIENT_REQUEST, UNIT.c.short_name)
-                .join(UNIT, UNIT.c.id == PATIENT_REQUEST.c.unit_id)
-                .where(PATIENT_REQUEST.c.id == int(task.payload["request"]))
-            ).one_or_none()
-        if row is None:
-            return Done()
-        phone = normalise(read(services, row).content.get("phone", ""))
-        if not phone:
-            return Done()
-        return outcome_of(self._gateway.send(phone, TEMPLATE, {"hospital": row.short_name}, f"qp-request-{row.id}"))
+
+def answer_notice(services: Services, connection: Connection, request_id: int) -> AnswerNotice | None:
+    """Read the notice of a request; ``None`` when there is no request, or no phone in it."""
+    row = connection.execute(
+        select(PATIENT_REQUEST, UNIT.c.short_name)
+        .join(UNIT, UNIT.c.id == PATIENT_REQUEST.c.unit_id)
+        .where(PATIENT_REQUEST.c.id == request_id)
+    ).one_or_none()
+    phone = "" if row is None else normalise(read(services, row).content.get("phone", ""))
+    return AnswerNotice(row.unit_id, row.short_name, phone) if row is not None and phone else None

@@ -70,7 +70,7 @@ def by_digest(services: Services, connection: Connection, digest: bytes) -> Sess
 
 
 def start(services: Services, connection: Connection, unit_id: int, level: int, claim: Claim) -> str:
-    """Open a new session and return the cookie's value; every rise of level gets a new id (checks A8)."""
+    """Open a new session and return the cookie's value; every rise of level gets a new id."""
     cookie = secrets.token_urlsafe(32)
     digest = services.index.digest("session", cookie)
     moment = now()
@@ -99,8 +99,13 @@ def touch(services: Services, session: Session) -> None:
         )
 
 
-def end(connection: Connection, session: Session) -> None:
+def end(services: Services, session: Session) -> None:
     """Close a session on the server."""
+    services.database.act(lambda connection: end_on(connection, session))
+
+
+def end_on(connection: Connection, session: Session) -> None:
+    """Close a session in the caller's transaction."""
     connection.execute(delete(PATIENT_SESSION).where(PATIENT_SESSION.c.digest == session.digest))
 
 

@@ -1,8 +1,7 @@
 """查验: somebody who holds a bill types its elements and learns whether it is ours and where it stands now.
 
 Needs no session and shows nobody. Whichever element differs, and whether there is such a bill at all, cannot be told
-from the answer nor from the work behind it (invariant 7): one statement compares all of them. The answers are those of
-fiscal-ebill §7.2; the requirement is features S2.9.
+from the answer nor from the work behind it: one statement compares all of them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Level 1 for a prepayment voucher: its link and the patient's name show balance and movements, once, without a
-session. Features §4.2."""
+session."""
 
 from __future__ import annotations
 

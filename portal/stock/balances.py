@@ -1,38 +1,37 @@
-"""Balances, average use, days left, warning lines (库存结余; report R1, S3.4.1)."""
+"""库存结余: balances by place, average use, days left, suggested applications, and the watch over them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select
 
 from portal.core.clock import local, now
 from portal.core.database import Database
 from portal.core.services import Services
-from portal.domain.actor import Actor
-from portal.domain.errors import Refusal
-from portal.domain.stock import ReceiptState
-from portal.models.tables import BILL_KIND, NUMBER_RANGE, NUMBER_SEGMENT, POINT, STOCK_RECEIPT, STOCK_RULE, UNIT
+from portal.domain.stock import AlarmRule, RangeState, ReceiptSource, ReceiptState
+from portal.models.tables import BILL_KIND, NUMBER_RANGE, NUMBER_SEGMENT, STOCK_RECEIPT, UNIT
 from portal.outbox.tasks import Done, Outcome, Task
-from portal.stock import alarms, topups
+from portal.outbox.topics import topic
+from portal.stock import alarms, queries, topups
 from portal.stock.books import uses
 from portal.stock.books.fates import identity
 from portal.stock.books.holdings import unit_stock
 from portal.stock.documents import refusals
-from portal.stock.rows import audit
+from portal.stock.queries import KindFacts, PointFacts
+from portal.stock.rules import Rule, rules_of
 
-WATCH_TOPIC = "stock.watch"
+WATCH_TOPIC = topic("stock.watch")
 WEEK, MONTH = 7, 30
 APPLY_FOR_DAYS = 180
-"""An application is suggested for half a year's use at most (fiscal-ebill §1.3)."""
+"""An application is suggested for half a year's use: finance grants no more at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What one place (``unit`` or a point) has left of one code. ``days``: how long it lasts at the 7-day average,
-    ``None`` when nothing is used. ``low`` and ``lot``: its warning line and automatic lot, 0 for none."""
+    """The numbers of one code that one place (``unit`` or a point) has left. ``days``: how long they last at the 7-day
+    average, ``None`` when nothing is used. ``low`` and ``lot``: the place's warning line and automatic lot, 0: none."""
 
     place: str
     point_id: int | None
@@ -59,73 +58,99 @@ class Holding:
         return "low" if self.low and self.left < self.low else "good"
 
 
+@dataclass(frozen=True, slots=True)
+class _Unused:
+    """A run of unused numbers at one place."""
+
+    first: int
+    last: int
+    state: RangeState
+
+    @property
+    def count(self) -> int:
+        """How many numbers."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One code at one place: its kind, its point (``None``: unit stock), its unused runs."""
+
+    bill_code: str
+    kind: KindFacts
+    point: PointFacts | None
+    unused: list[_Unused]
+
+    def count(self, state: RangeState) -> int:
+        """How many unused numbers are in this state."""
+        return sum(run.count for run in self.unused if run.state is state)
+
+    def holding(self, daily: float, rule: Rule | None) -> Holding:
+        """The balance, at so many uses a day."""
+        waiting = self.count(RangeState.WAITING)
+        left = self.count(RangeState.OPEN) + waiting
+        return Holding(
+            place="unit" if self.point is None else str(self.point.id),
+            point_id=None if self.point is None else self.point.id,
+            point_code="" if self.point is None else self.point.code,
+            point_name="单位库存" if self.point is None else self.point.name,
+            kind_id=self.kind.id,
+            kind_name=self.kind.name,
+            bill_code=self.bill_code,
+            first=min((run.first for run in self.unused), default=None),
+            last=max((run.last for run in self.unused), default=None),
+            left=left,
+            reserved=self.count(RangeState.RESERVED),
+            waiting=waiting,
+            daily=daily,
+            days=int(left / daily) if daily else None,
+            low=0 if rule is None else rule.low,
+            lot=0 if rule is None else rule.lot,
+        )
+
+
 def holdings(connection: Connection, unit_id: int) -> list[Holding]:
-    """Every place's balance by code, unit first; places that never had a code are not listed."""
+    """Return every place's balance by code, unit first; places that never had a code are not listed."""
     daily = {key: count / WEEK for key, count in uses.used_since(connection, now() - timedelta(days=WEEK)).items()}
-    kinds = {row.prefix: row for row in connection.execute(select(BILL_KIND))}
-    points = {row.id: row for row in connection.execute(select(POINT).where(POINT.c.unit_id == unit_id))}
-    rules = _rules(connection, unit_id)
-    found: list[Holding] = []
-    for code, parts in _parts(connection, unit_id).items():
+    kinds = {kind.prefix: kind for kind in queries.kinds(connection).values()}
+    points = queries.points(connection, unit_id)
+    rules = rules_of(connection, unit_id)
+    balances: list[Holding] = []
+    for code, places in _unused(connection, unit_id).items():
         kind = kinds[code[:6]]
-        for place, runs in parts.items():
-            point = points[int(place)] if place != "unit" else None
-            if point is not None:
-                rate = daily.get((code[:6], point.id), 0.0)
+        for point_id, unused in places.items():
+            if point_id is None:
+                rate = sum(value for (prefix, _), value in daily.items() if prefix == kind.prefix)
             else:
-                rate = sum(value for (prefix, _), value in daily.items() if prefix == code[:6])
-            rule = rules.get((kind.id, place))
-            found.append(_holding(place, point, kind, code, runs, rate, rule))
-    return sorted(found, key=lambda each: (each.bill_code, each.point_code))
+                rate = daily.get((kind.prefix, point_id), 0.0)
+            place = _Place(code, kind, None if point_id is None else points[point_id], unused)
+            rule = rules.get((kind.id, "unit" if point_id is None else str(point_id)))
+            balances.append(place.holding(rate, rule))
+    return sorted(balances, key=lambda each: (each.bill_code, each.point_code))
 
 
-def _parts(connection: Connection, unit_id: int) -> dict[str, dict[str, list[tuple[int, int, str]]]]:
-    """Unused runs ``(first, last, state)`` by code and place."""
-    found: dict[str, dict[str, list[tuple[int, int, str]]]] = {}
-    for segment in connection.execute(select(NUMBER_SEGMENT).where(NUMBER_SEGMENT.c.unit_id == unit_id)).all():
-        runs = found.setdefault(segment.bill_code, {}).setdefault("unit", [])
-        runs += [(first, last, "open") for first, last in unit_stock(connection, segment.id)]
-    rows = connection.execute(
+def _unused(connection: Connection, unit_id: int) -> dict[str, dict[int | None, list[_Unused]]]:
+    """Return the unused runs by code and point; ``None`` for the unit's own stock."""
+    unused: dict[str, dict[int | None, list[_Unused]]] = {}
+    segment = NUMBER_SEGMENT.c
+    segments = select(segment.id, segment.bill_code).where(segment.unit_id == unit_id)
+    for segment_id, code in connection.execute(segments).all():
+        in_stock = unused.setdefault(code, {}).setdefault(None, [])
+        in_stock += [_Unused(first, last, RangeState.OPEN) for first, last in unit_stock(connection, segment_id)]
+    ranges = connection.execute(
         select(NUMBER_RANGE)
-        .join(NUMBER_SEGMENT, NUMBER_SEGMENT.c.id == NUMBER_RANGE.c.segment_id)
-        .where(NUMBER_SEGMENT.c.unit_id == unit_id)
+        .join(NUMBER_SEGMENT, segment.id == NUMBER_RANGE.c.segment_id)
+        .where(segment.unit_id == unit_id)
     )
-    for row in rows:
-        runs = found[row.bill_code].setdefault(str(row.point_id), [])
+    for row in ranges:
+        at_point = unused[row.bill_code].setdefault(row.point_id, [])
         if row.next <= row.last:
-            runs.append((row.next, row.last, row.state))
-    return found
-
-
-def _holding(
-    place: str, point: Any, kind: Any, code: str, runs: list[tuple[int, int, str]], rate: float, rule: Any
-) -> Holding:
-    amounts = {"open": 0, "waiting": 0, "reserved": 0}
-    for first, last, state in runs:
-        amounts[state] += last - first + 1
-    left = amounts["open"] + amounts["waiting"]
-    return Holding(
-        place=place,
-        point_id=point.id if point is not None else None,
-        point_code=point.code if point is not None else "",
-        point_name=point.name if point is not None else "单位库存",
-        kind_id=kind.id,
-        kind_name=kind.name,
-        bill_code=code,
-        first=min((first for first, _, _ in runs), default=None),
-        last=max((last for _, last, _ in runs), default=None),
-        left=left,
-        reserved=amounts["reserved"],
-        waiting=amounts["waiting"],
-        daily=rate,
-        days=int(left / rate) if rate else None,
-        low=rule.low if rule is not None else 0,
-        lot=rule.lot if rule is not None else 0,
-    )
+            at_point.append(_Unused(row.next, row.last, RangeState(row.state)))
+    return unused
 
 
 def of_slip(connection: Connection, no: str) -> tuple[int, int]:
-    """How many numbers of a hand-out are used, and how many are left with the point."""
+    """Count the numbers of a hand-out: those used, and those left with the point."""
     row = connection.execute(
         select(
             func.sum(NUMBER_RANGE.c.next - NUMBER_RANGE.c.first),
@@ -133,11 +158,6 @@ def of_slip(connection: Connection, no: str) -> tuple[int, int]:
         ).where(NUMBER_RANGE.c.slip == no)
     ).one()
     return int(row[0] or 0), int(row[1] or 0)
-
-
-def _rules(connection: Connection, unit_id: int) -> dict[tuple[int, str], Any]:
-    rows = connection.execute(select(STOCK_RULE).where(STOCK_RULE.c.unit_id == unit_id))
-    return {(row.kind_id, row.place): row for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,64 +172,51 @@ class Suggestion:
 
 
 def suggest(connection: Connection, unit_id: int, kind_id: int) -> Suggestion:
-    """Enough for half a year at the average of 30 days, rounded up to hundreds (features §3.1)."""
+    """Suggest enough for half a year at the average of 30 days, rounded up to hundreds."""
     prefix = connection.execute(select(BILL_KIND.c.prefix).where(BILL_KIND.c.id == kind_id)).scalar_one()
     code = code_of(prefix)
     counted = uses.used_since(connection, now() - timedelta(days=MONTH))
     used = sum(count for (of, _), count in counted.items() if of == prefix)
-    parts = _parts(connection, unit_id).get(code, {})
-    stock = sum(last - first + 1 for runs in parts.values() for first, last, state in runs if state != "reserved")
-    wanted = max(0, used * APPLY_FOR_DAYS // MONTH - stock)
+    places = _unused(connection, unit_id).get(code, {})
+    stock = sum(run.count for runs in places.values() for run in runs if run.state is not RangeState.RESERVED)
+    missing = max(0, used * APPLY_FOR_DAYS // MONTH - stock)
     days = stock * MONTH // used if used else None
-    return Suggestion(code, stock, used, days, -(-wanted // 100) * 100)
+    return Suggestion(code, stock, used, days, -(-missing // 100) * 100)
 
 
 def code_of(prefix: str) -> str:
-    """The bill code of a kind this year: prefix and two digits of the year."""
+    """Return the bill code of a kind this year: prefix and two digits of the year."""
     return f"{prefix}{local(now()).year % 100:02d}"
 
 
-def set_rule(connection: Connection, actor: Actor, kind_id: int, point_id: int | None, low: int, lot: int) -> None:
-    """Set a place's warning line and automatic lot (0: none). Raises Refusal FIELD_INVALID."""
-    if not 0 <= low <= 10_000_000 or not 0 <= lot <= 1_000_000 or (lot and (point_id is None or low < 1)):
-        raise Refusal("FIELD_INVALID", problems="自动补票要有开票点和大于 0 的下限；数量不能为负或过大")
-    place = "unit" if point_id is None else str(point_id)
-    mine = (STOCK_RULE.c.unit_id == actor.unit_id, STOCK_RULE.c.kind_id == kind_id, STOCK_RULE.c.place == place)
-    before = connection.execute(select(STOCK_RULE.c.low, STOCK_RULE.c.lot).where(*mine)).one_or_none()
-    values = {"low": low, "lot": lot}
-    if before is None:
-        row = {"unit_id": actor.unit_id, "kind_id": kind_id, "place": place, "point_id": point_id}
-        connection.execute(insert(STOCK_RULE), row | values)
-    else:
-        connection.execute(update(STOCK_RULE).where(*mine).values(**values))
-    details = {"kind": kind_id, "before": list(before) if before else None, "after": [low, lot]}
-    audit(connection, actor, "stock.rule_set", place, details)
+# --- the watch ---------------------------------------------------------------------------------------------------
 
 
 def watch(database: Database, unit_id: int) -> int:
-    """Top up who is low and may be topped up; raise each new warning once, clear what is over; how many stand.
+    """Top up the points that are low and have a lot, raise each new warning once, clear those that are over.
 
-    It looks in a read transaction and writes only what has to change.
+    Returns how many warnings stand. It looks in a read transaction and writes only what has to change.
     """
     with database.read() as connection:
-        found = holdings(connection, unit_id)
-    hungry = [each for each in found if each.lot and each.left < max(each.low, 1) and not each.waiting]
+        balances = holdings(connection, unit_id)
+    hungry = [each for each in balances if each.lot and each.left < max(each.low, 1) and not each.waiting]
     if hungry:
-        with database.write() as connection:
-            for each in hungry:
-                topups.top_up(connection, int(each.place), each.bill_code)
+        database.act(lambda connection: [topups.top_up(connection, int(each.place), each.bill_code) for each in hungry])
         with database.read() as connection:
-            found = holdings(connection, unit_id)
-    low = {f"{each.place}:{each.bill_code}": _warning(each) for each in found if _is_low(each)}
+            balances = holdings(connection, unit_id)
+    low = {f"{each.place}:{each.bill_code}": _warning(each) for each in balances if _is_low(each)}
     with database.read() as connection:
-        standing = alarms.standing(connection, unit_id, "low")
+        standing = alarms.standing(connection, unit_id, AlarmRule.LOW)
     if set(low) != standing:
-        with database.write() as connection:
-            for subject in sorted(low.keys() - standing):
-                alarms.raise_alarm(connection, unit_id, "low", subject, low[subject])
-            for subject in sorted(standing - low.keys()):
-                alarms.clear(connection, unit_id, "low", subject, "系统")
+        database.act(lambda connection: _warn(connection, unit_id, low, standing))
     return len(low)
+
+
+def _warn(connection: Connection, unit_id: int, low: dict[str, str], standing: set[str]) -> None:
+    for subject in sorted(low.keys() - standing):
+        alarms.raise_alarm(connection, unit_id, AlarmRule.LOW, subject, low[subject])
+    for subject in sorted(standing - low.keys()):
+        alarms.clear(connection, unit_id, AlarmRule.LOW, subject, "系统")
 
 
 def _is_low(each: Holding) -> bool:
@@ -222,42 +229,60 @@ def _warning(each: Holding) -> str:
 
 
 def watch_all(services: Services, _task: Task) -> Outcome:
-    """The periodic watch over every unit."""
+    """Run the periodic watch over every unit."""
     with services.database.read() as connection:
         units = connection.scalars(select(UNIT.c.id).order_by(UNIT.c.id)).all()
     for unit_id in units:
         watch(services.database, unit_id)
-    with services.database.write() as connection:
-        refusals.close(connection)
+    services.database.act(refusals.close)
     return Done()
 
 
-def for_finance(connection: Connection, unit_id: int) -> list[dict[str, Any]]:
-    """Our side of the stock comparison (9206), by code: counts over all segments, and what is unused."""
-    segments = connection.execute(select(NUMBER_SEGMENT).where(NUMBER_SEGMENT.c.unit_id == unit_id)).all()
+# --- the comparison with finance ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StockCount:
+    """Our side of the comparison with finance (9206) for one code: counts over all its segments, and unused runs."""
+
+    bill_code: str
+    opening: int
+    received: int
+    used: int
+    void: int
+    returned: int
+    closing: int
+    ranges: tuple[tuple[int, int], ...]
+
+
+def for_finance(connection: Connection, unit_id: int) -> list[StockCount]:
+    """Count the unit's stock for the comparison with finance, by code."""
+    segment = NUMBER_SEGMENT.c
+    segments: dict[str, list[int]] = {}
+    for segment_id, code in connection.execute(select(segment.id, segment.bill_code).where(segment.unit_id == unit_id)):
+        segments.setdefault(code, []).append(segment_id)
     opened = set(
         connection.scalars(
             select(STOCK_RECEIPT.c.segment_id).where(
-                STOCK_RECEIPT.c.source == "opening", STOCK_RECEIPT.c.state == ReceiptState.CONFIRMED
+                STOCK_RECEIPT.c.source == ReceiptSource.OPENING, STOCK_RECEIPT.c.state == ReceiptState.CONFIRMED
             )
         )
     )
     whole = {each.segment_id: each for each in identity(connection).balances if each.place == "all"}
-    parts = _parts(connection, unit_id)
-    found: dict[str, dict[str, Any]] = {}
-    for segment in segments:
-        line = found.setdefault(
-            segment.bill_code,
-            {"bill_code": segment.bill_code, "opening": 0, "received": 0}
-            | dict.fromkeys(("used", "void", "returned", "closing"), 0),
+    unused = _unused(connection, unit_id)
+    counts = []
+    for code, segment_ids in sorted(segments.items()):
+        balances = [whole[segment_id] for segment_id in segment_ids]
+        counts.append(
+            StockCount(
+                code,
+                opening=sum(each.received for each in balances if each.segment_id in opened),
+                received=sum(each.received for each in balances if each.segment_id not in opened),
+                used=sum(each.used for each in balances),
+                void=sum(each.void for each in balances),
+                returned=sum(each.returned for each in balances),
+                closing=sum(each.remaining for each in balances),
+                ranges=tuple(sorted((run.first, run.last) for runs in unused[code].values() for run in runs)),
+            )
         )
-        balance = whole[segment.id]
-        line["opening" if segment.id in opened else "received"] += balance.received
-        line["used"] += balance.used
-        line["void"] += balance.void
-        line["returned"] += balance.returned
-        line["closing"] += balance.remaining
-    for code, line in found.items():
-        runs = sorted((first, last) for each in parts[code].values() for first, last, _ in each)
-        line["ranges"] = tuple(runs)
-    return [found[code] for code in sorted(found)]
+    return counts

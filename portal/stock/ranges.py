@@ -1,4 +1,4 @@
-"""Taking the next number of a point's range, and looking at what is left (design D2, invariant 1).
+"""Taking the next number of a point's range, and looking at what is left.
 
 Everything here works inside the caller's write transaction. Numbers of every kind are taken alike: e-bills, paper
 forms, vouchers; the bill code tells them apart.
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, select, update
 
 from portal.domain.errors import Refusal
+from portal.domain.numbers import ten_digits
+from portal.domain.stock import RangeState
 from portal.models.tables import BILL_KIND, NUMBER_RANGE, POINT
 from portal.stock.topups import top_up
 
@@ -34,7 +36,7 @@ _PEEK = select(NUMBER_RANGE.c.next).where(NUMBER_RANGE.c.id == _FIRST_OPEN.scala
 
 @dataclass(frozen=True, slots=True)
 class OpenRange:
-    """What is left of one range: ``next``…``last``, ``left`` numbers."""
+    """The rest of one range: ``next``…``last``, ``left`` numbers."""
 
     id: int
     point_id: int
@@ -49,8 +51,8 @@ class OpenRange:
         return self.last - self.next + 1
 
 
-def _wanted(point_id: int, bill_code: str, emergency: bool = False) -> dict[str, object]:
-    return {"point": point_id, "code": bill_code, "usable": "reserved" if emergency else "open"}
+def _parameters(point_id: int, bill_code: str, emergency: bool = False) -> dict[str, object]:
+    return {"point": point_id, "code": bill_code, "usable": RangeState.RESERVED if emergency else RangeState.OPEN}
 
 
 def take_number(
@@ -63,19 +65,19 @@ def take_number(
     draws from ranges reserved for it, which nothing else may touch. A point with an automatic top-up gets its next lot
     here when it is empty, in the same transaction.
     """
-    wanted = _wanted(point_id, bill_code, emergency)
+    parameters = _parameters(point_id, bill_code, emergency)
     while True:
-        taken = connection.execute(_TAKE, wanted).one_or_none()
+        taken = connection.execute(_TAKE, parameters).one_or_none()
         if taken is not None:
             return taken.id, taken.next - 1
         # Another transaction used the range up while we waited for its row: is there a later one?
-        if connection.execute(_FIRST_OPEN, wanted).one_or_none() is not None:
+        if connection.execute(_FIRST_OPEN, parameters).one_or_none() is not None:
             continue
         if emergency:
             return None
         topped = top_up(connection, point_id, bill_code)
         # Another transaction may have topped the point up meanwhile, so its ranges are looked at again.
-        if topped is None and connection.execute(_FIRST_OPEN, wanted).one_or_none() is None:
+        if topped is None and connection.execute(_FIRST_OPEN, parameters).one_or_none() is None:
             return None
 
 
@@ -85,24 +87,26 @@ def take_given(connection: Connection, point_id: int, bill_code: str, number: in
     For forms that a person holds in the hand: the number printed on the paper must be the one in the books. Raises
     Refusal NUMBER_NOT_NEXT, which says which one is next, or STOCK_EXHAUSTED.
     """
-    wanted = _wanted(point_id, bill_code) | {"given": number}
-    taken = connection.execute(_TAKE_GIVEN, wanted).one_or_none()
+    parameters = _parameters(point_id, bill_code) | {"given": number}
+    taken = connection.execute(_TAKE_GIVEN, parameters).one_or_none()
     if taken is not None:
         return int(taken.id)
     following = peek(connection, point_id, bill_code)
     point = connection.scalar(select(POINT.c.code).where(POINT.c.id == point_id)) or str(point_id)
     if following is None:
         raise Refusal("STOCK_EXHAUSTED", point=point, kind=kind_name(connection, bill_code))
-    raise Refusal("NUMBER_NOT_NEXT", point=point, bill_code=bill_code, given=f"{number:010d}", next=f"{following:010d}")
+    raise Refusal(
+        "NUMBER_NOT_NEXT", point=point, bill_code=bill_code, given=ten_digits(number), next=ten_digits(following)
+    )
 
 
 def peek(connection: Connection, point_id: int, bill_code: str) -> int | None:
-    """The number that the point takes next, or ``None``. It is a promise to nobody: another may take it first."""
-    return connection.scalar(_PEEK, _wanted(point_id, bill_code))
+    """Return the number that the point takes next, or ``None``. No promise: another may take it first."""
+    return connection.scalar(_PEEK, _parameters(point_id, bill_code))
 
 
 def open_ranges(connection: Connection, point_id: int, bill_code: str | None = None) -> list[OpenRange]:
-    """The point's ranges that have numbers left and may be used, in the order of use, by code."""
+    """Return the point's ranges that have numbers left and may be used, by code in the order of use."""
     query = select(
         NUMBER_RANGE.c.id,
         NUMBER_RANGE.c.point_id,
@@ -111,7 +115,9 @@ def open_ranges(connection: Connection, point_id: int, bill_code: str | None = N
         NUMBER_RANGE.c.next,
         NUMBER_RANGE.c.last,
     ).where(
-        NUMBER_RANGE.c.point_id == point_id, NUMBER_RANGE.c.next <= NUMBER_RANGE.c.last, NUMBER_RANGE.c.state == "open"
+        NUMBER_RANGE.c.point_id == point_id,
+        NUMBER_RANGE.c.next <= NUMBER_RANGE.c.last,
+        NUMBER_RANGE.c.state == RangeState.OPEN,
     )
     if bill_code is not None:
         query = query.where(NUMBER_RANGE.c.bill_code == bill_code)
@@ -121,5 +127,5 @@ def open_ranges(connection: Connection, point_id: int, bill_code: str | None = N
 
 
 def kind_name(connection: Connection, bill_code: str) -> str:
-    """The name of a bill code's kind; the code itself when it is unknown."""
+    """Return the name of a bill code's kind; the code itself when it is unknown."""
     return connection.scalar(select(BILL_KIND.c.name).where(BILL_KIND.c.prefix == bill_code[:6])) or bill_code

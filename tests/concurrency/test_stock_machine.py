@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import Connection, create_engine, text
 
+from portal.domain.actor import Actor
+from portal.domain.stock import MovementKind
 from portal.stock.books import movements
 from portal.stock.documents import handouts
 from tests.conftest import SOAK
@@ -81,9 +83,9 @@ def test_any_order_of_acts_keeps_the_books(world: World) -> None:
 def test_control_a_withdrawal_that_forgets_its_movement_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine can fail: numbers that leave a range without a word are missed at once."""
 
-    def silent(connection: Connection, kind: str, *more: object, **others: object) -> None:
-        if kind != "withdraw":
-            movements.record(connection, kind, *more, **others)  # type: ignore[arg-type]
+    def silent(connection: Connection, actor: Actor, movement: movements.Movement) -> None:
+        if movement.kind is not MovementKind.WITHDRAW:
+            movements.record(connection, actor, movement)
 
     written = SimpleNamespace(record=silent, next_no=movements.next_no)
     monkeypatch.setattr(handouts, "movements", written)

@@ -16,14 +16,19 @@ from sqlalchemy.exc import DBAPIError
 from portal.core.database import Database
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.domain.numbers import NumberRun
+from portal.domain.stock import AlarmRule, MovementKind
 from portal.models import NumberRange, NumberSegment, Point, StockAlarm, StockSlip
 from portal.models.tables import BILL_KIND
 from portal.stock import alarms, balances
-from portal.stock.books import holdings
+from portal.stock.books import holdings, movements
 from portal.stock.books.fates import consistent, identity
 from portal.stock.documents import handouts, receipts, returns
-from portal.stock.documents.voids import void_blank
+from portal.stock.documents.handouts import HandOut
+from portal.stock.documents.returns import Return
+from portal.stock.documents.voids import Void, void_blank_on
 from portal.stock.ranges import open_ranges, peek, take_given, take_number
+from portal.stock.rules import Rule, set_rule_on
 from tests import codes
 from tests.conftest import SOAK
 
@@ -77,7 +82,7 @@ def winners(results: list[Any]) -> int:
 def drafts(database: Database, count: int, first: int | None, *points: str) -> list[str]:
     places = [point(database, code) for code in points]
     with database.write() as connection:
-        return [handouts.draft(connection, ONE, place, CODE, count, first) for place in places]
+        return [handouts.draft_on(connection, ONE, HandOut(place, CODE, count, first)) for place in places]
 
 
 def test_two_hand_outs_of_the_same_free_numbers(database: Database) -> None:
@@ -85,7 +90,9 @@ def test_two_hand_outs_of_the_same_free_numbers(database: Database) -> None:
         first = 301_001 + turn * 5
         one, two = drafts(database, 5, first, "07", "08")
         results = race(
-            database, lambda c, no=one: handouts.hand_out(c, ONE, no), lambda c, no=two: handouts.hand_out(c, TWO, no)
+            database,
+            lambda c, no=one: handouts.hand_out_on(c, ONE, no),
+            lambda c, no=two: handouts.hand_out_on(c, TWO, no),
         )
         assert winners(results) == 1, results
         assert [r.code for r in results if isinstance(r, Refusal)] == ["NUMBERS_NOT_IN_STOCK"]
@@ -94,9 +101,10 @@ def test_two_hand_outs_of_the_same_free_numbers(database: Database) -> None:
 def test_many_hand_outs_share_what_is_there(database: Database) -> None:
     """Seven ask for 150 of 1,000: six get them, all different."""
     slips = drafts(database, 150, None, "02", "03", "05", "06", "07", "08", "09")
-    results = race(database, *[lambda c, no=no: handouts.hand_out(c, ONE, no) for no in slips])
+    results = race(database, *[lambda c, no=no: handouts.hand_out_on(c, ONE, no) for no in slips])
     assert winners(results) == 6
-    given = [number for runs in results if not isinstance(runs, Refusal) for a, b in runs for number in range(a, b + 1)]
+    pieces = [piece for handed in results if not isinstance(handed, Refusal) for piece in handed.pieces]
+    given = [number for piece in pieces for number in range(piece.first, piece.last + 1)]
     assert len(given) == len(set(given)) == 900
 
 
@@ -118,7 +126,7 @@ def test_control_without_the_lock_two_hand_outs_meet(database: Database, monkeyp
     monkeypatch.setattr(holdings, "unit_stock", together)
     one, two = drafts(database, 5, 301_001, "07", "08")
     with pytest.raises(DBAPIError, match="overlaps"):
-        race(database, lambda c: handouts.hand_out(c, ONE, one), lambda c: handouts.hand_out(c, TWO, two))
+        race(database, lambda c: handouts.hand_out_on(c, ONE, one), lambda c: handouts.hand_out_on(c, TWO, two))
 
 
 def test_withdrawal_against_issue(database: Database) -> None:
@@ -128,14 +136,14 @@ def test_withdrawal_against_issue(database: Database) -> None:
         (slip,) = drafts(database, 3, None, "08")
         with database.write() as connection:
             for old in open_ranges(connection, place, CODE):
-                void_blank(connection, ONE, place, CODE, old.next, old.last, "清空")
-            (run,) = handouts.hand_out(connection, ONE, slip)
+                void_blank_on(connection, ONE, Void(NumberRun(CODE, old.next, old.last), "清空", place))
+            (piece,) = handouts.hand_out_on(connection, ONE, slip).pieces
         takers = [lambda c: take_number(c, place, CODE)] * 4
-        *taken, back = race(database, *takers, lambda c, no=slip: handouts.withdraw(c, TWO, no))
+        *taken, back = race(database, *takers, lambda c, no=slip: handouts.withdraw_on(c, TWO, no))
         numbers = sorted(each[1] for each in taken if each is not None)
         withdrawn = 0 if isinstance(back, Refusal) else back
         assert len(numbers) + withdrawn == 3
-        assert numbers == list(range(run[0], run[0] + len(numbers)))
+        assert numbers == list(range(piece.first, piece.first + len(numbers)))
         if isinstance(back, Refusal):
             assert back.code == "NOTHING_UNUSED"
 
@@ -193,7 +201,7 @@ def test_blank_loss_against_taking(database: Database) -> None:
             following = peek(connection, place, PAPER)
         lost, taken = race(
             database,
-            lambda c, n=following: void_blank(c, ONE, place, PAPER, n, n, "卡纸"),
+            lambda c, n=following: void_blank_on(c, ONE, Void(NumberRun(PAPER, n, n), "卡纸", place)),
             lambda c: take_number(c, place, PAPER),
         )
         assert taken is not None
@@ -203,8 +211,8 @@ def test_blank_loss_against_taking(database: Database) -> None:
 def test_confirmed_once(database: Database) -> None:
     granted = receipts.Granted("HD1", "TEST0000000000001X", CODE, 400_001, 400_100, 100, None)
     with database.write() as connection:
-        no = receipts.arrive(connection, 1, granted)
-    results = race(database, *[lambda c: receipts.confirm(c, TWO, str(no))] * 6)
+        no = receipts.arrive_on(connection, 1, granted)
+    results = race(database, *[lambda c: receipts.confirm_on(c, TWO, str(no))] * 6)
     assert winners(results) == 1
     assert {r.code for r in results if isinstance(r, Refusal)} == {"DOCUMENT_STATE"}
     with database.read() as connection:
@@ -235,8 +243,8 @@ def test_overlapping_segments_at_once(database: Database) -> None:
     mine = (NumberSegment.bill_code == CODE) & (NumberSegment.first >= 500_001)
     with database.write() as connection:  # no movement tells of these: they are not this test's subject
         for segment in connection.execute(select(NumberSegment.__table__).where(mine)).all():
-            ends = (segment.first, segment.last)
-            receipts.movements.record(connection, "receipt", segment.id, CODE, *ends, "RK", ONE)
+            piece = movements.Piece(segment.id, segment.first, segment.last)
+            movements.record(connection, ONE, movements.Movement(MovementKind.RECEIPT, CODE, piece, "RK"))
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -278,8 +286,8 @@ def test_handed_out_or_returned(database: Database) -> None:
         (slip,) = drafts(database, 5, first, "07")
         results = race(
             database,
-            lambda c, no=slip: handouts.hand_out(c, ONE, no),
-            lambda c, n=first: returns.report(c, TWO, CODE, n, n + 4, "停用"),
+            lambda c, no=slip: handouts.hand_out_on(c, ONE, no),
+            lambda c, n=first: returns.report_on(c, TWO, Return(NumberRun(CODE, n, n + 4), "停用")),
         )
         assert winners(results) == 1
 
@@ -289,7 +297,7 @@ def test_an_empty_point_is_topped_up_once(database: Database) -> None:
     place = point(database, "07")
     with database.write() as connection:
         kind = connection.scalar(select(BILL_KIND.c.id).where(BILL_KIND.c.prefix == CODE[:6]))
-        balances.set_rule(connection, ONE, kind, place, 5, 50)
+        set_rule_on(connection, ONE, Rule(kind, place, 5, 50))
     results = race(database, *[lambda c: take_number(c, place, CODE)] * 8)
     assert len({number for _, number in results}) == 8
     with database.read() as connection:
@@ -305,9 +313,9 @@ def test_an_empty_point_is_topped_up_once(database: Database) -> None:
 
 def test_a_warning_is_raised_once(database: Database) -> None:
     with database.write() as connection:
-        balances.set_rule(connection, ONE, 8, None, 5_000, 0)
+        set_rule_on(connection, ONE, Rule(8, None, 5_000, 0))
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: balances.watch(database, 1), range(16)))
     with database.read() as connection:
         assert len(connection.execute(select(StockAlarm.id)).all()) == 1
-        assert alarms.standing(connection, 1, "low") == {f"unit:{CODE}"}
+        assert alarms.standing(connection, 1, AlarmRule.LOW) == {f"unit:{CODE}"}

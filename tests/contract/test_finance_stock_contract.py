@@ -15,6 +15,8 @@ from portal.core.clock import now
 from portal.core.database import Database
 from portal.core.services import Services
 from portal.domain.actor import Actor
+from portal.domain.numbers import NumberRun
+from portal.domain.stock import AlarmRule
 from portal.fiscal import stock as fiscal
 from portal.models import (
     BillKind,
@@ -35,6 +37,8 @@ from portal.providers.finance.result_codes import Result
 from portal.stock import alarms, balances
 from portal.stock.books.fates import consistent, identity
 from portal.stock.documents import applications, receipts, returns
+from portal.stock.documents.applications import Application, Change
+from portal.stock.documents.returns import Return
 from tests import codes
 from tests.simulators import Simulators, running_simulators
 
@@ -93,8 +97,8 @@ class Unit:
         """A reported application."""
         with self.database.write() as connection:
             kind = connection.scalar(select(BillKind.id).where(BillKind.prefix == CODE[:6]))
-            no = applications.draft(connection, KEEPER, kind, CODE, quantity, "补充库存")
-            applications.report(connection, KEEPER, no)
+            no = applications.draft_on(connection, KEEPER, Application(kind, CODE, quantity, "补充库存"))
+            applications.report_on(connection, KEEPER, no)
         return no
 
     def application(self, no: str) -> Any:
@@ -145,7 +149,7 @@ def test_from_application_to_stock(unit: Unit) -> None:
     receipt = unit.receipts(application_id=row.id)[0]
     assert (receipt.state, receipt.count, receipt.source) == ("waiting", 300, "application")
     with unit.database.write() as connection:
-        receipts.confirm(connection, KEEPER, receipt.no)
+        receipts.confirm_on(connection, KEEPER, receipt.no)
     unit.drain()
     assert unit.application(no).state == "received"
     known = unit.grant(receipt.finance_id)
@@ -175,8 +179,8 @@ def test_returned_with_opinion_then_reported_again(unit: Unit) -> None:
         row = unit.application(no)
         assert row.state == "returned" and "演示意见" in row.opinion and row.revision == turn
         with unit.database.write() as connection:
-            applications.change(connection, KEEPER, no, 200, "减量")
-            applications.report(connection, KEEPER, no)
+            applications.change_on(connection, KEEPER, Change(no, 200, "减量"))
+            applications.report_on(connection, KEEPER, no)
     unit.finance.post("/finance/stock/mode", {"mode": "auto"})
     unit.drain()
     unit.poll()
@@ -204,14 +208,14 @@ def test_withdrawn_while_finance_waits_and_too_late_after(unit: Unit) -> None:
     first = unit.apply(300)
     unit.drain()
     with unit.database.write() as connection:
-        assert applications.withdraw(connection, KEEPER, first) == "withdrawing"
+        assert applications.withdraw_on(connection, KEEPER, first) == "withdrawing"
     unit.drain()
     assert unit.application(first).state == "withdrawn"
     second = unit.apply(300)
     unit.drain()
     unit.finance.post("/finance/stock/decide", {"apply_no": second, "act": "approve", "quantity": 300})
     with unit.database.write() as connection:
-        applications.withdraw(connection, KEEPER, second)
+        applications.withdraw_on(connection, KEEPER, second)
     unit.drain()
     assert unit.application(second).state == "reviewing"
     unit.poll()
@@ -231,8 +235,8 @@ def test_every_act_survives_a_bad_line(unit: Unit, fault: str) -> None:
     receipt = unit.receipts(application_id=unit.application(no).id)[0]
     unit.finance.faults("finance", **{fault: {"count": 1}})
     with unit.database.write() as connection:
-        receipts.confirm(connection, KEEPER, receipt.no)
-        back = returns.report(connection, KEEPER, CODE, receipt.last - 9, receipt.last, "多余")
+        receipts.confirm_on(connection, KEEPER, receipt.no)
+        back = returns.report_on(connection, KEEPER, Return(NumberRun(CODE, receipt.last - 9, receipt.last), "多余"))
     unit.drain()
     unit.again()
     assert unit.grant(receipt.finance_id)["confirmed"] == 300
@@ -290,7 +294,7 @@ def test_the_same_segment_twice_is_one(unit: Unit) -> None:
 def test_refused_returns_come_back(unit: Unit) -> None:
     unit.finance.faults("finance", return_refused={"count": 1})
     with unit.database.write() as connection:
-        no = returns.report(connection, KEEPER, CODE, 7_000_004_001, 7_000_004_100, "停用")
+        no = returns.report_on(connection, KEEPER, Return(NumberRun(CODE, 7_000_004_001, 7_000_004_100), "停用"))
     unit.drain()
     with unit.database.read() as connection:
         row = connection.execute(select(StockReturn.state, StockReturn.opinion).where(StockReturn.no == no)).one()
@@ -323,11 +327,11 @@ def test_comparison_lists_differences_and_alarms_once(unit: Unit) -> None:
     unit.drain()
     unit.poll()
     with unit.database.write() as connection:
-        receipts.confirm(connection, KEEPER, unit.receipts()[0].no)
+        receipts.confirm_on(connection, KEEPER, unit.receipts()[0].no)
     unit.drain()
     assert compare().equal
     with unit.database.read() as connection:
-        assert alarms.standing(connection, 1, "reconcile") == set()
+        assert alarms.standing(connection, 1, AlarmRule.RECONCILE) == set()
 
 
 def test_keys_are_idempotent_at_finance(finance: Simulators) -> None:
@@ -370,7 +374,7 @@ def test_a_worker_that_dies_after_the_effect_repeats_it_harmlessly(unit: Unit) -
     unit.poll()
     receipt = unit.receipts(state="waiting")[-1]
     with unit.database.write() as connection:
-        receipts.confirm(connection, KEEPER, receipt.no)
+        receipts.confirm_on(connection, KEEPER, receipt.no)
     voucher = messages.stock_in(receipt.finance_id, receipt.count, "票管员", now())
     assert unit.finance.client().ask(messages.STOCK_IN, voucher).code == Result.OK
     unit.drain()

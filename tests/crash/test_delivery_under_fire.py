@@ -126,7 +126,7 @@ def queue(services: Services) -> None:
             open_delivery(services, connection, wanted)
         for channel, (platform, appid, template) in SUBSCRIPTIONS.items():
             for one in addresses(channel):
-                bindings.allow(services, connection, Subject(platform, appid, "openid", one), template, 2)
+                bindings.allow_on(services, connection, Subject(platform, appid, "openid", one), template, 2)
 
 
 def address(number: int) -> str:

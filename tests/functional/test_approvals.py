@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
 from portal.approvals import requests
-from portal.approvals.requests import Approved, Kind
+from portal.approvals.kinds import ApprovalKind, Approved
+from portal.approvals.registry import Decision, Registry
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.models.tables import APPROVAL
 from tests.console import Console
 
 CASHIER = Actor("staff:cashier", "陈某", 1)
@@ -35,20 +35,21 @@ def stopped(services: Services, connection: Connection, approved: Approved) -> s
     raise Refusal("STATE_ILLEGAL", state="已冲红", next="请查看红票")
 
 
-KINDS = {"test.done": Kind("演示事项", done), "test.stopped": Kind("会失败的事项", stopped)}
+KINDS = Registry({"test.done": ApprovalKind("演示事项", done), "test.stopped": ApprovalKind("会失败的事项", stopped)})
 
 
 @pytest.fixture
-def kinds(app: Flask) -> dict[str, Kind]:
-    """The registered kinds, with two of the test's own."""
-    app.extensions["qupiao_approval_kinds"] = KINDS
+def kinds(app: Flask) -> Registry:
+    """Two kinds of the test's own instead of the registered ones."""
+    app.extensions["qupiao"].approvals = KINDS
     return KINDS
 
 
 def ask(app: Flask, kind: str = "test.done", object_id: int = 7, actor: Actor = CASHIER) -> int:
     """One request."""
     with app.extensions["qupiao"].services.database.write() as connection:
-        return requests.request(connection, kind, object_id, {"figure": 5}, "演示内容", "演示原因", actor)
+        order = requests.Request(kind, object_id, "演示内容", "演示原因", {"figure": 5})
+        return requests.request_on(connection, actor, order)
 
 
 def fact(app: Flask, what: str) -> Any:
@@ -57,15 +58,15 @@ def fact(app: Flask, what: str) -> Any:
         return connection.execute(text(what)).scalar()
 
 
-def test_approval_and_act_are_one_transaction(app: Flask, kinds: dict[str, Kind]) -> None:
+def test_approval_and_act_are_one_transaction(app: Flask, kinds: Registry) -> None:
     services, approval_id = app.extensions["qupiao"].services, ask(app)
     with pytest.raises(Refusal) as own:
-        requests.decide(services, approval_id, CASHIER, True, "", kinds)
+        kinds.decide(services, CASHIER, Decision(approval_id, True))
     assert own.value.code == "APPROVAL_OWN"
-    assert requests.decide(services, approval_id, SUPERVISOR, True, "同意", kinds) == "已办理 5。"
+    assert kinds.decide(services, SUPERVISOR, Decision(approval_id, True, "同意")) == "已办理 5。"
     assert fact(app, "SELECT desk_place FROM unit") == "1号收费窗口+"
     with pytest.raises(Refusal) as again:
-        requests.decide(services, approval_id, SUPERVISOR, True, "同意", kinds)
+        kinds.decide(services, SUPERVISOR, Decision(approval_id, True, "同意"))
     assert again.value.code == "APPROVAL_DECIDED"
     with services.database.read() as connection:
         row = requests.by_id(connection, 1, approval_id)
@@ -74,10 +75,10 @@ def test_approval_and_act_are_one_transaction(app: Flask, kinds: dict[str, Kind]
     assert (row.state, row.decider, row.outcome) == ("approved", "林某", "已办理 5。")
 
 
-def test_an_act_that_must_not_is_undone_and_named(app: Flask, kinds: dict[str, Kind]) -> None:
+def test_an_act_that_must_not_is_undone_and_named(app: Flask, kinds: Registry) -> None:
     services, approval_id = app.extensions["qupiao"].services, ask(app, "test.stopped")
     with pytest.raises(Refusal) as refused:
-        requests.decide(services, approval_id, SUPERVISOR, True, "", kinds)
+        kinds.decide(services, SUPERVISOR, Decision(approval_id, True))
     assert refused.value.code == "STATE_ILLEGAL"
     assert fact(app, "SELECT desk_place FROM unit") == "1号收费窗口"
     with services.database.read() as connection:
@@ -86,31 +87,38 @@ def test_an_act_that_must_not_is_undone_and_named(app: Flask, kinds: dict[str, K
     assert ask(app, "test.stopped") != approval_id, "after a failure it may be asked for again"
 
 
-def test_one_object_waits_once_and_other_units_see_nothing(app: Flask, kinds: dict[str, Kind]) -> None:
+def test_a_kind_is_registered_once() -> None:
+    kind = {"test.done": ApprovalKind("演示事项", done)}
+    assert Registry(kind).title("test.done") == "演示事项" and Registry(kind).title("test.gone") == "test.gone"
+    with pytest.raises(ValueError, match="test.done"):
+        Registry(kind, kind)
+
+
+def test_one_object_waits_once_and_other_units_see_nothing(app: Flask, kinds: Registry) -> None:
     services, approval_id = app.extensions["qupiao"].services, ask(app)
     with pytest.raises(Refusal) as twice:
         ask(app)
     assert twice.value.code == "APPROVAL_PENDING"
     stranger = Actor("staff:supervisor", "外人", 2)
     for act in (
-        lambda: requests.decide(services, approval_id, stranger, True, "", kinds),
-        lambda: requests.withdraw(services, approval_id, SUPERVISOR),
+        lambda: kinds.decide(services, stranger, Decision(approval_id, True)),
+        lambda: requests.withdraw(services, SUPERVISOR, approval_id),
     ):
         with pytest.raises(Refusal) as hidden:
             act()
         assert hidden.value.code == "APPROVAL_NOT_FOUND"
-    requests.withdraw(services, approval_id, CASHIER)
+    requests.withdraw(services, CASHIER, approval_id)
     assert ask(app) != approval_id
 
 
-def race(app: Flask, kinds: dict[str, Kind], approval_id: int, people: int) -> list[str]:
+def race(app: Flask, kinds: Registry, approval_id: int, people: int) -> list[str]:
     """Many supervisors decide at once; returns how each one fared."""
     services, barrier, fared = app.extensions["qupiao"].services, threading.Barrier(people), []
 
     def decide() -> None:
         barrier.wait()
         try:
-            requests.decide(services, approval_id, SUPERVISOR, True, "", kinds)
+            kinds.decide(services, SUPERVISOR, Decision(approval_id, True))
             fared.append("won")
         except Refusal as refusal:
             fared.append(refusal.code)
@@ -123,7 +131,7 @@ def race(app: Flask, kinds: dict[str, Kind], approval_id: int, people: int) -> l
     return fared
 
 
-def test_of_simultaneous_decisions_exactly_one_counts(app: Flask, kinds: dict[str, Kind]) -> None:
+def test_of_simultaneous_decisions_exactly_one_counts(app: Flask, kinds: Registry) -> None:
     for number in range(5):
         fared = race(app, kinds, ask(app, object_id=number), 4)
         assert sorted(fared) == ["APPROVAL_DECIDED"] * 3 + ["won"]
@@ -131,17 +139,15 @@ def test_of_simultaneous_decisions_exactly_one_counts(app: Flask, kinds: dict[st
 
 
 def test_without_the_check_of_the_state_the_race_is_lost(
-    app: Flask, kinds: dict[str, Kind], monkeypatch: pytest.MonkeyPatch
+    app: Flask, kinds: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Positive control: the test above can fail."""
-    unguarded = lambda connection, approval_id, actor: connection.execute(  # noqa: E731
-        select(APPROVAL).where(APPROVAL.c.id == approval_id)
-    ).one()
-    monkeypatch.setattr(requests, "_locked", unguarded)
+    unguarded = lambda connection, approval_id, actor: requests.by_id(connection, 1, approval_id)  # noqa: E731
+    monkeypatch.setattr(requests, "lock_pending", unguarded)
     assert race(app, kinds, ask(app), 4).count("won") > 1
 
 
-def test_the_pages_lead_through_it(app: Flask, kinds: dict[str, Kind]) -> None:
+def test_the_pages_lead_through_it(app: Flask, kinds: Registry) -> None:
     approval_id = ask(app)
     address = f"/console/home/approvals/{approval_id}"
     cashier, supervisor = Console(app, "cashier"), Console(app, "supervisor")

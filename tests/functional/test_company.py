@@ -25,9 +25,9 @@ from portal.simulators.his.settlements import EMPLOYER
 from tests.console import Console
 from tests.functional.test_paper import Window
 from tests.functional.test_patient_sessions import visitor
-from tests.functional.test_patient_ways import deliver
 from tests.his import His, outpatient
 from tests.pages import Fetched, Pages, Rules
+from tests.phone import deliver
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 NAME, CODE = EMPLOYER

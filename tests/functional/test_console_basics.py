@@ -155,7 +155,7 @@ def test_a_point_issues_what_it_may(app: Flask) -> None:
     assert audited(app, "point.kinds_bound")[0]["after"] == {"kinds": [inpatient]}
     assert audited(app, "point.changed") == [{"before": {"active": True}, "after": {"active": False}}]
     twice = keeper.send(f"{BASICS}/points/new", "保存", code="02", name="又一个", kind="window")
-    assert twice.status_code == 200 and "02" in twice.text and "已存在" in twice.text
+    assert twice.status_code == 422 and "02" in twice.text and "已存在" in twice.text
 
 
 def test_a_mapping_has_bounds_and_a_time(app: Flask) -> None:

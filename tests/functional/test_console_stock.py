@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from portal.domain.stock import AlarmRule
 from portal.models import AuditEntry, NumberSegment, StockApplication, StockMovement, StockRule, StockSlip, StockVoid
 from portal.stock import alarms
 from portal.stock.books.fates import consistent, identity
@@ -193,11 +194,11 @@ def test_the_check_says_that_the_books_agree(keeper: Console) -> None:
 
 def test_an_alarm_is_dealt_with_once(keeper: Console, app: Flask) -> None:
     with app.extensions["qupiao"].services.database.write() as connection:
-        alarms.raise_alarm(connection, 1, "segment", "RK1", "号段已拒收（试）")
+        alarms.raise_alarm(connection, 1, AlarmRule.SEGMENT, "RK1", "号段已拒收（试）")
     assert "号段已拒收（试）" in keeper.get(f"{BASE}/balances").text
     assert "号段已拒收（试）" not in keeper.follow(keeper.send(f"{BASE}/balances", "已处理"))
     with app.extensions["qupiao"].services.database.read() as connection:
-        assert alarms.standing(connection, 1, "segment") == set()
+        assert alarms.standing(connection, 1, AlarmRule.SEGMENT) == set()
 
 
 def test_a_double_click_hands_out_once(keeper: Console, app: Flask) -> None:

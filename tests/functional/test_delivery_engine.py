@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from portal.access import parameters
 from portal.core.clock import now
-from portal.delivery import operations, requests
+from portal.delivery import jobs, operations, requests
 from portal.delivery.engine import messages, receipts, triggers
 from portal.delivery.engine.deliveries import NEXT_TOPIC
 from portal.delivery.engine.driver import Engine
@@ -117,7 +117,7 @@ def test_without_a_receipt_the_next_channel_goes_and_a_bounce_calls_it_at_once(a
     assert [row[:2] for row in bounced.attempts(refused)] == [("one", "failed"), ("two", "accepted")]
 
     good = told.open("one:10 two")
-    Worker(told.services, Engine([one, two]).handlers(), threads=1).drain()
+    Worker(told.services, jobs.with_engine(Engine([one, two])), threads=1).drain()
     assert receipts.receive(told.services, "one", their_ref="", ref=one.calls[-1].ref, good=True)
     told.run(one, two)
     assert told.attempts(good) == [("one", "delivered", "receipt", 1, 0)] and told.state(good) == "done"
@@ -176,7 +176,7 @@ def test_a_reversal_stops_what_waits_and_tells_who_got_the_bill(app: Flask, his:
     bench, waiting = Bench(app, his, "REV1"), Bench(app, his, "REV2")
     one, two = Scripted("one", receipt_within=timedelta(hours=1)), Scripted("two", address="other")
     got, queued = bench.open("one:10 two"), waiting.open("one")
-    Worker(bench.services, Engine([one, two]).handlers(), threads=1).drain()
+    Worker(bench.services, jobs.with_engine(Engine([one, two])), threads=1).drain()
     with waiting.services.database.write() as connection:
         held = DELIVERY_ATTEMPT.c.delivery_id == queued
         connection.execute(update(DELIVERY_ATTEMPT).where(held).values(state="queued", tries=0, sent_at=None))
@@ -193,7 +193,7 @@ def test_a_reversal_stops_what_waits_and_tells_who_got_the_bill(app: Flask, his:
     told = [call for call in one.calls if call.purpose is Purpose.REVERSED]
     assert [call.target.object_id for call in told] == [bench.bill_id], "only who got the bill hears that it is gone"
     with bench.services.database.write() as connection:
-        enqueue(connection, triggers.REVERSED_TOPIC, "again", {"bill": bench.bill_id})
+        enqueue(connection, jobs.REVERSED, "again", {"bill": bench.bill_id})
     bench.run(one, two)
     assert len([call for call in one.calls if call.purpose is Purpose.REVERSED]) == 1
 
@@ -211,7 +211,7 @@ def test_settings_decide_when_whom_and_at_what_hour(app: Flask, his: His) -> Non
         with services.database.write() as connection:
             parameters.change(connection, key, text, CLERK)
 
-    triggers.issued(services, bench.bill_id)
+    triggers.issued(services, task)
     assert opened() == [], "the default waits for 监制"
     sets("delivery.auto", "0")
     triggers.supervised(services, task)
@@ -224,7 +224,7 @@ def test_settings_decide_when_whom_and_at_what_hour(app: Flask, his: His) -> Non
     for _ in range(2):
         triggers.supervised(services, task)
     assert len(opened()) == 1
-    Worker(services, Engine([channel]).handlers(), threads=1).drain()
+    Worker(services, jobs.with_engine(Engine([channel])), threads=1).drain()
     assert channel.calls == [] and bench.attempts(opened()[0]) == [("sms", "queued", "", 0, 0)]
     bench.run(channel)
     assert len(channel.calls) == 1 and channel.calls[0].recipient == "10000000001"
@@ -303,7 +303,7 @@ def test_a_repeat_comes_while_the_provider_knows_our_number(app: Flask, his: His
     delivery = bench.open("one")
 
     def pause() -> float:
-        Worker(bench.services, Engine([channel]).handlers(), threads=1).drain()
+        Worker(bench.services, jobs.with_engine(Engine([channel])), threads=1).drain()
         with bench.services.database.read() as connection:
             row = connection.execute(
                 select(DELIVERY_ATTEMPT.c.next_at).where(DELIVERY_ATTEMPT.c.delivery_id == delivery)

@@ -19,7 +19,7 @@ from portal.access import parameters
 from portal.app import create_app
 from portal.core.clock import now
 from portal.core.settings import Settings
-from portal.delivery import requests
+from portal.delivery import jobs, requests
 from portal.delivery.channels.mail import Mail
 from portal.delivery.engine.driver import Engine
 from portal.domain.actor import Actor
@@ -207,7 +207,7 @@ def test_a_domain_that_is_busy_does_not_stop_the_server(app: Flask, simulators: 
     channel, services = Mail(app.extensions["qupiao"].services.settings), app.extensions["qupiao"].services
     benches = [Bench(app, His(app), f"BUSY{number}", email="a@big.example") for number in range(7)]
     engine = Engine([channel])
-    worker = Worker(services, engine.handlers(), threads=1)
+    worker = Worker(services, jobs.with_engine(engine), threads=1)
     simulators.faults("mail", busy={"count": 6})
     first = [bench.open("mail") for bench in benches[:6]]
     worker.drain()

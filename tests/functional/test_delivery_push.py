@@ -15,7 +15,7 @@ from portal.access import parameters
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery import operations
+from portal.delivery import jobs, operations
 from portal.delivery.channels.app import AppPush
 from portal.delivery.engine import triggers
 from portal.delivery.engine.driver import Engine
@@ -68,7 +68,7 @@ def work(services: Services, *passes: Bench) -> None:
     """Everything of delivery that is due, and what waits for a time."""
     engine = Engine([AppPush(services.settings)])
     for _ in range(3):
-        Worker(services, engine.handlers(), threads=1).drain()
+        Worker(services, jobs.with_engine(engine), threads=1).drain()
         for bench in passes:
             bench.pass_time()
 

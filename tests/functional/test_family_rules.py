@@ -17,20 +17,18 @@ from sqlalchemy import Connection, delete, select
 from portal.access import parameters
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.domain.actor import Actor
-from portal.domain.delivery import Accepted
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character, normalise_name
 from portal.ledger.persons import number_digest
-from portal.models import AttemptCount, OneTimeCode
-from portal.models.tables import BILL, ONE_TIME_CODE
-from portal.outbox.tasks import Task
+from portal.models import AttemptCount
+from portal.models.tables import BILL
 from portal.retrieval import family, identify, sessions
-from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.family import CHILD_AGE, Person
 from portal.retrieval.sessions import Claim, Session
 from tests.conftest import SOAK
 from tests.console import Console
 from tests.his import His, outpatient
+from tests.phone import deliver
 
 HOLDER, HOLDER_NUMBER, HOLDER_PHONE = "林演安", "000000195203150010", "10000000001"
 _people = itertools.count(1)
@@ -154,21 +152,9 @@ class Desk:
 
     def code(self, phone: str) -> str:
         """The code that came to ``phone`` and to nobody else; some other one when none was sent."""
-        sent: list[tuple[str, str]] = []
-
-        class Gateway:
-            remembers = True
-
-            def send(self, to: str, _template: str, params: dict[str, str], _out_id: str) -> object:
-                sent.append((to, params["code"]))
-                return Accepted("")
-
-        with self.services.database.read() as connection:
-            newest = connection.scalar(select(ONE_TIME_CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
-        sender = CodeSender(self.app.extensions["qupiao"].limits, Gateway())  # type: ignore[arg-type]
-        sender(self.services, Task(1, "sms.code", "k", {"code": newest}, 2, now()))
-        assert [to for to, _ in sent] == ([phone] if phone else [])
-        return sent[0][1] if sent else "000000"
+        sent = deliver(self.app).sent
+        assert [to for to, _, _ in sent] == ([phone] if phone else [])
+        return sent[0][2]["code"] if sent else "000000"
 
     def end(self, session: Session) -> None:
         """One side ends every link it sees."""

@@ -1,4 +1,4 @@
-"""Stored, unknown and wrongly named people are one to whoever asks: same answers, same work (checks A1).
+"""Stored, unknown and wrongly named people are one to whoever asks: same answers, same work.
 
 The time itself is measured by ``make bench ARGS=lookup``; what must hold for it to be the same is asserted here: the
 same statements, step by step.
@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import event
 
 from portal.retrieval import sessions
-from portal.retrieval.code_sender import phone_on_file
+from portal.retrieval.phones import phone_on_file
 from tests.alike import whole, without_tokens
 from tests.his import His, outpatient
 

@@ -122,8 +122,8 @@ def test_who_waits_is_told_once_and_forgotten(settings: Settings, tmp_path: Path
 
 def look_again(worker: object) -> None:
     """What the schedule does at its next slot."""
-    from portal.retrieval import link_watches
+    from portal.delivery import link_alerts
 
     services = worker.services  # type: ignore[attr-defined]
-    link_watches.look(services, None)  # type: ignore[arg-type]
+    link_alerts.look(services, None)  # type: ignore[arg-type]
     worker.drain()  # type: ignore[attr-defined]

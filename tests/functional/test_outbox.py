@@ -6,24 +6,35 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Table, func, insert, select
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Table, delete, event, func, insert, select, update
 
+from portal import background
 from portal.core.clock import now
 from portal.core.services import Services
+from portal.fiscal import stock as fiscal_stock
+from portal.issuing.events import BILL_ISSUED
 from portal.models import OutboxTask
+from portal.models.tables import BILL
 from portal.outbox import lanes, tasks
 from portal.outbox import worker as worker_module
 from portal.outbox.lanes import Lane
-from portal.outbox.tasks import Done, Outcome, Retry, Task
+from portal.outbox.schedule import Daily, Every
+from portal.outbox.tasks import Done, Handler, Outcome, Retry, Task
+from portal.outbox.topics import Topic
 from portal.outbox.worker import Worker
+from tests.his import His, outpatient
 from tests.services import wait_for
 
 TASK: Table = OutboxTask.__table__  # type: ignore[assignment]
 SLOW, QUICK = "slow.upload", "quick.code"
+EVENTS = {"bill.issued", "bill.supervised", "bill.reversed", "paper.exchanged"}
 
 
 @pytest.fixture
@@ -255,3 +266,149 @@ def test_lanes_name_each_topic_once() -> None:
         lanes.complete((Lane("a", ("x",), 1), Lane("b", ("x",), 1)), ["x"], 1)
     made = lanes.complete((Lane("a", ("x", "unhandled"), 1), Lane("b", ("gone",), 1)), ["x", "y", "z"], 3)
     assert made == [Lane("a", ("x",), 1), Lane(lanes.REST, ("y", "z"), 3)]
+
+
+def old_rows(services: Services, bill_id: int) -> None:
+    """The outbox as the version before wrote it: one task for all that follow an event."""
+    rows = [
+        tasks.row("bill.issued", f"bill.issued:{bill_id}", {"bill": bill_id}, now()),
+        tasks.row("bill.supervised", f"bill.supervised:{bill_id}", {"bill": bill_id}, now()),
+        tasks.row("bill.reversed", f"bill.reversed:{bill_id}", {"bill": bill_id}, now()),
+        tasks.row("paper.exchanged", "paper.exchanged:7", {"bill": bill_id, "sheet": 7}, now()),
+        tasks.row("stock.reconcile", "stock.reconcile:493921", {"slot": 493921}, now()),
+    ]
+    with services.database.write() as connection:
+        connection.execute(delete(TASK))
+        connection.execute(insert(TASK), rows)
+
+
+def test_rows_of_the_version_before_are_worked_off_completely(app: Flask, his: His, services: Services) -> None:
+    assert his.call("invoiceEBillOutpatient", outpatient("OLD1")).ok
+    with services.database.read() as connection:
+        bill_id = connection.execute(select(BILL.c.id)).scalar_one()
+    old_rows(services, bill_id)
+    done: list[tuple[str, object]] = []
+    real = background.handlers(services, app.extensions["qupiao"].limits)
+    handlers: dict[Topic, Handler] = {
+        topic: handler if topic in EVENTS else lambda _services, task: done.append((task.topic, task.payload)) or Done()
+        for topic, handler in real.items()
+    }
+    Worker(services, handlers, lanes=background.LANES).drain()
+    bill = {"bill": bill_id}
+    assert sorted(done, key=str) == sorted(
+        [
+            ("bill.issued/finance", bill),
+            ("bill.issued/delivery", bill),
+            ("bill.supervised/delivery", bill),
+            ("bill.reversed/delivery", bill),
+            ("bill.reversed/cards", bill),
+            ("paper.exchanged/delivery", {"bill": bill_id, "sheet": 7}),
+            ("stock.reconcile", {"slot": 493921}),
+        ],
+        key=str,
+    )
+    with services.database.read() as connection:
+        assert set(connection.scalars(select(TASK.c.state))) == {"done"}
+        keys = set(connection.scalars(select(TASK.c.key)))
+    assert {f"bill.issued/finance:{bill_id}", "paper.exchanged/delivery:7"} <= keys
+    with services.database.write() as connection:  # stopped between the split and its settling: split again
+        connection.execute(
+            update(TASK).where(TASK.c.key == f"bill.issued:{bill_id}").values(state="pending", due_at=now())
+        )
+    assert Worker(services, handlers).drain() == 1 and len(done) == 7
+    compare = Task(1, fiscal_stock.CHECK_TOPIC, "k", {"slot": 493921}, 1, now())
+    desk = fiscal_stock.StockDesk(None)  # type: ignore[arg-type]  # it must not ask finance
+    assert fiscal_stock.run(desk, "compare", services, compare) == Done()
+
+
+def test_a_retry_of_one_subscriber_repeats_no_other(app: Flask, his: His, services: Services) -> None:
+    assert his.call("invoiceEBillOutpatient", outpatient("FAN1")).ok
+    calls = {"finance": 0, "delivery": 0}
+
+    def finance(_services: Services, _task: Task) -> Outcome:
+        calls["finance"] += 1
+        return Retry("away", 0.0) if calls["finance"] < 5 else Done()
+
+    def delivery(_services: Services, _task: Task) -> Outcome:
+        calls["delivery"] += 1
+        return Done()
+
+    Worker(services, {BILL_ISSUED.to("finance"): finance, BILL_ISSUED.to("delivery"): delivery}, threads=1).drain()
+    assert calls == {"finance": 5, "delivery": 1}
+
+
+def test_the_rows_of_an_event_are_one_statement(app: Flask, his: His, services: Services) -> None:
+    statements: list[tuple[str, bool]] = []
+
+    def heard(_connection: object, _cursor: object, text: str, _values: object, _context: object, many: bool) -> None:
+        if "outbox_task" in text:
+            statements.append((text[:24], many))
+
+    event.listen(services.database.engine, "before_cursor_execute", heard)
+    try:
+        assert his.call("invoiceEBillOutpatient", outpatient("ONE1")).ok
+    finally:
+        event.remove(services.database.engine, "before_cursor_execute", heard)
+    assert [text for text, _ in statements] == ["INSERT INTO outbox_task "]
+
+
+SHANGHAI_MIDNIGHT = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        (SHANGHAI_MIDNIGHT, "2026-11-30"),
+        (SHANGHAI_MIDNIGHT + timedelta(minutes=59, seconds=59), "2026-11-30"),
+        (SHANGHAI_MIDNIGHT + timedelta(hours=1), "2026-12-01"),
+        (SHANGHAI_MIDNIGHT - timedelta(seconds=1), "2026-11-30"),
+        (datetime(2028, 2, 29, 17, 0, tzinfo=UTC), "2028-03-01"),
+    ],
+)
+def test_the_day_of_a_daily_task_begins_at_its_hour_in_the_hospital(moment: datetime, day: str) -> None:
+    assert Daily("01:00").slot(moment) == day
+
+
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)), st.times(), st.timedeltas(timedelta(0), timedelta(3)))
+def test_a_daily_task_has_one_turn_in_every_24_hours(start: datetime, at: time, later: timedelta) -> None:
+    daily, begin = Daily(f"{at:%H:%M}"), start.replace(tzinfo=UTC)
+    first, second = (date.fromisoformat(daily.slot(moment)) for moment in (begin, begin + later))
+    turns = (second - first).days
+    assert later // timedelta(days=1) <= turns <= later // timedelta(days=1) + 1
+    assert daily.slot(begin + timedelta(days=1)) == (first + timedelta(days=1)).isoformat()
+
+
+@given(st.integers(0, 2**33), st.integers(1, 86_400))
+def test_an_interval_has_one_turn(second: int, interval: int) -> None:
+    slot = Every(interval).slot(datetime.fromtimestamp(second, UTC))
+    assert slot * interval <= second < (slot + 1) * interval
+
+
+def test_a_daily_task_runs_once_over_workers_and_makes_up_for_nights_off(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[object] = []
+    clock = [SHANGHAI_MIDNIGHT - timedelta(hours=2)]
+    monkeypatch.setattr(worker_module, "now", lambda: clock[0])
+
+    def fresh() -> Worker:
+        handlers = {QUICK: lambda _services, task: done.append(task.payload["slot"]) or Done()}
+        return Worker(services, handlers, {QUICK: Daily("01:00")}, threads=1)
+
+    workers = [fresh() for _ in range(3)]
+
+    def at(moment: datetime) -> list[object]:
+        clock[0] = moment
+        for worker in workers:
+            worker.drain()
+        return done
+
+    assert at(clock[0]) == ["2026-11-30"], "the first start makes up for the turn that has passed"
+    assert at(SHANGHAI_MIDNIGHT + timedelta(minutes=59)) == ["2026-11-30"]
+    assert at(SHANGHAI_MIDNIGHT + timedelta(hours=1)) == ["2026-11-30", "2026-12-01"]
+    assert at(SHANGHAI_MIDNIGHT + timedelta(minutes=30)) == ["2026-11-30", "2026-12-01"], "a clock that was set back"
+    workers[:] = [fresh() for _ in range(2)]
+    assert at(SHANGHAI_MIDNIGHT + timedelta(hours=9)) == ["2026-11-30", "2026-12-01"], "restarted the same day"
+    workers[:] = [fresh() for _ in range(2)]
+    assert at(SHANGHAI_MIDNIGHT + timedelta(days=3, hours=8)) == ["2026-11-30", "2026-12-01", "2026-12-04"], "once"
+    assert states(services, QUICK) == {"done": 3}

@@ -15,22 +15,20 @@ from sqlalchemy import Table, select, update
 
 from portal.core.clock import now
 from portal.domain.actor import Actor
-from portal.domain.delivery import Accepted
 from portal.domain.errors import Refusal
 from portal.domain.identity import id_check_character
 from portal.issuing.paper import notice_slips, slip_codes
 from portal.ledger import search
-from portal.models import Bill, FamilyLink, OneTimeCode, OutboxTask, PatientPass, Unit
-from portal.models.tables import ONE_TIME_CODE, PATIENT_REQUEST
-from portal.outbox.tasks import Task
+from portal.models import Bill, FamilyLink, OutboxTask, PatientPass, Unit
+from portal.models.tables import PATIENT_REQUEST
 from portal.rendering.papers.slip import Paper
 from portal.retrieval import family, passes, patient_requests, sessions
-from portal.retrieval.code_sender import CodeSender
 from portal.retrieval.family import Person
 from tests.console import Console
 from tests.functional.test_patient_pages import NAME, NUMBER, PERSONAL, first, identified
 from tests.his import His, outpatient
 from tests.pages import Fetched, Pages, Rules
+from tests.phone import Inbox, deliver
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 LINK: Table = FamilyLink.__table__  # type: ignore[assignment]
@@ -52,28 +50,6 @@ MOTHER, MOTHER_NUMBER, MOTHER_PHONE = "陈样英", "000000194809060023", "100000
 def pages(app: Flask) -> Pages:
     """A patient's browser."""
     return Pages(app.test_client(), Rules(personal=PERSONAL))
-
-
-class Inbox:
-    """Stands where the SMS gateway is: every message that would leave."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str, dict[str, str]]] = []
-
-    def send(self, phone: str, template: str, params: dict[str, str], _out_id: str) -> object:
-        """Keep it."""
-        self.sent.append((phone, template, params))
-        return Accepted("")
-
-
-def deliver(app: Flask) -> Inbox:
-    """Send the newest code as the worker does."""
-    inbox, services = Inbox(), app.extensions["qupiao"].services
-    sender = CodeSender(app.extensions["qupiao"].limits, inbox)  # type: ignore[arg-type]
-    with services.database.read() as connection:
-        newest = connection.scalar(select(ONE_TIME_CODE.c.id).order_by(OneTimeCode.created_at.desc()).limit(1))
-    sender(services, Task(1, "sms.code", "k", {"code": newest}, 2, now()))
-    return inbox
 
 
 def person(pages: Pages, app: Flask, number: str = NUMBER, name: str = NAME) -> Fetched:
@@ -120,11 +96,7 @@ def test_guardian_and_proxy_by_consent(pages: Pages, his: His, app: Flask) -> No
     mothers = pages.get(address)
     bill = first(mothers, r"/bills/\d+")
     assert MOTHER in pages.get(bill).text
-    services, inbox = app.extensions["qupiao"].services, Inbox()
-    with services.database.read() as connection:
-        told = connection.execute(select(TASK).where(TASK.c.topic == family.TOLD_TOPIC).order_by(TASK.c.id)).all()
-    for row in told:
-        family.Teller(inbox)(services, Task(row.id, row.topic, row.key, row.payload, 1, now()))  # type: ignore[arg-type]
+    services, inbox = app.extensions["qupiao"].services, Inbox().work(app)
     assert [(phone, template) for phone, template, _ in inbox.sent] == [(MOTHER_PHONE, "family")], "the child has none"
     other = Pages(app.test_client(), Rules(personal=(MOTHER, MOTHER_NUMBER)))
     person(other, app, MOTHER_NUMBER, MOTHER)

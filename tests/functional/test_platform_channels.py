@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from portal.app import create_app
 from portal.core.platform_settings import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT, TEMPLATES
 from portal.core.settings import Settings
-from portal.delivery import bindings, channels
+from portal.delivery import bindings, channels, jobs
 from portal.delivery.bindings import Subject
 from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.delivery.engine.driver import Engine
@@ -64,7 +64,7 @@ class Bench:
             self.bill_id = int(connection.execute(found).scalar_one())
         engine = Engine(channels.channels(self.services), scale=0.0)
         desk = {inbox.TOPIC: inbox.InboxDesk(wechat.ACTS)}
-        self.worker = Worker(self.services, engine.handlers() | desk, threads=2)
+        self.worker = Worker(self.services, jobs.with_engine(engine) | desk, threads=2)
 
     def open(self, order: str, purpose: Purpose = Purpose.ISSUED) -> int:
         """Begin a delivery over this order."""
@@ -87,7 +87,7 @@ class Bench:
 
     def allow(self, subject: Subject, template: str, more: int) -> None:
         with self.services.database.write() as connection:
-            bindings.allow(self.services, connection, subject, template, more)
+            bindings.allow_on(self.services, connection, subject, template, more)
 
     def remaining(self, subject: Subject) -> int:
         with self.services.database.read() as connection:

@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select, text
 from werkzeug.test import TestResponse
 
 from portal.core.services import Services
+from portal.delivery import jobs
 from portal.delivery.channels.app import AppPush
 from portal.delivery.engine import triggers
 from portal.delivery.engine.driver import Engine
@@ -51,7 +52,7 @@ class Receiver:
 
     def work(self) -> None:
         """Everything that is due."""
-        handlers = Engine([AppPush(self.services.settings)]).handlers()
+        handlers = jobs.with_engine(Engine([AppPush(self.services.settings)]))
         handlers[inbox.TOPIC] = inbox.InboxDesk(push.ACTS)
         Worker(self.services, handlers, threads=1).drain()
 

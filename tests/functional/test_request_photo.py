@@ -1,4 +1,4 @@
-"""A photo with a correction: sealed, seen at the desk by an act in the log, gone with the answer (idea 10)."""
+"""A photo with a correction: sealed, seen at the desk by an act in the log, gone with the answer."""
 
 from __future__ import annotations
 

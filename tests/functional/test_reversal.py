@@ -298,4 +298,4 @@ def test_a_refusal_leaves_nothing_behind(his: His, app: Flask) -> None:
     with services.database.read() as connection:
         assert ledger.check(connection) == 1
         assert connection.scalars(select(AuditEntry.id).where(AuditEntry.action == "bill.reversed")).all() == []
-        assert len(connection.scalars(select(OutboxTask.id)).all()) == 1
+        assert len(connection.scalars(select(OutboxTask.id)).all()) == 2, "those of the bill's own issue"

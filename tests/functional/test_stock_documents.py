@@ -10,15 +10,24 @@ from flask import Flask
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import DBAPIError
 
+from portal.approvals import requests
+from portal.approvals.registry import Decision
 from portal.core.database import Database
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.stock import Fate
+from portal.domain.numbers import NumberRun
+from portal.domain.stock import AlarmRule, Fate
 from portal.models import BillKind, NumberSegment, Point, StockAlarm, StockMovement, StockReceipt, StockSlip
-from portal.stock import alarms, balances
+from portal.stock import alarms, balances, rules
 from portal.stock.books.fates import consistent, fate_map, identity
 from portal.stock.documents import applications, destructions, handouts, receipts, returns, voids
+from portal.stock.documents.applications import Application, Change
+from portal.stock.documents.destructions import Destruction
+from portal.stock.documents.handouts import HandOut
+from portal.stock.documents.returns import Answer, Return
+from portal.stock.documents.voids import Void
 from portal.stock.ranges import peek, take_number
+from portal.stock.rules import Rule
 from tests import codes
 from tests.his import His, outpatient
 
@@ -85,32 +94,32 @@ def fates(database: Database, code: str = CODE) -> dict[Fate, int]:
 
 def test_a_window_accepts_before_it_uses(database: Database) -> None:
     window = point(database, "02")
-    no = do(database, handouts.draft, window, CODE, 100)
+    no = do(database, handouts.draft_on, HandOut(window, CODE, 100))
     assert fates(database) == {Fate.HANDED_OUT: 1000, Fate.UNIT: 1000}
-    do(database, handouts.hand_out, no)
+    do(database, handouts.hand_out_on, no)
     with database.read() as connection:
         assert peek(connection, window, CODE) is None
-    do(database, handouts.accept, no, by=TWO)
+    do(database, handouts.accept_on, no, by=TWO)
     with database.write() as connection:
         assert peek(connection, window, CODE) == 301_001
         assert balances.holdings(connection, 1)
     assert fates(database) == {Fate.HANDED_OUT: 1100, Fate.UNIT: 900}
     with refused(database, "DOCUMENT_STATE") as connection:
-        handouts.accept(connection, TWO, str(no))
+        handouts.accept_on(connection, TWO, str(no))
     with refused(database, "DOCUMENT_STATE") as connection:
-        handouts.hand_out(connection, ONE, str(no))
+        handouts.hand_out_on(connection, ONE, str(no))
 
 
 def test_withdrawn_numbers_can_go_elsewhere(database: Database) -> None:
-    no = do(database, handouts.draft, point(database, "02"), CODE, 100)
-    do(database, handouts.hand_out, no)
-    assert do(database, handouts.withdraw, no) == 100
-    again = do(database, handouts.draft, point(database, "07"), CODE, 10, 301_051)
-    do(database, handouts.hand_out, again)
+    no = do(database, handouts.draft_on, HandOut(point(database, "02"), CODE, 100))
+    do(database, handouts.hand_out_on, no)
+    assert do(database, handouts.withdraw_on, no) == 100
+    again = do(database, handouts.draft_on, HandOut(point(database, "07"), CODE, 10, 301_051))
+    do(database, handouts.hand_out_on, again)
     with database.read() as connection:
         assert peek(connection, point(database, "07"), CODE) == 301_051
     with refused(database, "DOCUMENT_STATE") as connection:
-        handouts.withdraw(connection, ONE, str(no))
+        handouts.withdraw_on(connection, ONE, str(no))
     assert fates(database) == {Fate.HANDED_OUT: 1010, Fate.UNIT: 990}
 
 
@@ -120,7 +129,7 @@ def test_only_the_unused_part_is_withdrawn(database: Database, his: His) -> None
             select(StockSlip.no).where(StockSlip.point_id == point(database, "02"), StockSlip.bill_code == BILLS)
         )
     assert his.call("invoiceEBillOutpatient", outpatient("W1", placeCode="02")).ok
-    assert do(database, handouts.withdraw, slip) == 99_999
+    assert do(database, handouts.withdraw_on, slip) == 99_999
     assert not his.call("invoiceEBillOutpatient", outpatient("W2", placeCode="02")).ok
     assert fates(database, BILLS)[Fate.ISSUED] == 1
 
@@ -131,9 +140,9 @@ def test_only_the_unused_part_is_withdrawn(database: Database, his: His) -> None
     ids=["more than there is", "handed out", "over the end"],
 )
 def test_what_is_not_in_stock_is_not_handed_out(database: Database, count: int, first: int | None, code: str) -> None:
-    no = do(database, handouts.draft, point(database, "02"), CODE, count, first)
+    no = do(database, handouts.draft_on, HandOut(point(database, "02"), CODE, count, first))
     with refused(database, code) as connection:
-        handouts.hand_out(connection, ONE, str(no))
+        handouts.hand_out_on(connection, ONE, str(no))
 
 
 def test_points_that_do_not_exist_or_work(database: Database) -> None:
@@ -141,50 +150,75 @@ def test_points_that_do_not_exist_or_work(database: Database) -> None:
         connection.execute(update(Point).where(Point.code == "03").values(active=False))
     for place in (point(database, "03"), 9_999):
         with refused(database, "POINT_UNKNOWN") as connection:
-            handouts.draft(connection, ONE, place, CODE, 10)
+            handouts.draft_on(connection, ONE, HandOut(place, CODE, 10))
 
 
 def test_emergency_hand_outs_are_reserved(database: Database) -> None:
     before = fates(database, BILLS)[Fate.RESERVED]
-    no = do(database, handouts.draft, point(database, "99"), BILLS, 50)
-    do(database, handouts.hand_out, no)
+    no = do(database, handouts.draft_on, HandOut(point(database, "99"), BILLS, 50))
+    do(database, handouts.hand_out_on, no)
     assert fates(database, BILLS)[Fate.RESERVED] == before + 50
     with database.read() as connection:
         assert peek(connection, point(database, "99"), BILLS) is None
 
 
 def test_returns_leave_and_come_back_when_refused(database: Database) -> None:
-    no = do(database, returns.report, CODE, 301_901, 302_000, "停用")
+    no = do(database, returns.report_on, Return(NumberRun(CODE, 301_901, 302_000), "停用"))
     assert fates(database) == {Fate.HANDED_OUT: 1000, Fate.UNIT: 900, Fate.RETURNED: 100}
     with refused(database, "NUMBERS_NOT_IN_STOCK") as connection:
-        returns.report(connection, ONE, CODE, 302_000, 302_000, "再退")
-    do(database, returns.decided, no, False, "不收")
-    do(database, returns.decided, no, True, "晚到的第二个答复")
+        returns.report_on(connection, ONE, Return(NumberRun(CODE, 302_000, 302_000), "再退"))
+    do(database, returns.decide_on, Answer(str(no), False, "不收"))
+    do(database, returns.decide_on, Answer(str(no), True, "晚到的第二个答复"))
     assert fates(database) == {Fate.HANDED_OUT: 1000, Fate.UNIT: 1000}
 
 
 def test_stock_voids_wait_for_a_second_person(database: Database) -> None:
-    no = do(database, voids.propose, CODE, 301_001, 301_010, "印制错误")
+    no = do(database, voids.propose_on, Void(NumberRun(CODE, 301_001, 301_010), "印制错误"))
     assert fates(database)[Fate.UNIT] == 1000
-    do(database, voids.carry_out, no, by=TWO)
+    do(database, voids.carry_out_on, no, by=TWO)
     assert fates(database) == {Fate.HANDED_OUT: 1000, Fate.UNIT: 990, Fate.VOID: 10}
     with refused(database, "DOCUMENT_STATE") as connection:
-        voids.carry_out(connection, TWO, str(no))
-    other = do(database, voids.propose, CODE, 301_011, 301_012, "试")
-    do(database, voids.refuse, other, by=TWO)
+        voids.carry_out_on(connection, TWO, str(no))
+    other = do(database, voids.propose_on, Void(NumberRun(CODE, 301_011, 301_012), "试"))
+    do(database, voids.refuse_on, other, by=TWO)
     assert fates(database)[Fate.VOID] == 10
 
 
+def test_voids_and_destructions_are_decided_outside_of_the_console_too(app: Flask, database: Database) -> None:
+    """The registry of the process knows the acts: no page is needed to agree, and none to refuse."""
+    runtime, run = app.extensions["qupiao"], NumberRun(CODE, 301_001, 301_010)
+
+    def decide(kind: str, no: str, approve: bool) -> str:
+        with database.read() as connection:
+            approval = requests.of_object(connection, kind, no)
+        assert approval is not None
+        return runtime.approvals.decide(runtime.services, TWO, Decision(approval.id, approve, "已核对"))
+
+    no = voids.ask(runtime.services, ONE, Void(run, "印制错误"))
+    assert fates(database) == {Fate.HANDED_OUT: 1000, Fate.UNIT: 1000}
+    assert decide(voids.APPROVAL, no, True) == f"{no} 已作废。"
+    assert fates(database)[Fate.VOID] == 10
+    first = destructions.ask(runtime.services, ONE, Destruction(run, "到期", "丙"))
+    assert decide(destructions.APPROVAL, first, False) == ""
+    second = destructions.ask(runtime.services, ONE, Destruction(run, "到期", "丙"))
+    assert decide(destructions.APPROVAL, second, True) == f"{second} 已登记销毁。"
+
+
 def test_only_void_numbers_are_destroyed_and_once(database: Database) -> None:
-    do(database, voids.carry_out, do(database, voids.propose, CODE, 301_001, 301_010, "印制错误"), by=TWO)
+    do(
+        database,
+        voids.carry_out_on,
+        do(database, voids.propose_on, Void(NumberRun(CODE, 301_001, 301_010), "印制错误")),
+        by=TWO,
+    )
     with refused(database, "NUMBERS_NOT_VOID") as connection:
-        destructions.propose(connection, ONE, CODE, 301_001, 301_011, "到期", "丙")
-    no = do(database, destructions.propose, CODE, 301_001, 301_010, "到期", "丙")
+        destructions.propose_on(connection, ONE, Destruction(NumberRun(CODE, 301_001, 301_011), "到期", "丙"))
+    no = do(database, destructions.propose_on, Destruction(NumberRun(CODE, 301_001, 301_010), "到期", "丙"))
     with refused(database, "NUMBERS_NOT_VOID") as connection:
-        destructions.propose(connection, ONE, CODE, 301_005, 301_005, "到期", "丙")
-    do(database, destructions.carry_out, no, by=TWO)
+        destructions.propose_on(connection, ONE, Destruction(NumberRun(CODE, 301_005, 301_005), "到期", "丙"))
+    do(database, destructions.carry_out_on, no, by=TWO)
     with refused(database, "DOCUMENT_STATE") as connection:
-        destructions.refuse(connection, TWO, str(no))
+        destructions.refuse_on(connection, TWO, str(no))
     assert fates(database)[Fate.VOID] == 10
 
 
@@ -193,7 +227,7 @@ def test_a_point_that_runs_out_is_topped_up_in_the_same_bill(database: Database,
     kiosk = point(database, "07")
     with database.read() as connection:
         slip = connection.scalar(select(StockSlip.no).where(StockSlip.point_id == kiosk, StockSlip.bill_code == BILLS))
-    do(database, handouts.withdraw, slip)
+    do(database, handouts.withdraw_on, slip)
     first = his.call("invoiceEBillOutpatient", outpatient("T1", placeCode="07"))
     assert first.ok, first.message
     with database.read() as connection:
@@ -208,8 +242,8 @@ def test_the_watch_tops_up_and_warns_once(database: Database) -> None:
     with database.read() as connection:
         kind = connection.scalar(select(BillKind.id).where(BillKind.prefix == CODE[:6]))
     window = point(database, "01")
-    do(database, balances.set_rule, kind, window, 600, 200)
-    do(database, balances.set_rule, kind, None, 900, 0)
+    do(database, rules.set_rule_on, Rule(kind, window, 600, 200))
+    do(database, rules.set_rule_on, Rule(kind, None, 900, 0))
     assert balances.watch(database, 1) == 1  # the window was topped up, which took the unit under its line
     assert balances.watch(database, 1) == 1
     with database.read() as connection:
@@ -217,17 +251,17 @@ def test_the_watch_tops_up_and_warns_once(database: Database) -> None:
         assert [row.subject for row in found] == [f"unit:{CODE}"] and "余 800 份，低于预警线 900 份" in found[0].text
         left = {each.place: each.left for each in balances.holdings(connection, 1) if each.bill_code == CODE}
     assert left[str(window)] == 700 and left["unit"] == 800
-    do(database, balances.set_rule, kind, None, 800, 0)
+    do(database, rules.set_rule_on, Rule(kind, None, 800, 0))
     assert balances.watch(database, 1) == 0
     with database.read() as connection:
-        assert alarms.standing(connection, 1, "low") == set()
+        assert alarms.standing(connection, 1, AlarmRule.LOW) == set()
 
 
 def test_rules_are_checked_and_audited(database: Database) -> None:
     with refused(database, "FIELD_INVALID") as connection:
-        balances.set_rule(connection, ONE, 1, None, 10, 10)  # the unit has nobody to top it up
+        rules.set_rule_on(connection, ONE, Rule(1, None, 10, 10))  # the unit has nobody to top it up
     with refused(database, "FIELD_INVALID") as connection:
-        balances.set_rule(connection, ONE, 1, point(database, "01"), 0, 10)
+        rules.set_rule_on(connection, ONE, Rule(1, point(database, "01"), 0, 10))
 
 
 def test_paper_that_stands_for_a_bill_and_paper_that_was_spoilt(database: Database, his: His) -> None:
@@ -264,13 +298,13 @@ def granted(**changes: object) -> receipts.Granted:
 
 def test_confirmation_adds_exactly_the_count_once(database: Database) -> None:
     with database.write() as connection:
-        no = receipts.arrive(connection, 1, granted())
-        assert no is not None and receipts.arrive(connection, 1, granted()) is None
+        no = receipts.arrive_on(connection, 1, granted())
+        assert no is not None and receipts.arrive_on(connection, 1, granted()) is None
     assert fates(database)[Fate.UNIT] == 1000
-    do(database, receipts.confirm, no)
+    do(database, receipts.confirm_on, no)
     assert fates(database)[Fate.UNIT] == 2000
     with refused(database, "DOCUMENT_STATE") as connection:
-        receipts.confirm(connection, TWO, str(no))
+        receipts.confirm_on(connection, TWO, str(no))
 
 
 @pytest.mark.parametrize(
@@ -287,51 +321,51 @@ def test_confirmation_adds_exactly_the_count_once(database: Database) -> None:
 )
 def test_bad_segments_are_refused_with_an_alarm(database: Database, changes: dict[str, object], word: str) -> None:
     with database.write() as connection:
-        no = receipts.arrive(connection, 1, granted(**changes))
+        no = receipts.arrive_on(connection, 1, granted(**changes))
     with database.read() as connection:
         row = connection.execute(select(StockReceipt.state, StockReceipt.problem).where(StockReceipt.no == no)).one()
         assert row.state == "refused" and word in row.problem
-        assert alarms.standing(connection, 1, "segment") == {no}
+        assert alarms.standing(connection, 1, AlarmRule.SEGMENT) == {no}
     with refused(database, "DOCUMENT_STATE") as connection:
-        receipts.confirm(connection, ONE, str(no))
+        receipts.confirm_on(connection, ONE, str(no))
 
 
 def test_waiting_segments_do_not_overlap_either(database: Database) -> None:
     with database.write() as connection:
-        receipts.arrive(connection, 1, granted())
-        second = receipts.arrive(connection, 1, granted(finance_id="HD2", first=311_000, last=311_999))
+        receipts.arrive_on(connection, 1, granted())
+        second = receipts.arrive_on(connection, 1, granted(finance_id="HD2", first=311_000, last=311_999))
         assert connection.scalar(select(StockReceipt.problem).where(StockReceipt.no == second)).startswith("与已有号段")
 
 
 def test_opening_stock_needs_two_persons(database: Database) -> None:
-    no = do(database, receipts.opening, CODE, 400_001, 400_100)
+    no = do(database, receipts.enter_opening_on, NumberRun(CODE, 400_001, 400_100))
     with refused(database, "SECOND_PERSON") as connection:
-        receipts.confirm(connection, ONE, str(no))
-    do(database, receipts.confirm, no, by=TWO)
+        receipts.confirm_on(connection, ONE, str(no))
+    do(database, receipts.confirm_on, no, by=TWO)
     with refused(database, "SEGMENT_UNUSABLE") as connection:
-        receipts.opening(connection, ONE, CODE, 400_100, 400_200)
+        receipts.enter_opening_on(connection, ONE, NumberRun(CODE, 400_100, 400_200))
 
 
 def test_applications_wait_their_turn(database: Database) -> None:
     with database.read() as connection:
         kind = connection.scalar(select(BillKind.id).where(BillKind.prefix == CODE[:6]))
         assert balances.suggest(connection, 1, kind).quantity == 0
-    first = do(database, applications.draft, kind, CODE, 500, "补充")
-    second = do(database, applications.draft, kind, CODE, 700, "再补充")
-    do(database, applications.report, first)
+    first = do(database, applications.draft_on, Application(kind, CODE, 500, "补充"))
+    second = do(database, applications.draft_on, Application(kind, CODE, 700, "再补充"))
+    do(database, applications.report_on, first)
     with refused(database, "APPLICATION_PENDING") as connection:
-        applications.report(connection, ONE, str(second))
+        applications.report_on(connection, ONE, str(second))
     with refused(database, "DOCUMENT_STATE") as connection:
-        applications.change(connection, ONE, str(first), 600, "改")
-    assert do(database, applications.withdraw, first) == "withdrawn"  # it never left the house
-    do(database, applications.report, second)
-    do(database, applications.change, first, 600, "改")
-    do(database, applications.cancel, first)
+        applications.change_on(connection, ONE, Change(str(first), 600, "改"))
+    assert do(database, applications.withdraw_on, first) == "withdrawn"  # it never left the house
+    do(database, applications.report_on, second)
+    do(database, applications.change_on, Change(str(first), 600, "改"))
+    do(database, applications.cancel_on, first)
     with refused(database, "DOCUMENT_STATE") as connection:
-        applications.report(connection, ONE, str(first))
+        applications.report_on(connection, ONE, str(first))
     for quantity in (0, -1, 10**9):
         with refused(database, "FIELD_INVALID") as connection:
-            applications.draft(connection, ONE, kind, CODE, quantity, "")
+            applications.draft_on(connection, ONE, Application(kind, CODE, quantity, ""))
 
 
 @pytest.mark.parametrize(

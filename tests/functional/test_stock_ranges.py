@@ -8,8 +8,9 @@ from sqlalchemy import Connection, select
 
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.domain.numbers import NumberRun
 from portal.models import NumberRange, Point, StockMovement, StockVoid
-from portal.stock.documents.voids import void_blank
+from portal.stock.documents.voids import Void, void_blank_on
 from portal.stock.ranges import open_ranges, peek, take_given, take_number
 from tests import codes
 
@@ -62,8 +63,8 @@ def test_blank_losses_at_the_front_and_in_the_middle(database) -> None:
     with database.write() as connection:
         point = _point(connection)
         first = take_number(connection, point, PAPER)[1]
-        void_blank(connection, KEEPER, point, PAPER, first + 1, first + 2, "卡纸")
-        no = void_blank(connection, KEEPER, point, PAPER, first + 10, first + 19, "受潮")
+        void_blank_on(connection, KEEPER, Void(NumberRun(PAPER, first + 1, first + 2), "卡纸", point))
+        no = void_blank_on(connection, KEEPER, Void(NumberRun(PAPER, first + 10, first + 19), "受潮", point))
         taken = [take_number(connection, point, PAPER)[1] - first for _ in range(9)]
         assert taken == [3, 4, 5, 6, 7, 8, 9, 20, 21]
         left = sum(found.left for found in open_ranges(connection, point, PAPER))
@@ -80,7 +81,7 @@ def test_refused_losses_change_nothing(database, low: int, high: int) -> None:
         point = _point(connection)
         first = take_number(connection, point, PAPER)[1]
     with pytest.raises(Refusal), database.write() as connection:
-        void_blank(connection, KEEPER, point, PAPER, first + low, first + high, "试")
+        void_blank_on(connection, KEEPER, Void(NumberRun(PAPER, first + low, first + high), "试", point))
     with database.read() as connection:
         assert [found.left for found in open_ranges(connection, point, PAPER)] == [999]
         assert connection.execute(select(StockVoid)).all() == []
@@ -91,5 +92,5 @@ def test_a_whole_range_can_be_lost(database) -> None:
     with database.write() as connection:
         point = _point(connection)
         first = peek(connection, point, PAPER)
-        void_blank(connection, KEEPER, point, PAPER, first, first + 999, "整箱遗失")
+        void_blank_on(connection, KEEPER, Void(NumberRun(PAPER, first, first + 999), "整箱遗失", point))
         assert take_number(connection, point, PAPER) is None

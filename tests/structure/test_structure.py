@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from flask import Blueprint, Flask
 
-from portal.worker import handlers
+import admin
+import portal
+from portal import background
+from portal.delivery import jobs as delivery_jobs
+from portal.delivery.channels import channels
+from portal.delivery.engine.channel import TITLES
+from portal.delivery.engine.deliveries import topic_of
+from portal.fiscal import stock as fiscal_stock
+from portal.issuing.events import BILL_ISSUED
+from portal.outbox import events, topics
+from portal.outbox.topics import Topic
 from tests.structure.routes import AGREED, routes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,14 +67,47 @@ def test_every_address_is_plain_and_typed(app: Flask) -> None:
         assert re.fullmatch(r"(/|(/([a-z0-9.\-]+|<(string|int):[a-z_]+>))+)", rule.rule), rule.rule
 
 
+def unhandled(handled: Iterable[str]) -> set[str]:
+    """Topics that some module may write a task of and that ``handled`` leaves out.
+
+    ``enqueue`` takes declared topics only, which the type checker sees to at every call; so the declarations are all.
+    """
+    for package in (portal, admin):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    subscriptions = {topic for event in events.declared() for topic in events.subscribers(event)}
+    return {*topics.declared(), *subscriptions, *(event.name for event in events.declared())} - set(handled)
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_every_topic_has_a_handler(app: Flask) -> None:
-    known = set(handlers(app.extensions["qupiao"].services, app.extensions["qupiao"].limits))
-    named = set()
-    for path in (ROOT / "portal").rglob("*.py"):
-        named.update(re.findall(r"""tasks\.row\(\s*"([a-z.]+)\"""", path.read_text(encoding="utf-8")))
-    assert "bill.issued" in named
-    assert named <= known
+def test_every_topic_and_event_has_its_handlers(app: Flask) -> None:
+    services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
+    handled = background.handlers(services, limits)
+    assert unhandled(handled) == set()
+    assert len(topics.declared()) > 20 and len(events.declared()) == 4, "the declarations are seen"
+    for planted in (delivery_jobs.ISSUED, fiscal_stock.CHECK_TOPIC, "bill.issued"):
+        left = {topic: handler for topic, handler in handled.items() if topic != planted}
+        assert unhandled(left) == {planted}, "the check must be able to fail"
+    sending = {topic_of(name) for name in TITLES}
+    assert {topic_of(channel.name) for channel in channels(services)} <= handled.keys()
+    in_lanes = [topic for lane in background.LANES for topic in lane.topics]
+    assert len(in_lanes) == len(set(in_lanes)) and sending <= set(in_lanes)
+    assert {*in_lanes, *background.schedule(demo=True)} <= handled.keys() | sending
+
+
+def test_an_event_without_subscriber_or_declaration_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_subscribed", {})
+    with pytest.raises(LookupError):
+        events.subscribers(BILL_ISSUED)
+    with pytest.raises(ValueError, match="bill.reversed"):
+        events.subscribe([BILL_ISSUED.to("finance")])
+    with pytest.raises(ValueError, match="bill.lost"):
+        events.subscribe([*(event.to("one") for event in events.declared()), Topic("bill.lost/finance")])
+    with pytest.raises(ValueError, match="twice"):
+        topics.topic("clean")
+    with pytest.raises(ValueError, match="twice"):
+        events.event("bill.issued")
 
 
 def test_the_layers_can_fail(tmp_path: Path) -> None:

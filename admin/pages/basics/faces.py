@@ -1,4 +1,4 @@
-"""印章与模板: the unit's certificate, and every face as it is printed, filled with a specimen."""
+"""Page of 印章与模板: the unit's certificate, and every face filled with a specimen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from asn1crypto import x509
 from flask import Response
-from sqlalchemy import select
 
 from admin.kit.groups import basics as group
 from admin.kit.page import page
@@ -16,7 +15,7 @@ from portal.access.permissions import Permission
 from portal.core.clock import local, now
 from portal.domain.documents.bill import BillDocument, InvoicingParty, Item, MedicalExt, PayerParty
 from portal.domain.errors import Refusal
-from portal.models.tables import BILL_KIND, UNIT
+from portal.hospital import queries
 from portal.web.edge import runtime, services
 
 _MEDICAL = (Item("0801", "诊察费", 2000), Item("0807", "西药费", 10850))
@@ -26,19 +25,17 @@ SPECIMENS = {
     "general": (Item("040101", "押金", 12850),),
     "donation": (Item("050101", "货币捐赠", 12850),),
 }
-"""The faces, and what a specimen of each charges."""
+"""The items that the specimen of each face shows."""
 
 
 @group.get("/seals")
 @requires(Permission.CATALOGUE_VIEW, menu="印章与模板", order=90)
 def seals() -> Response:
-    """Who signs, until when, and what the faces look like."""
+    """Show the certificate that signs, and the faces."""
     certificate = x509.Certificate.load(services().signer.certificate_der)
     ends = certificate.not_valid_after
     with services().database.read() as connection:
-        faces = connection.execute(
-            select(BILL_KIND).where(BILL_KIND.c.form.in_(SPECIMENS)).order_by(BILL_KIND.c.prefix)
-        ).all()
+        faces = [face for face in queries.faces(connection) if face.form in SPECIMENS]
     return page(
         "basics/seals.html",
         title="印章与模板",
@@ -55,14 +52,12 @@ def seals() -> Response:
 @group.get("/seals/<string:form>/specimen.pdf")
 @requires(Permission.CATALOGUE_VIEW, within="basics.seals")
 def specimen(form: str) -> Response:
-    """A face filled with a specimen; it carries no number of any stock and no signature."""
-    with services().database.read() as connection:
-        kind = connection.execute(
-            select(BILL_KIND).where(BILL_KIND.c.form == form).order_by(BILL_KIND.c.id.desc())
-        ).first()
-        unit = connection.execute(select(UNIT).where(UNIT.c.id == current_staff().unit_id)).one()
-    if kind is None or form not in SPECIMENS:
+    """Answer a face filled with a specimen; it carries no number of any stock and no signature."""
+    if form not in SPECIMENS:
         raise Refusal("PAGE_NOT_FOUND")
+    with services().database.read() as connection:
+        kind = queries.face(connection, form)
+        unit = queries.unit(connection, current_staff().unit_id)
     document = BillDocument(
         name=kind.name,
         code=f"{kind.prefix}00",

@@ -1,28 +1,28 @@
-"""基础信息: the unit, departments, reviewers; what finance sends (kinds, income items), for reading."""
+"""Pages of 单位, 业务科室, 复核人, and of what finance grants: 票据种类, 收入项目."""
 
 from __future__ import annotations
 
 from flask import Response, url_for
-from sqlalchemy import select
 from wtforms import StringField
 
-from admin.kit.crud import edit_acts, kept_pages, of_unit, simple
+from admin.kit.crud import KeptPages, edit_acts, register, simple
+from admin.kit.form_page import form_page
 from admin.kit.forms import BooleanField, Form, Text, length, required
 from admin.kit.groups import basics as group
 from admin.kit.listing import respond
-from admin.kit.page import page, say
+from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.delivery.notice_slips import pdf_response
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
-from portal.hospital import master_data
+from portal.hospital import master_data, queries
 from portal.listing.columns import Column
 from portal.listing.lists import ListPage
 from portal.listing.values import State
-from portal.models.tables import BILL_KIND, DEPARTMENT, INCOME_ITEM, REVIEWER, UNIT
+from portal.models.tables import BILL_KIND, DEPARTMENT, INCOME_ITEM, REVIEWER
 from portal.rendering.papers.patient_papers import SIZES
 from portal.retrieval import files
-from portal.web.edge import see_other, services
+from portal.web.edge import services
 
 FORMS = {
     "outpatient": "医疗门诊",
@@ -36,7 +36,7 @@ ON_OFF = {True: State("启用", "ok"), False: State("停用", "red")}
 
 
 def name_field(label: str, most: int = 100, needed: bool = True, hint: str = "") -> StringField:
-    """A text that is printed as it is typed: full-width brackets stay."""
+    """Return a field of text that is printed as it is typed: full-width brackets stay."""
     checks = [required, length(1, most)] if needed else [length(0, most)]
     return StringField(label, checks, filters=[lambda value: (value or "").strip()], description=hint)
 
@@ -55,32 +55,34 @@ class UnitForm(Form):
 @group.route("/unit", methods=["GET", "POST"])
 @requires(Permission.CATALOGUE_VIEW, menu="单位", order=10)
 def unit() -> Response:
-    """The unit: names, type, where patients find help."""
+    """Show the unit and change its names, its type, and where patients find help."""
     with services().database.read() as connection:
-        row = connection.execute(select(UNIT).where(UNIT.c.id == current_staff().unit_id)).one()
-    form = UnitForm(row)
-    if form.accepted():
+        kept = queries.unit(connection, current_staff().unit_id)
+    form, here = UnitForm(kept), url_for("basics.unit")
+
+    def act() -> str:
         require_edit()
         master_data.save_unit(services(), current_actor(), dict(form.data))
         say("已保存。新开的票据和患者页面几秒后按新的信息显示，已开的票据不变。")
-        return see_other(url_for("basics.unit"))
-    return page("basics/unit.html", title="单位", unit=row, form=form)
+        return here
+
+    return form_page(form, act, title="单位", back=here, template="basics/unit.html", shown=(), unit=kept)
 
 
 @group.get("/unit/poster/<string:size>")
 @requires(Permission.CATALOGUE_VIEW, within="basics.unit")
 def poster(size: str) -> Response:
-    """The hospital code as a poster to print: a4 or a3."""
+    """Answer the hospital code as a poster to print: a4 or a3."""
     if size.upper() not in SIZES:
         raise Refusal("PAGE_NOT_FOUND")
     with services().database.read() as connection:
-        code = connection.execute(select(UNIT.c.code).where(UNIT.c.id == current_staff().unit_id)).scalar_one()
-    file = files.poster(services(), code, size.upper())
+        kept = queries.unit(connection, current_staff().unit_id)
+    file = files.poster(services(), kept.code, size.upper())
     return pdf_response(file.data, file.name)
 
 
 def require_edit() -> None:
-    """Raises PERMISSION_MISSING for who may only look."""
+    """Check that the person may edit. Raises PERMISSION_MISSING."""
     if not may(Permission.CATALOGUE_EDIT):
         raise Refusal("PERMISSION_MISSING", title="维护基础信息")
 
@@ -104,8 +106,8 @@ KINDS = ListPage(
 @group.get("/kinds")
 @requires(Permission.CATALOGUE_VIEW, menu="票据种类", order=20)
 def kinds() -> Response:
-    """Bill kinds, as finance grants them."""
-    return respond(KINDS, select(BILL_KIND))
+    """Show the bill kinds that finance has granted."""
+    return respond(KINDS, queries.bill_kinds())
 
 
 INCOME_ITEMS = ListPage(
@@ -126,8 +128,8 @@ INCOME_ITEMS = ListPage(
 @group.get("/income-items")
 @requires(Permission.CATALOGUE_VIEW, menu="收入项目", order=30)
 def income_items() -> Response:
-    """Income items of finance; read only."""
-    return respond(INCOME_ITEMS, select(INCOME_ITEM))
+    """Show the income items of finance, which nobody changes here."""
+    return respond(INCOME_ITEMS, queries.income_items())
 
 
 DEPARTMENTS = ListPage(
@@ -153,14 +155,16 @@ class DepartmentForm(Form):
     general_name = name_field("对外通用名", 60, needed=False, hint="敏感科室对外显示的名称，例如：专科门诊；可空")
 
 
-kept_pages(
-    "department",
-    "/departments",
-    "科室",
-    45,
-    DEPARTMENTS,
-    simple("department", DepartmentForm, "basics.departments"),
-    of_unit(DEPARTMENT),
+register(
+    KeptPages(
+        "department",
+        "/departments",
+        "科室",
+        45,
+        DEPARTMENTS,
+        queries.departments,
+        simple("department", DepartmentForm, "basics.departments"),
+    )
 )
 
 
@@ -187,12 +191,14 @@ class ReviewerForm(Form):
     active = BooleanField("启用", default=True)
 
 
-kept_pages(
-    "reviewer",
-    "/reviewers",
-    "复核人",
-    80,
-    REVIEWERS,
-    simple("reviewer", ReviewerForm, "basics.reviewers"),
-    of_unit(REVIEWER),
+register(
+    KeptPages(
+        "reviewer",
+        "/reviewers",
+        "复核人",
+        80,
+        REVIEWERS,
+        queries.reviewers,
+        simple("reviewer", ReviewerForm, "basics.reviewers"),
+    )
 )

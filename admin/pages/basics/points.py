@@ -1,13 +1,11 @@
-"""开票点 and 收费项目对照: who may issue what where, and how the hospital's charges become fiscal items."""
+"""Pages of 开票点 and 收费项目对照: points with kinds and staff, and the fiscal items of charges."""
 
 from __future__ import annotations
 
-from typing import Any
+from flask import Response
+from wtforms import ValidationError
 
-from flask import Response, request, url_for
-from sqlalchemy import Select, func, select
-
-from admin.kit.crud import edit_acts, keep, kept, kept_pages, of_unit, saved
+from admin.kit.crud import KeptPages, edit_acts, keep, kept, register, saved
 from admin.kit.forms import (
     BooleanField,
     DayField,
@@ -20,34 +18,18 @@ from admin.kit.forms import (
     optional,
     required,
 )
-from admin.kit.page import page
 from admin.kit.security import current_actor, current_staff
 from admin.pages.basics.hospital import ON_OFF, name_field
 from portal.core.clock import business_day, now
-from portal.hospital import master_data
+from portal.hospital import master_data, queries
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
 from portal.listing.values import State
-from portal.models.tables import (
-    BILL_KIND,
-    CHARGE_ITEM,
-    INCOME_ITEM,
-    POINT,
-    POINT_KIND,
-    PRINTER,
-    STAFF_ACCOUNT,
-    STAFF_POINT,
-)
+from portal.models.tables import CHARGE_ITEM, POINT
 from portal.web.edge import services
 
 POINT_TYPES = {"window": "窗口", "kiosk": "自助机", "online": "线上", "emergency": "应急"}
-
-_bound = select(STAFF_POINT.c.point_id, func.count().label("staff")).group_by(STAFF_POINT.c.point_id).subquery()
-_allowed = select(POINT_KIND.c.point_id, func.count().label("kinds")).group_by(POINT_KIND.c.point_id).subquery()
-_printers = (
-    select(PRINTER.c.point_id, func.min(PRINTER.c.name).label("printer")).group_by(PRINTER.c.point_id).subquery()
-)
 
 POINTS = ListPage(
     name="points",
@@ -86,40 +68,14 @@ class PointForm(Form):
     staff = SelectMultipleField("挂接人员", coerce=int)
 
 
-def _points() -> Select[Any]:
-    return (
-        select(
-            POINT,
-            func.coalesce(_allowed.c.kinds, 0).label("kinds"),
-            func.coalesce(_bound.c.staff, 0).label("staff"),
-            _printers.c.printer,
-        )
-        .select_from(
-            POINT.outerjoin(_allowed, _allowed.c.point_id == POINT.c.id)
-            .outerjoin(_bound, _bound.c.point_id == POINT.c.id)
-            .outerjoin(_printers, _printers.c.point_id == POINT.c.id)
-        )
-        .where(POINT.c.unit_id == current_staff().unit_id)
-    )
-
-
 def _point(row_id: int, title: str) -> Response:
-    """One point; stock and printers have pages of their own."""
-    row = kept("point", row_id)
+    """Answer the page of one point; stock and printers have pages of their own."""
+    point = kept("point", row_id)
     with services().database.read() as connection:
-        allowed = list(connection.scalars(select(POINT_KIND.c.kind_id).where(POINT_KIND.c.point_id == row_id)))
-        bound = list(connection.scalars(select(STAFF_POINT.c.account_id).where(STAFF_POINT.c.point_id == row_id)))
-        form = PointForm(row, kinds=allowed, staff=bound) if row_id else PointForm()
-        kinds = connection.execute(
-            select(BILL_KIND.c.id, BILL_KIND.c.name).where(BILL_KIND.c.form != "paper").order_by(BILL_KIND.c.prefix)
-        )
-        form.kinds.choices = choices((str(row.id), row.name) for row in kinds)
-        staff = connection.execute(
-            select(STAFF_ACCOUNT.c.id, STAFF_ACCOUNT.c.username, STAFF_ACCOUNT.c.name)
-            .where(STAFF_ACCOUNT.c.unit_id == current_staff().unit_id, STAFF_ACCOUNT.c.active)
-            .order_by(STAFF_ACCOUNT.c.username)
-        )
-        form.staff.choices = choices((str(row.id), f"{row.name}（{row.username}）") for row in staff)
+        bindings = queries.point_bindings(connection, current_staff().unit_id, row_id)
+    form = PointForm(point, kinds=bindings.kinds, staff=bindings.staff) if row_id else PointForm()
+    form.kinds.choices = choices((str(kind_id), word) for kind_id, word in bindings.all_kinds.items())
+    form.staff.choices = choices((str(account_id), word) for account_id, word in bindings.all_staff.items())
 
     def save() -> None:
         values = {name: form[name].data for name in ("code", "name", "kind", "active")}
@@ -128,14 +84,7 @@ def _point(row_id: int, title: str) -> Response:
     return saved(form, save, "basics.points", title, "basics/point.html")
 
 
-kept_pages("point", "/points", "开票点", 40, POINTS, _point, _points)
-
-
-def _state(row: Any) -> str:
-    today = business_day(now())
-    if row.valid_from and row.valid_from > today:
-        return "later"
-    return "over" if row.valid_until and row.valid_until < today else "on"
+register(KeptPages("point", "/points", "开票点", 40, POINTS, queries.points, _point))
 
 
 CHARGES = ListPage(
@@ -155,17 +104,11 @@ CHARGES = ListPage(
             "state",
             "状态",
             "state",
-            value=_state,
+            value=lambda row: queries.state_on(row.valid_from, row.valid_until, business_day(now())),
             states={"on": State("有效", "ok"), "later": State("未生效", "wait"), "over": State("已失效", "red")},
         ),
     ),
-    filters=(
-        Filter(
-            "text",
-            "编码或名称",
-            lambda text: (CHARGE_ITEM.c.code == text) | CHARGE_ITEM.c.name.contains(text, autoescape=True),
-        ),
-    ),
+    filters=(Filter("text", "编码或名称", queries.charge_item_matches),),
     empty="没有符合条件的对照。没有对照的院内项目会原样印在票面上。",
     acts=edit_acts("basics.edit_charge"),
 )
@@ -182,29 +125,29 @@ class ChargeForm(Form):
     valid_from = DayField("生效日期", [optional])
     valid_until = DayField("失效日期", [optional], description="到期后不再对照，该项目原样印在票面上")
 
+    def validate_high_fen(self, field: YuanField) -> None:
+        """Check that the bounds are in order."""
+        if self.low_fen.data and field.data and self.low_fen.data > field.data:
+            raise ValidationError("单行下限不能大于上限。")
+
+    def validate_valid_until(self, field: DayField) -> None:
+        """Check that the days are in order."""
+        if self.valid_from.data and field.data and self.valid_from.data > field.data:
+            raise ValidationError("生效日期不能晚于失效日期。")
+
 
 def _charge(row_id: int, title: str) -> Response:
+    """Answer the page of one mapping."""
     form = ChargeForm(kept("charge_item", row_id))
     with services().database.read() as connection:
-        known = connection.execute(
-            select(INCOME_ITEM.c.code, INCOME_ITEM.c.name).where(INCOME_ITEM.c.active).order_by(INCOME_ITEM.c.code)
-        )
-        names = {row.code: row.name for row in known}
-    if form.fiscal_code.object_data and form.fiscal_code.object_data not in names:
-        names[form.fiscal_code.object_data] = "（财政未下发）"
+        names = queries.active_income_items(connection)
+    present = form.fiscal_code.object_data
+    if present and present not in names:
+        names[present] = "（财政未下发）"
     form.fiscal_code.choices = choices((code, f"{code} {name}") for code, name in names.items())
-    problem = ""
-    if request.method == "POST" and form.low_fen.data and form.high_fen.data and form.low_fen.data > form.high_fen.data:
-        problem = "单行下限不能大于上限。"
-    elif request.method == "POST" and form.valid_from.data and form.valid_until.data:
-        problem = "" if form.valid_from.data <= form.valid_until.data else "生效日期不能晚于失效日期。"
-    if problem:
-        back = url_for("basics.charges")
-        return page("kit/form.html", 422, title=title, form=form, verb="保存", back=back, problem=problem)
     chosen = form.fiscal_code.data or ""
-    kept_name = not chosen or chosen == form.fiscal_code.object_data
-    more = {} if kept_name else {"fiscal_name": names.get(chosen, "")}
+    more = {} if not chosen or chosen == present else {"fiscal_name": names.get(chosen, "")}
     return keep("charge_item", row_id, form, title, "basics.charges", more)
 
 
-kept_pages("charge", "/charge-items", "对照", 50, CHARGES, _charge, of_unit(CHARGE_ITEM))
+register(KeptPages("charge", "/charge-items", "对照", 50, CHARGES, queries.charge_items, _charge))

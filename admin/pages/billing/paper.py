@@ -21,7 +21,7 @@ from portal.access.permissions import Permission
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.numbers import Sheet
+from portal.domain.numbers import NumberRun, Sheet
 from portal.issuing.bills import approvals
 from portal.issuing.paper import exchange as paper_exchange
 from portal.issuing.paper import prints
@@ -272,11 +272,10 @@ def blank_loss() -> Response:
     form.code.choices = {code: code for code in dict.fromkeys(held.bill_code for held in ranges)}
 
     def act() -> str:
-        first, last = form.bounds or (0, 0)
-        no = paper_exchange.lose_blanks(
-            services(), current_actor(), BlankLoss(current_point().code, form.code.data, first, last, form.reason.data)
-        )
-        say(f"已报损 {last - first + 1} 张，单号 {no}。")
+        run = NumberRun(form.code.data, *(form.bounds or (0, 0)))
+        loss = BlankLoss(current_point().code, run, form.reason.data)
+        no = paper_exchange.lose_blanks(services(), current_actor(), loss)
+        say(f"已报损 {run.count} 张，单号 {no}。")
         return url_for("billing.blank_loss")
 
     return form_page(

@@ -37,6 +37,7 @@ STATES = {
     for state in AttemptState
 }
 LETTERS = "letters"
+OBJECTS = {"bill": "票据", "voucher": "预交金凭证", "family": "代取关系", "request": "患者申请", "code": "验证码"}
 PURPOSES = {purpose.value: purpose.title for purpose in Purpose}
 GROUP = "交付"
 """The group of parameters that the channel page shows."""
@@ -49,7 +50,7 @@ def _in_state(value: str) -> Any:
 
 
 def _about(row: Any) -> str:
-    return bill_number(row.bill_code, row.number) if row.bill_code else f"预交金凭证 {row.object_id}"
+    return bill_number(row.bill_code, row.number) if row.bill_code else f"{OBJECTS[row.object_kind]} {row.object_id}"
 
 
 DELIVERIES = ListPage(
@@ -115,7 +116,9 @@ def deliveries() -> Response:
         if column.name not in ("recipient", "recipient_digest", "effect", "result_class", "step")
     ]
     statement = (
-        select(*columns, DELIVERY.c.purpose, DELIVERY.c.object_id, BILL.c.bill_code, BILL.c.number)
+        select(
+            *columns, DELIVERY.c.purpose, DELIVERY.c.object_kind, DELIVERY.c.object_id, BILL.c.bill_code, BILL.c.number
+        )
         .select_from(joined)
         .where(DELIVERY.c.unit_id == current_staff().unit_id)
     )
@@ -144,6 +147,7 @@ def one_delivery(delivery_id: int) -> Response:
         "delivery/delivery.html",
         row=row,
         bill=bill,
+        object_title=OBJECTS[row.object_kind],
         attempts=attempts,
         order=order,
         states=STATES,

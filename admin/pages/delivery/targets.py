@@ -11,9 +11,8 @@ from admin.kit.listing import respond
 from admin.kit.page import page, say
 from admin.kit.security import current_actor, current_staff, requires
 from portal.access.permissions import Permission
-from portal.delivery.channels import TITLES
 from portal.delivery.channels.app import AppPush
-from portal.delivery.engine.channel import PUSH
+from portal.delivery.engine.channel import PUSH, TITLES
 from portal.delivery.push import events, targets
 from portal.delivery.push.targets import Facts
 from portal.domain.delivery import Accepted, Bug, Result

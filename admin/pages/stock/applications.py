@@ -1,4 +1,4 @@
-"""票据申领: list, new with a suggested quantity, one application with its next legal acts."""
+"""票据申领: the list, a new one with a suggested quantity, one application with its next legal acts."""
 
 from __future__ import annotations
 
@@ -6,34 +6,28 @@ from typing import Any
 
 from flask import Response, request, url_for
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, IntegerField, SelectField, Text, between, required
 from admin.kit.groups import stock
 from admin.kit.listing import respond
-from admin.kit.page import page, say
+from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
-from admin.pages.stock.common import (
-    APPLICATION_STATES,
-    Button,
-    code_for,
-    document_page,
-    kind_choices,
-    kind_words,
-    row_of,
-)
+from admin.pages.stock.choices import code_for, kind_choices, kind_words
+from admin.pages.stock.document_page import Button, Shown, document_of, document_page
+from admin.pages.stock.document_states import APPLICATION_STATES
 from portal.access.permissions import Permission
-from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.domain.stock import EDITABLE, WITHDRAWABLE, ApplicationState
-from portal.fiscal.stock import POLL_TOPIC
+from portal.fiscal import enquiries
 from portal.listing.columns import Column
 from portal.listing.filters import moment_filters, state_filter
 from portal.listing.lists import ListPage
 from portal.listing.values import count, moment
 from portal.models.tables import STOCK_APPLICATION
-from portal.outbox import tasks
-from portal.stock import balances
+from portal.stock import balances, queries
 from portal.stock.documents import applications as service
 from portal.stock.documents import lists
+from portal.stock.documents.facts import ApplicationFacts
 from portal.web.edge import see_other, services
 
 APPLICATIONS = ListPage(
@@ -60,7 +54,7 @@ APPLICATIONS = ListPage(
 
 
 class ApplicationForm(Form):
-    """What an application says."""
+    """A new application."""
 
     kind = SelectField("票据种类", [required])
     quantity = IntegerField("申领数量", [required, between(1, 10_000_000)], description="建议数量见下表，可以修改")
@@ -68,7 +62,7 @@ class ApplicationForm(Form):
 
 
 class ChangeForm(Form):
-    """What may still be changed."""
+    """The parts of an application that may still be changed."""
 
     quantity = IntegerField("申领数量", [required, between(1, 10_000_000)])
     reason = Text("摘要", [required], most=200)
@@ -77,7 +71,7 @@ class ChangeForm(Form):
 @stock.get("/applications")
 @requires(Permission.STOCK_VIEW, menu="票据申领", order=30)
 def applications() -> Response:
-    """All applications, newest first."""
+    """List all applications, newest first."""
     return respond(
         APPLICATIONS, lists.applications(current_staff().unit_id), "stock/list.html", tools=_tools(), lead=""
     )
@@ -90,40 +84,43 @@ def _tools() -> list[tuple[str, str]]:
 @stock.route("/applications/new", methods=["GET", "POST"])
 @requires(Permission.STOCK_APPLY, within="stock.applications")
 def new_application() -> Response:
-    """Write one; the table of suggestions stands below the form."""
+    """Write an application; the table of suggestions stands below the form."""
     form = ApplicationForm(kind=request.args.get("kind", ""), quantity=request.args.get("quantity", type=int))
     form.kind.choices = kind_choices()
-    if form.accepted():
-        actor, kind_id = current_actor(), str(form.kind.data)
-        with services().database.write() as connection:
-            no = service.draft(
-                connection, actor, int(kind_id), code_for(kind_id), form.quantity.data or 0, str(form.reason.data)
-            )
+
+    def draft() -> str:
+        kind_id = str(form.kind.data)
+        order = service.Application(int(kind_id), code_for(kind_id), form.quantity.data or 0, str(form.reason.data))
+        no = service.draft(services(), current_actor(), order)
         say(f"已保存申领单 {no}，核对后请上报。")
-        return see_other(url_for("stock.application", no=no))
+        return url_for("stock.application", no=no)
+
     with services().database.read() as connection:
-        kinds = lists.kinds(connection)
-        found = [(kinds[kind_id], balances.suggest(connection, current_staff().unit_id, kind_id)) for kind_id in kinds]
-    return page("stock/apply.html", form=form, suggestions=found, back=url_for("stock.applications"))
+        suggestions = [
+            (kind, balances.suggest(connection, current_staff().unit_id, kind.id))
+            for kind in queries.kinds(connection).values()
+        ]
+    back = url_for("stock.applications")
+    return form_page(form, draft, title="新增申领", template="stock/apply.html", suggestions=suggestions, back=back)
 
 
 @stock.route("/applications/<string:no>", methods=["GET", "POST"])
 @requires(Permission.STOCK_VIEW, within="stock.applications")
 def application(no: str) -> Response:
-    """One application: what finance said, what may be done now; a draft can be changed here."""
-    row = row_of(STOCK_APPLICATION, no)
+    """Show one application: finance's answer, the acts that are legal now; a draft can be changed here."""
+    row = document_of(ApplicationFacts, no)
     editable = row.state in EDITABLE and may(Permission.STOCK_APPLY)
-    more: dict[str, Any] = {}
+    below: dict[str, Any] = {}
     if editable:
         form = ChangeForm(quantity=row.quantity, reason=row.reason)
         if form.accepted():
-            with services().database.write() as connection:
-                service.change(connection, current_actor(), no, form.quantity.data or 0, str(form.reason.data))
+            order = service.Change(no, form.quantity.data or 0, str(form.reason.data))
+            service.change(services(), current_actor(), order)
             say("已保存修改。")
             return see_other(url_for("stock.application", no=no))
-        more = {"form": form, "verb": "保存修改"}
+        below = {"form": form, "verb": "保存修改"}
     elif request.method == "POST":
-        raise Refusal("DOCUMENT_STATE", no=no, state=ApplicationState(row.state).title)
+        raise Refusal("DOCUMENT_STATE", no=no, state=row.state.title)
     facts = [
         ("票据种类", kind_words().get(str(row.kind_id), "")),
         ("票据代码", row.bill_code),
@@ -136,34 +133,32 @@ def application(no: str) -> Response:
         ("审核意见", row.opinion),
         ("上报次数", row.revision or ""),
     ]
-    return document_page(
-        "申领单", no, APPLICATION_STATES[row.state], facts, _buttons(row), url_for("stock.applications"), **more
-    )
+    state, back = APPLICATION_STATES[row.state], url_for("stock.applications")
+    return document_page(Shown("申领单", no, state, facts, back, _buttons(row), form=below))
 
 
-def _buttons(row: object) -> list[Button]:
-    no, state = row.no, row.state  # type: ignore[attr-defined]
+def _buttons(row: ApplicationFacts) -> list[Button]:
+    no, state = row.no, row.state
     if not may(Permission.STOCK_APPLY):
         return []
-    found = []
+    buttons = []
     if state in EDITABLE:
-        found += [
+        buttons += [
             Button("上报财政", url_for("stock.report_application", no=no), main=True),
             Button("删除", url_for("stock.cancel_application", no=no), danger=True),
         ]
     if state in WITHDRAWABLE:
-        found.append(Button("撤销上报", url_for("stock.withdraw_application", no=no)))
+        buttons.append(Button("撤销上报", url_for("stock.withdraw_application", no=no)))
     if state in (*WITHDRAWABLE, ApplicationState.WITHDRAWING, ApplicationState.APPROVED):
-        found.append(Button("立即查询结果", url_for("stock.poll_finance"), main=True))
-    return found
+        buttons.append(Button("立即查询结果", url_for("stock.poll_finance"), main=True))
+    return buttons
 
 
 @stock.post("/applications/<string:no>/report")
 @requires(Permission.STOCK_APPLY)
 def report_application(no: str) -> Response:
-    """上报."""
-    with services().database.write() as connection:
-        service.report(connection, current_actor(), no)
+    """上报 an application to finance."""
+    service.report(services(), current_actor(), no)
     say(f"{no} 已上报，系统会自动送到财政并查询审批结果。")
     return see_other(url_for("stock.application", no=no))
 
@@ -171,9 +166,8 @@ def report_application(no: str) -> Response:
 @stock.post("/applications/<string:no>/withdraw")
 @requires(Permission.STOCK_APPLY)
 def withdraw_application(no: str) -> Response:
-    """撤销上报."""
-    with services().database.write() as connection:
-        state = service.withdraw(connection, current_actor(), no)
+    """撤销上报 of an application."""
+    state = service.withdraw(services(), current_actor(), no)
     say("已撤销上报。" if state is ApplicationState.WITHDRAWN else "已请财政撤销，结果稍后显示。")
     return see_other(url_for("stock.application", no=no))
 
@@ -181,9 +175,8 @@ def withdraw_application(no: str) -> Response:
 @stock.post("/applications/<string:no>/cancel")
 @requires(Permission.STOCK_APPLY)
 def cancel_application(no: str) -> Response:
-    """删除."""
-    with services().database.write() as connection:
-        service.cancel(connection, current_actor(), no)
+    """删除 an application."""
+    service.cancel(services(), current_actor(), no)
     say(f"{no} 已删除。")
     return see_other(url_for("stock.applications"))
 
@@ -192,7 +185,6 @@ def cancel_application(no: str) -> Response:
 @requires(Permission.STOCK_APPLY, Permission.STOCK_RECEIVE)
 def poll_finance() -> Response:
     """Ask finance now instead of at the next interval."""
-    with services().database.write() as connection:
-        tasks.enqueue(connection, POLL_TOPIC, f"{POLL_TOPIC}:asked:{now():%Y%m%d%H%M%S}", {"asked": True})
+    enquiries.poll_now(services())
     say("已发出查询，几秒后刷新即可看到结果。")
     return see_other(url_for("stock.receipts"))

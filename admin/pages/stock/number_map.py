@@ -1,4 +1,4 @@
-"""票号地图: a segment as a strip, each number's one fate by colour and word; a click leads closer, then to the bill."""
+"""票号地图: a segment as a strip, the one fate of each number by colour and word; a click zooms in or opens a bill."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from flask import Response, request, url_for
 from admin.kit.groups import stock
 from admin.kit.page import page, say
 from admin.kit.security import current_staff, may, requires
-from admin.pages.stock.common import kind_words
-from admin.pages.stock.numbers import read_number
+from admin.pages.stock.choices import kind_words
+from admin.pages.stock.number_field import read_number
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
+from portal.domain.numbers import ten_digits
 from portal.domain.stock import Fate
 from portal.listing.values import count
+from portal.stock import queries
 from portal.stock.books import fates, uses
 from portal.stock.books.fates import Run
-from portal.stock.documents import lists
-from portal.stock.rows import number
 from portal.web.edge import see_other, services
 
 WIDTH, LEAST = 1000.0, 3.0
@@ -31,7 +31,7 @@ ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One piece of the strip: where it stands, what it is, where a click leads."""
+    """One piece of the strip: its place, its fate, its words, the address behind it."""
 
     x: float
     width: float
@@ -41,7 +41,7 @@ class Cell:
 
 
 def clip(runs: Sequence[Run], low: int, high: int) -> list[Run]:
-    """The parts of runs between two numbers."""
+    """Return the parts of runs that lie between two numbers."""
     return [
         Run(max(run.first, low), min(run.last, high), run.fate, run.point_id)
         for run in runs
@@ -50,30 +50,30 @@ def clip(runs: Sequence[Run], low: int, high: int) -> list[Run]:
 
 
 def pieces(runs: Sequence[Run], low: int, high: int) -> list[Run]:
-    """What the strip shows between two numbers: single numbers, the runs, or equal parts by their commonest fate."""
+    """Cut the strip between two numbers: single numbers, the runs, or equal parts by their commonest fate."""
     shown = clip(runs, low, high)
     if high - low < SINGLE:
         return [Run(n, n, run.fate, run.point_id) for run in shown for n in range(run.first, run.last + 1)]
     if len(shown) <= MOST_CELLS:
         return shown
     size = -(-(high - low + 1) // MOST_CELLS)
-    found = []
+    parts = []
     for start in range(low, high + 1, size):
         end = min(start + size - 1, high)
         inside = clip(shown, start, end)
         most = max(inside, key=lambda run: sum(each.count for each in inside if each.fate is run.fate))
-        found.append(Run(start, end, most.fate, most.point_id))
-    return found
+        parts.append(Run(start, end, most.fate, most.point_id))
+    return parts
 
 
 def strip(code: str, segment_id: int, shown: Sequence[Run]) -> list[Cell]:
-    """Cells from left to right; a small run is never too narrow to see and to click."""
+    """Return the cells from left to right; a small run is never too narrow to see and to click."""
     total = sum(run.count for run in shown)
     raw = [max(LEAST, WIDTH * run.count / total) for run in shown]
     scale = WIDTH / sum(raw)
     x, cells = 0.0, []
     for run, width in zip(shown, raw, strict=True):
-        words = f"{number(run.first)}" + (f"–{number(run.last)}" if run.count > 1 else "")
+        words = ten_digits(run.first) + (f"–{ten_digits(run.last)}" if run.count > 1 else "")
         if run.count == 1:
             href = url_for("stock.one_number", code=code, number=run.first)
         else:
@@ -85,18 +85,18 @@ def strip(code: str, segment_id: int, shown: Sequence[Run]) -> list[Cell]:
 
 
 def legend(runs: Sequence[Run]) -> list[tuple[Fate, int]]:
-    """Every fate that occurs, and how many numbers have it."""
+    """Return every fate that occurs, with the count of its numbers."""
     return [(fate, total) for fate in Fate if (total := sum(run.count for run in runs if run.fate is fate))]
 
 
 @stock.get("/map")
 @requires(Permission.STOCK_VIEW, menu="票号地图", order=15)
 def maps() -> Response:
-    """Every segment as a strip."""
+    """Show every segment as a strip."""
     kind = request.args.get("kind", "")
     shown = []
     with services().database.read() as connection:
-        for segment in lists.segments(connection, current_staff().unit_id):
+        for segment in queries.segments(connection, current_staff().unit_id):
             if not kind or str(segment.kind_id) == kind:
                 runs = fates.fate_map(connection, segment.id)
                 parts = pieces(runs, segment.first, segment.last)
@@ -107,14 +107,14 @@ def maps() -> Response:
 @stock.get("/map/<int:segment_id>")
 @requires(Permission.STOCK_VIEW, within="stock.maps")
 def number_map(segment_id: int) -> Response:
-    """One segment, or a window of it."""
+    """Show one segment, or a window of it."""
     with services().database.read() as connection:
-        unit = {row.id: row for row in lists.segments(connection, current_staff().unit_id)}
-        if segment_id not in unit:
+        segments = {each.id: each for each in queries.segments(connection, current_staff().unit_id)}
+        if segment_id not in segments:
             raise Refusal("PAGE_NOT_FOUND")
-        segment = unit[segment_id]
+        segment = segments[segment_id]
         runs = fates.fate_map(connection, segment_id)
-        points = lists.points(connection, current_staff().unit_id)
+        points = queries.points(connection, current_staff().unit_id)
     low = min(max(request.args.get("low", segment.first, type=int), segment.first), segment.last)
     high = min(max(request.args.get("high", segment.last, type=int), low), segment.last)
     window = clip(runs, low, high)
@@ -137,19 +137,22 @@ def number_map(segment_id: int) -> Response:
 @stock.get("/numbers/<string:code>/<int:number>")
 @requires(Permission.STOCK_VIEW, within="stock.maps")
 def one_number(code: str, number: int) -> Response:
-    """What became of one number: its bill when it has one and the person may see it, else its fate."""
+    """Open the bill of one number when it has one and the person may see it, else show its fate."""
     with services().database.read() as connection:
-        home = [
-            row
-            for row in lists.segments(connection, current_staff().unit_id)
-            if row.bill_code == code and row.first <= number <= row.last
-        ]
-        if not home:
+        segment = next(
+            (
+                each
+                for each in queries.segments(connection, current_staff().unit_id)
+                if each.bill_code == code and each.first <= number <= each.last
+            ),
+            None,
+        )
+        if segment is None:
             raise Refusal("PAGE_NOT_FOUND")
         user = uses.user_of(connection, code, number)
-        run = next(r for r in fates.fate_map(connection, home[0].id) if r.first <= number <= r.last)
-        points = lists.points(connection, current_staff().unit_id)
-        story = lists.story(connection, code, number)
+        run = next(r for r in fates.fate_map(connection, segment.id) if r.first <= number <= r.last)
+        points = queries.points(connection, current_staff().unit_id)
+        story = queries.movements_of_number(connection, code, number)
     if user is not None and user[0] in ("bill", "paper") and may(Permission.BILLS_VIEW):
         return see_other(url_for("billing.bill", bill_id=user[1]))
     if user is not None and user[0] == "voucher" and may(Permission.VOUCHERS_VIEW):
@@ -158,7 +161,7 @@ def one_number(code: str, number: int) -> Response:
         "stock/number.html",
         code=code,
         number=number,
-        segment=home[0],
+        segment=segment,
         fate=run.fate,
         point=points.get(run.point_id or 0),
         story=story,
@@ -169,13 +172,13 @@ def one_number(code: str, number: int) -> Response:
 @stock.get("/numbers")
 @requires(Permission.STOCK_VIEW, within="stock.maps")
 def find_number() -> Response:
-    """The number that somebody typed, from the map's search."""
+    """Open the number that was typed into the map's search."""
     code = request.args.get("code", "")[:8]
     try:
-        wanted = read_number(request.args.get("number", ""))
+        typed = read_number(request.args.get("number", ""))
     except ValueError:
-        wanted = None
-    if wanted is None or not code:
+        typed = None
+    if typed is None or not code:
         say("请填写票据代码和最多 10 位的票号。", "warning")
         return see_other(url_for("stock.maps"))
-    return see_other(url_for("stock.one_number", code=code, number=wanted))
+    return see_other(url_for("stock.one_number", code=code, number=typed))

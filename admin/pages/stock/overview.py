@@ -1,4 +1,4 @@
-"""库存结余 with warning lines and forecast; 库存核对: the identity, and finance's comparison."""
+"""库存结余 with warning lines and forecast; 库存核对: the identity of the books, and the comparison with finance."""
 
 from __future__ import annotations
 
@@ -6,34 +6,31 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from flask import Response, request, url_for
-from sqlalchemy import select
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, IntegerField, SelectField, between, required
 from admin.kit.groups import stock
 from admin.kit.listing import respond_computed
-from admin.kit.page import page, say
+from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
-from admin.pages.stock.common import kind_choices, kind_words, point_choices
+from admin.pages.stock.choices import kind_choices, kind_words, point_choices
 from portal.access.permissions import Permission
-from portal.core.clock import now
-from portal.domain.errors import Refusal
-from portal.fiscal.stock import CHECK_TOPIC
+from portal.domain.numbers import ten_digits
+from portal.fiscal import enquiries
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
 from portal.listing.values import State, bill_number
-from portal.models.tables import STOCK_ALARM, STOCK_RECONCILE
-from portal.outbox import tasks
-from portal.stock import alarms, balances
+from portal.stock import alarms, balances, queries, rules
 from portal.stock.books import fates
-from portal.stock.documents import lists
+from portal.stock.queries import SegmentFacts
 from portal.web.edge import see_other, services
 
 
 def _places() -> dict[str, str]:
     with services().database.read() as connection:
-        points = lists.points(connection, current_staff().unit_id).values()
-    return {"unit": "单位库存"} | {str(row.id): f"{row.code} {row.name}" for row in points}
+        points = queries.points(connection, current_staff().unit_id).values()
+    return {"unit": "单位库存"} | {str(point.id): f"{point.code} {point.name}" for point in points}
 
 
 def _side(key: str) -> Callable[[Any], Any]:
@@ -41,7 +38,7 @@ def _side(key: str) -> Callable[[Any], Any]:
 
 
 def _ten(number: int | None) -> str:
-    return "" if number is None else f"{number:010d}"
+    return "" if number is None else ten_digits(number)
 
 
 LEVELS = {"empty": State("已用完", "red"), "low": State("低于预警线", "red"), "good": State("正常", "ok")}
@@ -95,34 +92,29 @@ CHECK = ListPage(
 )
 
 
-class Segment(NamedTuple):
-    """A row of the check: a segment and its side of the identity."""
+class Checked(NamedTuple):
+    """A row of the check: a segment and its figures."""
 
-    segment: Any
+    segment: SegmentFacts
     balance: fates.Balance
 
 
 @stock.get("/balances")
 @requires(Permission.STOCK_VIEW, menu="库存结余", order=5)
 def stock_balances() -> Response:
-    """What every place has, how long it lasts, what warns."""
+    """Show every place's balance, how long it lasts, and the standing alarms."""
     unit_id = current_staff().unit_id
     with services().database.read() as connection:
-        found = balances.holdings(connection, unit_id)
-        standing = connection.execute(
-            select(STOCK_ALARM)
-            .where(STOCK_ALARM.c.unit_id == unit_id, STOCK_ALARM.c.cleared_at.is_(None))
-            .order_by(STOCK_ALARM.c.raised_at)
-        ).all()
-    return respond_computed(BALANCES, found, "stock/balances.html", alarms=standing, levels=LEVELS)
+        holdings = balances.holdings(connection, unit_id)
+        standing = queries.standing_alarms(connection, unit_id)
+    return respond_computed(BALANCES, holdings, "stock/balances.html", alarms=standing, levels=LEVELS)
 
 
 @stock.post("/alarms/<int:alarm_id>/clear")
 @requires(Permission.STOCK_RECEIVE)
 def clear_alarm(alarm_id: int) -> Response:
-    """A refused segment or a difference with finance has been dealt with; a low stock clears itself."""
-    with services().database.write() as connection:
-        alarms.dealt_with(connection, current_actor(), alarm_id)
+    """Mark a refused segment or a difference with finance as dealt with; a low stock clears itself."""
+    alarms.settle(services(), current_actor(), alarm_id)
     say("已标记为处理完毕。")
     return see_other(url_for("stock.stock_balances"))
 
@@ -141,7 +133,7 @@ class RuleForm(Form):
 @stock.route("/rules", methods=["GET", "POST"])
 @requires(Permission.STOCK_HAND_OUT, within="stock.stock_balances")
 def rule() -> Response:
-    """Set one line."""
+    """Set the line of one place."""
     form = RuleForm(
         place=request.args.get("place", "unit"),
         kind=request.args.get("kind", ""),
@@ -149,44 +141,35 @@ def rule() -> Response:
         lot=request.args.get("lot", 0, type=int),
     )
     form.place.choices, form.kind.choices = [("unit", "单位库存"), *point_choices()], kind_choices()
-    problem = ""
-    if form.accepted():
-        point_id = None if form.place.data == "unit" else int(str(form.place.data))
-        try:
-            with services().database.write() as connection:
-                kind_id = int(str(form.kind.data))
-                low, lot = form.low.data or 0, form.lot.data or 0
-                balances.set_rule(connection, current_actor(), kind_id, point_id, low, lot)
-            say("已保存预警线。")
-            return see_other(url_for("stock.stock_balances"))
-        except Refusal as refusal:
-            problem = str(refusal)
     back = url_for("stock.stock_balances")
-    return page("kit/form.html", title="预警线与自动补票", form=form, verb="保存", back=back, problem=problem)
+
+    def save() -> str:
+        point_id = None if form.place.data == "unit" else int(str(form.place.data))
+        order = rules.Rule(int(str(form.kind.data)), point_id, form.low.data or 0, form.lot.data or 0)
+        rules.set_rule(services(), current_actor(), order)
+        say("已保存预警线。")
+        return back
+
+    return form_page(form, save, title="预警线与自动补票", verb="保存", back=back)
 
 
 @stock.get("/check")
 @requires(Permission.STOCK_VIEW, menu="库存核对", order=95)
 def stock_check() -> Response:
-    """Received = used + void + returned + remaining, everywhere; and what finance counted last."""
+    """Check that received = used + void + returned + remaining everywhere, and show what finance counted last."""
     with services().database.read() as connection:
-        found = fates.identity(fates.consistent(connection))
+        check = fates.identity(fates.consistent(connection))
     unit_id = current_staff().unit_id
     with services().database.read() as connection:
-        compared = connection.execute(
-            select(STOCK_RECONCILE)
-            .where(STOCK_RECONCILE.c.unit_id == unit_id)
-            .order_by(STOCK_RECONCILE.c.id.desc())
-            .limit(1)
-        ).one_or_none()
-        segments = {row.id: row for row in lists.segments(connection, unit_id)}
-    whole = [each for each in found.balances if each.segment_id in segments and each.place == "all"]
-    differences = [each for each in found.differences if each.segment_id in segments]
+        compared = queries.last_comparison(connection, unit_id)
+        segments = {segment.id: segment for segment in queries.segments(connection, unit_id)}
+    whole = [each for each in check.balances if each.segment_id in segments and each.place == "all"]
+    differences = [each for each in check.differences if each.segment_id in segments]
     return respond_computed(
         CHECK,
-        [Segment(segments[each.segment_id], each) for each in whole],
+        [Checked(segments[each.segment_id], each) for each in whole],
         "stock/check.html",
-        places=len([each for each in found.balances if each.segment_id in segments]),
+        places=len([each for each in check.balances if each.segment_id in segments]),
         differences=differences,
         compared=compared,
         may_ask=may(Permission.STOCK_RECEIVE),
@@ -197,7 +180,6 @@ def stock_check() -> Response:
 @requires(Permission.STOCK_RECEIVE)
 def compare_with_finance() -> Response:
     """Ask finance to compare now (9206)."""
-    with services().database.write() as connection:
-        tasks.enqueue(connection, CHECK_TOPIC, f"{CHECK_TOPIC}:asked:{now():%Y%m%d%H%M%S}", {"now": True})
+    enquiries.compare_now(services())
     say("已发出核对，几秒后刷新即可看到结果。")
     return see_other(url_for("stock.stock_check"))

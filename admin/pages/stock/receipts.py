@@ -1,4 +1,4 @@
-"""票据入库 and 期初库存: what came from finance, its confirmation or refusal; opening stock by two persons."""
+"""票据入库 and 期初库存: segments from finance, their confirmation or refusal; opening stock by two persons."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ from typing import Any
 
 from flask import Response, url_for
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, SelectField, Text, required
 from admin.kit.groups import stock
 from admin.kit.listing import respond
-from admin.kit.page import page, say
+from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
-from admin.pages.stock.common import (
-    RECEIPT_STATES,
-    Button,
-    bounds_column,
-    code_for,
-    document_page,
-    kind_choices,
-    row_of,
-)
-from admin.pages.stock.numbers import NumberField
+from admin.pages.stock.choices import code_for, kind_choices
+from admin.pages.stock.document_page import Button, Shown, document_of, document_page
+from admin.pages.stock.document_states import RECEIPT_STATES
+from admin.pages.stock.number_field import NumberField
+from admin.pages.stock.runs import bounds_column
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
-from portal.domain.stock import ReceiptState
+from portal.domain.numbers import NumberRun
+from portal.domain.stock import ReceiptSource, ReceiptState
 from portal.listing.columns import Column
 from portal.listing.filters import moment_filters, state_filter
 from portal.listing.lists import ListPage
@@ -31,13 +28,13 @@ from portal.listing.values import bill_number, count, day, moment
 from portal.models.tables import STOCK_RECEIPT
 from portal.stock.documents import lists
 from portal.stock.documents import receipts as service
+from portal.stock.documents.facts import ReceiptFacts
 from portal.web.edge import see_other, services
 
-SOURCES = {"application": "申领", "push": "财政主动下发", "opening": "期初"}
 _COLUMNS = (
     Column("state", "状态", "state", states=RECEIPT_STATES),
     Column("arrived_at", "到达时间", "time"),
-    Column("source", "来源", value=lambda row: SOURCES[row.source]),
+    Column("source", "来源", value=lambda row: ReceiptSource(row.source).title),
     Column("kind_name", "票据种类", "long"),
     bounds_column("first", "起始号"),
     bounds_column("last", "终止号"),
@@ -81,7 +78,7 @@ class OpeningForm(Form):
 
 
 class RefuseForm(Form):
-    """Why a segment is not taken in."""
+    """The reason why a segment is not taken in."""
 
     reason = Text("拒收原因", [required], most=200)
 
@@ -89,7 +86,7 @@ class RefuseForm(Form):
 @stock.get("/receipts")
 @requires(Permission.STOCK_VIEW, menu="票据入库", order=40)
 def receipts() -> Response:
-    """Segments from finance, newest first."""
+    """List the segments from finance, newest first."""
     rows = lists.receipts(current_staff().unit_id, opening=False)
     return respond(RECEIPTS, rows, "stock/list.html", tools=[], lead="")
 
@@ -97,7 +94,7 @@ def receipts() -> Response:
 @stock.get("/openings")
 @requires(Permission.STOCK_VIEW, menu="期初库存", order=20)
 def openings() -> Response:
-    """Opening stock."""
+    """List the opening stock."""
     tools = [("登记期初", url_for("stock.new_opening"))] if may(Permission.STOCK_OPEN) else []
     rows = lists.receipts(current_staff().unit_id, opening=True)
     return respond(OPENINGS, rows, "stock/list.html", tools=tools, lead="登记后须由另一人确认，号码才进入单位库存。")
@@ -107,35 +104,33 @@ def openings() -> Response:
 @requires(Permission.STOCK_OPEN, within="stock.openings")
 def new_opening() -> Response:
     """Enter opening stock."""
-    form, problem = OpeningForm(), ""
+    form = OpeningForm()
     form.kind.choices = kind_choices()
-    if form.accepted():
+
+    def enter() -> str:
         code = form.code.data or code_for(str(form.kind.data))
-        try:
-            with services().database.write() as connection:
-                no = service.opening(connection, current_actor(), code, form.first.data or 0, form.last.data or 0)
-            say(f"已登记 {no}，请另一人确认入库。")
-            return see_other(url_for("stock.receipt", no=no))
-        except Refusal as refusal:
-            problem = str(refusal)
-    back = url_for("stock.openings")
-    return page("kit/form.html", title="登记期初库存", form=form, verb="登记", back=back, problem=problem)
+        run = NumberRun(code, form.first.data or 0, form.last.data or 0)
+        no = service.enter_opening(services(), current_actor(), run)
+        say(f"已登记 {no}，请另一人确认入库。")
+        return url_for("stock.receipt", no=no)
+
+    return form_page(form, enter, title="登记期初库存", verb="登记", back=url_for("stock.openings"))
 
 
 @stock.get("/receipts/<string:no>")
 @requires(Permission.STOCK_VIEW, within="stock.receipts")
 def receipt(no: str) -> Response:
-    """One receipt; confirm and refuse where that is legal."""
-    row = row_of(STOCK_RECEIPT, no)
-    waiting = row.state == ReceiptState.WAITING and may(Permission.STOCK_RECEIVE)
-    own = row.source == "opening" and row.made_by == current_actor().label
+    """Show one receipt; it can be confirmed and refused here where that is legal."""
+    row = document_of(ReceiptFacts, no)
+    waiting = row.state is ReceiptState.WAITING and may(Permission.STOCK_RECEIVE)
+    own = row.source == ReceiptSource.OPENING and row.made_by == current_actor().label
     buttons = [Button("确认入库", url_for("stock.confirm_receipt", no=no), main=True)] if waiting and not own else []
-    more: dict[str, Any] = {}
+    below: dict[str, Any] = {}
     if waiting:
         action = url_for("stock.refuse_receipt", no=no)
-        more = {"form": RefuseForm(), "action": action, "verb": "拒收", "danger": True}
+        below = {"form": RefuseForm(), "action": action, "verb": "拒收", "danger": True}
     facts = [
-        ("来源", SOURCES[row.source]),
+        ("来源", ReceiptSource(row.source).title),
         ("票据代码", row.bill_code),
         ("起始号", bill_number(row.bill_code, max(row.first, 0))),
         ("终止号", bill_number(row.bill_code, max(row.last, 0))),
@@ -147,17 +142,16 @@ def receipt(no: str) -> Response:
         ("经办", f"{row.decided_name}　{moment(row.decided_at)}" if row.decided_at else ""),
         ("已告知财政", moment(row.told_at)),
     ]
-    back = url_for("stock.openings" if row.source == "opening" else "stock.receipts")
+    back = url_for("stock.openings" if row.source == ReceiptSource.OPENING else "stock.receipts")
     note = "期初库存须由登记人以外的人确认。" if own and waiting else ""
-    return document_page("入库单", no, RECEIPT_STATES[row.state], facts, buttons, back, note, **more)
+    return document_page(Shown("入库单", no, RECEIPT_STATES[row.state], facts, back, buttons, note, below))
 
 
 @stock.post("/receipts/<string:no>/confirm")
 @requires(Permission.STOCK_RECEIVE)
 def confirm_receipt(no: str) -> Response:
-    """确认入库."""
-    with services().database.write() as connection:
-        service.confirm(connection, current_actor(), no)
+    """确认入库 of a segment."""
+    service.confirm(services(), current_actor(), no)
     say(f"{no} 已入库。")
     return see_other(url_for("stock.receipt", no=no))
 
@@ -165,12 +159,11 @@ def confirm_receipt(no: str) -> Response:
 @stock.post("/receipts/<string:no>/refuse")
 @requires(Permission.STOCK_RECEIVE)
 def refuse_receipt(no: str) -> Response:
-    """拒收."""
-    row_of(STOCK_RECEIPT, no)
+    """拒收 a segment."""
+    document_of(ReceiptFacts, no)
     form = RefuseForm()
     if not form.accepted():
         raise Refusal("FIELD_INVALID", problems="拒收原因必填")
-    with services().database.write() as connection:
-        service.refuse(connection, current_actor(), no, str(form.reason.data))
+    service.refuse(services(), current_actor(), no, str(form.reason.data))
     say(f"{no} 已拒收，财政会收到说明。", "warning")
     return see_other(url_for("stock.receipt", no=no))

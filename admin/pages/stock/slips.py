@@ -1,28 +1,21 @@
-"""票据分发: hand-outs to points, their acceptance and withdrawal; 应急库存: what emergency points keep."""
+"""票据分发: hand-outs to points, their acceptance and withdrawal; 应急库存: the numbers that emergency points keep."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from flask import Response, url_for
 
 from admin.kit.filters import AT_POINT, POINT_COLUMN
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, IntegerField, SelectField, Text, between, optional, required
 from admin.kit.groups import stock
 from admin.kit.listing import respond, respond_computed
-from admin.kit.page import page, say
+from admin.kit.page import say
 from admin.kit.security import current_actor, current_point, current_staff, may, requires
-from admin.pages.stock.common import (
-    SLIP_STATES,
-    Button,
-    bounds_column,
-    code_for,
-    document_page,
-    kind_choices,
-    point_choices,
-    row_of,
-)
-from admin.pages.stock.numbers import NumberField
+from admin.pages.stock.choices import code_for, kind_choices, point_choices
+from admin.pages.stock.document_page import Button, Shown, document_of, document_page
+from admin.pages.stock.document_states import SLIP_STATES
+from admin.pages.stock.number_field import NumberField
+from admin.pages.stock.runs import bounds_column
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.stock import SlipState
@@ -31,8 +24,10 @@ from portal.listing.filters import moment_filters, state_filter
 from portal.listing.lists import ListPage
 from portal.listing.values import State, bill_number, count, moment
 from portal.models.tables import STOCK_SLIP
-from portal.stock import balances
+from portal.stock import balances, queries
 from portal.stock.documents import handouts, lists
+from portal.stock.documents.facts import SlipFacts
+from portal.stock.documents.handouts import HandOut
 from portal.web.edge import see_other, services
 
 SLIPS = ListPage(
@@ -64,7 +59,7 @@ SLIPS = ListPage(
 
 
 class SlipForm(Form):
-    """What a hand-out says."""
+    """A new hand-out."""
 
     point = SelectField("接收开票点", [required])
     kind = SelectField("票据种类", [required])
@@ -76,7 +71,7 @@ class SlipForm(Form):
 @stock.get("/slips")
 @requires(Permission.STOCK_VIEW, menu="票据分发", order=50)
 def slips() -> Response:
-    """All hand-outs, newest first."""
+    """List all hand-outs, newest first."""
     tools = [("新增分发", url_for("stock.new_slip"))] if may(Permission.STOCK_HAND_OUT) else []
     return respond(SLIPS, lists.slips(current_staff().unit_id), "stock/list.html", tools=tools, lead="")
 
@@ -84,34 +79,38 @@ def slips() -> Response:
 @stock.route("/slips/new", methods=["GET", "POST"])
 @requires(Permission.STOCK_HAND_OUT, within="stock.slips")
 def new_slip() -> Response:
-    """Write one; below the form stands what the unit has."""
-    form, problem = SlipForm(), ""
+    """Create a hand-out. The page also lists unit stock."""
+    form = SlipForm()
     form.point.choices, form.kind.choices = point_choices(), kind_choices()
-    if form.accepted():
-        code, wanted = code_for(str(form.kind.data)), form.count.data or 0
-        try:
-            with services().database.write() as connection:
-                point_id, taker = int(str(form.point.data)), str(form.taker.data)
-                no = handouts.draft(connection, current_actor(), point_id, code, wanted, form.first.data, taker)
-            say(f"已保存分发单 {no}，核对后请下发。")
-            return see_other(url_for("stock.slip", no=no))
-        except Refusal as refusal:
-            problem = str(refusal)
+
+    def draft() -> str:
+        point_id, code = int(str(form.point.data)), code_for(str(form.kind.data))
+        order = HandOut(point_id, code, form.count.data or 0, form.first.data, str(form.taker.data))
+        no = handouts.draft(services(), current_actor(), order)
+        say(f"已保存分发单 {no}，核对后请下发。")
+        return url_for("stock.slip", no=no)
+
     with services().database.read() as connection:
-        found = balances.holdings(connection, current_staff().unit_id)
-    unit = [each for each in found if each.place == "unit"]
-    return page("stock/hand_out.html", form=form, problem=problem, holdings=unit, back=url_for("stock.slips"))
+        holdings = balances.holdings(connection, current_staff().unit_id)
+    return form_page(
+        form,
+        draft,
+        title="新增分发",
+        template="stock/hand_out.html",
+        holdings=[each for each in holdings if each.place == "unit"],
+        back=url_for("stock.slips"),
+    )
 
 
 @stock.get("/slips/<string:no>")
 @requires(Permission.STOCK_VIEW, within="stock.slips")
 def slip(no: str) -> Response:
-    """One hand-out: used and left, the acts that are legal now."""
-    row = row_of(STOCK_SLIP, no)
+    """Show one hand-out: numbers used and left, the acts that are legal now."""
+    row = document_of(SlipFacts, no)
     with services().database.read() as connection:
-        point = lists.points(connection, current_staff().unit_id)[row.point_id]
+        point = queries.points(connection, current_staff().unit_id)[row.point_id]
         used, left = balances.of_slip(connection, no)
-        kind = lists.kinds(connection)[row.kind_id]
+        kind = queries.kinds(connection)[row.kind_id]
     state = SLIP_STATES[row.state]
     if row.state == SlipState.WITHDRAWN and used:
         state = State("已撤回未用部分")
@@ -131,42 +130,36 @@ def slip(no: str) -> Response:
         ("接收", f"{row.accepted_name}　{moment(row.accepted_at)}" if row.accepted_at else ""),
         ("撤回", f"{row.withdrawn_name}　{moment(row.withdrawn_at)}" if row.withdrawn_at else ""),
     ]
-    return document_page("分发单", no, state, facts, _buttons(row, left), url_for("stock.slips"))
+    return document_page(Shown("分发单", no, state, facts, url_for("stock.slips"), _buttons(row, left)))
 
 
-def _buttons(row: Any, left: int) -> list[Button]:
-    found = []
+def _buttons(row: SlipFacts, left: int) -> list[Button]:
+    buttons = []
     if may(Permission.STOCK_HAND_OUT) and row.state == SlipState.DRAFT:
-        found.append(Button("下发", url_for("stock.hand_out_slip", no=row.no), main=True))
-        found.append(Button("删除", url_for("stock.cancel_slip", no=row.no), danger=True))
+        buttons.append(Button("下发", url_for("stock.hand_out_slip", no=row.no), main=True))
+        buttons.append(Button("删除", url_for("stock.cancel_slip", no=row.no), danger=True))
     if may(Permission.STOCK_ACCEPT) and row.state == SlipState.HANDED_OUT:
-        found.append(Button("确认接收", url_for("stock.accept_slip", no=row.no), main=True))
+        buttons.append(Button("确认接收", url_for("stock.accept_slip", no=row.no), main=True))
     if may(Permission.STOCK_HAND_OUT) and row.state in (SlipState.HANDED_OUT, SlipState.ACCEPTED) and left:
-        found.append(Button("撤回未用部分", url_for("stock.withdraw_slip", no=row.no), danger=True))
-    return found
+        buttons.append(Button("撤回未用部分", url_for("stock.withdraw_slip", no=row.no), danger=True))
+    return buttons
 
 
 @stock.post("/slips/<string:no>/hand-out")
 @requires(Permission.STOCK_HAND_OUT)
 def hand_out_slip(no: str) -> Response:
-    """下发."""
-    with services().database.write() as connection:
-        runs = handouts.hand_out(connection, current_actor(), no)
-        waits = handouts.waits(connection, current_actor(), no)
-    total = sum(last - first + 1 for first, last in runs)
-    say(f"{no} 已下发 {total} 份" + ("，等开票点接收。" if waits else "，已可使用。"))
+    """下发 a slip."""
+    handed = handouts.hand_out(services(), current_actor(), no)
+    say(f"{no} 已下发 {handed.count} 份" + ("，等开票点接收。" if handed.waits else "，已可使用。"))
     return see_other(url_for("stock.slip", no=no))
 
 
 @stock.post("/slips/<string:no>/accept")
 @requires(Permission.STOCK_ACCEPT)
 def accept_slip(no: str) -> Response:
-    """接收, at the point where the person works; who hands out may accept for any point."""
-    row = row_of(STOCK_SLIP, no)
-    if not may(Permission.STOCK_HAND_OUT) and current_point().id != row.point_id:
-        raise Refusal("DOCUMENT_UNKNOWN", no=no)
-    with services().database.write() as connection:
-        handouts.accept(connection, current_actor(), no)
+    """接收 at the point where the person works; staff who hand out may accept for any point."""
+    at_point = None if may(Permission.STOCK_HAND_OUT) else current_point().id
+    handouts.accept(services(), current_actor(), no, at_point)
     say(f"{no} 已接收，号码可以使用了。")
     return see_other(url_for("stock.slip", no=no))
 
@@ -174,9 +167,8 @@ def accept_slip(no: str) -> Response:
 @stock.post("/slips/<string:no>/withdraw")
 @requires(Permission.STOCK_HAND_OUT)
 def withdraw_slip(no: str) -> Response:
-    """撤回."""
-    with services().database.write() as connection:
-        back = handouts.withdraw(connection, current_actor(), no)
+    """撤回 the unused numbers of a slip."""
+    back = handouts.withdraw(services(), current_actor(), no)
     say(f"已撤回 {back} 份未用号码，回到单位库存。")
     return see_other(url_for("stock.slip", no=no))
 
@@ -184,9 +176,8 @@ def withdraw_slip(no: str) -> Response:
 @stock.post("/slips/<string:no>/cancel")
 @requires(Permission.STOCK_HAND_OUT)
 def cancel_slip(no: str) -> Response:
-    """删除."""
-    with services().database.write() as connection:
-        handouts.cancel(connection, current_actor(), no)
+    """删除 a draft."""
+    handouts.cancel(services(), current_actor(), no)
     say(f"{no} 已删除。")
     return see_other(url_for("stock.slips"))
 
@@ -216,23 +207,22 @@ class EmergencyForm(Form):
 @stock.route("/emergency", methods=["GET", "POST"])
 @requires(Permission.STOCK_VIEW, menu="应急库存", order=90)
 def emergency() -> Response:
-    """What emergency points have, kept apart from normal issue; more of it with one form."""
+    """List the numbers of emergency points, kept apart from normal issue; one form hands out more."""
     form, problem = EmergencyForm(), ""
     form.point.choices, form.kind.choices = point_choices("emergency"), kind_choices()
     allowed = may(Permission.STOCK_HAND_OUT)
     if allowed and form.accepted():
         try:
-            with services().database.write() as connection:
-                actor, point_id = current_actor(), int(str(form.point.data))
-                code = code_for(str(form.kind.data))
-                no = handouts.draft(connection, actor, point_id, code, form.count.data or 0)
-                handouts.hand_out(connection, actor, no)
+            order = HandOut(int(str(form.point.data)), code_for(str(form.kind.data)), form.count.data or 0)
+            no = handouts.reserve(services(), current_actor(), order)
             say(f"{no} 已下发，号码只供应急开票使用。")
             return see_other(url_for("stock.emergency"))
         except Refusal as refusal:
             problem = str(refusal)
     with services().database.read() as connection:
-        found = balances.holdings(connection, current_staff().unit_id)
-        points = lists.points(connection, current_staff().unit_id)
-    kept = [each for each in found if each.point_id and points[each.point_id].kind == "emergency"]
-    return respond_computed(EMERGENCY, kept, "stock/emergency.html", form=form if allowed else None, problem=problem)
+        holdings = balances.holdings(connection, current_staff().unit_id)
+        points = queries.points(connection, current_staff().unit_id)
+    reserved = [each for each in holdings if each.point_id and points[each.point_id].kind == "emergency"]
+    return respond_computed(
+        EMERGENCY, reserved, "stock/emergency.html", form=form if allowed else None, problem=problem
+    )

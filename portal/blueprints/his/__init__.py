@@ -1,1 +1,1 @@
-"""The HIS interface ``/medical-web/api/medical/<method>``, the de-facto contract of the field (his-interface)."""
+"""The HIS interface ``/medical-web/api/medical/<method>``, the de-facto contract of the field."""

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
-
 from portal.access.his_account import HisAccount
+from portal.core.database import Connection
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.his_contract.fields import Fields, Problems

@@ -1,4 +1,4 @@
-"""What each method of the HIS interface does (his-interface §2), and the table of all of them."""
+"""What each method of the HIS interface does, and the table of all of them."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _columns(rows: Any, names: str) -> list[dict[str, str]]:
 
 
 def detail(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """getBillDetail: what the HIS itself sent for the bill, in the shape of §2.7.
+    """getBillDetail: what the HIS itself sent for the bill, in the contract's shape of a detail answer.
 
     Every member is always there, as text: kiosks call ``toString()`` on them. ``random`` is required here, since
     the answer is personal.
@@ -195,7 +195,7 @@ NOT_OPEN: Mapping[str, str] = {
     "printElectBillList": "打印电子票据清单",
     "printPaperBill": "打印纸质票据",
 }
-"""Methods that the contract's local component serves itself (§2.13): refused with what to do instead."""
+"""Methods that the contract's local component serves itself: refused with what to do instead."""
 
 
 def dispatch(context: Context, message: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | str:

@@ -1,4 +1,4 @@
-"""noticeEBill and sendNotice: the HIS has a bill sent to a phone or an e-mail address (his-interface §2.12).
+"""noticeEBill and sendNotice: the HIS has a bill sent to a phone or an e-mail address.
 
 Both bodies of the contract are understood under both names: ``noticeList`` of noticeType and noticeValue, and
 ``noticeInfo`` of code and value. 1201 is SMS, 1202 e-mail; without a value the one on file is used.
@@ -11,9 +11,7 @@ from typing import Any
 
 from portal.blueprints.his.context import Context, fields_of, named_bill, refuse_problems
 from portal.delivery import requests
-from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.domain.actor import Actor
-from portal.domain.delivery import Purpose, Step
 from portal.domain.identity import is_phone, normalise
 from portal.his_contract.fields import Fields
 
@@ -31,13 +29,9 @@ def notice(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     refuse_problems(fields)
     services, account = context.services, context.account
     actor = Actor(f"his:{account.appid}", "", account.unit_id, context.request_id)
-    with services.database.write() as connection:
+    with services.database.read() as connection:
         bill = named_bill(context, connection, message)
-        for channel, address in wanted:
-            one = Wanted(
-                account.unit_id, "bill", bill.bill_id, Purpose.NOTICE, (Step(channel),), actor.label[:80], address
-            )
-            open_delivery(services, connection, one)
+    requests.send_notices(services, actor, bill.bill_id, wanted)
     return {"billBatchCode": bill.code, "billNo": bill.number, "count": len(wanted)}
 
 

@@ -1,4 +1,4 @@
-"""Paper numbers and paper replacement (his-interface §2.7–2.9): stock of a place, exchange, void, blank loss."""
+"""Paper numbers and paper replacement: stock of a place, exchange, void, blank loss."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection
-
 from portal.blueprints.his.context import Context, Handler, fields_of, named_bill, refuse_problems
 from portal.core.clock import stamp17
+from portal.core.database import Connection
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
-from portal.domain.numbers import Sheet
+from portal.domain.numbers import NumberRun, Sheet
 from portal.his_contract.fields import Fields
 from portal.issuing.paper import exchange
 from portal.issuing.paper.exchange import BlankLoss, Ending, Exchange
@@ -172,7 +171,7 @@ def lose_blanks(context: Context, message: Mapping[str, Any]) -> str:
     if first > last:
         fields.problem("pBillNoEnd", "终止号码", "小于起始号码", "请核对起止号码")
     refuse_problems(fields)
-    loss = BlankLoss(place, code, first, last, reason)
+    loss = BlankLoss(place, NumberRun(code, first, last), reason)
     exchange.lose_blanks(context.services, _actor(context, author), loss)
     return DONE
 

@@ -1,7 +1,7 @@
-"""Reconciliation by the HIS (his-interface §2.11): totals of a business day, and rows to match by busNo.
+"""Reconciliation by the HIS: totals of a business day, and rows to match by busNo.
 
 Count and amount go side by side through all of it; ``copyNum`` and ``…Num`` are counts, ``…Amt`` are yuan
-(features §0 fact 6: a client was once filled with the one for the other).
+(a client was once filled with the one for the other).
 """
 
 from __future__ import annotations

@@ -1,20 +1,17 @@
-"""writeOffEBill and the booking status (his-interface §2.6, §2.7)."""
+"""writeOffEBill and the booking status."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
-
 from portal.blueprints.his.context import Context, fields_of, links, named_bill, refuse_problems
 from portal.core.clock import stamp17
 from portal.domain.actor import Actor
 from portal.domain.states import ReversalReason
 from portal.his_contract.checks import REFUSE
-from portal.issuing.bills import approvals
+from portal.issuing.bills import approvals, booking
 from portal.issuing.bills.reverse import Order, reverse
-from portal.models.tables import BOOKING
 
 LARGE_REVERSAL = "large_reversal"
 """Switch of an account: ``refuse`` stops what needs four eyes at the console as well; by default the HIS's own desk
@@ -57,5 +54,5 @@ def account_status(context: Context, message: Mapping[str, Any]) -> Mapping[str,
     """getEBillAccountStatus: 1 when a unit has booked the bill or a part of it, else 0. createTime is a hint only."""
     with context.services.database.read() as connection:
         bill = named_bill(context, connection, message)
-        booked = connection.scalar(select(BOOKING.c.bill_id).where(BOOKING.c.bill_id == bill.bill_id))
-    return {"state": "0" if booked is None else "1"}
+        booked = booking.is_booked(connection, bill.bill_id)
+    return {"state": "1" if booked else "0"}

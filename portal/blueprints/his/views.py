@@ -1,4 +1,4 @@
-"""The HTTP edge of the HIS interface: tolerant of every address and header of §1.4, always 200 with an envelope."""
+"""The HTTP edge of the HIS interface: tolerant of addresses and headers, always 200 with an envelope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The prepayment methods of the HIS interface (his-interface §2.10): business objects read, services called, answers.
+"""The prepayment methods of the HIS interface: business objects read, services called, answers.
 
 A voucher has one number of its own kind. The contract's two pairs, the voucher's and the "e-bill's", are this same
 pair, answered twice and accepted in either place (docs/vouchers.md).
@@ -169,14 +169,14 @@ def refund(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def cancel(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """cancelPayMentVoucherBalance: takes a wrongly issued deposit back; answered like a red bill (§2.6)."""
+    """cancelPayMentVoucherBalance: takes a wrongly issued deposit back; answered like a red bill."""
     wanted = _limited(context, taking(message, context.account, with_amount=False))
     made = _desk(context).cancel(his_sender(context.account, context.request_id, wanted.operator), wanted)
     return {**_own_pair(made), **_scarlet(made), **_rest(context, made)}
 
 
 def void_paper(context: Context, message: Mapping[str, Any]) -> str:
-    """invalidPayMentVoucherPaper: fields of invalidPaper (§2.9); voiding twice is refused."""
+    """invalidPayMentVoucherPaper: fields of invalidPaper; voiding twice is refused."""
     fields = fields_of(message)
     code = fields.text("pBillBatchCode", "纸质凭证代码", 50, required=True)
     number = fields.text("pBillNo", "纸质凭证号码", 20, required=True)

@@ -1,4 +1,4 @@
-"""自助机 pages: card or slip → bills without paper → print; paper counter; call staff (features §4.7).
+"""自助机 pages: card or slip → bills without paper → print; paper counter; call staff.
 
 The device proves itself by its token, typed once by staff and kept in its cookie. What a person showed travels from
 page to page sealed, for two minutes, and never in an address.

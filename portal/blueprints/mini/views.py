@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, render_template, request
-from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
 
 from portal import audit
 from portal.blueprints.mini import openapi
 from portal.core import strict_json
 from portal.core.clock import local
+from portal.core.database import Connection
 from portal.core.platform_settings import TEMPLATES
 from portal.delivery import bindings, mini_login, requests
 from portal.domain.actor import Actor
@@ -222,7 +222,7 @@ def deliver(bill_id: int) -> Response:
 
 @mini.post("/verify")
 def verification() -> Response:
-    """查验: the five elements of a face; who holds a bill need not say who they are (features S2.9)."""
+    """查验: the five elements of a face; who holds a bill need not say who they are."""
     with services().database.read() as connection:
         session = _session(connection)
     elements, wrong = retrieval_verification.read(_body("Face"))
@@ -261,20 +261,21 @@ def subscriptions() -> Response:
     Where WeChat's own event tells of it, that counts and this does not: one tap is one permission.
     """
     ours = {services().settings.template(name) for name in TEMPLATES if name.startswith("mini_")} - {""}
-    with services().database.write() as connection:
+    with services().database.read() as connection:
         session = _session(connection)
-        allowed = sorted(ours & set(_body("Subscribed")["templates"]))
         subject = mini_login.subject_of(services(), mini_login.openid_of(services(), connection, session))
-        for template in [] if services().settings.wechat_mini.pushes else allowed:
-            bindings.allow(services(), connection, subject, template, 1)
+    allowed = sorted(ours & set(_body("Subscribed")["templates"]))
+    if not services().settings.wechat_mini.pushes:
+        bindings.allow(services(), subject, allowed)
     return jsonify(templates=allowed)
 
 
 @mini.post("/logout")
 def logout() -> Response:
     """Ends the session on the server."""
-    with services().database.write() as connection:
-        sessions.end(connection, _session(connection))
+    with services().database.read() as connection:
+        session = _session(connection)
+    sessions.end(services(), session)
     return jsonify({})
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, g, render_template, request
 from markupsafe import Markup
-from sqlalchemy import Connection, Row
 
 from portal.blueprints.patient import english
 from portal.core.clock import local
+from portal.core.database import Connection
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, yuan
+from portal.hospital.references import UnitRow
 from portal.ledger.bills import BillFacts
 from portal.retrieval import identify, sessions
 from portal.retrieval.files import File
@@ -28,9 +29,9 @@ CHANNELS = {"sms": "短信", "mail": "邮箱", "wechat": "微信", "alipay": "�
 """What the channels of messages are called."""
 
 
-def unit_of(key: str | int) -> Row[Any]:
+def unit_of(key: str | int) -> UnitRow:
     """The unit by its public code or id. Raises LINK_INVALID for an unknown one."""
-    found: Row[Any] | None = runtime().units.get(key)
+    found: UnitRow | None = runtime().units.get(key)
     if found is None:
         raise Refusal("LINK_INVALID")
     g.unit = found

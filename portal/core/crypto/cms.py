@@ -1,4 +1,4 @@
-"""Detached CMS signatures, SM2 with SM3 (GB/T 35275), behind the ``Signer`` seam (design D8, fiscal-ebill §3.6).
+"""Detached CMS signatures, SM2 with SM3 (GB/T 35275), behind the ``Signer`` seam.
 
 The profile has one signer, one certificate and no signed attributes: the signature covers the content itself, so
 the DER around it is the same for every bill and is prepared once, and ``openssl dgst -sm3 -verify -sigopt distid:…``

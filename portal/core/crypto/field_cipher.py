@@ -1,4 +1,4 @@
-"""Sealing personal data for the tables and finding it by keyed hash (design invariant 6; measurements §7)."""
+"""Sealing personal data for the tables and finding it by keyed hash."""
 
 from __future__ import annotations
 

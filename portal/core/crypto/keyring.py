@@ -59,7 +59,7 @@ class Keyring:
         return BlindIndex(self.derive("index/1", _FIRST))
 
     def link_key(self, key_id: str, appid: str) -> bytes:
-        """The key of an account's bill links under ``key_id``: what a HIS is given to compute them offline (D16).
+        """The key of an account's bill links under ``key_id``: what a HIS is given to compute them offline.
 
         One account's key tells nothing of another's.
         """

@@ -1,4 +1,4 @@
-"""SM2 with SM3 (GM/T 0003, GM/T 0009) through the system's libcrypto (design D8).
+"""SM2 with SM3 (GM/T 0003, GM/T 0009) through the system's libcrypto.
 
 ``ctypes`` releases the interpreter lock during a call, and every call has a context of its own, so keys may be
 used by many threads at once.

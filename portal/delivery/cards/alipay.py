@@ -1,4 +1,4 @@
-"""Bills in Alipay's 发票管家 as 财政电子票据 of kind 06 medical (delivery-channels §7)."""
+"""Bills in Alipay's 发票管家 as 财政电子票据 of kind 06 medical."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from portal.providers.faults import ChannelFault, Kind
 from portal.providers.platforms import Platforms
 
 LINK_SECONDS = 540
-"""How long Alipay's servers may fetch the PDF: signed, under ten minutes (§14)."""
+"""How long Alipay's servers may fetch the PDF: signed, under ten minutes."""
 _MAC = 16
 
 

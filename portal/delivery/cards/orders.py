@@ -1,7 +1,7 @@
-"""Orders of cards: who has let which bill into which card pack, and how far it has got. One row a try.
+"""Orders of cards: the permission to put a bill into a card pack, and the order's state. One row for each try.
 
-The authorisation page proves nothing about the person (§4.3), so an order is opened only for somebody who has proved
-to be the patient, with a consent of our own (§14).
+The authorisation page proves nothing about the person, so an order is opened only for somebody who has proved
+to be the patient, with a consent of our own.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from portal.domain.states import BillState
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, BILL_CARD, CONSENT
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 
 log = structlog.get_logger("qupiao.cards")
 
-WORK_TOPIC, WATCH_TOPIC, CANCEL_TOPIC = "card.work", "card.watch", "card.cancel"
+WORK_TOPIC, WATCH_TOPIC, CANCEL_TOPIC = topic("card.work"), topic("card.watch"), topic("card.cancel")
 CONSENT_TEXT = "2026-11"
 """Version of the text on the page (templates/patient/cards.html)."""
 TITLES = {"wechat": "微信卡包", "alipay": "支付宝发票管家"}

@@ -1,4 +1,4 @@
-"""Cards in WeChat's card pack: authorisation link, PDF, insertion, cancelling (delivery-channels §4).
+"""Cards in WeChat's card pack: authorisation link, PDF, insertion, cancelling.
 
 Mode ``self``: one account does both. Mode ``bureau``: we authorise and hand the order over, the finance bureau's
 platform inserts, we ask it how the order stands; the card is its own, so it also cancels.
@@ -39,7 +39,7 @@ PATIENCE = 600.0
 """Seconds until work is tried again that our set-up keeps from being done."""
 MOST_TRIES = 200
 SILENCE = timedelta(days=7)
-"""How long the bureau may take (§13: card authorisation 7 days); then the order is made void and may be tried anew."""
+"""How long the bureau may take (an authorisation lasts 7 days); then the order is made void and may be tried anew."""
 MAYBE = "insertion without an answer"
 """Noted when an insertion may have happened, so that "already in a card pack" is told from somebody else's card."""
 
@@ -125,7 +125,7 @@ class WeChatCards:
     def _failed(self, services: Services, order: Order, fault: ChannelFault, tries: int) -> Outcome:
         code = int(fault.code) if fault.code.lstrip("-").isdigit() else 0
         if code in codes.TAKEN and (code != 72042 or order.reason == MAYBE):
-            # Ours: an earlier try went through and its answer was lost. The card's code never came (§4.4).
+            # Ours: an earlier try went through and its answer was lost. The card's code never came.
             orders.finish(services, order, "inserted", reason=NO_CODE)
             return Done()
         if code in codes.NOT_AUTHORISED:

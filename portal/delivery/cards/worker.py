@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from portal.core.services import Services
@@ -12,11 +11,11 @@ from portal.delivery.cards.documents import Paper
 from portal.delivery.cards.wechat import REIMBURSE, WeChatCards
 from portal.delivery.inbound.inbox import Act
 from portal.delivery.inbound.wechat import SOURCE
-from portal.outbox.tasks import Done, Outcome, Retry, Task
+from portal.outbox.tasks import Done, Handler, Outcome, Retry, Task
+from portal.outbox.topics import Topic, topic
 from portal.providers.platforms import Platforms
 
-SWEEP_TOPIC, SWEEP_EVERY = "card.sweep", 300
-Handler = Callable[[Services, Task], Outcome]
+SWEEP_TOPIC, SWEEP_EVERY = topic("card.sweep"), 300
 
 
 class CardDesk:
@@ -30,8 +29,8 @@ class CardDesk:
             "alipay": AlipayCards(platforms, paper),
         }
 
-    def handlers(self) -> dict[str, Handler]:
-        """Every topic of cards and what does it."""
+    def handlers(self) -> dict[Topic, Handler]:
+        """Return the handler of every topic of cards."""
         return {
             orders.WORK_TOPIC: self._work,
             orders.WATCH_TOPIC: self._watch,
@@ -63,6 +62,12 @@ class CardDesk:
         if "wechat" in orders.open_platforms(services):
             self.wechat.sweep(services)
         return Done()
+
+
+def cancel_cards(services: Services, task: Task) -> Outcome:
+    """End the card orders of a reversed bill; its cards are cancelled at the platforms."""
+    orders.bill_reversed(services, int(task.payload["bill"]))
+    return Done()
 
 
 def _authorised(services: Services, fields: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The channels of an installation. A further one is a module with a class, and one line in :func:`channels`."""
+"""The channels of an installation. A further one is a module with a class, a title and one line in :func:`channels`."""
 
 from __future__ import annotations
 
@@ -6,32 +6,18 @@ from portal.core.services import Services
 from portal.delivery.channels.alipay import AlipayLife, AlipayMini
 from portal.delivery.channels.app import AppPush
 from portal.delivery.channels.mail import Mail
-from portal.delivery.channels.sms import CloudSms, Sms
+from portal.delivery.channels.sms import CloudSms, CodeSms, Sms
 from portal.delivery.channels.wechat import MiniSubscription, WeChatSubscription, WeChatTemplate
 from portal.delivery.engine.channel import Channel, Family
 from portal.providers.platforms import Platforms
 
-TITLES = {
-    "sms": "短信",
-    "app": "APP 推送",
-    "mail": "电子邮件",
-    "wechat": "微信服务号",
-    "wechat-sub": "微信订阅通知",
-    "mini": "微信小程序",
-    "alipay": "支付宝",
-    "alipay-life": "支付宝生活号",
-}
-"""Every channel there can be, and its word on screen; ``app`` stands for all push targets of a unit."""
-NAMES = tuple(TITLES)
-"""A lane of the worker each."""
-
 
 def channels(services: Services) -> list[Channel | Family]:
-    """The channels that the settings set up, in no order; push targets are set up at the console."""
+    """Build the channels that the settings set up, in no order; push targets are set up at the console."""
     found: list[Channel | Family] = [AppPush(services.settings)]
     if services.settings.sms:
         own = services.settings.sms_provider == "gateway"
-        found.append((Sms if own else CloudSms)(services.settings))
+        found += [(Sms if own else CloudSms)(services.settings), CodeSms(services.settings)]
     if services.settings.smtp:
         found.append(Mail(services.settings))
     return found + _of_platforms(services)

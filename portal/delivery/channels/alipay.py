@@ -1,4 +1,4 @@
-"""Bill notices over Alipay: mini-program message, and the life account where a hospital still has one (§6)."""
+"""Bill notices over Alipay: mini-program message, and the life account where a hospital still has one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Push to the HIS, the hospital's or a bank's APP: small signed webhooks, one channel a target (reference §10).
+"""Push to the HIS, the hospital's or a bank's APP: small signed webhooks, one channel a target.
 
 ``POST`` JSON; the headers carry key id, timestamp, nonce and HMAC-SHA256 over method, path, timestamp, nonce and the
 body's SHA-256, joined by line feeds. At least once: the receiver de-duplicates by ``event_id``, orders by ``sequence``.

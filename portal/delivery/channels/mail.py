@@ -1,4 +1,4 @@
-"""Bills by e-mail over SMTP: a link to the bill's page, or its PDF, as the unit has chosen; never both (reference §9).
+"""Bills by e-mail over SMTP: a link to the bill's page, or its PDF, as the unit has chosen; never both.
 
 The Message-ID is made from our number, so that a repeat is the same message to whoever reads it, and a bounce names it.
 """
@@ -63,7 +63,7 @@ class Mail:
         return address if MAIL.fullmatch(address) else ""
 
     def pace(self, address: str) -> float:
-        """Big providers throttle senders that they do not know: so many a minute to one domain (reference §9)."""
+        """Big providers throttle senders that they do not know: so many a minute to one domain."""
         return self._pace.wait(address.rpartition("@")[2].lower())
 
     def send(self, services: Services, message: Message) -> Result:
@@ -170,7 +170,7 @@ class Mail:
 
 
 def _refused(stage: str, code: int, _text: bytes) -> Result | None:
-    """The class of an SMTP answer (reference §9); ``None`` when it went on. Its text may quote an address."""
+    """Classify an SMTP answer; ``None`` when it went on. Its text may quote an address."""
     if 200 <= code < 400:
         return None
     if not 200 <= code < 600:  # cut short, or no SMTP at all

@@ -1,4 +1,4 @@
-"""Bill notices over WeChat: template message, subscription notification, mini-program message (§2, §3.2)."""
+"""Bill notices over WeChat: template message, subscription notification, mini-program message."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STORM_TRIES = 3
 def fields(names: str, message: Message) -> dict[str, str]:
     """The values of a template: hospital, kind, amount, day, under the names that the hospital's template gives them.
 
-    Typed fields have lengths, and WeChat refuses instead of cutting (§2.1).
+    Typed fields have lengths, and WeChat refuses instead of cutting.
     """
     what = "已冲红" if message.purpose is Purpose.REVERSED else message.what
     day = f"{message.day.year}年{message.day.month:02}月{message.day.day:02}日"
@@ -114,7 +114,7 @@ class _Subscription(ABC):
 
 
 class WeChatSubscription(_Subscription):
-    """Subscription notification of the official account: works without following (§2.2)."""
+    """Subscription notification of the official account: works without following."""
 
     name = "wechat-sub"
     title = "微信订阅通知"
@@ -131,7 +131,7 @@ class WeChatSubscription(_Subscription):
 
 
 class MiniSubscription(_Subscription):
-    """Subscription message of the mini-program (§3.2); opens its list, which asks who one is."""
+    """Subscription message of the mini-program; it opens the list, which asks for the person's proof."""
 
     name = "mini"
     title = "微信小程序"

@@ -1,8 +1,9 @@
-"""What a channel is: the one interface that every adapter implements, and the message it is handed."""
+"""The interface of a channel, which every adapter implements, and the message that a channel is handed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol, runtime_checkable
 
@@ -12,12 +13,27 @@ from portal.core.services import Services
 from portal.domain.delivery import Purpose, Result
 
 FOR_EVER = float("inf")
+CODES = "code"
+"""The channel of one-time codes, and its lane: a person waits, so no other message goes before."""
 PUSH = "app"
 """The lane of the push targets, and the code of a unit's first one; the others are ``app-2``, ``app-3`` …"""
 
+TITLES = {
+    "sms": "短信",
+    "app": "APP 推送",
+    "mail": "电子邮件",
+    "wechat": "微信服务号",
+    "wechat-sub": "微信订阅通知",
+    "mini": "微信小程序",
+    "alipay": "支付宝",
+    "alipay-life": "支付宝生活号",
+    CODES: "短信验证码",
+}
+"""Every channel there can be, and its word on screen; ``app`` stands for all push targets of a unit."""
+
 
 def lane_of(channel: str) -> str:
-    """The lane of the worker that a channel's messages wait in."""
+    """Return the lane of the worker that a channel's messages wait in."""
     return PUSH if channel.startswith(f"{PUSH}-") else channel
 
 
@@ -27,7 +43,7 @@ PAUSES: tuple[float, ...] = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whose address a channel is asked for: the patient of one bill or voucher (``kind`` ``bill`` or ``voucher``)."""
+    """What a message is about, by ``kind``: ``bill``, ``voucher``, ``family`` link, ``request`` or ``code``."""
 
     unit_id: int
     kind: str
@@ -41,7 +57,8 @@ class Message:
 
     Text that reaches the person may name hospital, kind, amount and date, and nothing else (no name, department,
     items, number). ``link`` is the bill's own page, ``stop_link`` is "不是我". ``ref`` is ours: tell it to the provider
-    with every try. ``first_at`` is when the first try began.
+    with every try. ``first_at`` is when the first try began. A message that is about no bill has a ``template`` with
+    ``params`` instead of kind, amount, date and links.
     """
 
     ref: str
@@ -58,6 +75,8 @@ class Message:
     delivery_id: int
     attempt_id: int
     their_ref: str = ""
+    template: str = ""
+    params: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def purpose(self) -> Purpose:

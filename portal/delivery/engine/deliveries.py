@@ -1,4 +1,4 @@
-"""The rows of deliveries: opening one, its attempts, and how its state follows from theirs."""
+"""Deliveries and their attempts as rows: opening, queueing, booking, stopping, and how states follow from attempts."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from sqlalchemy.dialects import postgresql, sqlite
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
-from portal.delivery.engine.channel import lane_of
-from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step
-from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
+from portal.delivery.engine.channel import Channel, Naming, lane_of
+from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step, mask_address
+from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP, OUTBOX_TASK
 from portal.outbox import tasks
+from portal.outbox.topics import Topic, topic
 
-NEXT_TOPIC = "delivery.next"
+NEXT_TOPIC = topic("delivery.next")
 SEND_TOPIC = "delivery.send."
 """Followed by the lane's name."""
 
 
-def topic_of(channel: str) -> str:
-    """The topic of a channel's messages: each channel has a lane of its own, the push targets have one together."""
-    return f"{SEND_TOPIC}{lane_of(channel)}"
+def topic_of(channel: str) -> Topic:
+    """Return the topic of a channel's messages: each channel has a lane, the push targets have one together."""
+    return Topic(f"{SEND_TOPIC}{lane_of(channel)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A delivery that is asked for. ``recipient``: an address that somebody named, for the one channel of ``steps``;
-    empty: each channel finds the patient's own. ``version`` grows when staff or patient ask for it once more."""
+    """An order for a delivery.
+
+    ``recipient`` is an address that somebody named, for the one channel of ``steps``; empty: each channel finds the
+    patient's own. ``version`` grows when staff or patient ask for the message once more.
+    """
 
     unit_id: int
     kind: str
@@ -44,15 +48,15 @@ class Wanted:
 
 
 def insert_once(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
-    """Insert unless a unique key refuses; returns whether it is new."""
+    """Insert a row unless a unique key refuses it; returns whether it is new."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    first = list(table.primary_key.columns)[0]
-    made = make(table).values(values).on_conflict_do_nothing().returning(first)
-    return connection.execute(made).first() is not None
+    key = list(table.primary_key.columns)[0]
+    insert = make(table).values(values).on_conflict_do_nothing().returning(key)
+    return connection.execute(insert).first() is not None
 
 
 def whom(services: Services, wanted: Wanted) -> bytes:
-    """The keyed hash under which the recipient of a delivery is one."""
+    """Compute the keyed hash by which a second delivery to the same recipient is recognised."""
     named = wanted.recipient or wanted.purpose is Purpose.NOTICE
     route = wanted.steps[0].channel if named else "patient"
     return services.index.digest("delivery", f"{route}\0{wanted.recipient}")
@@ -60,6 +64,14 @@ def whom(services: Services, wanted: Wanted) -> bytes:
 
 def open_delivery(services: Services, connection: Connection, wanted: Wanted) -> tuple[int, bool]:
     """Begin a delivery in the caller's transaction; returns its id and whether it is new (else the one there is)."""
+    delivery_id, new = add_delivery(services, connection, wanted)
+    if new:
+        call_next(connection, delivery_id, 0)
+    return delivery_id, new
+
+
+def add_delivery(services: Services, connection: Connection, wanted: Wanted) -> tuple[int, bool]:
+    """Write a delivery without beginning it; returns its id and whether it is new (else the one there is)."""
     delivery_id, moment, digest = new_id(), now(), whom(services, wanted)
     sealed = services.cipher.encrypt("delivery.recipient", delivery_id, wanted.recipient) if wanted.recipient else None
     values = {
@@ -80,7 +92,6 @@ def open_delivery(services: Services, connection: Connection, wanted: Wanted) ->
         "ended_at": None,
     }
     if insert_once(connection, DELIVERY, values):
-        call_next(connection, delivery_id, 0)
         return delivery_id, True
     same = select(DELIVERY.c.id).where(
         DELIVERY.c.object_kind == wanted.kind,
@@ -93,7 +104,7 @@ def open_delivery(services: Services, connection: Connection, wanted: Wanted) ->
 
 
 def call_next(connection: Connection, delivery_id: int, step: int, due_at: datetime | None = None) -> None:
-    """Have the step begin, now or at ``due_at``; a call that waits for a later time is brought forward."""
+    """Queue the task that begins a step, now or at ``due_at``. A task that waits for later is brought forward."""
     key = f"{NEXT_TOPIC}:{delivery_id}:{step}"
     payload = {"delivery": delivery_id, "step": step}
     if not tasks.enqueue(connection, NEXT_TOPIC, key, payload, due_at) and due_at is None:
@@ -106,22 +117,111 @@ def call_next(connection: Connection, delivery_id: int, step: int, due_at: datet
 
 
 def attempts_of(connection: Connection, delivery_id: int) -> Sequence[Any]:
-    """The attempts of a delivery, in their order."""
-    found = (
+    """Read the attempts of a delivery, in their order."""
+    attempts = (
         select(DELIVERY_ATTEMPT)
         .where(DELIVERY_ATTEMPT.c.delivery_id == delivery_id)
         .order_by(DELIVERY_ATTEMPT.c.step, DELIVERY_ATTEMPT.c.id)
     )
-    return connection.execute(found).all()
+    return connection.execute(attempts).all()
 
 
 def hold(connection: Connection, delivery_id: int) -> Any:
-    """The delivery's row, locked to the commit: its attempts end one after the other. ``None`` when there is none."""
+    """Read and lock a delivery's row to the commit, so that its attempts end one after the other; ``None``: no row."""
     return connection.execute(select(DELIVERY).where(DELIVERY.c.id == delivery_id).with_for_update()).one_or_none()
 
 
+def hold_of_attempt(connection: Connection, attempt_id: int) -> Any:
+    """Read and lock the row of the delivery that an attempt belongs to; ``None`` when there is no such attempt."""
+    of_attempt = select(DELIVERY_ATTEMPT.c.delivery_id).where(DELIVERY_ATTEMPT.c.id == attempt_id)
+    delivery_id = connection.scalar(of_attempt)
+    return None if delivery_id is None else hold(connection, delivery_id)
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttempt:
+    """A message to queue: the row of its delivery, the step of the order, where it goes and when."""
+
+    delivery: Any
+    step: int
+    channel: Channel
+    address: str
+    at: datetime
+    due_at: datetime
+
+    @property
+    def effect(self) -> str:
+        """What happens once and no more: this content for this address on this channel."""
+        row = self.delivery
+        content = (row.object_kind, str(row.object_id), row.purpose, str(row.version))
+        return "\0".join((*content, self.channel.name, self.address))
+
+
+def add_attempt(services: Services, connection: Connection, new: NewAttempt) -> bool:
+    """Write an attempt and the task that sends it; ``False`` when the same content went to the address before."""
+    attempt_id, name = new_id(), new.channel.name
+    ref = f"qp{attempt_id}"
+    values = {
+        "id": attempt_id,
+        "delivery_id": new.delivery.id,
+        "step": new.step,
+        "channel": name,
+        "provider": new.channel.provider,
+        "effect": services.index.digest("effect", new.effect),
+        "recipient": services.cipher.encrypt("delivery_attempt.recipient", attempt_id, new.address),
+        "recipient_digest": services.index.digest(f"recipient.{name}", new.address),
+        "masked": mask_address(name, new.address),
+        "our_ref": ref,
+        "their_ref": new.channel.their_ref(ref) if isinstance(new.channel, Naming) else "",
+        "state": AttemptState.QUEUED.value,
+        "result_class": "",
+        "code": "",
+        "message": "",
+        "tries": 0,
+        "blind": 0,
+        "asked": 0,
+        "created_at": new.at,
+        "sent_at": None,
+        "next_at": new.due_at,
+        "ended_at": None,
+    }
+    if not insert_once(connection, DELIVERY_ATTEMPT, values):
+        return False
+    topic = topic_of(name)
+    due_at = None if new.due_at == new.at else new.due_at
+    tasks.enqueue(connection, topic, f"{topic}:{attempt_id}", {"attempt": attempt_id}, due_at)
+    return True
+
+
+def book(connection: Connection, attempt: Any, until: datetime) -> Any:
+    """Book a try, or a question, of an attempt for this worker; ``None`` when another worker was quicker."""
+    values: dict[str, Any] = {"state": AttemptState.SENDING.value, "next_at": until}
+    asking = attempt.state == AttemptState.ASKING
+    values |= {"asked": attempt.asked + 1} if asking else {"tries": attempt.tries + 1}
+    if attempt.sent_at is None:
+        values["sent_at"] = now()
+    unchanged = (
+        (DELIVERY_ATTEMPT.c.id == attempt.id)
+        & (DELIVERY_ATTEMPT.c.state == attempt.state)
+        & (DELIVERY_ATTEMPT.c.tries == attempt.tries)
+    )
+    booking = update(DELIVERY_ATTEMPT).where(unchanged).values(**values).returning(DELIVERY_ATTEMPT)
+    return connection.execute(booking).one_or_none()
+
+
+def is_stopped(services: Services, connection: Connection, unit_id: int, channel: str, address: str) -> bool:
+    """Say whether the person behind an address has stopped the unit's messages on this channel ("不是我")."""
+    digest = services.index.digest(f"recipient.{channel}", address)
+    stopped = (
+        (DELIVERY_STOP.c.unit_id == unit_id)
+        & (DELIVERY_STOP.c.channel == channel)
+        & (DELIVERY_STOP.c.recipient_digest == digest)
+    )
+    return connection.scalar(select(DELIVERY_STOP.c.channel).where(stopped)) is not None
+
+
 def conclude(connection: Connection, row: Any, reason: str = "") -> DeliveryState:
-    """Write down what the attempts make of a delivery that :func:`hold` holds; returns its state."""
+    """Record the state that follows from the attempts of a delivery that :func:`hold` holds; returns it."""
     state = _state(connection, row)
     if state == row.state and not reason:
         return state
@@ -153,3 +253,32 @@ def _state(connection: Connection, row: Any) -> DeliveryState:
         if attempt in states:
             return delivery
     return DeliveryState.STOPPED if states == {AttemptState.STOPPED} else DeliveryState.FAILED
+
+
+def stop(connection: Connection, row: Any, reason: str) -> None:
+    """Cancel the queued attempts of a delivery that :func:`hold` holds. Messages already sent are not affected."""
+    if row.state != DeliveryState.OPEN:
+        return
+    waiting = [state.value for state in (AttemptState.QUEUED, AttemptState.HELD)]
+    values = {"state": AttemptState.STOPPED.value, "message": reason, "next_at": None, "ended_at": now()}
+    connection.execute(
+        update(DELIVERY_ATTEMPT)
+        .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state.in_(waiting))
+        .values(**values)
+    )
+    out = connection.scalar(
+        select(DELIVERY_ATTEMPT.c.id)
+        .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state != AttemptState.STOPPED.value)
+        .limit(1)
+    )
+    ended = {} if out else {"state": DeliveryState.STOPPED.value, "ended_at": now()}
+    connection.execute(
+        update(DELIVERY).where(DELIVERY.c.id == row.id).values(step=len(row.policy), reason=reason, **ended)
+    )
+    conclude(connection, hold(connection, row.id))
+
+
+def stop_attempt(connection: Connection, attempt_id: int, reason: str) -> None:
+    """Cancel one attempt that has not been sent."""
+    values = {"state": AttemptState.STOPPED.value, "message": reason, "next_at": None, "ended_at": now()}
+    connection.execute(update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == attempt_id).values(**values))

@@ -1,10 +1,11 @@
-"""What a message may say: hospital, kind, amount, day and two links, read once before it is sent (reference §14)."""
+"""Contents of messages: hospital, kind, amount, day and two links, read once before a message is sent."""
 
 from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -18,27 +19,32 @@ from portal.domain.documents.settlement import Scene
 from portal.domain.states import BillState
 from portal.ledger import bills, vouchers
 from portal.models.tables import UNIT
+from portal.retrieval import codes, family, patient_requests
 
 _MAC = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is told of a bill or voucher. ``reversed`` since when it no longer counts."""
+    """What a message says of a bill or voucher; of another object: its ``template`` and the ``params`` of that.
+
+    ``ended``: why nothing more is sent about it, except that it was reversed.
+    """
 
     unit_id: int
-    hospital: str
-    what: str
-    total_fen: int
-    day: date
-    link: str
-    reversed: bool = False
+    hospital: str = ""
+    what: str = ""
+    total_fen: int = 0
+    day: date = date.min
+    link: str = ""
+    ended: str = ""
+    template: str = ""
+    params: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def facts(services: Services, connection: Connection, unit_id: int, kind: str, object_id: int) -> Facts | None:
-    """The facts of a unit's bill or voucher; ``None`` when there is none."""
-    read = _bill if kind == "bill" else _voucher
-    return read(services, connection, unit_id, object_id)
+    """Read the facts of a unit's bill, voucher, family link, request or code; ``None`` when there is none."""
+    return _READERS[kind](services, connection, unit_id, object_id)
 
 
 def _bill(services: Services, connection: Connection, unit_id: int, bill_id: int) -> Facts | None:
@@ -56,7 +62,7 @@ def _bill(services: Services, connection: Connection, unit_id: int, bill_id: int
         bill.total_fen,
         business_day(bill.business_at),
         f"{services.settings.outside}/b/{token}",
-        bill.state is BillState.REVERSED,
+        "票据已冲红" if bill.state is BillState.REVERSED else "",
     )
 
 
@@ -75,35 +81,59 @@ def _voucher(services: Services, connection: Connection, unit_id: int, voucher_i
     )
 
 
-def message(services: Services, attempt: Any, delivery: Any, told: Facts, recipient: str) -> Message:
-    """The message of an attempt, from the rows of attempt and delivery."""
+def _family(services: Services, connection: Connection, unit_id: int, link_id: int) -> Facts | None:
+    notice = family.look_notice(services, connection, link_id)
+    if notice is None:
+        return Facts(unit_id, ended="代取关系已结束")
+    return Facts(unit_id, template="family", params={"who": notice.holder, "hospital": notice.hospital})
+
+
+def _request(services: Services, connection: Connection, unit_id: int, request_id: int) -> Facts | None:
+    notice = patient_requests.answer_notice(services, connection, request_id)
+    return None if notice is None else Facts(unit_id, template="answer", params={"hospital": notice.hospital})
+
+
+def _code(services: Services, connection: Connection, unit_id: int, code_id: int) -> Facts | None:
+    code = codes.read(services, connection, code_id)
+    if code is None:
+        return Facts(unit_id, ended="验证码已发出或已失效")
+    return Facts(unit_id, template=code.template, params=code.params)
+
+
+_READERS = {"bill": _bill, "voucher": _voucher, "family": _family, "request": _request, "code": _code}
+
+
+def message(services: Services, attempt: Any, delivery: Any, facts: Facts, recipient: str) -> Message:
+    """Build the message of an attempt from the rows of attempt and delivery."""
     target = Target(delivery.unit_id, delivery.object_kind, delivery.object_id, Purpose(delivery.purpose))
     return Message(
         ref=attempt.our_ref,
         target=target,
         recipient=recipient,
-        hospital=told.hospital,
-        what=told.what,
-        total_fen=told.total_fen,
-        day=told.day,
-        link=told.link,
+        hospital=facts.hospital,
+        what=facts.what,
+        total_fen=facts.total_fen,
+        day=facts.day,
+        link=facts.link,
         stop_link=f"{services.settings.outside}/n/{stop_token(services, attempt.id)}",
         tries=attempt.tries,
         first_at=attempt.sent_at or attempt.created_at,
         delivery_id=delivery.id,
         attempt_id=attempt.id,
         their_ref=attempt.their_ref,
+        template=facts.template,
+        params=facts.params,
     )
 
 
 def stop_token(services: Services, attempt_id: int) -> str:
-    """The token of "不是我" of one message: its id and 128 bits of a keyed hash; nothing personal, not guessable."""
+    """Make the token of "不是我" of one message: its id and 128 bits of a keyed hash, so that nobody can guess one."""
     number = attempt_id.to_bytes(8, "big")
     return urlsafe_b64encode(number + services.index.digest("stop", number)[:_MAC]).decode()
 
 
 def attempt_of(services: Services, token: str) -> int | None:
-    """The attempt that a token of :func:`stop_token` names; ``None`` for one that was not made by us."""
+    """Read the attempt that a token of :func:`stop_token` names; ``None`` for a token that is not ours."""
     try:
         raw = urlsafe_b64decode(token.encode("ascii")) if len(token) == 32 else b""
     except ValueError:

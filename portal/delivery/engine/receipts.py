@@ -1,4 +1,4 @@
-"""What providers tell later: receipts and bounces; and giving up the wait for them (SMS 72 h, template 24 h)."""
+"""Receipts and bounces of providers, and giving up the wait for them (text message 72 h, template message 24 h)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from sqlalchemy import Connection, select, update
 
 from portal.core.clock import now
 from portal.core.services import Services
+from portal.delivery.engine.channel import CODES
 from portal.delivery.engine.deliveries import call_next, conclude, hold
 from portal.domain.delivery import AttemptState
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT
 from portal.outbox.tasks import Done, Outcome, Task
+from portal.outbox.topics import topic
 
 log = structlog.get_logger("qupiao.delivery")
 
-SWEEP_TOPIC = "delivery.sweep"
+SWEEP_TOPIC = topic("delivery.sweep")
 SWEEP_EVERY = 60
 _MOST = 500
 _APART = timedelta(days=1)
@@ -32,7 +34,9 @@ _OPEN = tuple(
         AttemptState.UNCERTAIN,
     )
 )
-"""States that a receipt may still change; one that has ended well or was refused keeps what it has."""
+"""States that a receipt may still change; an attempt that has ended well or was refused keeps its state."""
+_OF_PROVIDER = {"sms": ("sms", CODES)}
+"""Channels whose receipts arrive at one address."""
 
 
 def receive(
@@ -47,7 +51,7 @@ def receive(
     read: bool = False,
     unit_id: int | None = None,
 ) -> bool:
-    """A receipt for the attempt with our number ``ref`` or the provider's; returns whether we know it.
+    """Take in a receipt for the attempt with our number ``ref`` or the provider's; returns whether we know it.
 
     ``good`` off: it did not arrive (a bounce), the next channel begins. ``read``: its person has read it.
     ``unit_id``: whose messages the sender may speak of, where it is not one for all. ``text`` without personal data.
@@ -79,23 +83,23 @@ def apply(
     read: bool = False,
     unit_id: int | None = None,
 ) -> bool:
-    """As :func:`receive`, in the caller's transaction."""
-    found = _find(connection, channel, ref, their_ref, unit_id)
-    if found is None:
+    """Take in a receipt as :func:`receive` does, in the caller's transaction."""
+    known = _find(connection, channel, ref, their_ref, unit_id)
+    if known is None:
         log.warning("delivery.receipt_unknown", channel=channel)
         return False
     if read:
-        unread = (DELIVERY_ATTEMPT.c.id == found.id) & DELIVERY_ATTEMPT.c.read_at.is_(None)
+        unread = (DELIVERY_ATTEMPT.c.id == known.id) & DELIVERY_ATTEMPT.c.read_at.is_(None)
         connection.execute(update(DELIVERY_ATTEMPT).where(unread).values(read_at=now()))
-    delivery = hold(connection, found.delivery_id)
-    attempt = connection.execute(select(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == found.id)).one()
+    delivery = hold(connection, known.delivery_id)
+    attempt = connection.execute(select(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == known.id)).one()
     late_bounce = not good and attempt.state == AttemptState.DELIVERED.value and attempt.result_class != "receipt"
     if attempt.state not in _OPEN and not late_bounce:
         return True
     state = AttemptState.DELIVERED if good else AttemptState.FAILED
     values: dict[str, Any] = {"state": state.value, "result_class": "receipt", "code": code[:60], "message": text[:300]}
     values |= {"next_at": None, "ended_at": now()} | ({"their_ref": their_ref[:80]} if their_ref else {})
-    connection.execute(update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == found.id).values(**values))
+    connection.execute(update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == known.id).values(**values))
     if not good and delivery.step < len(delivery.policy):
         call_next(connection, delivery.id, delivery.step)
     conclude(connection, delivery)
@@ -114,43 +118,43 @@ def nearest(
     code: str,
     text: str,
 ) -> bool:
-    """A receipt of a provider that told no number when it took the message (channels §2.2).
+    """Take in a receipt of a provider that told no number when it took the message.
 
     It is for the message to ``address`` whose try began nearest to ``at``. The same receipt again changes nothing.
     """
     known = their_ref and _find(connection, channel, "", their_ref, None) is not None
     ref = ""
     if not known:
-        mine = (
+        unnumbered = (
             (DELIVERY_ATTEMPT.c.channel == channel)
             & DELIVERY_ATTEMPT.c.state.in_(_OPEN)
             & (DELIVERY_ATTEMPT.c.their_ref == "")
         )
-        whose = DELIVERY_ATTEMPT.c.recipient_digest == services.index.digest(f"recipient.{channel}", address)
+        to_address = DELIVERY_ATTEMPT.c.recipient_digest == services.index.digest(f"recipient.{channel}", address)
         began = DELIVERY_ATTEMPT.c.sent_at.between(at - _APART, at + _APART)
-        found = connection.execute(
-            select(DELIVERY_ATTEMPT.c.our_ref, DELIVERY_ATTEMPT.c.sent_at).where(mine, whose, began)
+        attempts = connection.execute(
+            select(DELIVERY_ATTEMPT.c.our_ref, DELIVERY_ATTEMPT.c.sent_at).where(unnumbered, to_address, began)
         ).all()
-        ref = min(found, key=lambda one: abs(one.sent_at - at)).our_ref if found else ""
+        ref = min(attempts, key=lambda attempt: abs(attempt.sent_at - at)).our_ref if attempts else ""
     return apply(connection, channel, ref=ref, their_ref=their_ref, good=good, code=code, text=text)
 
 
 def _find(connection: Connection, channel: str, ref: str, their_ref: str, unit_id: int | None) -> Any:
-    wanted = DELIVERY_ATTEMPT.c.our_ref == ref if ref else DELIVERY_ATTEMPT.c.their_ref == their_ref
+    number = DELIVERY_ATTEMPT.c.our_ref == ref if ref else DELIVERY_ATTEMPT.c.their_ref == their_ref
     if not (ref or their_ref):
         return None
-    found = select(DELIVERY_ATTEMPT.c.id, DELIVERY_ATTEMPT.c.delivery_id).where(
-        DELIVERY_ATTEMPT.c.channel == channel, wanted
+    numbered = select(DELIVERY_ATTEMPT.c.id, DELIVERY_ATTEMPT.c.delivery_id).where(
+        DELIVERY_ATTEMPT.c.channel.in_(_OF_PROVIDER.get(channel, (channel,))), number
     )
     if unit_id is not None:
-        found = found.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id).where(
+        numbered = numbered.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id).where(
             DELIVERY.c.unit_id == unit_id
         )
-    return connection.execute(found).first()
+    return connection.execute(numbered).first()
 
 
 def sweep(services: Services, _task: Task) -> Outcome:
-    """The periodic job: messages whose receipt did not come in time are given up as sent without receipt."""
+    """Give up waiting for receipts that did not come in time (the periodic task): sent without receipt."""
     overdue = (
         select(DELIVERY_ATTEMPT.c.id, DELIVERY_ATTEMPT.c.delivery_id)
         .where(DELIVERY_ATTEMPT.c.state == AttemptState.ACCEPTED.value, DELIVERY_ATTEMPT.c.next_at <= now())
@@ -158,8 +162,8 @@ def sweep(services: Services, _task: Task) -> Outcome:
         .limit(_MOST)
     )
     with services.database.read() as connection:
-        found = connection.execute(overdue).all()
-    for row in found:
+        rows = connection.execute(overdue).all()
+    for row in rows:
         with services.database.write() as connection:
             delivery = hold(connection, row.delivery_id)
             still = (DELIVERY_ATTEMPT.c.id == row.id) & (DELIVERY_ATTEMPT.c.state == AttemptState.ACCEPTED.value)

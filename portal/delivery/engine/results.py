@@ -1,4 +1,4 @@
-"""What becomes of an attempt after each of the nine outcomes; the only place that decides about repeating."""
+"""Results of tries: what an attempt becomes after each of the nine outcomes. Nothing else decides about repeating."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ ACTOR = "worker:delivery"
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A booked try: which attempt, the how-manieth, and whether it was a question.
+    """A booked try: the attempt, how many tries and questions there were, and whether this is a question.
 
-    ``first_at``: when the first try that may have gone out began. ``unsure``: an earlier one may have gone out.
+    ``first_at`` is when the first try began that may have gone out; ``unsure``: an earlier try may have gone out.
     """
 
     attempt_id: int
@@ -63,7 +63,7 @@ class Try:
 
 
 def record(services: Services, channel: Channel, tried: Try, result: Result | None, scale: float) -> Outcome:
-    """Write a result in a transaction of its own; ``None`` is the answer to a question: it was never sent."""
+    """Record a result in a transaction of its own; ``None`` answers a question: the message was never sent."""
     with services.database.write() as connection:
         return write(connection, channel, tried, result, scale)
 
@@ -76,22 +76,22 @@ def write(
     scale: float,
     state: AttemptState = AttemptState.SENDING,
 ) -> Outcome:
-    """Write a result and call what follows from it; what the outbox task of the attempt does next.
+    """Record a result and queue what follows from it; returns the outcome of the attempt's outbox task.
 
-    ``state``: what the attempt is in. A try that is no longer the booked one (a receipt was quicker, another worker
+    ``state`` is that of the attempt. A try that is no longer the booked one (a receipt was quicker, another worker
     took over) changes nothing but the provider's number.
     """
     delivery = hold(connection, tried.delivery_id)
     if delivery is None:
         return tasks.Dead("没有这次交付")
     values, next_channel, outcome = _decide(connection, channel, tried, result, scale)
-    mine = (
+    unchanged = (
         (DELIVERY_ATTEMPT.c.id == tried.attempt_id)
         & (DELIVERY_ATTEMPT.c.tries == tried.tries)
         & (DELIVERY_ATTEMPT.c.asked == tried.asked)
     )
     changed = connection.execute(
-        update(DELIVERY_ATTEMPT).where(mine, DELIVERY_ATTEMPT.c.state == state.value).values(**values)
+        update(DELIVERY_ATTEMPT).where(unchanged, DELIVERY_ATTEMPT.c.state == state.value).values(**values)
     ).rowcount
     if not changed:
         if isinstance(result, Accepted | Done) and result.ref:
@@ -110,7 +110,7 @@ def write(
 def _decide(
     connection: Connection, channel: Channel, tried: Try, result: Result | None, scale: float
 ) -> tuple[dict[str, Any], bool, Outcome]:
-    """New values of the attempt, whether the next channel begins now, what the task does."""
+    """Decide the attempt's new values, whether the next channel begins now, and what the task does."""
     moment = now()
     refused = {} if tried.unsure else {"sent_at": None}  # not taken this time: nothing is out, unless from before
     match result:
@@ -155,7 +155,7 @@ def _decide(
 def _again(
     channel: Channel, tried: Try, moment: datetime, scale: float, after: float | None, why: tuple[str, str, str]
 ) -> tuple[dict[str, Any], bool, Outcome]:
-    """Once more after a pause with jitter; after the channel's last pause a dead letter, and the next channel."""
+    """Queue the attempt again after a pause with jitter; after the last pause: a dead letter and the next channel."""
     if tried.tries > len(channel.pauses):
         text = f"多次尝试未成功：{why[2]}"
         return _ended(AttemptState.DEAD, why[0], why[1] or "EXHAUSTED", text, moment), True, tasks.Done()
@@ -168,7 +168,7 @@ def _again(
 def _unknown(
     channel: Channel, tried: Try, moment: datetime, scale: float, code: str, reason: str
 ) -> tuple[dict[str, Any], bool, Outcome]:
-    """It may have gone out. Safe repeat where the provider knows our number, else a question, or one blind one."""
+    """Decide after a try that may have gone out: a safe repeat, else a question, else one blind repeat."""
     why = ("unknown", code, reason)
     rest = channel.remembers - (moment - tried.first_at).total_seconds()
     if not tried.asking and rest > 0:  # the repeat must come while the provider knows our number
@@ -196,7 +196,7 @@ def _ended(state: AttemptState, result_class: str, code: str, reason: str, momen
 
 
 def _pause(connection: Connection, unit_id: int, channel: Channel, code: str, reason: str) -> None:
-    """The channel stands still for the unit until somebody resumes it; told once."""
+    """Pause a unit's channel until staff resume it; logged once."""
     values = {"unit_id": unit_id, "channel": channel.name, "code": code[:60], "reason": reason[:300], "since": now()}
     if insert_once(connection, CHANNEL_PAUSE, values):
         log.error("delivery.channel_stopped", channel=channel.name, code=code)

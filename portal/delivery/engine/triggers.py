@@ -1,37 +1,35 @@
-"""When deliveries begin and end by themselves: 监制 or issue, exchange, and reversal."""
+"""Deliveries that begin or end by an event: issue, supervision (监制), exchange and reversal."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
 from portal.access import parameters
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine.channel import PUSH, lane_of
-from portal.delivery.engine.deliveries import Wanted, conclude, hold, open_delivery
+from portal.delivery.engine.deliveries import Wanted, open_delivery, stop
 from portal.delivery.push import triggers
-from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step, steps_of
+from portal.domain.delivery import AttemptState, Purpose, Step, steps_of
 from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, PAPER_BILL
 from portal.outbox.tasks import Done, Outcome, Task
 
-SUPERVISED_TOPIC = "bill.supervised"
-REVERSED_TOPIC = "bill.reversed"
-EXCHANGED_TOPIC = "paper.exchanged"
 ACTOR = "worker:delivery"
 
 
 def supervised(services: Services, task: Task) -> Outcome:
-    """A bill has its 监制: tell its patient, where the unit's setting waits for that."""
+    """Tell the patient of a supervised bill, where the unit waits for the supervision."""
     _tell(services, int(task.payload["bill"]), waited=True)
     return Done()
 
 
-def issued(services: Services, bill_id: int) -> None:
-    """A bill is issued: tell its patient now where the unit's setting does not wait for 监制. Safe to repeat."""
-    _tell(services, bill_id, waited=False)
+def issued(services: Services, task: Task) -> Outcome:
+    """Tell the patient of an issued bill, where the unit does not wait for its supervision."""
+    _tell(services, int(task.payload["bill"]), waited=False)
+    return Done()
 
 
 def _tell(services: Services, bill_id: int, *, waited: bool) -> None:
@@ -41,11 +39,11 @@ def _tell(services: Services, bill_id: int, *, waited: bool) -> None:
         ).one_or_none()
         if bill is None or bill.red_of_id is not None:
             return
-        setting = parameters.values(connection, bill.unit_id)
-    too_old = bill.issued_at < now() - timedelta(hours=setting["delivery.oldest-hours"])
-    if not setting["delivery.auto"] or setting["delivery.wait-supervision"] is not waited or too_old:
+        settings = parameters.values(connection, bill.unit_id)
+    too_old = bill.issued_at < now() - timedelta(hours=settings["delivery.oldest-hours"])
+    if not settings["delivery.auto"] or settings["delivery.wait-supervision"] is not waited or too_old:
         return
-    steps = steps_of(setting["delivery.order"])
+    steps = steps_of(settings["delivery.order"])
     with services.database.write() as connection:
         open_delivery(services, connection, Wanted(bill.unit_id, "bill", bill_id, Purpose.ISSUED, steps, ACTOR))
         in_order = {step.channel for step in steps}
@@ -53,7 +51,7 @@ def _tell(services: Services, bill_id: int, *, waited: bool) -> None:
 
 
 def exchanged(services: Services, task: Task) -> Outcome:
-    """A bill's paper was handed out: push targets that know the bill hear of it, once for each sheet."""
+    """Tell the push targets that know a bill of its paper, once for each sheet."""
     bill_id, sheet = int(task.payload["bill"]), int(task.payload["sheet"])
     with services.database.write() as connection:
         unit_id = connection.execute(select(BILL.c.unit_id).where(BILL.c.id == bill_id)).scalar_one()
@@ -64,7 +62,7 @@ def exchanged(services: Services, task: Task) -> Outcome:
 
 
 def reversed_bill(services: Services, task: Task) -> Outcome:
-    """A bill was reversed: what is not yet out is stopped, and each channel that got the bill hears of it."""
+    """Stop the messages about a reversed bill that are not out, and tell every address that got the bill."""
     bill_id = int(task.payload["bill"])
     with services.database.write() as connection:
         unit_id = connection.scalar(select(BILL.c.unit_id).where(BILL.c.id == bill_id))
@@ -99,45 +97,16 @@ _GOT = (
 
 
 def _tell_reversal(services: Services, connection: Connection, row: Any) -> None:
-    """One delivery for each address that got the bill, or may have got it; push targets say what they want to hear."""
-    got = connection.execute(
+    """Open a delivery for each address that got the bill or may have got it; push targets name their events."""
+    attempts = connection.execute(
         select(DELIVERY_ATTEMPT.c.id, DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.recipient)
         .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state.in_([state.value for state in _GOT]))
         .order_by(DELIVERY_ATTEMPT.c.id)
     ).all()
-    for attempt in got:
+    for attempt in attempts:
         if attempt.recipient is None or lane_of(attempt.channel) == PUSH:
             continue
         address = services.cipher.decrypt_text("delivery_attempt.recipient", attempt.id, attempt.recipient)
         steps = (Step(attempt.channel),)
         wanted = Wanted(row.unit_id, "bill", row.object_id, Purpose.REVERSED, steps, ACTOR, address)
         open_delivery(services, connection, wanted)
-
-
-def stop(connection: Connection, row: Any, reason: str) -> None:
-    """Nothing more of a delivery that is held begins; what is queued is stopped, what is out stays as it is."""
-    if row.state != DeliveryState.OPEN:
-        return
-    waiting = [state.value for state in (AttemptState.QUEUED, AttemptState.HELD)]
-    values = {"state": AttemptState.STOPPED.value, "message": reason, "next_at": None, "ended_at": now()}
-    connection.execute(
-        update(DELIVERY_ATTEMPT)
-        .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state.in_(waiting))
-        .values(**values)
-    )
-    out = connection.scalar(
-        select(DELIVERY_ATTEMPT.c.id)
-        .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state != AttemptState.STOPPED.value)
-        .limit(1)
-    )
-    ended = {} if out else {"state": DeliveryState.STOPPED.value, "ended_at": now()}
-    connection.execute(
-        update(DELIVERY).where(DELIVERY.c.id == row.id).values(step=len(row.policy), reason=reason, **ended)
-    )
-    conclude(connection, hold(connection, row.id))
-
-
-def stop_attempt(connection: Connection, attempt_id: int, reason: str) -> None:
-    """Take one message back that is not out."""
-    values = {"state": AttemptState.STOPPED.value, "message": reason, "next_at": None, "ended_at": now()}
-    connection.execute(update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == attempt_id).values(**values))

@@ -1,4 +1,4 @@
-"""Reading Alipay's pushes (delivery-channels §5): notifies and messages, RSA2 verified before anything is read.
+"""Reading Alipay's pushes: notifies and messages, RSA2 verified before anything is read.
 
 Alipay repeats a push for a day under one ``notify_id``, so that number and not its age makes a repeat harmless.
 """

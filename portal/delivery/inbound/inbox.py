@@ -1,4 +1,4 @@
-"""What platforms push: written down with a unique key, answered at once, worked on later (channels §1.3)."""
+"""Inbox of pushes from platforms: stored under a unique key, answered at once, worked on later."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from portal.core.services import Services
 from portal.models.tables import MINI_LOGIN, PLATFORM_INBOX, PLATFORM_NONCE
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task
+from portal.outbox.topics import topic
 from portal.providers.wechat.callback import FRESH
 
 log = structlog.get_logger("qupiao.inbox")
 
-TOPIC = "inbox.arrived"
+TOPIC = topic("inbox.arrived")
 KEEP = timedelta(days=30)
 Act = Callable[[Services, dict[str, Any]], None]
 
 
 def receive(services: Services, source: str, key: str, event: str, fields: Mapping[str, Any], nonce: str) -> bool:
-    """Write a genuine push down, once; returns whether it is new.
+    """Store a genuine push, once; returns whether it is new.
 
     ``nonce``: what must not come twice while the push is fresh (timestamp and nonce); a repeat of the platform's own
     is the same push and changes nothing either.
@@ -65,7 +66,7 @@ _REMEMBERED = timedelta(seconds=2 * FRESH)
 
 
 class InboxDesk:
-    """The handler of :data:`TOPIC`: hands each push to what its event is for. An unknown one is done and told once."""
+    """The handler of :data:`TOPIC`: calls the act of each push's event. A push of an unknown event is only logged."""
 
     def __init__(self, acts: Mapping[tuple[str, str], Act]) -> None:
         self._acts = dict(acts)

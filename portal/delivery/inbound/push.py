@@ -1,4 +1,4 @@
-"""What a push target tells us later: delivered, read or failed (reference §10). Genuine ones go to the inbox first."""
+"""Receipts of push targets: delivered, read or failed. Genuine ones go to the inbox first."""
 
 from __future__ import annotations
 

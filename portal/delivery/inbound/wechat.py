@@ -1,4 +1,4 @@
-"""What WeChat's events do (delivery-channels §2.1, §2.2): receipts, follow state, permissions."""
+"""Acts of WeChat's events: receipts, follow state, permissions."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _permissions(platform: str, services: Services, fields: dict[str, Any]) -> N
         for one in _told(fields, "SubscribeMsgChangeEvent" if changed else "SubscribeMsgPopupEvent"):
             accepted = one.get("SubscribeStatusString") == "accept"
             if not (accepted and changed):
-                bindings.allow(services, connection, subject, str(one.get("TemplateId"))[:64], 1 if accepted else 0)
+                bindings.allow_on(services, connection, subject, str(one.get("TemplateId"))[:64], 1 if accepted else 0)
 
 
 def _subscription_sent(platform: str, services: Services, fields: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ def _subscription_sent(platform: str, services: Services, fields: dict[str, Any]
         good = code == "0"
         with services.database.write() as connection:
             if code == str(codes.NO_PERMISSION):
-                bindings.allow(services, connection, subject, str(one.get("TemplateId"))[:64], 0)
+                bindings.allow_on(services, connection, subject, str(one.get("TemplateId"))[:64], 0)
             receipts.nearest(
                 services,
                 connection,

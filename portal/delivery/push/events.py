@@ -1,7 +1,7 @@
-"""What a push target is told: the events, the fields of one, and the receiver's own names for them (reference §10).
+"""Events for push targets: their names, their fields, and the receiver's own names for the fields.
 
 Nobody is named: hospital, kind, amount and date, the HIS's own numbers of patient and visit, and a link that still asks
-who is there (reference §14).
+who is there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The content of one fiscal e-bill, as finance defines it (fiscal-ebill reference §3): frozen data.
+"""The content of one fiscal e-bill, as finance defines it: frozen data.
 
 ``BillDocument`` is what is written to XML, signed, stored, read back and drawn. Money is integer fen; prices,
 quantities and list amounts are millionths (``portal.domain.money``); dates are ``date``/``datetime`` in Asia/Shanghai.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 INSURANCE_CLASSES = {"1": "甲类", "2": "乙类", "3": "丙类"}
-"""``medicalCareType`` of a detail line (his-interface, tables): code → word on faces and screens."""
+"""``medicalCareType`` of a detail line (tables): code → word on faces and screens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class AuxItem:
 
 @dataclass(frozen=True, slots=True)
 class MedicalExt:
-    """MainExt of a medical bill (§3.3). Empty text and ``None`` are left out of the XML."""
+    """MainExt of a medical bill. Empty text and ``None`` are left out of the XML."""
 
     business_date: date | None = None
     patient_number: str = ""
@@ -101,12 +101,12 @@ class MedicalExt:
     related_code: str = ""
     related_number: str = ""
     extras: tuple[tuple[str, str], ...] = ()
-    """Open label–value list (OURS, §3.3), printed in 其他信息 after the fixed fields."""
+    """Open label–value list (OURS), printed in 其他信息 after the fixed fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class BillDocument:
-    """One e-bill. ``code`` 8 digits, ``number`` 10 digits, ``check_code`` 6 characters; see §2 for their meaning."""
+    """One e-bill. ``code`` 8 digits, ``number`` 10 digits, ``check_code`` 6 characters."""
 
     name: str
     code: str
@@ -134,18 +134,17 @@ class BillDocument:
 
     @property
     def form(self) -> str:
-        """Which face: ``general`` for class 04, ``donation`` for 05, ``inpatient`` for kind 0602, else ``outpatient``
-        (§2.2, §2.3)."""
+        """Which face: ``general`` for class 04, ``donation`` 05, ``inpatient`` for kind 0602, else ``outpatient``."""
         if self.code[2:6] == "0602":
             return "inpatient"
         return {"04": "general", "05": "donation"}.get(self.code[2:4], "outpatient")
 
     @property
     def medical(self) -> bool:
-        """Whether it carries the medical extension (§3.3)."""
+        """Whether it carries the medical extension."""
         return self.form in ("inpatient", "outpatient")
 
     @property
     def document_id(self) -> str:
-        """EInvoiceID: reversed number, ``-``, reversed code (§2.6)."""
+        """EInvoiceID: reversed number, ``-``, reversed code."""
         return f"{self.number[::-1]}-{self.code[::-1]}"

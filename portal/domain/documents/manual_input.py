@@ -1,4 +1,4 @@
-"""A bill as a person types it (features §3.4): texts by field name, before any of it is believed.
+"""A bill as a person types it: texts by field name, before any of it is believed.
 
 The form of manual issue and the batch file both end here;
 :mod:`portal.issuing.manual.entry` turns an :class:`Entry` into a settlement
@@ -240,7 +240,7 @@ def figure(text: str, places: int) -> int:
 
 
 def line_fen(quantity_micro: int, price_micro: int) -> int:
-    """Quantity × price in fen. Raises ValueError when it is not whole fen: we never round in silence (checks I8)."""
+    """Quantity × price in fen. Raises ValueError when it is not whole fen: we never round in silence."""
     fen, rest = divmod(quantity_micro * price_micro, 10**10)
     if abs(fen) > MOST_YUAN * 100:
         raise ValueError("金额过大")

@@ -8,26 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
+
+from portal.domain.titled import Titled
 
 
-class Scene(StrEnum):
+class Scene(Titled):
     """业务场景."""
 
-    REGISTRATION = "registration"
-    OUTPATIENT = "outpatient"
-    EMERGENCY = "emergency"
-    CHRONIC = "chronic"
-    CHECKUP = "checkup"
-    IMMUNISATION = "immunisation"
-    INPATIENT = "inpatient"
-    DEALING = "dealing"
-    DONATION = "donation"
-
-    @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on screen."""
-        return _TITLES[self]
+    REGISTRATION = "registration", "挂号"
+    OUTPATIENT = "outpatient", "门诊"
+    EMERGENCY = "emergency", "急诊"
+    CHRONIC = "chronic", "门特"
+    CHECKUP = "checkup", "体检"
+    IMMUNISATION = "immunisation", "免疫接种"
+    INPATIENT = "inpatient", "住院"
+    DEALING = "dealing", "往来"
+    DONATION = "donation", "捐赠"
 
     @property
     def charged(self) -> str:
@@ -45,17 +41,6 @@ class Scene(StrEnum):
         return self not in (Scene.DEALING, Scene.DONATION)
 
 
-_TITLES = {
-    Scene.REGISTRATION: "挂号",
-    Scene.OUTPATIENT: "门诊",
-    Scene.EMERGENCY: "急诊",
-    Scene.CHRONIC: "门特",
-    Scene.CHECKUP: "体检",
-    Scene.IMMUNISATION: "免疫接种",
-    Scene.INPATIENT: "住院",
-    Scene.DEALING: "往来",
-    Scene.DONATION: "捐赠",
-}
 _FORMS = {Scene.INPATIENT: "inpatient", Scene.DEALING: "general", Scene.DONATION: "donation"}
 
 CHANNELS = {
@@ -202,7 +187,7 @@ class Donation:
 
 @dataclass(frozen=True, slots=True)
 class VoucherUse:
-    """预交金扣款: the part of a prepayment voucher that this settlement uses (his-interface §2.4, table A-6)."""
+    """预交金扣款: the part of a prepayment voucher that this settlement uses."""
 
     code: str
     number: str

@@ -1,4 +1,4 @@
-"""Prepayment vouchers 预交金凭证: a family of their own beside the fiscal bills (features §0 fact 5).
+"""Prepayment vouchers 预交金凭证: a family of their own beside the fiscal bills.
 
 What a sender asks for, and the words of the family. Money in fen, times aware UTC, codes of the sender already
 mapped to ours; absent texts are ``""``.
@@ -8,64 +8,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
 
 from portal.domain.documents.settlement import Payer, Payment
+from portal.domain.titled import Titled
 
 
-class VoucherScene(StrEnum):
-    """What the money is paid for (his-interface §3.1: 07, 08, 12)."""
+class VoucherScene(Titled):
+    """What the money is paid for."""
 
-    INPATIENT = "prepay_inpatient"
-    CHECKUP = "prepay_checkup"
-    OUTPATIENT = "prepay_outpatient"
-
-    @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on screen."""
-        return {"prepay_inpatient": "住院", "prepay_checkup": "体检", "prepay_outpatient": "门诊"}[self.value]
+    INPATIENT = "prepay_inpatient", "住院"
+    CHECKUP = "prepay_checkup", "体检"
+    OUTPATIENT = "prepay_outpatient", "门诊"
 
 
-class VoucherForm(StrEnum):
+class VoucherForm(Titled):
     """Which document a voucher is. A refund or a cancellation is a document of its own, naming its deposit."""
 
-    DEPOSIT = "deposit"
-    REFUND = "refund"
-    CANCELLATION = "cancellation"
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        """The word on screen."""
-        return {"deposit": "预交金凭证", "refund": "预交金退款凭证", "cancellation": "预交金红字凭证"}[self.value]
+    DEPOSIT = "deposit", "预交金凭证"
+    REFUND = "refund", "预交金退款凭证"
+    CANCELLATION = "cancellation", "预交金红字凭证"
 
 
-class Movement(StrEnum):
+class Movement(Titled):
     """What moved a deposit's balance."""
 
-    ISSUED = "issued"
-    REFUNDED = "refunded"
-    CONSUMED = "consumed"
-    RELEASED = "released"
-    CANCELLED = "cancelled"
-
-    @property
-    def title(self) -> str:  # type: ignore[override]
-        """The word on screen."""
-        return _MOVES[self]
+    ISSUED = "issued", "开具"
+    REFUNDED = "refunded", "退款"
+    CONSUMED = "consumed", "结算扣款"
+    RELEASED = "released", "冲红退回"
+    CANCELLED = "cancelled", "撤销"
 
     @property
     def sign(self) -> int:
         """Whether it adds to the balance (+1) or takes from it (−1)."""
         return 1 if self in (Movement.ISSUED, Movement.RELEASED) else -1
-
-
-_MOVES = {
-    Movement.ISSUED: "开具",
-    Movement.REFUNDED: "退款",
-    Movement.CONSUMED: "结算扣款",
-    Movement.RELEASED: "冲红退回",
-    Movement.CANCELLED: "撤销",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
-"""What of reversal and paper waits for a second person: large red bills, sheets that were lost (features S3.1.5).
+"""Four-eyes approval of large reversals and of lost paper sheets.
 
 The request keeps ids and figures only. On approval the act runs in the decision's transaction and judges anew.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
 
 from portal.access import parameters
 from portal.approvals import requests
-from portal.approvals.requests import Approved, Kind
+from portal.approvals.kinds import ApprovalKind, Approved
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
@@ -21,6 +23,7 @@ from portal.issuing.bills.reverse import Order, Red
 from portal.issuing.paper import exchange
 from portal.issuing.paper.exchange import Ending
 from portal.ledger import bills
+from portal.models.tables import PAPER_BILL
 
 REVERSAL, LOST_PAPER = "bill.reversal", "paper.lost"
 
@@ -44,7 +47,8 @@ def reverse_or_ask(services: Services, actor: Actor, order: Order) -> Red | None
         bill = bills.record(connection, order.bill_id)
         payload = {"point": order.point_code, "kind": order.kind.value, "reason": order.reason}
         summary = f"冲红票据 {bill.pair}，金额 {commas(bill.total_fen)} 元"
-        requests.request(connection, REVERSAL, order.bill_id, payload, summary, order.reason, actor)
+        request = requests.Request(REVERSAL, order.bill_id, summary, order.reason, payload)
+        requests.request_on(connection, actor, request)
     return None
 
 
@@ -72,7 +76,28 @@ def ask_to_void_lost(services: Services, actor: Actor, ending: Ending) -> int:
         exchange.keep_statement(services, connection, row.id, ending.statement, ending.attachment)
         payload = {"code": ending.sheet.code, "number": ending.sheet.number}
         summary = f"作废遗失的纸质票据 {ending.sheet}"
-        return requests.request(connection, LOST_PAPER, row.id, payload, summary, ending.reason, actor)
+        request = requests.Request(LOST_PAPER, row.id, summary, ending.reason, payload)
+        return requests.request_on(connection, actor, request)
+
+
+@dataclass(frozen=True, slots=True)
+class LostSheet:
+    """The sheet that a request wants voided; ``statement`` and ``attachment`` of the payer are sealed."""
+
+    id: int
+    bill_id: int
+    sheet: Sheet
+    statement: bytes | None
+    attachment: bytes | None
+
+
+def lost_sheet(connection: Connection, unit_id: int, approval_id: int) -> LostSheet | None:
+    """Return the sheet of a request to void a lost one; ``None`` of any other request. Raises APPROVAL_NOT_FOUND."""
+    request = requests.by_id(connection, unit_id, approval_id)
+    if request.kind != LOST_PAPER:
+        return None
+    row = connection.execute(select(PAPER_BILL).where(PAPER_BILL.c.id == int(request.object_id))).one()
+    return LostSheet(row.id, row.bill_id, Sheet(row.paper_code, row.number), row.statement, row.attachment)
 
 
 def _void_lost(services: Services, connection: Connection, approved: Approved) -> str:
@@ -82,5 +107,8 @@ def _void_lost(services: Services, connection: Connection, approved: Approved) -
     return f"纸质票据 {sheet} 已作废，可以冲红电子票据。"
 
 
-KINDS = {REVERSAL: Kind("大额冲红", _reverse), LOST_PAPER: Kind("遗失纸质票作废", _void_lost)}
-"""For the registry of four-eyes acts."""
+APPROVALS = {
+    REVERSAL: ApprovalKind("大额冲红", _reverse),
+    LOST_PAPER: ApprovalKind("遗失纸质票作废", _void_lost),
+}
+"""The kinds of four-eyes approval of bills, for the registry."""

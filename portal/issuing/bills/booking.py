@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from portal import audit
 from portal.core.clock import now
@@ -13,6 +13,12 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import BILL, BOOKING
+
+
+def is_booked(connection: Connection, bill_id: int) -> bool:
+    """Tell whether a unit has booked the bill or a part of it."""
+    booked = connection.scalar(select(BOOKING.c.bill_id).where(BOOKING.c.bill_id == bill_id).limit(1))
+    return booked is not None
 
 
 def change(

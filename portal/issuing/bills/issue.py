@@ -25,6 +25,7 @@ from portal.hospital.references import ReferenceCache
 from portal.issuing import numbering
 from portal.issuing.bills import content, document
 from portal.issuing.bills.rows import Lines, lines
+from portal.issuing.events import BILL_ISSUED
 from portal.issuing.numbering import Numbering
 from portal.issuing.vouchers import movements
 from portal.models import (
@@ -35,17 +36,16 @@ from portal.models import (
     BillParty,
     BillPayment,
     BillPurpose,
-    OutboxTask,
     PartyKey,
 )
 from portal.models.tables import AUDIT_ENTRY, BILL
-from portal.outbox import tasks
+from portal.outbox.events import publish
 from portal.rendering import xml
 from portal.rendering.pdf import fonts
 
 # Built once: building and hashing a statement costs more than running it.
 _LINES = tuple(insert(model) for model in (BillItem, BillDetail, BillPayment, PartyKey, BillPurpose))
-_PARTY, _TASK, _BILL, _DOCUMENT = (insert(model) for model in (BillParty, OutboxTask, Bill, BillDocument))
+_PARTY, _BILL, _DOCUMENT = (insert(model) for model in (BillParty, Bill, BillDocument))
 _AUDIT = insert(AUDIT_ENTRY)
 _BY_SERIAL = select(
     BILL.c.id,
@@ -175,10 +175,7 @@ class IssuingService:
                 _AUDIT,
                 entries.row("bill.issued", "bill", ready.bill_id, actor, moment, request_id, None, account.unit_id),
             )
-            connection.execute(
-                _TASK,
-                tasks.row("bill.issued", f"bill.issued:{ready.bill_id}", {"bill": ready.bill_id}, moment),
-            )
+            publish(connection, BILL_ISSUED, ready.bill_id, {"bill": ready.bill_id}, moment)
             taken = numbering.take(connection, ready.numbering)
             signed = ready.prepared.finish(taken.pair.digits, check_code, moment)
             bill = _bill_row(services, account, settlement, ready, moment)

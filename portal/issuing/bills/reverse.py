@@ -26,6 +26,7 @@ from portal.domain.money import commas
 from portal.domain.numbers import CheckCode
 from portal.domain.states import BillState, ReversalReason
 from portal.issuing.bills import red_lines as red
+from portal.issuing.events import BILL_ISSUED, BILL_REVERSED
 from portal.issuing.numbering import Numbering, bill_code, take
 from portal.issuing.vouchers import movements
 from portal.ledger import bills
@@ -42,7 +43,7 @@ from portal.models.tables import (
     REVERSAL,
     UNIT,
 )
-from portal.outbox import tasks
+from portal.outbox import events
 from portal.rendering import xml
 
 
@@ -284,8 +285,8 @@ def _record(connection: Connection, actor: Actor, order: Order, reason: str, rea
     connection.execute(
         insert(OutboxTask),
         [
-            tasks.row("bill.issued", f"bill.issued:{ready.red_id}", {"bill": ready.red_id}, moment),
-            tasks.row("bill.reversed", f"bill.reversed:{order.bill_id}", {"bill": order.bill_id}, moment),
+            *events.rows(BILL_ISSUED, ready.red_id, {"bill": ready.red_id}, moment),
+            *events.rows(BILL_REVERSED, order.bill_id, {"bill": order.bill_id}, moment),
         ],
     )
 

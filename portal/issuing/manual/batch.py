@@ -30,8 +30,9 @@ from portal.issuing.manual.drafts import elsewhere
 from portal.issuing.manual.entry import Context, check
 from portal.models.tables import BATCH, BATCH_BILL
 from portal.outbox import tasks
+from portal.outbox.topics import topic
 
-TOPIC = "batch.issue"
+TOPIC = topic("batch.issue")
 KEEP = timedelta(days=7)
 """How long the rows of a batch that is over (or was never started) are kept."""
 

@@ -22,16 +22,19 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.numbers import Sheet
+from portal.domain.numbers import NumberRun, Sheet
 from portal.domain.states import BillState, PaperState
+from portal.issuing.events import PAPER_EXCHANGED
 from portal.ledger.bills import BillRecord, lock_bill
 from portal.ledger.paper import SHEET_FACTS, SheetFacts, read_sheet, sheet_row, valid_sheet
 from portal.models.tables import BILL_KIND, PAPER_BILL, PAPER_CHECK, POINT, STOCK_VOID
 from portal.outbox import tasks
-from portal.stock.documents.voids import void_blank
+from portal.outbox.events import publish
+from portal.outbox.topics import topic
+from portal.stock.documents.voids import Void, void_blank_on
 from portal.stock.ranges import peek, take_given
 
-TOPIC = "finance.sheets"
+TOPIC = topic("finance.sheets")
 """Finance is told which sheets stand for a bill (9305, 9306)."""
 SKIPPED = "打印机中纸质票号在后，中间号码报损"
 MISPRINTED = "重新换开，旧票收回作废"
@@ -200,12 +203,10 @@ def attachment_of(services: Services, row: Any) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class BlankLoss:
-    """The blank sheets ``first``…``last`` of a point that are lost."""
+    """Blank sheets of a point that are lost."""
 
     point_code: str
-    paper_code: str
-    first: int
-    last: int
+    run: NumberRun
     reason: str
 
 
@@ -220,13 +221,13 @@ def lose_blanks(services: Services, actor: Actor, order: BlankLoss) -> str:
         known: str | None = connection.scalar(
             select(STOCK_VOID.c.no).where(
                 STOCK_VOID.c.point_id == place,
-                STOCK_VOID.c.bill_code == order.paper_code,
-                STOCK_VOID.c.first == order.first,
-                STOCK_VOID.c.last == order.last,
+                STOCK_VOID.c.bill_code == order.run.bill_code,
+                STOCK_VOID.c.first == order.run.first,
+                STOCK_VOID.c.last == order.run.last,
                 STOCK_VOID.c.state == "done",
             )
         )
-        return known or void_blank(connection, actor, place, order.paper_code, order.first, order.last, order.reason)
+        return known or void_blank_on(connection, actor, Void(order.run, order.reason, place))
 
     return services.database.act(act)
 
@@ -322,7 +323,7 @@ def _take(connection: Connection, actor: Actor, bill: BillRecord, order: Exchang
         },
     )
     _audit(connection, actor, action, bill.id, {"paper": str(sheet), "skipped": skipped})
-    tasks.enqueue(connection, "paper.exchanged", f"paper.exchanged:{row_id}", {"bill": bill.id, "sheet": row_id})
+    publish(connection, PAPER_EXCHANGED, row_id, {"bill": bill.id, "sheet": row_id})
     _tell_finance(connection, bill.id, f"{row_id}:exchanged")
     return row_id
 
@@ -373,7 +374,8 @@ def _skip(connection: Connection, actor: Actor, place: int, order: Exchange) -> 
         return ""
     if sheet.number - following > MOST_SKIPPED:
         raise Refusal("PAPER_SKIPS_TOO_MANY", count=sheet.number - following, most=MOST_SKIPPED)
-    return void_blank(connection, actor, place, sheet.code, following, sheet.number - 1, order.reason or SKIPPED)
+    skipped = NumberRun(sheet.code, following, sheet.number - 1)
+    return void_blank_on(connection, actor, Void(skipped, order.reason or SKIPPED, place))
 
 
 def _end(services: Services, connection: Connection, actor: Actor, sheet: SheetFacts, ending: Ending) -> None:

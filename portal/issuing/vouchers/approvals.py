@@ -1,4 +1,4 @@
-"""What of prepayments waits for a second person: large refunds and cancellations, as large red bills do.
+"""Four-eyes approval of large refunds and cancellations of prepayments.
 
 The request keeps ids and figures only. On approval the act runs in the decision's transaction and judges anew.
 """
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from portal.access import parameters
 from portal.access.his_account import console
 from portal.approvals import requests
-from portal.approvals.requests import Approved, Kind
+from portal.approvals.kinds import ApprovalKind, Approved
 from portal.core.services import Services
 from portal.domain.documents.voucher import Taking, VoucherForm
 from portal.domain.errors import Refusal
@@ -60,7 +60,8 @@ def take_or_ask(desk: VoucherService, sender: Sender, form: VoucherForm, taking:
         summary = (
             f"{'退款' if form is VoucherForm.REFUND else '撤销'}：预交金凭证 {known.pair}，金额 {commas(amount)} 元"
         )
-        requests.request(connection, TAKING, known.voucher_id, payload, summary, taking.reason, sender.actor)
+        request = requests.Request(TAKING, known.voucher_id, summary, taking.reason, payload)
+        requests.request_on(connection, sender.actor, request)
     return None
 
 
@@ -84,5 +85,5 @@ def _take(services: Services, connection: Connection, approved: Approved) -> str
     return f"{made.facts.title} {made.facts.pair} 已开具，金额 {commas(made.facts.amount_fen)} 元。"
 
 
-KINDS = {TAKING: Kind("大额预交金退款", _take)}
-"""For the registry of four-eyes acts."""
+APPROVALS = {TAKING: ApprovalKind("大额预交金退款", _take)}
+"""The kind of four-eyes approval of vouchers, for the registry."""

@@ -28,7 +28,7 @@ def _one_of(column: str, values: Any) -> str:
 
 
 class Delivery(Base):
-    """One message to one person about one bill or voucher, whatever channels it takes.
+    """One message to one person, whatever channels it takes: about a bill or voucher, a family link, a request, a code.
 
     ``policy`` is the order of channels when it began; ``step`` is the next one to start. ``recipient`` is the sealed
     address when somebody named one; empty: each channel finds the patient's own.
@@ -37,7 +37,7 @@ class Delivery(Base):
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("object_kind", "object_id", "purpose", "version", "recipient_digest", name="uq_delivery_once"),
-        CheckConstraint("object_kind IN ('bill', 'voucher')", name="object_kind"),
+        CheckConstraint("object_kind IN ('bill', 'voucher', 'family', 'request', 'code')", name="object_kind"),
         CheckConstraint(_one_of("purpose", Purpose), name="purpose"),
         CheckConstraint(_one_of("state", DeliveryState), name="state"),
         Index(None, "unit_id", "created_at"),

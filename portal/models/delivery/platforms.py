@@ -50,7 +50,7 @@ class PlatformInbox(Base):
 
 
 class PlatformNonce(Base):
-    """(timestamp, nonce) of pushes that were accepted, while their timestamp would still be (§1.3)."""
+    """(timestamp, nonce) of pushes that were accepted, while their timestamp would still be."""
 
     __tablename__ = "platform_nonce"
     __table_args__ = (Index(None, "expires_at"),)
@@ -90,7 +90,7 @@ class ChannelBinding(Base):
 
 
 class MessagePermission(Base):
-    """How many messages of a template a person has allowed: +1 on accept, −1 on a send, 0 on a refusal (§2.2)."""
+    """How many messages of a template a person has allowed: +1 on accept, −1 on a send, 0 on a refusal."""
 
     __tablename__ = "message_permission"
     __table_args__ = (CheckConstraint("remaining >= 0", name="remaining"),)
@@ -141,7 +141,7 @@ class BillCard(Base):
 
 
 class Consent(Base):
-    """A person's own consent that we hand something to another party: which text, when, by which page (§14)."""
+    """A person's own consent that we hand something to another party: which text, when, by which page."""
 
     __tablename__ = "consent"
     __table_args__ = (Index(None, "bill_id", "purpose"),)

@@ -28,7 +28,7 @@ class Unit(Base):
 
 
 class Department(Base):
-    """业务科室. ``general_name`` replaces a sensitive department's name outside the bill itself (features §4.3)."""
+    """业务科室. ``general_name`` replaces a sensitive department's name outside the bill itself."""
 
     __tablename__ = "department"
     __table_args__ = (UniqueConstraint("unit_id", "code"),)

@@ -1,4 +1,4 @@
-"""The ledger: a bill, its lines, payments, parties and documents. Immutable from its signature on (invariant 3).
+"""The ledger: a bill, its lines, payments, parties and documents. Immutable from its signature on.
 
 Child rows name their bill by a foreign key that is checked at commit, so that they can be written before the
 number is taken and the range row is locked as briefly as possible.

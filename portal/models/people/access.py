@@ -80,7 +80,7 @@ class PatientSession(Base):
 
 
 class OneTimeCode(Base):
-    """A code sent by SMS: bound to session, purpose and phone; once; five tries; five minutes (checks A3)."""
+    """A code sent by SMS: bound to session, purpose and phone; once; five tries; five minutes."""
 
     __tablename__ = "one_time_code"
     __table_args__ = (Index(None, "session_digest"), Index(None, "expires_at"))
@@ -102,7 +102,7 @@ class OneTimeCode(Base):
 
 
 class AttemptCount(Base):
-    """Counted attempts per bucket and window, where there is no Redis (design D5: limits never fall open)."""
+    """Counted attempts per bucket and window, where there is no Redis (limits never fall open)."""
 
     __tablename__ = "attempt_count"
     __table_args__ = (Index(None, "window_end"),)

@@ -1,4 +1,4 @@
-"""Companies that fetch the bills issued to them (features §4.4)."""
+"""Companies that fetch the bills issued to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Persons under special protection: whoever looks at them says why (checks A11)."""
+"""Persons under special protection: whoever looks at them says why."""
 
 from __future__ import annotations
 

@@ -20,7 +20,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.domain.stock import PENDING, ApplicationState, DestructionState, ReceiptState, ReturnState, SlipState
+from portal.domain.stock import (
+    PENDING,
+    ApplicationState,
+    DestructionState,
+    ReceiptState,
+    ReturnState,
+    SlipState,
+    VoidCategory,
+    VoidState,
+)
 from portal.models.base import Base, BigKey, UtcDateTime
 
 
@@ -189,9 +198,9 @@ class StockVoid(Base):
 
     __tablename__ = "stock_void"
     __table_args__ = (
-        CheckConstraint("category IN ('stock', 'blank')", name="category"),
+        CheckConstraint(_in("category", VoidCategory), name="category"),
         CheckConstraint("(category = 'blank') = (point_id IS NOT NULL)", name="point"),
-        CheckConstraint("state IN ('waiting', 'done', 'refused')", name="state"),
+        CheckConstraint(_in("state", VoidState), name="state"),
         CheckConstraint("first <= last", name="bounds"),
         Index(None, "unit_id", "made_at"),
     )

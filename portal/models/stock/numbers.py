@@ -1,4 +1,4 @@
-"""Numbers: segments that finance granted, ranges that points draw from, the ledger of their movements (design D2)."""
+"""Numbers: segments that finance granted, ranges that points draw from, the ledger of their movements."""
 
 from __future__ import annotations
 

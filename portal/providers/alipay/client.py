@@ -1,4 +1,4 @@
-"""The one client for Alipay's gateway: python-alipay-sdk signs and verifies, the transport is ours (§12.2).
+"""The one client for Alipay's gateway: python-alipay-sdk signs and verifies, the transport is ours.
 
 POST with everything in the body, a time-out, the answer's node found by a JSON-aware scan and verified as it
 stands, ``code`` looked at, and every failure as a :class:`ChannelFault` that holds no secret.
@@ -61,7 +61,7 @@ class AlipayGateway:
         return str(self._signer.sign_data(data)).encode()
 
     def verified(self, values: dict[str, str], keep_sign_type: bool) -> bool:
-        """Whether a push is Alipay's. ``keep_sign_type``: it is signed text in messages, not in plain notifies (§5)."""
+        """Whether a push is Alipay's. ``keep_sign_type``: it is signed text in messages, not in plain notifies."""
         rest = {name: value for name, value in values.items() if name != "sign"}
         if not keep_sign_type:
             rest.pop("sign_type", None)
@@ -111,13 +111,13 @@ class AlipayGateway:
         raise ChannelFault("alipay", Kind.UNKNOWN, "incomplete", "the answer names nobody")
 
     def send_mini(self, subject_kind: str, subject: str, template: str, page: str, values: list[str]) -> None:
-        """A subscription message of the mini-program (§6.2): ``values`` in the order of the template's keywords."""
+        """A subscription message of the mini-program: ``values`` in the order of the template's keywords."""
         data = {f"keyword{number}": {"value": value[:50]} for number, value in enumerate(values, 1)}
         content = {f"to_{subject_kind}": subject, "user_template_id": template, "page": page, "data": compact(data)}
         self.call("alipay.open.app.mini.templatemessage.send", content)
 
     def send_life(self, subject_kind: str, subject: str, template: str, url: str, values: list[str]) -> None:
-        """A template message of a life account (§6.1); followers only."""
+        """A template message of a life account; followers only."""
         context: dict[str, Any] = {"head_color": "#000000", "url": url, "action_name": "查看票据"}
         for number, value in enumerate(values, 1):
             context[f"keyword{number}"] = {"value": value, "color": "#000000"}
@@ -125,7 +125,7 @@ class AlipayGateway:
         self.call("alipay.open.public.message.single.send", content)
 
     def send_bill(self, short_names: str, bill: dict[str, Any]) -> str:
-        """A bill, or its reversal, for the person's 发票管家 (§7); returns its address there. DONE: it is there."""
+        """A bill, or its reversal, for the person's 发票管家; returns its address there. DONE: it is there."""
         brand, _, branch = short_names.partition("/")
         content = {"m_short_name": brand, "sub_m_short_name": branch or brand, "invoice_info_list": [bill]}
         return str(self.call("alipay.ebpp.invoice.info.send", content).get("url", ""))

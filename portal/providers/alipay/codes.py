@@ -1,4 +1,4 @@
-"""Alipay's answer codes by class (delivery-channels §5, §6.2)."""
+"""Alipay's answer codes by class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading WeChat's pushes: safe mode only, checked before anything is parsed (delivery-channels §1.3, §12.1).
+"""Reading WeChat's pushes: safe mode only, checked before anything is parsed.
 
 wechatpy decrypts; comparing, freshness and everything malformed is ours: whatever comes in, a :class:`NotWeChat` or
 a message comes out.

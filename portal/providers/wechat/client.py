@@ -1,4 +1,4 @@
-"""The one client for WeChat's API: wechatpy's, with what it gets wrong put right (delivery-channels §12.1).
+"""The one client for WeChat's API: wechatpy's, with what it gets wrong put right.
 
 Every call goes through :meth:`WeChat._request`: shared stable token, one retry after a refused token, time-out,
 a JSON object or nothing, and every failure as a :class:`ChannelFault` that holds no secret.
@@ -160,7 +160,7 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         our_id: str,
         mini: dict[str, str] | None = None,
     ) -> str:
-        """A template message (§2.1); ``our_id`` makes a repeat within ten minutes one message. Returns ``msgid``."""
+        """A template message; ``our_id`` makes a repeat within ten minutes one message. Returns ``msgid``."""
         body: dict[str, Any] = {
             "touser": openid,
             "template_id": template,
@@ -173,20 +173,20 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         return str(self.post("message/template/send", data=body, result_processor=lambda answer: answer["msgid"]))
 
     def send_subscription(self, openid: str, template: str, data: dict[str, str], page: str) -> None:
-        """A subscription notification of the official account (§2.2); uses up one permission."""
+        """A subscription notification of the official account; uses up one permission."""
         values = {name: {"value": value} for name, value in data.items()}
         self.message.send_subscribe_message(openid, template, values, page=page)
 
     def send_mini_subscription(
         self, openid: str, template: str, data: dict[str, str], page: str, state: str = "formal"
     ) -> None:
-        """A subscription message of the mini-program (§3.2); uses up one permission."""
+        """A subscription message of the mini-program; uses up one permission."""
         values = {name: {"value": value} for name, value in data.items()}
         body = {"touser": openid, "template_id": template, "page": page, "data": values}
         self.post("message/subscribe/send", data=body | {"miniprogram_state": state, "lang": "zh_CN"})
 
     def web_login(self, code: str) -> str:
-        """The openid behind a web log-in code (§1.4). USER: the code is no good, or the openid is made up."""
+        """The openid behind a web log-in code. USER: the code is no good, or the openid is made up."""
         wanted = {"appid": self.appid, "secret": self.secret, "code": code, "grant_type": "authorization_code"}
         answer = self.plain("get", "/sns/oauth2/access_token", params=wanted)
         if answer.get("is_snapshotuser") in (1, "1"):
@@ -197,7 +197,7 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         return openid
 
     def login(self, code: str) -> str:
-        """The openid behind a mini-program's log-in code (§3.1); the session key is not kept. USER: code is no good."""
+        """The openid behind a mini-program's log-in code; the session key is not kept. USER: code is no good."""
         wanted = {"appid": self.appid, "secret": self.secret, "js_code": code, "grant_type": "authorization_code"}
         openid = self.plain("get", "/sns/jscode2session", params=wanted).get("openid")
         if not isinstance(openid, str) or not openid:
@@ -205,7 +205,7 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         return openid
 
     def phone(self, code: str) -> str:
-        """The phone that its owner has given this mini-program by a tap (§3.1): eleven digits of the mainland."""
+        """The phone that its owner has given this mini-program by a tap: eleven digits of the mainland."""
         url = f"{WECHAT_HOST}/wxa/business/getuserphonenumber"
         found = self.post(url, data={"code": code}, result_processor=lambda answer: dict(answer["phone_info"]))
         if found.get("watermark", {}).get("appid") != self.appid:

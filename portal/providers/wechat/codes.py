@@ -1,4 +1,4 @@
-"""WeChat's error codes by class (delivery-channels §1.2, §3.1, §4.4)."""
+"""WeChat's error codes by class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short-lived credentials that all processes share: one fetch per expiry, however many find it expired (§12.1).
+"""Short-lived credentials that all processes share: one fetch per expiry, however many find it expired.
 
 In Redis where there is one, else (or while it is away) in the table ``platform_token``. Whoever holds the lock
 fetches, with no database connection in hand; the others wait and take what it brought. Values are sealed in both.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("qupiao.tokens")
 
 EARLY = 300
-"""Seconds before its end that a token is no longer used; the platform renews as early (§1.1)."""
+"""Seconds before its end that a token is no longer used; the platform renews as early."""
 FIELD = "platform_token.value"
 _LOOK = 0.05
 

@@ -1,4 +1,4 @@
-"""The print on a numbered paper form 纸质票据: the e-bill's data at the places of the form (fiscal-ebill §1.4).
+"""The print on a numbered paper form 纸质票据: the e-bill's data at the places of the form.
 
 The form's title, lines and labels are pre-printed; ``underlay`` draws them as well, for plain paper and for a look
 at the screen. Every printer feeds a little differently, so its offset moves everything.

@@ -67,7 +67,7 @@ def statement(desk: Desk, payer: str, year: int, lines: Sequence[Line], made_at:
 
 
 def poster(desk: Desk, address: str, domain: str, size: str, demo: bool) -> bytes:
-    """The hospital code 单位通码 as a poster of ``size`` (A4, A3): big QR, name, and the domain to compare with."""
+    """The hospital code 单位通码 as a poster of ``size``: big QR, name, and the domain to compare with."""
     if size not in SIZES:
         raise ValueError(size)
     return _pdf("poster.html", desk=desk, qr=qr.drawing(address), domain=domain, size=size, demo=demo)

@@ -1,4 +1,4 @@
-"""Notice slips 告知单 and voucher sheets as PDF: 80 mm for receipt printers, A5 for the others (features S2.6f).
+"""Notice slips 告知单 and voucher sheets as PDF: 80 mm for receipt printers, A5 for the others.
 
 A slip may be lost, so it says no more than level L0: masked payer, no department, no items; its QR opens the bill's
 link, which asks for the name before it shows anything else.
@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from portal.domain.money import words, yuan
+from portal.domain.titled import Titled
 from portal.rendering import qr
 from portal.rendering.pdf.fonts import FAMILIES
 from portal.rendering.pdf.layout import lay_out
 
 VERIFY_AT = "财政部全国财政电子票据查验平台，或“广东财政”微信公众号"
-"""Where a bill is verified officially (fiscal-ebill §4.1, note 7)."""
+"""Where a bill is verified officially."""
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1] / "forms"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -29,16 +29,11 @@ _environment.filters["yuan"] = yuan
 _environment.filters["words"] = words
 
 
-class Paper(StrEnum):
+class Paper(Titled):
     """What the printer holds."""
 
-    ROLL = "80mm"
-    SHEET = "a5"
-
-    @property
-    def title(self) -> str:  # type: ignore[override]  # str.title has no use for codes
-        """The word on screen."""
-        return {"80mm": "80 毫米小票", "a5": "A5 纸"}[self.value]
+    ROLL = "80mm", "80 毫米小票"
+    SHEET = "a5", "A5 纸"
 
 
 @dataclass(frozen=True, slots=True)

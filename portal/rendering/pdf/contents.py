@@ -1,4 +1,4 @@
-"""What stands in the slots of each form: a document and its state become named texts (fiscal-ebill §4).
+"""What stands in the slots of each form: a document and its state become named texts.
 
 A slot holds a text, or a pair (label, value). A new form is a template in ``forms/`` and an entry in :data:`FORMS`.
 """
@@ -26,8 +26,8 @@ MARKS = {"preview": "预览", "issued": "待监制", "uploaded": "待监制", "r
 @dataclass(frozen=True, slots=True)
 class Look:
     """What a face shows besides its document. ``state``: a BillState value, or ``preview`` for a bill that is not yet
-    issued; ``exchanged``: a paper bill is out; ``insurance_whole``: 医保编号 in full, else its last four (features
-    §4.3; the signed document always has it whole)."""
+    issued; ``exchanged``: a paper bill is out; ``insurance_whole``: 医保编号 in full, else its last four (the
+    signed document always has it whole)."""
 
     state: str
     supervised: bool
@@ -35,7 +35,7 @@ class Look:
     insurance_whole: bool = False
 
     def mark(self, document: BillDocument) -> str:
-        """The words across the face (§4.4)."""
+        """The words across the face."""
         waiting = MARKS.get(self.state, "")
         if document.ext.related_code or document.total_fen < 0:
             return "红票" + (f"（{waiting}）" if waiting else "")
@@ -173,7 +173,7 @@ def _priced(cell: Cell, price_micro: int | None) -> Cell:
 
 
 def _plain_facts(document: BillDocument) -> list[tuple[str, str]]:
-    """What a 往来 or 捐赠 bill is for stands in its open list (fiscal-ebill §3.3)."""
+    """What a 往来 or 捐赠 bill is for stands in its open list."""
     remark = [("备注", document.remark)] if document.remark else []
     return [("业务流水号", document.serial), *document.ext.extras, *remark]
 

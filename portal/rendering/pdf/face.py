@@ -1,4 +1,4 @@
-"""The face of a bill as PDF and PNG, made from the signed document (fiscal-ebill §4).
+"""The face of a bill as PDF and PNG, made from the signed document.
 
 Two ways to the same page: :meth:`FaceRenderer.pdf` stamps the bill into the compiled form; :meth:`FaceRenderer.plain`
 lets WeasyPrint lay out the filled form. The second is the oracle of the tests and of the benchmark, and stands in

@@ -1,4 +1,4 @@
-"""The fonts of the faces: Debian's fonts-noto-cjk, with fonts-hanazono for the rarest characters (design D11)."""
+"""The fonts of the faces: Debian's fonts-noto-cjk, with fonts-hanazono for the rarest characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Excel files out: plain rows in, bytes out; text stays text whatever it begins with (checks F4)."""
+"""Excel files out: plain rows in, bytes out; text stays text whatever it begins with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The number map (票号地图) and the identity: received = used + void + returned + remaining (invariant 1)."""
+"""The number map (票号地图) and the identity: received = used + void + returned + remaining."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
-from portal.domain.stock import Fate
+from portal.domain.numbers import ten_digits
+from portal.domain.stock import Fate, RangeState
 from portal.models.tables import NUMBER_RANGE, NUMBER_SEGMENT, STOCK_MOVEMENT
 from portal.stock.books import uses
 from portal.stock.books.intervals import Intervals
-from portal.stock.rows import number
 
 Place = tuple[str, int | None]
 """A place of the ledger: ``("unit", None)``, ``("point", id)``, ``("void", None)``, ``("finance", None)``."""
@@ -35,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One side of the identity for a segment at one place (``all``, ``unit`` or a point's id)."""
+    """The figures of a segment at one place (``all``, ``unit`` or a point's id)."""
 
     bill_code: str
     segment_id: int
@@ -83,7 +83,7 @@ class Identity:
 
 @dataclass(slots=True)
 class _Books:
-    """A segment's movements replayed: what lies where, and how much came and went."""
+    """A segment's movements replayed: the numbers at each place, and how many came and went."""
 
     places: dict[Place, Intervals]
     came: dict[Place, int]
@@ -91,7 +91,7 @@ class _Books:
     broken: list[str]
 
 
-def _replay(segment: Any, movements: Sequence[Any]) -> _Books:
+def _replay(segment: Row[Any], movements: Sequence[Row[Any]]) -> _Books:
     books = _Books({("finance", None): Intervals([(segment.first, segment.last)])}, {}, {}, [])
     for row in movements:
         source: Place = (row.from_place, row.from_point_id)
@@ -101,13 +101,17 @@ def _replay(segment: Any, movements: Sequence[Any]) -> _Books:
             books.places.setdefault(target, Intervals()).add(row.first, row.last)
         except ValueError as error:
             books.broken.append(f"{row.slip} {row.kind}：{error}")
-        books.came[target] = books.came.get(target, 0) + row.count
-        books.went[source, row.to_place] = books.went.get((source, row.to_place), 0) + row.count
+        count = row.last - row.first + 1
+        books.came[target] = books.came.get(target, 0) + count
+        books.went[source, row.to_place] = books.went.get((source, row.to_place), 0) + count
     return books
 
 
 def fate_map(connection: Connection, segment_id: int) -> list[Run]:
-    """Every number of a granted segment by its one fate, as runs in order. Raises LookupError for no such segment."""
+    """Return every number of a granted segment by its one fate, as runs in order.
+
+    Raises LookupError when there is no such segment.
+    """
     segment = connection.execute(select(NUMBER_SEGMENT).where(NUMBER_SEGMENT.c.id == segment_id)).one_or_none()
     if segment is None:
         raise LookupError(segment_id)
@@ -122,7 +126,7 @@ def fate_map(connection: Connection, segment_id: int) -> list[Run]:
     points: list[tuple[int, int, int]] = []
     for row in connection.execute(select(NUMBER_RANGE).where(NUMBER_RANGE.c.segment_id == segment_id)):
         if row.next <= row.last:
-            fate = Fate.RESERVED if row.state == "reserved" else Fate.HANDED_OUT
+            fate = Fate.RESERVED if row.state == RangeState.RESERVED else Fate.HANDED_OUT
             runs.append(Run(row.next, row.last, fate, row.point_id))
         if row.first < row.next:
             used.add(row.first, row.next - 1)
@@ -135,25 +139,25 @@ def fate_map(connection: Connection, segment_id: int) -> list[Run]:
 
 
 def identity(connection: Connection, segment_ids: Sequence[int] | None = None) -> Identity:
-    """Compare the ledger of movements with ranges, bills, papers and vouchers; for all segments or some.
+    """Compare the ledger of movements with ranges, bills, papers and vouchers, for all segments or some.
 
     Both sides are computed on their own: one from movements alone, one from what was taken and what is left. Run it
     in one read transaction; on PostgreSQL a movement that commits half-way through would show as a difference, so
     there the caller uses a repeatable read (:func:`consistent`).
     """
-    wanted = select(NUMBER_SEGMENT).order_by(NUMBER_SEGMENT.c.bill_code, NUMBER_SEGMENT.c.first)
+    segments = select(NUMBER_SEGMENT).order_by(NUMBER_SEGMENT.c.bill_code, NUMBER_SEGMENT.c.first)
     if segment_ids is not None:
-        wanted = wanted.where(NUMBER_SEGMENT.c.id.in_(segment_ids))
-    moved: dict[int, list[Any]] = {}
+        segments = segments.where(NUMBER_SEGMENT.c.id.in_(segment_ids))
+    moved: dict[int, list[Row[Any]]] = {}
     for row in connection.execute(select(STOCK_MOVEMENT).order_by(STOCK_MOVEMENT.c.id)):
         moved.setdefault(row.segment_id, []).append(row)
-    ranges: dict[int, list[Any]] = {}
+    ranges: dict[int, list[Row[Any]]] = {}
     for row in connection.execute(select(NUMBER_RANGE).order_by(NUMBER_RANGE.c.first)):
         ranges.setdefault(row.segment_id, []).append(row)
     tallies = uses.tallies(connection)
     balances: list[Balance] = []
     differences: list[Difference] = []
-    for segment in connection.execute(wanted).all():
+    for segment in connection.execute(segments).all():
         books = _replay(segment, moved.get(segment.id, []))
         check = _Segment(segment, books, ranges.get(segment.id, []), tallies)
         balances += check.balances()
@@ -162,7 +166,7 @@ def identity(connection: Connection, segment_ids: Sequence[int] | None = None) -
 
 
 def consistent(connection: Connection) -> Connection:
-    """The connection with one snapshot for all its reads; call it before the first statement."""
+    """Give a connection one snapshot for all its reads, before its first statement; returns it."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     return connection
@@ -172,13 +176,13 @@ def consistent(connection: Connection) -> Connection:
 class _Segment:
     """One segment under examination."""
 
-    row: Any
+    row: Row[Any]
     books: _Books
-    ranges: list[Any]
+    ranges: list[Row[Any]]
     tallies: dict[int, uses.Tally]
 
     def balances(self) -> list[Balance]:
-        """For the segment as a whole, for the unit, for every point that ever had some of it."""
+        """Return the balances of the segment as a whole, of the unit, and of every point that ever had some of it."""
         points = sorted({row.point_id for row in self.ranges} | {place[1] for place in self.books.came if place[1]})
         at_points = [self._point(point_id) for point_id in points]
         unit: Place = ("unit", None)
@@ -201,13 +205,14 @@ class _Segment:
     def _granted(self) -> int:
         return int(self.row.last - self.row.first + 1)
 
-    def _balance(self, place: str, received: int, used: int, void: int, returned: int, remaining: int) -> Balance:
-        return Balance(self.row.bill_code, self.row.id, place, received, used, void, returned, remaining)
+    def _balance(self, place: str, *figures: int) -> Balance:
+        """Return the balance of a place; the figures in the order of :class:`Balance`."""
+        return Balance(self.row.bill_code, self.row.id, place, *figures)
 
     def _point(self, point_id: int) -> Balance:
         place: Place = ("point", point_id)
-        mine = [row for row in self.ranges if row.point_id == point_id]
-        tallies = [self.tallies[row.id] for row in mine if row.id in self.tallies]
+        ranges = [row for row in self.ranges if row.point_id == point_id]
+        tallies = [self.tallies[row.id] for row in ranges if row.id in self.tallies]
         spoilt = sum(tally.void for tally in tallies)
         went = self.books.went
         return self._balance(
@@ -216,47 +221,47 @@ class _Segment:
             sum(tally.count for tally in tallies) - spoilt,
             went.get((place, "void"), 0) + spoilt,
             went.get((place, "unit"), 0),
-            sum(row.last - row.next + 1 for row in mine),
+            sum(row.last - row.next + 1 for row in ranges),
         )
 
     def differences(self) -> list[Difference]:
-        """Everything that does not agree, by name."""
-        found = [self._difference("all", "流水不连续", "", words) for words in self.books.broken]
+        """Name everything that does not agree."""
+        named = [self._difference("all", "流水不连续", "", words) for words in self.books.broken]
         for each in self.balances():
             if not each.holds:
                 right = f"用 {each.used}＋废 {each.void}＋退 {each.returned}＋存 {each.remaining}"
-                found.append(self._difference(each.place, "领入", str(each.received), right))
-        found += self._against_ranges()
-        found += [difference for row in self.ranges for difference in self._dense(row)]
+                named.append(self._difference(each.place, "领入", str(each.received), right))
+        named += self._against_ranges()
+        named += [difference for row in self.ranges for difference in self._dense(row)]
         if self.books.came.get(("unit", None), 0) < self._granted():
-            found.append(self._difference("all", "入库份数", str(self._granted()), "流水不足"))
-        return found
+            named.append(self._difference("all", "入库份数", str(self._granted()), "流水不足"))
+        return named
 
     def _against_ranges(self) -> list[Difference]:
-        """What the movements say lies at a point is what its ranges hold, number by number."""
+        """Compare the numbers that lie at each point by the movements with those that its ranges hold."""
         held: dict[int, Intervals] = {}
-        found = []
+        named = []
         for row in self.ranges:
             if row.first <= row.last:
                 try:
                     held.setdefault(row.point_id, Intervals()).add(row.first, row.last)
                 except ValueError as error:
-                    found.append(self._difference(str(row.point_id), "号段重叠", "", str(error)))
+                    named.append(self._difference(str(row.point_id), "号段重叠", "", str(error)))
         booked = {place[1]: runs for place, runs in self.books.places.items() if place[0] == "point" and len(runs)}
         for point_id in sorted({*held, *(point for point in booked if point is not None)}):
             ours, theirs = held.get(point_id, Intervals()), booked.get(point_id, Intervals())
             if ours != theirs:
-                found.append(self._difference(str(point_id), "开票点号码", _words(theirs), _words(ours)))
-        return found
+                named.append(self._difference(str(point_id), "开票点号码", _words(theirs), _words(ours)))
+        return named
 
-    def _dense(self, row: Any) -> list[Difference]:
-        """Taken numbers are used by exactly as many rows, all inside: with unique numbers that is one each."""
+    def _dense(self, row: Row[Any]) -> list[Difference]:
+        """Compare taken numbers with the rows that use them: as many, all inside. Numbers are unique: one row each."""
         taken = row.next - row.first
         tally = self.tallies.get(row.id, uses.Tally(0, row.first, row.next - 1))
         if tally.count == taken and tally.low >= row.first and tally.high < row.next:
             return []
-        words = f"{tally.count} 张（{number(tally.low)}–{number(tally.high)}）"
-        expected = f"{taken} 张（{number(row.first)}–{number(row.next - 1)}）"
+        words = f"{tally.count} 张（{ten_digits(tally.low)}–{ten_digits(tally.high)}）"
+        expected = f"{taken} 张（{ten_digits(row.first)}–{ten_digits(row.next - 1)}）"
         return [self._difference(str(row.point_id), "已用号码与票据", expected, words)]
 
     def _difference(self, place: str, what: str, expected: str, found: str) -> Difference:
@@ -264,4 +269,4 @@ class _Segment:
 
 
 def _words(runs: Intervals) -> str:
-    return "、".join(f"{number(first)}–{number(last)}" for first, last in runs) or "无"
+    return "、".join(f"{ten_digits(first)}–{ten_digits(last)}" for first, last in runs) or "无"

@@ -1,4 +1,4 @@
-"""Sets of numbers as sorted runs: pure arithmetic for balances and the number map."""
+"""Sets of numbers as sorted runs: the arithmetic of balances and of the number map."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class Intervals:
         return sum(last - first + 1 for first, last in self._runs)
 
     def has(self, first: int, last: int) -> bool:
-        """Whether all of ``first``…``last`` are in."""
+        """Return whether all of ``first``…``last`` are in the set."""
         place = bisect_right(self._runs, (first, float("inf"))) - 1
         return place >= 0 and self._runs[place][0] <= first and last <= self._runs[place][1]
 
     def overlap(self, first: int, last: int) -> list[tuple[int, int]]:
-        """The parts of ``first``…``last`` that are in."""
+        """Return the parts of ``first``…``last`` that are in the set."""
         return [(max(low, first), min(high, last)) for low, high in self._runs if low <= last and first <= high]
 
     def add(self, first: int, last: int) -> None:
-        """Put ``first``…``last`` in. Raises ValueError when one of them is in already."""
+        """Add ``first``…``last``. Raises ValueError when one of them is in the set already."""
         if self.overlap(first, last):
             raise ValueError(f"{first}–{last} 已有")
         place = bisect_right(self._runs, (first, last))
@@ -54,7 +54,7 @@ class Intervals:
         self._runs.insert(place, (first, last))
 
     def remove(self, first: int, last: int) -> None:
-        """Take ``first``…``last`` out. Raises ValueError when one of them is not in."""
+        """Remove ``first``…``last``. Raises ValueError when one of them is not in the set."""
         if not self.has(first, last):
             raise ValueError(f"{first}–{last} 不在")
         place = bisect_right(self._runs, (first, float("inf"))) - 1
@@ -64,11 +64,11 @@ class Intervals:
         self._runs[place:place] = rest
 
     def lowest(self, count: int) -> list[tuple[int, int]]:
-        """The runs of the ``count`` lowest numbers (fewer when there are fewer)."""
-        found = []
+        """Return the runs of the ``count`` lowest numbers, fewer when there are fewer."""
+        runs = []
         for first, last in self._runs:
             if count <= 0:
                 break
-            found.append((first, min(last, first + count - 1)))
+            runs.append((first, min(last, first + count - 1)))
             count -= last - first + 1
-        return found
+        return runs

@@ -1,4 +1,4 @@
-"""What uses numbers: bills, vouchers, paper forms. Each taken number has exactly one row in exactly one of these.
+"""The families that use numbers: bills, vouchers, paper forms. Each taken number has exactly one row in one of these.
 
 A further family is one more :class:`Use` in :data:`USES`; the stock knows of it everywhere from then on (identity,
 number map, average use).
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, literal, select
 
@@ -93,24 +92,24 @@ class Tally:
 
 
 def tallies(connection: Connection) -> dict[int, Tally]:
-    """Of every range that is used: its tally over all uses."""
-    found: dict[int, Tally] = {}
+    """Tally every range that is used, over all families."""
+    by_range: dict[int, Tally] = {}
     for use in USES:
         spoilt = func.sum(case((use.fate == Fate.VOID.value, 1), else_=0))
         ends = (func.min(use.number), func.max(use.number))
         drawn = select(use.range_id, func.count(), *ends, spoilt).where(use.range_id.is_not(None))
         query = drawn.select_from(use.table).group_by(use.range_id)
         for range_id, count, low, high, void in connection.execute(query):
-            known = found.get(range_id, Tally(0, low, high))
-            found[range_id] = Tally(
-                known.count + count, min(known.low, low), max(known.high, high), known.void + int(void)
+            before = by_range.get(range_id, Tally(0, low, high))
+            by_range[range_id] = Tally(
+                before.count + count, min(before.low, low), max(before.high, high), before.void + int(void)
             )
-    return found
+    return by_range
 
 
 def runs(connection: Connection, bill_code: str, first: int, last: int) -> list[tuple[int, int, Fate]]:
-    """Used numbers between ``first`` and ``last`` as runs of one fate, in order."""
-    found: list[tuple[int, int, Fate]] = []
+    """Return the used numbers between ``first`` and ``last`` as runs of one fate, in order."""
+    by_fate: list[tuple[int, int, Fate]] = []
     for use in USES:
         used = (
             select(
@@ -124,12 +123,12 @@ def runs(connection: Connection, bill_code: str, first: int, last: int) -> list[
         grouped = select(func.min(used.c.number), func.max(used.c.number), used.c.fate).group_by(
             used.c.fate, used.c.island
         )
-        found += [(low, high, Fate(fate)) for low, high, fate in connection.execute(grouped)]
-    return sorted(found)
+        by_fate += [(low, high, Fate(fate)) for low, high, fate in connection.execute(grouped)]
+    return sorted(by_fate)
 
 
 def user_of(connection: Connection, bill_code: str, number: int) -> tuple[str, int] | None:
-    """What uses this number: ``(name of the use, row id)``, or ``None``."""
+    """Return the user of a number: ``(name of the family, row id)``, or ``None``."""
     for use in USES:
         row_id = connection.scalar(select(use.id).where(use.code == bill_code, use.number == number))
         if row_id is not None:
@@ -138,10 +137,10 @@ def user_of(connection: Connection, bill_code: str, number: int) -> tuple[str, i
 
 
 def used_since(connection: Connection, since: datetime) -> dict[tuple[str, int], int]:
-    """Numbers used since a moment, by (prefix of the code, point id)."""
-    found: dict[tuple[str, int], int] = {}
+    """Count the numbers used since a moment, by (prefix of the code, point id)."""
+    counts: dict[tuple[str, int], int] = {}
     for use in USES:
-        rows: Any = connection.execute(
+        rows = connection.execute(
             select(use.code, NUMBER_RANGE.c.point_id, func.count())
             .join_from(use.table, NUMBER_RANGE, NUMBER_RANGE.c.id == use.range_id)
             .where(use.at >= since)
@@ -149,5 +148,5 @@ def used_since(connection: Connection, since: datetime) -> dict[tuple[str, int],
         )
         for code, point_id, count in rows:
             key = (code[:6], point_id)
-            found[key] = found.get(key, 0) + count
-    return found
+            counts[key] = counts.get(key, 0) + count
+    return counts

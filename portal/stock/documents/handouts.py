@@ -1,59 +1,84 @@
-"""票据分发: numbers from unit stock to a point, their acceptance, and the withdrawal of what is unused (S3.1.2)."""
+"""票据分发: numbers from unit stock to a point, their acceptance, and the withdrawal of the unused ones."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
+from portal import audit
 from portal.core.clock import now
+from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.stock import SlipState
+from portal.domain.numbers import NumberRun
+from portal.domain.stock import MovementKind, RangeState, SlipState
 from portal.models.tables import BILL_KIND, NUMBER_RANGE, POINT, STOCK_SLIP
 from portal.stock.books import movements
-from portal.stock.books.holdings import choose
-from portal.stock.rows import audit, document, move
+from portal.stock.books.holdings import choose_lowest, choose_run
+from portal.stock.books.movements import Movement, Piece
+from portal.stock.documents.facts import SlipFacts, document, move
 
 MOST = 1_000_000
 
 
-def draft(
-    connection: Connection,
-    actor: Actor,
-    point_id: int,
-    bill_code: str,
-    count: int,
-    first: int | None = None,
-    taker: str = "",
-    automatic: bool = False,
-) -> str:
-    """Write a slip as a draft; returns its number. ``first`` chooses the run, else the lowest numbers are taken.
+@dataclass(frozen=True, slots=True)
+class HandOut:
+    """``count`` numbers for a point: from ``first`` on, else the lowest of unit stock. ``taker``: who fetches them;
+    ``automatic``: handed out by a rule."""
 
-    Raises Refusal FIELD_INVALID, POINT_UNKNOWN.
-    """
-    if not 0 < count <= MOST:
+    point_id: int
+    bill_code: str
+    count: int
+    first: int | None = None
+    taker: str = ""
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """The numbers that a slip handed out, and whether the point has to accept them before it may use them."""
+
+    pieces: tuple[Piece, ...]
+    waits: bool
+
+    @property
+    def count(self) -> int:
+        """How many numbers."""
+        return sum(piece.count for piece in self.pieces)
+
+
+def draft(services: Services, actor: Actor, order: HandOut) -> str:
+    """Write a slip as a draft; returns its number. Raises Refusal FIELD_INVALID, POINT_UNKNOWN, BUSY."""
+    return services.database.act(lambda connection: draft_on(connection, actor, order))
+
+
+def draft_on(connection: Connection, actor: Actor, order: HandOut) -> str:
+    """Do :func:`draft` in the caller's transaction."""
+    if not 0 < order.count <= MOST:
         raise Refusal("FIELD_INVALID", problems=f"份数应在 1 到 {MOST} 之间")
-    point = connection.execute(select(POINT).where(POINT.c.id == point_id, POINT.c.unit_id == actor.unit_id)).first()
+    point = connection.execute(
+        select(POINT).where(POINT.c.id == order.point_id, POINT.c.unit_id == actor.unit_id)
+    ).first()
     if point is None or not point.active:
-        raise Refusal("POINT_UNKNOWN", place=point.code if point else point_id)
-    kind_id = connection.scalar(select(BILL_KIND.c.id).where(BILL_KIND.c.prefix == bill_code[:6]))
+        raise Refusal("POINT_UNKNOWN", place=point.code if point else order.point_id)
+    kind_id = connection.scalar(select(BILL_KIND.c.id).where(BILL_KIND.c.prefix == order.bill_code[:6]))
     if kind_id is None:
-        raise Refusal("FIELD_INVALID", problems=f"票据代码 {bill_code} 没有对应的票据种类")
+        raise Refusal("FIELD_INVALID", problems=f"票据代码 {order.bill_code} 没有对应的票据种类")
     no = movements.next_no(connection, "FF")
     connection.execute(
         insert(STOCK_SLIP),
         {
             "unit_id": actor.unit_id,
             "no": no,
-            "point_id": point_id,
+            "point_id": order.point_id,
             "point_name": point.name,
             "kind_id": kind_id,
-            "bill_code": bill_code,
-            "count": count,
-            "first": first,
-            "taker": taker.strip(),
-            "automatic": automatic,
+            "bill_code": order.bill_code,
+            "count": order.count,
+            "first": order.first,
+            "taker": order.taker.strip(),
+            "automatic": order.automatic,
             "state": SlipState.DRAFT,
             "made_by": actor.label,
             "made_name": actor.name,
@@ -63,116 +88,158 @@ def draft(
             "withdrawn_name": "",
         },
     )
-    audit(connection, actor, "stock.slip_drafted", no, {"point": point.code, "code": bill_code, "count": count})
+    details = {"point": point.code, "code": order.bill_code, "count": order.count}
+    audit.record(connection, actor, "stock.slip_drafted", ("stock", no), details, unit_id=actor.unit_id)
     return no
 
 
-def hand_out(connection: Connection, actor: Actor, no: str) -> list[tuple[int, int]]:
-    """下发: the numbers leave unit stock; returns their runs. A window has to accept them; machines accept at once.
+def hand_out(services: Services, actor: Actor, no: str) -> HandedOut:
+    """下发: the numbers of a draft leave unit stock. A window has to accept them; machines accept at once.
 
     Numbers for an emergency point are reserved. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE, STOCK_SHORT,
-    NUMBERS_NOT_IN_STOCK, POINT_UNKNOWN.
+    NUMBERS_NOT_IN_STOCK, POINT_UNKNOWN, BUSY.
     """
-    slip = document(connection, STOCK_SLIP, actor.unit_id, no, lock=True)
+    return services.database.act(lambda connection: hand_out_on(connection, actor, no))
+
+
+def hand_out_on(connection: Connection, actor: Actor, no: str) -> HandedOut:
+    """Do :func:`hand_out` in the caller's transaction."""
+    slip = document(connection, SlipFacts, actor.unit_id, no, lock=True)
     point = connection.execute(select(POINT).where(POINT.c.id == slip.point_id)).one()
     if not point.active:
         raise Refusal("POINT_UNKNOWN", place=point.code)
-    moment, waits = now(), point.kind == "window" and not slip.automatic
-    accepted = {} if waits else {"accepted_name": "自动接收", "accepted_at": moment}
-    state = SlipState.HANDED_OUT if waits else SlipState.ACCEPTED
-    move(
-        connection, STOCK_SLIP, slip, SlipState, (SlipState.DRAFT,),
-        state=state, handed_name=actor.name, handed_at=moment, **accepted,
-    )  # fmt: skip
-    pieces = choose(connection, actor.unit_id, slip.bill_code, slip.count, slip.first)
-    usable = "reserved" if point.kind == "emergency" else "waiting" if waits else "open"
-    for segment_id, first, last in pieces:
-        _give(connection, actor, slip, segment_id, first, last, usable, moment)
-    runs = [(first, last) for _, first, last in pieces]
-    audit(connection, actor, "stock.handed_out", no, {"point": point.code, "code": slip.bill_code, "runs": runs})
-    return runs
+    handed_at, waits = now(), point.kind == "window" and not slip.automatic
+    accepted = {} if waits else {"accepted_name": "自动接收", "accepted_at": handed_at}
+    changes = {
+        "state": SlipState.HANDED_OUT if waits else SlipState.ACCEPTED,
+        "handed_name": actor.name,
+        "handed_at": handed_at,
+    }
+    move(connection, slip, (SlipState.DRAFT,), **changes, **accepted)
+    pieces = _chosen(connection, slip)
+    usable = RangeState.RESERVED if point.kind == "emergency" else RangeState.WAITING if waits else RangeState.OPEN
+    for piece in pieces:
+        movement = Movement(MovementKind.HAND_OUT, slip.bill_code, piece, no, slip.point_id, at=handed_at)
+        _add_range(connection, movement, usable)
+        movements.record(connection, actor, movement)
+    runs = [(piece.first, piece.last) for piece in pieces]
+    audit.record(
+        connection,
+        actor,
+        "stock.handed_out",
+        ("stock", no),
+        {"point": point.code, "code": slip.bill_code, "runs": runs},
+        unit_id=actor.unit_id,
+    )
+    return HandedOut(tuple(pieces), waits)
 
 
-def _give(
-    connection: Connection,
-    actor: Actor,
-    slip: object,
-    segment_id: int,
-    first: int,
-    last: int,
-    usable: str,
-    moment: datetime,
-) -> None:
-    code, point_id, no = slip.bill_code, slip.point_id, slip.no  # type: ignore[attr-defined]
+def _chosen(connection: Connection, slip: SlipFacts) -> list[Piece]:
+    if slip.first is None:
+        return choose_lowest(connection, slip.unit_id, slip.bill_code, slip.count)
+    return choose_run(connection, slip.unit_id, NumberRun(slip.bill_code, slip.first, slip.first + slip.count - 1))
+
+
+def _add_range(connection: Connection, movement: Movement, usable: RangeState) -> None:
+    piece = movement.piece
     connection.execute(
         insert(NUMBER_RANGE),
         {
-            "segment_id": segment_id,
-            "point_id": point_id,
-            "bill_code": code,
-            "first": first,
-            "last": last,
-            "next": first,
-            "handed_out_at": moment,
+            "segment_id": piece.segment_id,
+            "point_id": movement.point_id,
+            "bill_code": movement.bill_code,
+            "first": piece.first,
+            "last": piece.last,
+            "next": piece.first,
+            "handed_out_at": movement.at,
             "state": usable,
-            "slip": no,
+            "slip": movement.slip,
         },
     )
-    movements.record(connection, "hand_out", segment_id, code, first, last, no, actor, point_id, at=moment)
 
 
-def waits(connection: Connection, actor: Actor, no: str) -> bool:
-    """Whether the slip is handed out and not yet accepted. Raises Refusal DOCUMENT_UNKNOWN."""
-    return bool(document(connection, STOCK_SLIP, actor.unit_id, no).state == SlipState.HANDED_OUT)
+def reserve(services: Services, actor: Actor, order: HandOut) -> str:
+    """Draft a slip for an emergency point and hand it out at once; returns its number.
 
-
-def accept(connection: Connection, actor: Actor, no: str) -> None:
-    """接收: from now on the point may use the numbers. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
-    slip = document(connection, STOCK_SLIP, actor.unit_id, no, lock=True)
-    move(
-        connection, STOCK_SLIP, slip, SlipState, (SlipState.HANDED_OUT,),
-        state=SlipState.ACCEPTED, accepted_name=actor.name, accepted_at=now(),
-    )  # fmt: skip
-    connection.execute(
-        update(NUMBER_RANGE).where(NUMBER_RANGE.c.slip == no, NUMBER_RANGE.c.state == "waiting").values(state="open")
-    )
-    audit(connection, actor, "stock.accepted", no, {"code": slip.bill_code})
-
-
-def withdraw(connection: Connection, actor: Actor, no: str) -> int:
-    """撤回: what is unused of a slip goes back to unit stock; returns how many. What is used stays used.
-
-    The ranges' rows are locked, so a number is either issued or withdrawn. Raises Refusal DOCUMENT_UNKNOWN,
-    DOCUMENT_STATE, NOTHING_UNUSED.
+    Raises Refusal as :func:`draft` and :func:`hand_out`.
     """
-    slip = document(connection, STOCK_SLIP, actor.unit_id, no, lock=True)
-    moment = now()
-    move(
-        connection, STOCK_SLIP, slip, SlipState, (SlipState.HANDED_OUT, SlipState.ACCEPTED),
-        state=SlipState.WITHDRAWN, withdrawn_name=actor.name, withdrawn_at=moment,
-    )  # fmt: skip
-    rows = connection.execute(
+
+    def work(connection: Connection) -> str:
+        no = draft_on(connection, actor, order)
+        hand_out_on(connection, actor, no)
+        return no
+
+    return services.database.act(work)
+
+
+def accept(services: Services, actor: Actor, no: str, at_point: int | None = None) -> None:
+    """接收: from now on the point may use the numbers. ``at_point``: only a slip of this point may be accepted.
+
+    Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE, BUSY.
+    """
+    services.database.act(lambda connection: accept_on(connection, actor, no, at_point))
+
+
+def accept_on(connection: Connection, actor: Actor, no: str, at_point: int | None = None) -> None:
+    """Do :func:`accept` in the caller's transaction."""
+    slip = document(connection, SlipFacts, actor.unit_id, no, lock=True)
+    if at_point is not None and slip.point_id != at_point:
+        raise Refusal("DOCUMENT_UNKNOWN", no=no)
+    changes = {"state": SlipState.ACCEPTED, "accepted_name": actor.name, "accepted_at": now()}
+    move(connection, slip, (SlipState.HANDED_OUT,), **changes)
+    waiting = (NUMBER_RANGE.c.slip == no, NUMBER_RANGE.c.state == RangeState.WAITING)
+    connection.execute(update(NUMBER_RANGE).where(*waiting).values(state=RangeState.OPEN))
+    audit.record(connection, actor, "stock.accepted", ("stock", no), {"code": slip.bill_code}, unit_id=actor.unit_id)
+
+
+def withdraw(services: Services, actor: Actor, no: str) -> int:
+    """撤回: the unused numbers of a slip go back to unit stock; returns how many. Used ones stay used.
+
+    Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE, NOTHING_UNUSED, BUSY.
+    """
+    return services.database.act(lambda connection: withdraw_on(connection, actor, no))
+
+
+def withdraw_on(connection: Connection, actor: Actor, no: str) -> int:
+    """Do :func:`withdraw` in the caller's transaction. The ranges' rows are locked, so that a number is either
+    issued or withdrawn."""
+    slip = document(connection, SlipFacts, actor.unit_id, no, lock=True)
+    withdrawn_at = now()
+    changes = {"state": SlipState.WITHDRAWN, "withdrawn_name": actor.name, "withdrawn_at": withdrawn_at}
+    move(connection, slip, (SlipState.HANDED_OUT, SlipState.ACCEPTED), **changes)
+    ranges = connection.execute(
         select(NUMBER_RANGE)
         .where(NUMBER_RANGE.c.slip == no, NUMBER_RANGE.c.next <= NUMBER_RANGE.c.last)
         .order_by(NUMBER_RANGE.c.id)
         .with_for_update()
     ).all()
     count = 0
-    for row in rows:
+    for row in ranges:
         connection.execute(update(NUMBER_RANGE).where(NUMBER_RANGE.c.id == row.id).values(last=row.next - 1))
-        movements.record(
-            connection, "withdraw", row.segment_id, row.bill_code, row.next, row.last, no, actor, row.point_id,
-            at=moment,
-        )  # fmt: skip
-        count += row.last - row.next + 1
+        piece = Piece(row.segment_id, row.next, row.last)
+        movement = Movement(MovementKind.WITHDRAW, row.bill_code, piece, no, row.point_id, at=withdrawn_at)
+        movements.record(connection, actor, movement)
+        count += piece.count
     if not count:
         raise Refusal("NOTHING_UNUSED", no=no)
-    audit(connection, actor, "stock.withdrawn", no, {"code": slip.bill_code, "count": count})
+    audit.record(
+        connection,
+        actor,
+        "stock.withdrawn",
+        ("stock", no),
+        {"code": slip.bill_code, "count": count},
+        unit_id=actor.unit_id,
+    )
     return count
 
 
-def cancel(connection: Connection, actor: Actor, no: str) -> None:
-    """删除 a draft (it is kept, marked). Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
-    slip = document(connection, STOCK_SLIP, actor.unit_id, no, lock=True)
-    move(connection, STOCK_SLIP, slip, SlipState, (SlipState.DRAFT,), state=SlipState.CANCELLED)
-    audit(connection, actor, "stock.slip_cancelled", no, {})
+def cancel(services: Services, actor: Actor, no: str) -> None:
+    """删除 a draft: it is kept and marked. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE, BUSY."""
+    services.database.act(lambda connection: cancel_on(connection, actor, no))
+
+
+def cancel_on(connection: Connection, actor: Actor, no: str) -> None:
+    """Do :func:`cancel` in the caller's transaction."""
+    slip = document(connection, SlipFacts, actor.unit_id, no, lock=True)
+    move(connection, slip, (SlipState.DRAFT,), state=SlipState.CANCELLED)
+    audit.record(connection, actor, "stock.slip_cancelled", ("stock", no), {}, unit_id=actor.unit_id)

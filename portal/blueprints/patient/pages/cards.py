@@ -8,12 +8,12 @@ from base64 import urlsafe_b64decode
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from flask import Blueprint, Response, g, redirect, request, url_for
-from sqlalchemy import Connection
+from flask import Blueprint, Response, g, request, url_for
 
 from portal import audit
 from portal.blueprints.patient.context import keep_open, page, session_of, unit_of
-from portal.blueprints.patient.pages import main
+from portal.blueprints.patient.refusals import refused
+from portal.core.database import Connection
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import orders
@@ -24,11 +24,11 @@ from portal.domain.texts import said_later
 from portal.ledger.bills import BillFacts
 from portal.providers.faults import ChannelFault
 from portal.retrieval import identify, sessions
-from portal.web.edge import runtime, services
+from portal.web.edge import runtime, see_other, services
 
 patient_cards = Blueprint("patient_cards", __name__)
 patient_cards.after_request(keep_open)
-patient_cards.register_error_handler(Refusal, main._refused)
+patient_cards.register_error_handler(Refusal, refused)
 
 
 @patient_cards.record_once
@@ -37,7 +37,7 @@ def _prepare(state: Any) -> None:
 
 
 def _bill(connection: Connection, unit_code: str, bill_id: int) -> tuple[BillFacts, sessions.Session]:
-    """The bill of somebody who was proved: a slip alone puts nothing into a card pack (features §4.2)."""
+    """The bill of somebody who was proved: a slip alone puts nothing into a card pack."""
     unit = unit_of(unit_code)
     session = session_of(connection)
     if session is None or session.unit_id != unit.id or session.level < 2:
@@ -99,10 +99,7 @@ def alipay_file(token: str) -> Response:
         or not hmac.compare_digest(file_token(services(), bill_id, until).encode(), token.encode())
     ):
         raise Refusal("LINK_INVALID")
-    with services().database.write() as connection:
-        audit.record(
-            connection, Actor("platform:alipay", request_id=g.request_id), "bill.downloaded", ("bill", bill_id)
-        )
+    audit.note(services(), Actor("platform:alipay", request_id=g.request_id), "bill.downloaded", ("bill", bill_id))
     return Response(runtime().card_papers.pdf(services(), bill_id), mimetype="application/pdf")
 
 
@@ -144,14 +141,14 @@ def binding(unit_code: str, platform: str) -> Response:
             raise Refusal("SESSION_OVER")
         told = _bind(session, platform, code)
         if told == "bound":
-            return redirect(address, 303)  # type: ignore[return-value]
+            return see_other(address)
     link = _login(platform, f"{services().settings.outside}{address}", _state(session, platform))
     title = TITLES[platform]
     return page("binding.html", link=link, told=told, bound=_bound(session, platform), title=title)
 
 
 def _login(platform: str, back: str, state: str) -> str:
-    """Where the platform asks who one is (§1.4, §7.2); the order of the parameters matters to old clients."""
+    """Where the platform asks who one is; the order of the parameters matters to old clients."""
     settings = services().settings
     if platform == "alipay":
         wanted = {"app_id": settings.alipay_app, "scope": "auth_base", "redirect_uri": back, "state": state}
@@ -171,8 +168,7 @@ def _bind(session: sessions.Session, platform: str, code: str) -> str:
     except ChannelFault:
         return "failed"
     number, name = bytes.fromhex(session.claim.number), bytes.fromhex(session.claim.name)
-    with services().database.write() as connection:
-        bindings.bind(services(), connection, session.unit_id, subject, number, name, "sms")
+    bindings.bind(services(), session.unit_id, subject, number, name, "sms")
     return "bound"
 
 
@@ -185,7 +181,7 @@ def _bound(session: sessions.Session, platform: str) -> bool:
 @patient_cards.post("/h/<string:unit_code>/alipay", defaults={"platform": "alipay"})
 def unbind(unit_code: str, platform: str) -> Response:
     """Ends being told over a platform."""
-    with services().database.write() as connection:
+    with services().database.read() as connection:
         session = _person(connection, unit_code, platform)
-        bindings.revoke(services(), connection, session.unit_id, bytes.fromhex(session.claim.number), platform)
-    return redirect(url_for("patient_cards.binding", unit_code=unit_code, platform=platform), 303)  # type: ignore[return-value]
+    bindings.revoke(services(), session.unit_id, bytes.fromhex(session.claim.number), platform)
+    return see_other(url_for("patient_cards.binding", unit_code=unit_code, platform=platform))

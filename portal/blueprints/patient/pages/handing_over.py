@@ -26,7 +26,7 @@ from portal.retrieval.passes import LIVES, Purpose
 from portal.web.edge import limits, see_other, services
 
 OFFICIAL = (("财政部全国财政电子票据查验平台", "https://pjcy.mof.gov.cn", "pjcy.mof.gov.cn"),)
-"""Where finance shows and verifies bills (fiscal-ebill §4.1)."""
+"""Where finance shows and verifies bills."""
 
 
 @patient.post("/h/<string:unit_code>/bills/<int:bill_id>/browser")

@@ -1,4 +1,4 @@
-"""我的通知: the messages about one's own bills, and one that went to somebody else's address (features S3.3.2a)."""
+"""我的通知: the messages about one's own bills, and one that went to somebody else's address."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from flask import Response, abort, request, url_for
-from sqlalchemy import Connection
 
 from portal.blueprints.patient.context import CHANNELS, caller, own_bill, page, patient, session_here, unit_of
 from portal.core.clock import now
+from portal.core.database import Connection
 from portal.delivery import notices as delivery_notices
 from portal.delivery import requests as delivery_requests
 from portal.domain.delivery import Purpose
@@ -59,9 +59,9 @@ def notices_read(unit_code: str) -> Response:
         seen = datetime.fromisoformat(request.form.get("seen", ""))
     except ValueError:
         abort(400)
-    with services().database.write() as connection:
+    with services().database.read() as connection:
         session = session_here(connection, 2)
-        delivery_notices.looked(connection, _whose(session), min(seen.astimezone(UTC), now()))
+    delivery_notices.mark_seen(services(), _whose(session), min(seen.astimezone(UTC), now()))
     return see_other(url_for("patient.notices", unit_code=unit_code))
 
 

@@ -39,7 +39,7 @@ def mail(unit_code: str, bill_id: int) -> Response:
 
 @patient.route("/n/<string:token>", methods=["GET", "POST"])
 def stop_messages(token: str) -> Response:
-    """不是我, from the link in a message: nothing more goes to that address. Says the same for every token (checks A4).
+    """不是我, from the link in a message: nothing more goes to that address. Says the same for every token.
 
     Looking stops nothing, since scanners of mail look.
     """

@@ -1,4 +1,4 @@
-"""The page on which whoever holds a bill verifies it; needs no session, shows nobody (features S2.9)."""
+"""The page on which whoever holds a bill verifies it; needs no session, shows nobody."""
 
 from __future__ import annotations
 

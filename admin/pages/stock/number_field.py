@@ -1,4 +1,4 @@
-"""The form field of a bill number: ten digits, blanks and separators let go."""
+"""The form field of a bill number: ten digits, blanks and separators ignored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NumberField(StringField):
 
 
 def read_number(typed: str) -> int | None:
-    """A number as people type or copy it; ``None`` for nothing. Raises ValueError in Chinese."""
+    """Read a number as people type or copy it; ``None`` for nothing. Raises ValueError with a Chinese reason."""
     text = "".join(each for each in unicodedata.normalize("NFKC", typed) if each not in " -–")
     if not text:
         return None

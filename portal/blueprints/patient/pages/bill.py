@@ -1,0 +1,104 @@
+"""A patient's bills and one bill: its page, detail lines, PDF, picture, signed document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g
+
+from portal import audit
+from portal.blueprints.patient.context import CHANNELS, handed_out, own_bill, page, patient, session_here, unit_of
+from portal.blueprints.patient.pages import family, notices
+from portal.delivery import requests as delivery_requests
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
+from portal.domain.identity import mask_name
+from portal.hospital import queries as hospital_queries
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bills import BillFacts
+from portal.retrieval import files, identify, patient_requests
+from portal.web.edge import FACE_WIDTH, runtime, services
+
+
+@patient.get("/h/<string:unit_code>/bills")
+def bills(unit_code: str) -> Response:
+    """The person's bills of one year, grouped by visit day."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection, 1)
+        found, name = identify.visible_bills(services(), connection, session)
+        unread = notices.unread(connection, session, found)
+    return family.show_list(found, mask_name(name), session, unread=unread)
+
+
+@patient.get("/h/<string:unit_code>/bills/<int:bill_id>")
+def bill(unit_code: str, bill_id: int) -> Response:
+    """One bill in plain words, with its face and its elements."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection, 1)
+        found = identify.own_bill_related(services(), connection, session, bill_id)
+        if found is None:
+            raise Refusal("BILL_NOT_FOUND")
+        facts, payer, related = found
+        items = ledger_bills.items(connection, bill_id)
+        asked = patient_requests.of_bill(services(), connection, bill_id) if related.asked else []
+        sent = delivery_requests.state_for_patient(connection, facts.unit_id, "bill", bill_id) if related.sent else []
+    values: dict[str, Any] = {
+        "payer": payer,
+        "items": items,
+        "session": session,
+        "related": related,
+        "asked": asked,
+        "sent": sent,
+        "delivered": delivery_requests.how_far(sent),
+    }
+    return page("bill.html", bill=facts, channels=CHANNELS, **values)
+
+
+@patient.get("/h/<string:unit_code>/bills/<int:bill_id>/details")
+def details(unit_code: str, bill_id: int) -> Response:
+    """The list lines of one bill."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        facts, *_ = own_bill(connection, bill_id)
+        rows = ledger_bills.detail_lines(connection, bill_id)
+        department = hospital_queries.general_department(connection, facts.unit_id, facts.department)
+    return page("details.html", bill=facts, rows=rows, department=department)
+
+
+@patient.get("/h/<string:unit_code>/bills/<int:bill_id>/bill.pdf")
+def pdf(unit_code: str, bill_id: int) -> Response:
+    """The bill's PDF, made from the signed bytes."""
+    facts, file = _pdf(unit_code, bill_id)
+    _record("bill.downloaded", facts)
+    return handed_out(file)
+
+
+@patient.get("/h/<string:unit_code>/bills/<int:bill_id>/face.png")
+def face(unit_code: str, bill_id: int) -> Response:
+    """A picture of the face, from the same source as the PDF."""
+    _, file = _pdf(unit_code, bill_id)
+    return Response(runtime().faces.png(file.data, FACE_WIDTH), mimetype="image/png")
+
+
+@patient.get("/h/<string:unit_code>/bills/<int:bill_id>/einvoice.xml")
+def einvoice(unit_code: str, bill_id: int) -> Response:
+    """The signed document itself."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        facts, *_ = own_bill(connection, bill_id)
+        document = ledger_bills.stored_document(services(), connection, bill_id)
+    _record("bill.downloaded", facts)
+    return handed_out(files.File(f"{facts.code}-{facts.number}.xml", "application/xml", document.einvoice_xml))
+
+
+def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, files.File]:
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        facts, *_ = own_bill(connection, bill_id)
+        return facts, files.bill_pdf(services(), connection, runtime().faces, unit_code, facts)
+
+
+def _record(action: str, facts: BillFacts) -> None:
+    audit.note(services(), Actor("patient", request_id=g.request_id), action, ("bill", facts.bill_id))

@@ -1,0 +1,31 @@
+"""Large type and language: switched on any page."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Response, request
+
+from portal.blueprints.patient import english
+from portal.blueprints.patient.context import CARE, patient
+from portal.web.edge import see_other
+
+
+@patient.post("/care")
+def care() -> Response:
+    """Switches large type on or off and goes back to where one was."""
+    return _switched(CARE)
+
+
+@patient.post("/language")
+def language() -> Response:
+    """Switches English on or off and goes back to where one was."""
+    return _switched(english.COOKIE)
+
+
+def _switched(cookie: str) -> Response:
+    back = urlsplit(request.form.get("back", "/")).path
+    response = see_other(back if back.startswith("/") and not back.startswith("//") else "/")
+    on = request.cookies.get(cookie) != "1"
+    response.set_cookie(cookie, "1" if on else "0", max_age=31_536_000, samesite="Lax", httponly=True)
+    return response

@@ -1,0 +1,95 @@
+"""Finding one's bills: the hospital code's page, number and name, the code by SMS, leaving."""
+
+from __future__ import annotations
+
+from flask import Response, g, redirect, request, url_for
+
+from portal.blueprints.patient.context import COOKIE, caller, page, patient, remember, session_here, session_of, unit_of
+from portal.domain.errors import Refusal
+from portal.domain.identity import is_slip_code, normalise, normalise_name
+from portal.domain.texts import said_later
+from portal.hospital import queries as hospital_queries
+from portal.retrieval import identify, sessions
+from portal.web.edge import limits, see_other, services
+
+
+@patient.get("/")
+def home() -> Response:
+    """The first page of an installation: its hospitals' codes."""
+    with services().database.read() as connection:
+        units = hospital_queries.units(connection)
+    if len(units) == 1:
+        return redirect(url_for("patient.entry", unit_code=units[0].code))  # type: ignore[return-value]
+    return page("home.html", units=units)
+
+
+@patient.get("/h/<string:unit_code>")
+def entry(unit_code: str) -> Response:
+    """The hospital code's page: who are you."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_of(connection)
+    return page("find.html", session=session, number="", name="", problem="")
+
+
+@patient.post("/h/<string:unit_code>")
+def find(unit_code: str) -> Response:
+    """Number and name typed: the next page asks for the code, whether anything matched or not."""
+    unit = unit_of(unit_code)
+    number, name = request.form.get("number", "")[:60], request.form.get("name", "")[:100]
+    if len(normalise(number)) < 5 or not normalise_name(name):
+        problem = said_later("请填写完整的号码和患者姓名，两项都需要。")
+        return page("find.html", 422, session=None, number=number, name=name, problem=problem)
+    if is_slip_code(number):
+        return _by_code(unit.id, number, name)
+    cookie = identify.begin(services(), limits(), unit.id, number, name, caller())
+    return remember(see_other(url_for("patient.code", unit_code=unit_code)), cookie)
+
+
+def _by_code(unit_id: int, number: str, name: str) -> Response:
+    with services().database.read() as connection:
+        session = session_of(connection)
+    try:
+        cookie, bill_id = identify.open_by_code(services(), limits(), unit_id, number, name, caller(), session)
+    except Refusal as refusal:
+        if refusal.code != "NOT_MATCHED":
+            raise
+        problem = said_later("取票码或姓名不对，或者取票码已经用过。请核对告知单，或用证件号查询。")
+        return page("find.html", 422, session=None, number=number, name=name, problem=problem)
+    return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=bill_id)), cookie)
+
+
+@patient.get("/h/<string:unit_code>/code")
+def code(unit_code: str) -> Response:
+    """Asks for the code that was sent."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection)
+    return page("code.html", problem="", kind=session.claim.kind)
+
+
+@patient.post("/h/<string:unit_code>/code")
+def confirm(unit_code: str) -> Response:
+    """Checks the code; right: the list."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection)
+    try:
+        cookie = identify.confirm(services(), session, request.form.get("code", "")[:20])
+    except Refusal as refusal:
+        problem = f"{refusal.why}。{refusal.remedy}。"
+        return page("code.html", refusal.status, problem=problem, kind=session.claim.kind)
+    return remember(see_other(url_for("patient.bills", unit_code=unit_code)), cookie)
+
+
+@patient.post("/h/<string:unit_code>/leave")
+def leave(unit_code: str) -> Response:
+    """Ends the session on the server."""
+    with services().database.read() as connection:
+        session = session_of(connection)
+    if session is not None:
+        sessions.end(services(), session)
+        g.patient_session = None
+    response = see_other(url_for("patient.entry", unit_code=unit_code))
+    response.delete_cookie(COOKIE)
+    return response

@@ -1,0 +1,101 @@
+"""A bill's link: level 0, the payer's name, a bill that is not there yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g, request, url_for
+
+from portal.blueprints.patient.context import caller, page, patient, remember, session_of, unit_of
+from portal.blueprints.patient.pages import handing_over, vouchers
+from portal.delivery import link_alerts
+from portal.domain.errors import Refusal
+from portal.domain.identity import mask_name
+from portal.domain.link import TOKEN
+from portal.hospital import queries as hospital_queries
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bills import BillFacts
+from portal.retrieval import identify
+from portal.web.edge import limits, see_other, services
+
+
+@patient.get("/b/<string:token>")
+def link(token: str) -> Response:
+    """A bill's link (slip, HIS answer, message): level 0, and the way on to level 1."""
+    with services().database.read() as connection:
+        try:
+            facts, payer = _linked(connection, token)
+        except _NotYet:
+            return vouchers.show(token) or _waiting(token)
+        session = session_of(connection)
+        mine = session is not None and identify.own_bill(services(), connection, session, facts.bill_id) is not None
+    unit_of(facts.unit_id)
+    return page("link.html", bill=facts, payer=mask_name(payer), mine=mine, token=token, problem="")
+
+
+@patient.post("/b/<string:token>")
+def open_link(token: str) -> Response:
+    """The payer's name typed on the link's page: opens this one bill."""
+    with services().database.read() as connection:
+        facts, payer = _linked(connection, token)
+        session = session_of(connection)
+    unit_of(facts.unit_id)
+    name = request.form.get("name", "")[:100]
+    try:
+        cookie = identify.open_by_slip(services(), limits(), facts, name, caller(), session)
+    except Refusal as refusal:
+        if refusal.code != "NOT_MATCHED":
+            raise
+        problem = handing_over.not_opened(name)
+        return page("link.html", 422, bill=facts, payer=mask_name(payer), mine=False, token=token, problem=problem)
+    unit_code = g.unit.code
+    return remember(see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
+
+
+@patient.post("/b/<string:token>/voucher")
+def open_voucher(token: str) -> Response:
+    """The patient's name typed on the page of a voucher's link: its balance."""
+    return vouchers.opened(token)
+
+
+@patient.post("/b/<string:token>/watch")
+def watch_link(token: str) -> Response:
+    """A phone to be told when the bill of a link that was opened early is there."""
+    with services().database.read() as connection:
+        try:
+            _linked(connection, token)
+        except _NotYet:
+            pass
+        else:
+            return see_other(url_for("patient.link", token=token))
+    phone = request.form.get("phone", "")[:40]
+    try:
+        link_alerts.register(services(), limits(), token, phone, caller())
+    except Refusal as refusal:
+        return _waiting(token, refusal.status, phone=phone, problem=f"{refusal.why}。")
+    return _waiting(token, told=True)
+
+
+class _NotYet(Refusal):
+    """A link of the right shape without a bill: not issued yet (requirement 3(5)), or never made by us."""
+
+    def __init__(self) -> None:
+        super().__init__("BILL_NOT_YET")
+
+
+def _waiting(token: str, status: int = 200, *, phone: str = "", problem: str = "", told: bool = False) -> Response:
+    with services().database.read() as connection:
+        units = hospital_queries.units(connection, most=2)
+    unit = units[0] if len(units) == 1 else None
+    return page("waiting.html", status, unit=unit, token=token, phone=phone, problem=problem, told=told)
+
+
+def _linked(connection: Any, token: str) -> tuple[BillFacts, str]:
+    """The bill of a link and its payer's full name."""
+    digest = services().index.digest("link", token)
+    found = ledger_bills.by_link(services(), connection, digest) if TOKEN.fullmatch(token) else None
+    if found is None and TOKEN.fullmatch(token) and token[0] in services().settings.link_key_ids:
+        raise _NotYet
+    if found is None:
+        raise Refusal("LINK_INVALID")
+    return found
