@@ -16,6 +16,7 @@ from portal.access.staff import Staff
 from portal.access.staff_sessions import Session
 from portal.core.clock import now
 from portal.core.crypto.field_cipher import SealBroken
+from portal.core.database import lock_row
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
@@ -73,7 +74,9 @@ def _prove(services: Services, limits: Limits, session: Session, code: str, brow
     if not limits.hit(f"login:t:{person.id}", TRIES, 300):
         raise Refusal("TRY_LATER", minutes=5)
     with services.database.write() as connection:
-        row = connection.execute(select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == person.id).with_for_update()).one()
+        row = lock_row(connection, select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == person.id))
+        if row is None:
+            raise Refusal("PAGE_NOT_FOUND")
         if fresh and row.totp is not None:
             raise Refusal("STATE_ILLEGAL", state="已启用两步验证", next="更换手机请另一位管理员重置")
         if fresh and row.must_change:  # who handed the password out must not be able to enrol their own phone

@@ -29,7 +29,7 @@ HOUR = 3600
 @billing.post("/search")
 @requires(Permission.BILLS_VIEW, within="billing.bills")
 def search() -> Response:
-    """The bills that a scanned or typed text means; exactly one opens at once."""
+    """Find the bills that a scanned or typed text means; a single one opens at once."""
     text = request.form.get("q", "")
     with services().database.read() as connection:
         found = ledger_search.find(services(), connection, current_staff().unit_id, text)
@@ -55,7 +55,7 @@ def search() -> Response:
 
 
 def _protected(found: Found, text: str) -> Response | None:
-    """Somebody under special protection was looked up: the page that asks why, until somebody has said it."""
+    """Return the page that asks for a reason when somebody under special protection was looked up; else None."""
     staff, actor, reason = current_staff(), current_actor(), request.form.get("reason", "").strip()[:100]
     with services().database.read() as connection:
         marks = protected_persons.by_texts(services(), connection, staff.unit_id, [text], [text])
@@ -69,7 +69,7 @@ def _protected(found: Found, text: str) -> Response | None:
 
 
 def _too_many(text: str) -> Response | None:
-    """Beyond so many searches for persons an hour: the page that asks why, until somebody has said it (checks A11)."""
+    """Return the page that asks for a reason beyond so many searches for persons an hour, None once there is one."""
     staff, actor, reason = current_staff(), current_actor(), request.form.get("reason", "").strip()[:100]
     with services().database.read() as connection:
         most = int(parameters.value(connection, staff.unit_id, "search.most-hourly"))
@@ -95,7 +95,7 @@ def _ask(question: Question) -> Response:
 @billing.post("/bills/<int:bill_id>/reveal")
 @requires(Permission.PERSONS_REVEAL, within="billing.bills")
 def reveal(bill_id: int) -> Response:
-    """The payer's full name and phone, once, written down with the reason."""
+    """Show the payer's full name and phone, once, written down with the reason."""
     facts = own_bill(bill_id)
     reason = request.form.get("reason", "").strip()[:100]
     if len(reason) < 2:

@@ -1,4 +1,4 @@
-"""From a settlement to the document that is signed (fiscal-ebill §3)."""
+"""The document that is signed, made from a settlement."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _ext(settlement: Settlement, org_type: str) -> MedicalExt:
 
 def _purpose(settlement: Settlement) -> MedicalExt:
     """What a bill of class 04 or 05 says beside its lines: finance has no elements for it, so it stands in the open
-    label–value list that §3.3 leaves us."""
+    label–value list of its schema."""
     facts: list[tuple[str, str]] = []
     purpose = settlement.purpose
     if isinstance(purpose, Dealing):

@@ -28,6 +28,7 @@ from portal.issuing.bills.rows import Lines, lines
 from portal.issuing.events import BILL_ISSUED
 from portal.issuing.numbering import Numbering
 from portal.issuing.vouchers import movements
+from portal.issuing.vouchers.movements import Consumption
 from portal.models import (
     Bill,
     BillDetail,
@@ -170,7 +171,8 @@ class IssuingService:
             told = list(ready.outside)
             if settlement.vouchers:
                 person = Actor(actor, settlement.cashier, account.unit_id, request_id)
-                told = movements.consume(services, connection, account, settlement, ready.bill_id, moment, person)
+                consumption = Consumption(account, settlement, ready.bill_id, moment)
+                told = movements.consume(services, connection, person, consumption)
             connection.execute(
                 _AUDIT,
                 entries.row("bill.issued", "bill", ready.bill_id, actor, moment, request_id, None, account.unit_id),

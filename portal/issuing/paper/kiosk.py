@@ -1,4 +1,4 @@
-"""自助机: a device account bound to a point; what a person with a card or a slip in hand may do at it (features §4.7).
+"""自助机: a device account bound to a point; what a person with a card or a slip in hand may do at it.
 
 A kiosk knows no staff: its token opens its own pages only. What it shows of a person is masked, of the last days, and
 gone with the next page; what it prints is an exchange like at a window, by the same service.
@@ -33,7 +33,7 @@ from portal.models.tables import BILL, KIOSK_DEVICE, POINT
 from portal.stock.ranges import peek
 
 DAYS = 7
-"""How far back a kiosk looks, as kiosks of the field do (his-interface §5.4)."""
+"""So many days back a kiosk looks for bills, as kiosks of the field do."""
 MOST = 20
 LOW_SHEETS = 20
 

@@ -1,4 +1,4 @@
-"""Printing notice slips and voucher sheets: every print is counted, and the second one says that it is one (S2.6f)."""
+"""Printing notice slips and voucher sheets: every print is counted, and the second one says that it is one."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -47,12 +48,25 @@ def offset(connection: Connection, unit_id: int, printer_id: int | None) -> Offs
     return Offset() if row is None else Offset(row.offset_x, row.offset_y)
 
 
-def printers(connection: Connection, unit_id: int, point_id: int | None = None) -> list[Any]:
-    """The unit's active printers; with ``point_id`` those that may be used there."""
-    query = select(PRINTER).where(PRINTER.c.unit_id == unit_id, PRINTER.c.active).order_by(PRINTER.c.name)
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """A printer of paper forms with its calibration in tenths of a millimetre; without a point it serves any."""
+
+    id: int
+    name: str
+    point_id: int | None
+    offset_x: int
+    offset_y: int
+    active: bool
+
+
+def printers(connection: Connection, unit_id: int, point_id: int | None = None) -> list[Printer]:
+    """Read the unit's active printers; with ``point_id`` those that may be used there."""
+    columns = (PRINTER.c[name] for name in Printer.__dataclass_fields__)
+    query = select(*columns).where(PRINTER.c.unit_id == unit_id, PRINTER.c.active).order_by(PRINTER.c.name)
     if point_id is not None:
         query = query.where((PRINTER.c.point_id == point_id) | PRINTER.c.point_id.is_(None))
-    return list(connection.execute(query))
+    return [Printer(*row) for row in connection.execute(query)]
 
 
 def save_printer(services: Services, actor: Actor, printer_id: int | None, values: dict[str, Any]) -> int:

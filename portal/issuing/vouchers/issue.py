@@ -27,7 +27,7 @@ from portal.domain.numbers import CheckCode
 from portal.hospital.references import ReferenceCache
 from portal.issuing import numbering
 from portal.issuing.vouchers import rows as vouchers_rows
-from portal.issuing.vouchers.movements import lock, move
+from portal.issuing.vouchers.movements import Move, lock, move
 from portal.ledger import vouchers as queries
 from portal.ledger.persons import admission_digest
 from portal.ledger.vouchers import VoucherFacts
@@ -81,7 +81,7 @@ class VoucherService:
             for table, rows in ((VOUCHER_KEY, made.keys), (VOUCHER_PAYMENT, made.payments)):
                 if rows:
                     connection.execute(insert(table), rows)
-            move(connection, voucher_id, Movement.ISSUED, deposit.amount_fen, sender.actor, moment)
+            move(connection, sender.actor, Move(voucher_id, Movement.ISSUED, deposit.amount_fen, moment))
             row = {
                 "scene": deposit.scene.value,
                 "amount_fen": deposit.amount_fen,
@@ -198,7 +198,7 @@ class VoucherService:
             raise Refusal("VOUCHER_NEEDS_APPROVAL", voucher=known.pair, total=commas(given), limit=limit)
         voucher_id, moment = new_id(), now()
         kind = Movement.REFUNDED if form is VoucherForm.REFUND else Movement.CANCELLED
-        move(connection, known.voucher_id, kind, amount, sender.actor, moment, document_id=voucher_id)
+        move(connection, sender.actor, Move(known.voucher_id, kind, amount, moment, document_id=voucher_id))
         row: dict[str, Any] = {
             "scene": known.scene.value,
             "amount_fen": amount,
