@@ -34,10 +34,10 @@ setup-test: ## the same, with what the tests need (implied by test, soak)
 	@bin/setup test
 
 run: setup ## start Qupiao with demo data at http://127.0.0.1:$PORT (8000)
-	@exec $(py) -m portal.cli run
+	@exec $(py) -m portal.cli demo run
 
 demo-days: setup ## make DAYS=90 days of demo bills in DATA_DIR
-	@exec $(py) -m portal.cli demo --days $(DAYS)
+	@exec $(py) -m portal.cli demo days $(DAYS)
 
 test: setup-test lint types imports pytest ## everything: style, types, import direction, all tests on both databases
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from bench import documents
 from bench.amounts import Amounts
 from bench.report import in_turns, spread, table
+from portal.demo.settings import BANNER
 from portal.domain.documents.bill import BillDocument
 from portal.rendering import xml
 from portal.rendering.pdf import fonts
@@ -22,7 +23,7 @@ FACES = {
 
 
 def _drawing(kind: str, count: int, document: BillDocument, sizes: dict[str, int]) -> Callable[[], float]:
-    draw = getattr(FaceRenderer(demo=True), kind)
+    draw = getattr(FaceRenderer(BANNER), kind)
     attached = xml.write(document)
 
     def milliseconds() -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask
 
-from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.demo.accounts import DEMO_APPID, DEMO_KEY
 from portal.his_contract.envelope import SUCCESS, sign
 
 METHOD = "invoiceEBillOutpatient"

@@ -16,10 +16,10 @@ from bench.services import listening, wait_until
 
 PROGRAMS = {
     "web": "granian.cli:entrypoint",
-    "worker": "portal.worker:main",
+    "worker": "portal.demo.worker:main",
     "simulators": "portal.simulators.__main__:main",
 }
-APPLICATION = "wsgi:application"
+APPLICATION = "portal.demo.wsgi:application"
 PORTS = range(30_000, 32_700, 2)
 """Below what the kernel gives away: no connection of the run takes a port between the look at it and the start."""
 WEB_PROCESSES = 2

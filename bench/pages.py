@@ -16,11 +16,11 @@ from bench.report import Samples, in_turns, spread, table
 from bench.settlements import twelve
 from bench.site import Site
 from portal.demo.hospital import UNIT_CODE
+from portal.demo.settlements import PERSONS, Person
 from portal.domain.identity import normalise_name
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL
 from portal.retrieval import sessions
-from portal.simulators.his.settlements import PERSONS, Person
 
 VALUES = (
     "title",

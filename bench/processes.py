@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["bench.floor", "granian.cli", "portal.simulators.__main__", "portal.worker"])
+CONTEXT.set_forkserver_preload(["bench.floor", "granian.cli", "portal.simulators.__main__", "portal.demo.worker"])
 
 
 def start(program: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> BaseProcess:

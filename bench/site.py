@@ -15,8 +15,8 @@ from flask import Flask
 from bench.installation import APPLICATION, Installation, running
 from bench.services import postgresql, redis_server
 from portal.app import create_app
-from portal.core.settings import Settings
 from portal.demo import hospital
+from portal.demo.settings import DemoSettings
 from portal.models.schema import migrate
 
 _NOWHERE = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - loggers keep it as long as the process lives
@@ -31,10 +31,10 @@ class Site:
     database_url: str
     redis_url: str
 
-    def settings(self) -> Settings:
-        """Settings of this site for use in our own process."""
-        return Settings(
-            demo=True, data_dir=self.data_dir, database_url=self.database_url, redis_url=self.redis_url, port=18000
+    def settings(self) -> DemoSettings:
+        """DemoSettings of this site for use in our own process."""
+        return DemoSettings(
+            data_dir=self.data_dir, database_url=self.database_url, redis_url=self.redis_url, port=18000
         )
 
     @contextmanager
@@ -52,7 +52,6 @@ class Site:
     ) -> AbstractContextManager[Installation]:
         """Run these processes on this site for the length of a block; ``more`` is added to their environment."""
         environment = {
-            "QUPIAO_DEMO": "1",
             "DATA_DIR": str(self.data_dir),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,

@@ -27,12 +27,12 @@ from portal.blueprints.mini import openapi
 from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
 from portal.blueprints.patient.wiring import broken, http_error, patient, patient_cards
-from portal.core.crypto.certificates import ensure_demo_keys
 from portal.core.crypto.cms import FileSigner
-from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, configure, engine_options
+from portal.core.required import NotReady
 from portal.core.services import Services
 from portal.core.settings import Settings
+from portal.hospital import units
 from portal.models.objects import db
 from portal.rendering.pdf import fonts
 from portal.runtime import Runtime
@@ -61,8 +61,12 @@ WITHOUT_COOKIE = {"his-signature", "mini-session", "platform-signature", "secret
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The web application of one installation. Raises MasterKeyMissing, CryptoError, FontMissing at start."""
+    """Build the web application of one installation.
+
+    Raises NotReady for missing or invented settings and seals, CryptoError and FontMissing.
+    """
     settings = settings or Settings()
+    _refuse_unready(settings)
     configure_logging()
     app = Flask("portal")
     app.request_class = TypedRequest
@@ -72,6 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Bootstrap5(app)
     with app.app_context():
         services = build_services(settings, Database(configure(db.engine)))
+    units.check_seals(services)
     app.extensions[KEY] = Runtime(services)
     app.secret_key = services.keyring.derive("flask/1")
     app.extensions["qupiao_blueprint_auth"] = {"bootstrap": "none"} | {one.name: auth for one, auth in BLUEPRINTS}
@@ -88,15 +93,22 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def build_services(settings: Settings, database: Database) -> Services:
-    """Open keys, certificate and fonts, and connect the events; the same for web, worker and command line."""
+    """Open keys, certificate and fonts, and connect the events; the same for web, worker and command line.
+
+    Raises NotReady, which names everything that is missing.
+    """
+    _refuse_unready(settings)
     background.connect_events()
-    keyring = Keyring.open(settings.data_dir, settings.master_key, settings.demo)
-    folder = settings.data_dir / "keys"
-    if settings.demo:
-        ensure_demo_keys(settings.data_dir)
+    keyring = settings.keyring()
     fonts.ensure()
-    signer = FileSigner.load(folder / "unit.key", folder / "unit.crt")
+    signer = FileSigner.load(settings.unit_key, settings.unit_certificate)
     return Services(settings, database, keyring, keyring.cipher(), keyring.index(), signer)
+
+
+def _refuse_unready(settings: Settings) -> None:
+    problems = settings.problems()
+    if problems:
+        raise NotReady(problems)
 
 
 def _configure(app: Flask, settings: Settings) -> None:
@@ -111,7 +123,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
         BOOTSTRAP_SERVE_LOCAL=True,
-        DEMO=settings.demo,
+        BANNER=settings.banner,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False

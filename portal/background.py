@@ -56,7 +56,6 @@ def handlers(services: Services, limits: Limits) -> dict[Topic, Handler]:
     return earlier | _HANDLERS | delivery.build_handlers(services, limits)
 
 
-def schedule(demo: bool) -> dict[Topic, Schedule]:
+def schedule() -> dict[Topic, Schedule]:
     """Return when each periodic topic has its turn."""
-    periods = {CLEAN_TOPIC: Every(600)} | audit.SCHEDULE | stock.SCHEDULE | fiscal.SCHEDULE | delivery.SCHEDULE
-    return periods | (fiscal.DEMO_SCHEDULE if demo else {})
+    return {CLEAN_TOPIC: Every(600)} | audit.SCHEDULE | stock.SCHEDULE | fiscal.SCHEDULE | delivery.SCHEDULE

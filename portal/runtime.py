@@ -45,7 +45,7 @@ class Runtime:
     @cached_property
     def faces(self) -> FaceRenderer:
         """The renderer of bill faces."""
-        return FaceRenderer(self.services.settings.demo, self.services.settings.face_insurance_whole)
+        return FaceRenderer(self.services.settings.banner, self.services.settings.face_insurance_whole)
 
     @cached_property
     def vouchers(self) -> VoucherService:

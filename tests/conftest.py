@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -17,20 +16,18 @@ from hypothesis import settings as examples
 from sqlalchemy import create_engine, text
 
 from portal.app import create_app
-from portal.core.settings import Settings
 from portal.demo import hospital
+from portal.demo.settings import DemoSettings
 from portal.models.schema import migrate
-from tests import guard, quick, run
-from tests import services as real
-from tests.his import His
+from tests.support import guard, speed
+from tests.support.his import His
+from tests.support.processes import run
+from tests.support.processes import services as real
 
 # How long an example takes says more about the machine's load than about the code.
 examples.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("house")
 
-SOAK = os.environ.get("QUPIAO_SOAK") == "1"
-SQLITE_FIRST = ["sqlite", "postgresql"] if SOAK else ["sqlite"]
-"""Databases of long tests whose subject is not the database: both only at full length."""
 THIS_YEAR = timedelta()
 """The tests' installation has this year's numbers only, in January as in any month."""
 
@@ -38,7 +35,7 @@ THIS_YEAR = timedelta()
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the run that all processes share, and watch where this process connects to."""
     guard.install()
-    quick.install()
+    speed.install()
     if end := run.begin():
         config.add_cleanup(end)
 
@@ -76,7 +73,7 @@ def data_dir() -> Path:
 def _seed_data(parent: Path) -> str:
     folder = parent / "data"
     folder.mkdir()
-    settings = Settings(demo=True, data_dir=folder)
+    settings = DemoSettings(data_dir=folder)
     migrate(settings.database)
     seeded = create_app(settings)
     hospital.seed(seeded.extensions["qupiao"].services, THIS_YEAR)
@@ -114,7 +111,7 @@ def postgresql_template(postgresql_server: str, data_dir: Path) -> str:
         administrator.dispose()
         url = postgresql_server.rsplit("/", 1)[0] + "/seeded"
         migrate(url)
-        app = create_app(Settings(demo=True, data_dir=data_dir, database_url=url))
+        app = create_app(DemoSettings(data_dir=data_dir, database_url=url))
         hospital.seed(app.extensions["qupiao"].services, THIS_YEAR)
         _close(app)
         return "seeded"
@@ -127,18 +124,17 @@ def _close(app: Flask) -> None:
 
 
 @pytest.fixture
-def settings(database_url: str, data_dir: Path, request: pytest.FixtureRequest) -> Settings:
-    """Settings of a demo installation on that database; with Redis where the database is PostgreSQL."""
+def settings(database_url: str, data_dir: Path, request: pytest.FixtureRequest) -> DemoSettings:
+    """DemoSettings of a demo installation on that database; with Redis where the database is PostgreSQL."""
     url = request.getfixturevalue("redis_url") if database_url.startswith("postgresql") else ""
-    return Settings(demo=True, data_dir=data_dir, database_url=database_url, redis_url=url, port=18000)
+    return DemoSettings(data_dir=data_dir, database_url=database_url, redis_url=url, port=18000)
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
+def app(settings: DemoSettings) -> Iterator[Flask]:
     """The application."""
     made = create_app(settings)
-    made.jinja_env.bytecode_cache = quick.TEMPLATES
-    made.extensions["qupiao"].services.database.engine._compiled_cache = quick.STATEMENTS
+    speed.share(made)
     yield made
     _close(made)
 

@@ -35,7 +35,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     values.setdefault("session", session)
     values.setdefault("staff", session.staff if session is not None else None)
     values.setdefault("menus", menus() if session is not None else [])
-    values.update(may=may, P=Permission, form_token=form_token, asset=asset, demo=current_app.config["DEMO"])
+    values.update(may=may, P=Permission, form_token=form_token, asset=asset, banner=current_app.config["BANNER"])
     return Response(render_template(f"admin/{template}", **values), status=status)
 
 

@@ -72,7 +72,12 @@ def sign_in() -> Response:
     session.clear()  # the form token of before the log-in ends with it
     response = remember(see_other(local_path(back)), opened.session)
     response.set_cookie(
-        DEVICE_COOKIE, opened.device, max_age=_A_YEAR, httponly=True, samesite="Lax", path="/console",
+        DEVICE_COOKIE,
+        opened.device,
+        max_age=_A_YEAR,
+        httponly=True,
+        samesite="Lax",
+        path="/console",
         secure=cookie_name().startswith("__Host-"),
-    )  # fmt: skip
+    )
     return response

@@ -1,44 +1,79 @@
-// Comforts of the desk: amounts and total as one types (the server computes them again, exactly), price and name of a
-// code, and a word before leaving with something unsaved. Works in integers: fen, and millionths for quantity and price.
-(function () {
-  "use strict";
-  var form = document.getElementById("desk");
-  if (!form || typeof BigInt === "undefined") { return; }
-  var number = function (text, places) {
-    var found = /^(\d{1,10})(?:\.(\d+))?$/.exec(text.replace(/[,\s¥￥]/g, ""));
-    if (!found || (found[2] || "").length > places) { return null; }
-    return BigInt(found[1] + (found[2] || "").padEnd(places, "0"));
-  };
-  var yuan = function (fen) {
-    var text = fen.toString().padStart(3, "0");
-    return text.slice(0, -2).replace(/\B(?=(\d{3})+$)/g, ",") + "." + text.slice(-2);
-  };
-  var options = {};
-  document.querySelectorAll("#codes option").forEach(function (option) { options[option.value] = option.dataset; });
-  var at = function (place, name) { return form.elements["lines." + place + "." + name]; };
-  var sum = function () {
-    var total = 0n;
-    for (var place = 0; at(place, "code"); place += 1) {
-      var known = options[at(place, "code").value] || {};
-      at(place, "name").placeholder = known.name || "";
-      at(place, "unit").placeholder = known.unit || "";
-      at(place, "price").placeholder = known.price || "";
-      var quantity = number(at(place, "quantity").value, 6);
-      var price = number(at(place, "price").value || known.price || "", 6);
-      var amount = quantity !== null && price !== null && (quantity * price) % 10000000000n === 0n
-        ? quantity * price / 10000000000n : null;
-      at(place, "amount").placeholder = amount === null ? "" : yuan(amount);
-      if (amount !== null) { total += amount; }
+// Comforts of manual issue: amounts and total while one types (the server computes them again, exactly), price and name
+// of a code, and a question before leaving with something unsaved. Works in integers: fen, and millionths for quantity
+// and price; a browser without BigInt has none of it.
+// Dialect: ECMAScript 2015 and nothing later, without a build step (reasons: portal/static/patient.js).
+"use strict";
+{
+  const PLACES = 6; // decimals of quantity and price
+
+  const integer = (text, places) => {
+    const match = /^(\d{1,10})(?:\.(\d+))?$/.exec(text.replace(/[,\s¥￥]/g, ""));
+    if (!match || (match[2] || "").length > places) {
+      return null;
     }
-    document.getElementById("total").textContent = yuan(total);
+    return BigInt(match[1] + (match[2] || "").padEnd(places, "0"));
   };
-  var typed = false;
-  form.addEventListener("input", function (event) {
-    typed = true;
-    var cleared = /^lines\.(\d+)\.(quantity|price)$/.exec(event.target.name);
-    if (cleared) { at(cleared[1], "amount").value = ""; }
-    sum();
-  });
-  form.addEventListener("submit", function () { typed = false; });
-  window.addEventListener("beforeunload", function (event) { if (typed) { event.preventDefault(); } });
-}());
+
+  const yuan = (fen) => {
+    const digits = fen.toString().padStart(3, "0");
+    return digits.slice(0, -2).replace(/\B(?=(\d{3})+$)/g, ",") + "." + digits.slice(-2);
+  };
+
+  const start = (form) => {
+    const none = BigInt(0);
+    const scale = BigInt("10000000000"); // millionths × millionths of a yuan to one fen
+    const field = (line, name) => form.elements[`lines.${line}.${name}`];
+    const catalogue = {};
+    for (const option of document.querySelectorAll("#codes option")) {
+      catalogue[option.value] = option.dataset;
+    }
+    let unsaved = false;
+
+    const amountOf = (line, item) => {
+      const quantity = integer(field(line, "quantity").value, PLACES);
+      const price = integer(field(line, "price").value || item.price || "", PLACES);
+      if (quantity === null || price === null || (quantity * price) % scale !== none) {
+        return null;
+      }
+      return (quantity * price) / scale;
+    };
+
+    const addUp = () => {
+      let total = none;
+      for (let line = 0; field(line, "code"); line += 1) {
+        const item = catalogue[field(line, "code").value] || {};
+        for (const name of ["name", "unit", "price"]) {
+          field(line, name).placeholder = item[name] || "";
+        }
+        const amount = amountOf(line, item);
+        field(line, "amount").placeholder = amount === null ? "" : yuan(amount);
+        total += amount === null ? none : amount;
+      }
+      document.getElementById("total").textContent = yuan(total);
+    };
+
+    form.addEventListener("input", (event) => {
+      unsaved = true;
+      const changed = /^lines\.(\d+)\.(quantity|price)$/.exec(event.target.name);
+      if (changed) {
+        field(changed[1], "amount").value = "";
+      }
+      addUp();
+    });
+
+    form.addEventListener("submit", () => {
+      unsaved = false;
+    });
+
+    window.addEventListener("beforeunload", (event) => {
+      if (unsaved) {
+        event.preventDefault();
+      }
+    });
+  };
+
+  const form = document.getElementById("desk");
+  if (form && typeof BigInt !== "undefined") {
+    start(form);
+  }
+}

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.access.his_account import HIS, KEY_FIELD
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING
+from portal.models import HisAccount, HisMapping
+from portal.models.objects import objects
 
 
 def _new_key() -> str:
@@ -22,106 +23,119 @@ def _new_key() -> str:
 
 
 def create(services: Services, actor: Actor, appid: str, name: str) -> int:
-    """A new account with its first key, to be looked at once. Raises CODE_TAKEN for an appid that there is."""
-    row = {
-        "unit_id": actor.unit_id,
-        "appid": appid,
-        "name": name,
-        "key": services.cipher.encrypt(KEY_FIELD, appid, _new_key()),
-        "key_unseen": True,
-        "policies": {},
-        "kind": HIS,
-        "active": True,
-    }
-    try:
-        with services.database.write() as connection:
-            account_id = connection.execute(insert(HIS_ACCOUNT).returning(HIS_ACCOUNT.c.id), row).scalar_one()
-            audit.record(
-                connection, actor, "his.created", ("his_account", account_id), {"after": {"appid": appid, "name": name}}
-            )
-    except IntegrityError as error:
-        raise Refusal("CODE_TAKEN", taken=appid) from error
-    return int(account_id)
+    """Add an account with its first key, to be looked at once; return its id. Raises CODE_TAKEN for a known appid."""
+
+    def work(connection: Connection) -> int:
+        key = services.cipher.encrypt(KEY_FIELD, appid, _new_key())
+        account = HisAccount(unit_id=actor.unit_id, appid=appid, name=name, key=key, key_unseen=True)
+        account.policies, account.kind, account.active = {}, HIS, True
+        try:
+            with objects(connection) as session:
+                session.add(account)
+        except IntegrityError as error:
+            raise Refusal("CODE_TAKEN", taken=appid) from error
+        details = {"after": {"appid": appid, "name": name}}
+        audit.record(connection, actor, "his.created", ("his_account", account.id), details)
+        return account.id
+
+    return services.database.act(work)
 
 
 def renew(services: Services, actor: Actor, account_id: int) -> None:
     """Make a new key; the present one stays good beside it. Raises HIS_KEYS while two are good already."""
-    with services.database.write() as connection:
-        row = own(connection, actor, account_id)
-        if row.earlier_key is not None:
-            raise Refusal("HIS_KEYS", appid=row.appid)
-        values = {
-            "key": services.cipher.encrypt(KEY_FIELD, row.appid, _new_key()),
-            "earlier_key": row.key,
-            "key_unseen": True,
-        }
-        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(**values))
+
+    def work(connection: Connection) -> None:
+        with objects(connection) as session:
+            account = _own(session, actor, account_id)
+            if account.earlier_key is not None:
+                raise Refusal("HIS_KEYS", appid=account.appid)
+            account.earlier_key = account.key
+            account.key = services.cipher.encrypt(KEY_FIELD, account.appid, _new_key())
+            account.key_unseen = True
         audit.record(connection, actor, "his.key_renewed", ("his_account", account_id))
+
+    services.database.act(work)
 
 
 def look(services: Services, actor: Actor, account_id: int) -> str:
-    """The new key in clear, once. Raises HIS_KEY_SEEN afterwards."""
-    with services.database.write() as connection:
-        row = own(connection, actor, account_id)
-        if not row.key_unseen:
-            raise Refusal("HIS_KEY_SEEN")
-        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(key_unseen=False))
+    """Return the new key in clear, once. Raises HIS_KEY_SEEN afterwards."""
+
+    def work(connection: Connection) -> HisAccount:
+        with objects(connection) as session:
+            account = _own(session, actor, account_id)
+            if not account.key_unseen:
+                raise Refusal("HIS_KEY_SEEN")
+            account.key_unseen = False
         audit.record(connection, actor, "his.key_shown", ("his_account", account_id))
-    return services.cipher.decrypt_text(KEY_FIELD, row.appid, row.key)
+        return account
+
+    account = services.database.act(work)
+    return services.cipher.decrypt_text(KEY_FIELD, account.appid, account.key)
 
 
 def end_earlier(services: Services, actor: Actor, account_id: int) -> None:
-    """The key before the present one is good no longer."""
-    with services.database.write() as connection:
-        own(connection, actor, account_id)
-        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(earlier_key=None))
+    """End the key before the present one: it is good no longer."""
+
+    def work(connection: Connection) -> None:
+        with objects(connection) as session:
+            _own(session, actor, account_id).earlier_key = None
         audit.record(connection, actor, "his.key_ended", ("his_account", account_id))
 
+    services.database.act(work)
 
-def own(connection: Connection, actor: Actor, account_id: int) -> Row[Any]:
-    """The unit's HIS account, held to the commit. Raises PAGE_NOT_FOUND."""
-    row = connection.execute(
-        select(HIS_ACCOUNT)
-        .where(HIS_ACCOUNT.c.id == account_id, HIS_ACCOUNT.c.unit_id == actor.unit_id, HIS_ACCOUNT.c.kind == HIS)
-        .with_for_update()
-    ).one_or_none()
-    if row is None:
+
+def own(connection: Connection, actor: Actor, account_id: int) -> HisAccount:
+    """Return the unit's HIS account, held to the commit. Raises PAGE_NOT_FOUND."""
+    with objects(connection) as session:
+        return _own(session, actor, account_id)
+
+
+def _own(session: Session, actor: Actor, account_id: int) -> HisAccount:
+    of_unit = (HisAccount.id == account_id) & (HisAccount.unit_id == actor.unit_id) & (HisAccount.kind == HIS)
+    account = session.scalars(select(HisAccount).where(of_unit).with_for_update()).one_or_none()
+    if account is None:
         raise Refusal("PAGE_NOT_FOUND")
-    return row
+    return account
 
 
 def set_facts(
     services: Services, actor: Actor, account_id: int, name: str, active: bool, policies: dict[str, str]
 ) -> None:
-    """Name, whether it may call, and the switches of its checks."""
-    with services.database.write() as connection:
-        row = own(connection, actor, account_id)
-        before = {"name": row.name, "active": row.active, "policies": row.policies}
-        after = {"name": name, "active": active, "policies": policies}
-        connection.execute(update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id).values(**after))
-        audit.record(connection, actor, "his.changed", ("his_account", account_id), {"before": before, "after": after})
+    """Set the name, whether the account may call, and the switches of its checks."""
+
+    def work(connection: Connection) -> None:
+        with objects(connection) as session:
+            account = _own(session, actor, account_id)
+            before = {"name": account.name, "active": account.active, "policies": account.policies}
+            account.name, account.active, account.policies = name, active, policies
+        details = {"before": before, "after": {"name": name, "active": active, "policies": policies}}
+        audit.record(connection, actor, "his.changed", ("his_account", account_id), details)
+
+    services.database.act(work)
 
 
 def set_mapping(services: Services, actor: Actor, account_id: int, table: str, rows: dict[str, str]) -> tuple[int, int]:
-    """Replace one 对照表: sent code → our code. Returns how many were added or changed, and how many taken away."""
-    with services.database.write() as connection:
-        own(connection, actor, account_id)
-        mine = (HIS_MAPPING.c.account_id == account_id) & (HIS_MAPPING.c.table_name == table)
-        found = connection.execute(select(HIS_MAPPING.c.sent_code, HIS_MAPPING.c.our_code).where(mine))
-        before = {row.sent_code: row.our_code for row in found}
-        changed = {code: ours for code, ours in rows.items() if before.get(code) != ours}
-        gone = [code for code in before if code not in rows]
-        connection.execute(HIS_MAPPING.delete().where(mine, HIS_MAPPING.c.sent_code.in_([*gone, *changed])))
-        if changed:
-            connection.execute(
-                insert(HIS_MAPPING),
-                [
-                    {"account_id": account_id, "table_name": table, "sent_code": code, "our_code": ours}
-                    for code, ours in changed.items()
-                ],
-            )
+    """Replace one 对照表: sent code → our code. Return how many were added or changed, and how many taken away."""
+
+    def work(connection: Connection) -> tuple[int, int]:
+        with objects(connection) as session:
+            _own(session, actor, account_id)
+            of_table = (HisMapping.account_id == account_id) & (HisMapping.table == table)
+            mappings = {mapping.sent_code: mapping for mapping in session.scalars(select(HisMapping).where(of_table))}
+            before = {code: mapping.our_code for code, mapping in mappings.items()}
+            changed = {code: ours for code, ours in rows.items() if before.get(code) != ours}
+            gone = [code for code in before if code not in rows]
+            for code, ours in changed.items():
+                if code in mappings:
+                    mappings[code].our_code = ours
+                else:
+                    session.add(HisMapping(account_id=account_id, table=table, sent_code=code, our_code=ours))
+            for code in gone:
+                session.delete(mappings[code])
         if changed or gone:
             touched = {code: before[code] for code in (*changed, *gone) if code in before}
             details = {"table": table, "before": touched, "after": changed}
             audit.record(connection, actor, "his.mapping_changed", ("his_account", account_id), details)
-    return len(changed), len(gone)
+        return len(changed), len(gone)
+
+    return services.database.act(work)

@@ -1,4 +1,4 @@
-"""参数: the typed catalogue of what a unit may set, its defaults and meanings.
+"""参数: the typed catalogue of the values that a unit may set, with defaults and meanings.
 
 A value that was never set is its default; each change is audited with before and after.
 """
@@ -10,14 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 
 from portal import audit
 from portal.core.clock import now
+from portal.core.services import Services
 from portal.domain import delivery
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import commas, fen_of, yuan
+from portal.models import Parameter as StoredParameter
+from portal.models.objects import objects
 from portal.models.tables import PARAMETER
 
 
@@ -35,10 +38,10 @@ class Parameter:
     least: int = 0
     most: int = 100_000_000
     form: re.Pattern[str] | None = None
-    """What a text must look like, where it is more than words; ``meaning`` says it."""
+    """The form of a text that is more than words; ``meaning`` describes it."""
 
     def shown(self, value: Any) -> str:
-        """A value in words."""
+        """Return a value in words."""
         if self.kind == "money":
             return f"{commas(value)} 元"
         if self.kind == "flag":
@@ -48,13 +51,13 @@ class Parameter:
         return self.choices.get(value, str(value)) if self.kind == "choice" else str(value)
 
     def typed(self, value: Any) -> str:
-        """A value as it stands in a form."""
+        """Return a value as it stands in a form."""
         if self.kind == "money":
             return yuan(value)
         return {True: "1", False: "0"}[value] if self.kind == "flag" else str(value)
 
     def parse(self, text: str) -> Any:
-        """What was typed → the value. Raises ValueError with a Chinese reason."""
+        """Read a value from the text of a form. Raises ValueError with a Chinese reason."""
         text = text.strip()
         if self.kind in ("money", "count"):
             if self.kind == "count" and not (text.isascii() and text.isdigit() and len(text) <= 9):
@@ -202,38 +205,43 @@ CATALOGUE: dict[str, Parameter] = {
 
 
 def value(connection: Connection, unit_id: int, key: str) -> Any:
-    """The value in force. Raises KeyError for a key outside the catalogue."""
-    known = CATALOGUE[key]
-    found = select(PARAMETER.c.value).where(PARAMETER.c.unit_id == unit_id, PARAMETER.c.key == key)
-    row = connection.execute(found).one_or_none()
-    return known.default if row is None else row.value
+    """Return the value in force. Raises KeyError for a key outside the catalogue."""
+    stored = select(PARAMETER.c.value).where(PARAMETER.c.unit_id == unit_id, PARAMETER.c.key == key)
+    row = connection.execute(stored).one_or_none()
+    return CATALOGUE[key].default if row is None else row.value
 
 
 def values(connection: Connection, unit_id: int) -> dict[str, Any]:
-    """Every value in force."""
+    """Return every value in force, by key."""
     rows = connection.execute(select(PARAMETER.c.key, PARAMETER.c.value).where(PARAMETER.c.unit_id == unit_id))
-    set_ones = {row.key: row.value for row in rows}
-    return {key: set_ones.get(key, one.default) for key, one in CATALOGUE.items()}
+    stored = {row.key: row.value for row in rows}
+    return {key: stored.get(key, parameter.default) for key, parameter in CATALOGUE.items()}
+
+
+def save(services: Services, actor: Actor, key: str, text: str) -> bool:
+    """Set a parameter as :func:`change` does, in a transaction of its own."""
+    return services.database.act(lambda connection: change(connection, key, text, actor))
 
 
 def change(connection: Connection, key: str, text: str, actor: Actor) -> bool:
-    """Set a parameter from what was typed, in the caller's transaction; ``False`` when it was so already.
+    """Set a parameter from the text of a form, in the caller's transaction; ``False`` when it was so already.
 
-    Raises INPUT_INVALID for an unknown key and a value outside its kind.
+    Raises PAGE_NOT_FOUND for an unknown key, INPUT_INVALID for a value outside its kind.
     """
-    known = CATALOGUE.get(key)
-    if known is None:
+    parameter = CATALOGUE.get(key)
+    if parameter is None:
         raise Refusal("PAGE_NOT_FOUND")
     try:
-        after = known.parse(text)
+        after = parameter.parse(text)
     except ValueError as error:
-        raise Refusal("INPUT_INVALID", reason=f"{known.title}：{error}") from None
+        raise Refusal("INPUT_INVALID", reason=f"{parameter.title}：{error}") from None
     before = value(connection, actor.unit_id, key)
     if before == after:
         return False
-    connection.execute(delete(PARAMETER).where(PARAMETER.c.unit_id == actor.unit_id, PARAMETER.c.key == key))
-    row = {"unit_id": actor.unit_id, "key": key, "value": after, "changed_by": actor.label, "changed_at": now()}
-    connection.execute(insert(PARAMETER), row)
+    with objects(connection) as session:
+        stored = StoredParameter(unit_id=actor.unit_id, key=key, value=after)
+        stored.changed_by, stored.changed_at = actor.label, now()
+        session.merge(stored)
     details = {"before": before, "after": after}
     audit.record(connection, actor, "parameter.changed", ("parameter", key), details)
     return True

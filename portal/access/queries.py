@@ -17,7 +17,7 @@ from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING, PARAMETER, POINT, STA
 
 
 @dataclass(frozen=True, slots=True)
-class StaffAccount:
+class AccountFacts:
     """A staff account with its roles and points, as an administrator reads it."""
 
     id: int
@@ -39,7 +39,7 @@ class StaffAccount:
         return state_of(self)
 
 
-def staff_account(connection: Connection, unit_id: int, account_id: int) -> StaffAccount:
+def staff_account(connection: Connection, unit_id: int, account_id: int) -> AccountFacts:
     """Read an account of the unit. Raises PAGE_NOT_FOUND for any other."""
     row = connection.execute(
         select(
@@ -61,7 +61,7 @@ def staff_account(connection: Connection, unit_id: int, account_id: int) -> Staf
     points = connection.scalars(select(STAFF_POINT.c.point_id).where(STAFF_POINT.c.account_id == account_id)).all()
     values: dict[str, Any] = dict(row._mapping)
     values["has_totp"] = bool(values["has_totp"])
-    return StaffAccount(**values, roles=tuple(Role(role) for role in sorted(roles)), point_ids=tuple(points))
+    return AccountFacts(**values, roles=tuple(Role(role) for role in sorted(roles)), point_ids=tuple(points))
 
 
 def username_begins(text: str) -> ColumnElement[bool]:

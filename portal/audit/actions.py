@@ -63,6 +63,8 @@ ACTIONS: dict[str, str] = {
     "point.kinds_bound": "设置开票点票据种类",
     "point.staff_bound": "设置开票点人员",
     "unit.changed": "修改单位信息",
+    "unit.created": "登记单位",
+    "unit.sealed": "登记单位印章",
     "family.asked": "申请查看家人票据",
     "family.bound": "建立家人关系",
     "family.looked": "查看家人票据",

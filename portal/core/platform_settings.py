@@ -1,8 +1,4 @@
-"""Settings of WeChat and Alipay: real hosts or the demo's simulator by configuration alone.
-
-Part of :class:`portal.core.settings.Settings`. What is empty is not used, except in the demo, where invented
-accounts of the simulators take its place.
-"""
+"""Settings of WeChat and Alipay, a part of :class:`portal.core.settings.Settings`. What is empty is not used."""
 
 from __future__ import annotations
 
@@ -13,7 +9,9 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 WECHAT_HOST = "https://api.weixin.qq.com"
+WECHAT_LOGIN = "https://open.weixin.qq.com"
 ALIPAY_GATEWAY = "https://openapi.alipay.com/gateway.do"
+ALIPAY_LOGIN = "https://openauth.alipay.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +32,21 @@ class WeChatAccount:
         return bool(self.token and self.aes_key)
 
 
-DEMO_WECHAT = WeChatAccount(
-    "wxdemo0000service",
-    "demo-secret-of-the-service-account",
-    "demoCallbackToken",
-    "ZGVtbyBlbmNvZGluZyBBRVMga2V5IDMyIGJ5dGVzISE",
+TEMPLATES = (
+    "wechat_template",
+    "wechat_subscription",
+    "mini_subscription",
+    "alipay_life_template",
+    "alipay_mini_template",
 )
-DEMO_MINI = WeChatAccount(
-    "wxdemo0000miniapp",
-    "demo-secret-of-the-mini-program",
-    "demoMiniToken",
-    "ZGVtbyBrZXkgb2YgdGhlIG1pbmktcHJvZ3JhbSAzMiE",
-)
-DEMO_BUREAU = WeChatAccount("wxdemo0000bureau", "demo-secret-of-the-finance-bureau")
-DEMO_ALIPAY_APP = "2099000000000001"
-DEMO_CARD_PLATFORM = "d3hkZW1vX3BhcHBpZA"
-DEMO_CARD = "pDEMOcard0000000000000000001"
-TEMPLATES = {
-    "wechat_template": "DEMO-TEMPLATE-BILL",
-    "wechat_subscription": "DEMO-SUBSCRIPTION-BILL",
-    "mini_subscription": "DEMO-MINI-BILL",
-    "alipay_life_template": "",
-    "alipay_mini_template": "DEMO-ALIPAY-BILL",
-}
-"""The demo's message templates; a life account is for hospitals that have one already, so the demo has none."""
+"""The settings that name message templates."""
 
 
 class PlatformSettings(BaseSettings):
     """``QUPIAO_WECHAT_…``, ``QUPIAO_MINI_…``, ``QUPIAO_ALIPAY_…``, ``QUPIAO_CARD_…``."""
 
     wechat_url: str = ""
-    """Where WeChat is called. Empty: the real host, in the demo the simulator."""
+    """Where WeChat is called. Empty: the real host."""
     wechat_timeout: float = Field(default=8.0, gt=0, le=60)
     wechat_appid: str = ""
     wechat_secret: str = Field(default="", repr=False)
@@ -79,9 +61,9 @@ class PlatformSettings(BaseSettings):
     wechat_fields: str = Field(default="thing1,phrase2,amount3,time4", max_length=200)
     """The template's names for hospital, kind, amount and day, in this order."""
     wechat_open_url: str = ""
-    """Where people log in to WeChat (open.weixin.qq.com). Empty: the real one, in the demo the simulator."""
+    """Where people log in to WeChat. Empty: open.weixin.qq.com."""
     alipay_open_url: str = ""
-    """The same of Alipay (openauth.alipay.com)."""
+    """Where people log in to Alipay. Empty: openauth.alipay.com."""
 
     mini_appid: str = ""
     mini_secret: str = Field(default="", repr=False)
@@ -94,8 +76,7 @@ class PlatformSettings(BaseSettings):
 
     card_mode: str = Field(default="", pattern=r"^(|off|self|bureau)$")
     """WeChat card pack: ``self`` one account authorises and inserts, ``bureau`` the finance bureau's platform inserts.
-
-    Empty: ``self`` in the demo, else ``off``."""
+    Empty: ``off``."""
     card_platform_id: str = ""
     """``s_pappid`` of the issuing platform."""
     card_id: str = ""
@@ -105,17 +86,16 @@ class PlatformSettings(BaseSettings):
     bill code and ``billing_code`` the number; on: the other way round. Settle it with one real card."""
     card_bureau_url: str = ""
     """Mode ``bureau``: where an authorised order is handed over. Empty: handed over by hand, and said so."""
-    card_bureau_key: str = Field(default="DEMO_BUREAU_KEY", repr=False)
+    card_bureau_key: str = Field(default="", repr=False)
 
     alipay_gateway: str = ""
-    """Empty: the real gateway, in the demo the simulator."""
+    """Empty: the real gateway."""
     alipay_timeout: float = Field(default=8.0, gt=0, le=60)
     alipay_appid: str = ""
     alipay_key_file: Path | None = None
-    """Our RSA private key and Alipay's public key, PEM or the bare Base64 of Alipay's key tool.
-
-    In the demo: made in ``DATA_DIR/keys``."""
+    """Our RSA private key, PEM or the bare Base64 of Alipay's key tool."""
     alipay_public_file: Path | None = None
+    """Alipay's public key, likewise."""
     alipay_app_cert_file: Path | None = None
     """Certificate mode, instead of ``alipay_public_file``: our application's certificate (``appCertPublicKey_….crt``),
     Alipay's (``alipayCertPublicKey_RSA2.crt``) and Alipay's roots (``alipayRootCert.crt``), all three in PEM."""
@@ -127,12 +107,22 @@ class PlatformSettings(BaseSettings):
     alipay_life_template: str = ""
     alipay_mini_template: str = ""
     alipay_card: bool = False
-    """发票管家: whether bills may be handed to Alipay's card pack; always in the demo."""
+    """发票管家: whether bills may be handed to Alipay's card pack."""
     alipay_short_name: str = ""
     """``m_short_name``/``sub_m_short_name`` under which the hospital entered, joined by ``/``."""
 
-    def alipay_complaint(self, demo: bool) -> str:
-        """What is wrong with Alipay's settings, by their names; ``""`` for nothing. The demo has keys of its own."""
+    @property
+    def alipay_app(self) -> str:
+        """Our application at Alipay; empty when there is none."""
+        return self.alipay_appid
+
+    @property
+    def alipay_needs_keys(self) -> bool:
+        """Whether Alipay's keys must be named: there is an application."""
+        return bool(self.alipay_appid)
+
+    def alipay_complaint(self) -> str:
+        """Say what is wrong with Alipay's settings, by their names; ``""`` for nothing."""
         certificates = {
             "QUPIAO_ALIPAY_APP_CERT_FILE": self.alipay_app_cert_file,
             "QUPIAO_ALIPAY_PUBLIC_CERT_FILE": self.alipay_public_cert_file,
@@ -142,10 +132,10 @@ class PlatformSettings(BaseSettings):
         certified = any(certificates.values())
         if certified and self.alipay_public_file:
             return "QUPIAO_ALIPAY_PUBLIC_FILE is for public keys and does not go with QUPIAO_ALIPAY_…_CERT_FILE"
-        if self.alipay_app_auth_token and not (self.alipay_appid or demo):
+        if self.alipay_app_auth_token and not self.alipay_app:
             return "QUPIAO_ALIPAY_APP_AUTH_TOKEN needs QUPIAO_ALIPAY_APPID, the service provider's application"
         wanted = {"QUPIAO_ALIPAY_KEY_FILE": self.alipay_key_file} | certificates if certified else keys
-        used = any(wanted.values()) or bool(self.alipay_appid and not demo)
+        used = any(wanted.values()) or self.alipay_needs_keys
         missing = [name for name, path in wanted.items() if path is None] if used else []
         if missing:
             return f"{', '.join(missing)} must be set as well"

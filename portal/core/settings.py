@@ -1,25 +1,28 @@
 """All settings of an installation, read from the environment once at start.
 
 ``DATABASE_URL``, ``REDIS_URL``, ``PORT``, ``DATA_DIR`` carry no prefix; everything else begins with ``QUPIAO_``.
+Production is the default: nothing here stands for an outside party that was not named. An installation with invented
+data overrides this class.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from portal.core import platform_settings
+from portal.core import platform_settings, required
+from portal.core.crypto.keyring import Keyring
 from portal.core.platform_settings import PlatformSettings, WeChatAccount
-
-DEMO_APPID = "QPDEMO0000001"
-DEMO_KEY = "0123456789abcdef0123456789"
+from portal.domain import link
+from portal.domain.banner import Banner
 
 
 class Settings(PlatformSettings):
-    """One installation. Defaults are the embedded demo-less default: SQLite and files under ``DATA_DIR``."""
+    """One installation. Unless named, its database is SQLite and its files lie under ``DATA_DIR``."""
 
     model_config = SettingsConfigDict(
         env_prefix="QUPIAO_",
@@ -34,13 +37,11 @@ class Settings(PlatformSettings):
     redis_url: str = Field(default="", validation_alias=AliasChoices("redis_url", "REDIS_URL"))
     """Empty: no Redis; limits are counted in the database."""
     port: int = Field(default=8000, ge=1, le=65534, validation_alias=AliasChoices("port", "PORT"))
-    """Web port; the demo's simulators listen on the next one."""
+    """Web port."""
     data_dir: Path = Field(default=Path("var"), validation_alias=AliasChoices("data_dir", "DATA_DIR"))
 
-    demo: bool = False
-    """Demo mode: invented people, simulators, keys made on first start, 演示 on every page."""
-    master_key: str = ""
-    """Base64 of 32 random bytes; all other keys are derived from it. Required outside the demo."""
+    master_key: str = Field(default="", repr=False)
+    """Base64 of 32 random bytes; all other keys are derived from it. Required."""
     base_url: str = ""
     """Address of this platform as seen in the hospital's network. Empty: ``http://127.0.0.1:PORT``."""
     net_url: str = ""
@@ -49,13 +50,13 @@ class Settings(PlatformSettings):
     threads: int = Field(default=4, ge=1, le=64)
 
     finance_url: str = ""
-    """Front-end machine of finance (前置机). Empty in the demo: the simulator on ``PORT + 1``."""
-    finance_app_id: str = "KPQPDE00000001"
-    finance_app_key: str = "DEMO_FINANCE_KEY"
+    """Front-end machine of finance (前置机). Required, with the account that finance has given."""
+    finance_app_id: str = ""
+    finance_app_key: str = Field(default="", repr=False)
     finance_timeout: float = Field(default=10.0, gt=0, le=60)
 
     sms_url: str = ""
-    """SMS gateway. Empty in the demo: the simulator on ``PORT + 1``."""
+    """SMS gateway. Empty: no text messages."""
     sms_provider: Literal["gateway", "aliyun", "tencent"] = "gateway"
     """Whose contract it speaks: ours, or one of the two clouds with its address in ``sms_url``."""
     sms_sign: str = ""
@@ -65,23 +66,22 @@ class Settings(PlatformSettings):
     code choose them and their order: ``SMS_1 hospital stop``."""
     sms_sdk_app_id: str = ""
     """Tencent's SmsSdkAppId."""
-    sms_app_id: str = "QPDEMO"
-    sms_app_key: str = "DEMO_SMS_KEY"
+    sms_app_id: str = ""
+    sms_app_key: str = Field(default="", repr=False)
 
     push_url: str = ""
-    """Where bill events went before targets were kept at the console; read once, to make the first target of it.
-    In the demo: the simulator."""
-    push_key_id: str = "QPDEMO"
-    push_key: str = "DEMO_PUSH_KEY"
+    """Where bill events went before targets were kept at the console; read once, to make the first target of it."""
+    push_key_id: str = ""
+    push_key: str = Field(default="", repr=False)
     push_hosts: str = ""
     """Names, addresses and networks inside the hospital that push targets may have, separated by commas."""
 
     smtp_host: str = ""
-    """Mail server as ``host:port``. Empty in the demo: the sink on ``PORT + 2``; empty elsewhere: no e-mail."""
+    """Mail server as ``host:port``. Empty: no e-mail."""
     smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
-    """How the connection is encrypted; the demo's sink on this machine speaks plainly."""
+    """How the connection is encrypted."""
     smtp_user: str = ""
-    smtp_password: str = ""
+    smtp_password: str = Field(default="", repr=False)
     smtp_timeout: float = Field(default=10.0, gt=0, le=30)
     mail_from: str = "取票 <noreply@example.invalid>"
     """From of every e-mail; its domain stands in the Message-ID and needs SPF and DKIM."""
@@ -89,21 +89,16 @@ class Settings(PlatformSettings):
     """E-mails a minute that one worker sends to one domain; more wait, and others go ahead of them."""
     mail_bounce: str = ""
     """Envelope sender, whose mailbox gets the bounces; empty: that of ``mail_from``."""
-    callback_secret: str = ""
+    callback_secret: str = Field(default="", repr=False)
     """Secret path segment of callbacks that nobody signs (SMS receipts, bounces). Empty: they are closed."""
 
     link_keys: str = Field(default="A", pattern=r"^[A-Za-z0-9](,[A-Za-z0-9])?$")
     """Key ids of the bill links: the one in use, then the one before it while slips with it are still printed."""
-    demo_password: str = Field(
-        default="qupiao-demo-2026", validation_alias=AliasChoices("demo_password", "DEMO_PASSWORD")
-    )
-    """Password of the demo's staff accounts; without the demo there are none."""
-
     face_insurance_whole: bool = False
     """医保编号 in full on faces and paper, where an insurer asks for it; else its last four characters."""
 
     session_minutes: int = Field(default=15, ge=5, le=120)
-    """How long an identified patient's pages stay open without use (never under 5 minutes)."""
+    """How long an identified patient's pages stay open without use, never under 5 minutes."""
 
     @field_validator("database_url")
     @classmethod
@@ -112,13 +107,6 @@ class Settings(PlatformSettings):
             if value.startswith(plain):
                 return "postgresql+psycopg://" + value.removeprefix(plain)
         return value
-
-    @model_validator(mode="after")
-    def _alipay_is_whole(self) -> Settings:
-        complaint = self.alipay_complaint(self.demo)
-        if complaint:
-            raise ValueError(complaint)
-        return self
 
     @property
     def link_key_ids(self) -> tuple[str, ...]:
@@ -140,35 +128,49 @@ class Settings(PlatformSettings):
         """The address that patients' phones open: from outside when there is one."""
         return (self.net_url or self.base).rstrip("/")
 
+    def bill_address(self, token: str) -> str:
+        """Return the address of a bill's page as patients' phones open it."""
+        return link.address(self.outside, token)
+
     @property
-    def simulators(self) -> str:
-        """Base address of the demo's simulators."""
-        return f"http://127.0.0.1:{self.port + 1}"
+    def banner(self) -> Banner:
+        """The texts that mark an installation with invented data; empty in production."""
+        return Banner()
+
+    @property
+    def second_factor(self) -> bool:
+        """Whether staff whose role or unit asks for a second factor must enrol one before they may work."""
+        return True
+
+    @property
+    def calls_this_machine(self) -> bool:
+        """Whether push targets may lie on this machine."""
+        return False
 
     @property
     def finance(self) -> str:
         """Where finance messages go; empty when none is configured."""
-        return self.finance_url or (f"{self.simulators}/finance/exchange" if self.demo else "")
+        return self.finance_url
 
     @property
     def push(self) -> str:
         """Where the first push target of a unit is; empty when nowhere."""
-        return self.push_url or (f"{self.simulators}/push/events" if self.demo else "")
+        return self.push_url
 
     @property
     def smtp(self) -> str:
         """The mail server as ``host:port``; empty when none is configured."""
-        return self.smtp_host or (f"127.0.0.1:{self.port + 2}" if self.demo else "")
+        return self.smtp_host
 
     @property
     def smtp_security(self) -> str:
-        """How the connection to it is encrypted; the demo's own sink speaks plainly."""
+        """How the connection to the mail server is encrypted; without a server there is none."""
         return self.smtp_tls if self.smtp_host else "none"
 
     @property
     def callbacks(self) -> str:
         """The secret path segment of unsigned callbacks; empty: they are closed."""
-        return self.callback_secret or ("demo-callbacks" if self.demo else "")
+        return self.callback_secret
 
     @property
     def bounces(self) -> str:
@@ -178,56 +180,91 @@ class Settings(PlatformSettings):
     @property
     def sms(self) -> str:
         """Where text messages go; empty when none is configured."""
-        return self.sms_url or (f"{self.simulators}/sms/send" if self.demo else "")
+        return self.sms_url
 
     @property
     def wechat(self) -> str:
         """Where WeChat is called, without a trailing slash."""
-        default = f"{self.simulators}/wechat" if self.demo else platform_settings.WECHAT_HOST
-        return (self.wechat_url or default).rstrip("/")
+        return (self.wechat_url or platform_settings.WECHAT_HOST).rstrip("/")
 
     @property
     def wechat_open(self) -> str:
         """Where people log in to WeChat."""
-        default = f"{self.simulators}/wechat" if self.demo else "https://open.weixin.qq.com"
-        return (self.wechat_open_url or default).rstrip("/")
+        return (self.wechat_open_url or platform_settings.WECHAT_LOGIN).rstrip("/")
 
     @property
     def wechat_service(self) -> WeChatAccount:
         """The official account; false when there is none."""
-        if self.demo and not self.wechat_appid:
-            return platform_settings.DEMO_WECHAT
         return WeChatAccount(self.wechat_appid, self.wechat_secret, self.wechat_token, self.wechat_aes_key)
 
     @property
     def wechat_mini(self) -> WeChatAccount:
         """The mini-program; false when there is none."""
-        if self.demo and not self.mini_appid:
-            return platform_settings.DEMO_MINI
         return WeChatAccount(self.mini_appid, self.mini_secret, self.mini_token, self.mini_aes_key)
 
     @property
     def alipay(self) -> str:
         """Alipay's gateway."""
-        default = f"{self.simulators}/alipay/gateway.do" if self.demo else platform_settings.ALIPAY_GATEWAY
-        return self.alipay_gateway or default
+        return self.alipay_gateway or platform_settings.ALIPAY_GATEWAY
 
     @property
     def alipay_open(self) -> str:
         """Where people log in to Alipay."""
-        default = f"{self.simulators}/alipay" if self.demo else "https://openauth.alipay.com"
-        return (self.alipay_open_url or default).rstrip("/")
+        return (self.alipay_open_url or platform_settings.ALIPAY_LOGIN).rstrip("/")
 
     @property
-    def alipay_app(self) -> str:
-        """Our application at Alipay; empty when there is none."""
-        return self.alipay_appid or (platform_settings.DEMO_ALIPAY_APP if self.demo else "")
+    def alipay_cards(self) -> bool:
+        """Whether bills may be handed to Alipay's card pack."""
+        return bool(self.alipay_app) and self.alipay_card
+
+    @property
+    def alipay_hospital(self) -> str:
+        """The short names under which the hospital entered Alipay's card pack, joined by ``/``."""
+        return self.alipay_short_name
 
     @property
     def cards(self) -> str:
         """How WeChat cards are made: off, self or bureau."""
-        return self.card_mode or ("self" if self.demo else "off")
+        return self.card_mode or "off"
+
+    @property
+    def card_platform(self) -> str:
+        """``s_pappid`` of the platform that issues WeChat cards."""
+        return self.card_platform_id
+
+    @property
+    def card_template(self) -> str:
+        """``card_id`` of this hospital's WeChat card template."""
+        return self.card_id
 
     def template(self, name: str) -> str:
-        """A message template by the name of its setting; empty: that message is not sent."""
-        return str(getattr(self, name)) or (platform_settings.TEMPLATES[name] if self.demo else "")
+        """Return the message template in the setting ``name``; empty: that message is not sent."""
+        return str(getattr(self, name))
+
+    def alipay_keys(self) -> tuple[str, str]:
+        """Return the texts of our RSA private key and of Alipay's public key. Raises ValueError, OSError."""
+        if self.alipay_key_file is None or self.alipay_public_file is None:
+            raise ValueError("QUPIAO_ALIPAY_KEY_FILE and QUPIAO_ALIPAY_PUBLIC_FILE name no file")
+        return self.alipay_key_file.read_text(encoding="utf-8"), self.alipay_public_file.read_text(encoding="utf-8")
+
+    def problems(self) -> list[str]:
+        """Name everything without which this installation may not start; empty when it may."""
+        return required.settings_problems(self)
+
+    def seal_problems(self, unit: str, seals: Sequence[tuple[str, str, str, str]]) -> list[str]:
+        """Name everything in a unit's seals (title, id, name and hash of each) that no bill may be signed with."""
+        return required.seal_problems(unit, seals)
+
+    def keyring(self) -> Keyring:
+        """Open the keys of this installation. Raises MasterKeyMissing."""
+        return Keyring.open(self.master_key)
+
+    @property
+    def unit_key(self) -> Path:
+        """The unit's SM2 private key, which signs bills."""
+        return self.data_dir / "keys" / "unit.key"
+
+    @property
+    def unit_certificate(self) -> Path:
+        """The certificate of that key."""
+        return self.data_dir / "keys" / "unit.crt"

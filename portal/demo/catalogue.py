@@ -1,4 +1,4 @@
-"""The demo hospital's 收费明细 with teaching prices and bounds, and the charges of 往来 and 捐赠 (features §5.2)."""
+"""The demo hospital's 收费明细 with teaching prices and bounds, and the charges of 往来 and 捐赠."""
 
 from __future__ import annotations
 

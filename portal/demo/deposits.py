@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from portal.access.his_account import HisAccount
+from portal.demo.settlements import PERSONS, Person
 from portal.domain.documents.settlement import Payer, Payment
 from portal.domain.documents.voucher import Admission, Deposit, Taking, VoucherScene
 from portal.domain.money import fen_of
 from portal.issuing.bills.issue import IssuingService
 from portal.issuing.vouchers.issue import Vouched, VoucherService, his_sender
-from portal.simulators.his.settlements import PERSONS, Person
 
 OPEN = 12
 """Patients who are in the ward now; every third has had a part given back."""

@@ -1,4 +1,4 @@
-"""The demo hospital (features §5): catalogues, points, numbers of region 99, an account, and bills of many days.
+"""The demo hospital: catalogues, points, numbers of region 99, an account, and bills of many days.
 
 Everything is invented. Bills are issued by the same service as in production, only with a past time.
 """
@@ -17,8 +17,11 @@ from portal.access.his_account import KEY_FIELD, load
 from portal.access.permissions import Role
 from portal.core.clock import SHANGHAI, business_day, local, now
 from portal.core.services import Services
-from portal.core.settings import DEMO_APPID, DEMO_KEY
 from portal.demo import catalogue
+from portal.demo.accounts import DEMO_APPID, DEMO_KEY, UNIT_CODE
+from portal.demo.granted import PLANS, POINTS
+from portal.demo.settings import DemoSettings
+from portal.demo.settlements import EMPLOYER
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Scene
 from portal.domain.documents.voucher import VoucherScene
@@ -39,13 +42,10 @@ from portal.models import (
 )
 from portal.models.tables import HIS_MAPPING
 from portal.retrieval import company
-from portal.simulators.finance.granted import PLANS, POINTS
-from portal.simulators.his.settlements import EMPLOYER
 from portal.stock.documents import handouts, receipts
 from portal.stock.documents.handouts import HandOut
 from portal.stock.rules import Rule, set_rule_on
 
-UNIT_CODE = "pgzx"
 DEPARTMENTS = (
     ("0101", "急诊科", ""),
     ("0201", "全科门诊", ""),
@@ -186,7 +186,6 @@ def _hospital(connection: Connection) -> None:
     connection.execute(
         insert(Unit),
         {
-            "id": 1,
             "code": UNIT_CODE,
             "name": "阳江高新技术产业开发区平冈镇中心卫生院",
             "short_name": "平冈镇中心卫生院",
@@ -196,6 +195,12 @@ def _hospital(connection: Connection) -> None:
             "desk_place": "1号收费窗口",
             "desk_phone": "0662-0000000",
             "desk_hours": "8:00–17:30",
+            "seal_id": f"{1:032x}",
+            "seal_name": "平冈镇中心卫生院演示章",
+            "seal_hash": "0" * 64,
+            "supervision_seal_id": f"{'990000':0>32}",
+            "supervision_seal_name": "演示监制章",
+            "supervision_seal_hash": "0" * 64,
         },
     )
     connection.execute(
@@ -257,11 +262,14 @@ def _account(services: Services, connection: Connection) -> None:
 
 
 def _staff(services: Services, connection: Connection) -> None:
+    settings = services.settings
+    if not isinstance(settings, DemoSettings):
+        raise TypeError("invented staff, whose password everybody knows, are for the invented installation only")
     points = {point.code: point.id for point in connection.execute(select(Point.code, Point.id))}
     for username, name, role, codes in STAFF:
         over = now() + timedelta(days=365) if role is Role.INSPECTOR else None
         places = [points[code] for code in codes]
-        password = services.settings.demo_password
+        password = settings.demo_password
         accounts.create(connection, 1, username, name, password, [role], places, over, must_change=False)
 
 
@@ -299,7 +307,7 @@ def _rules(connection: Connection) -> None:
 
 
 def moments(days: int, rng: random.Random, until: datetime) -> Iterator[datetime]:
-    """Times of settlements of the last ``days`` days along the day curve of features §5.2, oldest first."""
+    """Invent times of settlements of the last ``days`` days along the curve of a day, oldest first."""
     hours, weights = zip(*HOURS, strict=True)
     for back in range(days, -1, -1):
         day = (until - timedelta(days=back)).astimezone(SHANGHAI)
@@ -317,11 +325,11 @@ def moments(days: int, rng: random.Random, until: datetime) -> Iterator[datetime
 
 
 def bills(app: Flask, days: int, progress: Callable[[int], None]) -> int:
-    """Issue the bills of the last ``days`` days; returns how many were new. Safe to repeat and to interrupt."""
+    """Issue the bills of the last ``days`` days; return how many were new. Safe to repeat and to interrupt."""
     from portal.demo.deposits import Prepayments
+    from portal.demo.settlements import PERSONS
+    from portal.demo.settlements import settlement as invent
     from portal.his_contract import settlement
-    from portal.simulators.his.settlements import PERSONS
-    from portal.simulators.his.settlements import settlement as invent
 
     services, desk = app.extensions["qupiao"].services, app.extensions["qupiao"].issuing
     with services.database.read() as connection:

@@ -1,4 +1,4 @@
-"""The bill link's token: computable from the serial before the bill exists (requirement 3(5)).
+"""The bill link: its token is computable from the serial before the bill exists.
 
 The rule is published in ``docs/offline-link.md``; a HIS or a window without a network computes the same.
 """
@@ -16,7 +16,7 @@ KEY_ID = re.compile(r"[A-Za-z0-9]", re.ASCII)
 
 
 def token(key: bytes, key_id: str, unit: str, serial: str, generation: int = 0) -> str:
-    """The token of one settlement's bill: key id + 128 bits of HMAC-SHA-256 over unit, serial and generation.
+    """Compute the token of one settlement's bill: key id + 128 bits of HMAC-SHA-256 over unit, serial and generation.
 
     ``key`` is the HIS account's link key under ``key_id``; ``generation`` grows when a lost slip is revoked.
     SHA-256, not SM3, because every HIS has it at hand; what the link opens is guarded by more than its token.
@@ -24,3 +24,8 @@ def token(key: bytes, key_id: str, unit: str, serial: str, generation: int = 0) 
     message = "\x00".join(("qupiao-link-2", unit, serial, str(generation))).encode()
     mac = hmac.digest(key, message, hashlib.sha256)
     return key_id + urlsafe_b64encode(mac[:16]).rstrip(b"=").decode()
+
+
+def address(base: str, token: str) -> str:
+    """Return the address of a bill's page below the platform's address ``base``, which ends without a slash."""
+    return f"{base}/b/{token}"

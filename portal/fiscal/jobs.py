@@ -15,8 +15,6 @@ SCHEDULE: dict[Topic, Schedule] = {
     stock.CHECK_TOPIC: Daily("01:00"),
     stock.BOOKINGS_TOPIC: Every(3600),
 }
-DEMO_SCHEDULE: dict[Topic, Schedule] = {stock.POLL_TOPIC: Every(15), stock.BOOKINGS_TOPIC: Every(15)}
-"""In the demo nobody waits ten minutes for the simulated finance office."""
 LANES = (
     Lane("finance", (bills.TOPIC,), 4),  # may be slow or away for a day, with a backlog of thousands
     Lane("stock", tuple(_STOCK), 1),  # few, and not behind that backlog

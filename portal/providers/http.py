@@ -33,10 +33,13 @@ def _resolve(host: str, port: int) -> list[str]:
 class OutRule:
     """Which addresses may be called. ``hosts``: names, addresses and networks inside the hospital that may be.
 
-    ``demo`` also allows this machine. Metadata services, link-local and multicast addresses are never called.
+    ``this_machine`` also allows the one we run on. Metadata services, link-local and multicast addresses are never
+    called.
     """
 
-    def __init__(self, hosts: Iterable[str], demo: bool, resolve: Callable[[str, int], list[str]] = _resolve) -> None:
+    def __init__(
+        self, hosts: Iterable[str], this_machine: bool, resolve: Callable[[str, int], list[str]] = _resolve
+    ) -> None:
         self._names: set[str] = set()
         self._networks: list[IPv4Network | IPv6Network] = []
         for entry in filter(None, (host.strip().lower() for host in hosts)):
@@ -44,7 +47,7 @@ class OutRule:
                 self._networks.append(ipaddress.ip_network(entry, strict=False))
             except ValueError:
                 self._names.add(entry)
-        self._demo = demo
+        self._this_machine = this_machine
         self._resolve = resolve
 
     def check(self, url: str) -> None:
@@ -64,12 +67,14 @@ class OutRule:
         return found
 
     def _judge(self, host: str, address: Address) -> bool:
-        """Whether the address is one of the named ones (or of this machine in the demo); refused when neither that
-        nor public."""
+        """Return whether the address is one of the named ones, or of this machine where that is allowed.
+
+        Raises :class:`AddressRefused` for an address that is neither that nor public.
+        """
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         local = address.is_loopback or address.is_unspecified
-        if local and self._demo:
+        if local and self._this_machine:
             return True
         if local or address.is_link_local or address.is_multicast or address in METADATA:
             raise AddressRefused("不能填写本机、链路本地或云平台元数据地址")

@@ -9,7 +9,6 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.providers.alipay.account import AlipayAccount, Certificates
 from portal.providers.alipay.client import AlipayGateway
-from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.providers.wechat.client import WeChat
 from portal.providers.wechat.tokens import Tokens
 
@@ -43,12 +42,10 @@ class Platforms:
 
 def _alipay_account(settings: Settings) -> AlipayAccount:
     app_id, merchant = settings.alipay_app, settings.alipay_app_auth_token
-    if settings.alipay_key_file is None and settings.demo:
-        keys = ensure_demo_keys(settings.data_dir)
-        return AlipayAccount(app_id, keys.app_private, keys.alipay_public, merchant_token=merchant)
-    own = _text(settings.alipay_key_file)
     if settings.alipay_app_cert_file is None:
-        return AlipayAccount(app_id, own, _text(settings.alipay_public_file), merchant_token=merchant)
+        own, theirs = settings.alipay_keys()
+        return AlipayAccount(app_id, own, theirs, merchant_token=merchant)
+    own = _text(settings.alipay_key_file)
     files = (settings.alipay_app_cert_file, settings.alipay_public_cert_file, settings.alipay_root_cert_file)
     return AlipayAccount(app_id, own, certificates=Certificates(*map(_text, files)), merchant_token=merchant)
 

@@ -29,6 +29,7 @@ from portal.domain.states import BillState
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bill_lists import EMPLOYER
 from portal.ledger.bills import FACTS, BillFacts
+from portal.ledger.files import File, bill_pdf
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, COMPANY_ACCOUNT, PARTY_KEY, UNIT
 from portal.rendering.pdf.face import FaceRenderer
@@ -314,9 +315,7 @@ def ledger(
     return Ledger([ledger_bills.read_facts(row) for row in rows], found, counting, int(total or 0))
 
 
-def pdf(
-    services: Services, session: Session, faces: FaceRenderer, unit_code: str, bill_id: int, request_id: str
-) -> files.File:
+def pdf(services: Services, session: Session, faces: FaceRenderer, bill_id: int, request_id: str) -> File:
     """The PDF of one bill of the session's companies; audited. Raises SESSION_OVER, BILL_NOT_FOUND."""
     if not session.claim.company:
         raise Refusal("SESSION_OVER")
@@ -324,7 +323,7 @@ def pdf(
         row = connection.execute(_ONE, _wanted(session, bill=bill_id)).one_or_none()
         if row is None:
             raise Refusal("BILL_NOT_FOUND")
-        file = files.bill_pdf(services, connection, faces, unit_code, ledger_bills.read_facts(row))
+        file = bill_pdf(services, connection, faces, ledger_bills.read_facts(row))
     with services.database.write() as connection:
         by = f"company:{row.company_id}"
         audit.record(connection, Actor(by, request_id=request_id), "company.downloaded", ("bill", bill_id))
@@ -339,7 +338,7 @@ def bundle(
     company: Company,
     bill_ids: Collection[int],
     zipped: bool,
-) -> files.File:
+) -> File:
     """报销包 of chosen bills of one company; of others' it takes none. Raises CHOICE_EMPTY."""
     with services.database.read() as connection:
         rows = connection.execute(_SOME, _wanted(session, company=company.company_id, bills=list(bill_ids))).all()

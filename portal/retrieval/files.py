@@ -1,4 +1,4 @@
-"""Files for patients: the bill's PDF, a bundle of chosen bills for reimbursement, the yearly self-pay statement."""
+"""Files for patients: a bundle of chosen bills for reimbursement, the yearly self-pay statement, the poster."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
 from portal.domain.states import BillState
-from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
+from portal.ledger.files import File, bill_pdf, bill_xml
 from portal.ledger.paper import valid_sheet
 from portal.models.tables import UNIT
-from portal.rendering import xml
 from portal.rendering.papers import patient_papers
 from portal.rendering.papers.patient_papers import Line
 from portal.rendering.papers.slip import Desk
@@ -31,33 +30,8 @@ MOST = 50
 """Bills of one bundle."""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file to hand out."""
-
-    name: str
-    mimetype: str
-    data: bytes
-
-
-def bill_pdf(services: Services, connection: Connection, faces: FaceRenderer, unit_code: str, bill: BillFacts) -> File:
-    """The bill's PDF, made from the signed bytes, which it carries."""
-    stored = ledger_bills.stored_document(services, connection, bill.bill_id)
-    exchanged = valid_sheet(connection, bill.bill_id) is not None
-    token = ledger_bills.token_of(services, unit_code, bill)
-    data = faces.pdf(
-        xml.read(stored.signed),
-        state=bill.state.value,
-        qr_text=f"{services.settings.net_url or services.settings.base}/b/{token}",
-        xml=stored.einvoice_xml,
-        supervised=stored.supervisor_element is not None,
-        exchanged=exchanged,
-    )
-    return File(f"{bill.code}-{bill.number}.pdf", "application/pdf", data)
-
-
 def counts(bill: BillFacts) -> bool:
-    """Whether a bill counts for reimbursement: neither red nor reversed."""
+    """Return whether a bill counts for reimbursement: neither red nor reversed."""
     return bill.total_fen >= 0 and bill.state is not BillState.REVERSED
 
 
@@ -72,7 +46,7 @@ class Span:
 
 
 def spans(bills: Sequence[BillFacts], today: date) -> list[Span]:
-    """What people ask money back for: the last visit, the last month, each year; newest first."""
+    """List what people ask money back for: the last visit, the last month, each year; newest first."""
     days = [business_day(bill.business_at) for bill in bills if counts(bill)]
     if not days:
         return []
@@ -85,7 +59,7 @@ def spans(bills: Sequence[BillFacts], today: date) -> list[Span]:
 
 
 def within(bills: Sequence[BillFacts], first: date, last: date) -> list[BillFacts]:
-    """The bills of these days."""
+    """Return the bills of these days."""
     return [bill for bill in bills if first <= business_day(bill.business_at) <= last]
 
 
@@ -98,7 +72,7 @@ def bundle(
     zipped: bool,
     by: tuple[str, str] = ("bill.downloaded", "patient:bundle"),
 ) -> File:
-    """The chosen bills behind a cover sheet: one PDF to print, or a ZIP with every original and its data file.
+    """Put the chosen bills behind a cover sheet: one PDF to print, or a ZIP with every original and its data file.
 
     Red and reversed ones are left out and named on the cover. ``by``: action and actor of the log entry of each bill.
     Raises CHOICE_EMPTY for none or too many that count.
@@ -111,17 +85,10 @@ def bundle(
         lines = [_line(bill, "已换开纸质" if valid_sheet(connection, bill.bill_id) else "") for bill in chosen]
         out = [_line(bill, "红票" if bill.total_fen < 0 else "已冲红") for bill in bills if not counts(bill)]
         made_at = f"{local(now()):%Y-%m-%d %H:%M}"
-        front = patient_papers.cover(desk, payer, lines, out, made_at, services.settings.demo)
-        files = [bill_pdf(services, connection, faces, unit_code, bill) for bill in chosen]
+        front = patient_papers.cover(desk, payer, lines, out, made_at, services.settings.banner)
+        files = [bill_pdf(services, connection, faces, bill) for bill in chosen]
         if zipped:
-            files += [
-                File(
-                    f"{bill.code}-{bill.number}.xml",
-                    "application/xml",
-                    ledger_bills.stored_document(services, connection, bill.bill_id).einvoice_xml,
-                )
-                for bill in chosen
-            ]
+            files += [bill_xml(services, connection, bill) for bill in chosen]
     with services.database.write() as connection:
         for bill in chosen:
             audit.record(connection, Actor(by[1]), by[0], ("bill", bill.bill_id))
@@ -137,7 +104,7 @@ def bundle(
 
 
 def statement(services: Services, unit_code: str, payer: str, year: int, bills: Sequence[BillFacts]) -> File:
-    """What the person paid themselves in ``year``, from the bills that count. Raises CHOICE_EMPTY without any."""
+    """List what the person paid themselves in ``year``, from the bills that count. Raises CHOICE_EMPTY without any."""
     chosen = of_year(bills, year)
     if not chosen:
         raise Refusal("CHOICE_EMPTY", most=MOST)
@@ -145,27 +112,27 @@ def statement(services: Services, unit_code: str, payer: str, year: int, bills: 
         desk = desk_of(connection, unit_code)
     made_at = f"{local(now()):%Y-%m-%d %H:%M}"
     lines = [_line(bill) for bill in chosen]
-    data = patient_papers.statement(desk, payer, year, lines, made_at, services.settings.demo)
+    data = patient_papers.statement(desk, payer, year, lines, made_at, services.settings.banner)
     return File(f"self-pay-{year}.pdf", "application/pdf", data)
 
 
 def of_year(bills: Sequence[BillFacts], year: int) -> list[BillFacts]:
-    """The bills of one year that count, oldest first."""
+    """Return the bills of one year that count, oldest first."""
     chosen = [bill for bill in bills if counts(bill) and business_day(bill.business_at).year == year]
     return sorted(chosen, key=lambda bill: (bill.business_at, bill.bill_id))
 
 
 def poster(services: Services, unit_code: str, size: str) -> File:
-    """The hospital code as a poster of ``size`` (A4, A3)."""
+    """Draw the hospital code as a poster of ``size`` (A4, A3)."""
     with services.database.read() as connection:
         desk = desk_of(connection, unit_code)
-    base = (services.settings.net_url or services.settings.base).rstrip("/")
-    data = patient_papers.poster(desk, f"{base}/h/{unit_code}", f"{base}/", size, services.settings.demo)
+    base = services.settings.outside
+    data = patient_papers.poster(desk, f"{base}/h/{unit_code}", f"{base}/", size, services.settings.banner)
     return File(f"poster-{unit_code}-{size}.pdf", "application/pdf", data)
 
 
 def desk_of(connection: Connection, unit_code: str) -> Desk:
-    """The unit's name and desk, as printed."""
+    """Return the unit's name and desk, as printed."""
     unit = connection.execute(UNIT.select().where(UNIT.c.code == unit_code)).one()
     return Desk(unit.name, unit.desk_place, unit.desk_phone, unit.desk_hours)
 

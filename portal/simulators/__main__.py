@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.simulators.app import create_simulators
 from portal.simulators.mail import smtp
 from portal.simulators.mail.rules import send_report
@@ -19,7 +19,7 @@ from portal.simulators.store import Store
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve as the arguments say (those of the command line unless given); SIGTERM and Ctrl-C end it cleanly."""
-    settings = Settings()
+    settings = DemoSettings()
     parser = argparse.ArgumentParser(prog="python -m portal.simulators", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=settings.port + 1)

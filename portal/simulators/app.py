@@ -16,8 +16,8 @@ from flask import Blueprint, Flask, Response, g, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from portal.core.crypto.certificates import ensure_demo_keys
-from portal.core.settings import Settings
+from portal.demo.keys import ensure_demo_keys
+from portal.demo.settings import DemoSettings
 from portal.simulators.alipay import routes as alipay
 from portal.simulators.alipay.state import Alipay
 from portal.simulators.bureau import routes as bureau
@@ -82,7 +82,7 @@ PARTIES: tuple[Party, ...] = (
 )
 
 
-def create_simulators(data_dir: Path, settings: Settings | None = None) -> Flask:
+def create_simulators(data_dir: Path, settings: DemoSettings | None = None) -> Flask:
     """Make the application.
 
     Its store is ``data_dir/simulators/state.sqlite3``, its keys are the demo's in ``data_dir/keys``.
@@ -90,7 +90,7 @@ def create_simulators(data_dir: Path, settings: Settings | None = None) -> Flask
     app = Flask(__name__, static_folder=None)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     folder = data_dir / "simulators"
-    context = Context(settings or Settings(), Store(folder / "state.sqlite3"), ensure_demo_keys(data_dir))
+    context = Context(settings or DemoSettings(), Store(folder / "state.sqlite3"), ensure_demo_keys(data_dir))
     context.attach(app)
     for party in PARTIES:
         made = party.prepare(context)

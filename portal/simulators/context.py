@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from flask import Flask, current_app, request
 
-from portal.core.crypto.certificates import KeyFiles
-from portal.core.settings import Settings
+from portal.demo.keys import KeyFiles
+from portal.demo.settings import DemoSettings
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.store import Store
 
@@ -23,7 +23,7 @@ class Context:
     ``faults`` are the switches by the name of the party's blueprint, ``states`` what the parties keep, by its class.
     """
 
-    settings: Settings
+    settings: DemoSettings
     store: Store
     keys: KeyFiles
     faults: dict[str, Faults] = field(default_factory=dict)

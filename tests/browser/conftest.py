@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.phone import launched
-from tests.installation import Installation, running
+from tests.support.phone import launched
+from tests.support.processes.installation import Installation, running
 
 
 @pytest.fixture(scope="module")

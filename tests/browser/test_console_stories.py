@@ -19,11 +19,11 @@ from sqlalchemy import func, select
 
 from portal.core.database import Database, make_engine
 from portal.models import Bill
-from tests import vouchers
-from tests.browser.phone import launched
 from tests.browser.window import Window, books_agree, text_of
-from tests.his import http, outpatient
-from tests.installation import Installation, running
+from tests.support import vouchers
+from tests.support.his import http, outpatient
+from tests.support.phone import launched
+from tests.support.processes.installation import Installation, running
 
 
 @dataclass

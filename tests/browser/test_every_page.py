@@ -6,9 +6,7 @@ best practices. Stories of the way: proxy by slip, a child's vaccine bill by its
 
 from __future__ import annotations
 
-import importlib.resources
 import io
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -21,23 +19,19 @@ from playwright.sync_api import Browser, Page
 
 from portal.core.clock import local, now, stamp17
 from portal.demo.hospital import COMPANY_PHONE
+from portal.demo.settlements import EMPLOYER
 from portal.domain.identity import id_check_character
-from portal.simulators.his.settlements import EMPLOYER
-from tests import vouchers
-from tests.browser.phone import WIDTH, last_code
-from tests.browser.test_layout import SIZES, faults
-from tests.his import Answer, http, outpatient
-from tests.installation import Installation
-from tests.services import wait_for
+from tests.browser.accessibility import AXE, RUN
+from tests.browser.layout import SIZES, faults
+from tests.support import vouchers
+from tests.support.his import Answer, http, outpatient
+from tests.support.length import SOAK
+from tests.support.phone import WIDTH, last_code
+from tests.support.processes.installation import Installation
+from tests.support.processes.services import wait_for
 
-AXE = (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-RUN = """async (rules) => {
-  const found = await axe.run(document, { resultTypes: ["violations"], elementRef: false, ...rules });
-  return found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 90)).join(" | ")}`);
-}"""
 BY_SIZE = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable", "meta-viewport"]}}
 """What may differ by the size of letters; the rest is asked once a mode."""
-SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 MOST_BYTES = 60_000
 NUMBER = "000000202003030017"[:17] + id_check_character("00000020200303001")
 

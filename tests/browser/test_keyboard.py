@@ -11,10 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.window import SCREEN, text_of
-from tests.console import PASSWORD
-from tests.his import http, outpatient
-from tests.installation import Installation, running
-from tests.services import wait_for
+from tests.support.console import PASSWORD
+from tests.support.his import http, outpatient
+from tests.support.processes.installation import Installation, running
+from tests.support.processes.services import wait_for
 
 FOCUS = """() => {
   const at = document.activeElement, box = at.getBoundingClientRect(), style = getComputedStyle(at);

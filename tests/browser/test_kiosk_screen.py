@@ -3,7 +3,6 @@ pages on a phone and on a window's screen. axe finds nothing, nothing is cut off
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,15 +13,15 @@ from sqlalchemy import select, update
 from portal.app import create_app
 from portal.core.clock import now, stamp17
 from portal.core.services import Services
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.issuing.paper import kiosk as device
 from portal.models import KioskDevice, Point
-from tests.browser.test_every_page import AXE, RUN
-from tests.his import http, outpatient
-from tests.installation import Installation
+from tests.browser.accessibility import AXE, RUN
+from tests.support.his import http, outpatient
+from tests.support.length import SOAK
+from tests.support.processes.installation import Installation
 
-SOAK = os.environ.get("QUPIAO_SOAK") == "1"
 SCREENS = {"upright": (1080, 1920), "lying": (1280, 1024)}
 SIMULATORS = ("", "/finance", "/finance/stock", "/wechat", "/alipay", "/bureau", "/sms", "/mail", "/push", "/desk")
 CARD = "000000195203150010"
@@ -31,7 +30,7 @@ CARD = "000000195203150010"
 @pytest.fixture
 def services(installation: Installation) -> Iterator[Services]:
     """The installation's database, from beside."""
-    found: Services = create_app(Settings(demo=True, data_dir=installation.data_dir)).extensions["qupiao"].services
+    found: Services = create_app(DemoSettings(data_dir=installation.data_dir)).extensions["qupiao"].services
     yield found
     found.database.engine.dispose()
 

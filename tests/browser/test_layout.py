@@ -7,35 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from tests.browser.phone import WIDTH, last_code, launched
-from tests.his import http, outpatient
-from tests.installation import Installation
-from tests.vouchers import deposit
-
-SIZES = {"": (17.0, 23.8, 29.75), "care": (23.0, 32.2, 40.25)}
-"""Root size in px by mode: 100 %, 140 %, 175 %."""
-
-FAULTS = (Path(__file__).parent / "layout.js").read_text(encoding="utf-8")
-
-
-def faults(page: Page) -> list[str]:
-    """What is wrong with the page as it stands, at every size."""
-    found = []
-    for mode, sizes in SIZES.items():
-        for size in sizes:
-            page.evaluate(
-                "([mode, size]) => { const root = document.documentElement; root.className = mode; "
-                "root.style.fontSize = `${size}px` }",
-                [mode, size],
-            )
-            found += [f"{mode or 'normal'} {size} px: {fault}" for fault in page.evaluate(FAULTS, size)]
-    page.evaluate("() => { document.documentElement.className = ''; document.documentElement.style.fontSize = '' }")
-    return found
+from tests.browser.layout import FAULTS, faults
+from tests.support.his import http, outpatient
+from tests.support.phone import WIDTH, last_code, launched
+from tests.support.processes.installation import Installation
+from tests.support.vouchers import deposit
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import re
 
 from playwright.sync_api import Browser, BrowserContext, Request
 
-from tests.browser.phone import WIDTH
-from tests.conftest import SOAK
-from tests.console import PASSWORD
-from tests.his import http, outpatient
-from tests.hostile.test_markup import MARK, PAYLOADS
-from tests.installation import Installation
+from tests.support.console import PASSWORD
+from tests.support.his import http, outpatient
+from tests.support.length import SOAK
+from tests.support.markup import MARK, PAYLOADS
+from tests.support.phone import WIDTH
+from tests.support.processes.installation import Installation
 
 CAUGHT = f"window.{MARK} = () => {{ window.ran = (window.ran || 0) + 1 }}; window.onerror = window.{MARK};"
 PAYER = f"林{PAYLOADS[3]}"

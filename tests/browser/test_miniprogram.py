@@ -15,13 +15,13 @@ from playwright.sync_api import Browser
 
 from portal.blueprints.mini import openapi
 from portal.core.clock import business_day, now
-from portal.core.platform_settings import DEMO_MINI, TEMPLATES
-from tests.browser.phone import last_code
+from portal.demo.accounts import DEMO_MINI, DEMO_TEMPLATES
 from tests.browser.weapp import WeChatPhone
-from tests.his import http, outpatient
-from tests.installation import Installation
-from tests.platforms import MINI_USER
-from tests.services import wait_for
+from tests.support.his import http, outpatient
+from tests.support.phone import last_code
+from tests.support.platforms import MINI_USER
+from tests.support.processes.installation import Installation
+from tests.support.processes.services import wait_for
 
 NAME, NUMBER, PHONE = "林演安", "000000195203150010", "10000000001"
 OTHER, STRANGER = "oDEMO-miniapp-user-00000002", "oDEMO-miniapp-user-00000003"
@@ -36,7 +36,7 @@ def phones(installation: Installation, browser: Browser) -> Iterator[Phones]:
     made: list[WeChatPhone] = []
 
     def phone(openid: str) -> WeChatPhone:
-        made.append(WeChatPhone(browser, installation, openid, TEMPLATES["mini_subscription"]))
+        made.append(WeChatPhone(browser, installation, openid, DEMO_TEMPLATES["mini_subscription"]))
         return made[-1]
 
     yield phone

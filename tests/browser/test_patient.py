@@ -16,15 +16,15 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy import select
 
 from portal.app import create_app
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.issuing.paper import notice_slips
 from portal.models.tables import BILL
 from portal.rendering.papers.slip import Paper
-from tests.browser.phone import WIDTH, last_code
-from tests.his import http, outpatient
-from tests.installation import Installation
-from tests.services import wait_for
+from tests.support.his import http, outpatient
+from tests.support.phone import WIDTH, last_code
+from tests.support.processes.installation import Installation
+from tests.support.processes.services import wait_for
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ class Errand:
 
 def slip_of(installation: Installation, answer: dict[str, str], folder: Path) -> tuple[str, str]:
     """A slip that a window prints for a bill: the address in its QR, and the fetch code as it stands on the paper."""
-    app = create_app(Settings(demo=True, data_dir=installation.data_dir))
+    app = create_app(DemoSettings(data_dir=installation.data_dir))
     services = app.extensions["qupiao"].services
     with services.database.read() as connection:
         wanted = select(BILL.c.id, BILL.c.unit_id).where(BILL.c.number == int(answer["billNo"]))

@@ -22,16 +22,16 @@ from sqlalchemy import select
 from portal.app import create_app
 from portal.core.clock import now, stamp17
 from portal.core.database import make_engine
-from portal.core.platform_settings import TEMPLATES
-from portal.core.settings import Settings
+from portal.demo.accounts import DEMO_TEMPLATES
+from portal.demo.settings import DemoSettings
 from portal.domain.identity import id_check_character
 from portal.models import AuditEntry
-from tests import platforms, vouchers
-from tests.browser.phone import WIDTH, last_code
 from tests.browser.weapp import WeChatPhone
-from tests.his import http, outpatient
-from tests.installation import Installation, running
-from tests.services import wait_for
+from tests.support import platforms, vouchers
+from tests.support.his import http, outpatient
+from tests.support.phone import WIDTH, last_code
+from tests.support.processes.installation import Installation, running
+from tests.support.processes.services import wait_for
 
 NAME, PHONE, FILE = "钱演痕", "10000004321", "MZ7654321"
 NUMBER = "00000019680707001" + id_check_character("00000019680707001")
@@ -47,10 +47,12 @@ RECEIVER = {"phone", "to", "openid", "user", "patient_id", "visit_no"}
 def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("traces")
     shutil.copytree(data_dir, folder, dirs_exist_ok=True)
-    app = create_app(Settings(demo=True, data_dir=folder))
+    app = create_app(DemoSettings(data_dir=folder))
     platforms.set_parameters(app, delivery_order="alipay:10 wechat:10 app:10 sms")
     app.extensions["qupiao"].services.database.engine.dispose()
-    with running(folder, "", ("web", "simulators", "worker"), application="tests.recorded:application") as started:
+    with running(
+        folder, "", ("web", "simulators", "worker"), application="tests.support.recorded:application"
+    ) as started:
         yield started
 
 
@@ -164,7 +166,7 @@ def test_nobody_is_named_where_nobody_may_be(
     context = browser.new_context(viewport={"width": WIDTH, "height": 740}, locale="zh-CN", java_script_enabled=False)
     sent: list[str] = []
     context.on("request", lambda request: sent.append(f"{request.url} {request.headers.get('referer', '')}"))
-    mini = WeChatPhone(browser, installation, platforms.MINI_USER, TEMPLATES["mini_subscription"])
+    mini = WeChatPhone(browser, installation, platforms.MINI_USER, DEMO_TEMPLATES["mini_subscription"])
     journey(installation, context.new_page(), mini)
     traces = {"browser": "\n".join(map(unquote, sent + mini.addresses))}
     mini.close()

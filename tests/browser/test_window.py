@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.console import PASSWORD
-from tests.his import http, outpatient
-from tests.installation import Installation, running
+from tests.support.console import PASSWORD
+from tests.support.his import http, outpatient
+from tests.support.processes.installation import Installation, running
 
 
 @pytest.fixture(scope="module")

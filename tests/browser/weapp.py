@@ -14,9 +14,9 @@ import httpx
 from playwright.sync_api import Browser
 
 from portal.blueprints.mini import openapi
-from tests.forks import ROOT
-from tests.installation import Installation
-from tests.services import wait_for
+from tests.support.processes.forks import ROOT
+from tests.support.processes.installation import Installation
+from tests.support.processes.services import wait_for
 
 HERE = Path(__file__).parent
 SHELL = """<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title></title>

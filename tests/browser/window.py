@@ -13,10 +13,10 @@ from sqlalchemy import select
 from portal.core.database import Database
 from portal.models import NumberSegment
 from portal.stock.books import fates
-from tests import ledger
-from tests.console import PASSWORD
-from tests.installation import Installation
-from tests.services import wait_for
+from tests.support import ledger
+from tests.support.console import PASSWORD
+from tests.support.processes.installation import Installation
+from tests.support.processes.services import wait_for
 
 SCREEN = {"width": 1366, "height": 768}
 PICTURES = os.environ.get("QUPIAO_SCREENSHOTS", "")

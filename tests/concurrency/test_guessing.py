@@ -21,8 +21,8 @@ from portal.ledger.persons import number_digest
 from portal.models.tables import AUDIT_ENTRY, ONE_TIME_CODE
 from portal.retrieval import identify, sessions
 from portal.retrieval.sessions import Claim
-from tests.conftest import SOAK
-from tests.his import His, outpatient
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK
 
 LOOKUPS, PERSONS, ADDRESSES = (10_000, 100, 50) if SOAK else (400, 8, 5)
 CODES = 100_000 if SOAK else 600

@@ -6,13 +6,11 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from portal.issuing.bills import reverse
-from tests.concurrency.test_stock_machine import histories, machine, world
-from tests.conftest import SOAK
-from tests.life_machine import next_year
-from tests.stock_machine import World
-from tests.voucher_machine import VoucherMachine
-
-__all__ = ["world"]
+from tests.support.length import SOAK
+from tests.support.machines.histories import histories, machine
+from tests.support.machines.life import next_year
+from tests.support.machines.stock import World
+from tests.support.machines.voucher import VoucherMachine
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +18,7 @@ def _red_bills_of_next_year(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reverse, "now", next_year)
 
 
-def test_any_order_keeps_books_bills_and_sheets(world: World) -> None:  # noqa: F811 - a fixture
+def test_any_order_keeps_books_bills_and_sheets(world: World) -> None:
     short = (6, 30) if world.database.dialect == "sqlite" else (2, 30)
     length = (500, 50) if SOAK else short
     run_state_machine_as_test(machine(world, VoucherMachine), settings=histories(*length))

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select, update
 
 from portal.models import NumberRange
 from portal.models.tables import NUMBER_RANGE
-from tests import ledger
-from tests.conftest import SOAK
-from tests.his import Answer, His, outpatient
+from tests.support import ledger
+from tests.support.his import Answer, His, outpatient
+from tests.support.length import SOAK
 
 
 def test_fifty_identical_pushes_are_one_bill(his: His, app: Flask) -> None:

@@ -28,9 +28,9 @@ from portal.ledger.bills import record
 from portal.ledger.paper import SHEET_FACTS, read_sheet, valid_sheet
 from portal.models import Bill, NumberRange, PaperBill
 from portal.stock.ranges import peek
-from tests import codes, ledger
-from tests.conftest import SOAK
-from tests.his import His, outpatient
+from tests.support import codes, ledger
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK
 
 ROUNDS = 200 if SOAK else 20
 CODE = codes.PAPER

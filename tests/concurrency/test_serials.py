@@ -12,9 +12,9 @@ from sqlalchemy import Table, func, select, update
 
 from portal.domain.errors import Refusal
 from portal.models import AuditEntry, Bill, BillDocument, NumberRange
-from tests import ledger
-from tests.conftest import SOAK
-from tests.his import Answer, His, outpatient
+from tests.support import ledger
+from tests.support.his import Answer, His, outpatient
+from tests.support.length import SOAK
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 OUTPATIENT, REGISTRATION = "invoiceEBillOutpatient", "invEBillRegistration"

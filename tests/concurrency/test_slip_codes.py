@@ -20,8 +20,8 @@ from portal.models import AuditEntry, PatientSession
 from portal.models.tables import BILL, SLIP_CODE
 from portal.rendering.papers.slip import Paper
 from portal.retrieval import identify
-from tests.conftest import SOAK
-from tests.his import His, outpatient
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK
 
 ROUNDS = 100 if SOAK else 5
 PHONES = 4

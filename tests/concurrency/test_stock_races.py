@@ -29,8 +29,8 @@ from portal.stock.documents.returns import Return
 from portal.stock.documents.voids import Void, void_blank_on
 from portal.stock.ranges import open_ranges, peek, take_given, take_number
 from portal.stock.rules import Rule, set_rule_on
-from tests import codes
-from tests.conftest import SOAK
+from tests.support import codes
+from tests.support.length import SOAK
 
 PAPER, CODE = codes.PAPER, codes.this_year("990421")
 ROUNDS = 100 if SOAK else 10

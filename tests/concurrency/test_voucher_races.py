@@ -13,10 +13,10 @@ from sqlalchemy import Connection, func, select
 from portal.issuing.vouchers import movements
 from portal.ledger import vouchers
 from portal.models import AuditEntry, VoucherMovement
-from tests import ledger
-from tests.conftest import SOAK
-from tests.his import Answer, His
-from tests.vouchers import deposit, paid_in, settlement, taking
+from tests.support import ledger
+from tests.support.his import Answer, His
+from tests.support.length import SOAK
+from tests.support.vouchers import deposit, paid_in, settlement, taking
 
 ROUNDS = 200 if SOAK else 12
 REFUND = "writeOffPayMentVoucher"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from portal.providers.finance.client import FinanceClient
-from tests.simulators import BillMaker, Simulators, running_simulators
+from tests.support.processes.simulators import BillMaker, Simulators, running_simulators
 
 
 @pytest.fixture(scope="module")

@@ -21,16 +21,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.core.clock import SHANGHAI, now
-from portal.core.platform_settings import DEMO_ALIPAY_APP
+from portal.demo.accounts import DEMO_ALIPAY_APP
+from portal.demo.alipay_keys import ensure_demo_keys
 from portal.providers.alipay.account import AlipayAccount
 from portal.providers.alipay.client import AlipayGateway
-from portal.providers.alipay.demo_keys import ensure_demo_keys
 from portal.providers.alipay.library import AliPay
 from portal.providers.alipay.reading import pem, top_level
 from portal.providers.faults import ChannelFault, Kind
-from tests import platforms
-from tests.platforms import ALIPAY_USER
-from tests.simulators import Simulators, running_simulators
+from tests.support import platforms
+from tests.support.platforms import ALIPAY_USER
+from tests.support.processes.simulators import Simulators, running_simulators
 
 ROOT = Path(__file__).resolve().parents[2]
 VALUES = ["演示市人民医院", "门诊", "128.50元", "2026-11-24"]

@@ -13,17 +13,17 @@ import pytest
 from portal.core.clock import now
 from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import SignatureInvalid, verify_detached
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.domain.documents.bill import Item, MedicalExt
 from portal.providers.finance import envelope
 from portal.providers.finance.bill_messages import Accepted, Queued, Rejected, Upload
 from portal.providers.finance.client import FinanceAway, FinanceClient
 from portal.providers.finance.result_codes import Result
 from portal.rendering import xml
-from tests.services import wait_for
-from tests.simulators import BillMaker, Simulators
+from tests.support.processes.services import wait_for
+from tests.support.processes.simulators import BillMaker, Simulators
 
-ACCOUNT = Settings()
+ACCOUNT = DemoSettings()
 
 
 def verify(maker: BillMaker, bill: Upload, answer: Any) -> None:

@@ -16,15 +16,15 @@ from portal.core.clock import now
 from portal.core.crypto.certificates import issue_certificate
 from portal.core.crypto.cms import FileSigner
 from portal.core.crypto.sm2 import PrivateKey
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.providers.finance import envelope
 from portal.providers.finance.bill_messages import Accepted, MessageIds, Rejected, Upload
 from portal.providers.finance.client import FinanceAway, FinanceClient
 from portal.providers.finance.result_codes import Result
 from portal.rendering import xml
-from tests.simulators import BillMaker, Simulators, running_simulators
+from tests.support.processes.simulators import BillMaker, Simulators, running_simulators
 
-ACCOUNT = Settings()
+ACCOUNT = DemoSettings()
 
 
 def _post(finance: Simulators, body: bytes, **changes: str) -> httpx.Response:

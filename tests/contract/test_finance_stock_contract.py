@@ -39,8 +39,8 @@ from portal.stock.books.fates import consistent, identity
 from portal.stock.documents import applications, receipts, returns
 from portal.stock.documents.applications import Application, Change
 from portal.stock.documents.returns import Return
-from tests import codes
-from tests.simulators import Simulators, running_simulators
+from tests.support import codes
+from tests.support.processes.simulators import Simulators, running_simulators
 
 AGENCY = "TEST0000000000001X"
 CODE = codes.this_year("990401")

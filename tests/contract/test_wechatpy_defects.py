@@ -15,13 +15,13 @@ import pytest
 import redis
 from wechatpy.client import WeChatClient
 
-from portal.core.platform_settings import DEMO_WECHAT
+from portal.demo.accounts import DEMO_WECHAT
 from portal.providers.faults import ChannelFault, Kind
 from portal.providers.wechat.client import WeChat
 from portal.providers.wechat.tokens import Tokens
-from tests import platforms
-from tests.platforms import DATA, FOLLOWER, STRANGER
-from tests.simulators import Simulators, running_simulators
+from tests.support import platforms
+from tests.support.platforms import DATA, FOLLOWER, STRANGER
+from tests.support.processes.simulators import Simulators, running_simulators
 
 SEND = "cgi-bin/message/template/send"
 TOKEN = "cgi-bin/stable_token"

@@ -17,22 +17,22 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from portal.app import create_app
-from portal.core.platform_settings import DEMO_ALIPAY_APP
 from portal.core.services import Services
-from portal.core.settings import Settings
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import orders
 from portal.delivery.cards.worker import CardDesk
+from portal.demo.accounts import DEMO_ALIPAY_APP
+from portal.demo.settings import DemoSettings
 from portal.domain.states import BillState
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, BILL_CARD, OUTBOX_TASK
-from tests.conftest import SOAK, SQLITE_FIRST
-from tests.delivery_worker import start
-from tests.his import His, outpatient
-from tests.platforms import ALIPAY_USER, FOLLOWER, bound, connected
-from tests.services import wait_for
-from tests.simulators import Simulators, running_simulators
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK, SQLITE_FIRST
+from tests.support.platforms import ALIPAY_USER, FOLLOWER, bound, connected
+from tests.support.processes.delivery_worker import start
+from tests.support.processes.services import wait_for
+from tests.support.processes.simulators import Simulators, running_simulators
 
 CARDS = 200 if SOAK else 6
 KILLS = 50 if SOAK else 2
@@ -58,7 +58,7 @@ def simulators(tmp_path: Path) -> Iterator[Simulators]:
 @pytest.fixture
 def app(database_url: str, data_dir: Path, simulators: Simulators) -> Iterator[Flask]:
     """The platform, with nobody at work yet."""
-    made = create_app(connected(Settings(demo=True, data_dir=data_dir, database_url=database_url), simulators))
+    made = create_app(connected(DemoSettings(data_dir=data_dir, database_url=database_url), simulators))
     yield made
     made.extensions["qupiao"].services.database.engine.dispose()
 

@@ -17,21 +17,21 @@ from sqlalchemy import func, select, text
 
 from portal.access import parameters
 from portal.app import create_app
-from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, TEMPLATES
 from portal.core.services import Services
-from portal.core.settings import Settings
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.delivery.engine.deliveries import Wanted, open_delivery
+from portal.demo.accounts import DEMO_MINI, DEMO_TEMPLATES, DEMO_WECHAT
+from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.domain.delivery import AttemptState, Purpose, Step
 from portal.models.tables import BILL, DELIVERY_ATTEMPT
-from tests.conftest import SOAK, SQLITE_FIRST
-from tests.delivery_worker import start
-from tests.his import His, outpatient
-from tests.platforms import connected
-from tests.services import wait_for
-from tests.simulators import Simulators, running_simulators
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK, SQLITE_FIRST
+from tests.support.platforms import connected
+from tests.support.processes.delivery_worker import start
+from tests.support.processes.services import wait_for
+from tests.support.processes.simulators import Simulators, running_simulators
 
 DELIVERIES = 10_000 if SOAK else 70
 KILLS = 1_000 if SOAK else 1
@@ -58,8 +58,8 @@ FAULTS = {
 }
 """By simulator. One that knows none of our numbers gets no repeats of its own making: those are not our doing."""
 SUBSCRIPTIONS = {
-    "wechat-sub": ("wechat", DEMO_WECHAT.appid, TEMPLATES["wechat_subscription"]),
-    "mini": ("mini", DEMO_MINI.appid, TEMPLATES["mini_subscription"]),
+    "wechat-sub": ("wechat", DEMO_WECHAT.appid, DEMO_TEMPLATES["wechat_subscription"]),
+    "mini": ("mini", DEMO_MINI.appid, DEMO_TEMPLATES["mini_subscription"]),
 }
 ARRIVED = {
     "mail": ("mail", "to"),
@@ -91,8 +91,7 @@ def simulators(tmp_path: Path) -> Iterator[Simulators]:
 @pytest.fixture
 def app(database_url: str, data_dir: Path, simulators: Simulators) -> Iterator[Flask]:
     """The platform, with nobody at work yet."""
-    settings = Settings(
-        demo=True,
+    settings = DemoSettings(
         data_dir=data_dir,
         database_url=database_url,
         sms_url=simulators.url("/sms/send"),

@@ -12,14 +12,14 @@ from sqlalchemy import Table, func, select, update
 from portal.app import create_app
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.models import Bill, OutboxTask
-from tests import ledger
-from tests.conftest import SOAK, SQLITE_FIRST
-from tests.forks import Forked, program
-from tests.his import His, outpatient
-from tests.services import wait_for
-from tests.simulators import Simulators, running_simulators
+from tests.support import ledger
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK, SQLITE_FIRST
+from tests.support.processes.forks import Forked, program
+from tests.support.processes.services import wait_for
+from tests.support.processes.simulators import Simulators, running_simulators
 
 BILL: Table = Bill.__table__  # type: ignore[assignment]
 TASK: Table = OutboxTask.__table__  # type: ignore[assignment]
@@ -41,7 +41,7 @@ def finance(data_dir: Path, tmp_path: Path) -> Iterator[Simulators]:
 def services(database_url: str, data_dir: Path, finance: Simulators) -> Iterator[Services]:
     """The platform's services, whose uploads go to that finance."""
     url = finance.url("/finance/exchange")
-    app = create_app(Settings(demo=True, data_dir=data_dir, database_url=database_url, finance_url=url))
+    app = create_app(DemoSettings(data_dir=data_dir, database_url=database_url, finance_url=url))
     his = His(app)
     finance.faults("finance", down=True)
     for number in range(BILLS):
@@ -54,12 +54,11 @@ def start_worker(services: Services) -> Forked:
     """The real worker as a process of its own."""
     settings = services.settings
     environment = {
-        "QUPIAO_DEMO": "1",
         "DATA_DIR": str(settings.data_dir),
         "DATABASE_URL": settings.database_url,
         "QUPIAO_FINANCE_URL": settings.finance_url,
     }
-    return program("portal.worker:main", [], environment)
+    return program("portal.demo.worker:main", [], environment)
 
 
 def count(services: Services, state: str) -> int:

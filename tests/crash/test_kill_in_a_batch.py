@@ -17,17 +17,17 @@ from sqlalchemy import func, select, update
 
 from portal.app import create_app
 from portal.core.clock import now
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.issuing.manual import batch as batches
 from portal.issuing.manual import batch_file
 from portal.issuing.manual.batch import BatchService
 from portal.models import Bill, OutboxTask
-from tests import ledger
-from tests.conftest import SOAK, SQLITE_FIRST
 from tests.factories.batch_files import bad_row, row, xlsx
-from tests.installation import Installation, running
-from tests.services import wait_for
+from tests.support import ledger
+from tests.support.length import SOAK, SQLITE_FIRST
+from tests.support.processes.installation import Installation, running
+from tests.support.processes.services import wait_for
 
 FILES = 4 if SOAK else 1
 BILLS = (batch_file.MOST_BILLS if SOAK else 150) * FILES
@@ -46,7 +46,7 @@ def installation(database_url: str, data_dir: Path, tmp_path: Path) -> Iterator[
 
 @pytest.fixture
 def desk(installation: Installation) -> Iterator[BatchService]:
-    settings = Settings(demo=True, data_dir=installation.data_dir, database_url=installation.database_url, port=18000)
+    settings = DemoSettings(data_dir=installation.data_dir, database_url=installation.database_url, port=18000)
     app: Flask = create_app(settings)
     services = app.extensions["qupiao"].services
     yield BatchService(services, app.extensions["qupiao"].issuing)

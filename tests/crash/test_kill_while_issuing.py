@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from portal.core.database import Database, make_engine
-from portal.core.settings import Settings
-from tests import ledger
-from tests.conftest import SOAK
-from tests.his import http, outpatient
-from tests.installation import Installation, running
-from tests.services import wait_for
+from portal.demo.settings import DemoSettings
+from tests.support import ledger
+from tests.support.his import http, outpatient
+from tests.support.length import SOAK
+from tests.support.processes.installation import Installation, running
+from tests.support.processes.services import wait_for
 
 SERIALS = 2000 if SOAK else 60
 KILLS = 10 if SOAK else 1
@@ -64,7 +64,7 @@ def test_each_serial_has_one_bill_after_kills(installation: Installation) -> Non
             installation.start("web")
         numbers = [future.result() for future in futures]
     assert len(set(numbers)) == SERIALS
-    database = Database(make_engine(Settings(database_url=installation.database_url).database))
+    database = Database(make_engine(DemoSettings(database_url=installation.database_url).database))
     with database.read() as connection:
         assert ledger.check(connection) == SERIALS
     database.engine.dispose()

@@ -1,4 +1,4 @@
-"""``qupiao run`` itself: killed without warning it leaves nothing behind; a second one at its port says so."""
+"""``qupiao demo run`` itself: killed without warning it leaves nothing behind; a second one at its port says so."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.forks import ROOT
-from tests.installation import free_pair
-from tests.services import wait_for
+from tests.support.processes.forks import ROOT
+from tests.support.processes.installation import answers, free_pair
+from tests.support.processes.services import wait_for
 
-COMMAND = [sys.executable, "-m", "portal.cli", "run"]
+COMMAND = [sys.executable, "-m", "portal.cli", "demo", "run"]
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def environment(data_dir: Path, tmp_path: Path) -> dict[str, str]:
     shutil.copytree(data_dir, tmp_path / "data")
     (tmp_path / "data" / "demo.done").touch()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("QUPIAO_")}
-    return kept | {"DATA_DIR": str(tmp_path / "data"), "PORT": str(free_pair()), "QUPIAO_DEMO": "1"}
+    return kept | {"DATA_DIR": str(tmp_path / "data"), "PORT": str(free_pair())}
 
 
 @pytest.fixture
@@ -41,10 +40,7 @@ def supervisor(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]
 
 
 def ready(environment: dict[str, str]) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{environment['PORT']}/readyz", trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
+    return answers(int(environment["PORT"]), "/readyz")
 
 
 def family(environment: dict[str, str]) -> list[int]:

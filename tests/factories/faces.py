@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from portal.core.clock import SHANGHAI
-from portal.domain.documents.bill import AuxItem, BillDocument, InvoicingParty, Item, MedicalExt, PayerParty
+from portal.domain.documents.bill import AuxItem, BillDocument, InvoicingParty, Item, MedicalExt, PayerParty, Seal
 
 LINK = "https://bill.example.org/b/kAbCdEfGhIjKlMnOpQrStUv"
 RARE = "𬭎𠮷䶮㛃鿍"
@@ -85,6 +85,8 @@ def outpatient(items: int = 4, details: int = 8) -> BillDocument:
         ),
         items=chosen,
         aux_items=_details(details),
+        unit_seal=Seal("1" * 32, "示例市人民医院收费专用章", "a1" * 32),
+        supervisor_seal=Seal("9" * 32, "示例省财政厅监制章", "b2" * 32),
     )
 
 

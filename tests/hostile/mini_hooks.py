@@ -23,12 +23,11 @@ from schemathesis import AuthContext, Case, HookContext, Response
 from sqlalchemy import select
 
 from portal.core.clock import local
-from portal.core.crypto.keyring import Keyring
 from portal.core.database import Database, make_engine
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.domain.money import yuan
 from portal.models import Bill, OneTimeCode
-from tests import guard
+from tests.support import guard
 
 guard.install()
 
@@ -41,9 +40,9 @@ CODE: Any = OneTimeCode.__table__
 BILL: Any = Bill.__table__
 
 _random = random.Random(20260301)
-_settings = Settings()
+_settings = DemoSettings()
 _database = Database(make_engine(_settings.database))
-_cipher = Keyring.open(_settings.data_dir, "", demo=True).cipher()
+_cipher = _settings.keyring().cipher()
 _http = httpx.Client(timeout=20, trust_env=False)
 _tally: Counter[str] = Counter()
 _turns: Counter[str] = Counter()

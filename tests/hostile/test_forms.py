@@ -10,7 +10,6 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -18,17 +17,15 @@ from flask.testing import FlaskClient
 
 from portal.access.limits import Limits
 from portal.access.permissions import Role
-from tests.conftest import SOAK
-from tests.console import Console, FormOnPage, valid
-from tests.functional.test_patient_pages import PERSONAL, identified
-from tests.his import His, outpatient
-from tests.hostile.test_injection import pages_of
-from tests.pages import Pages, Rules
+from tests.support.addresses import forms, pages_of
+from tests.support.console import Console, FormOnPage, valid
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK
+from tests.support.pages import Pages, Rules
+from tests.support.patients import PERSONAL, identified
 
 FILLS = 40 if SOAK else 1
 """How often each form is sent."""
-ALIKE = 3
-"""Pages of one kind that are opened: the forms of a hundredth bill are those of the first."""
 TYPED = (
     *(
         "",
@@ -64,41 +61,6 @@ TYPED = (
 
 LEAVES = re.compile(r"/(leave|logout|login)\b")
 """Where forms go after which one is signed in no more."""
-
-
-def links(html: str, root: str) -> list[str]:
-    """The addresses below ``root`` that a page names."""
-    found = (urlsplit(one.replace("&amp;", "&")) for one in re.findall(r'href="([^"]+)"', html))
-    return [f"{one.path}?{one.query}" if one.query else one.path for one in found if one.path.startswith(root)]
-
-
-def kind(address: str) -> str:
-    """An address without its numbers and without what a filter holds."""
-    return re.sub(r"\d+|(?<=/b/)[^/]+", "0", urlsplit(address).path)
-
-
-def forms(client: FlaskClient, starts: list[str], roots: tuple[str, ...]) -> dict[str, FormOnPage]:
-    """Every form that one meets by following links from ``starts``, once each; those of one kind but for its numbers
-    are one."""
-    waiting, seen, found = list(starts), Counter[str](), dict[str, FormOnPage]()
-    reader = Console(client.application)
-    while waiting:
-        address = waiting.pop()
-        if seen[kind(address)] >= ALIKE:
-            continue
-        seen[kind(address)] += 1
-        answer = client.get(address)
-        assert answer.status_code < 500, address
-        if answer.mimetype != "text/html":
-            continue
-        if answer.status_code == 200:
-            valid(answer.text)
-        waiting += [one for root in roots for one in links(answer.text, root)]
-        for form in reader.forms(answer.text):
-            action = form.action or address
-            action = urlsplit(action).path if form.method == "get" else action
-            found[f"{kind(action)} {' '.join(sorted(form.values))}"] = FormOnPage(action, form.method, form.values)
-    return found
 
 
 def filled(form: FormOnPage, chance: random.Random) -> dict[str, object]:

@@ -10,15 +10,14 @@ from flask import Flask
 from sqlalchemy import inspect, text
 
 from portal.access.permissions import Role
-from tests.conftest import SOAK
-from tests.console import Console
-from tests.functional.test_patient_notices import Bench
-from tests.functional.test_patient_pages import PERSONAL, identified
-from tests.his import His, outpatient
-from tests.hostile.test_forms import forms
-from tests.hostile.test_injection import pages_of
-from tests.pages import Pages, Rules
-from tests.vouchers import paid_in
+from tests.support.addresses import forms, pages_of
+from tests.support.channels import Bench
+from tests.support.console import Console
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK
+from tests.support.pages import Pages, Rules
+from tests.support.patients import PERSONAL, identified
+from tests.support.vouchers import paid_in
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 NOTED = {"audit_entry", "attempt_count", "patient_session", "staff_session"}

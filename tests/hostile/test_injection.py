@@ -6,18 +6,16 @@ payloads in all its parameters, names of JSON members and cursors of lists inclu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
 from flask import Flask
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from portal.access.permissions import Role
 from portal.blueprints.his.methods import HANDLERS
-from tests.console import Console
-from tests.his import His, outpatient
+from tests.support.addresses import pages_of
+from tests.support.console import Console
+from tests.support.his import His, outpatient
+from tests.support.statements import statements
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 MARK = "zq7x"
@@ -33,33 +31,9 @@ ENDS = ("/leave", "/close", "/password", "/second-factor", "/totp", "/point", "/
 """Forms whose acts would sign the person out or have nothing typed in them."""
 
 
-@contextmanager
-def statements(app: Flask) -> Iterator[list[str]]:
-    """Every statement given to the database meanwhile, as text, without its values."""
-    engine, found = app.extensions["qupiao"].services.database.engine, []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        found.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield found
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-
-
 def marked(found: list[str]) -> list[str]:
     """The statements that hold something typed."""
     return [one for one in found if MARK in one]
-
-
-def pages_of(app: Flask) -> list[str]:
-    """The console's addresses without parameters."""
-    return sorted(
-        rule.rule
-        for rule in app.url_map.iter_rules()
-        if rule.rule.startswith("/console/") and "GET" in (rule.methods or ()) and not rule.arguments
-    )
 
 
 def test_the_reader_sees_what_is_pasted_into_a_statement(app: Flask) -> None:

@@ -19,45 +19,13 @@ from portal.ledger import bills as ledger_bills
 from portal.models.tables import BILL
 from portal.rendering.papers.slip import Paper
 from portal.retrieval import files
-from tests.console import Console
-from tests.his import His, outpatient
-from tests.hostile.test_injection import pages_of
+from tests.support.addresses import pages_of
+from tests.support.console import Console
+from tests.support.his import His, outpatient
+from tests.support.markup import MARK, PAYLOADS
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ACTOR = Actor("staff:test", "收费员甲", 1)
-MARK = "zq7x"
-_BODIES = (
-    "<script>{0}(1)</script>",
-    "<ScRiPt/src=//{0}>",
-    "<img src=x onerror={0}(1)>",
-    "<img src=`x`onerror={0}(1)>",
-    "<svg onload={0}(1)>",
-    "<svg><animate onbegin={0}() attributeName=x>",
-    "<body onload={0}()>",
-    "<details open ontoggle={0}()>",
-    "<a href=javascript:{0}(1)>x</a>",
-    "<a href='java&#10;script:{0}(1)'>x</a>",
-    "<iframe srcdoc='<b>{0}</b>'></iframe>",
-    "<object data=data:,{0}></object>",
-    "<form action=//{0}><button>",
-    "<base href=//{0}/>",
-    "<meta http-equiv=refresh content='0;//{0}'>",
-    "<link rel=stylesheet href=//{0}>",
-    "<style>@import '//{0}'</style>",
-    "<math><mi xlink:href=javascript:{0}()>",
-    "<template><i>{0}</i></template>",
-    "<!--<b>{0}-->",
-    "&lt;b onclick={0}()&gt;",
-    "&#60;script&#62;{0}()&#60;/script&#62;",
-    "{{{{ {0} }}}}{{% raw %}}",
-    "${{{0}}}",
-    "\\u003cscript\\u003e{0}()",
-)
-_OPENERS = ('"', "'", ">", "</textarea>", "</title>", "</script>", "'-{0}-'", '" onfocus={0}() autofocus x="')
-PAYLOADS = tuple(
-    text.format(MARK) for text in (*_BODIES, *(f"{opener}{body}" for opener in _OPENERS for body in _BODIES[:6]))
-)
-"""Sixty and more; each holds the mark, by which it is found again as letters or as something that acts."""
 SHOWN_IN = {"value", "title", "aria-label", "placeholder", "alt"}
 """Attributes that show letters."""
 

@@ -23,16 +23,16 @@ import pytest
 
 from portal.app import create_app
 from portal.blueprints.mini import openapi
-from portal.core.platform_settings import DEMO_MINI
-from portal.core.settings import Settings
+from portal.demo.accounts import DEMO_MINI
+from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.domain.identity import id_check_character
 from portal.retrieval import family
 from portal.retrieval.family import Person
-from tests.conftest import SOAK
-from tests.his import His, outpatient
-from tests.installation import Installation, running
-from tests.platforms import MINI_USER
+from tests.support.his import His, outpatient
+from tests.support.length import SOAK
+from tests.support.platforms import MINI_USER
+from tests.support.processes.installation import Installation, running
 
 NAME, NUMBER, PHONE = "林演安", "000000195203150010", "10000000001"
 PEOPLE, BILLS = (500, 150) if SOAK else (20, 20)
@@ -67,7 +67,6 @@ class Site:
         """The command on a document, with every check."""
         facts = self.facts | {"token": token, "tally": str(tally)}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("QUPIAO_")} | {
-            "QUPIAO_DEMO": "1",
             "DATA_DIR": str(self.installation.data_dir),
             "QUPIAO_FUZZED_SITE": json.dumps(facts),
             "SCHEMATHESIS_HOOKS": "tests.hostile.mini_hooks",
@@ -92,7 +91,7 @@ def site(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     folder = tmp_path_factory.mktemp("mini-fuzz")
     shutil.copytree(data_dir, folder, dirs_exist_ok=True)
     people = [(person(place), NAME) for place in range(PEOPLE)]
-    app = create_app(Settings(demo=True, data_dir=folder))
+    app = create_app(DemoSettings(data_dir=folder))
     his, services = His(app), app.extensions["qupiao"].services
     sent = [outpatient(f"P{place}", cardNo=number) for place, (number, _) in enumerate(people)]
     sent += [outpatient(f"B{place}") for place in range(BILLS)]

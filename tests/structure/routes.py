@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Flask
 
 from portal.app import create_app
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 
 AGREED = Path(__file__).parent / "routes.txt"
 
@@ -23,5 +23,5 @@ def routes(app: Flask) -> list[str]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        application = create_app(Settings(demo=True, data_dir=Path(folder)))
+        application = create_app(DemoSettings(data_dir=Path(folder)))
         AGREED.write_text("\n".join(routes(application)) + "\n", encoding="utf-8")

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask, url_for
 
-from admin import wiring
 from admin.kit.page import all_entries
 from admin.kit.security import Requirement, requirement_of
 from portal.access.parameters import CATALOGUE
 from portal.access.permissions import APART, ROLES, TITLES, TWO_FACTORS, Permission, Role, conflict, permissions_of
 from portal.audit.actions import ACTIONS
-from tests.console import Console
+from tests.support.addresses import endpoints
+from tests.support.console import Console
 
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 WRITERS, ACTION = re.compile(r"(^|[._])(record|audit|row)$"), re.compile(r"[a-z_]+\.[a-z_-]+")
-GUARDED = {blueprint.name for blueprint, authentication in wiring.BLUEPRINTS if authentication == "staff-session"}
-
-
-def endpoints(app: Flask) -> Iterator[str]:
-    """Endpoints that need a staff session."""
-    return (endpoint for endpoint in app.view_functions if endpoint.partition(".")[0] in GUARDED)
 
 
 def undeclared(app: Flask) -> list[str]:

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tests import guard
+from tests.support import guard
 
 
 @pytest.mark.parametrize("address", [("192.0.2.1", 443), ("10.0.0.1", 80)])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response
 
-from tests.pages import HEADERS, Fetched, Pages, Rules, problems
+from tests.support.pages import HEADERS, Fetched, Pages, Rules, problems
 
 POLICY = "default-src 'none'; script-src 'nonce-abc'"
 GOOD = """<!doctype html>

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from portal.delivery import jobs as delivery_jobs
 from portal.delivery.channels import channels
 from portal.delivery.engine.channel import TITLES
 from portal.delivery.engine.deliveries import topic_of
+from portal.demo.worker import QUICK
 from portal.fiscal import stock as fiscal_stock
 from portal.issuing.events import BILL_ISSUED
 from portal.outbox import events, topics
@@ -93,7 +95,7 @@ def test_every_topic_and_event_has_its_handlers(app: Flask) -> None:
     assert {topic_of(channel.name) for channel in channels(services)} <= handled.keys()
     in_lanes = [topic for lane in background.LANES for topic in lane.topics]
     assert len(in_lanes) == len(set(in_lanes)) and sending <= set(in_lanes)
-    assert {*in_lanes, *background.schedule(demo=True)} <= handled.keys() | sending
+    assert {*in_lanes, *background.schedule(), *QUICK} <= handled.keys() | sending
 
 
 def test_an_event_without_subscriber_or_declaration_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,3 +145,28 @@ def test_links_of_the_documents_resolve() -> None:
     for path in documents:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_paths_named_in_the_documents_exist() -> None:
+    """A document that names a file or folder which was moved leads its reader nowhere."""
+    folders = "portal|admin|tests|bench|migrations|bin|docs|miniprogram"
+    named = {
+        (path.name, name)
+        for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+        for name in re.findall(rf"`((?:{folders})/[\w./-]*\w)/?(?:[`:, ]|$)", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 100
+    assert {(document, name) for document, name in named if not (ROOT / name).exists()} == set()
+
+
+def test_the_rooms_of_the_architecture_page_are_the_layers_of_the_contract() -> None:
+    """In the same order, so that the page may be read instead of the contract."""
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = [set(layer.replace(".", "/").split(" | ")) for layer in contract[0]["layers"]]
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = page.partition("## Rooms")[2].partition("## ")[0]
+    cells = [re.findall(r"`([\w/]+)(?:\.py)?`", cell) for cell in re.findall(r"(?m)^\| (`[^|]+) \|", rooms)]
+    named = [room for cell in cells for room in cell]
+    order = [next(place for place, layer in enumerate(layers) if room in layer) for room in named]
+    assert set(named) == set().union(*layers)
+    assert order == sorted(order)

@@ -1,39 +1,34 @@
-"""收费明细: what the desk may charge, within which bounds of price and time."""
+"""Pages of 收费明细: the catalogue of manual issue."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flask import Response, request, url_for
-from sqlalchemy import or_, select
 from wtforms import StringField
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import DayField, Form, SelectField, Text, choices, length, optional, required
 from admin.kit.groups import basics
 from admin.kit.listing import respond
-from admin.kit.page import page, say
+from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
 from portal.access.permissions import Permission
 from portal.core.clock import business_day, now
-from portal.domain.errors import Refusal
 from portal.domain.money import micro_text
+from portal.hospital.queries import state_on
 from portal.issuing.manual import catalogue
 from portal.issuing.manual.catalogue import AREAS
 from portal.listing.columns import Act, Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
 from portal.listing.values import State
-from portal.models.tables import CATALOGUE_ITEM, CHARGE_ITEM
+from portal.models.tables import CATALOGUE_ITEM
 from portal.web.edge import see_other, services
 
 
 def _state(row: Any) -> str:
-    today = business_day(now())
-    if not row.active:
-        return "off"
-    if row.valid_from and row.valid_from > today:
-        return "later"
-    return "over" if row.valid_until and row.valid_until < today else "on"
+    return state_on(row.valid_from, row.valid_until, business_day(now())) if row.active else "off"
 
 
 def _acts(row: Any) -> list[Act]:
@@ -72,16 +67,12 @@ ITEMS = ListPage(
         ),
     ),
     filters=(
-        Filter("area", "类别", lambda area: CATALOGUE_ITEM.c.area == area, "choice", choices=AREAS),
-        Filter(
-            "text",
-            "编码或名称",
-            lambda text: or_(CATALOGUE_ITEM.c.code == text, CATALOGUE_ITEM.c.name.contains(text, autoescape=True)),
-        ),
+        Filter("area", "类别", catalogue.in_area, "choice", choices=AREAS),
+        Filter("text", "编码或名称", catalogue.matches),
         Filter(
             "active",
             "启用",
-            lambda value: CATALOGUE_ITEM.c.active == (value == "yes"),
+            lambda value: catalogue.in_use(value == "yes"),
             "choice",
             choices={"yes": "启用", "no": "停用"},
         ),
@@ -92,7 +83,7 @@ ITEMS = ListPage(
 
 
 class ItemForm(Form):
-    """One row of the catalogue."""
+    """One item of the catalogue."""
 
     area = SelectField("类别", choices=choices(AREAS.items()))
     code = Text("项目编码", [required], most=50)
@@ -106,41 +97,30 @@ class ItemForm(Form):
     valid_until = DayField("失效日期", [optional])
 
     def typed(self) -> dict[str, str]:
-        """The values as the service takes them."""
+        """Return the values as the service takes them."""
         return {field.name: str(field.data or "") for field in self}
 
 
 @basics.get("/catalogue")
 @requires(Permission.CATALOGUE_VIEW, menu="收费明细", order=60)
 def items() -> Response:
-    """The catalogue."""
-    statement = (
-        select(CATALOGUE_ITEM, CHARGE_ITEM.c.name.label("charge_name"))
-        .outerjoin(
-            CHARGE_ITEM,
-            (CHARGE_ITEM.c.unit_id == CATALOGUE_ITEM.c.unit_id) & (CHARGE_ITEM.c.code == CATALOGUE_ITEM.c.charge_code),
-        )
-        .where(CATALOGUE_ITEM.c.unit_id == current_staff().unit_id)
-    )
-    return respond(ITEMS, statement, "basics/catalogue.html")
+    """List the catalogue."""
+    return respond(ITEMS, catalogue.items(current_staff().unit_id), "basics/catalogue.html")
 
 
 @basics.route("/catalogue/new", methods=["GET", "POST"])
 @requires(Permission.CATALOGUE_EDIT, within="basics.items")
 def new_item() -> Response:
-    """Add a row."""
+    """Add an item."""
     return _edit(ItemForm(), 0, "新增收费明细")
 
 
 @basics.route("/catalogue/<int:item_id>", methods=["GET", "POST"])
 @requires(Permission.CATALOGUE_EDIT, within="basics.items")
 def edit_item(item_id: int) -> Response:
-    """Change a row; its code stays."""
+    """Change an item; its code stays."""
     with services().database.read() as connection:
-        known = catalogue.load(connection, current_staff().unit_id).items.values()
-    item = next((found for found in known if found.id == item_id), None)
-    if item is None:
-        raise Refusal("PAGE_NOT_FOUND")
+        item = catalogue.item_of(connection, current_staff().unit_id, item_id)
     prices: dict[str, Any] = {
         name: micro_text(value, 2)
         for name in ("price", "low", "high")
@@ -155,26 +135,22 @@ def _edit(form: ItemForm, item_id: int, title: str, active: bool | None = None) 
     with services().database.read() as connection:
         charges = catalogue.load(connection, current_staff().unit_id).charges
     form.charge_code.choices = choices((code, f"{code} {name}") for code, name in sorted(charges.items()))
-    problem = ""
-    if form.accepted():
-        try:
-            catalogue.save(services().database, current_actor(), form.typed(), item_id)
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("已保存。")
-            return see_other(url_for("basics.items"))
-    status = 422 if request.method == "POST" else 200
-    return page(
-        "basics/catalogue_item.html", status, title=title, form=form, problem=problem, item_id=item_id, active=active
-    )
+    back = url_for("basics.items")
+
+    def act() -> str:
+        catalogue.save(services(), current_actor(), form.typed(), item_id)
+        say("已保存。")
+        return back
+
+    template = "basics/catalogue_item.html"
+    return form_page(form, act, title=title, back=back, template=template, item_id=item_id, active=active)
 
 
 @basics.post("/catalogue/<int:item_id>/switch")
 @requires(Permission.CATALOGUE_EDIT, within="basics.items")
 def switch_item(item_id: int) -> Response:
-    """Take a row out of use, or back into it."""
+    """Take an item out of use, or back into it."""
     active = request.form.get("active") == "1"
-    catalogue.switch(services().database, current_actor(), item_id, active)
+    catalogue.switch(services(), current_actor(), item_id, active)
     say("已启用。" if active else "已停用，开票时不能再选。")
     return see_other(url_for("basics.items"))

@@ -254,5 +254,4 @@ def _number(text: str) -> int:
 
 
 def _link(made: Issued) -> str:
-    settings = services().settings
-    return f"{settings.net_url or settings.base}/b/{made.token}"
+    return services().settings.bill_address(made.token)

@@ -1,10 +1,12 @@
-"""推送目标: who hears of bills over HTTP: the HIS, the hospital's APP, a bank's APP; address, events, names, keys."""
+"""Pages of 推送目标: receivers of bill events over HTTP, with address, events, field names and keys."""
 
 from __future__ import annotations
 
-from flask import Response, g, request, url_for
-from sqlalchemy import select
+from typing import Any
 
+from flask import Response, g, request, url_for
+
+from admin.kit.form_page import form_page
 from admin.kit.forms import BooleanField, Form, SelectField, SelectMultipleField, Text, choices, required
 from admin.kit.groups import delivery
 from admin.kit.listing import respond
@@ -20,11 +22,11 @@ from portal.domain.errors import Refusal
 from portal.listing.columns import Column
 from portal.listing.lists import ListPage
 from portal.listing.values import State
+from portal.models import PushTarget
 from portal.models.tables import PUSH_TARGET
 from portal.web.edge import see_other, services
 
 OWN, OTHER = "own", "other"
-TRIES = [(str(count), words) for count, words in targets.TRIES.items()]
 
 TARGETS = ListPage(
     name="push-targets",
@@ -36,7 +38,7 @@ TARGETS = ListPage(
         Column("name", "名称", "long"),
         Column("url", "推送地址", "long"),
         Column("active", "状态", "state", states={True: State("启用", "ok"), False: State("停用", "red")}),
-        Column("events", "事件", value=lambda row: "、".join(events.EVENTS[one] for one in row.events)),
+        Column("events", "事件", value=lambda row: "、".join(events.EVENTS[event] for event in row.events)),
         Column("consent", "接收方", value=lambda row: "第三方" if row.consent else "本院"),
         Column(
             "keys",
@@ -51,7 +53,7 @@ TARGETS = ListPage(
 
 
 class TargetForm(Form):
-    """What is set of a target."""
+    """The facts of a target."""
 
     name = Text("名称", [required], most=40, description="例如：医院 APP、某银行 APP")
     url = Text(
@@ -71,7 +73,7 @@ class TargetForm(Form):
     )
 
     def facts(self) -> Facts:
-        """What was typed. Raises INPUT_INVALID."""
+        """Return the facts as they were typed. Raises INPUT_INVALID."""
         consent = self.consent.data if self.party.data == OTHER else ""
         if self.party.data == OTHER and not consent:
             raise Refusal("INPUT_INVALID", reason="第三方接收方须写明患者单独同意的依据")
@@ -87,93 +89,83 @@ class TargetForm(Form):
 
 
 def titles() -> dict[str, str]:
-    """Every channel of the signed-in person's unit, and its word on screen: each push target by its name."""
+    """Return every channel of the signed-in person's unit with its word on screen; a push target goes by its name."""
     if "channel_titles" not in g:
         with services().database.read() as connection:
             rows = targets.of_unit(connection, current_staff().unit_id)
-        named = {row.code: f"推送：{row.name}" for row in rows}
-        g.channel_titles = {PUSH: TITLES[PUSH]} | TITLES | named
-    found: dict[str, str] = g.channel_titles
-    return found
+        names = {row.code: f"推送：{row.name}" for row in rows}
+        g.channel_titles = {PUSH: TITLES[PUSH]} | TITLES | names
+    channel_titles: dict[str, str] = g.channel_titles
+    return channel_titles
 
 
 @delivery.get("/push-targets")
 @requires(Permission.DELIVERY_EDIT, menu="推送目标", order=55)
 def push_targets() -> Response:
-    """The unit's push targets."""
-    return respond(
-        TARGETS,
-        select(PUSH_TARGET).where(PUSH_TARGET.c.unit_id == current_staff().unit_id),
-        "delivery/push_targets.html",
-    )
+    """List the unit's push targets."""
+    return respond(TARGETS, targets.listed(current_staff().unit_id), "delivery/push_targets.html")
 
 
 @delivery.route("/push-targets/new", methods=["GET", "POST"])
 @requires(Permission.DELIVERY_EDIT, within="delivery.push_targets")
 def new_push_target() -> Response:
-    """Another receiver."""
-    form, problem = TargetForm(data={"active": True, "events": list(events.EVENTS), "tries": 7}), ""
-    if form.accepted():
-        try:
-            target_id = targets.create(services(), current_actor(), form.facts())
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("已新增推送目标。请在本页显示密钥并交给接收方，密钥只显示一次。")
-            return see_other(url_for("delivery.push_target", target_id=target_id))
-    back = url_for("delivery.push_targets")
-    status = 422 if problem or form.errors else 200
-    return page("kit/form.html", status, title="新增推送目标", form=form, verb="新增", back=back, problem=problem)
+    """Add a target."""
+    form = TargetForm(data={"active": True, "events": list(events.EVENTS), "tries": 7})
+
+    def act() -> str:
+        target_id = targets.create(services(), current_actor(), form.facts())
+        say("已新增推送目标。请在本页显示密钥并交给接收方，密钥只显示一次。")
+        return url_for("delivery.push_target", target_id=target_id)
+
+    return form_page(form, act, title="新增推送目标", verb="新增", back=url_for("delivery.push_targets"))
 
 
 @delivery.route("/push-targets/<int:target_id>", methods=["GET", "POST"])
 @requires(Permission.DELIVERY_EDIT, within="delivery.push_targets")
 def push_target(target_id: int) -> Response:
-    """One target: keys, test, what is set, the receiver's own names."""
+    """Show one target with its keys, and change its facts; tests and the receiver's own names stand beside."""
+    target = _target(target_id)
+    form = _form(target)
+
+    def act() -> str:
+        changed = targets.change(services(), current_actor(), target_id, form.facts())
+        say("已保存。" if changed else "没有变化。")
+        return url_for("delivery.push_target", target_id=target_id)
+
+    title, back = f"推送目标 {target.name}", url_for("delivery.push_targets")
+    return form_page(form, act, title=title, back=back, template="delivery/push_target.html", **_beside(target))
+
+
+def _target(target_id: int) -> PushTarget:
     with services().database.read() as connection:
-        row = targets.own(connection, current_actor(), target_id)
-    values = {name: getattr(row, name) for name in Facts.__slots__}
-    form, problem = TargetForm(data=values | {"party": OTHER if row.consent else OWN}), ""
-    if form.accepted():
-        try:
-            changed = targets.change(services(), current_actor(), target_id, form.facts())
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("已保存。" if changed else "没有变化。")
-            return see_other(url_for("delivery.push_target", target_id=target_id))
-    return _target_page(row, form, problem)
+        return targets.find(connection, current_staff().unit_id, target_id)
 
 
-def _target_page(row: object, form: TargetForm, problem: str, names: dict[str, str] | None = None) -> Response:
-    kept = {key: row.fields.get(key, key) for key in events.FIELDS}  # type: ignore[attr-defined]
-    return page(
-        "delivery/push_target.html",
-        422 if problem or form.errors else 200,
-        row=row,
-        form=form,
-        problem=problem,
-        names=names or kept,
-        words=events.FIELDS,
-        callback=f"{services().settings.base}/his-callback",
-    )
+def _form(target: PushTarget, fresh: bool = False) -> TargetForm:
+    values = {name: getattr(target, name) for name in Facts.__slots__}
+    return TargetForm(fresh=fresh, data=values | {"party": OTHER if target.consent else OWN})
+
+
+def _beside(target: PushTarget, names: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return the values of the page that are not in the form of the facts."""
+    present = {key: target.fields.get(key, key) for key in events.FIELDS}
+    callback = f"{services().settings.base}/his-callback"
+    return {"row": target, "names": names or present, "words": events.FIELDS, "callback": callback}
 
 
 @delivery.post("/push-targets/<int:target_id>/fields")
 @requires(Permission.DELIVERY_EDIT, within="delivery.push_targets")
 def name_push_fields(target_id: int) -> Response:
-    """字段对照: the receiver's own names."""
+    """Set the receiver's own names of fields (字段对照)."""
     names = {key: request.form.get(key, "") for key in events.FIELDS}
     try:
         changed = targets.rename(services(), current_actor(), target_id, names)
     except Refusal as refusal:
         if refusal.code != "INPUT_INVALID":
             raise
-        with services().database.read() as connection:
-            row = targets.own(connection, current_actor(), target_id)
-        values = {name: getattr(row, name) for name in Facts.__slots__}
-        form = TargetForm(fresh=True, data=values | {"party": OTHER if row.consent else OWN})
-        return _target_page(row, form, str(refusal), names)
+        target = _target(target_id)
+        form, beside = _form(target, fresh=True), _beside(target, names)
+        return page("delivery/push_target.html", 422, form=form, problem=str(refusal), **beside)
     say("字段对照已保存。" if changed else "没有变化。")
     return see_other(url_for("delivery.push_target", target_id=target_id))
 
@@ -181,7 +173,7 @@ def name_push_fields(target_id: int) -> Response:
 @delivery.post("/push-targets/<int:target_id>/renew")
 @requires(Permission.DELIVERY_EDIT, within="delivery.push_targets")
 def renew_push_key(target_id: int) -> Response:
-    """A next key beside the present one."""
+    """Make a next key beside the present one."""
     targets.renew(services(), current_actor(), target_id)
     say("已生成新密钥；在启用之前仍用旧密钥签名，新密钥的签名一并发送。请显示新密钥并交给接收方。")
     return see_other(url_for("delivery.push_target", target_id=target_id))
@@ -190,7 +182,7 @@ def renew_push_key(target_id: int) -> Response:
 @delivery.post("/push-targets/<int:target_id>/key")
 @requires(Permission.DELIVERY_EDIT, within="delivery.push_targets")
 def show_push_key(target_id: int) -> Response:
-    """The newest key, this once."""
+    """Show the newest key, this once."""
     key_id, key = targets.look(services(), current_actor(), target_id)
     return page("delivery/push_key.html", key_id=key_id, key=key, target_id=target_id)
 
@@ -198,7 +190,7 @@ def show_push_key(target_id: int) -> Response:
 @delivery.post("/push-targets/<int:target_id>/change-over")
 @requires(Permission.DELIVERY_EDIT, within="delivery.push_targets")
 def change_over_push_key(target_id: int) -> Response:
-    """The receiver has the next key: sign with it."""
+    """Sign with the next key, which the receiver has by now."""
     targets.change_over(services(), current_actor(), target_id)
     say("已启用新密钥，旧密钥不再有效。")
     return see_other(url_for("delivery.push_target", target_id=target_id))
@@ -207,9 +199,9 @@ def change_over_push_key(target_id: int) -> Response:
 @delivery.post("/push-targets/<int:target_id>/test")
 @requires(Permission.DELIVERY_EDIT, within="delivery.push_targets")
 def test_push_target(target_id: int) -> Response:
-    """A test event about nobody, sent at once; the answer in words."""
-    row = targets.tested(services(), current_actor(), target_id)
-    result = AppPush(services().settings).of(services(), row).test(services())
+    """Send a test event about nobody at once, and tell the answer in words."""
+    target = targets.tested(services(), current_actor(), target_id)
+    result = AppPush(services().settings).of(services(), target).test(services())
     good = isinstance(result, Accepted)
     say(
         "测试消息已发送，对方确认收到。" if good else f"测试没有成功：{_words(result)}",

@@ -34,7 +34,7 @@ def next_step(session: Session) -> str:
     if person.must_change or passwords.expired(policy, person.password_at, now()):
         return "home.password"
     needed = everybody or bool(TWO_FACTORS & set(person.roles))
-    return "home.totp" if needed and not person.has_totp and not services().settings.demo else ""
+    return "home.totp" if needed and services().settings.second_factor and not person.has_totp else ""
 
 
 class PasswordForm(Form):

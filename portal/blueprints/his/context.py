@@ -10,6 +10,7 @@ from typing import Any
 from portal.access.his_account import HisAccount
 from portal.core.database import Connection
 from portal.core.services import Services
+from portal.domain import link
 from portal.domain.errors import Refusal
 from portal.his_contract.fields import Fields, Problems
 from portal.issuing.bills.issue import IssuingService
@@ -34,9 +35,10 @@ Handler = Callable[[Context, Mapping[str, Any]], Mapping[str, Any] | str]
 
 
 def links(services: Services, token: str) -> tuple[str, str, str]:
-    """pictureUrl, pictureNetUrl and billQRCode of a bill link."""
-    inside = f"{services.settings.base}/b/{token}"
-    outside = f"{services.settings.net_url.rstrip('/')}/b/{token}" if services.settings.net_url else ""
+    """Return pictureUrl, pictureNetUrl and billQRCode of a bill link."""
+    settings = services.settings
+    inside = link.address(settings.base, token)
+    outside = settings.bill_address(token) if settings.net_url else ""
     return inside, outside, b64encode(qr.png(outside or inside)).decode("ascii")
 
 

@@ -46,7 +46,7 @@ def _here() -> Kiosk:
 def _page(template: str, status: int = 200, **values: Any) -> Response:
     at = getattr(g, "kiosk", None)
     values.update(kiosk=at, low=at is not None and at.sheets <= LOW_SHEETS, asset=asset)
-    values["demo"] = current_app.config["DEMO"]
+    values["banner"] = current_app.config["BANNER"]
     return Response(render_template(f"kiosk/{template}", **values), status)
 
 

@@ -17,8 +17,8 @@ from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, yuan
 from portal.hospital.references import UnitRow
 from portal.ledger.bills import BillFacts
+from portal.ledger.files import File
 from portal.retrieval import identify, sessions
-from portal.retrieval.files import File
 from portal.web.edge import asset, file_response, runtime, services
 
 patient = Blueprint("patient", __name__)
@@ -70,7 +70,8 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
         g.nonce = secrets.token_urlsafe(16)
     values["nonce"] = g.nonce
     values["inside_app"] = inside_app()
-    values["demo"] = current_app.config["DEMO"]
+    banner = current_app.config["BANNER"]
+    values["banner"] = banner.english or banner if g.english else banner
     return Response(render_template(f"patient/{template}", **values), status=status)
 
 

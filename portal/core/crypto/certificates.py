@@ -1,15 +1,12 @@
-"""A small SM2 certificate authority for the demo, and the files its keys live in.
+"""SM2 certificates: issued for a public key, and read from files.
 
-In production the unit's certificate comes from a licensed CA and the key may live in a sign server behind
-``portal.core.crypto.cms.Signer``; nothing else changes.
+A production unit's certificate comes from a licensed CA, and its key may live in a sign server behind
+``portal.core.crypto.cms.Signer``.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,20 +16,8 @@ from portal.core.crypto.sm2 import PrivateKey
 
 SM2_WITH_SM3 = "1.2.156.10197.1.501"
 _YEARS = timedelta(days=3650)
-_EARLIER = timedelta(days=60)  # the demo's invented bills are signed for days before the first start
-_AUTHORITY = "Qupiao demo CA 演示"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFiles:
-    """Where the demo's keys are. The finance key is read by the finance simulator only."""
-
-    ca_key: Path
-    ca_certificate: Path
-    unit_key: Path
-    unit_certificate: Path
-    finance_key: Path
-    finance_certificate: Path
+_EARLIER = timedelta(days=60)
+"""Certificates issued here begin before the present, so that they cover bills of days gone by."""
 
 
 def issue_certificate(
@@ -91,64 +76,3 @@ def load_certificate(path: Path) -> bytes:
     """DER of a certificate file in PEM or DER. Raises OSError, ValueError."""
     data = path.read_bytes()
     return bytes(pem.unarmor(data)[2]) if pem.detect(data) else data
-
-
-def ensure_demo_keys(data_dir: Path) -> KeyFiles:
-    """Complete ``data_dir/keys``: CA, unit and finance, each a key and a certificate; what is there stays.
-
-    Files appear whole and readable by their owner only; processes that start together agree on one set. A pair
-    whose key or certificate was removed is issued again by the same CA, so older signatures still verify.
-    Raises CryptoError for a damaged key file.
-    """
-    folder = data_dir / "keys"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    files = KeyFiles(*(folder / f"{owner}.{kind}" for owner in ("ca", "unit", "finance") for kind in ("key", "crt")))
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _complete(files)
-    return files
-
-
-def _complete(files: KeyFiles) -> None:
-    pairs = (
-        (files.unit_key, files.unit_certificate, "演示开票单位"),
-        (files.finance_key, files.finance_certificate, "演示财政监制"),
-    )
-    if files.ca_certificate.exists() and all(key.exists() and certificate.exists() for key, certificate, _ in pairs):
-        return
-    if not files.ca_key.exists():  # a new CA: what an unknown one issued would not verify
-        for certificate in (files.ca_certificate, files.unit_certificate, files.finance_certificate):
-            certificate.unlink(missing_ok=True)
-    authority = _key(files.ca_key)
-    if not files.ca_certificate.exists():
-        _write(
-            files.ca_certificate,
-            _armor(issue_certificate(_AUTHORITY, authority.public_der(), _AUTHORITY, authority, ca=True)),
-        )
-    for key_file, certificate, subject in pairs:
-        if key_file.exists() and certificate.exists():
-            continue
-        certificate.unlink(missing_ok=True)  # first: a crash from here on must not leave it beside another key
-        public = _key(key_file).public_der()
-        _write(certificate, _armor(issue_certificate(subject, public, _AUTHORITY, authority)))
-
-
-def _key(path: Path) -> PrivateKey:
-    if path.exists():
-        return PrivateKey.from_pem(path.read_bytes())
-    key = PrivateKey.generate()
-    _write(path, key.to_pem())
-    return key
-
-
-def _armor(der: bytes) -> bytes:
-    return bytes(pem.armor("CERTIFICATE", der))
-
-
-def _write(path: Path, data: bytes) -> None:
-    draft = path.with_suffix(path.suffix + ".new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import base64
-import fcntl
-import os
-import secrets
 from collections.abc import Mapping
-from pathlib import Path
 
 from portal.core.crypto.field_cipher import BlindIndex, FieldCipher, hmac_sm3
 
@@ -31,42 +27,39 @@ class Keyring:
         self._newest = max(self._masters)
 
     @classmethod
-    def open(cls, data_dir: Path, master: str | None, demo: bool) -> Keyring:
-        """From ``QUPIAO_MASTER_KEY``, or in the demo a file made once.
+    def open(cls, master: str) -> Keyring:
+        """Open the keys of ``QUPIAO_MASTER_KEY``.
 
         ``master`` is Base64 of ≥ 32 random bytes; while rotating ``2:<Base64>,1:<Base64>``.
-        Raises :class:`MasterKeyMissing` outside the demo when there is none, and always when it is malformed,
-        short or plainly not random.
+        Raises :class:`MasterKeyMissing` when there is none, or when it is malformed, short or plainly not random.
         """
-        if master and master.strip():
-            return cls(_parse(master))
-        if not demo:
+        if not master.strip():
             raise MasterKeyMissing(f"没有设置 QUPIAO_MASTER_KEY：{_MAKE}")
-        return cls(_demo_key(data_dir / "keys" / "master.key"))
+        return cls(_parse(master))
 
     def derive(self, label: str, generation: int | None = None) -> bytes:
-        """32 bytes for one purpose, from one master: the newest unless named."""
+        """Derive 32 bytes for one purpose from one master: the newest unless named."""
         return hmac_sm3(self._masters[generation or self._newest], f"qupiao/{label}".encode())
 
     def cipher(self) -> FieldCipher:
-        """For sealed fields: seals under the newest generation, opens all. The key id is the generation."""
+        """Return the cipher of sealed fields: the newest generation seals, all open; the key id is the generation."""
         return FieldCipher(
             {number: self.derive(f"field/{number}", number)[:16] for number in self._masters}, self._newest
         )
 
     def index(self) -> BlindIndex:
-        """For blind indexes and stored hashes of tokens; kinds keep the two apart."""
+        """Return the keyed hash of blind indexes and of stored tokens; kinds keep the two apart."""
         return BlindIndex(self.derive("index/1", _FIRST))
 
     def link_key(self, key_id: str, appid: str) -> bytes:
-        """The key of an account's bill links under ``key_id``: what a HIS is given to compute them offline.
+        """Return the key of an account's bill links under ``key_id``, which a HIS is given to compute them offline.
 
         One account's key tells nothing of another's.
         """
         return hmac_sm3(self.derive(f"link/{key_id}", _FIRST), appid.encode())
 
     def session_secret(self) -> bytes:
-        """Signs Flask's session cookies. A new master ends the open sessions."""
+        """Return the key that signs Flask's session cookies. A new master ends the open sessions."""
         return self.derive("flask/1")
 
 
@@ -94,21 +87,4 @@ def _decode(encoded: str) -> bytes:
     typed = all(0x20 <= octet < 0x7F for octet in key)  # a phrase or hex digits: not what a random source gives
     if len(key) < 32 or len(set(key)) < 12 or len(steps) == 1 or typed:
         raise MasterKeyMissing(f"QUPIAO_MASTER_KEY 太短或不随机：{_MAKE}")
-    return key
-
-
-def _demo_key(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (path.parent / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            draft = path.with_suffix(".new")
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(secrets.token_bytes(32))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        key = path.read_bytes()
-    if len(key) != 32:
-        raise MasterKeyMissing(f"{path.name} 已损坏（应为 32 字节）：请从备份恢复，没有它已存的个人信息无法解密")
     return key

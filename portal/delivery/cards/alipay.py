@@ -73,7 +73,7 @@ class AlipayCards:
 
     @property
     def _short_names(self) -> str:
-        return self._settings.alipay_short_name or ("演示医院/演示门诊部" if self._settings.demo else "")
+        return self._settings.alipay_hospital
 
     def _body(self, services: Services, order: Order, bill: BillFacts) -> dict[str, Any]:
         kind, _, value = orders.subject(services, order).partition(":")

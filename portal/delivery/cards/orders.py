@@ -86,7 +86,7 @@ def open_platforms(services: Services) -> list[str]:
     """Which card packs are set up."""
     settings = services.settings
     found = ["wechat"] if settings.cards != "off" and settings.wechat_service else []
-    return found + (["alipay"] if settings.alipay_app and (settings.alipay_card or settings.demo) else [])
+    return found + (["alipay"] if settings.alipay_cards else [])
 
 
 def _offer(services: Services, connection: Connection, bill: BillFacts, platform: str) -> CardOffer:

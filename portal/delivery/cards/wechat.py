@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 
-from portal.core import platform_settings as demo
 from portal.core.clock import now
 from portal.core.platform_settings import WECHAT_HOST
 from portal.core.services import Services
@@ -56,12 +55,12 @@ class WeChatCards:
     @property
     def platform_id(self) -> str:
         """``s_pappid``."""
-        return self._settings.card_platform_id or (demo.DEMO_CARD_PLATFORM if self._settings.demo else "")
+        return self._settings.card_platform
 
     @property
     def card_id(self) -> str:
         """The template of this hospital's cards."""
-        return self._settings.card_id or (demo.DEMO_CARD if self._settings.demo else "")
+        return self._settings.card_template
 
     def link(self, order: Order, total_fen: int, back: str) -> str:
         """The page where the person lets the card in; it lasts two hours and is made on demand. Raises ChannelFault."""

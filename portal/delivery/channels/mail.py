@@ -24,10 +24,8 @@ from portal.delivery.requests import MAIL
 from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
 from portal.domain.money import yuan
 from portal.ledger import bills
-from portal.ledger.paper import valid_sheet
-from portal.models.tables import UNIT
+from portal.ledger.files import bill_pdf
 from portal.providers.pace import Pace
-from portal.rendering import xml
 from portal.rendering.pdf.face import FaceRenderer
 
 MOST_BYTES = 10 * 1024 * 1024
@@ -51,7 +49,7 @@ class Mail:
         self.account = f"{settings.smtp}/{settings.smtp_user}"
         self._settings = settings
         self._pace = Pace(settings.mail_per_domain)
-        self._faces = FaceRenderer(settings.demo, settings.face_insurance_whole)
+        self._faces = FaceRenderer(settings.banner, settings.face_insurance_whole)
         found = _HOST.search(settings.mail_from)
         self._domain = found[1] if found else "localhost"
 
@@ -120,17 +118,7 @@ class Mail:
             facts = bills.by_id(connection, bill_id)
             if facts is None:
                 raise LookupError("no such bill")
-            stored = bills.stored_document(services, connection, bill_id)
-            exchanged = valid_sheet(connection, bill_id) is not None
-            code = connection.execute(UNIT.select().where(UNIT.c.id == facts.unit_id)).one().code
-        return self._faces.pdf(
-            xml.read(stored.signed),
-            state=facts.state.value,
-            qr_text=f"{services.settings.outside}/b/{bills.token_of(services, code, facts)}",
-            xml=stored.einvoice_xml,
-            supervised=stored.supervisor_element is not None,
-            exchanged=exchanged,
-        )
+            return bill_pdf(services, connection, self._faces, facts).data
 
     def _hand_over(self, mail: EmailMessage, recipient: str, tries: int) -> Result:
         """SMTP step by step, since what a time-out means depends on whether the text was on its way."""

@@ -61,7 +61,7 @@ def _bill(services: Services, connection: Connection, unit_id: int, bill_id: int
         what,
         bill.total_fen,
         business_day(bill.business_at),
-        f"{services.settings.outside}/b/{token}",
+        services.settings.bill_address(token),
         "票据已冲红" if bill.state is BillState.REVERSED else "",
     )
 

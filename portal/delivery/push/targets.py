@@ -1,4 +1,4 @@
-"""The push targets of a unit: set up at the console, keys changed without a pause, the first one from the settings.
+"""Push targets of a unit: set up at the console, keys changed without a pause, the first one from the settings.
 
 Signing goes on with the present key while a next one exists; its signature is sent beside the first, so that a
 receiver can change its key at any moment. ``change_over`` ends the former one.
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.core.clock import now
@@ -24,18 +25,20 @@ from portal.delivery.engine.deliveries import insert_once
 from portal.delivery.push.events import EVENTS, checked_fields
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.models import PushTarget
+from portal.models.objects import objects
 from portal.models.tables import PUSH_TARGET, UNIT
 from portal.providers.http import AddressRefused, OutRule
 
 KEY_FIELD = "push_target.key"
 TRIES = {7: "7 次，约 21 小时", 4: "4 次，约 40 分钟"}
-"""The retry policies: 1, 5, 30 min, 2, 6, 12 h between tries, or the first three of them."""
+"""Retry policies: 1, 5, 30 min, 2, 6, 12 h between tries, or the first three of them."""
 ADDED = tuple(EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What people set of a target."""
+    """The facts of a target that people set."""
 
     name: str
     url: str
@@ -46,43 +49,57 @@ class Facts:
     consent: str
 
     def values(self) -> dict[str, Any]:
-        """As columns."""
+        """Return the facts by the names of their columns."""
         return {name: getattr(self, name) for name in Facts.__slots__} | {"events": list(self.events)}
 
 
 def rule(settings: Settings) -> OutRule:
-    """Which addresses a target may have; the one that the settings name has been chosen by whoever runs this."""
+    """Return the rule for addresses of targets; the one that the settings name was chosen by the operator."""
     own = urlsplit(settings.push).hostname or ""
-    return OutRule([*settings.push_hosts.split(","), own], settings.demo)
+    return OutRule([*settings.push_hosts.split(","), own], settings.calls_this_machine)
 
 
 def of_unit(connection: Connection, unit_id: int) -> Sequence[Row[Any]]:
-    """The unit's targets."""
+    """Return the targets of a unit, oldest first."""
     return connection.execute(
         select(PUSH_TARGET).where(PUSH_TARGET.c.unit_id == unit_id).order_by(PUSH_TARGET.c.id)
     ).all()
 
 
+def listed(unit_id: int) -> Select[Any]:
+    """Select the targets of a unit for a list."""
+    return select(PUSH_TARGET).where(PUSH_TARGET.c.unit_id == unit_id)
+
+
 def by_code(connection: Connection, unit_id: int, code: str) -> Row[Any] | None:
-    """The unit's target that is the channel ``code``."""
-    mine = (PUSH_TARGET.c.unit_id == unit_id) & (PUSH_TARGET.c.code == code)
-    return connection.execute(select(PUSH_TARGET).where(mine)).one_or_none()
+    """Return the target that is the channel ``code`` of a unit."""
+    of_unit = (PUSH_TARGET.c.unit_id == unit_id) & (PUSH_TARGET.c.code == code)
+    return connection.execute(select(PUSH_TARGET).where(of_unit)).one_or_none()
 
 
-def own(connection: Connection, actor: Actor, target_id: int) -> Row[Any]:
-    """The unit's target, held to the commit. Raises PAGE_NOT_FOUND."""
-    mine = (PUSH_TARGET.c.id == target_id) & (PUSH_TARGET.c.unit_id == actor.unit_id)
-    row = connection.execute(select(PUSH_TARGET).where(mine).with_for_update()).one_or_none()
-    if row is None:
+def find(connection: Connection, unit_id: int, target_id: int) -> PushTarget:
+    """Return a target of a unit. Raises PAGE_NOT_FOUND."""
+    with objects(connection) as session:
+        target = session.get(PushTarget, target_id)
+    if target is None or target.unit_id != unit_id:
         raise Refusal("PAGE_NOT_FOUND")
-    return row
+    return target
+
+
+def _own(session: Session, actor: Actor, target_id: int) -> PushTarget:
+    """Return a target of the actor's unit, held to the commit. Raises PAGE_NOT_FOUND."""
+    of_unit = (PushTarget.id == target_id) & (PushTarget.unit_id == actor.unit_id)
+    target = session.scalars(select(PushTarget).where(of_unit).with_for_update()).one_or_none()
+    if target is None:
+        raise Refusal("PAGE_NOT_FOUND")
+    return target
 
 
 def keys(services: Services, row: Any) -> tuple[str, ...]:
-    """The keys that are good: the one that signs, then the next one if there is one."""
-    sealed = (row.key, row.next_key)
+    """Return the keys that are good: the one that signs, then the next one if there is one."""
     place = f"{row.unit_id}/{row.code}"
-    return tuple(services.cipher.decrypt_text(KEY_FIELD, place, one) for one in sealed if one is not None)
+    sealed_keys = [key for key in (row.key, row.next_key) if key is not None]
+    return tuple(services.cipher.decrypt_text(KEY_FIELD, place, key) for key in sealed_keys)
 
 
 def adopt(services: Services) -> None:
@@ -95,100 +112,131 @@ def adopt(services: Services) -> None:
         units = connection.scalars(missing).all()
     if not units:
         return
-    with services.database.write() as connection:
+
+    def work(connection: Connection) -> None:
         for unit_id in units:
             facts = Facts("医院 APP（经 HIS）", settings.push, True, ADDED, False, 7, "")
-            row = _row(services, unit_id, PUSH, settings.push_key_id, settings.push_key, facts)
-            if insert_once(connection, PUSH_TARGET, row):
-                details = {"after": _told(row)}
+            values = _new_values(services, unit_id, PUSH, settings.push_key_id, settings.push_key, facts)
+            if insert_once(connection, PUSH_TARGET, values):
+                details = {"after": _logged(values)}
                 audit.record(connection, Actor("worker:delivery"), "push.created", ("push_target", PUSH), details)
+
+    services.database.act(work)
 
 
 def create(services: Services, actor: Actor, facts: Facts) -> int:
-    """A new target with its first key, to be looked at once; returns its id.
+    """Add a target with its first key, to be looked at once; return its id.
 
     Raises INPUT_INVALID for an address that may not be called or facts that do not fit, CODE_TAKEN when two are made
     at once.
     """
     _check(services, facts)
-    try:
-        with services.database.write() as connection:
-            mine = select(func.count()).where(PUSH_TARGET.c.unit_id == actor.unit_id)
-            count = connection.execute(mine).scalar_one()
-            code = f"{PUSH}-{count + 1}" if count else PUSH
-            key_id = f"QP{secrets.token_hex(6)}"
-            row = _row(services, actor.unit_id, code, key_id, _new_key(), facts) | {"key_unseen": True}
-            target_id = connection.execute(insert(PUSH_TARGET).returning(PUSH_TARGET.c.id), row).scalar_one()
-            _record(connection, actor, "push.created", code, {"after": _told(row)})
-    except IntegrityError as error:
-        raise Refusal("CODE_TAKEN", taken=facts.name) from error
-    return int(target_id)
+
+    def work(connection: Connection) -> int:
+        try:
+            with objects(connection) as session:
+                of_unit = select(func.count()).where(PushTarget.unit_id == actor.unit_id)
+                count = session.scalar(of_unit) or 0
+                code = f"{PUSH}-{count + 1}" if count else PUSH
+                key_id = f"QP{secrets.token_hex(6)}"
+                values = _new_values(services, actor.unit_id, code, key_id, _new_key(), facts) | {"key_unseen": True}
+                target = PushTarget(**values)
+                session.add(target)
+        except IntegrityError as error:
+            raise Refusal("CODE_TAKEN", taken=facts.name) from error
+        _record(connection, actor, "push.created", code, {"after": _logged(values)})
+        return target.id
+
+    return services.database.act(work)
 
 
 def change(services: Services, actor: Actor, target_id: int, facts: Facts) -> bool:
-    """Change what is set of a target; ``False`` when it was so already. Raises PAGE_NOT_FOUND, INPUT_INVALID."""
+    """Change the facts of a target; ``False`` when it was so already. Raises PAGE_NOT_FOUND, INPUT_INVALID."""
     _check(services, facts)
     return _change(services, actor, target_id, facts.values())
 
 
-def rename(services: Services, actor: Actor, target_id: int, wanted: Mapping[str, str]) -> bool:
+def rename(services: Services, actor: Actor, target_id: int, names: Mapping[str, str]) -> bool:
     """Set the receiver's own names of fields; ``False`` when they were so. Raises PAGE_NOT_FOUND, INPUT_INVALID."""
     try:
-        fields = checked_fields(wanted)
+        fields = checked_fields(names)
     except ValueError as error:
         raise Refusal("INPUT_INVALID", reason=str(error)) from None
     return _change(services, actor, target_id, {"fields": fields})
 
 
-def _change(services: Services, actor: Actor, target_id: int, after: dict[str, Any]) -> bool:
-    with services.database.write() as connection:
-        row = own(connection, actor, target_id)
-        before = {name: getattr(row, name) for name in after if getattr(row, name) != after[name]}
-        if not before:
-            return False
-        changed = {name: after[name] for name in before}
-        connection.execute(update(PUSH_TARGET).where(PUSH_TARGET.c.id == target_id).values(**changed, changed_at=now()))
-        _record(connection, actor, "push.changed", row.code, {"before": before, "after": changed})
-    return True
+def _change(services: Services, actor: Actor, target_id: int, values: dict[str, Any]) -> bool:
+    def work(connection: Connection) -> bool:
+        with objects(connection) as session:
+            target = _own(session, actor, target_id)
+            before = {name: getattr(target, name) for name in values if getattr(target, name) != values[name]}
+            if not before:
+                return False
+            after = {name: values[name] for name in before}
+            for name, value in after.items():
+                setattr(target, name, value)
+            target.changed_at = now()
+        _record(connection, actor, "push.changed", target.code, {"before": before, "after": after})
+        return True
+
+    return services.database.act(work)
 
 
 def renew(services: Services, actor: Actor, target_id: int) -> None:
     """Make a next key; the present one goes on signing. Raises PUSH_KEYS while there are two already."""
-    with services.database.write() as connection:
-        row = own(connection, actor, target_id)
-        if row.next_key is not None:
-            raise Refusal("PUSH_KEYS", name=row.name)
-        _set(connection, row, next_key=_sealed(services, row.unit_id, row.code, _new_key()), key_unseen=True)
-        _record(connection, actor, "push.key_renewed", row.code, {})
+
+    def work(connection: Connection) -> None:
+        with objects(connection) as session:
+            target = _own(session, actor, target_id)
+            if target.next_key is not None:
+                raise Refusal("PUSH_KEYS", name=target.name)
+            target.next_key = _sealed(services, target.unit_id, target.code, _new_key())
+            target.key_unseen, target.changed_at = True, now()
+        _record(connection, actor, "push.key_renewed", target.code, {})
+
+    services.database.act(work)
 
 
 def look(services: Services, actor: Actor, target_id: int) -> tuple[str, str]:
-    """Key id and the newest key in clear, once. Raises HIS_KEY_SEEN afterwards."""
-    with services.database.write() as connection:
-        row = own(connection, actor, target_id)
-        if not row.key_unseen:
-            raise Refusal("HIS_KEY_SEEN")
-        _set(connection, row, key_unseen=False)
-        _record(connection, actor, "push.key_shown", row.code, {})
-    return row.key_id, keys(services, row)[-1]
+    """Return key id and the newest key in clear, once. Raises HIS_KEY_SEEN afterwards."""
+
+    def work(connection: Connection) -> PushTarget:
+        with objects(connection) as session:
+            target = _own(session, actor, target_id)
+            if not target.key_unseen:
+                raise Refusal("HIS_KEY_SEEN")
+            target.key_unseen, target.changed_at = False, now()
+        _record(connection, actor, "push.key_shown", target.code, {})
+        return target
+
+    target = services.database.act(work)
+    return target.key_id, keys(services, target)[-1]
 
 
 def change_over(services: Services, actor: Actor, target_id: int) -> None:
-    """The receiver knows the next key: it signs from now on, the former one is good no longer."""
-    with services.database.write() as connection:
-        row = own(connection, actor, target_id)
-        if row.next_key is None:
-            raise Refusal("PAGE_NOT_FOUND")
-        _set(connection, row, key=row.next_key, next_key=None)
-        _record(connection, actor, "push.key_ended", row.code, {})
+    """Sign with the next key, which the receiver knows by now; the former one is good no longer."""
+
+    def work(connection: Connection) -> None:
+        with objects(connection) as session:
+            target = _own(session, actor, target_id)
+            if target.next_key is None:
+                raise Refusal("PAGE_NOT_FOUND")
+            target.key, target.next_key, target.changed_at = target.next_key, None, now()
+        _record(connection, actor, "push.key_ended", target.code, {})
+
+    services.database.act(work)
 
 
-def tested(services: Services, actor: Actor, target_id: int) -> Row[Any]:
-    """The target that a test event is about to be sent to; audited."""
-    with services.database.write() as connection:
-        row = own(connection, actor, target_id)
-        _record(connection, actor, "push.tested", row.code, {})
-    return row
+def tested(services: Services, actor: Actor, target_id: int) -> PushTarget:
+    """Return the target that a test event is about to be sent to; audited."""
+
+    def work(connection: Connection) -> PushTarget:
+        with objects(connection) as session:
+            target = _own(session, actor, target_id)
+        _record(connection, actor, "push.tested", target.code, {})
+        return target
+
+    return services.database.act(work)
 
 
 def _check(services: Services, facts: Facts) -> None:
@@ -205,14 +253,14 @@ def _check(services: Services, facts: Facts) -> None:
         raise Refusal("INPUT_INVALID", reason=problem)
 
 
-def _row(services: Services, unit_id: int, code: str, key_id: str, key: str, facts: Facts) -> dict[str, Any]:
+def _new_values(services: Services, unit_id: int, code: str, key_id: str, key: str, facts: Facts) -> dict[str, Any]:
     sealed = _sealed(services, unit_id, code, key)
-    made = {"unit_id": unit_id, "code": code, "key_id": key_id, "key": sealed, "next_key": None, "key_unseen": False}
-    return made | {"fields": {}, "changed_at": now()} | facts.values()
+    identity = {"unit_id": unit_id, "code": code, "key_id": key_id, "key": sealed, "next_key": None}
+    return identity | {"key_unseen": False, "fields": {}, "changed_at": now()} | facts.values()
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in (*Facts.__slots__, "key_id")}
+def _logged(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in (*Facts.__slots__, "key_id")}
 
 
 def _sealed(services: Services, unit_id: int, code: str, key: str) -> bytes:
@@ -221,10 +269,6 @@ def _sealed(services: Services, unit_id: int, code: str, key: str) -> bytes:
 
 def _new_key() -> str:
     return secrets.token_hex(32)
-
-
-def _set(connection: Connection, row: Any, **values: Any) -> None:
-    connection.execute(update(PUSH_TARGET).where(PUSH_TARGET.c.id == row.id).values(**values, changed_at=now()))
 
 
 def _record(connection: Connection, actor: Actor, action: str, code: str, details: Mapping[str, Any]) -> None:

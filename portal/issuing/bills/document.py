@@ -1,4 +1,4 @@
-"""The document that is signed, made from a settlement."""
+"""The document of a settlement, as it is signed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from portal.hospital.references import References
 
 
 def document(settlement: Settlement, references: References, bill_code: str) -> BillDocument:
-    """The document without number, check code and time of issue, which are known only inside the transaction."""
+    """Build the document without number, check code and time of issue, which are known only inside the transaction."""
     unit, kind = references.unit, references.kinds[settlement.scene.form]
     return BillDocument(
         name=kind.name,
@@ -39,8 +39,8 @@ def document(settlement: Settlement, references: References, bill_code: str) -> 
         items=tuple(_items(settlement, references)),
         aux_items=tuple(_aux_items(settlement, references)),
         remark=settlement.remark,
-        unit_seal=Seal(f"{unit.id:032x}", f"{unit.short_name}演示章", "0" * 64),
-        supervisor_seal=Seal(f"{unit.region_code:0>32}", "演示监制章", "0" * 64),
+        unit_seal=Seal(unit.seal_id, unit.seal_name, unit.seal_hash),
+        supervisor_seal=Seal(unit.supervision_seal_id, unit.supervision_seal_name, unit.supervision_seal_hash),
         tag=f"CZ-EI-{bill_code[:2]}",
     )
 
@@ -112,8 +112,8 @@ def _ext(settlement: Settlement, org_type: str) -> MedicalExt:
 
 
 def _purpose(settlement: Settlement) -> MedicalExt:
-    """What a bill of class 04 or 05 says beside its lines: finance has no elements for it, so it stands in the open
-    label–value list of its schema."""
+    """List what a bill of class 04 or 05 says beside its lines: finance has no elements for it, so it stands in the
+    open list of labels and values."""
     facts: list[tuple[str, str]] = []
     purpose = settlement.purpose
     if isinstance(purpose, Dealing):

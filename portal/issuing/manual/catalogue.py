@@ -1,4 +1,4 @@
-"""收费明细: what can be charged at the desk, on which 收费项目, within which bounds of price and time."""
+"""收费明细: the catalogue of manual issue, with the 收费项目 of each item and its bounds of price and time."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, or_, select
+from sqlalchemy.orm import Session
 
 from portal import audit
-from portal.core.database import Database
+from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.documents.manual_input import clean, figure
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text
+from portal.models import CatalogueItem
+from portal.models.objects import objects
 from portal.models.tables import CATALOGUE_ITEM, CHARGE_ITEM, INSURANCE_TYPE, REVIEWER
 
 AREAS = {"medical": "医疗", "dealing": "往来", "donation": "捐赠"}
 
 
 def area_of(kind: Scene) -> str:
-    """Which part of the catalogue a kind of bill takes its lines from."""
+    """Return the part of the catalogue that a scene takes its lines from."""
     return "medical" if kind.medical else kind.value
 
 
@@ -44,7 +47,7 @@ class Priced:
     active: bool
 
     def refuses(self, price_micro: int, day: date) -> tuple[str, str] | None:
-        """Why it cannot be charged at this price on this day (reason, what to do), or ``None``."""
+        """Tell why it cannot be charged at this price on this day (reason, remedy); ``None`` when it can."""
         if not self.active:
             return f"“{self.name}”已停用", "请换用现行项目，或请票据管理员启用"
         if (self.valid_from and day < self.valid_from) or (self.valid_until and day > self.valid_until):
@@ -65,11 +68,11 @@ class Catalogue:
     charges: Mapping[str, str]
 
     def find(self, code: str, kind: Scene) -> Priced | None:
-        """The row a typed code means on a bill of this kind; a bare 收费项目 of medical care has no bounds."""
+        """Find the item of a typed code on a bill of this kind; a bare 收费项目 of medical care has no bounds."""
         area = area_of(kind)
-        found = self.items.get(code)
-        if found is not None:
-            return found if found.area == area else None
+        item = self.items.get(code)
+        if item is not None:
+            return item if item.area == area else None
         elsewhere = {item.charge_code for item in self.items.values() if item.area != "medical"}
         if area == "medical" and code in self.charges and code not in elsewhere:
             return Priced(0, area, code, self.charges[code], code, "", None, None, None, None, None, True)
@@ -77,7 +80,7 @@ class Catalogue:
 
 
 def load(connection: Connection, unit_id: int) -> Catalogue:
-    """The whole catalogue of a unit."""
+    """Read the whole catalogue of a unit."""
     rows = connection.execute(
         select(CATALOGUE_ITEM)
         .where(CATALOGUE_ITEM.c.unit_id == unit_id)
@@ -87,6 +90,40 @@ def load(connection: Connection, unit_id: int) -> Catalogue:
     return Catalogue({row.code: _priced(row) for row in rows}, {row.code: row.name for row in charges})
 
 
+def item_of(connection: Connection, unit_id: int, item_id: int) -> Priced:
+    """Return an item of a unit. Raises PAGE_NOT_FOUND."""
+    of_unit = (CATALOGUE_ITEM.c.id == item_id) & (CATALOGUE_ITEM.c.unit_id == unit_id)
+    row = connection.execute(select(CATALOGUE_ITEM).where(of_unit)).one_or_none()
+    if row is None:
+        raise Refusal("PAGE_NOT_FOUND")
+    return _priced(row)
+
+
+def items(unit_id: int) -> Select[Any]:
+    """Select the items of a unit, each with the name of its 收费项目."""
+    charge = (CHARGE_ITEM.c.unit_id == CATALOGUE_ITEM.c.unit_id) & (CHARGE_ITEM.c.code == CATALOGUE_ITEM.c.charge_code)
+    return (
+        select(CATALOGUE_ITEM, CHARGE_ITEM.c.name.label("charge_name"))
+        .outerjoin(CHARGE_ITEM, charge)
+        .where(CATALOGUE_ITEM.c.unit_id == unit_id)
+    )
+
+
+def in_area(area: str) -> ColumnElement[bool]:
+    """Filter items by a key of :data:`AREAS`."""
+    return CATALOGUE_ITEM.c.area == area
+
+
+def matches(text: str) -> ColumnElement[bool]:
+    """Filter items by a whole code or a part of the name."""
+    return or_(CATALOGUE_ITEM.c.code == text, CATALOGUE_ITEM.c.name.contains(text, autoescape=True))
+
+
+def in_use(active: bool) -> ColumnElement[bool]:
+    """Filter items that are in use, or those that are not."""
+    return CATALOGUE_ITEM.c.active == active
+
+
 def _priced(row: Any) -> Priced:
     return Priced(**{name: getattr(row, name) for name in Priced.__dataclass_fields__})
 
@@ -94,45 +131,52 @@ def _priced(row: Any) -> Priced:
 FIELDS = ("area", "code", "name", "charge_code", "unit", "price", "low", "high", "valid_from", "valid_until")
 
 
-def save(database: Database, actor: Actor, typed: Mapping[str, str], item_id: int = 0) -> int:
-    """Add a row, or change the one with ``item_id``; returns its id. Raises FIELD_INVALID, CODE_TAKEN, ITEM_UNKNOWN.
+def save(services: Services, actor: Actor, typed: Mapping[str, str], item_id: int = 0) -> int:
+    """Add an item, or change the one with ``item_id``; return its id. Raises ENTRY_INVALID, CODE_TAKEN, ITEM_UNKNOWN.
 
-    The code of a row never changes: bills name it. Before and after stand in the audit entry.
+    The code of an item never changes: bills name it. Before and after stand in the audit entry.
     """
-    with database.write() as connection:
+
+    def work(connection: Connection) -> int:
         catalogue = load(connection, actor.unit_id)
-        before = next((item for item in catalogue.items.values() if item.id == item_id), None)
-        if item_id and before is None:
-            raise Refusal("ITEM_UNKNOWN")
-        values = _values(typed, catalogue)
-        if before is None:
-            if values["code"] in catalogue.items:
+        with objects(connection) as session:
+            item = _own(session, actor, item_id) if item_id else CatalogueItem(unit_id=actor.unit_id, active=True)
+            values = _values(typed, catalogue)
+            if item_id:
+                del values["code"]
+            elif values["code"] in catalogue.items:
                 raise Refusal("CODE_TAKEN", taken=values["code"])
-            row = values | {"unit_id": actor.unit_id, "active": True}
-            item_id = connection.execute(insert(CATALOGUE_ITEM).returning(CATALOGUE_ITEM.c.id), row).scalar_one()
-        else:
-            del values["code"]
-            connection.execute(update(CATALOGUE_ITEM).where(CATALOGUE_ITEM.c.id == item_id).values(**values))
-        _record(connection, actor, item_id, before, values)
-    return item_id
+            before = {name: getattr(item, name) for name in values} if item_id else {}
+            for name, value in values.items():
+                setattr(item, name, value)
+            session.add(item)
+        details = {"before": _plain(before), "after": _plain(values)}
+        audit.record(connection, actor, "catalogue.saved", ("catalogue_item", item.id), details)
+        return item.id
+
+    return services.database.act(work)
 
 
-def switch(database: Database, actor: Actor, item_id: int, active: bool) -> None:
-    """Take a row out of use or back into it. Raises ITEM_UNKNOWN."""
-    with database.write() as connection:
-        mine = (CATALOGUE_ITEM.c.id == item_id) & (CATALOGUE_ITEM.c.unit_id == actor.unit_id)
-        if not connection.execute(update(CATALOGUE_ITEM).where(mine).values(active=active)).rowcount:
-            raise Refusal("ITEM_UNKNOWN")
+def switch(services: Services, actor: Actor, item_id: int, active: bool) -> None:
+    """Take an item out of use or back into it. Raises ITEM_UNKNOWN."""
+
+    def work(connection: Connection) -> None:
+        with objects(connection) as session:
+            _own(session, actor, item_id).active = active
         audit.record(connection, actor, "catalogue.switched", ("catalogue_item", item_id), {"active": active})
 
+    services.database.act(work)
 
-def _record(connection: Connection, actor: Actor, item_id: int, before: Priced | None, values: dict[str, Any]) -> None:
-    def plain(value: object) -> object:
-        return value.isoformat() if isinstance(value, date) else value
 
-    old = {name: plain(getattr(before, name)) for name in values} if before else {}
-    details = {"before": old, "after": {name: plain(value) for name, value in values.items()}}
-    audit.record(connection, actor, "catalogue.saved", ("catalogue_item", item_id), details)
+def _own(session: Session, actor: Actor, item_id: int) -> CatalogueItem:
+    item = session.get(CatalogueItem, item_id)
+    if item is None or item.unit_id != actor.unit_id:
+        raise Refusal("ITEM_UNKNOWN")
+    return item
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
 
 
 def _values(typed: Mapping[str, str], catalogue: Catalogue) -> dict[str, Any]:

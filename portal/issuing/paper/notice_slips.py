@@ -98,11 +98,7 @@ def job_pdf(services: Services, unit_id: int, job: int) -> bytes:
     if not slips:
         raise Refusal("PAGE_NOT_FOUND")
     printed_at = f"{local(rows[0].at):%Y-%m-%d %H:%M}"
-    return slip.pdf(slips, Paper(rows[0].paper), services.settings.demo, printed_at)
-
-
-def _link(services: Services, token: str) -> str:
-    return f"{(services.settings.net_url or services.settings.base).rstrip('/')}/b/{token}"
+    return slip.pdf(slips, Paper(rows[0].paper), services.settings.banner, printed_at)
 
 
 def _bill_slip(
@@ -124,7 +120,7 @@ def _bill_slip(
         payer=mask_name(bills.payer_name(services, connection, bill_id)),
         amount_fen=bill.total_fen,
         day=f"{business_day(bill.business_at):%Y-%m-%d}",
-        link=_link(services, bills.token_of(services, unit_code, bill)),
+        link=services.settings.bill_address(bills.token_of(services, unit_code, bill)),
         printed=printed,
         state=state or ("已换开纸质" if exchanged else ""),
         fetch_code="" if state else slip_codes.of_print(services, bill_id, printed),
@@ -155,7 +151,7 @@ def _voucher_slip(
         payer=vouchers.payer_name(services, connection, voucher),
         amount_fen=voucher.amount_fen,
         day=f"{business_day(voucher.business_at):%Y-%m-%d}",
-        link=_link(services, vouchers.token_of(services, unit_code, voucher)),
+        link=services.settings.bill_address(vouchers.token_of(services, unit_code, voucher)),
         printed=printed,
         state="已撤销" if voucher.cancelled else "",
         facts=tuple((label, value) for label, value in facts if value),

@@ -37,7 +37,9 @@ def pdf(services: Services, unit_id: int, sheet_ids: Sequence[int], printer_id: 
         ]
         moved = offset(connection, unit_id, printer_id)
     settings = services.settings
-    return form.pdf(prints, moved, demo=settings.demo, underlay=underlay, insurance_whole=settings.face_insurance_whole)
+    return form.pdf(
+        prints, moved, banner=settings.banner, underlay=underlay, insurance_whole=settings.face_insurance_whole
+    )
 
 
 def offset(connection: Connection, unit_id: int, printer_id: int | None) -> Offset:

@@ -25,6 +25,14 @@ class Unit(Base):
     desk_place: Mapped[str] = mapped_column(String(60), default="")
     desk_phone: Mapped[str] = mapped_column(String(40), default="")
     desk_hours: Mapped[str] = mapped_column(String(60), default="")
+    seal_id: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """Id, name and hash of the unit's seal, and of the seal of supervision (监制章), as finance has given them; they
+    stand in every bill that is signed."""
+    seal_name: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    seal_hash: Mapped[str] = mapped_column(String(128), default="", server_default="")
+    supervision_seal_id: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    supervision_seal_name: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    supervision_seal_hash: Mapped[str] = mapped_column(String(128), default="", server_default="")
 
 
 class Department(Base):

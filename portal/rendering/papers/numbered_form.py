@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
+from portal.domain.banner import Banner
 from portal.domain.documents.bill import BillDocument
 from portal.rendering.pdf.contents import FORMS, Look, sheets
 from portal.rendering.pdf.fonts import FAMILIES
@@ -56,7 +57,12 @@ class Offset:
 
 
 def pdf(
-    prints: Sequence[PaperPrint], offset: Offset, *, demo: bool, underlay: bool = False, insurance_whole: bool = False
+    prints: Sequence[PaperPrint],
+    offset: Offset,
+    *,
+    banner: Banner,
+    underlay: bool = False,
+    insurance_whole: bool = False,
 ) -> bytes:
     """The sheets, one a page. From its second print on a sheet says 补打. ``insurance_whole``: as in :class:`Look`."""
     pages = []
@@ -82,7 +88,7 @@ def pdf(
         families=FAMILIES,
         labels=LABELS,
         underlay=underlay,
-        demo=demo,
+        banner=banner,
     )
     return bytes(lay_out(source).write_pdf() or b"")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
+from portal.domain.banner import Banner
 from portal.domain.money import yuan
 from portal.rendering import qr
 from portal.rendering.papers.slip import VERIFY_AT, Desk
@@ -46,28 +47,30 @@ def _pdf(template: str, **values: object) -> bytes:
     return bytes(lay_out(source).write_pdf() or b"")
 
 
-def cover(desk: Desk, payer: str, lines: Sequence[Line], left_out: Sequence[Line], made_at: str, demo: bool) -> bytes:
+def cover(
+    desk: Desk, payer: str, lines: Sequence[Line], left_out: Sequence[Line], made_at: str, banner: Banner
+) -> bytes:
     """The first page of a bundle: every bill with the elements by which it is verified, totals, what is not in it."""
     totals = {
         name: sum(getattr(line, name) for line in lines)
         for name in ("total_fen", "insured_fen", "self_pay_fen", "own_cost_fen", "own_cash_fen")
     }
     values = {"desk": desk, "payer": payer, "lines": lines, "left_out": left_out, "totals": totals}
-    return _pdf("bundle.html", made_at=made_at, demo=demo, **values)
+    return _pdf("bundle.html", made_at=made_at, banner=banner, **values)
 
 
-def statement(desk: Desk, payer: str, year: int, lines: Sequence[Line], made_at: str, demo: bool) -> bytes:
+def statement(desk: Desk, payer: str, year: int, lines: Sequence[Line], made_at: str, banner: Banner) -> bytes:
     """What somebody paid themselves in one year at this hospital (for 大病医疗专项附加扣除)."""
     totals = {
         name: sum(getattr(line, name) for line in lines)
         for name in ("total_fen", "insured_fen", "self_pay_fen", "own_cost_fen", "own_cash_fen")
     }
     values = {"desk": desk, "payer": payer, "year": year, "lines": lines, "totals": totals}
-    return _pdf("statement.html", made_at=made_at, demo=demo, **values)
+    return _pdf("statement.html", made_at=made_at, banner=banner, **values)
 
 
-def poster(desk: Desk, address: str, domain: str, size: str, demo: bool) -> bytes:
-    """The hospital code 单位通码 as a poster of ``size``: big QR, name, and the domain to compare with."""
+def poster(desk: Desk, address: str, domain: str, size: str, banner: Banner) -> bytes:
+    """Draw the hospital code 单位通码 as a poster of ``size``: big QR, name, and the domain to compare with."""
     if size not in SIZES:
         raise ValueError(size)
-    return _pdf("poster.html", desk=desk, qr=qr.drawing(address), domain=domain, size=size, demo=demo)
+    return _pdf("poster.html", desk=desk, qr=qr.drawing(address), domain=domain, size=size, banner=banner)

@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from portal.domain.banner import Banner
 from portal.domain.money import words, yuan
 from portal.domain.titled import Titled
 from portal.rendering import qr
@@ -88,9 +89,9 @@ class Slip:
         return qr.drawing(self.link)
 
 
-def pdf(slips: Sequence[Slip], paper: Paper, demo: bool, printed_at: str) -> bytes:
+def pdf(slips: Sequence[Slip], paper: Paper, banner: Banner, printed_at: str) -> bytes:
     """All slips, one a page. ``printed_at`` is the time as printed. Fetches nothing."""
     source = _environment.get_template("slip.html").render(
-        slips=slips, paper=paper.value, demo=demo, printed_at=printed_at, families=FAMILIES, verify_at=VERIFY_AT
+        slips=slips, paper=paper.value, banner=banner, printed_at=printed_at, families=FAMILIES, verify_at=VERIFY_AT
     )
     return bytes(lay_out(source).write_pdf() or b"")

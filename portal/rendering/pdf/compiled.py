@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from math import hypot, isclose
 from threading import Lock
 from typing import Any
@@ -87,15 +87,15 @@ class Page:
 _lock = Lock()
 
 
-def page(form: str, demo: bool) -> Page:
-    """The compiled form, made on first use. Raises :class:`FormError`."""
+def page(form: str, imprint: templates.Imprint) -> Page:
+    """Return the compiled form with this imprint, made on first use. Raises :class:`FormError`."""
     with _lock:
-        return _compile(form, demo)
+        return _compile(form, imprint)
 
 
-@cache
-def _compile(form: str, demo: bool) -> Page:
-    source, keys = templates.blank(form, demo)
+@lru_cache(256)
+def _compile(form: str, imprint: templates.Imprint) -> Page:
+    source, keys = templates.blank(form, imprint)
     document = lay_out(source)
     if len(document.pages) != 1:
         raise FormError(f"form {form}: one page wanted, {len(document.pages)} laid out")

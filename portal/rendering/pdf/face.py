@@ -15,6 +15,7 @@ import pypdfium2
 import structlog
 from PIL import Image
 
+from portal.domain.banner import Banner
 from portal.domain.documents.bill import BillDocument
 from portal.rendering.pdf import templates
 from portal.rendering.pdf.compiled import FormError, page
@@ -22,6 +23,7 @@ from portal.rendering.pdf.contents import LIST, Look, sheets
 from portal.rendering.pdf.glyphs import Uncovered
 from portal.rendering.pdf.layout import attachment, lay_out
 from portal.rendering.pdf.stamp import ATTACHMENT, DESCRIPTION, stamp
+from portal.rendering.pdf.templates import Imprint
 
 log = structlog.get_logger()
 _pdfium = Lock()
@@ -31,8 +33,8 @@ _pdfium = Lock()
 class FaceRenderer:
     """Draws faces. Safe for many threads: compiled forms and glyphs are shared, everything else is the call's own."""
 
-    def __init__(self, demo: bool, insurance_whole: bool = False) -> None:
-        self._demo = demo
+    def __init__(self, banner: Banner, insurance_whole: bool = False) -> None:
+        self._banner = banner
         self._insurance_whole = insurance_whole
 
     def pdf(
@@ -58,18 +60,20 @@ class FaceRenderer:
 
     def stamped(self, document: BillDocument, look: Look, *, qr_text: str, xml: bytes) -> bytes:
         """By the compiled form. Raises FormError without one, Uncovered for a character that no font draws."""
-        pages = [(page(sheet.form, self._demo), sheet) for sheet in sheets(document, look)]
+        imprints = {LIST: Imprint(self._banner)}
+        face = self._imprint(document)
+        pages = [(page(sheet.form, imprints.get(sheet.form, face)), sheet) for sheet in sheets(document, look)]
         return stamp(pages, title=_title(document), qr_text=qr_text, xml=xml, issued_at=document.issued_at)
 
     def plain(self, document: BillDocument, look: Look, *, qr_text: str, xml: bytes) -> bytes:
         """By WeasyPrint alone: the same form, about a hundred times slower, with whole fonts of the system."""
-        source = templates.filled(_title(document), sheets(document, look), qr_text, self._demo)
+        source = templates.filled(_title(document), sheets(document, look), qr_text, self._imprint(document))
         return bytes(lay_out(source).write_pdf(attachments=[attachment(xml, ATTACHMENT, DESCRIPTION)]) or b"")
 
-    def compile(self, form: str) -> None:
-        """Compile ``form`` and the list page now, so that no bill waits for it. Raises FormError."""
-        for name in (form, LIST):
-            page(name, self._demo)
+    def _imprint(self, document: BillDocument) -> Imprint:
+        """Take the names in the seals from the signed document, so that the picture says what was signed."""
+        unit, supervision = document.unit_seal, document.supervisor_seal
+        return Imprint(self._banner, unit.name if unit else "", supervision.name if supervision else "")
 
     def png(self, pdf: bytes, width: int) -> bytes:
         """The first page as PNG, ``width`` pixels wide."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import cos, radians, sin
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
+from portal.domain.banner import Banner
 from portal.rendering import qr
 from portal.rendering.pdf.contents import FACE_ROWS, LIST_ROWS, Sheet
 from portal.rendering.pdf.fonts import FAMILIES
@@ -23,8 +25,17 @@ _environment = Environment(
 _ALIGN = {"left": "slot", "right": "slot r", "center": "slot c"}
 
 
-def filled(title: str, sheets: Sequence[Sheet], qr_text: str, demo: bool) -> str:
-    """The whole document as HTML, everything in its place; texts that are too long are cut by CSS."""
+@dataclass(frozen=True, slots=True)
+class Imprint:
+    """What a form prints besides its slots: the installation's banner and the names in the seals of a bill."""
+
+    banner: Banner = Banner()
+    unit_seal: str = ""
+    supervision_seal: str = ""
+
+
+def filled(title: str, sheets: Sequence[Sheet], qr_text: str, imprint: Imprint) -> str:
+    """Return the whole document as HTML, everything in its place; CSS cuts texts that are too long."""
 
     def slot(sheet: Sheet, key: str, align: str = "left", label: str = "", pair: bool = False) -> Markup:
         value = sheet.fields.get(key, "")
@@ -39,12 +50,12 @@ def filled(title: str, sheets: Sequence[Sheet], qr_text: str, demo: bool) -> str
         view = f"-1 -1 {size + 2} {size + 2}"
         return Markup('<svg viewBox="{}"><path d="{}" fill="#000"/></svg>').format(view, path)
 
-    bodies = [_body(sheet.form, demo, partial(slot, sheet), partial(when, sheet), code) for sheet in sheets]
+    bodies = [_body(sheet.form, imprint, partial(slot, sheet), partial(when, sheet), code) for sheet in sheets]
     return _shell(title, Markup("").join(bodies))
 
 
-def blank(form: str, demo: bool) -> tuple[str, list[str]]:
-    """One page with markers, and the key and alignment of each: ``cell.3.amount;right``, ``when.supervised``."""
+def blank(form: str, imprint: Imprint) -> tuple[str, list[str]]:
+    """Return one page with markers, and the key and alignment of each: ``cell.3.amount;right``, ``when.supervised``."""
     keys: list[str] = []
 
     def marker(key: str) -> str:
@@ -64,21 +75,23 @@ def blank(form: str, demo: bool) -> tuple[str, list[str]]:
         style = Markup(' style="height:19mm"')
         return Markup('<a class="slot"{} href="field:qr;left">{}</a>').format(style, marker("qr;left"))
 
-    return _shell(form, _body(form, demo, slot, when, code)), keys
+    return _shell(form, _body(form, imprint, slot, when, code)), keys
 
 
 def _label(text: str) -> Markup:
     return Markup('<span class="label">{}</span>').format(text) if text else Markup("")
 
 
-def _body(form: str, demo: bool, slot: object, when: object, code: object) -> Markup:
+def _body(form: str, imprint: Imprint, slot: object, when: object, code: object) -> Markup:
     template = _environment.get_template(f"{form}.html")
     return Markup(
         template.render(
             slot=slot,
             when=when,
             qr=code,
-            demo=demo,
+            banner=imprint.banner,
+            unit_seal=imprint.unit_seal,
+            supervision_seal=imprint.supervision_seal,
             rows=FACE_ROWS,
             list_rows=LIST_ROWS,
             sin=lambda degrees: sin(radians(degrees)),

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from portal.core.clock import SHANGHAI, now
-from portal.core.platform_settings import DEMO_ALIPAY_APP, TEMPLATES
-from portal.providers.alipay.demo_keys import ensure_demo_keys
+from portal.demo.accounts import DEMO_ALIPAY_APP, DEMO_TEMPLATES
+from portal.demo.alipay_keys import ensure_demo_keys
 from portal.simulators.context import Context
 
 SCHEMA = """
@@ -41,10 +41,21 @@ USERS = ("2088DEMO00000001", "2088DEMO00000002")
 Json = dict[str, Any]
 """The object of a call or an answer; that of a call is checked before it is used."""
 _FIELDS = {
-    "open_id", "out_invoice_id", "invoice_code", "invoice_no", "invoice_date", "invoice_kind",
-    "financial_electronic_type", "invoice_type", "sum_amount", "check_code", "payee_register_name", "invoice_title",
-    "file_download_url", "file_download_type",
-}  # fmt: skip
+    "open_id",
+    "out_invoice_id",
+    "invoice_code",
+    "invoice_no",
+    "invoice_date",
+    "invoice_kind",
+    "financial_electronic_type",
+    "invoice_type",
+    "sum_amount",
+    "check_code",
+    "payee_register_name",
+    "invoice_title",
+    "file_download_url",
+    "file_download_type",
+}
 
 
 class AlipayRefusal(Exception):
@@ -66,7 +77,7 @@ class AlipayRules:
         self._own_key = serialization.load_pem_private_key(keys.alipay_private.encode(), None)
         self.app_id = context.settings.alipay_appid or DEMO_ALIPAY_APP
         configured = {context.settings.alipay_mini_template, context.settings.alipay_life_template}
-        self._templates = (configured | {TEMPLATES["alipay_mini_template"], "DEMO-LIFE"}) - {""}
+        self._templates = (configured | {DEMO_TEMPLATES["alipay_mini_template"], "DEMO-LIFE"}) - {""}
         self.add_people([{"user": user} for user in USERS])
         self.acts: dict[str, Callable[[dict[str, str], Json], Json]] = {
             "alipay.system.oauth.token": lambda values, _content: self._login(values),

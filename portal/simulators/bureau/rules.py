@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from portal.core.platform_settings import DEMO_BUREAU
+from portal.demo.accounts import DEMO_BUREAU
 from portal.domain.documents.bill import BillDocument
 from portal.rendering import xml
 from portal.simulators.bureau.pdf import one_line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portal.core.platform_settings import DEMO_CARD
+from portal.demo.accounts import DEMO_CARD
 from portal.simulators.bureau.rules import BureauRules
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from portal.core.clock import now
-from portal.core.settings import Settings
+from portal.demo.settings import DemoSettings
 from portal.fiscal.bookings import PULL
 from portal.providers.finance import envelope
 from portal.providers.finance.bill_messages import RESULT, UPLOAD, UPLOAD_RED
@@ -23,7 +23,7 @@ class FrontEnd:
     """The machine that takes messages for finance; it knows one account."""
 
     def __init__(
-        self, settings: Settings, rules: FinanceRules, stock: StockRules, papers: PaperRules, faults: Faults
+        self, settings: DemoSettings, rules: FinanceRules, stock: StockRules, papers: PaperRules, faults: Faults
     ) -> None:
         self._app_id = settings.finance_app_id
         self._app_key = settings.finance_app_key

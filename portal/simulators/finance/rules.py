@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from portal.core.crypto.certificates import KeyFiles, load_certificate
+from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import FileSigner, SignatureInvalid, verify_detached
+from portal.demo.keys import KeyFiles
 from portal.domain.documents.bill import BillDocument
 from portal.domain.money import yuan
 from portal.providers.finance.bill_messages import (

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portal.core.clock import local, now
+from portal.demo.granted import PLANS
 from portal.providers.finance import stock_messages as messages
 from portal.providers.finance.envelope import text_of
 from portal.providers.finance.result_codes import Result
 from portal.providers.finance.stock_messages import PAGE, lines_of, list_fields
 from portal.simulators.faults import Faults, Switch
-from portal.simulators.finance.granted import PLANS
 from portal.simulators.finance.rules import Answer, FinanceRefusal
 from portal.simulators.store import Store
 

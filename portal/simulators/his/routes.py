@@ -10,9 +10,9 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from portal.core.clock import now
+from portal.demo.settlements import PERSONS, TITLES, settlement
 from portal.simulators.context import state_of
 from portal.simulators.his.rules import call, new_serial
-from portal.simulators.his.settlements import PERSONS, TITLES, settlement
 from portal.simulators.his.state import His
 
 pages = Blueprint("his", __name__, url_prefix="/desk", template_folder="templates")

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from portal.core.clock import local
-from portal.core.settings import DEMO_APPID, DEMO_KEY
+from portal.demo.accounts import DEMO_APPID, DEMO_KEY
 
 PREFIXES = {"registration": "GH", "inpatient": "ZY", "checkup": "TJ", "checkup_employer": "TJ", "immunisation": "JZ"}
 

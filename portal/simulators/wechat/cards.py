@@ -8,8 +8,8 @@ import sqlite3
 import time
 from typing import Any
 
-from portal.core.platform_settings import DEMO_CARD, DEMO_CARD_PLATFORM
-from portal.core.settings import Settings
+from portal.demo.accounts import DEMO_CARD, DEMO_CARD_PLATFORM
+from portal.demo.settings import DemoSettings
 from portal.simulators.store import Store
 from portal.simulators.wechat.refusals import Json, WeChatRefusal
 from portal.simulators.wechat.tokens import Caller, TokenRules
@@ -31,7 +31,7 @@ _THREE_DAYS = 3 * 86400
 class CardRules:
     """The orders, PDFs and cards, and what each may do."""
 
-    def __init__(self, store: Store, settings: Settings, tokens: TokenRules) -> None:
+    def __init__(self, store: Store, settings: DemoSettings, tokens: TokenRules) -> None:
         self.store = store
         store.extend(SCHEMA)
         self._tokens = tokens

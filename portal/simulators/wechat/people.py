@@ -7,7 +7,7 @@ import sqlite3
 import time
 from typing import Any
 
-from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT
+from portal.demo.accounts import DEMO_MINI, DEMO_WECHAT
 from portal.simulators.store import Store
 from portal.simulators.wechat.refusals import Json, WeChatRefusal
 

@@ -12,7 +12,8 @@ from base64 import b64decode, b64encode
 import httpx
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from portal.core.platform_settings import DEMO_MINI, WeChatAccount
+from portal.core.platform_settings import WeChatAccount
+from portal.demo.accounts import DEMO_MINI
 
 
 def encrypted(account: WeChatAccount, text: str) -> str:

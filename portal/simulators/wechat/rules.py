@@ -11,8 +11,8 @@ import secrets
 import time
 from typing import Any
 
-from portal.core.platform_settings import TEMPLATES
-from portal.core.settings import Settings
+from portal.demo.accounts import DEMO_TEMPLATES
+from portal.demo.settings import DemoSettings
 from portal.simulators.store import Store
 from portal.simulators.wechat.people import PeopleRules
 from portal.simulators.wechat.refusals import Json, WeChatRefusal
@@ -35,11 +35,11 @@ _AMOUNT = re.compile(r"[¥￥$]?\d{1,10}(\.\d{1,2})?元?")
 class MessageRules:
     """The messages that arrived, the calls, and the script of answers."""
 
-    def __init__(self, store: Store, settings: Settings, people: PeopleRules) -> None:
+    def __init__(self, store: Store, settings: DemoSettings, people: PeopleRules) -> None:
         self.store, self._people = store, people
         store.extend(SCHEMA)
         configured = {settings.wechat_template, settings.wechat_subscription, settings.mini_subscription}
-        self.templates = (set(TEMPLATES.values()) | configured) - {""}
+        self.templates = (set(DEMO_TEMPLATES.values()) | configured) - {""}
 
     def count(self, path: str) -> None:
         """Note that a path was called."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portal.core.platform_settings import DEMO_MINI, DEMO_WECHAT, WeChatAccount
+from portal.core.platform_settings import WeChatAccount
+from portal.demo.accounts import DEMO_MINI, DEMO_WECHAT
 from portal.simulators.context import Context
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.wechat import pushes
@@ -59,7 +60,7 @@ class WeChat:
             settings.wechat_mini if settings.mini_appid else DEMO_MINI,
             base=settings.base,
             hook=settings.base,
-            tells=settings.demo,
+            tells=settings.wechat_tells,
         )
 
     def push(self, account: WeChatAccount, text: str) -> None:

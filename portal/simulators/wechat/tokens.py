@@ -11,8 +11,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from portal.core.platform_settings import DEMO_BUREAU, DEMO_MINI, DEMO_WECHAT, WeChatAccount
-from portal.core.settings import Settings
+from portal.core.platform_settings import WeChatAccount
+from portal.demo.accounts import DEMO_BUREAU, DEMO_MINI, DEMO_WECHAT
+from portal.demo.settings import DemoSettings
 from portal.simulators.store import Store
 from portal.simulators.wechat.refusals import Json, WeChatRefusal
 
@@ -34,7 +35,7 @@ class Caller:
 class TokenRules:
     """The accounts, their tokens and tickets."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: DemoSettings) -> None:
         self.store = store
         store.extend(SCHEMA)
         configured = WeChatAccount(settings.wechat_appid, settings.wechat_secret)

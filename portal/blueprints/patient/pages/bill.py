@@ -16,7 +16,8 @@ from portal.domain.identity import mask_name
 from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
-from portal.retrieval import files, identify, patient_requests
+from portal.ledger.files import File, bill_pdf, bill_xml
+from portal.retrieval import identify, patient_requests
 from portal.web.edge import FACE_WIDTH, runtime, services
 
 
@@ -88,16 +89,16 @@ def einvoice(unit_code: str, bill_id: int) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
-        document = ledger_bills.stored_document(services(), connection, bill_id)
+        file = bill_xml(services(), connection, facts)
     _record("bill.downloaded", facts)
-    return handed_out(files.File(f"{facts.code}-{facts.number}.xml", "application/xml", document.einvoice_xml))
+    return handed_out(file)
 
 
-def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, files.File]:
+def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, File]:
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
-        return facts, files.bill_pdf(services(), connection, runtime().faces, unit_code, facts)
+        return facts, bill_pdf(services(), connection, runtime().faces, facts)
 
 
 def _record(action: str, facts: BillFacts) -> None:

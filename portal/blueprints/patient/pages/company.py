@@ -87,5 +87,4 @@ def company_pdf(unit_code: str, bill_id: int) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection)
-    faces = runtime().faces
-    return handed_out(company.pdf(services(), session, faces, unit_code, bill_id, g.request_id))
+    return handed_out(company.pdf(services(), session, runtime().faces, bill_id, g.request_id))

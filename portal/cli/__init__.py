@@ -1,0 +1,40 @@
+"""The ``qupiao`` command: everything that whoever runs an installation does from a shell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from portal.cli import audit, demo, his, offline, poster, run, staff, unit
+from portal.core.settings import Settings
+
+OF_AN_INSTALLATION = (run.migrate, offline.offline, poster.poster, staff.staff, audit.audit, unit.unit)
+"""The commands that work on an installation, a production one or, below ``demo``, the invented one."""
+
+
+@click.group(help="Qupiao 取票：医疗财政电子票据平台")
+@click.pass_context
+def qupiao(context: click.Context) -> None:
+    """Work on the production installation that the environment describes."""
+    context.obj = Settings
+
+
+qupiao.add_command(run.run)
+qupiao.add_command(his.his)
+qupiao.add_command(demo.demo)
+for command in OF_AN_INSTALLATION:
+    qupiao.add_command(command)
+    demo.demo.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    try:
+        status = qupiao.main(arguments, prog_name="qupiao", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 130
+    return status if isinstance(status, int) else 0

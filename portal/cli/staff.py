@@ -1,0 +1,37 @@
+"""``qupiao staff``: staff accounts."""
+
+from __future__ import annotations
+
+import secrets
+
+import click
+
+from portal.cli.base import say, services_of
+
+
+@click.group(help="staff accounts")
+def staff() -> None:
+    """Group the commands of staff accounts."""
+
+
+@staff.command(help="the first administrators of an installation; prints a one-time password")
+@click.argument("username")
+@click.argument("name")
+@click.argument("role", type=click.Choice(["system", "security", "auditor"]))
+@click.option("--unit", default="", help="code of the unit; default: the only one")
+@click.pass_context
+def add(context: click.Context, username: str, name: str, role: str, unit: str) -> None:
+    """Create an officer, who must change the printed password at the first log-in."""
+    from portal.access import accounts
+    from portal.access.permissions import Role
+    from portal.domain.errors import Refusal
+
+    password = secrets.token_urlsafe(18)
+    services = services_of(context)
+    try:
+        with services.database.write() as connection:
+            accounts.create_first(connection, unit, username, name, Role(role), password)
+    except Refusal as refusal:
+        say(str(refusal))
+        context.exit(1)
+    say(f"已创建 {username}（{Role(role).title}）。一次性密码：{password}　首次登录须修改。")

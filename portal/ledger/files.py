@@ -1,0 +1,45 @@
+"""The files of a bill: its PDF, made on demand from the signed bytes, and its signed XML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from portal.core.services import Services
+from portal.ledger import bills
+from portal.ledger.bills import BillFacts
+from portal.ledger.paper import valid_sheet
+from portal.models.tables import UNIT
+from portal.rendering import xml
+from portal.rendering.pdf.face import FaceRenderer
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to hand out."""
+
+    name: str
+    mimetype: str
+    data: bytes
+
+
+def bill_pdf(services: Services, connection: Connection, faces: FaceRenderer, bill: BillFacts) -> File:
+    """Make the bill's PDF from the signed bytes, which it carries."""
+    stored = bills.stored_document(services, connection, bill.bill_id)
+    unit_code = connection.execute(select(UNIT.c.code).where(UNIT.c.id == bill.unit_id)).scalar_one()
+    data = faces.pdf(
+        xml.read(stored.signed),
+        state=bill.state.value,
+        qr_text=services.settings.bill_address(bills.token_of(services, unit_code, bill)),
+        xml=stored.einvoice_xml,
+        supervised=stored.supervisor_element is not None,
+        exchanged=valid_sheet(connection, bill.bill_id) is not None,
+    )
+    return File(f"{bill.code}-{bill.number}.pdf", "application/pdf", data)
+
+
+def bill_xml(services: Services, connection: Connection, bill: BillFacts) -> File:
+    """Return the signed document itself."""
+    document = bills.stored_document(services, connection, bill.bill_id)
+    return File(f"{bill.code}-{bill.number}.xml", "application/xml", document.einvoice_xml)
