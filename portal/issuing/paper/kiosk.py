@@ -79,21 +79,43 @@ def _read(row: Any) -> Kiosk:
     return Kiosk(*(getattr(row, name) for name in names))
 
 
-def of_unit(connection: Connection, unit_id: int) -> list[Any]:
-    """The unit's devices with their points' codes."""
-    return list(
-        connection.execute(
-            select(KIOSK_DEVICE, POINT.c.code.label("point_code"), POINT.c.name.label("point_name"))
-            .select_from(KIOSK_DEVICE.join(POINT, POINT.c.id == KIOSK_DEVICE.c.point_id))
-            .where(KIOSK_DEVICE.c.unit_id == unit_id)
-            .order_by(KIOSK_DEVICE.c.name)
+@dataclass(frozen=True, slots=True)
+class KioskState:
+    """A device in the list of a unit. ``calling``: since when it calls staff; ``sheets``: the paper in it."""
+
+    id: int
+    name: str
+    point_code: str
+    point_name: str
+    sheets: int
+    active: bool
+    calling: datetime | None
+    calling_why: str
+
+
+def of_unit(connection: Connection, unit_id: int) -> list[KioskState]:
+    """Read the devices of a unit in the order of their names."""
+    devices = (
+        select(
+            KIOSK_DEVICE.c.id,
+            KIOSK_DEVICE.c.name,
+            POINT.c.code,
+            POINT.c.name,
+            KIOSK_DEVICE.c.sheets,
+            KIOSK_DEVICE.c.active,
+            KIOSK_DEVICE.c.calling,
+            KIOSK_DEVICE.c.calling_why,
         )
+        .select_from(KIOSK_DEVICE.join(POINT, POINT.c.id == KIOSK_DEVICE.c.point_id))
+        .where(KIOSK_DEVICE.c.unit_id == unit_id)
+        .order_by(KIOSK_DEVICE.c.name)
     )
+    return [KioskState(*row) for row in connection.execute(devices)]
 
 
-def calling(connection: Connection, unit_id: int) -> list[Any]:
-    """The unit's working devices that call staff."""
-    return [row for row in of_unit(connection, unit_id) if row.active and row.calling is not None]
+def calling(connection: Connection, unit_id: int) -> list[KioskState]:
+    """Read the unit's working devices that call staff."""
+    return [device for device in of_unit(connection, unit_id) if device.active and device.calling is not None]
 
 
 def enrol(services: Services, actor: Actor, name: str, point_id: int, printer_id: int | None, sheets: int) -> str:
