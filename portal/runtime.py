@@ -18,7 +18,7 @@ from portal.issuing.manual.batch import BatchService
 from portal.issuing.manual.drafts import ManualIssueService
 from portal.issuing.vouchers import approvals as voucher_approvals
 from portal.issuing.vouchers.issue import VoucherService
-from portal.providers.platforms import Platforms
+from portal.providers.clients import Providers
 from portal.rendering.pdf.face import FaceRenderer
 from portal.stock import approvals as stock_approvals
 
@@ -63,9 +63,9 @@ class Runtime:
         return BatchService(self.services, self.issuing)
 
     @cached_property
-    def platforms(self) -> Platforms:
-        """The clients of WeChat and Alipay."""
-        return Platforms(self.services)
+    def providers(self) -> Providers:
+        """The clients of outside parties."""
+        return Providers(self.services)
 
     @cached_property
     def card_papers(self) -> Paper:
@@ -75,4 +75,4 @@ class Runtime:
     @cached_property
     def wechat_cards(self) -> WeChatCards:
         """The cards of WeChat's card pack."""
-        return WeChatCards(self.platforms, self.card_papers)
+        return WeChatCards(self.providers, self.card_papers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from flask import Response
@@ -21,6 +21,7 @@ def form_page(
     back: str,
     template: str = "kit/form.html",
     shown: Container[str] | None = None,
+    beside: Callable[[], Mapping[str, Any]] = dict,
     **more: Any,
 ) -> Response:
     """Show a form; once it was sent and is right, run the act and lead to the address that it returns.
@@ -29,7 +30,8 @@ def form_page(
 
     A refusal is told above the form, which keeps what was typed: 422, as for a field that is filled in wrongly.
     ``shown`` names the refusals that are told so; any other is a page of its own. ``more`` goes to the template:
-    ``verb`` of the button, ``lead``, ``danger``.
+    ``verb`` of the button, ``lead``, ``danger``. So do the values of ``beside``, which are read
+    only when the page is shown, where reading is an act of its own.
     """
     problem = ""
     if form.accepted():
@@ -41,4 +43,4 @@ def form_page(
                 raise
             problem = str(refusal)
     status = 422 if problem or form.errors else 200
-    return page(template, status, title=title, form=form, back=back, problem=problem, **more)
+    return page(template, status, title=title, form=form, back=back, problem=problem, **more, **beside())

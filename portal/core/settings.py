@@ -54,11 +54,13 @@ class Settings(PlatformSettings):
     finance_app_id: str = ""
     finance_app_key: str = Field(default="", repr=False)
     finance_timeout: float = Field(default=10.0, gt=0, le=60)
+    finance_adapter: str = "national"
+    """The form in which finance is spoken to; ``package.module:Class`` for one that lies outside (docs/exchange.md)."""
 
     sms_url: str = ""
     """SMS gateway. Empty: no text messages."""
-    sms_provider: Literal["gateway", "aliyun", "tencent"] = "gateway"
-    """Whose contract it speaks: ours, or one of the two clouds with its address in ``sms_url``."""
+    sms_provider: str = "gateway"
+    """Whose contract it speaks: ours (``gateway``), or that of a cloud (``aliyun``, ``tencent``) at ``sms_url``."""
     sms_sign: str = ""
     """签名 registered with the cloud, without 【】."""
     sms_templates: dict[str, str] = {}

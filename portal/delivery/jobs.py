@@ -21,6 +21,7 @@ from portal.outbox.lanes import Lane
 from portal.outbox.schedule import Every, Schedule
 from portal.outbox.tasks import Handler
 from portal.outbox.topics import Topic
+from portal.providers.clients import Providers
 from portal.retrieval import family, patient_requests
 from portal.retrieval.identify import SMS_TOPIC
 
@@ -63,8 +64,11 @@ CLEANERS = (link_alerts.clean, inbox.clean, operations.clean, notices.clean)
 def build_handlers(services: Services, limits: Limits) -> dict[Topic, Handler]:
     """Build the handlers that keep clients and breakers for the life of the process."""
     targets.adopt(services)
-    engine = Engine(channels(services))
-    return with_engine(engine) | {SMS_TOPIC: CodeMessages(limits, engine)} | cards.CardDesk(services).handlers()
+    providers = Providers(services)
+    engine = Engine(channels(services, providers))
+    return (
+        with_engine(engine) | {SMS_TOPIC: CodeMessages(limits, engine)} | cards.CardDesk(services, providers).handlers()
+    )
 
 
 def with_engine(engine: Engine) -> dict[Topic, Handler]:

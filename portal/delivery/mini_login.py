@@ -23,8 +23,8 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
 from portal.ledger.persons import number_digest
 from portal.models.tables import MINI_LOGIN
-from portal.providers.faults import ChannelFault, Kind
-from portal.providers.platforms import Platforms
+from portal.providers.clients import Providers
+from portal.providers.faults import ChannelFault, FaultKind
 from portal.retrieval import identify, sessions
 from portal.retrieval.phones import phone_on_file
 from portal.retrieval.sessions import Claim, Session
@@ -37,14 +37,14 @@ def subject_of(services: Services, openid: str) -> Subject:
     return Subject("mini", services.settings.wechat_mini.appid, "openid", openid)
 
 
-def log_in(services: Services, platforms: Platforms, unit_id: int, code: str) -> tuple[str, int]:
+def log_in(services: Services, providers: Providers, unit_id: int, code: str) -> tuple[str, int]:
     """Redeem a log-in code; returns the token and the session's level. Raises LOGIN_FAILED."""
     if not services.settings.wechat_mini:
         raise Refusal("LOGIN_FAILED", why="本院没有开通小程序")
     try:
-        openid = platforms.mini.login(code)
+        openid = providers.mini.login(code)
     except ChannelFault as fault:
-        raise Refusal("LOGIN_FAILED", why="登录凭证无效或已用过" if fault.kind is Kind.USER else AWAY) from None
+        raise Refusal("LOGIN_FAILED", why="登录凭证无效或已用过" if fault.kind is FaultKind.USER else AWAY) from None
     with services.database.write() as connection:
         known = bindings.persons(services, connection, subject_of(services, openid))
         mine = next(((number, name) for unit, number, name in known if unit == unit_id), None)
@@ -104,7 +104,7 @@ def confirm(services: Services, session: Session, typed: str) -> str:
 
 
 def by_phone(
-    services: Services, platforms: Platforms, limits: Limits, session: Session, code: str, number: str, name: str
+    services: Services, providers: Providers, limits: Limits, session: Session, code: str, number: str, name: str
 ) -> str:
     """Number, name and the phone that WeChat vouches for: level 2 when it is the one on file; returns the next token.
 
@@ -113,9 +113,9 @@ def by_phone(
     digest = number_digest(services, number)
     identify.count_try(services, limits, f"find.number:{digest.hex()[:24]}", 5, 1800, 30)
     try:
-        phone = platforms.mini.phone(code)
+        phone = providers.mini.phone(code)
     except ChannelFault as fault:
-        raise Refusal("LOGIN_FAILED", why="手机号授权无效或已用过" if fault.kind is Kind.USER else AWAY) from None
+        raise Refusal("LOGIN_FAILED", why="手机号授权无效或已用过" if fault.kind is FaultKind.USER else AWAY) from None
     claim = Claim(digest.hex(), services.index.digest("name", normalise_name(name)).hex())
     asked = Session(session.digest, session.unit_id, 0, claim, session.expires_at)
     with services.database.read() as connection:

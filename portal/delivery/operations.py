@@ -40,7 +40,7 @@ def clean(connection: Connection) -> None:
 
 
 def send_again(services: Services, actor: Actor, attempt_ids: list[int]) -> int:
-    """Queue ended attempts of the actor's unit again under their old number; returns how many. Audited each.
+    """Queue ended attempts of the actor's unit again under their old number; return how many. Each is audited.
 
     An uncertain one may thereby arrive twice: the page says so.
     """
@@ -76,7 +76,7 @@ def _again(connection: Connection, actor: Actor, attempt_id: int) -> int:
 
 
 def resume(services: Services, actor: Actor, channel: str) -> None:
-    """The set-up is right again: the channel's queue goes on at once; audited. Raises PAGE_NOT_FOUND."""
+    """Resume a channel whose set-up is right again: its queue goes on at once; audited. Raises PAGE_NOT_FOUND."""
     with services.database.write() as connection:
         mine = (CHANNEL_PAUSE.c.unit_id == actor.unit_id) & (CHANNEL_PAUSE.c.channel == channel)
         if not connection.execute(delete(CHANNEL_PAUSE).where(mine)).rowcount:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from portal import background, worker
 from portal.demo.settings import DemoSettings
-from portal.fiscal import stock
+from portal.fiscal import bookings, stock
 from portal.outbox.schedule import Every, Schedule
 from portal.outbox.topics import Topic
 
-QUICK: dict[Topic, Schedule] = {stock.POLL_TOPIC: Every(15), stock.BOOKINGS_TOPIC: Every(15)}
+QUICK: dict[Topic, Schedule] = {stock.POLL_TOPIC: Every(15), bookings.TOPIC: Every(15)}
 """Nobody waits ten minutes for the simulated finance office."""
 
 

@@ -1,6 +1,7 @@
 """Delivery in plain rules: what may come of a message, where a delivery stands, the order of channels, quiet hours.
 
-A channel answers with one of nine outcomes; docs/delivery.md says what follows from each.
+A channel answers with one of nine outcomes (:data:`Result`); docs/delivery.md says what follows from each. What
+becomes of a task is another vocabulary, :data:`portal.outbox.tasks.Outcome`.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Arrived:
     """It has arrived, or the provider says that it already has it."""
 
     ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class NotSent:
     """Nothing was sent; the same may work later. ``after`` seconds, ``None``: by the channel's pauses."""
 
     reason: str
@@ -85,7 +86,7 @@ class Unknown:
     code: str = ""
 
 
-Result = Accepted | Done | Retry | Later | Never | NeedUser | Config | Bug | Unknown
+Result = Accepted | Arrived | NotSent | Later | Never | NeedUser | Config | Bug | Unknown
 """What a channel says of one message. ``reason`` is for operators: no token, no personal data."""
 
 

@@ -1,1 +1,1 @@
-"""The exchange with finance: bills, number stock, paper and bookings."""
+"""What the exchange with finance decides: bills, stock, paper, bookings."""

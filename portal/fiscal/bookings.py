@@ -1,88 +1,61 @@
-"""9601 入账状态: what finance says has become of our bills in the books of the payers' units.
+"""The bookings (入账) of our bills by the payers' units, as finance reports them (9601).
 
-Asked for once an hour, from three days before the last answer on: what was taken in before changes nothing again.
+Asked for once an hour, from three days before the last complete answer on: a booking that was taken in before changes
+nothing again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 
-from portal.core.clock import SHANGHAI
+from sqlalchemy import func, select
+
+from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.errors import Refusal
-from portal.domain.money import fen_of
+from portal.fiscal.stock import refusal
+from portal.fiscal.units import agencies
 from portal.issuing.bills import booking
-from portal.providers.finance import envelope
-from portal.providers.finance.bill_messages import stamp14
-from portal.providers.finance.envelope import EnvelopeError, text_of
-from portal.providers.finance.stock_messages import lines_of
+from portal.models.tables import OUTBOX_TASK
+from portal.outbox.tasks import Dead, Done, Outcome, Task
+from portal.outbox.topics import topic
+from portal.providers.finance.link import FinanceLink
+from portal.providers.finance.messages import BookingsQuery, UnitBooking
 
-PULL = "9601"
-PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """One unit's booking of one bill. ``day`` is midnight of 入账日期; ``amount_fen`` is what it booked, ``None``
-    when it took its booking back."""
-
-    code: str
-    number: int
-    unit: str
-    amount_fen: int | None
-    day: datetime
+TOPIC = topic("bill.bookings")
+ASKED_AGAIN = timedelta(days=3)
+"""How far back bookings are asked for although they were answered."""
+FIRST_RUN = timedelta(days=3650)
+"""How far back the first run asks."""
 
 
-def voucher(agency: str, since: datetime, page: int) -> bytes:
-    """The question: what changed since a moment, page by page from 1."""
-    wanted = {"AgencyCode": agency, "SinceTime": stamp14(since), "PageNo": str(page), "PageSize": str(PAGE)}
-    return envelope.build_voucher(wanted)
+def pull(services: Services, _task: Task, link: FinanceLink) -> Outcome:
+    """Take in which bills the payers' units have booked, or no longer have."""
+    with services.database.read() as connection:
+        units = agencies(connection)
+        # A run that stopped between two pages is not done, and is asked for again from where it began.
+        complete = (OUTBOX_TASK.c.topic == TOPIC) & (OUTBOX_TASK.c.state == "done")
+        last = connection.scalar(select(func.max(OUTBOX_TASK.c.created_at)).where(complete))
+    since = (last or now() - FIRST_RUN) - ASKED_AGAIN
+    for unit_id, agency in units.items():
+        bookings: list[UnitBooking] = []
+        page, total = 1, 1
+        while len(bookings) < total:
+            reply = link.ask(services.database, BookingsQuery(agency, since, page))
+            if reply.content is None:
+                return Dead(refusal(reply))
+            if not reply.content.items:
+                break
+            bookings += reply.content.items
+            page, total = page + 1, reply.content.total
+        for each in bookings:
+            _take_in(services, unit_id, each)
+    return Done()
 
 
-def read(fields: Mapping[str, str | dict[str, str]]) -> tuple[list[Booked], int]:
-    """The answer: the page's bills, and how many there are in all. Raises EnvelopeError."""
-    total = text_of(fields, "Total")
-    if not (total.isascii() and total.isdigit()):
-        raise EnvelopeError("入账总数不是整数")
-    return [_booked(line) for line in lines_of(fields)], int(total)
-
-
-def _booked(line: Mapping[str, str]) -> Booked:
-    status, number = line.get("IsAccounted", ""), line.get("EInvoiceNumber", "")
-    if status not in ("0", "1") or not (number.isascii() and number.isdigit()):
-        raise EnvelopeError("入账状态未知")
+def _take_in(services: Services, unit_id: int, each: UnitBooking) -> None:
     try:
-        day = datetime.strptime(line.get("AccDate", ""), "%Y%m%d").replace(tzinfo=SHANGHAI).astimezone(UTC)
-    except ValueError:
-        raise EnvelopeError("入账日期无效") from None
-    amount = None
-    if status == "1":
-        try:
-            amount = fen_of(line.get("AccAmount", ""))
-        except ValueError as error:
-            raise EnvelopeError(f"入账金额{error}") from None
-        if amount < 0 or not line.get("AccUnit"):
-            raise EnvelopeError("入账金额小于 0" if amount < 0 else "没有入账单位")
-    return Booked(line.get("EInvoiceCode", ""), int(number), line.get("AccUnit", "")[:200], amount, day)
-
-
-def take_in(services: Services, unit_id: int, ask: Callable[[int], tuple[list[Booked], int]]) -> None:
-    """Every page of one unit's answer; ``ask`` gives a page."""
-    for one in list(_pages(ask)):
-        try:
-            booking.change(services, unit_id, one.code, one.number, one.unit, one.amount_fen, one.day)
-        except Refusal as refusal:
-            if refusal.code != "BILL_NOT_FOUND":  # finance knows bills of before our time
-                raise
-
-
-def _pages(ask: Callable[[int], tuple[list[Booked], int]]) -> Iterator[Booked]:
-    page, seen, total = 1, 0, 1
-    while seen < total:
-        found, total = ask(page)
-        if not found:
-            return
-        yield from found
-        seen, page = seen + len(found), page + 1
+        booking.change(services, unit_id, each.code, each.number, each.unit, each.amount_fen, each.day)
+    except Refusal as refused:
+        if refused.code != "BILL_NOT_FOUND":  # finance knows bills of before our time
+            raise

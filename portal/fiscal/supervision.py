@@ -1,4 +1,4 @@
-"""Whether what finance sent back is a supervision of exactly our bill."""
+"""Verification that a supervision signature covers exactly our bill."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from asn1crypto import x509
 from portal.core.clock import now
 from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import SignatureInvalid, verify_detached
-from portal.providers.finance.bill_messages import Accepted
 from portal.providers.finance.envelope import SKEW
+from portal.providers.finance.messages import SupervisionGiven
 from portal.rendering import xml
 
 
 @dataclass(frozen=True, slots=True)
-class Supervised:
-    """A supervision that holds: the element as it goes into ``einvoice.xml``, the certificate, the time."""
+class VerifiedSupervision:
+    """A supervision whose signature holds: the element as it goes into ``einvoice.xml``, the certificate, the time."""
 
     element: bytes
     certificate_serial: str
@@ -34,7 +34,7 @@ class Trust:
 
     @classmethod
     def load(cls, folder: Path) -> Trust:
-        """From ``ca.crt`` and, when it is there, ``finance.crt``. One authority signs for units and finance alike,
+        """Load ``ca.crt`` and, when it is there, ``finance.crt``. One authority signs for units and finance alike,
         so without the pin any unit could supervise itself. Raises OSError."""
         pinned = folder / "finance.crt"
         serial = None
@@ -43,7 +43,9 @@ class Trust:
         return cls((load_certificate(folder / "ca.crt"),), serial)
 
 
-def verify(trust: Trust, signed: bytes, unit_element: bytes, issued_at: datetime, answer: Accepted) -> Supervised:
+def verify(
+    trust: Trust, signed: bytes, unit_element: bytes, issued_at: datetime, answer: SupervisionGiven
+) -> VerifiedSupervision:
     """Check an answer against the stored bytes. Raises SignatureInvalid with a Chinese reason.
 
     The element must be exactly the canonical form of its fields, so that nothing rides along unsigned.
@@ -63,4 +65,4 @@ def verify(trust: Trust, signed: bytes, unit_element: bytes, issued_at: datetime
     seal = xml.read(signed).supervisor_seal
     if seal is not None and answer.seal.get("SealId") != seal.id:
         raise SignatureInvalid("监制章与票据中的不同")
-    return Supervised(canonical, signer.serial_hex, fields.time)
+    return VerifiedSupervision(canonical, signer.serial_hex, fields.time)

@@ -1,1 +1,1 @@
-"""What a hospital is for issuing: unit, points, catalogues, persons under special protection."""
+"""Master data of a hospital: unit, points, catalogues, persons under special protection."""

@@ -1,4 +1,4 @@
-"""特别保护人员: whose bills and vouchers are opened only with a reason that the auditor sees.
+"""特别保护人员: persons whose bills and vouchers are opened only with a reason that the auditor sees.
 
 A hospital's own staff and people in public view are those whom insiders look up out of curiosity. A person is known by
 keyed hashes of numbers, as bills are; on a bill or deposit that came without document and card also by the name, since
@@ -44,7 +44,7 @@ MOST_NUMBERS = 10
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Whom to protect: name, numbers (documents, cards, phones), a key of :data:`KINDS`, why."""
+    """A person to protect: name, numbers (documents, cards, phones), a key of :data:`KINDS`, the reason."""
 
     name: str
     numbers: Sequence[str]
@@ -53,7 +53,7 @@ class Order:
 
 
 def mark(services: Services, actor: Actor, order: Order) -> int:
-    """Protect a person from now on; returns the mark's id. Raises INPUT_INVALID, MARK_KNOWN."""
+    """Protect a person from now on; return the mark's id. Raises INPUT_INVALID, MARK_KNOWN."""
     numbers = list(dict.fromkeys(filter(None, map(normalise, order.numbers))))
     if not numbers or len(numbers) > MOST_NUMBERS or not normalise_name(order.name) or order.kind not in KINDS:
         raise Refusal("INPUT_INVALID", reason=f"请填写姓名和 1 至 {MOST_NUMBERS} 个号码")
@@ -103,9 +103,9 @@ def is_known(connection: Connection, unit_id: int, mark_id: int) -> bool:
 
 
 def opened(services: Services, row: Any) -> dict[str, Any]:
-    """``name``, ``numbers``, ``why`` of a row of the table. The caller masks."""
-    found: dict[str, Any] = json.loads(services.cipher.decrypt("marked_person.content", row.id, row.content))
-    return found
+    """Open ``name``, ``numbers``, ``why`` of a row of the table. The caller masks them."""
+    content: dict[str, Any] = json.loads(services.cipher.decrypt("marked_person.content", row.id, row.content))
+    return content
 
 
 def ask_to_end(services: Services, actor: Actor, mark_id: int, reason: str) -> None:
@@ -155,11 +155,11 @@ def _marks(unit_id: int) -> Select[Any]:
 def by_digests(
     connection: Connection, unit_id: int, numbers: Collection[bytes], names: Collection[bytes] = ()
 ) -> list[int]:
-    """The marks that one of these keyed hashes of numbers or names belongs to."""
-    theirs = select(MARKED_KEY.c.mark_id).where(MARKED_KEY.c.digest.in_(numbers))
+    """Return the marks that one of these keyed hashes of numbers or names belongs to."""
+    numbered = select(MARKED_KEY.c.mark_id).where(MARKED_KEY.c.digest.in_(numbers))
     return list(
         connection.scalars(
-            _marks(unit_id).where(or_(MARKED_PERSON.c.id.in_(theirs), MARKED_PERSON.c.name_digest.in_(names)))
+            _marks(unit_id).where(or_(MARKED_PERSON.c.id.in_(numbered), MARKED_PERSON.c.name_digest.in_(names)))
         )
     )
 
@@ -167,26 +167,26 @@ def by_digests(
 def by_texts(
     services: Services, connection: Connection, unit_id: int, texts: Collection[str], names: Collection[str] = ()
 ) -> list[int]:
-    """The marks that typed numbers or names mean."""
+    """Return the marks that typed numbers or names belong to."""
     numbers = [number_digest(services, text) for text in texts if normalise(text)]
     named = [services.index.digest("name", normalise_name(name)) for name in names if normalise_name(name)]
     return by_digests(connection, unit_id, numbers, named)
 
 
 def of_bills(connection: Connection, unit_id: int, bill_ids: Collection[int]) -> list[int]:
-    """The marks of the people on these bills."""
+    """Return the marks of the people on these bills."""
     return list(connection.scalars(_marks(unit_id).where(_about(BILL_PARTY, PARTY_KEY, "bill_id", bill_ids))))
 
 
 def of_voucher(connection: Connection, unit_id: int, deposit_id: int) -> list[int]:
-    """The marks of the patient of a deposit."""
+    """Return the marks of the patient of a deposit."""
     return list(
         connection.scalars(_marks(unit_id).where(_about(VOUCHER_PARTY, VOUCHER_KEY, "voucher_id", [deposit_id])))
     )
 
 
 def _about(party: Table, key: Table, owner: str, ids: Collection[int]) -> Any:
-    """Marks that share a number with one of these, or the name with one that has no number but a phone."""
+    """Filter marks that share a number with an owner, or the name with an owner that has no number but a phone."""
     shared = select(MARKED_KEY.c.mark_id).join(key, key.c.digest == MARKED_KEY.c.digest).where(key.c[owner].in_(ids))
     numbered = select(key.c[owner]).where(key.c[owner] == party.c[owner], key.c.kind != "phone")
     names = select(party.c.name_digest).where(party.c[owner].in_(ids), ~numbered.exists())
@@ -197,27 +197,27 @@ def _about(party: Table, key: Table, owner: str, ids: Collection[int]) -> Any:
 
 
 def unexplained(connection: Connection, actor: Actor, marks: Collection[int]) -> list[int]:
-    """Those of ``marks`` for which the actor has given no reason within :data:`GOOD_FOR`."""
+    """Return those of ``marks`` for which the actor has given no reason within :data:`GOOD_FOR`."""
     given = select(AUDIT_ENTRY.c.object_id).where(
         AUDIT_ENTRY.c.object_kind == "marked",
-        AUDIT_ENTRY.c.object_id.in_([str(one) for one in marks]),
+        AUDIT_ENTRY.c.object_id.in_([str(mark_id) for mark_id in marks]),
         AUDIT_ENTRY.c.action == "marked.looked",
         AUDIT_ENTRY.c.actor == actor.label,
         AUDIT_ENTRY.c.at >= now() - GOOD_FOR,
     )
-    known = set(connection.scalars(given)) if marks else set()
-    return [one for one in marks if str(one) not in known]
+    explained = set(connection.scalars(given)) if marks else set()
+    return [mark_id for mark_id in marks if str(mark_id) not in explained]
 
 
 def explain(services: Services, actor: Actor, marks: Collection[int], reason: str, about: str) -> None:
-    """Write down why somebody looks; ``about`` names what is looked at (``bill 12``), nobody."""
+    """Write down why somebody looks; ``about`` names the object (``bill 12``) and no person."""
     with services.database.write() as connection:
-        for one in marks:
-            audit.record(connection, actor, "marked.looked", ("marked", one), {"reason": reason, "about": about})
+        for mark_id in marks:
+            audit.record(connection, actor, "marked.looked", ("marked", mark_id), {"reason": reason, "about": about})
 
 
 def note(services: Services, actor: Actor, marks: Collection[int], about: str) -> None:
     """Write down each look of somebody who has given a reason."""
     with services.database.write() as connection:
-        for one in marks:
-            audit.record(connection, actor, "marked.opened", ("marked", one), {"about": about})
+        for mark_id in marks:
+            audit.record(connection, actor, "marked.opened", ("marked", mark_id), {"about": about})

@@ -1,4 +1,4 @@
-"""What issuing needs to know of the hospital: unit, kinds, points, charge items; kept a few seconds in memory."""
+"""References of issuing: unit, kinds, points and charge items of the hospital, kept a few seconds in memory."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class References:
     allowed: Mapping[int, frozenset[int]]
 
     def may_issue(self, point_id: int, kind_id: int) -> bool:
-        """Whether the point may issue bills of this kind; a point without a list may issue all."""
+        """Tell whether the point may issue bills of this kind; a point without a list may issue all."""
         kinds = self.allowed.get(point_id)
         return kinds is None or kind_id in kinds
 
     def outside(self, charges: Sequence[Charge]) -> list[str]:
-        """A Chinese sentence for every charge line whose amount is outside the bounds of its item."""
-        told = []
+        """Return a Chinese sentence for every charge line whose amount is outside the bounds of its item."""
+        warnings = []
         for charge in charges if self.bounds else ():
             low, high = self.bounds.get(charge.code, (None, None))
             if low is not None and charge.amount_fen < low:
-                told.append(f"{charge.name} 金额 {commas(charge.amount_fen)} 元低于下限 {commas(low)} 元")
+                warnings.append(f"{charge.name} 金额 {commas(charge.amount_fen)} 元低于下限 {commas(low)} 元")
             if high is not None and charge.amount_fen > high:
-                told.append(f"{charge.name} 金额 {commas(charge.amount_fen)} 元高于上限 {commas(high)} 元")
-        return told
+                warnings.append(f"{charge.name} 金额 {commas(charge.amount_fen)} 元高于上限 {commas(high)} 元")
+        return warnings
 
 
 def load(connection: Connection, unit_id: int) -> References:

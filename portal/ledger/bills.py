@@ -24,7 +24,7 @@ from portal.models.tables import (
     BILL_ITEM,
     BILL_PARTY,
     BOOKING,
-    FISCAL_EXCHANGE,
+    FINANCE_MESSAGE,
     HIS_ACCOUNT,
     POINT,
     REVERSAL,
@@ -291,8 +291,8 @@ class FinanceExchange:
 
 def exchanges(connection: Connection, bill_id: int) -> list[FinanceExchange]:
     """Read the messages to finance about a bill, the oldest first."""
-    columns = (FISCAL_EXCHANGE.c[name] for name in FinanceExchange.__dataclass_fields__)
-    wanted = select(*columns).where(FISCAL_EXCHANGE.c.bill_id == bill_id).order_by(FISCAL_EXCHANGE.c.sent_at)
+    columns = (FINANCE_MESSAGE.c[name] for name in FinanceExchange.__dataclass_fields__)
+    wanted = select(*columns).where(FINANCE_MESSAGE.c.bill_id == bill_id).order_by(FINANCE_MESSAGE.c.sent_at)
     return [FinanceExchange(*row) for row in connection.execute(wanted)]
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from portal.core.clock import business_day, now
-from portal.models.tables import BILL, FISCAL_EXCHANGE, OUTBOX_TASK
+from portal.models.tables import BILL, FINANCE_MESSAGE, OUTBOX_TASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ def of_unit(connection: Connection, unit_id: int) -> Overview:
         select(func.count()).select_from(BILL).where(BILL.c.unit_id == unit_id, BILL.c.state == "refused")
     )
     answered = connection.scalar(
-        select(FISCAL_EXCHANGE.c.answered_at)
-        .where(FISCAL_EXCHANGE.c.answered_at.is_not(None))
-        .order_by(FISCAL_EXCHANGE.c.id.desc())
+        select(FINANCE_MESSAGE.c.answered_at)
+        .where(FINANCE_MESSAGE.c.bill_id.is_not(None), FINANCE_MESSAGE.c.answered_at.is_not(None))
+        .order_by(FINANCE_MESSAGE.c.id.desc())
         .limit(1)
     )
     dead = connection.scalar(select(func.count()).select_from(OUTBOX_TASK).where(OUTBOX_TASK.c.state == "dead"))

@@ -14,6 +14,7 @@ from portal.models.delivery.platforms import (
 )
 from portal.models.delivery.push import PushTarget
 from portal.models.delivery.watch import LinkWatch
+from portal.models.finance import FinanceMessage
 from portal.models.hospital.manual import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
 from portal.models.hospital.unit import (
     BillKind,
@@ -34,7 +35,6 @@ from portal.models.ledger.bill import (
     BillParty,
     BillPayment,
     BillPurpose,
-    FiscalExchange,
     PartyKey,
     Supervision,
 )
@@ -75,7 +75,6 @@ from portal.models.stock.documents import (
     StockApplication,
     StockCounter,
     StockDestruction,
-    StockExchange,
     StockReceipt,
     StockReconcile,
     StockReturn,
@@ -117,7 +116,7 @@ __all__ = [
     "DeskDraft",
     "FamilyKey",
     "FamilyLink",
-    "FiscalExchange",
+    "FinanceMessage",
     "FormReceipt",
     "HisAccount",
     "HisMapping",
@@ -162,7 +161,6 @@ __all__ = [
     "StockApplication",
     "StockCounter",
     "StockDestruction",
-    "StockExchange",
     "StockMovement",
     "StockReceipt",
     "StockReconcile",

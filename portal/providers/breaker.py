@@ -1,4 +1,4 @@
-"""Leaving a party alone while it is down: tasks wait without each spending a time-out (checks R6, R7)."""
+"""A breaker: a party that is down is left alone, so that tasks wait without each spending a time-out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Breaker:
         self._until = 0.0
 
     def wait(self) -> float:
-        """0 to go ahead, else the seconds until the next probe. Going ahead while open books the probe."""
+        """Return 0 to go ahead, else the seconds until the next probe. Going ahead while open books the probe."""
         with self._lock:
             moment = self._clock()
             if self._failures < self._most:
@@ -38,12 +38,12 @@ class Breaker:
             return 0.0
 
     def succeeded(self) -> None:
-        """It answered."""
+        """Note that it answered."""
         with self._lock:
             self._failures = 0
 
     def failed(self) -> bool:
-        """It did not; returns whether this failure opened the breaker."""
+        """Note that it did not answer; returns whether this failure opened the breaker."""
         with self._lock:
             self._failures += 1
             self._until = self._clock() + self._pause()

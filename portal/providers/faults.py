@@ -1,4 +1,4 @@
-"""What went wrong at an outside platform, told in one of nine classes (delivery-channels §0), and nothing secret."""
+"""Faults of outside platforms in nine classes, without anything secret."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 """Below, it writes the address of each call; WeChat's addresses hold the access token."""
 
 
-class Kind(StrEnum):
-    """What an answer means for the sender."""
+class FaultKind(StrEnum):
+    """The meaning of an answer for the sender."""
 
     TOKEN = "token"  # refresh the credential once, repeat once, then it is CONFIG
     RETRY = "retry"  # transient
@@ -35,7 +35,7 @@ class ChannelFault(Exception):
     pickled and kept.
     """
 
-    def __init__(self, platform: str, kind: Kind, code: str, text: str = "", after: float | None = None) -> None:
+    def __init__(self, platform: str, kind: FaultKind, code: str, text: str = "", after: float | None = None) -> None:
         super().__init__(platform, kind, code, text, after)
         self.platform, self.kind, self.code, self.text, self.after = platform, kind, code, text, after
 
@@ -51,7 +51,7 @@ _ID = re.compile(r"(?<!\d)\d{17}[\dXx](?!\w)")
 
 
 def plain_text(text: object, *secrets: str) -> str:
-    """A platform's text fit for logs: without secrets, tokens, phones and identity numbers; ≤ 300 characters."""
+    """Clean a platform's text for logs: without secrets, tokens, phones and identity numbers; ≤ 300 characters."""
     written = str(text)
     for secret in secrets:
         if len(secret) >= 6:
@@ -61,7 +61,7 @@ def plain_text(text: object, *secrets: str) -> str:
 
 
 def not_sent(error: requests.RequestException) -> bool:
-    """Whether the request cannot have reached anybody, so that the same may simply be sent again."""
+    """Say whether the request cannot have reached anybody, so that it may simply be sent again."""
     if isinstance(error, requests.ConnectTimeout):
         return True
     reason = getattr(error.args[0], "reason", None) if error.args else None

@@ -1,4 +1,4 @@
-"""Calls to addresses that an operator typed: which hosts may be called, and a transport that calls no other (SSRF).
+"""Calls to addresses that an operator typed: the rule for hosts, and a transport that calls no other (SSRF).
 
 The name is resolved once, every address it has is judged, and exactly a judged address is connected to; so a name that
 changes between the check and the call (DNS rebinding) changes nothing. TLS still proves the name.
@@ -51,14 +51,14 @@ class OutRule:
         self._resolve = resolve
 
     def check(self, url: str) -> None:
-        """Raises :class:`AddressRefused` for an address that must not be called, or has no such host."""
+        """Raise :class:`AddressRefused` for an address that must not be called or whose host does not exist."""
         try:
             self.addresses(url)
         except OSError:
             raise AddressRefused("域名解析不到，请核对地址") from None
 
     def addresses(self, url: str) -> list[str]:
-        """The addresses of the host, each allowed. Raises :class:`AddressRefused`, OSError (no such host)."""
+        """Resolve the host to its addresses, each allowed. Raises :class:`AddressRefused`, OSError (no such host)."""
         scheme, host, port = _parts(url)
         found = [host] if _literal(host) else self._resolve(host, port)
         inside = [self._judge(host, ipaddress.ip_address(one.partition("%")[0])) for one in found]
@@ -145,7 +145,7 @@ class RuledClient:
         self._http = httpx.Client(transport=RuledTransport(rule), timeout=timeout, trust_env=False)
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        """Status and body of the answer, at most 64 kB of it. Raises AddressRefused, httpx.HTTPError."""
+        """Post a body; status and at most 64 kB of the answer. Raises AddressRefused, httpx.HTTPError."""
         until = time.monotonic() + MOST_SECONDS
         with self._http.stream("POST", url, content=body, headers=headers) as answer:
             read = b""

@@ -1,33 +1,33 @@
-"""From what a platform said to what it means for a message."""
+"""Provider faults as outcomes of a message."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from portal.core.clock import now
-from portal.domain.delivery import Bug, Config, Done, Later, NeedUser, Never, Result, Retry, Unknown
-from portal.providers.faults import ChannelFault, Kind
+from portal.domain.delivery import Arrived, Bug, Config, Later, NeedUser, Never, NotSent, Result, Unknown
+from portal.providers.faults import ChannelFault, FaultKind
 
 WAIT = 3600.0
 """Seconds until a quota is tried again when the platform does not say."""
 
 
 def result_of(fault: ChannelFault) -> Result:
-    """The outcome of the nine for a fault; its text holds no secret and no personal data."""
+    """Return the outcome that a fault means for its message; its text holds no secret and no personal data."""
     match fault.kind:
-        case Kind.RETRY:
-            return Retry(fault.text or fault.code, fault.after, fault.code)
-        case Kind.LATER:
+        case FaultKind.RETRY:
+            return NotSent(fault.text or fault.code, fault.after, fault.code)
+        case FaultKind.LATER:
             return Later(now() + timedelta(seconds=fault.after or WAIT), fault.text, fault.code)
-        case Kind.NEVER:
+        case FaultKind.NEVER:
             return Never(fault.text or fault.code, fault.code)
-        case Kind.DONE:
-            return Done()
-        case Kind.USER:
+        case FaultKind.DONE:
+            return Arrived()
+        case FaultKind.USER:
             return NeedUser(fault.text or fault.code, fault.code)
-        case Kind.BUG:
+        case FaultKind.BUG:
             return Bug(fault.text[:60] or fault.code, fault.code, fault.text)
-        case Kind.UNKNOWN:
+        case FaultKind.UNKNOWN:
             return Unknown(fault.text or fault.code, fault.code)
         case _:  # CONFIG, and a token that stays refused
             return Config(fault.text or fault.code, fault.code)

@@ -1,4 +1,4 @@
-"""Sending no faster than somebody else takes it: so many a minute to each of them, the others unhindered."""
+"""Pacing: at most so many messages a minute to each receiver, the other receivers unhindered."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ class Pace:
         self._places: dict[str, _Place] = {}
 
     def wait(self, key: str) -> float:
-        """0 to go ahead, which uses one up; else the seconds after which to ask again: each who waits has a turn of
-        its own, so that a long queue does not ask all at once."""
+        """Return 0 to go ahead, which uses one up, else the seconds after which to ask again.
+
+        Everybody who waits has a turn of their own, so that a long queue does not ask all at once.
+        """
         with self._lock:
             moment = self._clock()
             if len(self._places) > MOST_KNOWN:

@@ -38,21 +38,39 @@ from portal.retrieval.identify import count_address, count_try, send_code, take_
 from portal.retrieval.sessions import Claim, Session
 
 PURPOSE = "company"
-"""Of the one-time codes that let a company's contact in."""
+"""The purpose of the one-time codes that let a company's contact in."""
 LONGEST = 3 * 366
-"""Days that an account may be open before somebody looks again."""
+"""The most days that an account may be open before the desk looks again."""
 PAGE = files.MOST
 """Bills of one page: as many as one package takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Who may fetch for a company: contact, their phone, the last day, and the document that the desk has seen."""
+    """The terms of an account: contact, their phone, the last day, and the document that the desk has seen."""
 
     contact: str
     phone: str
     until: date
     document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account that is not revoked, opened for the desk, which masks contact and phone."""
+
+    company_id: int
+    name: str
+    code: str
+    contact: str
+    phone: str
+    document: str
+    valid_until: datetime
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which the account opens bills."""
+        return business_day(self.valid_until - timedelta(seconds=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +85,7 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """One page of a company's bills, newest first; of all in the range the number, and those that count with their sum.
+    """One page of a company's bills, newest first; of the whole range the number, and the number and sum that count.
 
     Red and reversed bills do not count."""
 
@@ -81,7 +99,7 @@ class Ledger:
 
 
 def _checked(terms: Terms) -> dict[str, str]:
-    """The fields of an account as they are kept. Raises ENTRY_INVALID."""
+    """Return the fields of an account as they are kept. Raises ENTRY_INVALID."""
     problems, today = [], business_day(now())
     if not terms.contact.strip() or len(terms.document.strip()) < 2:
         problems.append("请填写经办人，并写明核对了什么材料")
@@ -105,7 +123,7 @@ def _row(services: Services, company_id: int, content: dict[str, str], until: da
 
 
 def open_account(services: Services, actor: Actor, name: str, code: str, terms: Terms) -> int:
-    """An account for a company of the actor's unit; returns its id. Raises ENTRY_INVALID, COMPANY_KNOWN."""
+    """Open an account for a company at the actor's unit; return its id. Raises ENTRY_INVALID, COMPANY_KNOWN."""
     content = {"name": name.strip(), "code": normalise(code)} | _checked(terms)
     if not normalise_name(name) or not is_credit_code(code) or is_id_card(code):
         raise Refusal("ENTRY_INVALID", problems="请填写单位名称和 18 位统一社会信用代码；个人的票据请本人查询")
@@ -127,7 +145,7 @@ def open_account(services: Services, actor: Actor, name: str, code: str, terms: 
 
 
 def _refuse_second(connection: Connection, unit_id: int, row: dict[str, Any], but: int = 0) -> None:
-    """One account for a company and phone, so that revoking it is the end. Raises COMPANY_KNOWN."""
+    """Refuse a second account for a company and phone, so that revoking one is the end. Raises COMPANY_KNOWN."""
     # Two desks may open the same one at the same time: the unit's row is what they queue at.
     connection.execute(select(UNIT.c.id).where(UNIT.c.id == unit_id).with_for_update())
     same = [COMPANY_ACCOUNT.c[key] == row[key] for key in ("name_digest", "number_digest", "phone_digest")]
@@ -136,26 +154,29 @@ def _refuse_second(connection: Connection, unit_id: int, row: dict[str, Any], bu
         raise Refusal("COMPANY_KNOWN")
 
 
-def standing(connection: Connection, unit_id: int, company_id: int) -> Any:
-    """The row of an account of the unit that is not revoked. Raises COMPANY_UNKNOWN."""
-    wanted = (
-        COMPANY_ACCOUNT.c.id == company_id,
-        COMPANY_ACCOUNT.c.unit_id == unit_id,
-        COMPANY_ACCOUNT.c.revoked_at.is_(None),
-    )
-    row = connection.execute(select(COMPANY_ACCOUNT).where(*wanted)).one_or_none()
+def account(services: Services, connection: Connection, unit_id: int, company_id: int) -> Account:
+    """Return an account of the unit that is not revoked. Raises COMPANY_UNKNOWN."""
+    row = _standing(connection, unit_id, company_id)
+    return Account(company_id, **opened(services, row), valid_until=row.valid_until)
+
+
+def _standing(connection: Connection, unit_id: int, company_id: int) -> Any:
+    of_unit = (COMPANY_ACCOUNT.c.id == company_id) & (COMPANY_ACCOUNT.c.unit_id == unit_id)
+    row = connection.execute(
+        select(COMPANY_ACCOUNT).where(of_unit, COMPANY_ACCOUNT.c.revoked_at.is_(None))
+    ).one_or_none()
     if row is None:
         raise Refusal("COMPANY_UNKNOWN")
     return row
 
 
 def change(services: Services, actor: Actor, company_id: int, terms: Terms) -> None:
-    """Another contact or phone (``""``: the same), another last day; an old phone opens nothing from now on.
+    """Change contact, phone (``""``: the same) or last day; an old phone opens nothing from now on.
 
     Raises ENTRY_INVALID, COMPANY_UNKNOWN, COMPANY_KNOWN.
     """
     with services.database.write() as connection:
-        old = standing(connection, actor.unit_id, company_id)
+        old = _standing(connection, actor.unit_id, company_id)
         held = opened(services, old)
         fields = _checked(replace(terms, contact=terms.contact or held["contact"], phone=terms.phone or held["phone"]))
         row = _row(services, company_id, held | fields, terms.until)
@@ -174,7 +195,7 @@ def change(services: Services, actor: Actor, company_id: int, terms: Terms) -> N
 def revoke(services: Services, actor: Actor, company_id: int) -> None:
     """End an account at once. Raises COMPANY_UNKNOWN."""
     with services.database.write() as connection:
-        standing(connection, actor.unit_id, company_id)
+        _standing(connection, actor.unit_id, company_id)
         ended = update(COMPANY_ACCOUNT).where(
             COMPANY_ACCOUNT.c.id == company_id, COMPANY_ACCOUNT.c.revoked_at.is_(None)
         )
@@ -183,16 +204,17 @@ def revoke(services: Services, actor: Actor, company_id: int) -> None:
 
 
 def opened(services: Services, row: Any) -> dict[str, str]:
-    """``name``, ``code``, ``contact``, ``phone``, ``document`` of a row of the table. The caller masks the contact."""
-    found: dict[str, str] = json.loads(services.cipher.decrypt("company_account.content", row.id, row.content))
-    return found
+    """Open ``name``, ``code``, ``contact``, ``phone``, ``document`` of an account's row. The caller masks them."""
+    content: dict[str, str] = json.loads(services.cipher.decrypt("company_account.content", row.id, row.content))
+    return content
 
 
-def matching(connection: Connection, row: Any) -> tuple[int, int]:
-    """How many bills an account's row opens, and how many more unit bills carry its code under another name.
+def matching(connection: Connection, unit_id: int, company_id: int) -> tuple[int, int]:
+    """Count the bills that an account opens, and the bills of units that carry its code under another name.
 
-    The second number tells the desk that a name was typed differently here and there.
+    The second number tells the desk that a name was typed differently here and there. Raises COMPANY_UNKNOWN.
     """
+    row = _standing(connection, unit_id, company_id)
     named = func.sum(case((BILL_PARTY.c.name_digest == row.name_digest, 1), else_=0))
     statement = (
         select(func.count(), named)
@@ -209,7 +231,7 @@ def matching(connection: Connection, row: Any) -> tuple[int, int]:
 
 
 def begin(services: Services, limits: Limits, unit_id: int, phone: str, address: str) -> str:
-    """Have a code sent to ``phone`` if an account is open for it; returns the cookie of a new session.
+    """Have a code sent to ``phone`` if an account is open for it; return the cookie of a new session.
 
     Whether there is one is looked at by the task that sends, as for patients. Raises TRY_LATER.
     """
@@ -223,7 +245,7 @@ def begin(services: Services, limits: Limits, unit_id: int, phone: str, address:
 
 
 def confirm(services: Services, session: Session, typed: str) -> str:
-    """Check the code; returns the cookie of a new session that may see what the phone's accounts may.
+    """Check the code; return the cookie of a new session that may see what the phone's accounts may.
 
     Raises CODE_WRONG for a wrong, old, used or worn-out code, and when nothing is open for the phone any more.
     """
@@ -240,7 +262,7 @@ def confirm(services: Services, session: Session, typed: str) -> str:
 
 
 def phone_on_file(services: Services, connection: Connection, session: Session) -> str:
-    """The phone of the open accounts that the session asks for; ``""`` when there is none."""
+    """Return the phone of the open accounts that the session asks for; ``""`` when there is none."""
     rows = _accounts(connection, session.unit_id, session.claim.number)
     return opened(services, rows[0])["phone"] if rows else ""
 
@@ -262,11 +284,11 @@ _OF_COMPANY = and_(
     COMPANY_ACCOUNT.c.name_digest == BILL_PARTY.c.name_digest,
     BILL.c.payer_kind == EMPLOYER,
 )
-"""The rule: which bills are a company's own."""
+"""The rule by which a bill is a company's own."""
 
 
 def _own(statement: Any) -> Select[Any]:
-    """Of a statement over bills, what a session's companies may see."""
+    """Restrict a statement over bills to those that a session's companies may see."""
     joined: Select[Any] = statement.join(BILL_PARTY, BILL_PARTY.c.bill_id == BILL.c.id).join(
         PARTY_KEY, PARTY_KEY.c.bill_id == BILL.c.id
     )
@@ -290,7 +312,7 @@ def _accounts(connection: Connection, unit_id: int, phone: str) -> Sequence[Any]
 
 
 def companies(services: Services, connection: Connection, session: Session) -> list[Company]:
-    """The companies whose bills the session may see. Raises SESSION_OVER, or COMPANY_OVER when none is left."""
+    """Return the companies whose bills the session may see. Raises SESSION_OVER, or COMPANY_OVER when none is left."""
     if not session.claim.company:
         raise Refusal("SESSION_OVER")
     rows = _accounts(connection, session.unit_id, session.claim.company)
@@ -308,7 +330,7 @@ def _wanted(session: Session, **more: Any) -> dict[str, Any]:
 def ledger(
     connection: Connection, session: Session, company: Company, first: date, last: date, page: int = 1
 ) -> Ledger:
-    """A company's bills of some business days, ``page`` of :data:`PAGE` each, with the sums of the whole range."""
+    """Read a company's bills of some business days, ``page`` of :data:`PAGE` each, with the sums of the whole range."""
     wanted = _wanted(session, company=company.company_id, first=first, last=last)
     found, counting, total = connection.execute(_SUMS, wanted).one()
     rows = connection.execute(_PAGE, wanted | {"skip": PAGE * (page - 1)}).all()
@@ -316,7 +338,7 @@ def ledger(
 
 
 def pdf(services: Services, session: Session, faces: FaceRenderer, bill_id: int, request_id: str) -> File:
-    """The PDF of one bill of the session's companies; audited. Raises SESSION_OVER, BILL_NOT_FOUND."""
+    """Make the PDF of one bill of the session's companies; audited. Raises SESSION_OVER, BILL_NOT_FOUND."""
     if not session.claim.company:
         raise Refusal("SESSION_OVER")
     with services.database.read() as connection:
@@ -339,7 +361,7 @@ def bundle(
     bill_ids: Collection[int],
     zipped: bool,
 ) -> File:
-    """报销包 of chosen bills of one company; of others' it takes none. Raises CHOICE_EMPTY."""
+    """Make the 报销包 of chosen bills of one company, leaving out any other's. Raises CHOICE_EMPTY."""
     with services.database.read() as connection:
         rows = connection.execute(_SOME, _wanted(session, company=company.company_id, bills=list(bill_ids))).all()
     bills = [ledger_bills.read_facts(row) for row in rows]

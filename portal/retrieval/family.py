@@ -37,7 +37,7 @@ from portal.retrieval.sessions import Claim, Session
 
 TOLD_TOPIC = topic("family.told")
 CHILD_AGE = "family.child-age"
-"""The parameter: until which age a guardian sees a child's bills."""
+"""The parameter of the age until which a guardian sees a child's bills."""
 PROXY_LIVES = timedelta(days=365)
 RELATIONS = ("子女", "父母", "配偶", "兄弟姐妹", "其他")
 MOST_KEYS = 50
@@ -45,7 +45,7 @@ MOST_KEYS = 50
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody as typed at the desk."""
+    """A person as typed at the desk."""
 
     name: str
     number: str
@@ -66,7 +66,7 @@ class Member:
 
     @property
     def title(self) -> str:
-        """The word on screen."""
+        """The kind in a word on screen."""
         return said_later("监护的孩子") if self.kind == "guardian" else said_later("授权代取")
 
 
@@ -79,7 +79,7 @@ def _name_of(session: Session) -> bytes:
 
 
 def need_person(session: Session) -> None:
-    """Raises SESSION_OVER below level 2: a slip proves nobody."""
+    """Check that the session has proved a person; a slip proves nobody. Raises SESSION_OVER below level 2."""
     if session.level < 2 or not session.claim.number:
         raise Refusal("SESSION_OVER")
 
@@ -104,9 +104,9 @@ def _links(services: Services, connection: Connection, session: Session, side: s
 
 
 def people_of(services: Services, row: Any) -> dict[str, str]:
-    """Both people of a link's row, opened. The caller masks or audits."""
-    found: dict[str, str] = json.loads(services.cipher.decrypt("family_link.people", row.id, row.people))
-    return found
+    """Open both people of a link's row. The caller masks or audits."""
+    people: dict[str, str] = json.loads(services.cipher.decrypt("family_link.people", row.id, row.people))
+    return people
 
 
 def _member(services: Services, row: Any, name: str) -> Member:
@@ -115,12 +115,12 @@ def _member(services: Services, row: Any, name: str) -> Member:
 
 
 def mine(services: Services, connection: Connection, session: Session) -> list[Member]:
-    """The people whose bills this person may see. Raises SESSION_OVER below level 2."""
+    """Return the people whose bills this person may see. Raises SESSION_OVER below level 2."""
     return _links(services, connection, session, "holder")
 
 
 def watchers(services: Services, connection: Connection, session: Session) -> list[Member]:
-    """The people who may see this person's bills. Raises SESSION_OVER below level 2."""
+    """Return the people who may see this person's bills. Raises SESSION_OVER below level 2."""
     return _links(services, connection, session, "subject")
 
 
@@ -138,7 +138,7 @@ _BILLS = (
 
 
 def bills(services: Services, connection: Connection, session: Session, link_id: int) -> tuple[Member, list[BillFacts]]:
-    """The bills of one member, newest first. Raises PERSON_UNKNOWN when the link is not there, over or revoked."""
+    """Read the bills of one member, newest first. Raises PERSON_UNKNOWN when the link is not there, over or revoked."""
     member = _one(mine(services, connection, session), link_id)
     found = {row.bill_id: row for row in connection.execute(_BILLS, {"link": link_id, "unit": session.unit_id})}
     newest = sorted(found.values(), key=lambda row: (row.business_at, row.bill_id), reverse=True)
@@ -171,7 +171,7 @@ def _ask(limits: Limits, session: Session, digest: str) -> None:
 
 
 def add_child(services: Services, limits: Limits, session: Session, number: str, name: str) -> int:
-    """Bind a child whose bills carry the phone that got this session's code; returns the link.
+    """Bind a child whose bills carry the phone that got this session's code; return the link.
 
     Unknown, wrongly named, another phone, too old, no ID number: one answer. Raises NOT_MATCHED, TRY_LATER.
     """
@@ -196,7 +196,7 @@ def add_child(services: Services, limits: Limits, session: Session, number: str,
 
 
 def child_until(connection: Connection, unit_id: int, number: str) -> datetime | None:
-    """When a child of this ID number is no longer one; ``None`` when it is none, or nothing says how old it is.
+    """Return when a child of this ID number comes of age; ``None`` when it is of age, or nothing says how old it is.
 
     The hospital's age is 16 at most: from then on the young person confirms, as any grown-up does.
     """
@@ -210,7 +210,7 @@ def child_until(connection: Connection, unit_id: int, number: str) -> datetime |
 
 
 def age_lowered(connection: Connection, unit_id: int, years: int) -> int:
-    """The hospital's age is lower by ``years``: what guardians have by a child's birthday ends so much earlier.
+    """Let the links of guardians end ``years`` earlier, because the hospital has lowered its age.
 
     In the caller's transaction; returns how many links. Those without a birthday last a year from their making, which
     never ends at midnight to the microsecond.
@@ -227,7 +227,7 @@ def age_lowered(connection: Connection, unit_id: int, years: int) -> int:
 
 
 def _holder(services: Services, connection: Connection, session: Session) -> str:
-    """The full name of the person of a session, from their bills or from what the desk noted."""
+    """Return the full name of the person of a session, from their bills or from what the desk noted."""
     _, name = visible_bills(services, connection, session)
     if name:
         return name
@@ -238,7 +238,7 @@ def _holder(services: Services, connection: Connection, session: Session) -> str
 
 
 def _keys(connection: Connection, unit_id: int, number: bytes, name: bytes) -> set[bytes]:
-    """Every number under which this person's bills can be found, the given one among them."""
+    """Return every number under which this person's bills can be found, the given one among them."""
     own = (
         select(PARTY_KEY.c.bill_id)
         .join(BILL_PARTY, BILL_PARTY.c.bill_id == PARTY_KEY.c.bill_id)
@@ -263,7 +263,7 @@ def ask_consent(services: Services, limits: Limits, session: Session, number: st
 
 
 def give_consent(services: Services, session: Session, typed: str) -> int:
-    """Check the consent code that the other person told; returns the link. Raises CODE_WRONG."""
+    """Check the consent code that the other person told; return the link. Raises CODE_WRONG."""
     need_person(session)
     with services.database.write() as connection:
         row = take_code(services, connection, session, typed, CONSENT)
@@ -341,7 +341,7 @@ def _end(connection: Connection, link_id: int, actor: str, request_id: str = "")
 def bind_at_desk(
     services: Services, actor: Actor, kind: str, holder: Person, subject: Person, relation: str, document: str
 ) -> int:
-    """A link that staff make after they have seen ``document``; returns it.
+    """Bind two people for staff who have seen ``document``; return the link.
 
     A guardian's ends when the child is of age, without an ID number after a year, as a proxy's does. Raises
     ENTRY_INVALID.
@@ -388,7 +388,7 @@ def _whole(person: Person) -> bool:
 
 
 def need_link(connection: Connection, unit_id: int, link_id: int) -> None:
-    """Raises PERSON_UNKNOWN unless the unit has this link."""
+    """Check that the unit has this link. Raises PERSON_UNKNOWN."""
     known = connection.scalar(
         select(FAMILY_LINK.c.id).where(FAMILY_LINK.c.id == link_id, FAMILY_LINK.c.unit_id == unit_id)
     )

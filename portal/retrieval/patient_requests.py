@@ -1,4 +1,4 @@
-"""What a patient asks the desk, and the answer: a correction, a bill that cannot be found, "this is not mine".
+"""Requests of patients to the desk, with the answers: a correction, a bill that cannot be found, "this is not mine".
 
 The patient gets a number, under which the answer can be read; whatever was typed is sealed.
 """
@@ -55,12 +55,12 @@ class Request:
 
     @property
     def title(self) -> str:
-        """The word on screen."""
+        """The kind in a word on screen."""
         return KINDS[self.kind]
 
     @property
     def state_title(self) -> str:
-        """The word on screen."""
+        """The state in a word on screen."""
         return STATES[self.state]
 
 
@@ -74,7 +74,7 @@ def ask(
     bill_id: int | None = None,
     photo: bytes = b"",
 ) -> str:
-    """Hand a request to the desk; returns its number, which is shown once. Raises ENTRY_INVALID, TRY_LATER.
+    """Hand a request to the desk; return its number, which is shown once. Raises ENTRY_INVALID, TRY_LATER.
 
     ``address`` is the caller's network address, counted by keyed hash; ``photo`` a JPEG or PNG as it was sent.
     """
@@ -120,14 +120,14 @@ def _reference(services: Services, number: str) -> bytes:
 
 
 def read(services: Services, row: Any) -> Request:
-    """A row of the table, opened."""
+    """Open a row of the table."""
     content = json.loads(services.cipher.decrypt("patient_request.content", row.id, row.content))
     answer = "" if row.answer is None else services.cipher.decrypt_text("patient_request.answer", row.id, row.answer)
     return Request(row.id, row.kind, row.bill_id, content, row.state, answer, row.created_at, row.answered_at)
 
 
 def by_number(services: Services, limits: Limits, unit_id: int, number: str, address: str) -> Request:
-    """The request with this number. Raises REQUEST_UNKNOWN, TRY_LATER."""
+    """Return the request with this number. Raises REQUEST_UNKNOWN, TRY_LATER."""
     if not limits.hit(f"request.look:{services.index.digest('address', address).hex()[:24]}", 30, 900):
         raise Refusal("TRY_LATER", minutes=15)
     wanted = select(PATIENT_REQUEST).where(
@@ -141,13 +141,13 @@ def by_number(services: Services, limits: Limits, unit_id: int, number: str, add
 
 
 def of_bill(services: Services, connection: Connection, bill_id: int) -> list[Request]:
-    """The correction requests about a bill, newest first, for whoever may open it."""
+    """Return the newest corrections that were asked about a bill, for a person who may open the bill."""
     wanted = select(PATIENT_REQUEST).where(PATIENT_REQUEST.c.bill_id == bill_id, PATIENT_REQUEST.c.kind == "correction")
     return [read(services, row) for row in connection.execute(wanted.order_by(PATIENT_REQUEST.c.id.desc()).limit(5))]
 
 
 def one(services: Services, connection: Connection, unit_id: int, request_id: int) -> Request:
-    """A unit's request, for staff. The caller audits. Raises REQUEST_UNKNOWN."""
+    """Return a unit's request, for staff. The caller audits. Raises REQUEST_UNKNOWN."""
     wanted = select(PATIENT_REQUEST).where(PATIENT_REQUEST.c.id == request_id, PATIENT_REQUEST.c.unit_id == unit_id)
     row = connection.execute(wanted).one_or_none()
     if row is None:
@@ -156,7 +156,7 @@ def one(services: Services, connection: Connection, unit_id: int, request_id: in
 
 
 def has_photo(connection: Connection, request_id: int) -> bool:
-    """Whether a photo came with a request that is still open."""
+    """Tell whether a photo came with a request that is still open."""
     return (
         connection.scalar(select(REQUEST_PHOTO.c.request_id).where(REQUEST_PHOTO.c.request_id == request_id))
         is not None
@@ -164,7 +164,7 @@ def has_photo(connection: Connection, request_id: int) -> bool:
 
 
 def show_photo(services: Services, actor: Actor, request_id: int) -> bytes:
-    """The photo with a request of the actor's unit, as JPEG, for staff; audited. Raises REQUEST_UNKNOWN."""
+    """Return the photo with a request of the actor's unit, as JPEG, for staff; audited. Raises REQUEST_UNKNOWN."""
     with services.database.write() as connection:
         one(services, connection, actor.unit_id, request_id)
         sealed = connection.scalar(select(REQUEST_PHOTO.c.photo).where(REQUEST_PHOTO.c.request_id == request_id))
@@ -175,7 +175,7 @@ def show_photo(services: Services, actor: Actor, request_id: int) -> bytes:
 
 
 def answer(services: Services, actor: Actor, request_id: int, state: str, text: str) -> None:
-    """Answer an open request of the actor's unit; who left a phone is told that there is an answer. Its photo goes.
+    """Answer an open request of the actor's unit; a phone that was left is told of it. The photo goes.
 
     Raises REQUEST_UNKNOWN, REQUEST_CLOSED, INPUT_INVALID.
     """

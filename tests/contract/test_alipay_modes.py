@@ -23,11 +23,10 @@ from cryptography.x509.oid import NameOID
 
 from portal.core.settings import Settings
 from portal.demo.settings import DemoSettings
-from portal.providers.alipay.account import AlipayAccount, Certificates
+from portal.providers.alipay.account import AlipayAccount, Certificates, account_of
 from portal.providers.alipay.client import AlipayGateway
 from portal.providers.alipay.library import signer
 from portal.providers.faults import ChannelFault
-from portal.providers.platforms import _alipay_account
 
 METHOD, APP = "alipay.open.app.mini.templatemessage.send", "2021000000000001"
 SM2_ROOT = """-----BEGIN CERTIFICATE-----
@@ -215,8 +214,8 @@ def test_settings_make_the_account(
 ) -> None:
     chosen: dict[str, Any] = {name: files[name] for name in names}
     common: dict[str, Any] = {"data_dir": tmp_path, "alipay_appid": APP}
-    assert type(signer(_alipay_account(owner(**common, **chosen)))).__name__ == kind
-    merchant = _alipay_account(owner(**common, **chosen, alipay_app_auth_token="t"))
+    assert type(signer(account_of(owner(**common, **chosen)))).__name__ == kind
+    merchant = account_of(owner(**common, **chosen, alipay_app_auth_token="t"))
     assert merchant.merchant_token == "t" and merchant.app_id == APP
 
 

@@ -27,7 +27,7 @@ from portal.providers.alipay.account import AlipayAccount
 from portal.providers.alipay.client import AlipayGateway
 from portal.providers.alipay.library import AliPay
 from portal.providers.alipay.reading import pem, top_level
-from portal.providers.faults import ChannelFault, Kind
+from portal.providers.faults import ChannelFault, FaultKind
 from tests.support import platforms
 from tests.support.platforms import ALIPAY_USER
 from tests.support.processes.simulators import Simulators, running_simulators
@@ -75,29 +75,29 @@ def posts_the_body(bench: Bench) -> None:
     content = {"filler": "甲" * 280_000}
     with pytest.raises(ChannelFault) as caught:
         bench.client.call("alipay.no.such.method", content)
-    assert (caught.value.code, caught.value.kind) == ("isv.invalid-method", Kind.BUG), "past the signature check"
+    assert (caught.value.code, caught.value.kind) == ("isv.invalid-method", FaultKind.BUG), "past the signature check"
 
 
 def one_family_of_errors(bench: Bench) -> None:
     """HTTP errors, lost and half answers, web pages, refused connections."""
     for switch in ("down", "html", "half_answer", "answer_lost"):
-        assert bench.fault(**{switch: 0}).kind is Kind.UNKNOWN
+        assert bench.fault(**{switch: 0}).kind is FaultKind.UNKNOWN
     keys = ensure_demo_keys(bench.simulators.data_dir)
     nowhere = AlipayGateway(
         "http://127.0.0.1:9/", AlipayAccount(DEMO_ALIPAY_APP, keys.app_private, keys.alipay_public), 1
     )
     with pytest.raises(ChannelFault) as caught:
         nowhere.call(METHOD)
-    assert caught.value.kind is Kind.RETRY
+    assert caught.value.kind is FaultKind.RETRY
 
 
 def business_failures_are_raised(bench: Bench) -> None:
     """40004 is signed and looks like an answer; it is a fault, with its code."""
     before = bench.arrived()
     fault = bench.fault(business_error=0)
-    assert (fault.kind, fault.code) == (Kind.RETRY, "SYSTEM_ERROR")
-    answers = {("40004", "USER_NOT_SUBSCRIBE"): Kind.USER, ("40004", "FORM_ID_USED"): Kind.NEVER}
-    answers |= {("40004", "PUB.MSG_TEMPLATE_NOT_EXIST"): Kind.CONFIG, ("40005", ""): Kind.LATER}
+    assert (fault.kind, fault.code) == (FaultKind.RETRY, "SYSTEM_ERROR")
+    answers = {("40004", "USER_NOT_SUBSCRIBE"): FaultKind.USER, ("40004", "FORM_ID_USED"): FaultKind.NEVER}
+    answers |= {("40004", "PUB.MSG_TEMPLATE_NOT_EXIST"): FaultKind.CONFIG, ("40005", ""): FaultKind.LATER}
     for (code, sub_code), kind in answers.items():
         bench.simulators.post("/alipay/script", {METHOD: [[code, sub_code]]})
         refused = bench.fault()
@@ -108,7 +108,7 @@ def business_failures_are_raised(bench: Bench) -> None:
 def gateway_errors_keep_their_code(bench: Bench) -> None:
     """``error_response``: the code is told, not the whole body."""
     fault = bench.fault(error_response=0)
-    assert (fault.kind, fault.code) == (Kind.UNKNOWN, "isp.unknow-error")
+    assert (fault.kind, fault.code) == (FaultKind.UNKNOWN, "isp.unknow-error")
     assert "{" not in str(fault)
 
 
@@ -128,7 +128,7 @@ def neither_node_is_unknown(bench: Bench) -> None:
         answer.status_code, answer._content = 200, body
         with pytest.raises(ChannelFault) as caught:
             bench.client._read(METHOD, answer)
-        assert caught.value.kind is Kind.UNKNOWN
+        assert caught.value.kind is FaultKind.UNKNOWN
 
 
 def braces_in_texts_verify(bench: Bench) -> None:
@@ -148,7 +148,7 @@ def unsigned_answers_prove_nothing(bench: Bench) -> None:
     """Success without a signature, or with a wrong one, is UNKNOWN."""
     for switch in ("no_sign", "wrong_sign"):
         fault = bench.fault(**{switch: 0})
-        assert (fault.kind, fault.code) == (Kind.UNKNOWN, "unsigned")
+        assert (fault.kind, fault.code) == (FaultKind.UNKNOWN, "unsigned")
 
 
 def values_of_any_type(bench: Bench) -> None:
@@ -261,7 +261,7 @@ def test_messages_arrive_and_strangers_keys_do_not(bench: Bench, tmp_path: Path)
     stranger = AlipayGateway(url, AlipayAccount(DEMO_ALIPAY_APP, others.app_private, keys.alipay_public))
     with pytest.raises(ChannelFault) as caught:
         stranger.call(METHOD)
-    assert (caught.value.kind, caught.value.code) == (Kind.CONFIG, "isv.invalid-signature")
+    assert (caught.value.kind, caught.value.code) == (FaultKind.CONFIG, "isv.invalid-signature")
 
 
 @given(

@@ -16,9 +16,15 @@ from portal.core.crypto.cms import SignatureInvalid, verify_detached
 from portal.demo.settings import DemoSettings
 from portal.domain.documents.bill import Item, MedicalExt
 from portal.providers.finance import envelope
-from portal.providers.finance.bill_messages import Accepted, Queued, Rejected, Upload
-from portal.providers.finance.client import FinanceAway, FinanceClient
-from portal.providers.finance.result_codes import Result
+from portal.providers.finance.client import FinanceClient
+from portal.providers.finance.messages import (
+    FinanceAway,
+    SupervisionGiven,
+    SupervisionQueued,
+    SupervisionRefused,
+    Upload,
+)
+from portal.providers.finance.result_codes import ResultCode
 from portal.rendering import xml
 from tests.support.processes.services import wait_for
 from tests.support.processes.simulators import BillMaker, Simulators
@@ -28,7 +34,7 @@ ACCOUNT = DemoSettings()
 
 def verify(maker: BillMaker, bill: Upload, answer: Any) -> None:
     """The supervision covers exactly our bytes and our signature, under the finance CA."""
-    assert isinstance(answer, Accepted)
+    assert isinstance(answer, SupervisionGiven)
     parts = xml.split(bill.document)
     supervisor = xml.signature_fields(answer.supervisor_signature)
     data = xml.supervised_bytes(parts.signed, parts.unit_element)
@@ -44,7 +50,7 @@ def test_upload_is_supervised(finance: Simulators, maker: BillMaker, algorithm: 
     client, bill = finance.client(algorithm=algorithm), maker.upload()
     answer = client.upload(bill)
     verify(maker, bill, answer)
-    assert isinstance(answer, Accepted)
+    assert isinstance(answer, SupervisionGiven)
     assert not answer.duplicate
     assert answer.seal["SealId"] == "9" * 32
     assert abs(answer.time - now()) < timedelta(minutes=5)
@@ -54,10 +60,10 @@ def test_same_bill_again_is_one_effect(finance: Simulators, client: FinanceClien
     """4001: the same signature again, one supervision, both attempts seen."""
     bill = maker.upload()
     first, second = client.upload(bill), client.upload(bill)
-    assert isinstance(first, Accepted)
-    assert isinstance(second, Accepted)
+    assert isinstance(first, SupervisionGiven)
+    assert isinstance(second, SupervisionGiven)
     assert second.duplicate
-    assert second.code == Result.DUPLICATE_SAME
+    assert second.code == ResultCode.DUPLICATE_SAME
     assert second.supervisor_signature == first.supervisor_signature
     row = finance.bill(bill.code, bill.number)
     assert row is not None
@@ -69,8 +75,8 @@ def test_same_bill_at_once_is_one_effect(finance: Simulators, client: FinanceCli
     bill = maker.upload()
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: client.upload(bill), range(16)))
-    assert len({answer.supervisor_signature for answer in answers if isinstance(answer, Accepted)}) == 1
-    assert sum(not answer.duplicate for answer in answers if isinstance(answer, Accepted)) == 1
+    assert len({answer.supervisor_signature for answer in answers if isinstance(answer, SupervisionGiven)}) == 1
+    assert sum(not answer.duplicate for answer in answers if isinstance(answer, SupervisionGiven)) == 1
     row = finance.bill(bill.code, bill.number)
     assert row is not None
     assert (row["effects"], row["attempts"]) == (1, 16)
@@ -82,11 +88,11 @@ def test_other_content_under_the_number_is_a_conflict(client: FinanceClient, mak
     bill = maker.upload(document)
     first = client.upload(bill)
     other = client.upload(maker.upload(replace(document, cashier="收费员二")))
-    assert isinstance(other, Rejected)
-    assert other.code == Result.DUPLICATE_OTHER
+    assert isinstance(other, SupervisionRefused)
+    assert other.code == ResultCode.DUPLICATE_OTHER
     again = client.upload(bill)
-    assert isinstance(first, Accepted)
-    assert isinstance(again, Accepted)
+    assert isinstance(first, SupervisionGiven)
+    assert isinstance(again, SupervisionGiven)
     assert again.supervisor_signature == first.supervisor_signature
 
 
@@ -95,12 +101,12 @@ def test_result_needs_the_check_code(client: FinanceClient, maker: BillMaker) ->
     bill = maker.upload()
     uploaded = client.upload(bill)
     found = client.result(bill.code, bill.number, "0a1b2c")
-    assert isinstance(uploaded, Accepted)
-    assert isinstance(found, Accepted)
+    assert isinstance(uploaded, SupervisionGiven)
+    assert isinstance(found, SupervisionGiven)
     assert found.supervisor_signature == uploaded.supervisor_signature
     wrong = client.result(bill.code, bill.number, "0a1b2d")
     unknown = client.result(bill.code, "9999999999", "0a1b2c")
-    assert wrong == unknown == Rejected(Result.BILL_UNKNOWN, Result.BILL_UNKNOWN.title)
+    assert wrong == unknown == SupervisionRefused(ResultCode.BILL_UNKNOWN, ResultCode.BILL_UNKNOWN.title)
 
 
 def _red_of(maker: BillMaker, original: Upload) -> Upload:
@@ -113,10 +119,10 @@ def test_red_bill_needs_its_original(client: FinanceClient, maker: BillMaker) ->
     """9303: refused before finance has the original, supervised after."""
     original = maker.upload()
     red = _red_of(maker, original)
-    assert red.message_no == "9303"
+    assert client.number(red) == "9303"
     early = client.upload(red)
-    assert isinstance(early, Rejected)
-    assert early.code == Result.RELATED_UNKNOWN
+    assert isinstance(early, SupervisionRefused)
+    assert early.code == ResultCode.RELATED_UNKNOWN
     client.upload(original)
     verify(maker, red, client.upload(red))
 
@@ -128,8 +134,8 @@ def test_red_bill_must_name_the_original_that_it_signed(client: FinanceClient, m
     client.upload(other)
     red = replace(_red_of(maker, original), related=(other.code, other.number))
     answer = client.upload(red)
-    assert isinstance(answer, Rejected)
-    assert answer.code == Result.DOCUMENT_DISAGREES
+    assert isinstance(answer, SupervisionRefused)
+    assert answer.code == ResultCode.DOCUMENT_DISAGREES
 
 
 def test_numbers_outside_of_granted_segments(finance: Simulators, client: FinanceClient, maker: BillMaker) -> None:
@@ -137,17 +143,17 @@ def test_numbers_outside_of_granted_segments(finance: Simulators, client: Financ
     code = "99060227"
     finance.post("/finance/segments", [{"bill_code": code, "first": 1000, "last": 1999}])
     inside, outside = (maker.upload(maker.document(code=code, number=f"{number:010d}")) for number in (1999, 2000))
-    assert isinstance(client.upload(inside), Accepted)
+    assert isinstance(client.upload(inside), SupervisionGiven)
     answer = client.upload(outside)
-    assert isinstance(answer, Rejected)
-    assert answer.code == Result.NUMBER_NOT_GRANTED
+    assert isinstance(answer, SupervisionRefused)
+    assert answer.code == ResultCode.NUMBER_NOT_GRANTED
 
 
 def test_sums_must_agree(client: FinanceClient, maker: BillMaker) -> None:
     """A validly signed bill whose items do not make its total."""
     answer = client.upload(maker.upload(maker.document(total_fen=12851)))
-    assert isinstance(answer, Rejected)
-    assert answer.code == Result.FIELD_INVALID
+    assert isinstance(answer, SupervisionRefused)
+    assert answer.code == ResultCode.FIELD_INVALID
 
 
 @pytest.mark.parametrize(
@@ -191,7 +197,7 @@ def test_lost_answer_did_the_work(finance: Simulators, client: FinanceClient, ma
     assert row is not None
     assert row["state"] == "SUPERVISED"
     again = client.upload(bill)
-    assert isinstance(again, Accepted)
+    assert isinstance(again, SupervisionGiven)
     assert again.duplicate
 
 
@@ -202,8 +208,8 @@ def test_rejected_field_is_final_and_kept_by_nobody(
     finance.faults("finance", reject_field={"count": 1})
     bill = maker.upload()
     answer = client.upload(bill)
-    assert isinstance(answer, Rejected)
-    assert answer.code == Result.FIELD_INVALID
+    assert isinstance(answer, SupervisionRefused)
+    assert answer.code == ResultCode.FIELD_INVALID
     assert "PayerPartyName" in answer.reason
     assert finance.bill(bill.code, bill.number) is None
 
@@ -214,7 +220,7 @@ def test_duplicate_delivery_is_one_effect(finance: Simulators, client: FinanceCl
     bill = maker.upload()
     answer = client.upload(bill)
     verify(maker, bill, answer)
-    assert isinstance(answer, Accepted)
+    assert isinstance(answer, SupervisionGiven)
     assert answer.duplicate
     row = finance.bill(bill.code, bill.number)
     assert row is not None
@@ -222,15 +228,15 @@ def test_duplicate_delivery_is_one_effect(finance: Simulators, client: FinanceCl
 
 
 def test_queued_then_fetched(finance: Simulators, client: FinanceClient, maker: BillMaker) -> None:
-    """Queued; the same upload again is queued too; 9302 brings the supervision later."""
+    """SupervisionQueued; the same upload again is queued too; 9302 brings the supervision later."""
     finance.faults("finance", queue={"value": 600, "count": 1})
     bill = maker.upload()
-    assert client.upload(bill) == Queued("0000", duplicate=False)
-    assert client.upload(bill) == Queued("4001", duplicate=True)
+    assert client.upload(bill) == SupervisionQueued("0000", duplicate=False)
+    assert client.upload(bill) == SupervisionQueued("4001", duplicate=True)
 
-    def supervised() -> Accepted | None:
+    def supervised() -> SupervisionGiven | None:
         answer = client.result(bill.code, bill.number, "0a1b2c")
-        return answer if isinstance(answer, Accepted) else None
+        return answer if isinstance(answer, SupervisionGiven) else None
 
     verify(maker, bill, wait_for(supervised))
 
@@ -239,10 +245,10 @@ def test_queued_then_refused(finance: Simulators, client: FinanceClient, maker: 
     """An officer refuses a queued bill: final, with the opinion."""
     finance.faults("finance", queue={"value": 60_000, "count": 1})
     bill = maker.upload()
-    assert isinstance(client.upload(bill), Queued)
+    assert isinstance(client.upload(bill), SupervisionQueued)
     finance.post("/finance/refuse", {"bill_code": bill.code, "number": bill.number, "opinion": "项目编码有误"})
     answer = client.result(bill.code, bill.number, "0a1b2c")
-    assert answer == Rejected(Result.FIELD_INVALID, "项目编码有误")
+    assert answer == SupervisionRefused(ResultCode.FIELD_INVALID, "项目编码有误")
 
 
 def test_counted_and_probable_faults(finance: Simulators, client: FinanceClient, maker: BillMaker) -> None:
@@ -252,7 +258,7 @@ def test_counted_and_probable_faults(finance: Simulators, client: FinanceClient,
     for _ in range(2):
         with pytest.raises(FinanceAway):
             client.upload(bill)
-    assert isinstance(client.upload(bill), Accepted)
+    assert isinstance(client.upload(bill), SupervisionGiven)
     assert finance.get("/finance/faults")["busy"]["on"] is False
 
 

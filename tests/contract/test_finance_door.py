@@ -18,9 +18,12 @@ from portal.core.crypto.cms import FileSigner
 from portal.core.crypto.sm2 import PrivateKey
 from portal.demo.settings import DemoSettings
 from portal.providers.finance import envelope
-from portal.providers.finance.bill_messages import Accepted, MessageIds, Rejected, Upload
-from portal.providers.finance.client import FinanceAway, FinanceClient
-from portal.providers.finance.result_codes import Result
+from portal.providers.finance.adapter import FinanceAccount
+from portal.providers.finance.bill_messages import upload_fields, upload_number
+from portal.providers.finance.client import FinanceClient
+from portal.providers.finance.message_log import MessageIds
+from portal.providers.finance.messages import FinanceAway, SupervisionGiven, SupervisionRefused, Upload
+from portal.providers.finance.result_codes import ResultCode
 from portal.rendering import xml
 from tests.support.processes.simulators import BillMaker, Simulators, running_simulators
 
@@ -33,8 +36,8 @@ def _post(finance: Simulators, body: bytes, **changes: str) -> httpx.Response:
 
 
 def _message(bill: Upload, **changes: str) -> bytes:
-    head = envelope.head_for(bill.message_no, ACCOUNT.finance_app_id, MessageIds().next(), now())
-    return envelope.build(replace(head, **changes), bill.voucher())
+    head = envelope.head_for(upload_number(bill), ACCOUNT.finance_app_id, MessageIds().next(), now())
+    return envelope.build(replace(head, **changes), envelope.build_voucher(upload_fields(bill)))
 
 
 def _code(answer: httpx.Response) -> object:
@@ -82,7 +85,7 @@ def test_clock_skew(finance: Simulators, maker: BillMaker, minutes: int, code: s
     """Five minutes either way."""
     bill = maker.upload()
     head = envelope.head_for("9301", ACCOUNT.finance_app_id, MessageIds().next(), now() + timedelta(minutes=minutes))
-    assert _code(_post(finance, envelope.build(head, bill.voucher()))) == code
+    assert _code(_post(finance, envelope.build(head, envelope.build_voucher(upload_fields(bill))))) == code
     assert (finance.bill(bill.code, bill.number) is not None) == (code == "0000")
 
 
@@ -95,15 +98,15 @@ def test_replayed_message_is_refused(finance: Simulators, client: FinanceClient,
     used = envelope.parse(body).head.message_id
     with pytest.raises(FinanceAway) as refusal:
         client.upload(other, message_id=used)
-    assert refusal.value.code == Result.REPLAYED
+    assert refusal.value.code == ResultCode.REPLAYED
     assert finance.bill(other.code, other.number) is None
 
 
 def test_unknown_message_and_other_account_inside(finance: Simulators, maker: BillMaker) -> None:
     """The head counts too, not the header alone."""
     bill = maker.upload()
-    assert _code(_post(finance, _message(bill, message_no="9999"))) == Result.MESSAGE_UNKNOWN
-    assert _code(_post(finance, _message(bill, app_id="SOMEBODY000001"))) == Result.APP_UNKNOWN
+    assert _code(_post(finance, _message(bill, message_no="9999"))) == ResultCode.MESSAGE_UNKNOWN
+    assert _code(_post(finance, _message(bill, app_id="SOMEBODY000001"))) == ResultCode.APP_UNKNOWN
 
 
 def _foreign_signer() -> FileSigner:
@@ -115,8 +118,8 @@ def test_foreign_unit_key_is_refused(finance: Simulators, client: FinanceClient,
     """A certificate that only names our CA as its issuer."""
     bill = maker.upload(signer=_foreign_signer())
     answer = client.upload(bill)
-    assert isinstance(answer, Rejected)
-    assert answer.code == Result.SIGNATURE_INVALID
+    assert isinstance(answer, SupervisionRefused)
+    assert answer.code == ResultCode.SIGNATURE_INVALID
     assert finance.bill(bill.code, bill.number) is None
 
 
@@ -127,14 +130,14 @@ def test_signature_of_other_bytes_is_refused(finance: Simulators, client: Financ
     signature = maker.signer.sign(signed)
     altered = signed.replace(b"128.50", b"128.51")
     for bill, code in (
-        (maker.packed(document, altered, signature, at, maker.signer.serial_hex), Result.SIGNATURE_INVALID),
-        (maker.packed(document, signed, other.signature, at, maker.signer.serial_hex), Result.SIGNATURE_INVALID),
-        (replace(maker.upload(document), signature=other.signature), Result.DOCUMENT_DISAGREES),
-        (replace(maker.upload(document), serial="OTHER"), Result.DOCUMENT_DISAGREES),
-        (replace(maker.upload(document), document=b"<EInvoice/>"), Result.FIELD_INVALID),
+        (maker.packed(document, altered, signature, at, maker.signer.serial_hex), ResultCode.SIGNATURE_INVALID),
+        (maker.packed(document, signed, other.signature, at, maker.signer.serial_hex), ResultCode.SIGNATURE_INVALID),
+        (replace(maker.upload(document), signature=other.signature), ResultCode.DOCUMENT_DISAGREES),
+        (replace(maker.upload(document), serial="OTHER"), ResultCode.DOCUMENT_DISAGREES),
+        (replace(maker.upload(document), document=b"<EInvoice/>"), ResultCode.FIELD_INVALID),
     ):
         answer = client.upload(bill)
-        assert isinstance(answer, Rejected)
+        assert isinstance(answer, SupervisionRefused)
         assert answer.code == code
     assert finance.bill(document.code, document.number) is None
 
@@ -163,12 +166,12 @@ def test_hostile_voucher_and_document(finance: Simulators, maker: BillMaker) -> 
     """The same inside the base64 layers: a data error, nothing kept."""
     bomb = _HOSTILE["laughs"]
     head = envelope.head_for("9301", ACCOUNT.finance_app_id, MessageIds().next(), now())
-    assert _code(_post(finance, envelope.build(head, bomb))) == Result.FIELD_INVALID
+    assert _code(_post(finance, envelope.build(head, bomb))) == ResultCode.FIELD_INVALID
     bill = maker.upload()
     entity = bill.document.replace(b"<EInvoice>", b'<!DOCTYPE EInvoice [<!ENTITY e "x">]><EInvoice>', 1)
     inner = bill.document.replace(b"</Main>", b'<!DOCTYPE x [<!ENTITY e "x">]>&e;</Main>', 1)
     for document in (bomb, entity, inner):
-        assert _code(_post(finance, _message(replace(bill, document=document)))) == Result.FIELD_INVALID
+        assert _code(_post(finance, _message(replace(bill, document=document)))) == ResultCode.FIELD_INVALID
     assert finance.bill(bill.code, bill.number) is None
 
 
@@ -185,8 +188,8 @@ def test_finance_remembers_over_kill(tmp_path: Path) -> None:
             client.upload(bill)
         finance.start()
         again = client.upload(bill)
-        assert isinstance(first, Accepted)
-        assert isinstance(again, Accepted)
+        assert isinstance(first, SupervisionGiven)
+        assert isinstance(again, SupervisionGiven)
         assert again.duplicate
         assert again.supervisor_signature == first.supervisor_signature
         assert _code(_post(finance, body)) == "1005"
@@ -217,7 +220,7 @@ def test_recorded_answer_is_not_taken_for_another(finance: Simulators, maker: Bi
     server = HTTPServer(("127.0.0.1", 0), _Recorder)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/"
-    client = FinanceClient(url, ACCOUNT.finance_app_id, ACCOUNT.finance_app_key, 5)
+    client = FinanceClient(FinanceAccount(url, ACCOUNT.finance_app_id, ACCOUNT.finance_app_key, 5))
     with pytest.raises(FinanceAway, match="不是对本报文的应答"):
         client.upload(maker.upload())
     server.shutdown()

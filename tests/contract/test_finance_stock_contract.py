@@ -18,12 +18,13 @@ from portal.domain.actor import Actor
 from portal.domain.numbers import NumberRun
 from portal.domain.stock import AlarmRule
 from portal.fiscal import stock as fiscal
+from portal.fiscal.jobs import STOCK_WORK, run
 from portal.models import (
     BillKind,
+    FinanceMessage,
     OutboxTask,
     StockAlarm,
     StockApplication,
-    StockExchange,
     StockReceipt,
     StockReconcile,
     StockReturn,
@@ -31,9 +32,16 @@ from portal.models import (
 from portal.outbox import tasks
 from portal.outbox.worker import Worker
 from portal.providers.breaker import Breaker
-from portal.providers.finance import stock_messages as messages
-from portal.providers.finance.client import FinanceAway
-from portal.providers.finance.result_codes import Result
+from portal.providers.finance.link import FinanceLink
+from portal.providers.finance.messages import (
+    ApplicationQuery,
+    FinanceAway,
+    NumberApplication,
+    SegmentConfirmation,
+    SegmentsQuery,
+    Withdrawal,
+)
+from portal.providers.finance.result_codes import ResultCode
 from portal.stock import alarms, balances
 from portal.stock.books.fates import consistent, identity
 from portal.stock.documents import applications, receipts, returns
@@ -70,12 +78,9 @@ class Unit:
         self.services: Services = app.extensions["qupiao"].services
         self.database: Database = self.services.database
         self.finance = finance
-        self.desk = fiscal.StockDesk(finance.client(timeout=1.0), Breaker(most=1000))
-        acts = {topic: partial(self._run, act) for topic, act in fiscal.HANDLERS.items()}
-        self.worker = Worker(self.services, acts, threads=1)
-
-    def _run(self, act: str, services: Services, task: tasks.Task) -> tasks.Outcome:
-        return fiscal.run(self.desk, act, services, task)
+        link = FinanceLink(finance.client(timeout=1.0), Breaker(most=1000))
+        work = {topic: partial(run, one, link) for topic, one in STOCK_WORK.items()}
+        self.worker = Worker(self.services, work, threads=1)
 
     def drain(self) -> None:
         """Do what is due, now or after a back-off."""
@@ -126,9 +131,9 @@ class Unit:
         with self.database.read() as connection:
             return list(
                 connection.scalars(
-                    select(StockExchange.outcome)
-                    .where(StockExchange.message_no == message_no)
-                    .order_by(StockExchange.message_id)
+                    select(FinanceMessage.outcome)
+                    .where(FinanceMessage.message_no == message_no)
+                    .order_by(FinanceMessage.message_id)
                 )
             )
 
@@ -337,34 +342,32 @@ def test_comparison_lists_differences_and_alarms_once(unit: Unit) -> None:
 def test_keys_are_idempotent_at_finance(finance: Simulators) -> None:
     """ApplyNo, segment id and return no. again: the same answer; with other content: 4002; unknown: named."""
     client = finance.client()
-    first = messages.application(AGENCY, "SLX1", CODE, 100, "一")
-    assert client.ask(messages.APPLY, first).code == Result.OK
-    assert client.ask(messages.APPLY, first).code == Result.DUPLICATE_SAME
-    other = messages.application(AGENCY, "SLX1", CODE, 101, "一")
-    assert client.ask(messages.APPLY, other).code == Result.DUPLICATE_OTHER
+    first = NumberApplication(AGENCY, "SLX1", CODE, 100, "一")
+    assert client.ask(first).code == ResultCode.OK
+    assert client.ask(first).code == ResultCode.DUPLICATE_SAME
+    other = NumberApplication(AGENCY, "SLX1", CODE, 101, "一")
+    assert client.ask(other).code == ResultCode.DUPLICATE_OTHER
     for quantity, code in ((0, CODE), (5, "99999926")):
-        answer = client.ask(messages.APPLY, messages.application(AGENCY, f"SLX{quantity}", code, quantity, ""))
-        assert answer.code == Result.FIELD_INVALID
-    unknown = messages.application_status(AGENCY, "NOBODY")
-    assert client.ask(messages.APPLY_STATUS, unknown).code == Result.APPLICATION_UNKNOWN
-    assert client.ask(messages.APPLY_WITHDRAW, unknown).code == Result.APPLICATION_UNKNOWN
-    stranger = messages.stock_in("HDNONE", 1, "甲", now())
-    assert client.ask(messages.STOCK_IN, stranger).code == Result.SEGMENT_UNKNOWN
+        answer = client.ask(NumberApplication(AGENCY, f"SLX{quantity}", code, quantity, ""))
+        assert answer.code == ResultCode.FIELD_INVALID
+    assert client.ask(ApplicationQuery(AGENCY, "NOBODY")).code == ResultCode.APPLICATION_UNKNOWN
+    assert client.ask(Withdrawal(AGENCY, "NOBODY")).code == ResultCode.APPLICATION_UNKNOWN
+    assert client.ask(SegmentConfirmation("HDNONE", 1, "甲", now())).code == ResultCode.SEGMENT_UNKNOWN
 
 
 def test_many_segments_come_page_by_page(finance: Simulators) -> None:
     for _ in range(3):
         finance.post("/finance/stock/push", {"agency": AGENCY, "bill_code": codes.this_year("990421"), "quantity": 10})
     client, day = finance.client(), date.today() - timedelta(days=1)
-    seen, total = messages.read_segments(client.ask(messages.SEGMENTS, messages.segments(AGENCY, day, 1)).fields)
-    assert len(seen) == total >= 3
-    beyond, _ = messages.read_segments(client.ask(messages.SEGMENTS, messages.segments(AGENCY, day, 2)).fields)
-    assert beyond == []
+    first = client.ask(SegmentsQuery(AGENCY, day, 1)).content
+    assert first is not None and len(first.items) == first.total >= 3
+    beyond = client.ask(SegmentsQuery(AGENCY, day, 2)).content
+    assert beyond is not None and beyond.items == ()
 
 
 def test_a_stranger_cannot_apply(finance: Simulators) -> None:
     with pytest.raises(FinanceAway):
-        finance.client(app_key="another").ask(messages.APPLY, messages.application(AGENCY, "SLX9", CODE, 1, ""))
+        finance.client(app_key="another").ask(NumberApplication(AGENCY, "SLX9", CODE, 1, ""))
     assert "SLX9" not in str(finance.get("/finance/stock/applications.json"))
 
 
@@ -375,8 +378,8 @@ def test_a_worker_that_dies_after_the_effect_repeats_it_harmlessly(unit: Unit) -
     receipt = unit.receipts(state="waiting")[-1]
     with unit.database.write() as connection:
         receipts.confirm_on(connection, KEEPER, receipt.no)
-    voucher = messages.stock_in(receipt.finance_id, receipt.count, "票管员", now())
-    assert unit.finance.client().ask(messages.STOCK_IN, voucher).code == Result.OK
+    confirmation = SegmentConfirmation(receipt.finance_id, receipt.count, "票管员", now())
+    assert unit.finance.client().ask(confirmation).code == ResultCode.OK
     unit.drain()
     assert unit.sent("9204") == ["duplicate"] and unit.grant(receipt.finance_id)["attempts"] == 2
 

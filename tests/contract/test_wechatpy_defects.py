@@ -16,7 +16,7 @@ import redis
 from wechatpy.client import WeChatClient
 
 from portal.demo.accounts import DEMO_WECHAT
-from portal.providers.faults import ChannelFault, Kind
+from portal.providers.faults import ChannelFault, FaultKind
 from portal.providers.wechat.client import WeChat
 from portal.providers.wechat.tokens import Tokens
 from tests.support import platforms
@@ -84,7 +84,7 @@ def expiry_is_shared(bench: Bench) -> None:
 def refused_for_ever_ends(bench: Bench) -> None:
     """A server that keeps saying 40001: one retry, three calls in all, then CONFIG. The library made 972."""
     bench.simulators.post("/wechat/script", {SEND: [40001] * 10})
-    assert bench.refused(bench.send).kind is Kind.CONFIG
+    assert bench.refused(bench.send).kind is FaultKind.CONFIG
     assert (bench.calls(SEND), bench.calls(TOKEN)) == (2, 2)
 
 
@@ -101,10 +101,10 @@ def token_fetch_times_out(bench: Bench) -> None:
     client = platforms.wechat(bench.simulators, bench.tokens, timeout=0.2)
     bench.simulators.faults("wechat", slow={"probability": 1, "count": 1, "value": 2000})
     fault = bench.refused(lambda: bench.send(client))
-    assert (fault.kind, fault.code, fault.text) == (Kind.RETRY, "network", "ReadTimeout")
+    assert (fault.kind, fault.code, fault.text) == (FaultKind.RETRY, "network", "ReadTimeout")
     for switch in ("html", "half_answer", "down"):
         bench.simulators.faults("wechat", **{switch: {"probability": 1, "count": 1}})
-        assert bench.refused(bench.send).kind is Kind.RETRY
+        assert bench.refused(bench.send).kind is FaultKind.RETRY
     assert bench.calls(SEND) == 0
 
 
@@ -113,19 +113,25 @@ def html_is_no_success(bench: Bench) -> None:
     bench.send()
     for switch in ("html", "half_answer"):
         bench.simulators.faults("wechat", **{switch: {"probability": 1, "count": 1}})
-        assert bench.refused(bench.send).kind is Kind.UNKNOWN
+        assert bench.refused(bench.send).kind is FaultKind.UNKNOWN
 
 
 def one_family_of_errors(bench: Bench) -> None:
     """Network, 5xx and refusals are all ChannelFault, each of its class."""
     bench.send()
     bench.simulators.faults("wechat", down={"probability": 1, "count": 1})
-    assert bench.refused(bench.send).kind is Kind.UNKNOWN
+    assert bench.refused(bench.send).kind is FaultKind.UNKNOWN
     bench.simulators.faults("wechat", answer_lost={"probability": 1, "count": 1})
-    assert bench.refused(bench.send).kind is Kind.UNKNOWN
+    assert bench.refused(bench.send).kind is FaultKind.UNKNOWN
     nowhere = WeChat(DEMO_WECHAT, bench.tokens, "http://127.0.0.1:9", 1.0)
-    assert bench.refused(lambda: bench.send(nowhere)).kind is Kind.RETRY
-    answers = {43004: Kind.NEVER, 45009: Kind.LATER, 40037: Kind.CONFIG, 47003: Kind.BUG, -1: Kind.RETRY}
+    assert bench.refused(lambda: bench.send(nowhere)).kind is FaultKind.RETRY
+    answers = {
+        43004: FaultKind.NEVER,
+        45009: FaultKind.LATER,
+        40037: FaultKind.CONFIG,
+        47003: FaultKind.BUG,
+        -1: FaultKind.RETRY,
+    }
     for code, kind in answers.items():
         bench.simulators.post("/wechat/script", {SEND: [code]})
         fault = bench.refused(bench.send)
@@ -188,7 +194,7 @@ def login_needs_no_token(bench: Bench) -> None:
     mini = platforms.mini(bench.simulators, bench.tokens)
     code = bench.simulators.post("/wechat/codes", {"kind": "login", "openid": platforms.MINI_USER})["code"]
     assert mini.login(code) == platforms.MINI_USER
-    assert bench.refused(lambda: mini.login(code)).kind is Kind.USER
+    assert bench.refused(lambda: mini.login(code)).kind is FaultKind.USER
     assert bench.calls(TOKEN) == 0
 
 
@@ -205,7 +211,7 @@ def the_stranger_is_never_reached(bench: Bench) -> None:
     fault = bench.refused(
         lambda: bench.client.send_template(STRANGER, "DEMO-TEMPLATE-BILL", DATA, "https://x.invalid/", "s")
     )
-    assert fault.kind is Kind.NEVER
+    assert fault.kind is FaultKind.NEVER
 
 
 DEFECTS = (

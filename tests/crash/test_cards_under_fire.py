@@ -50,7 +50,7 @@ log = logging.getLogger("fire")
 
 @pytest.fixture
 def simulators(tmp_path: Path) -> Iterator[Simulators]:
-    """Platforms that are well until the cards are asked for."""
+    """Providers that are well until the cards are asked for."""
     with running_simulators(tmp_path / "simulators") as started:
         yield started
 

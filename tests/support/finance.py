@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Table, select, update
 
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.fiscal.bills import TOPIC, Exchange
+from portal.fiscal.bills import POLLS, TOPIC, Rules, supervise
+from portal.fiscal.jobs import Handler, run
 from portal.fiscal.supervision import Trust
 from portal.models.tables import BILL, OUTBOX_TASK
 from portal.outbox.tasks import Task
 from portal.outbox.worker import Worker
 from portal.providers.breaker import Breaker
+from portal.providers.finance.link import FinanceLink
 from tests.support.his import His, outpatient
 from tests.support.processes.simulators import Simulators
 
@@ -33,15 +36,15 @@ class World:
             assert self.his.call("invoiceEBillOutpatient", outpatient(f"EX{number:04d}")).ok
         return [row.id for row in self.rows(BILL)]
 
-    def exchange(self, **more: Any) -> Exchange:
-        """An exchange whose breaker is quick."""
-        more.setdefault("breaker", Breaker(pause=0.0))
-        timeout = more.pop("timeout", 5.0)
-        return Exchange(
-            self.finance.client(timeout=timeout), Trust.load(self.services.settings.data_dir / "keys"), **more
-        )
+    def exchange(
+        self, polls: tuple[float, ...] = POLLS, breaker: Breaker | None = None, timeout: float = 5.0
+    ) -> Handler:
+        """A handler of uploads over a link of its own, whose breaker is quick."""
+        link = FinanceLink(self.finance.client(timeout=timeout), breaker or Breaker(pause=0.0))
+        rules = Rules(Trust.load(self.services.settings.data_dir / "keys"), polls)
+        return partial(run, partial(supervise, rules=rules), link)
 
-    def work(self, exchange: Exchange | None = None, threads: int = 4) -> None:
+    def work(self, exchange: Handler | None = None, threads: int = 4) -> None:
         """Let all time-outs and leases pass, and a worker do all that is due then."""
         with self.services.database.write() as connection:
             connection.execute(update(OUTBOX_TASK).where(OUTBOX_TASK.c.state == "pending").values(due_at=now()))

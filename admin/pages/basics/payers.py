@@ -1,4 +1,4 @@
-"""常用交款人: whom the desk remembers, masked; each can be forgotten."""
+"""Page of 常用交款人: the payers that the desk remembers, masked; each can be forgotten."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from portal.web.edge import see_other, services
 @basics.route("/payers", methods=["GET", "POST"])
 @requires(Permission.BILLS_ISSUE, menu="常用交款人", order=70)
 def known_payers() -> Response:
-    """The remembered payers; a whole name or number finds one. It is posted, so that no address holds it."""
+    """List the remembered payers; a whole name or number finds one, posted so that no address holds it."""
     typed = request.form.get("find", "")[:100] if request.method == "POST" else ""
     with services().database.read() as connection:
-        found = manual_known_payers.shown(services(), connection, current_staff().unit_id, typed)
-        ids = [one.id for one in found] if typed else []
+        payers = manual_known_payers.shown(services(), connection, current_staff().unit_id, typed)
+        ids = [payer.id for payer in payers] if typed else []
         marks = manual_known_payers.marks(services(), connection, current_staff().unit_id, ids)
     gate(marks, "payers")
-    return page("basics/payers.html", title="常用交款人", payers=found, typed=typed, days=manual_known_payers.KEEP.days)
+    return page(
+        "basics/payers.html", title="常用交款人", payers=payers, typed=typed, days=manual_known_payers.KEEP.days
+    )
 
 
 @basics.post("/payers/<int:payer_id>/forget")
 @requires(Permission.BILLS_ISSUE, within="basics.known_payers")
 def forget_payer(payer_id: int) -> Response:
-    """Remove one."""
+    """Forget a payer."""
     manual_known_payers.forget(services(), current_actor(), payer_id)
     say("已删除。")
     return see_other(url_for("basics.known_payers"))

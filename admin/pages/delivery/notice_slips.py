@@ -1,9 +1,8 @@
-"""告知单: one slip from a bill's page, many from a list; every print is counted, a repeated one says 补打."""
+"""Page of 告知单: one slip from a bill's page, many from a list; every print is counted, a repeated one says 补打."""
 
 from __future__ import annotations
 
 from flask import Response, request, url_for
-from sqlalchemy import func, select
 
 from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
 from admin.kit.groups import billing, delivery
@@ -11,26 +10,16 @@ from admin.kit.listing import respond
 from admin.kit.security import current_actor, current_staff, requires
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
-from portal.domain.states import BillState
 from portal.issuing.paper import notice_slips
-from portal.ledger import bill_lists
 from portal.listing.columns import Column
 from portal.listing.filters import Filter, day_filters
 from portal.listing.lists import ListPage
-from portal.models.tables import BILL, SLIP_PRINT
+from portal.models.tables import BILL
 from portal.rendering.papers.slip import Paper
 from portal.web.edge import see_other, services
 
 PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'none'"
 """A browser's own PDF viewer is a page with styles of its own."""
-
-_prints = (
-    select(SLIP_PRINT.c.object_id, func.max(SLIP_PRINT.c.line).label("prints"))
-    .where(SLIP_PRINT.c.object_kind == notice_slips.BILLS)
-    .group_by(SLIP_PRINT.c.object_id)
-    .subquery()
-)
-PRINTS = func.coalesce(_prints.c.prints, 0)
 
 NOTICES = ListPage(
     name="notices",
@@ -51,7 +40,7 @@ NOTICES = ListPage(
         Filter(
             "printed",
             "打印",
-            lambda value: PRINTS == 0 if value == "no" else PRINTS > 0,
+            lambda value: notice_slips.printed(value == "yes"),
             "choice",
             choices={"no": "未打印", "yes": "已打印"},
             default=lambda: "no",
@@ -64,10 +53,8 @@ NOTICES = ListPage(
 @delivery.get("/notices")
 @requires(Permission.NOTICE_PRINT, menu="告知单", order=20)
 def slips() -> Response:
-    """Bills that patients may want a slip of; the not yet printed ones of today first."""
-    statement = bill_lists.of_unit(current_staff().unit_id).add_columns(PRINTS.label("prints"))
-    statement = statement.outerjoin(_prints, _prints.c.object_id == BILL.c.id)
-    statement = statement.where(BILL.c.red_of_id.is_(None), BILL.c.state != BillState.REVERSED.value)
+    """List the bills that patients may want a slip of; at first the ones of today that are not printed yet."""
+    statement = notice_slips.printable(current_staff().unit_id)
     return respond(NOTICES, statement, "delivery/notices.html", papers=Paper, most=notice_slips.MOST)
 
 
@@ -76,7 +63,7 @@ def slips() -> Response:
 def print_slips() -> Response:
     """Print the chosen ones, or with ``all`` everything that the page shows."""
     names = "shown" if "all" in request.form else "bill"
-    return _print([int(one) for one in request.form.getlist(names) if one.isdecimal() and len(one) < 20])
+    return _print([int(text) for text in request.form.getlist(names) if text.isdecimal() and len(text) < 20])
 
 
 @billing.post("/bills/<int:bill_id>/notice")
@@ -89,12 +76,12 @@ def print_slip(bill_id: int) -> Response:
 @delivery.get("/notices/<int:job>/slips.pdf")
 @requires(Permission.NOTICE_PRINT, within="delivery.slips")
 def job_pdf(job: int) -> Response:
-    """The slips that were printed together; opening them again counts nothing."""
+    """Answer the slips that were printed together; opening them again counts nothing."""
     return pdf_response(notice_slips.job_pdf(services(), current_staff().unit_id, job), f"notice-{job}.pdf")
 
 
 def chosen_paper() -> Paper:
-    """The paper of the posted form. Raises PAGE_NOT_FOUND for one that there is not."""
+    """Return the paper of the posted form. Raises PAGE_NOT_FOUND for an unknown one."""
     try:
         return Paper(request.form.get("paper", Paper.ROLL.value))
     except ValueError:
@@ -102,7 +89,7 @@ def chosen_paper() -> Paper:
 
 
 def pdf_response(data: bytes, name: str) -> Response:
-    """A PDF for the browser's own viewer, from which it is printed."""
+    """Answer a PDF for the browser's own viewer, from which it is printed."""
     response = Response(data, mimetype="application/pdf")
     response.headers.set("Content-Disposition", "inline", filename=name)
     response.headers["Content-Security-Policy"] = PDF_POLICY

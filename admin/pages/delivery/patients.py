@@ -1,22 +1,21 @@
-"""患者: what patients ask the desk, with the answer; family and proxies that the desk binds (features §4.2, §4.4)."""
+"""Pages of 患者申请 and 家庭与代取: requests of patients and their answers, guardians and proxies."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flask import Response, url_for
-from sqlalchemy import select
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, RadioField, Text, TextArea, choices, required
 from admin.kit.groups import delivery
 from admin.kit.listing import respond
-from admin.kit.page import page, say
+from admin.kit.page import say
 from admin.kit.reasons import gate
 from admin.kit.security import current_actor, current_staff, may, requires
 from portal import audit
 from portal.access.permissions import Permission
 from portal.core.clock import now
-from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
 from portal.hospital import protected_persons
 from portal.listing import values
@@ -24,12 +23,12 @@ from portal.listing.columns import Act, Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
 from portal.listing.values import State, bill_number
-from portal.models.tables import BILL, FAMILY_LINK, PATIENT_REQUEST
-from portal.retrieval import family
+from portal.models.tables import FAMILY_LINK, PATIENT_REQUEST
+from portal.retrieval import family, queries
 from portal.retrieval import patient_requests as retrieval_patient_requests
 from portal.retrieval.family import RELATIONS, Person
 from portal.retrieval.patient_requests import KINDS
-from portal.web.edge import see_other, services
+from portal.web.edge import services
 
 STATES = {"open": State("待答复", "wait"), "done": State("已办理", "ok"), "declined": State("不能办理", "red")}
 
@@ -55,12 +54,12 @@ REQUESTS = ListPage(
         Filter(
             "state",
             "状态",
-            lambda state: PATIENT_REQUEST.c.state == state,
+            queries.request_state_is,
             "choice",
             choices={code: state.title for code, state in STATES.items()},
             default=lambda: "open",
         ),
-        Filter("kind", "事项", lambda kind: PATIENT_REQUEST.c.kind == kind, "choice", choices=KINDS),
+        Filter("kind", "事项", queries.request_kind_is, "choice", choices=KINDS),
     ),
     empty="没有符合条件的申请。患者在取票页面提交的更正、查不到票据、不是我的票会出现在这里。",
     acts=lambda row: (
@@ -74,11 +73,8 @@ REQUESTS = ListPage(
 @delivery.get("/requests")
 @requires(Permission.DELIVERY_VIEW, menu="患者申请", order=30)
 def patient_requests() -> Response:
-    """What patients wait for."""
-    statement = select(PATIENT_REQUEST, BILL.c.bill_code, BILL.c.number).outerjoin(
-        BILL, BILL.c.id == PATIENT_REQUEST.c.bill_id
-    )
-    return respond(REQUESTS, statement.where(PATIENT_REQUEST.c.unit_id == current_staff().unit_id))
+    """List what patients have asked; at first what waits for an answer."""
+    return respond(REQUESTS, queries.patient_requests(current_staff().unit_id))
 
 
 BASES = {"desk": "窗口核对证件", "phone": "登记手机", "consent": "短信授权"}
@@ -86,7 +82,7 @@ FOR_WHOM = (("guardian", "监护（孩子）"), ("proxy", "授权代取"))
 
 
 class AnswerForm(Form):
-    """What the patient will read."""
+    """The answer that the patient will read."""
 
     state = RadioField("结果", choices=choices([("done", "已办理"), ("declined", "不能办理")]), default="done")
     answer = TextArea("答复（患者会看到）", [required], most=500)
@@ -110,30 +106,35 @@ WORDS = {
 @delivery.route("/requests/<int:request_id>", methods=["GET", "POST"])
 @requires(Permission.DELIVERY_SEND, within="delivery.patient_requests")
 def patient_request(request_id: int) -> Response:
-    """One request as typed (looking is written down), and the answer."""
-    actor, form, problem = current_actor(), AnswerForm(), ""
-    if form.accepted():
-        try:
-            retrieval_patient_requests.answer(services(), actor, request_id, form.state.data, form.answer.data)
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("已答复。患者凭申请编号、或在票据页面看到答复；留了手机号的会收到短信。")
-            return see_other(url_for("delivery.patient_requests"))
-    found, photo = _looked_at(request_id)
-    with services().database.write() as connection:
-        audit.record(connection, actor, "request.read", ("request", request_id))
-    content = {WORDS.get(name, name): value for name, value in found.content.items()}
-    if "wrong" in found.content:
-        content[WORDS["wrong"]] = retrieval_patient_requests.WRONG.get(found.content["wrong"], found.content["wrong"])
-    shown: dict[str, Any] = {"found": found, "content": content, "photo": photo}
-    return page("delivery/patient_request.html", title=found.title, form=form, problem=problem, **shown)
+    """Show one request as it was typed, which is audited, and take the answer."""
+    form, back = AnswerForm(), url_for("delivery.patient_requests")
+    with services().database.read() as connection:
+        title = retrieval_patient_requests.one(services(), connection, current_staff().unit_id, request_id).title
+
+    def act() -> str:
+        retrieval_patient_requests.answer(services(), current_actor(), request_id, form.state.data, form.answer.data)
+        say("已答复。患者凭申请编号、或在票据页面看到答复；留了手机号的会收到短信。")
+        return back
+
+    def beside() -> dict[str, Any]:
+        asked, photo = _looked_at(request_id)
+        audit.note(services(), current_actor(), "request.read", ("request", request_id))
+        return {"found": asked, "content": _content(asked), "photo": photo}
+
+    return form_page(form, act, title=title, back=back, template="delivery/patient_request.html", beside=beside)
+
+
+def _content(asked: retrieval_patient_requests.Request) -> dict[str, str]:
+    content = {WORDS.get(name, name): value for name, value in asked.content.items()}
+    if "wrong" in asked.content:
+        content[WORDS["wrong"]] = retrieval_patient_requests.WRONG.get(asked.content["wrong"], asked.content["wrong"])
+    return content
 
 
 @delivery.post("/requests/<int:request_id>/photo")
 @requires(Permission.DELIVERY_SEND, within="delivery.patient_requests")
 def request_photo(request_id: int) -> Response:
-    """The photo with an open request, to compare the document; the look is audited."""
+    """Show the photo with an open request, to compare the document; the look is audited."""
     _looked_at(request_id)
     return Response(
         retrieval_patient_requests.show_photo(services(), current_actor(), request_id), mimetype="image/jpeg"
@@ -141,8 +142,10 @@ def request_photo(request_id: int) -> Response:
 
 
 def _looked_at(request_id: int) -> tuple[retrieval_patient_requests.Request, bool]:
-    """The request and whether it has a photo, for somebody who may look at whom it is about. Raises REQUEST_UNKNOWN,
-    ReasonNeeded."""
+    """Return the request, and whether it has a photo, to somebody who may look at the person it is about.
+
+    Raises REQUEST_UNKNOWN, ReasonNeeded.
+    """
     unit_id = current_staff().unit_id
     with services().database.read() as connection:
         found = retrieval_patient_requests.one(services(), connection, unit_id, request_id)
@@ -191,7 +194,7 @@ FAMILY = ListPage(
         Filter(
             "kind",
             "类别",
-            lambda kind: FAMILY_LINK.c.kind == kind,
+            queries.family_kind_is,
             "choice",
             choices={"guardian": "监护", "proxy": "授权代取"},
         ),
@@ -208,13 +211,12 @@ FAMILY = ListPage(
 @delivery.get("/family")
 @requires(Permission.DELIVERY_VIEW, menu="家庭与代取", order=40)
 def families() -> Response:
-    """Who may see whose bills; names masked."""
-    statement = select(FAMILY_LINK).where(FAMILY_LINK.c.unit_id == current_staff().unit_id)
-    return respond(FAMILY, statement, "delivery/families.html")
+    """List the people who may see somebody else's bills; names are masked."""
+    return respond(FAMILY, queries.family_links(current_staff().unit_id), "delivery/families.html")
 
 
 class FamilyForm(Form):
-    """Two people and what the clerk has seen."""
+    """Two people, and the documents that the clerk has seen."""
 
     kind = RadioField("类别", choices=choices(FOR_WHOM), default="guardian")
     holder_name = Text("代取人姓名", [required], most=100)
@@ -223,7 +225,9 @@ class FamilyForm(Form):
     subject_name = Text("就诊人姓名", [required], most=100)
     subject_number = Text("就诊人证件号或卡号", [required], most=60)
     subject_phone = Text("就诊人手机号（每次查看会通知，可空）", most=40)
-    relation = RadioField("就诊人是代取人的", choices=choices([(one, one) for one in RELATIONS]), default=RELATIONS[0])
+    relation = RadioField(
+        "就诊人是代取人的", choices=choices([(relation, relation) for relation in RELATIONS]), default=RELATIONS[0]
+    )
     document = Text("核对了什么证件", [required], most=60, description="例如：户口本、出生医学证明、本人到场和身份证")
 
 
@@ -231,40 +235,31 @@ class FamilyForm(Form):
 @requires(Permission.DELIVERY_SEND, within="delivery.families")
 def new_family() -> Response:
     """Bind two people after their documents were seen."""
-    form, problem = FamilyForm(), ""
-    if form.accepted():
+    form, back = FamilyForm(), url_for("delivery.families")
+
+    def act() -> str:
         holder = Person(form.holder_name.data, form.holder_number.data, form.holder_phone.data)
         subject = Person(form.subject_name.data, form.subject_number.data, form.subject_phone.data)
-        try:
-            family.bind_at_desk(
-                services(), current_actor(), form.kind.data, holder, subject, form.relation.data, form.document.data
-            )
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("已绑定。代取人用自己的证件号和手机验证码登录取票页面，在“家人”里查看。")
-            return see_other(url_for("delivery.families"))
-    back = url_for("delivery.families")
-    return page("kit/form.html", title="绑定家人", form=form, verb="绑定", back=back, problem=problem)
+        kind, relation, document = form.kind.data, form.relation.data, form.document.data
+        family.bind_at_desk(services(), current_actor(), kind, holder, subject, relation, document)
+        say("已绑定。代取人用自己的证件号和手机验证码登录取票页面，在“家人”里查看。")
+        return back
 
-
-class EndForm(Form):
-    """Asks once more."""
+    return form_page(form, act, title="绑定家人", verb="绑定", back=back)
 
 
 @delivery.route("/family/<int:link_id>/end", methods=["GET", "POST"])
 @requires(Permission.DELIVERY_SEND, within="delivery.families")
 def end_family(link_id: int) -> Response:
     """Revoke a link, after asking."""
-    form = EndForm()
     with services().database.read() as connection:
         family.need_link(connection, current_staff().unit_id, link_id)
-    if form.accepted():
+    back = url_for("delivery.families")
+
+    def act() -> str:
         family.revoke_at_desk(services(), current_actor(), link_id)
         say("已撤销，代取人立即不能再查看。")
-        return see_other(url_for("delivery.families"))
+        return back
+
     lead = "撤销后代取人立即不能再查看就诊人的票据。确定吗？"
-    back = url_for("delivery.families")
-    return page(
-        "kit/form.html", title="撤销授权", form=form, verb="撤销", back=back, lead=lead, danger=True, problem=""
-    )
+    return form_page(Form(), act, title="撤销授权", verb="撤销", back=back, lead=lead, danger=True)

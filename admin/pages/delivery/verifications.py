@@ -1,9 +1,8 @@
-"""查验记录: which bills were verified on our page, when, and from how many places (features §3.10); nobody is named."""
+"""Page of 查验记录: the bills that were verified on our page, when, and from how many places; nobody is named."""
 
 from __future__ import annotations
 
 from flask import Response
-from sqlalchemy import func, select
 
 from admin.kit.filters import NUMBER
 from admin.kit.groups import delivery
@@ -14,13 +13,9 @@ from portal.listing.columns import Column
 from portal.listing.filters import Filter, moment_filters
 from portal.listing.lists import ListPage
 from portal.listing.values import BILL_STATES
-from portal.models.tables import BILL, VERIFICATION
+from portal.models.tables import VERIFICATION
+from portal.retrieval import queries
 
-_places = (
-    select(VERIFICATION.c.bill_id, func.count(VERIFICATION.c.place.distinct()).label("places"))
-    .group_by(VERIFICATION.c.bill_id)
-    .subquery()
-)
 MANY = 3
 """An employer and an insurer are two; a third may be somebody to whom the same bill was shown again."""
 
@@ -39,15 +34,11 @@ VERIFICATIONS = ListPage(
     ),
     filters=(
         *moment_filters(VERIFICATION.c.at, 30),
-        Filter(
-            "number",
-            "票据号码",
-            lambda text: BILL.c.number == int(text) if text.isdecimal() and len(text) < 18 else BILL.c.id == 0,
-        ),
+        Filter("number", "票据号码", queries.bill_number_is),
         Filter(
             "places",
             "查验方数",
-            lambda value: _places.c.places >= int(value),
+            lambda value: queries.verified_by(int(value)),
             "choice",
             choices={"2": "2 方及以上", str(MANY): f"{MANY} 方及以上"},
         ),
@@ -59,16 +50,5 @@ VERIFICATIONS = ListPage(
 @delivery.get("/verifications")
 @requires(Permission.DELIVERY_VIEW, menu="查验记录", order=45)
 def verifications() -> Response:
-    """Every verification that matched, newest first."""
-    statement = (
-        select(
-            VERIFICATION.c.at,
-            _places.c.places,
-            *(BILL.c[name] for name in ("id", "bill_code", "number", "total_fen", "state")),
-        )
-        .select_from(VERIFICATION)
-        .join(BILL, BILL.c.id == VERIFICATION.c.bill_id)
-        .join(_places, _places.c.bill_id == VERIFICATION.c.bill_id)
-        .where(BILL.c.unit_id == current_staff().unit_id)
-    )
-    return respond(VERIFICATIONS, statement)
+    """List every verification that matched, newest first."""
+    return respond(VERIFICATIONS, queries.verifications(current_staff().unit_id))

@@ -13,7 +13,7 @@ from portal.core import strict_json
 from portal.core.services import Services
 from portal.delivery.engine import receipts
 from portal.providers.mail import bounces
-from portal.providers.sms import receipts as sms_receipts
+from portal.providers.sms import PROVIDERS
 from portal.web.edge import runtime
 
 callbacks = Blueprint("callbacks", __name__, url_prefix="/callbacks")
@@ -45,14 +45,14 @@ def mail(secret: str) -> Response:
 def sms(provider: str, secret: str) -> Response:
     """A batch of SMS receipts as the provider pushes them; answered as it wants it."""
     services = _services(secret)
-    if provider not in sms_receipts.READERS or (request.content_length or 0) > MOST_BYTES:
+    if provider not in PROVIDERS or (request.content_length or 0) > MOST_BYTES:
         abort(404)
     try:
-        found = sms_receipts.READERS[provider](strict_json.decode(request.get_data(cache=False)))
+        found = PROVIDERS[provider].read_receipts(strict_json.decode(request.get_data(cache=False)))
     except (KeyError, TypeError, ValueError, AttributeError):
         abort(400)
     for one in found:
         receipts.receive(
             services, "sms", ref=one.ref, their_ref=one.their_ref, good=one.good, code=one.code, text=one.text
         )
-    return jsonify(sms_receipts.ANSWERS[provider])
+    return jsonify(PROVIDERS[provider].receipts_answer)

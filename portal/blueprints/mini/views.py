@@ -115,7 +115,7 @@ def login() -> Response:
     unit = runtime().units.get(body["unit"])
     if unit is None:
         raise Refusal("LINK_INVALID")
-    return _token(*mini_login.log_in(services(), runtime().platforms, unit.id, body["code"]))
+    return _token(*mini_login.log_in(services(), runtime().providers, unit.id, body["code"]))
 
 
 @mini.post("/identify")
@@ -143,7 +143,7 @@ def phone() -> Response:
         session = _session(connection)
     body = _body("Phone")
     given = (body["phone_code"], body["number"], body["name"])
-    return _token(mini_login.by_phone(services(), runtime().platforms, limits(), session, *given), 2)
+    return _token(mini_login.by_phone(services(), runtime().providers, limits(), session, *given), 2)
 
 
 def _brief(bill: BillFacts) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import UNIT
 from portal.outbox.tasks import Dead, Done, Outcome, Retry
-from portal.providers.faults import ChannelFault, Kind
-from portal.providers.platforms import Platforms
+from portal.providers.clients import Providers
+from portal.providers.faults import ChannelFault, FaultKind
 
 LINK_SECONDS = 540
 """How long Alipay's servers may fetch the PDF: signed, under ten minutes."""
@@ -31,9 +31,9 @@ _MAC = 16
 class AlipayCards:
     """发票管家. Only the fiscal classes of items are told, never drugs or single services."""
 
-    def __init__(self, platforms: Platforms, paper: Paper) -> None:
-        self._platforms = platforms
-        self._settings = platforms.settings
+    def __init__(self, providers: Providers, paper: Paper) -> None:
+        self._providers = providers
+        self._settings = providers.settings
         self._paper = paper
 
     def work(self, services: Services, order: Order, tries: int) -> Outcome:
@@ -43,9 +43,9 @@ class AlipayCards:
             orders.finish(services, order, "cancelled")
             return Done()
         try:
-            url = self._platforms.alipay.send_bill(self._short_names, self._body(services, order, bill))
+            url = self._providers.alipay.send_bill(self._short_names, self._body(services, order, bill))
         except ChannelFault as fault:
-            if fault.kind is not Kind.DONE:
+            if fault.kind is not FaultKind.DONE:
                 return _failed(services, order, fault, tries, "failed")
             url = ""
         orders.finish(services, order, "inserted", card_code=url[:64])
@@ -64,9 +64,9 @@ class AlipayCards:
         body = self._body(services, order, red) | {"invoice_type": "RED"}
         body |= {"ori_blue_inv_code": blue.code, "ori_blue_inv_no": blue.number}
         try:
-            self._platforms.alipay.send_bill(self._short_names, body)
+            self._providers.alipay.send_bill(self._short_names, body)
         except ChannelFault as fault:
-            if fault.kind is not Kind.DONE:
+            if fault.kind is not FaultKind.DONE:
                 return _failed(services, order, fault, 1, order.state)
         orders.finish(services, order, "cancelled")
         return Done()
@@ -116,7 +116,9 @@ def file_token(services: Services, bill_id: int, until: int = 0) -> str:
 
 
 def _failed(services: Services, order: Order, fault: ChannelFault, tries: int, state: str) -> Outcome:
-    if fault.kind in (Kind.RETRY, Kind.UNKNOWN, Kind.LATER, Kind.CONFIG) and tries < MOST_TRIES:
-        return Retry(f"{fault.code} {fault.text}", fault.after or (PATIENCE if fault.kind is Kind.CONFIG else None))
+    if fault.kind in (FaultKind.RETRY, FaultKind.UNKNOWN, FaultKind.LATER, FaultKind.CONFIG) and tries < MOST_TRIES:
+        return Retry(
+            f"{fault.code} {fault.text}", fault.after or (PATIENCE if fault.kind is FaultKind.CONFIG else None)
+        )
     orders.finish(services, order, state, reason=f"{fault.code} {fault.text}"[:300])
     return Dead(f"{fault.code} {fault.text}")

@@ -22,9 +22,8 @@ from portal.delivery.cards.orders import Order
 from portal.domain.states import BillState
 from portal.outbox.tasks import Dead, Done, Outcome, Retry
 from portal.providers.bureau import client as bureau_client
-from portal.providers.bureau.client import Bureau
-from portal.providers.faults import ChannelFault, Kind
-from portal.providers.platforms import Platforms
+from portal.providers.clients import Providers
+from portal.providers.faults import ChannelFault, FaultKind
 from portal.providers.wechat import codes
 from portal.providers.wechat.client import PDF
 
@@ -32,7 +31,7 @@ log = structlog.get_logger("qupiao.cards")
 
 CANCELLED = "INVOICE_REIMBURSE_CANCEL"
 REIMBURSE = {"INVOICE_REIMBURSE_LOCK": "lock", "INVOICE_REIMBURSE_CLOSURE": "closure"}
-AGAIN = (Kind.RETRY, Kind.UNKNOWN, Kind.LATER, Kind.CONFIG)
+AGAIN = (FaultKind.RETRY, FaultKind.UNKNOWN, FaultKind.LATER, FaultKind.CONFIG)
 NO_CODE = "卡片已在卡包，平台没有返回卡号"
 PATIENCE = 600.0
 """Seconds until work is tried again that our set-up keeps from being done."""
@@ -46,11 +45,11 @@ MAYBE = "insertion without an answer"
 class WeChatCards:
     """The card pack of the official account."""
 
-    def __init__(self, platforms: Platforms, paper: Paper) -> None:
-        self._platforms = platforms
-        self._settings: Settings = platforms.settings
+    def __init__(self, providers: Providers, paper: Paper) -> None:
+        self._providers = providers
+        self._settings: Settings = providers.settings
         self._paper = paper
-        self._bureau = Bureau(platforms.settings.card_bureau_url, platforms.settings.card_bureau_key)
+        self._bureau = providers.bureau
 
     @property
     def platform_id(self) -> str:
@@ -64,7 +63,7 @@ class WeChatCards:
 
     def link(self, order: Order, total_fen: int, back: str) -> str:
         """The page where the person lets the card in; it lasts two hours and is made on demand. Raises ChannelFault."""
-        client = self._platforms.service
+        client = self._providers.service
         body = {
             "s_pappid": self.platform_id,
             "order_id": order.order_id,
@@ -92,7 +91,7 @@ class WeChatCards:
         return Done()
 
     def _insert(self, services: Services, order: Order, bill: Any) -> str:
-        client, pdf = self._platforms.service, self._paper.pdf(services, order.bill_id)
+        client, pdf = self._providers.service, self._paper.pdf(services, order.bill_id)
         number, code = bill.number, bill.code
         first, second = (number, code) if self._settings.card_number_first else (code, number)
         for last in (False, True):  # the PDF is never stored as lasting: uploaded just before it is used (trap 3)
@@ -115,7 +114,7 @@ class WeChatCards:
                 url = f"{WECHAT_HOST}/nontax/insertbill"
                 return str(client.post(url, data=body, result_processor=lambda answer: answer["code"]))
             except ChannelFault as fault:
-                if fault.kind is Kind.UNKNOWN:
+                if fault.kind is FaultKind.UNKNOWN:
                     orders.note(services, order, MAYBE)
                 if last or not fault.code.isdigit() or int(fault.code) not in codes.PDF_REFUSED:
                     raise
@@ -130,13 +129,13 @@ class WeChatCards:
         if code in codes.NOT_AUTHORISED:
             return self._not_authorised(services, order, fault)
         if fault.kind in AGAIN and tries < MOST_TRIES:
-            if fault.kind is Kind.CONFIG:
+            if fault.kind is FaultKind.CONFIG:
                 log.error("cards.set_up_wrong", code=fault.code, text=fault.text)
             return _later(fault)  # the same order id: done once over there
         log.error("cards.failed", code=fault.code, text=fault.text)
         words = "这张票已在别人的卡包里" if code == 72042 else f"{fault.code} {fault.text}"
         orders.finish(services, order, "failed", reason=words[:300])
-        return Dead(words) if fault.kind is Kind.BUG else Done()
+        return Dead(words) if fault.kind is FaultKind.BUG else Done()
 
     def _not_authorised(self, services: Services, order: Order, fault: ChannelFault) -> Outcome:
         try:
@@ -149,7 +148,7 @@ class WeChatCards:
 
     def was_authorised(self, order: Order) -> bool:
         """Ask whether the person has let the card in: its event may have been lost. Raises ChannelFault."""
-        answer = self._platforms.service.invoice.get_auth_data(self.platform_id, order.order_id)
+        answer = self._providers.service.invoice.get_auth_data(self.platform_id, order.order_id)
         return bool(answer.get("invoice_status") == "auth success")
 
     # ── mode bureau ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -161,14 +160,14 @@ class WeChatCards:
         try:
             self._bureau.hand_over(self._told(order, bill))
         except ChannelFault as fault:
-            if fault.kind is not Kind.NEVER and tries < MOST_TRIES:
+            if fault.kind is not FaultKind.NEVER and tries < MOST_TRIES:
                 return _later(fault)
             return self._void(services, order, f"财政平台没有收下：{fault.code} {fault.text}")
         orders.finish(services, order, "handed_over")
         return Done()
 
     def _told(self, order: Order, bill: Any) -> dict[str, Any]:
-        told = {"order_id": order.order_id, "appid": self._platforms.service.appid, "fee": bill.total_fen}
+        told = {"order_id": order.order_id, "appid": self._providers.service.appid, "fee": bill.total_fen}
         return told | {"bill_code": bill.code, "bill_number": bill.number}
 
     def watch(self, services: Services, order: Order) -> Outcome:
@@ -179,7 +178,7 @@ class WeChatCards:
             if found.state == bureau_client.UNKNOWN:  # they have lost it, or never had it
                 found = self._bureau.hand_over(self._told(order, self._paper.facts(services, order.bill_id)))
         except ChannelFault as fault:
-            found, why = bureau_client.Standing(bureau_client.WAITING), f"：{fault.code}"
+            found, why = bureau_client.OrderStanding(bureau_client.WAITING), f"：{fault.code}"
         if found.state == bureau_client.INSERTED:
             reason = "" if found.code else NO_CODE
             orders.finish(services, order, "inserted", card_code=found.code, reason=reason)
@@ -207,7 +206,7 @@ class WeChatCards:
     def _rejected(self, order: Order, why: str) -> bool:
         """Refuse an order at WeChat, for ever; ``False``: it is a card already. Raises ChannelFault."""
         try:
-            self._platforms.service.invoice.reject_insert(self.platform_id, order.order_id, why)
+            self._providers.service.invoice.reject_insert(self.platform_id, order.order_id, why)
         except ChannelFault as fault:
             if fault.code != "72035":  # refused before
                 if fault.code == "72018":
@@ -230,7 +229,7 @@ class WeChatCards:
                 gone = found.state in (bureau_client.CANCELLED, bureau_client.REFUSED)
                 why = "" if gone else f"财政平台没有撤销卡片：{found.reason}"
             elif order.card_code:
-                self._platforms.service.invoice.update_status(self.card_id, order.card_code, CANCELLED)
+                self._providers.service.invoice.update_status(self.card_id, order.card_code, CANCELLED)
                 why = ""
             else:
                 why = "没有卡号，请财政平台协助撤销卡片"
@@ -256,10 +255,10 @@ class WeChatCards:
                 if self.was_authorised(order):
                     orders.authorised(services, order.order_id, "")
             except ChannelFault as fault:
-                if fault.kind in (Kind.CONFIG, Kind.LATER, Kind.RETRY, Kind.UNKNOWN):
+                if fault.kind in (FaultKind.CONFIG, FaultKind.LATER, FaultKind.RETRY, FaultKind.UNKNOWN):
                     return
 
 
 def _later(fault: ChannelFault) -> Retry:
     """The same once more; where our set-up is wrong, after somebody had time to put it right."""
-    return Retry(f"{fault.code} {fault.text}", fault.after or (PATIENCE if fault.kind is Kind.CONFIG else None))
+    return Retry(f"{fault.code} {fault.text}", fault.after or (PATIENCE if fault.kind is FaultKind.CONFIG else None))

@@ -13,7 +13,7 @@ from portal.delivery.inbound.inbox import Act
 from portal.delivery.inbound.wechat import SOURCE
 from portal.outbox.tasks import Done, Handler, Outcome, Retry, Task
 from portal.outbox.topics import Topic, topic
-from portal.providers.platforms import Platforms
+from portal.providers.clients import Providers
 
 SWEEP_TOPIC, SWEEP_EVERY = topic("card.sweep"), 300
 
@@ -21,12 +21,12 @@ SWEEP_TOPIC, SWEEP_EVERY = topic("card.sweep"), 300
 class CardDesk:
     """Both card packs of an installation."""
 
-    def __init__(self, services: Services) -> None:
-        platforms, paper = Platforms(services), Paper(services.settings)
-        self.wechat = WeChatCards(platforms, paper)
+    def __init__(self, services: Services, providers: Providers | None = None) -> None:
+        providers, paper = providers or Providers(services), Paper(services.settings)
+        self.wechat = WeChatCards(providers, paper)
         self._packs: dict[str, WeChatCards | AlipayCards] = {
             "wechat": self.wechat,
-            "alipay": AlipayCards(platforms, paper),
+            "alipay": AlipayCards(providers, paper),
         }
 
     def handlers(self) -> dict[Topic, Handler]:

@@ -11,9 +11,9 @@ from portal.delivery import bindings
 from portal.delivery.engine.channel import PAUSES, Message, Target
 from portal.domain.delivery import Accepted, Purpose, Result
 from portal.domain.money import yuan
+from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault
 from portal.providers.outcomes import result_of
-from portal.providers.platforms import Platforms
 
 
 def values(message: Message) -> list[str]:
@@ -36,9 +36,9 @@ class AlipayMini:
     pauses: tuple[float, ...] = PAUSES
     template = "alipay_mini_template"
 
-    def __init__(self, platforms: Platforms) -> None:
-        self._platforms = platforms
-        self._settings = platforms.settings
+    def __init__(self, providers: Providers) -> None:
+        self._providers = providers
+        self._settings = providers.settings
         self.account = self._settings.alipay_app
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
@@ -55,7 +55,7 @@ class AlipayMini:
         return Accepted()
 
     def _call(self, kind: str, value: str, template: str, message: Message) -> None:
-        self._platforms.alipay.send_mini(kind, value, template, "pages/list/list", values(message))
+        self._providers.alipay.send_mini(kind, value, template, "pages/list/list", values(message))
 
 
 class AlipayLife(AlipayMini):
@@ -66,4 +66,4 @@ class AlipayLife(AlipayMini):
     template = "alipay_life_template"
 
     def _call(self, kind: str, value: str, template: str, message: Message) -> None:
-        self._platforms.alipay.send_life(kind, value, template, message.link, values(message))
+        self._providers.alipay.send_life(kind, value, template, message.link, values(message))

@@ -7,15 +7,11 @@ body's SHA-256, joined by line feeds. At least once: the receiver de-duplicates 
 from __future__ import annotations
 
 import json
-import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
 from sqlalchemy import Connection, func, select
 
 from portal.access import pass_rows
@@ -24,13 +20,12 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.engine.channel import FOR_EVER, PUSH, Channel, Message, Target
 from portal.delivery.push import events, targets
-from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
+from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Unknown
 from portal.domain.money import yuan
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import DELIVERY, PAPER_BILL
-from portal.providers.http import AddressRefused, RuledClient
-from portal.providers.push.signature import signature
+from portal.providers.push.client import PushClient
 
 PAUSES = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0)
 RECEIPT_WITHIN = timedelta(hours=24)
@@ -43,7 +38,7 @@ class AppPush:
     pauses: tuple[float, ...] = PAUSES
 
     def __init__(self, settings: Settings) -> None:
-        self._client = RuledClient(targets.rule(settings))
+        self._client = PushClient(targets.rule(settings))
 
     def member(self, services: Services, connection: Connection, unit_id: int, code: str) -> Channel | None:
         """The target that is this channel, as it is set now."""
@@ -81,7 +76,7 @@ class PushChannel:
     active: bool
     events: tuple[str, ...]
     fields: Mapping[str, str]
-    client: RuledClient
+    client: PushClient
     setting: str = "delivery.app"
     provider: str = "webhook"
     disturbs: bool = True
@@ -135,26 +130,8 @@ class PushChannel:
 
     def _post(self, values: dict[str, Any]) -> Result:
         body = json.dumps(events.named(values, self.fields), ensure_ascii=False).encode()
-        stamp, nonce, path = str(int(time.time())), secrets.token_hex(16), urlsplit(self.url).path
-        signed = [signature(key, "POST", path, stamp, nonce, body) for key in self.keys]
-        headers = {
-            "Content-Type": "application/json",
-            "X-Qupiao-Key": self.account,
-            "X-Qupiao-Timestamp": stamp,
-            "X-Qupiao-Nonce": nonce,
-            "X-Qupiao-Signature": signed[0],
-        }
-        if len(signed) > 1:
-            headers["X-Qupiao-Signature-Next"] = signed[1]
-        try:
-            status, answer = self.client.post(self.url, body, headers)
-        except AddressRefused as error:
-            return Config(f"推送地址：{error}", "ADDRESS")
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return Retry(type(error).__name__)
-        except httpx.HTTPError as error:
-            return Unknown(type(error).__name__, "TIMEOUT")
-        return self._judge(status, answer, values["event_id"])
+        answer = self.client.post(self.url, self.account, self.keys, body)
+        return self._judge(*answer, values["event_id"]) if isinstance(answer, tuple) else answer
 
     def _judge(self, status: int, answer: bytes, event_id: str) -> Result:
         code = str(status)

@@ -6,8 +6,6 @@ The Message-ID is made from our number, so that a repeat is the same message to 
 from __future__ import annotations
 
 import re
-import smtplib
-import ssl
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
@@ -21,10 +19,11 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.engine.channel import PAUSES, Message, Target
 from portal.delivery.requests import MAIL
-from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Retry, Unknown
+from portal.domain.delivery import Bug, Purpose, Result
 from portal.domain.money import yuan
 from portal.ledger import bills
 from portal.ledger.files import bill_pdf
+from portal.providers.mail.client import MailClient
 from portal.providers.pace import Pace
 from portal.rendering.pdf.face import FaceRenderer
 
@@ -52,6 +51,7 @@ class Mail:
         self._faces = FaceRenderer(settings.banner, settings.face_insurance_whole)
         found = _HOST.search(settings.mail_from)
         self._domain = found[1] if found else "localhost"
+        self._client = MailClient(settings, self._domain)
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
         """The e-mail address that the HIS has on file."""
@@ -78,7 +78,8 @@ class Mail:
         if len(data) > MOST_BYTES:
             return Bug("attachment", "TOO_LARGE")
         mail = self.compose(message, data)
-        return self._hand_over(mail, message.recipient, max(message.tries, 1))
+        pause = self.pauses[min(max(message.tries, 1), len(self.pauses)) - 1]
+        return self._client.send(mail, message.recipient, pause)
 
     def compose(self, message: Message, pdf: bytes = b"") -> EmailMessage:
         """The e-mail of a message; with ``pdf`` it is attached and the link left out."""
@@ -119,57 +120,3 @@ class Mail:
             if facts is None:
                 raise LookupError("no such bill")
             return bill_pdf(services, connection, self._faces, facts).data
-
-    def _hand_over(self, mail: EmailMessage, recipient: str, tries: int) -> Result:
-        """SMTP step by step, since what a time-out means depends on whether the text was on its way."""
-        settings, sent = self._settings, False
-        host, _, port = settings.smtp.rpartition(":")
-        context = ssl.create_default_context()
-        try:
-            timeout = settings.smtp_timeout
-            if settings.smtp_security == "tls":
-                server: smtplib.SMTP = smtplib.SMTP_SSL(host, int(port), self._domain, timeout=timeout, context=context)
-            else:
-                server = smtplib.SMTP(host, int(port), self._domain, timeout=timeout)
-            with server:
-                if settings.smtp_security == "starttls":
-                    server.starttls(context=context)
-                if settings.smtp_user:
-                    server.login(settings.smtp_user, settings.smtp_password)
-                server.ehlo_or_helo_if_needed()
-                refused = _refused("sender", *server.mail(settings.mail_bounce or settings.mail_from))
-                refused = refused or _refused("recipient", *server.rcpt(recipient))
-                if isinstance(refused, Retry) and refused.code.startswith("45"):
-                    # That domain's limit, told through our server: it is well, and other domains are not to wait.
-                    refused = Retry(refused.reason, self.pauses[min(tries, len(self.pauses)) - 1], refused.code)
-                if refused is not None:
-                    return refused
-                sent = True
-                code, text = server.data(mail.as_bytes())
-                return _refused("content", code, text) or Accepted(str(mail["Message-ID"]))
-        except smtplib.SMTPAuthenticationError as error:
-            return Config("邮件服务器拒绝登录", str(error.smtp_code))
-        except smtplib.SMTPNotSupportedError:
-            return Config("邮件服务器不支持所设的加密或登录方式")
-        except (ssl.SSLCertVerificationError, smtplib.SMTPHeloError) as error:
-            return Config(f"邮件服务器不可信或不接受连接：{type(error).__name__}")
-        except (smtplib.SMTPException, OSError) as error:
-            return Unknown(type(error).__name__, "DATA") if sent else Retry(type(error).__name__)
-
-
-def _refused(stage: str, code: int, _text: bytes) -> Result | None:
-    """Classify an SMTP answer; ``None`` when it went on. Its text may quote an address."""
-    if 200 <= code < 400:
-        return None
-    if not 200 <= code < 600:  # cut short, or no SMTP at all
-        reason = "邮件服务器应答不完整"
-        return Unknown(reason, "HALF_ANSWER") if stage == "content" else Retry(reason)
-    if 400 <= code < 500:
-        return Retry(f"邮件服务器暂不接收（{stage}）", code=str(code))
-    if stage == "recipient" and code in (550, 551, 552, 553, 554):
-        return Never("收件邮箱不存在或已满", str(code))
-    if stage == "content" and code == 552:
-        return Never("邮件过大或收件邮箱已满", str(code))
-    if stage == "content":
-        return Bug("content", str(code), "邮件内容被拒收")
-    return Config(f"邮件服务器拒绝（{stage}）", str(code))

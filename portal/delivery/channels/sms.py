@@ -9,11 +9,11 @@ from sqlalchemy import Connection, select
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.engine.channel import CODES, FOR_EVER, PAUSES, Message, Target
-from portal.domain.delivery import Accepted, Bug, Config, Done, Later, Purpose, Result, Retry
+from portal.domain.delivery import Accepted, Arrived, Bug, Config, Later, NotSent, Purpose, Result
 from portal.domain.identity import is_phone
 from portal.ledger import vouchers
 from portal.models.tables import BILL_PARTY
-from portal.providers.sms import gateway
+from portal.providers import sms
 from portal.retrieval import codes
 
 TEMPLATES = {Purpose.REVERSED: "reversed", Purpose.READY: "bill"}
@@ -47,10 +47,10 @@ class Sms:
     once_more = False
     pauses: tuple[float, ...] = PAUSES
 
-    def __init__(self, settings: Settings, client: gateway.SmsClient | None = None) -> None:
+    def __init__(self, settings: Settings, client: sms.SmsClient | None = None) -> None:
         self.account = settings.sms_app_id
         self.provider = settings.sms_provider
-        self._client = client or gateway.client(settings)
+        self._client = client or sms.client(settings)
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
         """Read the phone on file; messages about anything but a bill or voucher name theirs when they are opened."""
@@ -62,7 +62,7 @@ class Sms:
             return self._client.send(message.recipient, message.template, dict(message.params), message.ref)
         template = TEMPLATES.get(message.purpose, "bill")
         # Operators refuse links inside variables: the address before the token is part of the approved text.
-        params = {"hospital": message.hospital, gateway.STOP: message.stop_link.rpartition("/")[2]}
+        params = {"hospital": message.hospital, sms.STOP: message.stop_link.rpartition("/")[2]}
         return self._client.send(message.recipient, template, params, message.ref)
 
 
@@ -75,9 +75,14 @@ class CloudSms(Sms):
     def find(self, services: Services, message: Message) -> Result | None:
         """Whether it has the message."""
         client = self._client
-        if isinstance(client, gateway.SmsGateway):
-            raise TypeError("our own gateway remembers")
+        if not isinstance(client, sms.AskableSmsClient):
+            raise TypeError("this provider cannot be asked")
         return client.find(message.recipient, message.ref, message.first_at)
+
+
+def channel_of(settings: Settings, client: sms.SmsClient) -> Sms:
+    """Make the channel that fits the client: of a provider that remembers our number, or of a cloud."""
+    return (Sms if client.remembers else CloudSms)(settings, client)
 
 
 class CodeSms(Sms):
@@ -93,7 +98,7 @@ class CodeSms(Sms):
     disturbs = False
     pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0)
 
-    def __init__(self, settings: Settings, client: gateway.SmsClient | None = None) -> None:
+    def __init__(self, settings: Settings, client: sms.SmsClient | None = None) -> None:
         super().__init__(settings, client)
         self.remembers = FOR_EVER if self._client.remembers else 0.0  # rather a new code than the same one twice
 
@@ -101,11 +106,11 @@ class CodeSms(Sms):
         """Send one code, and forget it once the gateway has it."""
         result = super().send(services, message)
         match result:
-            case Accepted() | Done():
+            case Accepted() | Arrived():
                 with services.database.write() as connection:
                     codes.forget(connection, message.target.object_id)
             case Later(_, reason, code):
-                return Retry(reason, _LIMITED_AFTER, code)
+                return NotSent(reason, _LIMITED_AFTER, code)
             case Config(reason, code):
                 return Bug("account", code, reason)
         return result

@@ -11,11 +11,11 @@ from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.delivery.engine.channel import PAUSES, Message, Target
-from portal.domain.delivery import Accepted, NeedUser, Purpose, Result, Retry
+from portal.domain.delivery import Accepted, NeedUser, NotSent, Purpose, Result
 from portal.domain.money import yuan
-from portal.providers.faults import ChannelFault, Kind
+from portal.providers.clients import Providers
+from portal.providers.faults import ChannelFault, FaultKind
 from portal.providers.outcomes import result_of
-from portal.providers.platforms import Platforms
 from portal.providers.wechat import codes
 
 SAFE_MINUTES = 9
@@ -48,9 +48,9 @@ class WeChatTemplate:
     once_more = False
     pauses: tuple[float, ...] = PAUSES
 
-    def __init__(self, platforms: Platforms) -> None:
-        self._platforms = platforms
-        self._settings = platforms.settings
+    def __init__(self, providers: Providers) -> None:
+        self._providers = providers
+        self._settings = providers.settings
         self.account = self._settings.wechat_service.appid
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
@@ -61,7 +61,7 @@ class WeChatTemplate:
         """One message that opens the bill's page."""
         data, template = fields(self._settings.wechat_fields, message), self._settings.template("wechat_template")
         try:
-            msgid = self._platforms.service.send_template(message.recipient, template, data, message.link, message.ref)
+            msgid = self._providers.service.send_template(message.recipient, template, data, message.link, message.ref)
         except ChannelFault as fault:
             _unfollowed(services, fault, Subject("wechat", self.account, "openid", message.recipient))
             return _result(fault, message)
@@ -83,9 +83,9 @@ class _Subscription(ABC):
     account = ""
     template = ""
 
-    def __init__(self, platforms: Platforms) -> None:
-        self._platforms = platforms
-        self._settings = platforms.settings
+    def __init__(self, providers: Providers) -> None:
+        self._providers = providers
+        self._settings = providers.settings
         known = self._settings.wechat_mini if self.platform == "mini" else self._settings.wechat_service
         self.account = known.appid
         self.receipt_within: timedelta | None = timedelta(hours=24) if known.pushes else None
@@ -102,7 +102,7 @@ class _Subscription(ABC):
         try:
             self._call(message)
         except ChannelFault as fault:
-            if fault.kind is not Kind.UNKNOWN:
+            if fault.kind is not FaultKind.UNKNOWN:
                 bindings.give_back(services, subject, self.template, fault.code == str(codes.NO_PERMISSION))
             _unfollowed(services, fault, subject)
             return _result(fault, message)
@@ -121,13 +121,13 @@ class WeChatSubscription(_Subscription):
     setting = "delivery.wechat"
     platform = "wechat"
 
-    def __init__(self, platforms: Platforms) -> None:
-        super().__init__(platforms)
+    def __init__(self, providers: Providers) -> None:
+        super().__init__(providers)
         self.template = self._settings.template("wechat_subscription")
 
     def _call(self, message: Message) -> None:
         data = fields(self._settings.wechat_fields, message)
-        self._platforms.service.send_subscription(message.recipient, self.template, data, message.link)
+        self._providers.service.send_subscription(message.recipient, self.template, data, message.link)
 
 
 class MiniSubscription(_Subscription):
@@ -138,13 +138,13 @@ class MiniSubscription(_Subscription):
     setting = "delivery.mini"
     platform = "mini"
 
-    def __init__(self, platforms: Platforms) -> None:
-        super().__init__(platforms)
+    def __init__(self, providers: Providers) -> None:
+        super().__init__(providers)
         self.template = self._settings.template("mini_subscription")
 
     def _call(self, message: Message) -> None:
         data = fields(self._settings.wechat_fields, message)
-        self._platforms.mini.send_mini_subscription(
+        self._providers.mini.send_mini_subscription(
             message.recipient, self.template, data, "pages/list/list", self._settings.mini_state
         )
 
@@ -152,7 +152,7 @@ class MiniSubscription(_Subscription):
 def _result(fault: ChannelFault, message: Message) -> Result:
     """As of every platform; but the channel does not stand still for a fresh token that was refused as well, once."""
     if fault.code in {str(code) for code in codes.STALE} and message.tries <= STORM_TRIES:
-        return Retry(fault.text, code=fault.code)
+        return NotSent(fault.text, code=fault.code)
     return result_of(fault)
 
 

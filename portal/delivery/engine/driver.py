@@ -40,9 +40,9 @@ from portal.domain.delivery import (
     Config,
     DeliveryState,
     Later,
+    NotSent,
     Purpose,
     Result,
-    Retry,
     Unknown,
     quiet_until,
 )
@@ -141,7 +141,7 @@ class Engine:
         if not isinstance(taken, _Taken):
             return taken
         result = self._call(channel, services, taken)
-        if isinstance(result, Unknown) or (isinstance(result, Retry) and result.after is None):
+        if isinstance(result, Unknown) or (isinstance(result, NotSent) and result.after is None):
             if breaker.failed():
                 log.error("delivery.provider_away", channel=channel.name, code=result.code, reason=result.reason)
         else:
@@ -161,7 +161,7 @@ class Engine:
             if taken.asking and isinstance(channel, Asking):
                 answer = channel.find(services, taken.message)
                 # A question that could not be put says nothing about the message.
-                return Unknown(answer.reason, answer.code) if isinstance(answer, Retry | Later | Config) else answer
+                return Unknown(answer.reason, answer.code) if isinstance(answer, NotSent | Later | Config) else answer
             return channel.send(services, taken.message)
         except Exception as error:  # noqa: BLE001 - it may have gone out; its text may quote an address
             log.error("delivery.channel_failed", channel=channel.name, error=type(error).__name__)

@@ -18,15 +18,15 @@ from portal.delivery.engine.deliveries import call_next, conclude, hold, insert_
 from portal.domain.actor import Actor
 from portal.domain.delivery import (
     Accepted,
+    Arrived,
     AttemptState,
     Bug,
     Config,
-    Done,
     Later,
     NeedUser,
     Never,
+    NotSent,
     Result,
-    Retry,
     Unknown,
 )
 from portal.models.tables import CHANNEL_PAUSE, DELIVERY_ATTEMPT
@@ -94,7 +94,7 @@ def write(
         update(DELIVERY_ATTEMPT).where(unchanged, DELIVERY_ATTEMPT.c.state == state.value).values(**values)
     ).rowcount
     if not changed:
-        if isinstance(result, Accepted | Done) and result.ref:
+        if isinstance(result, Accepted | Arrived) and result.ref:
             nameless = (DELIVERY_ATTEMPT.c.id == tried.attempt_id) & (DELIVERY_ATTEMPT.c.their_ref == "")
             connection.execute(update(DELIVERY_ATTEMPT).where(nameless).values(their_ref=result.ref[:80]))
         return tasks.Done()
@@ -120,7 +120,7 @@ def _decide(
             if until is not None:
                 values |= {"next_at": moment + until * scale, "ended_at": None}
             return values, False, tasks.Done()
-        case Done(ref):
+        case Arrived(ref):
             values = _ended(AttemptState.DELIVERED, "done", "", "", moment)
             return values | ({"their_ref": ref[:80]} if ref else {}), False, tasks.Done()
         case Never(reason, code):
@@ -139,9 +139,9 @@ def _decide(
             at = max(at, moment)
             values = {"state": AttemptState.QUEUED.value, "next_at": at} | _why("later", code, reason)
             return values | refused, True, tasks.Retry(reason, (at - moment).total_seconds())
-        case Retry(reason, _after, code) if tried.unsure and channel.remembers:
+        case NotSent(reason, _after, code) if tried.unsure and channel.remembers:
             return _unknown(channel, tried, moment, scale, code, reason)
-        case Retry(reason, after, code):
+        case NotSent(reason, after, code):
             values, next_channel, outcome = _again(channel, tried, moment, scale, after, ("retry", code, reason))
             return values | refused, next_channel, outcome
         case None:  # asked, and it is not there: sending again is not blind

@@ -1,11 +1,11 @@
-"""Printing notice slips and voucher sheets: every print is counted, and the second one says that it is one."""
+"""Printing notice slips and voucher sheets: every print is counted, and a repeated one says 补打."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select
 
 from portal.audit import entries
 from portal.core.clock import business_day, local, now
@@ -18,7 +18,7 @@ from portal.domain.identity import mask_card, mask_name
 from portal.domain.money import yuan
 from portal.domain.states import BillState, PaperState
 from portal.issuing.paper import slip_codes
-from portal.ledger import bills, vouchers
+from portal.ledger import bill_lists, bills, vouchers
 from portal.models.tables import AUDIT_ENTRY, BILL, PAPER_BILL, SLIP_PRINT, UNIT, VOUCHER
 from portal.rendering.papers import slip
 from portal.rendering.papers.slip import Desk, Paper, Slip
@@ -26,6 +26,27 @@ from portal.rendering.papers.slip import Desk, Paper, Slip
 BILLS, VOUCHERS = "bill", "voucher"
 MOST = 100
 """Slips of one job."""
+
+
+_PRINTS = (
+    select(SLIP_PRINT.c.object_id, func.max(SLIP_PRINT.c.line).label("prints"))
+    .where(SLIP_PRINT.c.object_kind == BILLS)
+    .group_by(SLIP_PRINT.c.object_id)
+    .subquery()
+)
+_COUNT = func.coalesce(_PRINTS.c.prints, 0)
+
+
+def printable(unit_id: int) -> Select[Any]:
+    """Select the bills of a unit that a slip may be printed of, each with the number of its ``prints``."""
+    rows = bill_lists.of_unit(unit_id).add_columns(_COUNT.label("prints"))
+    rows = rows.outerjoin(_PRINTS, _PRINTS.c.object_id == BILL.c.id)
+    return rows.where(BILL.c.red_of_id.is_(None), BILL.c.state != BillState.REVERSED.value)
+
+
+def printed(already: bool) -> ColumnElement[bool]:
+    """Filter bills whose slip was printed already, or those whose slip was not."""
+    return _COUNT > 0 if already else _COUNT == 0
 
 
 def start(services: Services, actor: Actor, kind: str, ids: Sequence[int], paper: Paper) -> int:

@@ -216,21 +216,3 @@ class Supervision(Base):
     certificate_serial: Mapped[str] = mapped_column(String(64))
     supervised_at: Mapped[datetime] = mapped_column(UtcDateTime)
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
-
-
-class FiscalExchange(Base):
-    """One message to finance about a bill: what was sent when, and what came back."""
-
-    __tablename__ = "fiscal_exchange"
-    __table_args__ = (Index(None, "bill_id"), UniqueConstraint("message_id"))
-
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"))
-    message_no: Mapped[str] = mapped_column(String(4))
-    message_id: Mapped[str] = mapped_column(String(17))
-    attempt: Mapped[int] = mapped_column(Integer)
-    sent_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    outcome: Mapped[str] = mapped_column(String(16))
-    result_code: Mapped[str] = mapped_column(String(8))
-    reason: Mapped[str] = mapped_column(String(500))

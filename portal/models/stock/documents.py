@@ -315,20 +315,3 @@ class StockReconcile(Base):
     as_of: Mapped[datetime] = mapped_column(UtcDateTime)
     equal: Mapped[bool] = mapped_column(Boolean)
     differences: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-
-
-class StockExchange(Base):
-    """One message to finance about the stock: ``subject`` is our key (ApplyNo, segment id, return no.)."""
-
-    __tablename__ = "stock_exchange"
-    __table_args__ = (UniqueConstraint("message_id"), Index(None, "subject"), Index(None, "sent_at"))
-
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    message_no: Mapped[str] = mapped_column(String(4))
-    message_id: Mapped[str] = mapped_column(String(17))
-    subject: Mapped[str] = mapped_column(String(40))
-    sent_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    outcome: Mapped[str] = mapped_column(String(16))
-    result_code: Mapped[str] = mapped_column(String(8))
-    reason: Mapped[str] = mapped_column(String(500))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from portal.core.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,20 @@ class AlipayAccount:
     alipay_key: str = ""
     certificates: Certificates | None = None
     merchant_token: str = field(default="", repr=False)
+
+
+def account_of(settings: Settings) -> AlipayAccount:
+    """Read the Alipay application's keys or certificates. Raises ValueError, OSError for files that are not there."""
+    app_id, merchant = settings.alipay_app, settings.alipay_app_auth_token
+    if settings.alipay_app_cert_file is None:
+        own, theirs = settings.alipay_keys()
+        return AlipayAccount(app_id, own, theirs, merchant_token=merchant)
+    files = (settings.alipay_app_cert_file, settings.alipay_public_cert_file, settings.alipay_root_cert_file)
+    certificates = Certificates(*map(_text, files))
+    return AlipayAccount(app_id, _text(settings.alipay_key_file), certificates=certificates, merchant_token=merchant)
+
+
+def _text(path: Path | None) -> str:
+    if path is None:
+        raise ValueError("QUPIAO_ALIPAY_KEY_FILE or a certificate's file is not named")
+    return path.read_text(encoding="utf-8")

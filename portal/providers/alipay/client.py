@@ -1,4 +1,4 @@
-"""The one client for Alipay's gateway: python-alipay-sdk signs and verifies, the transport is ours.
+"""The client of Alipay's gateway: python-alipay-sdk signs and verifies, the transport is ours.
 
 POST with everything in the body, a time-out, the answer's node found by a JSON-aware scan and verified as it
 stands, ``code`` looked at, and every failure as a :class:`ChannelFault` that holds no secret.
@@ -15,7 +15,8 @@ from portal.core.clock import local, now
 from portal.providers.alipay import codes
 from portal.providers.alipay.account import AlipayAccount
 from portal.providers.alipay.reading import compact, top_level
-from portal.providers.faults import ChannelFault, Kind, not_sent, plain_text
+from portal.providers.calls import Calls
+from portal.providers.faults import ChannelFault, FaultKind, not_sent, plain_text
 
 FORM = "application/x-www-form-urlencoded;charset=utf-8"
 
@@ -35,23 +36,26 @@ class AlipayGateway:
         self._common = {"app_auth_token": account.merchant_token} if both else {}
         self._http = requests.Session()
         self._http.trust_env = False
+        self._calls = Calls("alipay")
 
     def call(self, method: str, biz_content: dict[str, Any] | None = None, **common: Any) -> dict[str, Any]:
-        """One call; returns the answer's node. ``common``: top-level parameters. Raises ChannelFault."""
-        body, headers = self.form(method, biz_content, **common), {"Content-Type": FORM}
+        """Call a method and return the answer's node. ``common``: top-level parameters. Raises ChannelFault."""
+        with self._calls.measure(method):
+            return self._read(method, self._post(self.form(method, biz_content, **common)))
+
+    def _post(self, body: bytes) -> requests.Response:
+        headers = {"Content-Type": FORM}
         try:
-            answer = self._http.post(
+            return self._http.post(
                 self._gateway, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             )
         except requests.RequestException as error:
-            kind = Kind.RETRY if not_sent(error) else Kind.UNKNOWN
+            kind = FaultKind.RETRY if not_sent(error) else FaultKind.UNKNOWN
             failed = ChannelFault("alipay", kind, "network", type(error).__name__)
-        else:
-            return self._read(method, answer)
         raise failed  # outside the handler: the library's exception holds the request
 
     def form(self, method: str, biz_content: dict[str, Any] | None = None, **common: Any) -> bytes:
-        """The signed body of a call. Values of any JSON type; the time is Beijing's."""
+        """Write the signed body of a call. Values of any JSON type; the time is Beijing's."""
         values = {name: value if isinstance(value, str) else compact(value) for name, value in common.items()}
         values |= self._common
         values["timestamp"] = local(now()).strftime("%Y-%m-%d %H:%M:%S")
@@ -61,7 +65,7 @@ class AlipayGateway:
         return str(self._signer.sign_data(data)).encode()
 
     def verified(self, values: dict[str, str], keep_sign_type: bool) -> bool:
-        """Whether a push is Alipay's. ``keep_sign_type``: it is signed text in messages, not in plain notifies."""
+        """Say whether a push is Alipay's. ``keep_sign_type``: it is signed text in messages, not in plain notifies."""
         rest = {name: value for name, value in values.items() if name != "sign"}
         if not keep_sign_type:
             rest.pop("sign_type", None)
@@ -76,7 +80,7 @@ class AlipayGateway:
 
     def _read(self, method: str, answer: requests.Response) -> dict[str, Any]:
         if answer.status_code != 200:
-            kind = Kind.UNKNOWN if answer.status_code >= 500 else Kind.CONFIG
+            kind = FaultKind.UNKNOWN if answer.status_code >= 500 else FaultKind.CONFIG
             raise ChannelFault("alipay", kind, f"http_{answer.status_code}")
         name = method.replace(".", "_") + "_response"
         try:
@@ -88,14 +92,14 @@ class AlipayGateway:
         signed = "error_response" if "error_response" in nodes else name
         node = whole.get(signed) if isinstance(whole, dict) else None
         if not isinstance(node, dict):
-            raise ChannelFault("alipay", Kind.UNKNOWN, "unreadable", "the answer is not one of this call")
+            raise ChannelFault("alipay", FaultKind.UNKNOWN, "unreadable", "the answer is not one of this call")
         signature = whole.get("sign")
         good = isinstance(signature, str) and self._good(nodes[signed], signature)
         code, sub_code = str(node.get("code", "")), str(node.get("sub_code", ""))
         failed = code != "10000" and not (method == "alipay.system.oauth.token" and "access_token" in node)
         if not good and not (failed and not signature):  # refusals of the gateway itself come unsigned
             # somebody between us and Alipay, or a text that we read wrongly: nothing may be concluded from it
-            raise ChannelFault("alipay", Kind.UNKNOWN, "unsigned", "the answer's signature does not hold")
+            raise ChannelFault("alipay", FaultKind.UNKNOWN, "unsigned", "the answer's signature does not hold")
         if failed:
             text = plain_text(f"{node.get('msg', '')} {node.get('sub_msg', '')}".strip())
             raise ChannelFault("alipay", codes.kind(code, sub_code), sub_code or code, text)
@@ -103,21 +107,21 @@ class AlipayGateway:
 
     # ── what we call ──────────────────────────────────────────────────────────────────────────────────────────────
     def login(self, code: str) -> tuple[str, str]:
-        """Who is behind a log-in code: (``open_id`` or ``user_id``, its value). USER: the code is no good."""
+        """Return who is behind a log-in code: (``open_id`` or ``user_id``, its value). USER: the code is no good."""
         node = self.call("alipay.system.oauth.token", grant_type="authorization_code", code=code)
         for kind in ("open_id", "user_id"):
             if isinstance(node.get(kind), str) and node[kind]:
                 return kind, node[kind]
-        raise ChannelFault("alipay", Kind.UNKNOWN, "incomplete", "the answer names nobody")
+        raise ChannelFault("alipay", FaultKind.UNKNOWN, "incomplete", "the answer names nobody")
 
     def send_mini(self, subject_kind: str, subject: str, template: str, page: str, values: list[str]) -> None:
-        """A subscription message of the mini-program: ``values`` in the order of the template's keywords."""
+        """Send a subscription message of the mini-program: ``values`` in the order of the template's keywords."""
         data = {f"keyword{number}": {"value": value[:50]} for number, value in enumerate(values, 1)}
         content = {f"to_{subject_kind}": subject, "user_template_id": template, "page": page, "data": compact(data)}
         self.call("alipay.open.app.mini.templatemessage.send", content)
 
     def send_life(self, subject_kind: str, subject: str, template: str, url: str, values: list[str]) -> None:
-        """A template message of a life account; followers only."""
+        """Send a template message of a life account; followers only."""
         context: dict[str, Any] = {"head_color": "#000000", "url": url, "action_name": "查看票据"}
         for number, value in enumerate(values, 1):
             context[f"keyword{number}"] = {"value": value, "color": "#000000"}
@@ -125,7 +129,7 @@ class AlipayGateway:
         self.call("alipay.open.public.message.single.send", content)
 
     def send_bill(self, short_names: str, bill: dict[str, Any]) -> str:
-        """A bill, or its reversal, for the person's 发票管家; returns its address there. DONE: it is there."""
+        """Hand a bill, or its reversal, to the person's 发票管家; returns its address there. DONE: it is there."""
         brand, _, branch = short_names.partition("/")
         content = {"m_short_name": brand, "sub_m_short_name": branch or brand, "invoice_info_list": [bill]}
         return str(self.call("alipay.ebpp.invoice.info.send", content).get("url", ""))

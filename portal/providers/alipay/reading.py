@@ -1,4 +1,4 @@
-"""Reading what Alipay's library reads wrongly: the signed characters of an answer, and keys of its key tool."""
+"""Readers of what Alipay's library reads wrongly: the signed characters of an answer, keys of its key tool."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 
 
 def top_level(text: str) -> dict[str, str]:
-    """The members of a JSON object, each with the exact characters of its value (what Alipay signs).
+    """Split a JSON object into its members, each with the exact characters of its value (what Alipay signs).
 
     The library counts braces, also those inside strings. Raises ValueError.
     """
@@ -44,7 +44,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def pem(key: str, private: bool) -> str:
-    """A key as PEM, given as PEM or as bare Base64 (PKCS#8 or PKCS#1). Raises ValueError."""
+    """Write a key as PEM, given as PEM or as bare Base64 (PKCS#8 or PKCS#1). Raises ValueError."""
     text = key.strip()
     if text.startswith("-----"):
         return text
@@ -59,7 +59,7 @@ def pem(key: str, private: bool) -> str:
 
 
 def compact(value: Any) -> str:
-    """JSON as it is sent: real characters, no blanks, Decimal as text."""
+    """Write JSON as it is sent: real characters, no blanks, Decimal as text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_number)
 
 

@@ -1,1 +1,1 @@
-"""The client of finance's front-end machine: envelope, messages, log."""
+"""The exchange with finance: one link, its messages, and the adapter that gives them a form."""

@@ -1,8 +1,8 @@
-"""The national message envelope (fiscal-ebill §6.1): single-line XML, base64 voucher, keyed digest beside it.
+"""The national message envelope: single-line XML, base64 voucher, keyed digest beside it.
 
 The digest is over bytes, so the bytes are exact: single quotes in the declaration, ``Resvered`` spelt like this, no
 white space between elements. Parsing takes nothing on trust: no DTD, no entity, no other encoding, bounded size and
-depth, exactly the known elements (checks F6).
+depth, exactly the known elements.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
 from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
-from portal.core.clock import SHANGHAI, stamp17
+from portal.core.clock import SHANGHAI, local, stamp17
+from portal.providers.finance.messages import NoAnswer
 
 DECLARATION = b"<?xml version='1.0' encoding='UTF-8'?>"
 VERSION = "1.0"
@@ -42,10 +43,12 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 _ILLEGAL = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Fields = Mapping[str, str | Mapping[str, str]]
-"""A voucher: texts, or groups of texts, by element name."""
+"""A voucher to be written: texts, or groups of texts, by element name."""
+Parsed = Mapping[str, str | dict[str, str]]
+"""A voucher as it was read."""
 
 
-class EnvelopeError(ValueError):
+class EnvelopeError(NoAnswer):
     """Bytes that are not such a message. The text is Chinese and holds nothing of the message's content."""
 
 
@@ -60,7 +63,7 @@ class Head:
     reserved: str = ""
 
     def within_skew(self, moment: datetime) -> bool:
-        """Whether the message's own time is at most five minutes from ``moment`` (§6.7)."""
+        """Whether the message's own time is at most five minutes from ``moment``."""
         return abs(parse17(self.date_time) - moment) <= SKEW
 
 
@@ -73,7 +76,7 @@ class Envelope:
 
 
 def parse17(text: str) -> datetime:
-    """The moment written as 17 digits in the hospital's time. Raises EnvelopeError."""
+    """Read the moment written as 17 digits in the hospital's time. Raises EnvelopeError."""
     try:
         moment = datetime.strptime(text[:14], "%Y%m%d%H%M%S")
         return moment.replace(microsecond=int(text[14:17]) * 1000, tzinfo=SHANGHAI)
@@ -81,13 +84,28 @@ def parse17(text: str) -> datetime:
         raise EnvelopeError("时间不是 17 位的有效时间") from None
 
 
+def stamp14(moment: datetime) -> str:
+    """Write a moment as ``yyyyMMddHHmmss`` in the hospital's time."""
+    return local(moment).strftime("%Y%m%d%H%M%S")
+
+
+def parse14(text: str) -> datetime:
+    """Read the moment of 14 digits. Raises EnvelopeError."""
+    try:
+        if len(text) != 14 or not (text.isascii() and text.isdigit()):
+            raise ValueError
+        return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI).astimezone(UTC)
+    except ValueError:
+        raise EnvelopeError("时间不是 14 位的有效时间") from None
+
+
 def head_for(message_no: str, app_id: str, message_id: str, moment: datetime) -> Head:
-    """A head sent at ``moment``."""
+    """Make the head of a message sent at ``moment``."""
     return Head(message_no, app_id, message_id, stamp17(moment))
 
 
 def build(head: Head, voucher: bytes) -> bytes:
-    """The exact bytes of a message. Raises EnvelopeError for a head that the form does not allow."""
+    """Write the exact bytes of a message. Raises EnvelopeError for a head that the form does not allow."""
     values = (head.message_no, VERSION, head.app_id, head.message_id, head.date_time, head.reserved)
     for name, value in zip(_HEAD, values, strict=True):
         if not _PATTERNS[name].fullmatch(value):
@@ -115,7 +133,7 @@ def parse(body: bytes) -> Envelope:
 
 
 def build_voucher(fields: Fields) -> bytes:
-    """The inner document: one level of named texts, or groups of named texts. Raises EnvelopeError for a wrong name."""
+    """Write the inner document of named texts and groups of named texts. Raises EnvelopeError for a wrong name."""
     inside = []
     for name, value in fields.items():
         if isinstance(value, str):
@@ -127,7 +145,7 @@ def build_voucher(fields: Fields) -> bytes:
 
 
 def parse_voucher(voucher: bytes) -> dict[str, str | dict[str, str]]:
-    """The opposite of :func:`build_voucher`. A name that comes twice is refused, not chosen from."""
+    """Read an inner document. A name that comes twice is refused, not chosen from."""
     root = _parse_xml(voucher)
     if root.tag != "Voucher":
         raise EnvelopeError("Msg 内应为 Voucher")
@@ -137,8 +155,8 @@ def parse_voucher(voucher: bytes) -> dict[str, str | dict[str, str]]:
     }
 
 
-def text_of(fields: Mapping[str, str | dict[str, str]], name: str, required: bool = True) -> str:
-    """One text of a parsed voucher. Raises EnvelopeError when it is missing, empty although required, or a group."""
+def text_of(fields: Parsed, name: str, required: bool = True) -> str:
+    """Return a text of a voucher. Raises EnvelopeError when it is missing, a group, or empty although required."""
     value = fields.get(name, "")
     if not isinstance(value, str) or (required and not value):
         raise EnvelopeError(f"缺少数据项 {name}")
@@ -146,7 +164,7 @@ def text_of(fields: Mapping[str, str | dict[str, str]], name: str, required: boo
 
 
 def digest(algorithm: str, app_key: str, body: bytes) -> str:
-    """Lower-case hex of SM3 or SHA-256 over the key's UTF-8 bytes and the whole message. Raises EnvelopeError."""
+    """Digest the key's UTF-8 bytes and the whole message: lower-case hex of SM3 or SHA-256. Raises EnvelopeError."""
     data = app_key.encode() + body
     if algorithm == "SHA256":
         return hashlib.sha256(data).hexdigest()
@@ -158,12 +176,12 @@ def digest(algorithm: str, app_key: str, body: bytes) -> str:
 
 
 def digest_holds(algorithm: str, app_key: str, body: bytes, claimed: str) -> bool:
-    """Whether ``claimed`` is the digest of ``body``, compared in constant time; upper-case hex is not accepted."""
+    """Say whether ``claimed`` is the digest of ``body``, compared in constant time; upper-case hex is not accepted."""
     return hmac.compare_digest(digest(algorithm, app_key, body).encode(), claimed.encode())
 
 
 def headers(algorithm: str, app_id: str, app_key: str, body: bytes) -> dict[str, str]:
-    """The HTTP headers that travel with ``body`` (OURS, §6.7)."""
+    """Make the HTTP headers that travel with ``body``."""
     return {
         "Content-Type": "application/xml; charset=utf-8",
         "X-App-Id": app_id,
@@ -173,7 +191,7 @@ def headers(algorithm: str, app_id: str, app_key: str, body: bytes) -> dict[str,
 
 
 def decode_base64(text: str, name: str) -> bytes:
-    """Strict base64. Raises EnvelopeError naming the element."""
+    """Decode strict base64. Raises EnvelopeError naming the element."""
     try:
         return base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):

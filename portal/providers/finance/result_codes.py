@@ -9,7 +9,7 @@ from __future__ import annotations
 from portal.domain.titled import Titled
 
 
-class Result(Titled):
+class ResultCode(Titled):
     """One answer code. ``title`` is the Chinese text that goes with it."""
 
     OK = "0000", "成功"
@@ -40,4 +40,4 @@ class Result(Titled):
 
 def worth_repeating(code: str) -> bool:
     """Whether the same message may succeed later: system trouble, or a message id or time that the next try renews."""
-    return code.startswith("5") or code in (Result.REPLAYED, Result.CLOCK_SKEW)
+    return code.startswith("5") or code in (ResultCode.REPLAYED, ResultCode.CLOCK_SKEW)

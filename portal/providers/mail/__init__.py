@@ -1,1 +1,1 @@
-"""What mail servers send back."""
+"""The mail server: the client, and what comes back."""

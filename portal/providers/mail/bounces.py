@@ -1,4 +1,4 @@
-"""Reading bounces: which message a delivery status notification (RFC 3464) speaks of, and whether it is final."""
+"""Bounces: the message that a delivery status notification (RFC 3464) is about, and whether it is final."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Bounce:
 
 
 def read(raw: bytes) -> Bounce | None:
-    """The bounce in a message; ``None`` for one that is no report, or speaks of a delay or of nothing of ours."""
+    """Read the bounce in a message; ``None`` for no report, a report of a delay, or one about no message of ours."""
     if len(raw) > MOST_BYTES:
         return None
     whole = message_from_bytes(raw, policy=policy.compat32)

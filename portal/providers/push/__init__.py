@@ -1,1 +1,1 @@
-"""Push targets: the signature of what we send and of what they answer."""
+"""Push targets: the client, and the signature of both directions."""

@@ -1,4 +1,4 @@
-"""Text messages: the client of the SMS gateway's contract. It is told ``out_id``, which it remembers."""
+"""The SMS gateway of our own contract: requests, answers, receipts. It remembers ``out_id``."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import hashlib
 import hmac
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx
 
 from portal.core.settings import Settings
-from portal.domain.delivery import Accepted, Bug, Config, Later, Never, Result, Retry, Unknown
-from portal.providers.sms.clouds import STOP, Aliyun, Tencent
+from portal.domain.delivery import Accepted, Bug, Config, Later, Never, Result, Unknown
+from portal.providers.calls import Calls
+from portal.providers.sms import aliyun
+from portal.providers.sms.provider import LATER, SmsProvider, post
 
-__all__ = ["STOP", "SmsClient", "SmsGateway", "client"]
 LIMITED = "isv.BUSINESS_LIMIT_CONTROL"
 _NEVER = ("isv.MOBILE_NUMBER_ILLEGAL", "isv.BLACK_KEY_CONTROL_LIMIT")
 _BUG = ("isv.TEMPLATE_MISSING_PARAMETERS", "isv.INVALID_PARAMETERS", "isv.PARAM_LENGTH_LIMIT")
-_LATER = timedelta(hours=1)
 
 
 class SmsGateway:
@@ -31,18 +31,17 @@ class SmsGateway:
         self._app_id = app_id
         self._app_key = app_key.encode()
         self._http = httpx.Client(timeout=timeout, trust_env=False)
+        self._calls = Calls("sms.gateway")
 
     def send(self, phone: str, template: str, params: dict[str, str], out_id: str) -> Result:
-        """Ask for one message; the gateway's answer as one of the nine outcomes."""
+        """Ask for one message; the answer as one of the nine outcomes."""
         message = {"phone": phone, "template": template, "params": params, "out_id": out_id}
         body = json.dumps(message, separators=(",", ":")).encode()
-        try:
-            answer = self._http.post(self._url, content=body, headers=self._headers(body, out_id))
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return Retry(type(error).__name__)
-        except httpx.HTTPError as error:
-            return Unknown(type(error).__name__, "TIMEOUT")
-        return _judge(answer)
+        with self._calls.measure("send") as call:
+            answer = post(self._http, self._url, body, self._headers(body, out_id))
+            result = _judge(answer) if isinstance(answer, httpx.Response) else answer
+            call.ended(result)
+        return result
 
     def _headers(self, body: bytes, nonce: str) -> dict[str, str]:
         stamp = str(int(time.time()))
@@ -58,19 +57,6 @@ class SmsGateway:
         }
 
 
-SmsClient = SmsGateway | Aliyun | Tencent
-
-
-def client(settings: Settings) -> SmsClient:
-    """The client of the provider that the settings name."""
-    url, account = settings.sms, (settings.sms_app_id, settings.sms_app_key)
-    if settings.sms_provider == "aliyun":
-        return Aliyun(url, *account, settings.sms_sign, settings.sms_templates)
-    if settings.sms_provider == "tencent":
-        return Tencent(url, *account, settings.sms_sign, settings.sms_templates, settings.sms_sdk_app_id)
-    return SmsGateway(url, *account)
-
-
 def _judge(answer: httpx.Response) -> Result:
     try:
         body = answer.json()
@@ -82,9 +68,17 @@ def _judge(answer: httpx.Response) -> Result:
     if answer.status_code >= 500:
         return Unknown(f"网关 {answer.status_code}", code)
     if code == LIMITED:
-        return Later(datetime.now(UTC) + _LATER, "该号码接收短信过于频繁", code)
+        return Later(datetime.now(UTC) + LATER, "该号码接收短信过于频繁", code)
     if code in _NEVER:
         return Never("手机号码不能接收", code)
     if code in _BUG:
         return Bug("params", code)
     return Config(f"网关拒绝：{code}", code)
+
+
+def _client(settings: Settings) -> SmsGateway:
+    return SmsGateway(settings.sms, settings.sms_app_id, settings.sms_app_key)
+
+
+PROVIDER = SmsProvider("gateway", _client, aliyun.read_receipts, {"code": 0, "msg": "OK"})
+"""Its receipts have the form of Aliyun's."""

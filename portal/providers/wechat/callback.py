@@ -1,4 +1,4 @@
-"""Reading WeChat's pushes: safe mode only, checked before anything is parsed.
+"""WeChat's pushes: safe mode only, checked before anything is parsed.
 
 wechatpy decrypts; comparing, freshness and everything malformed is ours: whatever comes in, a :class:`NotWeChat` or
 a message comes out.
@@ -45,7 +45,7 @@ class Push:
 
     @property
     def openid(self) -> str:
-        """Who did it."""
+        """The openid of the person."""
         return str(self.fields.get("FromUserName") or "")
 
     @property
@@ -64,12 +64,12 @@ _ABOUT = (
 
 
 def signature(*parts: str) -> str:
-    """SHA-1 hex over the sorted parts."""
+    """Sign the sorted parts: SHA-1 hex."""
     return hashlib.sha1("".join(sorted(parts)).encode(), usedforsecurity=False).hexdigest()
 
 
 def check_address(account: WeChatAccount, query: dict[str, str]) -> str:
-    """The answer to WeChat's test of the address (``echostr``). Raises NotWeChat."""
+    """Return the answer to WeChat's test of the address (``echostr``). Raises NotWeChat."""
     good = signature(account.token, query.get("timestamp", ""), query.get("nonce", ""))
     if not account.token or not hmac.compare_digest(good.encode(), query.get("signature", "").encode()):
         raise NotWeChat("signature")
@@ -81,7 +81,7 @@ def check_address(account: WeChatAccount, query: dict[str, str]) -> str:
 
 
 def read(account: WeChatAccount, query: dict[str, str], body: bytes) -> Push:
-    """A push in safe mode. Raises NotWeChat."""
+    """Read a push in safe mode. Raises NotWeChat."""
     if not account.pushes or len(body) > LARGEST or query.get("encrypt_type") != "aes":
         raise NotWeChat("mode")
     _fresh(query)

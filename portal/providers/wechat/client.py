@@ -1,4 +1,4 @@
-"""The one client for WeChat's API: wechatpy's, with what it gets wrong put right.
+"""The client of WeChat's API: wechatpy's, with its faults corrected.
 
 Every call goes through :meth:`WeChat._request`: shared stable token, one retry after a refused token, time-out,
 a JSON object or nothing, and every failure as a :class:`ChannelFault` that holds no secret.
@@ -17,7 +17,8 @@ from wechatpy.exceptions import WeChatClientException
 
 from portal.core.clock import local, now
 from portal.core.platform_settings import WECHAT_HOST, WeChatAccount
-from portal.providers.faults import ChannelFault, Kind, not_sent, plain_text
+from portal.providers.calls import Calls
+from portal.providers.faults import ChannelFault, FaultKind, not_sent, plain_text
 from portal.providers.wechat import codes
 from portal.providers.wechat.tokens import Fetched, Tokens
 
@@ -35,7 +36,7 @@ class _To(HTTPAdapter):
         self._base = base
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """As the adapter of the library, to another address."""
+        """Send as the adapter of the library, to another address."""
         request.url = self._base + str(request.url).removeprefix(WECHAT_HOST)
         return super().send(request, *args, **kwargs)
 
@@ -46,17 +47,18 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
     def __init__(self, account: WeChatAccount, tokens: Tokens, base: str = WECHAT_HOST, timeout: float = 8.0) -> None:
         super().__init__(account.appid, account.secret, timeout=timeout, auto_retry=False)
         self._tokens = tokens
+        self._calls = Calls("wechat")
         self._http.trust_env = False
         self._http.mount(WECHAT_HOST, _To(base))
 
     # ── tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
     @property
     def access_token(self) -> str:
-        """The token in force; fetched under the shared lock when there is none."""
+        """Return the token in force; fetched under the shared lock when there is none."""
         return self._token()
 
     def fetch_access_token(self) -> dict[str, Any]:
-        """What the library calls to renew: never anything but a look at the shared token."""
+        """Return the shared token where the library would renew it."""
         return {"access_token": self._token()}
 
     def _token(self, stale: str = "") -> str:
@@ -67,16 +69,16 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         try:
             answer = self._send("post", f"{WECHAT_HOST}/cgi-bin/stable_token", json=body)
         except ChannelFault as fault:
-            if fault.kind is not Kind.UNKNOWN:
+            if fault.kind is not FaultKind.UNKNOWN:
                 raise
-            raise self._fault(Kind.RETRY, fault.code, fault.text) from None  # what the token is for has not begun
+            raise self._fault(FaultKind.RETRY, fault.code, fault.text) from None  # what the token is for has not begun
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
-            raise self._fault(Kind.RETRY, "no_token", "the token answer holds no token")
+            raise self._fault(FaultKind.RETRY, "no_token", "the token answer holds no token")
         return Fetched(token, _seconds(answer))
 
     def ticket(self, kind: str) -> str:
-        """The ``jsapi`` or ``wx_card`` ticket, shared and renewed like the token. Raises ChannelFault."""
+        """Return the ``jsapi`` or ``wx_card`` ticket, shared and renewed like the token. Raises ChannelFault."""
 
         def fetch() -> Fetched:
             answer = self._request("get", f"{WECHAT_HOST}/cgi-bin/ticket/getticket", params={"type": kind})
@@ -86,7 +88,7 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
 
     # ── every call ────────────────────────────────────────────────────────────────────────────────────────────────
     def _request(self, method: str, url_or_endpoint: str, **kwargs: Any) -> Any:
-        """One call with a token: a refused token is renewed once and the call repeated once (class TOKEN).
+        """Call with a token: a refused token is renewed once and the call repeated once (class TOKEN).
 
         Returns the answer (a ``dict``) or what the library's ``result_processor`` makes of it. Raises ChannelFault.
         """
@@ -101,23 +103,27 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
                 answer = self._send(method, url_or_endpoint, params=params, secret=token, **kwargs)
                 break
             except ChannelFault as fault:
-                if fault.kind is not Kind.TOKEN:
+                if fault.kind is not FaultKind.TOKEN:
                     raise
                 refused = fault
             if last:
-                raise self._fault(Kind.CONFIG, refused.code, refused.text)
+                raise self._fault(FaultKind.CONFIG, refused.code, refused.text)
             token = self._token(stale=token)
         try:
             return read(answer) if read is not None else answer
         except (KeyError, TypeError, ValueError):
             pass
-        raise self._fault(Kind.UNKNOWN, "incomplete", "the answer lacks what was asked for")
+        raise self._fault(FaultKind.UNKNOWN, "incomplete", "the answer lacks what was asked for")
 
     def plain(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
-        """One call without a token (log-in codes). Raises ChannelFault."""
+        """Call without a token (log-in codes). Raises ChannelFault."""
         return self._send(method, f"{WECHAT_HOST}{path}", **kwargs)
 
     def _send(self, method: str, url: str, secret: str = "", **kwargs: Any) -> dict[str, Any]:
+        with self._calls.measure(url.removeprefix(WECHAT_HOST).strip("/")):
+            return self._answer(method, url, secret, **kwargs)
+
+    def _answer(self, method: str, url: str, secret: str, **kwargs: Any) -> dict[str, Any]:
         # raised outside the handlers: an exception that held the request would hold the token in its address
         kwargs.setdefault("params", {}).setdefault("access_token", None)  # None is left out; the library would ask
         try:
@@ -125,19 +131,21 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         except WeChatClientException as error:
             failed = self._refusal(error, secret)
         except requests.RequestException as error:
-            failed = self._fault(Kind.RETRY if not_sent(error) else Kind.UNKNOWN, "network", type(error).__name__)
+            failed = self._fault(
+                FaultKind.RETRY if not_sent(error) else FaultKind.UNKNOWN, "network", type(error).__name__
+            )
         except (ValueError, TypeError) as error:  # an errcode that is no number, and the like
-            failed = self._fault(Kind.UNKNOWN, "unreadable", type(error).__name__)
+            failed = self._fault(FaultKind.UNKNOWN, "unreadable", type(error).__name__)
         else:
             if isinstance(answer, dict):
                 return answer
-            failed = self._fault(Kind.UNKNOWN, "unreadable", "the answer is not a JSON object")
+            failed = self._fault(FaultKind.UNKNOWN, "unreadable", "the answer is not a JSON object")
         raise failed
 
     def _refusal(self, error: Any, secret: str) -> ChannelFault:
         if error.errcode is None:
             status = getattr(error.response, "status_code", 0)
-            kind = Kind.UNKNOWN if status >= 500 else Kind.RETRY if status == 429 else Kind.CONFIG
+            kind = FaultKind.UNKNOWN if status >= 500 else FaultKind.RETRY if status == 429 else FaultKind.CONFIG
             return self._fault(kind, f"http_{status}", "")
         code = int(error.errcode)
         after = codes.AFTER.get(code)
@@ -147,7 +155,7 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
             after = (midnight - moment).total_seconds()
         return self._fault(codes.kind(code), str(code), plain_text(error.errmsg, secret, self.secret), after)
 
-    def _fault(self, kind: Kind, code: str, text: str, after: float | None = None) -> ChannelFault:
+    def _fault(self, kind: FaultKind, code: str, text: str, after: float | None = None) -> ChannelFault:
         return ChannelFault("wechat", kind, code, text, after)
 
     # ── what we call ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -160,7 +168,7 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         our_id: str,
         mini: dict[str, str] | None = None,
     ) -> str:
-        """A template message; ``our_id`` makes a repeat within ten minutes one message. Returns ``msgid``."""
+        """Send a template message; ``our_id`` makes a repeat within ten minutes one message. Returns ``msgid``."""
         body: dict[str, Any] = {
             "touser": openid,
             "template_id": template,
@@ -173,43 +181,43 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         return str(self.post("message/template/send", data=body, result_processor=lambda answer: answer["msgid"]))
 
     def send_subscription(self, openid: str, template: str, data: dict[str, str], page: str) -> None:
-        """A subscription notification of the official account; uses up one permission."""
+        """Send a subscription notification of the official account; uses up one permission."""
         values = {name: {"value": value} for name, value in data.items()}
         self.message.send_subscribe_message(openid, template, values, page=page)
 
     def send_mini_subscription(
         self, openid: str, template: str, data: dict[str, str], page: str, state: str = "formal"
     ) -> None:
-        """A subscription message of the mini-program; uses up one permission."""
+        """Send a subscription message of the mini-program; uses up one permission."""
         values = {name: {"value": value} for name, value in data.items()}
         body = {"touser": openid, "template_id": template, "page": page, "data": values}
         self.post("message/subscribe/send", data=body | {"miniprogram_state": state, "lang": "zh_CN"})
 
     def web_login(self, code: str) -> str:
-        """The openid behind a web log-in code. USER: the code is no good, or the openid is made up."""
+        """Return the openid behind a web log-in code. USER: the code is no good, or the openid is made up."""
         wanted = {"appid": self.appid, "secret": self.secret, "code": code, "grant_type": "authorization_code"}
         answer = self.plain("get", "/sns/oauth2/access_token", params=wanted)
         if answer.get("is_snapshotuser") in (1, "1"):
-            raise self._fault(Kind.USER, "snapshot", "the page was opened in snapshot mode: the openid is made up")
+            raise self._fault(FaultKind.USER, "snapshot", "the page was opened in snapshot mode: the openid is made up")
         openid = answer.get("openid")
         if not isinstance(openid, str) or not openid:
-            raise self._fault(Kind.UNKNOWN, "incomplete", "the answer holds no openid")
+            raise self._fault(FaultKind.UNKNOWN, "incomplete", "the answer holds no openid")
         return openid
 
     def login(self, code: str) -> str:
-        """The openid behind a mini-program's log-in code; the session key is not kept. USER: code is no good."""
+        """Return the openid behind a mini-program's log-in code; the session key is not kept. USER: code is no good."""
         wanted = {"appid": self.appid, "secret": self.secret, "js_code": code, "grant_type": "authorization_code"}
         openid = self.plain("get", "/sns/jscode2session", params=wanted).get("openid")
         if not isinstance(openid, str) or not openid:
-            raise self._fault(Kind.UNKNOWN, "incomplete", "the answer holds no openid")
+            raise self._fault(FaultKind.UNKNOWN, "incomplete", "the answer holds no openid")
         return openid
 
     def phone(self, code: str) -> str:
-        """The phone that its owner has given this mini-program by a tap: eleven digits of the mainland."""
+        """Return the mainland phone that its owner has given this mini-program by a tap; ``""`` for a foreign one."""
         url = f"{WECHAT_HOST}/wxa/business/getuserphonenumber"
         found = self.post(url, data={"code": code}, result_processor=lambda answer: dict(answer["phone_info"]))
         if found.get("watermark", {}).get("appid") != self.appid:
-            raise self._fault(Kind.CONFIG, "watermark", "the phone was given to another mini-program")
+            raise self._fault(FaultKind.CONFIG, "watermark", "the phone was given to another mini-program")
         return str(found.get("purePhoneNumber", "")) if str(found.get("countryCode", "86")) == "86" else ""
 
 

@@ -22,7 +22,7 @@ from portal.core.clock import now
 from portal.core.crypto.field_cipher import FieldCipher, SealBroken
 from portal.core.database import Database
 from portal.models.tables import PLATFORM_TOKEN
-from portal.providers.faults import ChannelFault, Kind
+from portal.providers.faults import ChannelFault, FaultKind
 
 if TYPE_CHECKING:
     import redis
@@ -37,14 +37,14 @@ _LOOK = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A credential fresh from the platform: its value and for how many seconds it is good."""
+    """A credential just fetched from the platform: its value and for how many seconds it is good."""
 
     value: str
     seconds: int
 
     @property
     def usable(self) -> int:
-        """For how many seconds it may be used."""
+        """The seconds for which it may be used."""
         return max(self.seconds - EARLY, 30)
 
 
@@ -68,7 +68,7 @@ class Tokens:
         self._guard = threading.Lock()
 
     def get(self, name: str, fetch: Fetch, stale: str = "") -> str:
-        """The credential in force; fetched when there is none, or when the one in force is ``stale``.
+        """Return the credential in force; it is fetched when there is none, or when the one in force is ``stale``.
 
         Raises ChannelFault: what ``fetch`` raises, or RETRY when another's fetch took too long.
         """
@@ -117,7 +117,7 @@ class Tokens:
 
         lock = client.lock(f"{_key(name)}:lock", timeout=self._wait, blocking_timeout=self._wait, sleep=_LOOK)
         if not lock.acquire():
-            raise ChannelFault("platform", Kind.RETRY, "token_busy", "another process is fetching the token", 5.0)
+            raise ChannelFault("platform", FaultKind.RETRY, "token_busy", "another process is fetching the token", 5.0)
         try:
             known = self._open(name, _bytes(client.get(_key(name))))
             if known and known != stale:
@@ -146,7 +146,9 @@ class Tokens:
             if self._lease(name, me):
                 break
             if time.monotonic() > deadline:
-                raise ChannelFault("platform", Kind.RETRY, "token_busy", "another process is fetching the token", 5.0)
+                raise ChannelFault(
+                    "platform", FaultKind.RETRY, "token_busy", "another process is fetching the token", 5.0
+                )
             pause.wait(_LOOK)
         brought: dict[str, object] = {}
         try:

@@ -6,11 +6,11 @@ from flask import Response, request
 
 from portal.core.clock import now
 from portal.demo.settings import DemoSettings
-from portal.fiscal.bookings import PULL
 from portal.providers.finance import envelope
 from portal.providers.finance.bill_messages import RESULT, UPLOAD, UPLOAD_RED
+from portal.providers.finance.booking_messages import PULL
 from portal.providers.finance.envelope import Envelope, EnvelopeError
-from portal.providers.finance.result_codes import Result
+from portal.providers.finance.result_codes import ResultCode as Result
 from portal.simulators.faults import Faults
 from portal.simulators.finance.paper_rules import WORK as PAPER_WORK
 from portal.simulators.finance.paper_rules import PaperRules

@@ -22,12 +22,10 @@ from portal.providers.finance.bill_messages import (
     SUPERVISED,
     UPLOAD_RED,
     accepted_fields,
-    parse14,
-    stamp14,
 )
-from portal.providers.finance.envelope import decode_base64, text_of
-from portal.providers.finance.result_codes import Result
-from portal.providers.finance.stock_messages import list_fields
+from portal.providers.finance.envelope import decode_base64, parse14, stamp14, text_of
+from portal.providers.finance.form import lines as list_fields
+from portal.providers.finance.result_codes import ResultCode as Result
 from portal.rendering import xml
 from portal.simulators.finance.tables import SCHEMA
 from portal.simulators.store import Store

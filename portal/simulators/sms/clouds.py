@@ -15,7 +15,8 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, jsonify, request
 
-from portal.providers.sms.clouds import acs3, encoded, tc3
+from portal.providers.sms.aliyun import acs3, encoded
+from portal.providers.sms.tencent import tc3
 from portal.simulators.context import state_of
 from portal.simulators.server import deliver
 from portal.simulators.sms.rules import GatewayRefusal

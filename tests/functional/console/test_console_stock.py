@@ -129,7 +129,7 @@ def test_opening_stock_is_confirmed_by_another(keeper: Console, app: Flask) -> N
     )
     assert "须由登记人以外的人确认" in page and "/confirm" not in page
     refused = keeper.send(f"{BASE}/openings/new", "登记", kind=PAPER, code="", first="700050", last="700200")
-    assert refused.status_code == 200 and "重叠" in refused.text and "700200" in refused.text
+    assert refused.status_code == 422 and "重叠" in refused.text and "700200" in refused.text
 
 
 def test_voids_and_destructions_take_two(keeper: Console, app: Flask) -> None:

@@ -110,7 +110,7 @@ def test_lost_events_and_answers(bench: Bench) -> None:
 def test_an_insertion_whose_answer_is_lost_is_one_card(bench: Bench) -> None:
     """UNKNOWN repeats with the same order: 72018 then says that it is ours."""
     bench.authorise(bench.order())
-    client = CardDesk(bench.services).wechat._platforms.service
+    client = CardDesk(bench.services).wechat._providers.service
     client.ticket("wx_card")
     real = bench.process.get("/wechat/calls").get("nontax/insertbill", 0)
     bench.process.faults("wechat", answer_lost={"probability": 0.5})

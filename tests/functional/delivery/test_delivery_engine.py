@@ -18,14 +18,14 @@ from portal.delivery.engine.driver import Engine
 from portal.domain.actor import Actor
 from portal.domain.delivery import (
     Accepted,
+    Arrived,
     Bug,
     Config,
-    Done,
     Later,
     NeedUser,
     Never,
+    NotSent,
     Purpose,
-    Retry,
     Unknown,
 )
 from portal.ledger import bills
@@ -44,9 +44,9 @@ def test_each_outcome_ends_in_its_named_state(app: Flask, his: His) -> None:
     at = now() + timedelta(hours=5)
     cases = {
         "accepted": ([Accepted("r1")], ("accepted", "accepted", 1, 0), False, "sent"),
-        "done": ([Done("r2")], ("delivered", "done", 1, 0), False, "done"),
-        "retry": ([Retry("busy"), Retry("busy"), Accepted()], ("accepted", "accepted", 3, 0), False, "sent"),
-        "worn-out": ([Retry("busy")], ("dead", "retry", 4, 0), True, "sent"),
+        "done": ([Arrived("r2")], ("delivered", "done", 1, 0), False, "done"),
+        "retry": ([NotSent("busy"), NotSent("busy"), Accepted()], ("accepted", "accepted", 3, 0), False, "sent"),
+        "worn-out": ([NotSent("busy")], ("dead", "retry", 4, 0), True, "sent"),
         "never": ([Never("blocked", "43004")], ("failed", "never", 1, 0), True, "sent"),
         "user": ([NeedUser("subscribe")], ("parked", "user", 1, 0), True, "sent"),
         "bug": ([Bug("thing2", "47003")], ("dead", "bug", 1, 0), True, "sent"),
@@ -298,7 +298,7 @@ def test_a_repeat_comes_while_the_provider_knows_our_number(app: Flask, his: His
     Before that, a provider that is only busy may take as long as it likes.
     """
     bench = Bench(app, his, "WINDOW")
-    answers = [Retry("busy"), Unknown("answer lost"), Retry("busy"), Unknown("answer lost"), Accepted()]
+    answers = [NotSent("busy"), Unknown("answer lost"), NotSent("busy"), Unknown("answer lost"), Accepted()]
     channel = Scripted("one", answers, remembers=60.0, pauses=(3600.0,) * 9)
     delivery = bench.open("one")
 
@@ -323,8 +323,8 @@ def test_what_comes_after_an_unknown_does_not_make_it_forgotten(app: Flask, his:
     between = {
         "later": [Later(tomorrow, "quota")],
         "config": [Config("template withdrawn", "40037")],
-        "later-busy": [Later(tomorrow, "quota"), Retry("busy"), Retry("busy")],
-        "config-busy": [Config("template withdrawn", "40037"), Retry("busy")],
+        "later-busy": [Later(tomorrow, "quota"), NotSent("busy"), NotSent("busy")],
+        "config-busy": [Config("template withdrawn", "40037"), NotSent("busy")],
         "nobody": [],
     }
     for name, answers in between.items():

@@ -16,7 +16,7 @@ from portal.delivery import jobs, person_notices
 from portal.delivery.code_messages import CodeMessages
 from portal.delivery.requests import stop_address
 from portal.domain.actor import Actor
-from portal.domain.delivery import Accepted, Config, Later, Never, Result, Retry, Unknown
+from portal.domain.delivery import Accepted, Config, Later, Never, NotSent, Result, Unknown
 from portal.models.tables import CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, ONE_TIME_CODE, UNIT
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Task
@@ -148,7 +148,7 @@ def test_nobody_an_old_code_and_a_phone_with_enough_codes_get_none(window: Windo
 @pytest.mark.parametrize(
     ("answers", "remembers", "calls", "state"),
     [
-        ((Retry("away"), Accepted("")), True, 2, "accepted"),
+        ((NotSent("away"), Accepted("")), True, 2, "accepted"),
         ((Unknown("time-out"), Accepted("")), True, 2, "accepted"),
         ((Unknown("time-out"), Accepted("")), False, 1, "uncertain"),
         ((Later(now() + timedelta(hours=1)), Accepted("")), True, 2, "accepted"),

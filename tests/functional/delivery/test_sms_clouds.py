@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from portal.delivery.channels.sms import CloudSms, Sms
+from portal.delivery.channels.sms import CloudSms, Sms, channel_of
 from portal.demo.settings import DemoSettings
 from portal.domain import delivery
-from portal.providers.sms import gateway
-from portal.providers.sms.clouds import acs3, aliyun_class, encoded, tc3, tencent_class
+from portal.providers import sms
+from portal.providers.sms.aliyun import acs3, aliyun_class, encoded
+from portal.providers.sms.tencent import tc3, tencent_class
 from tests.support.channels import Bench
 from tests.support.his import His
 from tests.support.processes.simulators import Simulators, running_simulators
@@ -118,7 +120,62 @@ def test_a_lost_answer_is_asked_about_and_never_sent_twice(app: Flask, his: His,
             assert answer.get_json() == {"result": 0, "errmsg": "OK"}
         assert good.attempts(asked)[0][1] == "delivered" and good.state(asked) == "done"
         for provider in ("aliyun", "tencent"):
-            wrong = gateway.client(settings_of(simulators, provider, sms_app_key="another"))
+            wrong = sms.client(settings_of(simulators, provider, sms_app_key="another"))
             assert isinstance(wrong.send("10000000001", "bill", {"hospital": "甲"}, "r1"), delivery.Config)
-            none = gateway.client(settings_of(simulators, provider, sms_templates={}))
+            none = sms.client(settings_of(simulators, provider, sms_templates={}))
             assert isinstance(none.send("10000000001", "bill", {"hospital": "甲"}, "r1"), delivery.Config)
+
+
+PLUG_IN = '''
+"""An invented provider: its requests, answers and receipts."""
+
+from portal.domain.delivery import Accepted, Config
+from portal.providers.sms import SmsProvider
+from portal.providers.sms.receipts import SmsReceipt
+
+
+class Pigeons:
+    remembers = True
+    sent = []
+
+    def send(self, phone, template, params, out_id):
+        if not phone.startswith("1"):
+            return Config("只飞国内")
+        self.sent.append((phone, template, out_id))
+        return Accepted(f"pigeon-{out_id}")
+
+
+def read_receipts(body):
+    return [SmsReceipt("", row["pigeon"], row["home"], "", "") for row in body["pigeons"]]
+
+
+PROVIDER = SmsProvider("pigeons", lambda settings: Pigeons(), read_receipts, {"coo": True})
+'''
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_further_provider_is_one_module_and_a_line(
+    app: Flask, his: His, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages go over it, and its receipts come in at its own address in its own form."""
+    (tmp_path / "pigeons.py").write_text(PLUG_IN, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    pigeons: Any = import_module("pigeons")
+    monkeypatch.setitem(sms.PROVIDERS, "pigeons", pigeons.PROVIDER)
+    settings = DemoSettings(sms_provider="pigeons", sms_url="http://127.0.0.1:1/")
+    bench = Bench(app, his, "PIGEON", tel="10000000981")
+    asked = bench.open("sms")
+    channel = channel_of(settings, sms.client(settings))
+    assert type(channel) is Sms and channel.provider == "pigeons"
+    bench.run(channel, passes=1)
+    [(phone, template, ref)] = pigeons.Pigeons.sent
+    assert (phone, template, bench.attempts(asked)[0][1]) == ("10000000981", "bill", "accepted")
+    client = app.test_client()
+    answer = client.post(
+        "/callbacks/sms/pigeons/demo-callbacks", json={"pigeons": [{"pigeon": f"pigeon-{ref}", "home": True}]}
+    )
+    assert answer.get_json() == {"coo": True}
+    assert bench.attempts(asked)[0][1] == "delivered"
+    assert client.post("/callbacks/sms/pigeons/demo-callbacks", json=[]).status_code == 400
+    with pytest.raises(ValueError, match="QUPIAO_SMS_PROVIDER.*gateway, aliyun, tencent"):
+        sms.client(DemoSettings(sms_provider="nobody"))

@@ -12,15 +12,18 @@ from portal.app import create_app
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
-from portal.fiscal import bookings, stock
+from portal.fiscal import bookings, jobs
 from portal.issuing.bills import booking
 from portal.ledger import bills
-from portal.models import Booking, StockExchange
+from portal.models import Booking, FinanceMessage
 from portal.models.tables import AUDIT_ENTRY, BILL
 from portal.outbox.tasks import Done, Outcome, Retry, Task
 from portal.providers.breaker import Breaker
+from portal.providers.finance import booking_messages
 from portal.providers.finance.envelope import EnvelopeError
-from portal.providers.finance.stock_messages import list_fields
+from portal.providers.finance.form import lines
+from portal.providers.finance.link import FinanceLink
+from portal.providers.finance.messages import AnswerPage, UnitBooking
 from tests.support import codes
 from tests.support.cards import write_off
 from tests.support.console import Console
@@ -31,12 +34,12 @@ DAY = datetime(2026, 11, 23, 16, tzinfo=UTC)
 
 
 def pull(world: World) -> Outcome:
-    desk = stock.StockDesk(world.finance.client(timeout=2.0), Breaker(most=1000))
-    return stock.run(desk, "bookings", world.services, Task(1, stock.BOOKINGS_TOPIC, "k", {}, 1, now()))
+    link = FinanceLink(world.finance.client(timeout=2.0), Breaker(most=1000))
+    return jobs.run(bookings.pull, link, world.services, Task(1, bookings.TOPIC, "k", {}, 1, now()))
 
 
 def test_a_booked_bill_stays_until_the_booking_is_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bookings, "PAGE", 2)  # three bills are two pages
+    monkeypatch.setattr(booking_messages, "PAGE", 2)  # three bills are two pages
     ids = world.issue(3)
     world.work()
     rows = {row.id: {"bill_code": row.bill_code, "number": f"{row.number:010d}"} for row in world.rows(BILL)}
@@ -72,8 +75,8 @@ def test_a_booked_bill_stays_until_the_booking_is_taken_back(world: World, monke
     assert isinstance(pull(world), Done) and asked(ids[0]) == "0"
     assert len(world.rows(AUDIT_ENTRY, action="bill.unbooked")) == 1
     assert world.his.call("writeOffEBill", write_off(first)).ok
-    numbers = {row.message_no for row in world.rows(StockExchange.__table__)}
-    assert numbers == {bookings.PULL}
+    numbers = {row.message_no for row in world.rows(FinanceMessage.__table__, bill_id=None)}
+    assert numbers == {booking_messages.PULL}
     with pytest.raises(Refusal) as unknown:
         booking.change(world.services, 1, codes.OUTPATIENT, 1, UNIT, 100, now())
     assert unknown.value.code == "BILL_NOT_FOUND"
@@ -124,7 +127,7 @@ def test_units_book_parts_and_each_part_holds_the_bill(world: World) -> None:
 def test_a_booking_that_says_nothing_usable_is_no_answer(line: dict[str, str]) -> None:
     good = {"EInvoiceCode": codes.OUTPATIENT, "EInvoiceNumber": "0000000001", "IsAccounted": "1", "AccDate": "20261124"}
     good |= {"AccUnit": UNIT, "AccAmount": "12.50"}
-    answer = {"Total": "1"} | list_fields([good])
-    assert bookings.read(answer) == ([bookings.Booked(codes.OUTPATIENT, 1, UNIT, 1250, DAY)], 1)
+    answer = {"Total": "1"} | lines([good])
+    assert booking_messages.read(answer, "0000") == AnswerPage((UnitBooking(codes.OUTPATIENT, 1, UNIT, 1250, DAY),), 1)
     with pytest.raises(EnvelopeError):
-        bookings.read({"Total": "1"} | list_fields([good | line]))
+        booking_messages.read({"Total": "1"} | lines([good | line]), "0000")

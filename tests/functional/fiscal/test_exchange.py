@@ -16,11 +16,11 @@ from portal.core.crypto.cms import verify_detached
 from portal.domain.states import BillState
 from portal.fiscal.bills import POLLS, TOPIC, send_again
 from portal.ledger.bills import document_xml
-from portal.models import AuditEntry, Bill, FiscalExchange, OutboxTask, Supervision
+from portal.models import AuditEntry, Bill, FinanceMessage, OutboxTask, Supervision
 from portal.outbox.tasks import Done, Retry
 from portal.providers.breaker import Breaker
 from portal.providers.finance import message_log
-from portal.providers.finance.bill_messages import MessageIds
+from portal.providers.finance.message_log import LogEntry, MessageIds
 from portal.rendering import xml
 from tests.support.finance import World
 from tests.support.processes.forks import Forked, program
@@ -28,7 +28,7 @@ from tests.support.processes.services import wait_for
 from tests.support.processes.simulators import BillMaker
 
 BILL, TASK, LOG, AUDIT, SUPERVISION = (
-    model.__table__ for model in (Bill, OutboxTask, FiscalExchange, AuditEntry, Supervision)
+    model.__table__ for model in (Bill, OutboxTask, FinanceMessage, AuditEntry, Supervision)
 )
 
 
@@ -261,10 +261,10 @@ def test_message_id_is_unique_across_processes(world: World) -> None:
     [bill_id] = world.issue()
     ids = MessageIds()
     used, free = ids.next(), ids.next()
-    database = world.services.database
-    assert message_log.begin(database, bill_id, "9301", lambda: used).message_id == used
+    database, entry = world.services.database, LogEntry("9301", "subject", bill_id)
+    assert message_log.begin(database, entry, lambda: used).message_id == used
     offered = iter([used, used, free])
-    assert message_log.begin(database, bill_id, "9301", lambda: next(offered)).message_id == free
+    assert message_log.begin(database, entry, lambda: next(offered)).message_id == free
     assert [row.attempt for row in world.rows(LOG)] == [1, 2]
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy import update
 
 from portal.core.clock import now
-from portal.fiscal import paper, stock
-from portal.models import StockExchange
+from portal.fiscal.jobs import STOCK_WORK, run
+from portal.models import FinanceMessage
 from portal.models.tables import OUTBOX_TASK, PAPER_BILL
 from portal.outbox.worker import Worker
 from portal.providers.breaker import Breaker
+from portal.providers.finance.link import FinanceLink
+from portal.providers.finance.paper_messages import ENDED, EXCHANGED
 from tests.support.finance import World
 from tests.support.window import CODE, Window, shift
 
@@ -20,11 +23,8 @@ TOPICS = ("finance.sheets", "finance.void")
 
 def tell(world: World) -> list[str]:
     """Let a worker do all that is due; how the tasks stand then."""
-    desk = stock.StockDesk(world.finance.client(timeout=2.0), Breaker(most=1000))
-    handlers = {
-        topic: lambda services, task, topic=topic: stock.run(desk, stock.HANDLERS[topic], services, task)
-        for topic in TOPICS
-    }
+    link = FinanceLink(world.finance.client(timeout=2.0), Breaker(most=1000))
+    handlers = {topic: partial(run, STOCK_WORK[topic], link) for topic in TOPICS}
     with world.services.database.write() as connection:
         connection.execute(update(OUTBOX_TASK).where(OUTBOX_TASK.c.state == "pending").values(due_at=now()))
     Worker(world.services, handlers, threads=1).drain()
@@ -54,10 +54,10 @@ def test_a_sheet_and_its_end_in_their_order_once_finance_knows_the_bill(world: W
     assert {(one["bill_code"], one["number"], one["paper_code"], one["operator"]) for one in found} == {
         (bill["billBatchCode"], bill["billNo"], CODE, "收费员甲")
     }
-    assert [row.message_no for row in world.rows(StockExchange.__table__)] == [
-        paper.EXCHANGED,
-        paper.ENDED,
-        paper.EXCHANGED,
+    assert [row.message_no for row in world.rows(FinanceMessage.__table__, bill_id=None)] == [
+        EXCHANGED,
+        ENDED,
+        EXCHANGED,
     ]
     [listed] = [row for row in world.finance.get("/finance/bills.json") if row["number"] == bill["billNo"]]
     assert listed["sheet"] == f"{CODE} {shift(first, 1)}"
@@ -78,7 +78,11 @@ def test_an_answer_that_was_lost_is_asked_for_again(world: World) -> None:
     assert tell(world) == ["done"]
     [sheet] = there(world)["sheet"]
     assert sheet["attempts"] == 3
-    assert [row.outcome for row in world.rows(StockExchange.__table__)] == ["failed", "failed", "duplicate"]
+    assert [row.outcome for row in world.rows(FinanceMessage.__table__, bill_id=None)] == [
+        "failed",
+        "failed",
+        "duplicate",
+    ]
 
 
 def test_void_numbers_are_told_by_their_document(world: World) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from portal.core.clock import now
 from portal.delivery.notices import KEPT, clean
-from portal.domain.delivery import Accepted, Done, Never, Purpose
+from portal.domain.delivery import Accepted, Arrived, Never, Purpose
 from portal.domain.states import BillState
 from portal.models.tables import BILL, DELIVERY_ATTEMPT, DELIVERY_STOP, NOTICE_SEEN, PATIENT_REQUEST
 from portal.retrieval import files, patient_requests
@@ -157,7 +157,7 @@ def test_the_step_of_delivery_follows_the_messages(pages: Pages, app: Flask, ben
 
 def test_one_good_receipt_is_enough(pages: Pages, app: Flask, bench: Bench) -> None:
     bench.open("wechat sms")
-    bench.run(Scripted("wechat", [Never("blocked")]), Scripted("sms", [Done("r")], address=PHONE))
+    bench.run(Scripted("wechat", [Never("blocked")]), Scripted("sms", [Arrived("r")], address=PHONE))
     bench.open("mail", Purpose.REQUESTED)
     bench.run(Scripted("mail", [Accepted("r")], address="a@example.com"))
     listed = identified(pages, app)

@@ -22,8 +22,10 @@ from portal.core.crypto.cms import FileSigner
 from portal.demo.keys import KeyFiles, ensure_demo_keys
 from portal.demo.settings import DemoSettings
 from portal.domain.documents.bill import BillDocument, InvoicingParty, Item, MedicalExt, PayerParty, Seal
-from portal.providers.finance.bill_messages import Upload
+from portal.providers.finance.adapter import FinanceAccount
 from portal.providers.finance.client import FinanceClient
+from portal.providers.finance.messages import Upload
+from portal.providers.finance.national import NationalAdapter
 from portal.rendering import xml
 from portal.simulators.__main__ import main as simulate
 from tests.support.processes.forks import PROCESSES
@@ -109,7 +111,9 @@ class Simulators:
         """A client with the right account, unless ``more`` says otherwise."""
         settings = DemoSettings()
         values = {"app_id": settings.finance_app_id, "app_key": settings.finance_app_key, "timeout": 5.0} | more
-        return FinanceClient(self.url("/finance/exchange"), **values)
+        algorithm = values.pop("algorithm", "SM3")
+        account = FinanceAccount(self.url("/finance/exchange"), **values)
+        return FinanceClient(account, NationalAdapter(account.app_id, account.app_key, algorithm))
 
 
 @contextmanager

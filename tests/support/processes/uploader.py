@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from portal.app import create_app
-from portal.fiscal.bills import TOPIC, upload_bill
+from portal.fiscal.bills import TOPIC
+from portal.fiscal.jobs import upload_bill
 from portal.outbox.worker import Worker
 
 

@@ -14,7 +14,7 @@ from portal.core.crypto.certificates import issue_certificate, load_certificate
 from portal.core.crypto.cms import FileSigner, SignatureInvalid
 from portal.core.crypto.sm2 import PrivateKey
 from portal.fiscal.supervision import Trust, verify
-from portal.providers.finance.bill_messages import Accepted, Upload
+from portal.providers.finance.messages import SupervisionGiven, Upload
 from portal.rendering import xml
 from tests.support.processes.simulators import BillMaker
 
@@ -31,16 +31,16 @@ def finance(maker: BillMaker) -> FileSigner:
     return FileSigner.load(maker.keys.finance_key, maker.keys.finance_certificate)
 
 
-def answer_of(bill: Upload, signer: FileSigner, extra: bytes = b"", serial: str = "") -> Accepted:
+def answer_of(bill: Upload, signer: FileSigner, extra: bytes = b"", serial: str = "") -> SupervisionGiven:
     """What finance would answer, signed by ``signer``."""
     parts = xml.split(bill.document)
     at = now().replace(microsecond=0)
     signature = signer.sign(xml.supervised_bytes(parts.signed, parts.unit_element) + extra)
     element = xml.supervisor_signature_element("SM3withSM2", at, serial or signer.serial_hex, signature)
-    return Accepted(element, {"SealId": "9" * 32}, at)
+    return SupervisionGiven(element, {"SealId": "9" * 32}, at)
 
 
-def check(maker: BillMaker, bill: Upload, answer: Accepted, trust: Trust | None = None) -> bytes:
+def check(maker: BillMaker, bill: Upload, answer: SupervisionGiven, trust: Trust | None = None) -> bytes:
     """Verify as the exchange does; returns the element."""
     parts = xml.split(bill.document)
     trust = trust or Trust.load(maker.keys.ca_certificate.parent)

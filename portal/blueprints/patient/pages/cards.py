@@ -159,12 +159,12 @@ def _login(platform: str, back: str, state: str) -> str:
 
 
 def _bind(session: sessions.Session, platform: str, code: str) -> str:
-    platforms = runtime().platforms
+    providers = runtime().providers
     try:
         if platform == "wechat":
-            subject = Subject(platform, platforms.service.appid, "openid", platforms.service.web_login(code))
+            subject = Subject(platform, providers.service.appid, "openid", providers.service.web_login(code))
         else:
-            subject = Subject(platform, services().settings.alipay_app, *platforms.alipay.login(code))
+            subject = Subject(platform, services().settings.alipay_app, *providers.alipay.login(code))
     except ChannelFault:
         return "failed"
     number, name = bytes.fromhex(session.claim.number), bytes.fromhex(session.claim.name)

@@ -1,20 +1,23 @@
-"""The platforms' clients of one process, built when they are first used."""
+"""The clients of outside parties of one process, each built when it is first used."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.providers.alipay.account import AlipayAccount, Certificates
+from portal.providers import sms
+from portal.providers.alipay.account import account_of
 from portal.providers.alipay.client import AlipayGateway
+from portal.providers.bureau.client import Bureau
+from portal.providers.finance.link import FinanceLink, link_of
+from portal.providers.sms import SmsClient
 from portal.providers.wechat.client import WeChat
 from portal.providers.wechat.tokens import Tokens
 
 
-class Platforms:
-    """Official account, mini-program and Alipay application as the settings name them. Safe for many threads."""
+class Providers:
+    """Every party as the settings name it. Safe for many threads."""
 
     def __init__(self, services: Services) -> None:
         self.settings: Settings = services.settings
@@ -37,20 +40,19 @@ class Platforms:
     @cached_property
     def alipay(self) -> AlipayGateway:
         """The Alipay application's client. Raises ValueError, OSError for keys that cannot be used."""
-        return AlipayGateway(self.settings.alipay, _alipay_account(self.settings), self.settings.alipay_timeout)
+        return AlipayGateway(self.settings.alipay, account_of(self.settings), self.settings.alipay_timeout)
 
+    @cached_property
+    def sms(self) -> SmsClient:
+        """The SMS provider's client. Raises ValueError for a provider that there is not."""
+        return sms.client(self.settings)
 
-def _alipay_account(settings: Settings) -> AlipayAccount:
-    app_id, merchant = settings.alipay_app, settings.alipay_app_auth_token
-    if settings.alipay_app_cert_file is None:
-        own, theirs = settings.alipay_keys()
-        return AlipayAccount(app_id, own, theirs, merchant_token=merchant)
-    own = _text(settings.alipay_key_file)
-    files = (settings.alipay_app_cert_file, settings.alipay_public_cert_file, settings.alipay_root_cert_file)
-    return AlipayAccount(app_id, own, certificates=Certificates(*map(_text, files)), merchant_token=merchant)
+    @cached_property
+    def bureau(self) -> Bureau:
+        """The client of the finance bureau's card platform; false when there is none."""
+        return Bureau(self.settings.card_bureau_url, self.settings.card_bureau_key)
 
-
-def _text(path: Path | None) -> str:
-    if path is None:
-        raise ValueError("QUPIAO_ALIPAY_KEY_FILE and QUPIAO_ALIPAY_PUBLIC_FILE name no file")
-    return path.read_text(encoding="utf-8")
+    @property
+    def finance(self) -> FinanceLink | None:
+        """The link to finance; ``None`` when no address is configured."""
+        return link_of(self.settings)
