@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import url_for
 
 from admin.kit.security import may
 from portal.access.permissions import Permission
 from portal.approvals import requests
+from portal.approvals.requests import ApprovalFacts
 from portal.core.database import Connection
 from portal.domain.states import BillState, ReversalReason
 from portal.issuing.bills import approvals as bills_approvals
@@ -31,7 +31,7 @@ class Life:
     reason: str
     sheets: list[SheetFacts]
     sheet: SheetFacts | None
-    waiting: Any
+    waiting: ApprovalFacts | None
     standing: Standing
     acts: list[Act]
     guard: str
@@ -63,7 +63,7 @@ def _reason(reversal: ReversalFacts) -> str:
     return title if reversal.reason in ("", title) else f"{title}：{reversal.reason}"
 
 
-def _waiting(connection: Connection, facts: BillFacts, sheet: SheetFacts | None) -> Any:
+def _waiting(connection: Connection, facts: BillFacts, sheet: SheetFacts | None) -> ApprovalFacts | None:
     asked = [requests.of_object(connection, bills_approvals.REVERSAL, facts.bill_id)]
     if sheet is not None:
         asked.append(requests.of_object(connection, bills_approvals.LOST_PAPER, sheet.id))
@@ -90,7 +90,7 @@ def _acts(facts: BillFacts, standing: Standing, sheet: SheetFacts | None) -> lis
     return acts
 
 
-def _guard(facts: BillFacts, standing: Standing, waiting: Any) -> str:
+def _guard(facts: BillFacts, standing: Standing, waiting: ApprovalFacts | None) -> str:
     if waiting is not None:
         return f"“{waiting.summary}”正在等待复核，复核前不能办理其他事项。"
     if standing.bill.red_of_id is not None:
