@@ -70,12 +70,15 @@ def mark(services: Services, actor: Actor, order: Order) -> int:
         "marked_at": now(),
         "ended_by": "",
     }
-    with services.database.write() as connection:
+
+    def work(connection: Connection) -> None:
         if by_digests(connection, actor.unit_id, digests):
             raise Refusal("MARK_KNOWN")
         connection.execute(insert(MARKED_PERSON), row)
         connection.execute(insert(MARKED_KEY), [{"digest": digest, "mark_id": mark_id} for digest in digests])
         audit.record(connection, actor, "marked.added", ("marked", mark_id), {"kind": order.kind})
+
+    services.database.act(work)
     return mark_id
 
 
@@ -110,11 +113,14 @@ def opened(services: Services, row: Any) -> dict[str, Any]:
 
 def ask_to_end(services: Services, actor: Actor, mark_id: int, reason: str) -> None:
     """Ask a second person to end a protection. Raises MARK_UNKNOWN, APPROVAL_PENDING."""
-    with services.database.write() as connection:
+
+    def work(connection: Connection) -> None:
         row = _standing(connection, actor.unit_id, mark_id)
         since = local(row.marked_at).strftime("%Y-%m-%d")
         summary = f"取消特别保护：{KINDS[row.kind]}，{since} 由 {row.marked_by.partition(':')[2]} 登记，编号 {mark_id}"
         requests.request_on(connection, actor, requests.Request(ENDING, mark_id, summary, reason))
+
+    services.database.act(work)
 
 
 def _end(_services: Services, connection: Connection, approved: Approved) -> str:
@@ -211,13 +217,19 @@ def unexplained(connection: Connection, actor: Actor, marks: Collection[int]) ->
 
 def explain(services: Services, actor: Actor, marks: Collection[int], reason: str, about: str) -> None:
     """Write down why somebody looks; ``about`` names the object (``bill 12``) and no person."""
-    with services.database.write() as connection:
-        for mark_id in marks:
-            audit.record(connection, actor, "marked.looked", ("marked", mark_id), {"reason": reason, "about": about})
+    _record_looks(services, actor, "marked.looked", marks, {"reason": reason, "about": about})
 
 
 def note(services: Services, actor: Actor, marks: Collection[int], about: str) -> None:
     """Write down each look of somebody who has given a reason."""
-    with services.database.write() as connection:
+    _record_looks(services, actor, "marked.opened", marks, {"about": about})
+
+
+def _record_looks(
+    services: Services, actor: Actor, action: str, marks: Collection[int], details: dict[str, str]
+) -> None:
+    def work(connection: Connection) -> None:
         for mark_id in marks:
-            audit.record(connection, actor, "marked.opened", ("marked", mark_id), {"about": about})
+            audit.record(connection, actor, action, ("marked", mark_id), details)
+
+    services.database.act(work)

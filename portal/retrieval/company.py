@@ -137,10 +137,13 @@ def open_account(services: Services, actor: Actor, name: str, code: str, terms: 
         "created_at": now(),
         "revoked_by": "",
     }
-    with services.database.write() as connection:
+
+    def work(connection: Connection) -> None:
         _refuse_second(connection, actor.unit_id, row)
         connection.execute(insert(COMPANY_ACCOUNT), row)
         audit.record(connection, actor, "company.opened", ("company", company_id))
+
+    services.database.act(work)
     return company_id
 
 
@@ -175,32 +178,32 @@ def change(services: Services, actor: Actor, company_id: int, terms: Terms) -> N
 
     Raises ENTRY_INVALID, COMPANY_UNKNOWN, COMPANY_KNOWN.
     """
-    with services.database.write() as connection:
+
+    def work(connection: Connection) -> None:
         old = _standing(connection, actor.unit_id, company_id)
-        held = opened(services, old)
-        fields = _checked(replace(terms, contact=terms.contact or held["contact"], phone=terms.phone or held["phone"]))
-        row = _row(services, company_id, held | fields, terms.until)
+        content = opened(services, old)
+        contact, phone = terms.contact or content["contact"], terms.phone or content["phone"]
+        fields = _checked(replace(terms, contact=contact, phone=phone))
+        row = _row(services, company_id, content | fields, terms.until)
         _refuse_second(connection, actor.unit_id, dict(old._mapping) | row, company_id)
         connection.execute(update(COMPANY_ACCOUNT).where(COMPANY_ACCOUNT.c.id == company_id).values(**row))
-        moved = row["phone_digest"] != old.phone_digest
-        audit.record(
-            connection,
-            actor,
-            "company.changed",
-            ("company", company_id),
-            {"phone_changed": moved, "until": terms.until.isoformat()},
-        )
+        details = {"phone_changed": row["phone_digest"] != old.phone_digest, "until": terms.until.isoformat()}
+        audit.record(connection, actor, "company.changed", ("company", company_id), details)
+
+    services.database.act(work)
 
 
 def revoke(services: Services, actor: Actor, company_id: int) -> None:
     """End an account at once. Raises COMPANY_UNKNOWN."""
-    with services.database.write() as connection:
+
+    def work(connection: Connection) -> None:
         _standing(connection, actor.unit_id, company_id)
-        ended = update(COMPANY_ACCOUNT).where(
-            COMPANY_ACCOUNT.c.id == company_id, COMPANY_ACCOUNT.c.revoked_at.is_(None)
-        )
+        of_account = (COMPANY_ACCOUNT.c.id == company_id) & COMPANY_ACCOUNT.c.revoked_at.is_(None)
+        ended = update(COMPANY_ACCOUNT).where(of_account)
         connection.execute(ended.values(revoked_at=now(), revoked_by=actor.label))
         audit.record(connection, actor, "company.revoked", ("company", company_id))
+
+    services.database.act(work)
 
 
 def opened(services: Services, row: Any) -> dict[str, str]:

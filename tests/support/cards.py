@@ -11,11 +11,11 @@ from sqlalchemy import func, select, update
 
 from portal.app import create_app
 from portal.core.clock import now, stamp17
-from portal.core.settings import Settings
 from portal.delivery.cards import orders
 from portal.delivery.cards.worker import ACTS, CardDesk
 from portal.delivery.inbound import inbox, wechat
 from portal.demo.accounts import DEMO_WECHAT
+from portal.demo.settings import DemoSettings
 from portal.domain.states import BillState
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
@@ -37,7 +37,7 @@ HOOK = "/wechat/callback/service"
 class Bench:
     """One supervised bill, its patient's browser, a worker for cards, and the simulated platforms."""
 
-    def __init__(self, settings: Settings, process: Simulators, serial: str, **more: object) -> None:
+    def __init__(self, settings: DemoSettings, process: Simulators, serial: str, **more: object) -> None:
         for service in ("wechat", "alipay"):
             process.faults(service)
         process.post("/wechat/script", {})
