@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin.kit import export_reasons, groups
+from admin.kit import groups, reasons
 from admin.kit.listing import list_address
 from admin.pages import login
 from admin.pages.basics import catalogue, devices, faces, hospital, payers, points
@@ -32,7 +32,7 @@ PAGES = (
     approvals,
     batches,
     bills,
-    export_reasons,
+    reasons,
     catalogue,
     companies,
     delivery_log,
@@ -77,5 +77,5 @@ def prepare(app: Flask) -> None:
     """Filters of the templates, and what a session must do before it may work."""
     app.jinja_env.globals["list_address"] = list_address
     app.jinja_env.filters.update(values.FILTERS)
-    app.register_error_handler(protected_persons.ReasonNeeded, protected_persons.ask)
+    app.register_error_handler(reasons.ReasonNeeded, reasons.ask_look)
     app.extensions["qupiao_next_step"] = my_account.next_step

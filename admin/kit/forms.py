@@ -49,8 +49,8 @@ __all__ = [
 ]
 
 
-def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
-    """(value, word) of a choice, for ``SelectField(choices=…)``."""
+def choices(pairs: Iterable[tuple[str | int, str]]) -> list[SelectChoice]:
+    """Make the choices of a ``SelectField`` from pairs of value and word."""
     return [SelectChoice(value, word) for value, word in pairs]
 
 
@@ -59,12 +59,12 @@ optional = validators.Optional()
 
 
 def length(least: int = 0, most: int = 200) -> validators.Length:
-    """Text between so many characters."""
+    """Make the check that a text has so many characters."""
     return validators.Length(least, most, f"{least} 至 {most} 个字符" if least else f"最多 {most} 个字符")
 
 
 def between(least: int, most: int) -> validators.NumberRange:
-    """A number between two others."""
+    """Make the check that a number lies between two others."""
     return validators.NumberRange(least, most, f"应在 {least} 至 {most} 之间")
 
 
@@ -82,12 +82,12 @@ class Form(PlainForm):
         super().__init__(posted, obj, **values)
 
     def accepted(self) -> bool:
-        """Whether it was posted and every field is right; errors stand at the fields."""
+        """Tell whether the form was posted and every field is right; errors stand at the fields."""
         return request.method == "POST" and bool(self.validate())
 
 
 def _tidy(value: str | None) -> str:
-    """What people type: full-width digits and letters become plain, outer spaces go."""
+    """Tidy typed text: full-width digits and letters become plain, outer spaces go."""
     return unicodedata.normalize("NFKC", value or "").strip()
 
 

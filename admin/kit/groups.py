@@ -1,4 +1,4 @@
-"""The menu groups of features §3.0, in the order of a day at a window. Page modules hang their views on these."""
+"""The menu groups, in the order of a day at a window. Page modules hang their views on these."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from portal.web.edge import see_other, services
 
 
 def group(name: str, title: str) -> Blueprint:
-    """A menu group's blueprint at ``/console/<name>``, guarded; its views declare what they require."""
+    """Make the guarded blueprint of a menu group at ``/console/<name>``; its views declare what they require."""
     blueprint = Blueprint(name, "admin", url_prefix=f"/console/{name}", template_folder="templates")
     GROUPS.append((name, title))
     blueprint.before_request(_guard)
@@ -31,7 +31,7 @@ def group(name: str, title: str) -> Blueprint:
 
 
 def handle_refusals(blueprint: Blueprint) -> None:
-    """Refusals, unknown pages and expired forms of this blueprint are shown in the console's look."""
+    """Show refusals, unknown pages and expired forms of a blueprint in the console's look."""
     blueprint.after_request(_name_origin)
     blueprint.register_error_handler(Refusal, _refused)
     blueprint.register_error_handler(CSRFError, _form_over)
@@ -65,26 +65,26 @@ def _to_login() -> Response:
 
 
 def check_origin() -> None:
-    """A form must come from a page of ours. Raises FORM_EXPIRED (checks A7: other origin)."""
+    """Check that a form comes from a page of ours. Raises FORM_EXPIRED for one of another origin."""
     origin = request.headers.get("Origin", "")
     if (origin and urlsplit(origin).netloc != request.host) or request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise Refusal("FORM_EXPIRED")
 
 
 def local_path(path: str) -> str:
-    """``path`` when it leads to a page of the console, else the home page."""
+    """Return a path that leads to a page of the console; the home page instead of any other."""
     parts = urlsplit(path)
     plain = path.startswith("/console/") and not parts.netloc and not parts.scheme and "\\" not in path
     return path if plain else url_for("home.home")
 
 
 def posted_token() -> str:
-    """The token of the submitted form: an idempotency key of one intended act."""
+    """Return the token of the submitted form: an idempotency key of one intended act."""
     return request.form.get(FORM_TOKEN, "")[:64]
 
 
 def _claim_form(session: Session) -> Response | None:
-    """Take the form's token; a second submit of the same form is led to where the first one went."""
+    """Take the form's token; lead a second submit of the same form to where the first one went."""
     token = posted_token()
     if not token:
         return None
@@ -100,7 +100,7 @@ def _claim_form(session: Session) -> Response | None:
 
 
 def _finish(response: Response) -> Response:
-    """A form that led somewhere is used up; one that was refused may be sent again."""
+    """Use a form up that led somewhere; one that was refused may be sent again."""
     token = g.pop("form_claimed", "")
     if token:
         staff_sessions.finish_form(services(), token, response.location if 300 <= response.status_code < 400 else None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request, url_for
 
-from admin.kit import export_reasons
+from admin.kit import reasons
 from admin.kit.page import page
 from admin.kit.security import current_actor, current_staff
 from portal import audit
@@ -57,10 +57,10 @@ def _answer(listing: Listing, template: str, more: Mapping[str, Any]) -> Respons
 
 def _taken_out(listing: Listing, form: str) -> Response:
     """All rows as a file or for print: logged, and many of them not without a reason."""
-    reason = export_reasons.granted(len(listing.rows))
+    reason = reasons.export_reason(len(listing.rows))
     if reason is None:
-        return export_reasons.ask(listing.of.title, len(listing.rows))
-    action = export_reasons.DONE if reason else "list.exported"
+        return reasons.ask_export(listing.of.title, len(listing.rows))
+    action = reasons.EXPORTED if reason else "list.exported"
     details = {"rows": len(listing.rows), "form": form, "filters": dict(listing.values)}
     details |= {"explained": reason} if reason else {}
     audit.note(services(), current_actor(), action, ("list", listing.of.name), details)

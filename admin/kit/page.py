@@ -25,7 +25,7 @@ FORM_TOKEN = "form_token"
 
 
 def form_token() -> str:
-    """A fresh one-time token for a form; :func:`posted_token` reads it back."""
+    """Make a fresh one-time token for a form; :func:`posted_token` reads it back."""
     return secrets.token_urlsafe(18)
 
 
@@ -69,18 +69,18 @@ class Menu:
 
 
 def all_entries() -> dict[str, list[Entry]]:
-    """Every menu entry by group, in order."""
-    found: dict[str, list[Entry]] = {name: [] for name, _ in GROUPS}
+    """Return every menu entry by group, in order."""
+    entries: dict[str, list[Entry]] = {name: [] for name, _ in GROUPS}
     for endpoint in current_app.view_functions:
         requirement = requirement_of(endpoint)
         if requirement is not None and requirement.menu:
             entry = Entry(requirement.menu, endpoint, requirement.order, requirement.permissions)
-            found[endpoint.partition(".")[0]].append(entry)
-    return {name: sorted(entries, key=lambda entry: entry.order) for name, entries in found.items()}
+            entries[endpoint.partition(".")[0]].append(entry)
+    return {name: sorted(of_group, key=lambda entry: entry.order) for name, of_group in entries.items()}
 
 
 def menus() -> list[Menu]:
-    """The menus of the signed-in person: only what they may open, no empty group."""
+    """Return the menus of the signed-in person: only pages that they may open, no empty group."""
     allowed = current_staff().permissions
     requirement = requirement_of(request.endpoint or "")
     current = (requirement.within if requirement is not None else "") or request.endpoint or ""

@@ -1,4 +1,4 @@
-"""Who is signed in, what a view requires, and what the signed-in person may do."""
+"""The signed-in person, the requirements of views, and permissions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What a view needs. ``permissions``: one of them is enough; none: being signed in. ``menu`` is its menu word,
-    ``within`` the endpoint of the menu page it belongs to."""
+    """The requirement of a view. One of its ``permissions`` is enough; without any, being signed in is.
+
+    ``menu`` is its menu word, ``within`` the endpoint of the menu page to which it belongs.
+    """
 
     permissions: frozenset[Permission]
     menu: str = ""
@@ -53,34 +55,34 @@ def _declare(requirement: Requirement) -> Callable[[View], View]:
 
 
 def requirement_of(endpoint: str) -> Requirement | None:
-    """What the view of an endpoint declared."""
-    found: Requirement | None = getattr(current_app.view_functions.get(endpoint), "requirement", None)
-    return found
+    """Return the requirement that the view of an endpoint declared."""
+    requirement: Requirement | None = getattr(current_app.view_functions.get(endpoint), "requirement", None)
+    return requirement
 
 
 def cookie_name() -> str:
-    """Name of the session cookie; bound to host and TLS by its name when the platform is served by https."""
+    """Return the name of the session cookie, which binds it to host and TLS when the platform is served by https."""
     return "__Host-qp_staff" if current_app.config["SESSION_COOKIE_SECURE"] else "qp_staff"
 
 
 def current_session() -> Session:
-    """The signed-in browser of this request."""
-    found: Session = g.staff_session
-    return found
+    """Return the signed-in browser of this request."""
+    session: Session = g.staff_session
+    return session
 
 
 def current_staff() -> Staff:
-    """The signed-in person of this request."""
+    """Return the signed-in person of this request."""
     return current_session().staff
 
 
 def current_actor() -> Actor:
-    """Who acts, for services: label, name on documents, unit, request id."""
+    """Return the actor for services: label, name on documents, unit, request id."""
     return current_staff().actor(g.get("request_id", ""))
 
 
 def current_point() -> Place:
-    """The point where the person works now. Raises POINT_NEEDED when none is bound or chosen."""
+    """Return the point where the person works now. Raises POINT_NEEDED when none is bound or chosen."""
     point = current_session().point
     if point is None:
         raise Refusal("POINT_NEEDED")
@@ -88,6 +90,6 @@ def current_point() -> Place:
 
 
 def may(permission: Permission) -> bool:
-    """Whether the signed-in person has the permission; for what a page shows, never instead of ``requires``."""
+    """Tell whether the signed-in person has the permission; for what a page shows, never instead of ``requires``."""
     session = g.get("staff_session")
     return session is not None and permission in session.staff.permissions

@@ -1,4 +1,4 @@
-"""Signing in: password, lock-out that cannot be turned against everybody, and the device that is remembered.
+"""Log-in by password, with a lock-out that cannot be turned against everybody, and remembered devices.
 
 Wrong passwords lock an account for browsers that never signed in to it. A browser that has carries a device cookie
 and is counted apart (OWASP "Device Cookies"), so that an attacker who tries every name locks out nobody at work.
@@ -19,6 +19,7 @@ from portal.access import passwords, staff_sessions
 from portal.access.limits import Limits
 from portal.access.staff import by_username
 from portal.core.clock import now
+from portal.core.database import lock_row
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
@@ -28,7 +29,7 @@ TRIES = 10
 """Wrong passwords in a row before a pause of :data:`PAUSE`."""
 PAUSE = timedelta(minutes=15)
 MOST_FAILURES = 100
-"""Wrong passwords in a row before only another administrator can unlock (NIST SP 800-63B §5.2.2)."""
+"""Wrong passwords in a row before only another administrator can unlock (NIST SP 800-63B, rate limiting)."""
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _DEVICE_SECONDS = 90 * 86_400
 ADDRESS_TRIES = 120
@@ -37,7 +38,7 @@ ADDRESS_TRIES = 120
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """Where an attempt comes from: network address, what it calls itself, its session and device cookies."""
+    """The browser of an attempt: its network address, its name for itself, its device cookie, the request."""
 
     address: str
     agent: str
@@ -47,20 +48,20 @@ class Browser:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The new cookies after a proof."""
+    """The new cookies of a browser that has signed in."""
 
     session: str
     device: str
 
 
 def device_cookie(services: Services, username: str) -> str:
-    """The value that marks a browser as one that has signed in to this account."""
+    """Make the cookie that marks a browser as one that has signed in to an account."""
     nonce = secrets.token_urlsafe(12)
     return f"{nonce}.{services.index.digest('staff-device', f'{username}/{nonce}').hex()}"
 
 
-def knows(services: Services, username: str, device: str) -> str:
-    """The nonce of a right device cookie of this account, else an empty text."""
+def trusted_device(services: Services, username: str, device: str) -> str:
+    """Return the nonce of a genuine device cookie of an account, else an empty text."""
     nonce, _, mac = device.partition(".")
     right = services.index.digest("staff-device", f"{username}/{nonce}").hex()
     return nonce if nonce and mac.isascii() and hmac.compare_digest(mac, right) else ""
@@ -77,14 +78,16 @@ def sign_in(services: Services, limits: Limits, username: str, password: str, br
     username = username.strip().casefold()[:40]
     with services.database.read() as connection:
         account = by_username(connection, username)
-    device = knows(services, username, browser.device)
+    device = trusted_device(services, username, browser.device)
     if device and limits.count(f"login:d:{device}", _DEVICE_SECONDS) >= TRIES:
         device = ""
     right = passwords.matches(account.password if account is not None else passwords.nobody(), password[:200])
     if device and not right:
         limits.hit(f"login:d:{device}", TRIES, _DEVICE_SECONDS)
-    with services.database.write() as connection:
-        opened = _decide(services, connection, account.id if account is not None else 0, right, bool(device), browser)
+    account_id = account.id if account is not None else 0
+    opened = services.database.act(
+        lambda connection: _decide(services, connection, account_id, right, bool(device), browser)
+    )
     if opened is None:
         raise Refusal("LOGIN_REFUSED")
     return SignedIn(opened, device_cookie(services, username))
@@ -93,10 +96,8 @@ def sign_in(services: Services, limits: Limits, username: str, password: str, br
 def _decide(
     services: Services, connection: Connection, account_id: int, right: bool, trusted: bool, browser: Browser
 ) -> str | None:
-    """The counting and the opening, on the locked row: two attempts at once are counted as two."""
-    account = connection.execute(
-        select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).with_for_update()
-    ).one_or_none()
+    """Count the attempt or open a session, on the locked row: two attempts at once are counted as two."""
+    account = lock_row(connection, select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id))
     moment = now()
     if account is None:
         return None
@@ -133,7 +134,10 @@ def _count_failure(connection: Connection, account: Row[Any], moment: datetime, 
 
 def sign_out(services: Services, session: staff_sessions.Session, request_id: str = "") -> None:
     """End the session on the server."""
-    with services.database.write() as connection:
+
+    def act(connection: Connection) -> None:
         staff_sessions.end(connection, session.digest)
         person = session.staff
         audit.record(connection, Actor(person.label, request_id=request_id), "staff.signed-out", ("staff", person.id))
+
+    services.database.act(act)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyotp
 from sqlalchemy import select, update
@@ -16,6 +16,7 @@ from portal.access.staff import Staff
 from portal.access.staff_sessions import Session
 from portal.core.clock import now
 from portal.core.crypto.field_cipher import SealBroken
+from portal.core.database import lock_row
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
@@ -27,15 +28,23 @@ TRIES = 5
 """Codes an account may try in five minutes."""
 
 
-def propose(services: Services, person: Staff) -> tuple[str, str, str]:
-    """A new secret for an account: as text, as the address for authenticator apps, and sealed for the form."""
+class Proposal(NamedTuple):
+    """A new secret: as text, as the address for authenticator apps, and sealed for the form that carries it."""
+
+    secret: str
+    address: str
+    sealed: str
+
+
+def propose(services: Services, person: Staff) -> Proposal:
+    """Propose a new secret for an account."""
     secret = pyotp.random_base32()
     address = pyotp.TOTP(secret).provisioning_uri(name=person.username, issuer_name="Qupiao")
-    return secret, address, services.cipher.encrypt(NEW, person.id, secret).hex()
+    return Proposal(secret, address, services.cipher.encrypt(NEW, person.id, secret).hex())
 
 
 def proposed(services: Services, person: Staff, sealed: str) -> str:
-    """The secret that a form carries back. Raises FORM_EXPIRED when it is not one of ours for this account."""
+    """Open the secret that a form carries back. Raises FORM_EXPIRED when it is not one of ours for this account."""
     try:
         return services.cipher.decrypt_text(NEW, person.id, bytes.fromhex(sealed))
     except (SealBroken, ValueError, IndexError):
@@ -53,7 +62,7 @@ def enrol(services: Services, limits: Limits, session: Session, sealed: str, cod
 
 
 def confirm(services: Services, limits: Limits, session: Session, code: str, browser: Browser) -> str:
-    """Check a code; right: returns the cookie of a new session with both factors, the old one is over.
+    """Check a code and return the cookie of a new session with both factors; the old session ends.
 
     Raises SECOND_FACTOR_WRONG for a wrong, old or repeated code, TRY_LATER after five tries in five minutes.
     """
@@ -65,7 +74,9 @@ def _prove(services: Services, limits: Limits, session: Session, code: str, brow
     if not limits.hit(f"login:t:{person.id}", TRIES, 300):
         raise Refusal("TRY_LATER", minutes=5)
     with services.database.write() as connection:
-        row = connection.execute(select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == person.id).with_for_update()).one()
+        row = lock_row(connection, select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == person.id))
+        if row is None:
+            raise Refusal("PAGE_NOT_FOUND")
         if fresh and row.totp is not None:
             raise Refusal("STATE_ILLEGAL", state="已启用两步验证", next="更换手机请另一位管理员重置")
         if fresh and row.must_change:  # who handed the password out must not be able to enrol their own phone
@@ -92,7 +103,7 @@ def _prove(services: Services, limits: Limits, session: Session, code: str, brow
 
 
 def matching_step(secret: str, code: str) -> int:
-    """The time step whose code this is, among the present one and its neighbours (clock drift); 0 for none."""
+    """Return the time step of a code, among the present one and its neighbours (clock drift); 0 for none."""
     typed = "".join(code.split())
     if not (typed.isascii() and typed.isdigit() and len(typed) == 6):
         return 0
@@ -102,7 +113,7 @@ def matching_step(secret: str, code: str) -> int:
 
 
 def take_away(services: Services, account_id: int, actor: Actor) -> None:
-    """Another administrator removes a lost second factor; all sessions of the account end."""
+    """Remove the lost second factor of somebody else's account; all its sessions end."""
     with services.database.write() as connection:
         accounts.other(connection, account_id, actor)
         connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(totp=None))

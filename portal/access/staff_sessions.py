@@ -9,15 +9,17 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from portal import audit
 from portal.access import staff
 from portal.access.staff import Place, Staff
 from portal.core.clock import now
 from portal.core.services import Services
+from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
 from portal.models.tables import FORM_RECEIPT, STAFF_ACCOUNT, STAFF_SESSION
 
 IDLE = timedelta(minutes=30)
@@ -30,7 +32,7 @@ _TOUCH = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One signed-in browser with its account. ``factors`` says how many proofs were given: 1 or 2."""
+    """One signed-in browser with its account. ``factors`` is the number of proofs that were given: 1 or 2."""
 
     digest: bytes
     staff: Staff
@@ -39,12 +41,12 @@ class Session:
     seen_at: datetime
 
 
-def _alive(moment: datetime) -> Any:
+def _alive(moment: datetime) -> ColumnElement[bool]:
     return (STAFF_SESSION.c.seen_at > moment - IDLE) & (STAFF_SESSION.c.created_at > moment - TOTAL)
 
 
 def read(services: Services, connection: Connection, cookie: str) -> Session | None:
-    """The session of a cookie, when it is alive and its account usable."""
+    """Read the session of a cookie; None when it is over or its account is not usable."""
     if not cookie:
         return None
     digest, moment = services.index.digest("staff-session", cookie), now()
@@ -96,36 +98,65 @@ def touch(services: Services, session: Session) -> None:
             )
 
 
-def choose_point(connection: Connection, session: Session, point_id: int) -> bool:
-    """Work at this point from now on; ``False`` when the account is not bound to it."""
+def choose_point(services: Services, session: Session, point_id: int) -> None:
+    """Work at this point from now on. Raises PAGE_NOT_FOUND when the account is not bound to it."""
     if point_id not in {point.id for point in session.staff.points}:
-        return False
-    connection.execute(update(STAFF_SESSION).where(STAFF_SESSION.c.digest == session.digest).values(point_id=point_id))
-    return True
+        raise Refusal("PAGE_NOT_FOUND")
+    chosen = update(STAFF_SESSION).where(STAFF_SESSION.c.digest == session.digest).values(point_id=point_id)
+    services.database.act(lambda connection: connection.execute(chosen))
 
 
 def end(connection: Connection, digest: bytes) -> None:
-    """Close one session on the server."""
+    """End one session on the server."""
     connection.execute(delete(STAFF_SESSION).where(STAFF_SESSION.c.digest == digest))
 
 
 def end_all(connection: Connection, account_id: int, but: bytes = b"") -> int:
-    """Close the sessions of an account, all ``but`` one; returns how many."""
+    """End the sessions of an account, all ``but`` one; returns how many."""
     which = delete(STAFF_SESSION).where(STAFF_SESSION.c.account_id == account_id, STAFF_SESSION.c.digest != but)
     return connection.execute(which).rowcount
 
 
-def open_ones(connection: Connection, unit_id: int, account_id: int | None = None) -> list[Row[Any]]:
-    """Live sessions of a unit or of one account, newest use first."""
-    found = (
-        select(STAFF_SESSION, STAFF_ACCOUNT.c.username, STAFF_ACCOUNT.c.name)
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A live session in the list of an account."""
+
+    digest: bytes
+    address: str
+    agent: str
+    created_at: datetime
+    seen_at: datetime
+
+
+def open_ones(connection: Connection, unit_id: int, account_id: int) -> list[OpenSession]:
+    """Read the live sessions of an account of the unit, the last used one first."""
+    sessions = (
+        select(
+            STAFF_SESSION.c.digest,
+            STAFF_SESSION.c.address,
+            STAFF_SESSION.c.agent,
+            STAFF_SESSION.c.created_at,
+            STAFF_SESSION.c.seen_at,
+        )
         .join(STAFF_ACCOUNT, STAFF_ACCOUNT.c.id == STAFF_SESSION.c.account_id)
-        .where(STAFF_ACCOUNT.c.unit_id == unit_id, _alive(now()))
+        .where(STAFF_ACCOUNT.c.unit_id == unit_id, STAFF_SESSION.c.account_id == account_id, _alive(now()))
         .order_by(STAFF_SESSION.c.seen_at.desc())
     )
-    if account_id is not None:
-        found = found.where(STAFF_SESSION.c.account_id == account_id)
-    return list(connection.execute(found))
+    return [OpenSession(*row) for row in connection.execute(sessions)]
+
+
+def close(services: Services, person: Staff, digest: str) -> bool:
+    """End another session of a person by its digest in hexadecimal; False when it is not theirs or over."""
+
+    def act(connection: Connection) -> bool:
+        for session in open_ones(connection, person.unit_id, person.id):
+            if session.digest.hex() == digest:
+                end(connection, session.digest)
+                audit.record(connection, Actor(person.label), "staff.session-closed", ("staff", person.id))
+                return True
+        return False
+
+    return services.database.act(act)
 
 
 def claim_form(services: Services, token: str, account_id: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 """China has had no daylight saving since 1991, so a fixed offset is exact for every bill."""
@@ -27,3 +27,8 @@ def stamp17(moment: datetime) -> str:
     """``yyyyMMddHHmmssSSS`` in the hospital's time, as the HIS contract writes times."""
     moment = local(moment)
     return moment.strftime("%Y%m%d%H%M%S") + f"{moment.microsecond // 1000:03d}"
+
+
+def midnight(day: date) -> datetime:
+    """Return the beginning of a business day."""
+    return datetime.combine(day, time(), SHANGHAI)

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError, SQLAlchemyError
 
 from portal.domain.errors import Refusal
 
-__all__ = ["Connection", "Database", "configure", "engine_options", "make_engine"]
+__all__ = ["Connection", "Database", "configure", "engine_options", "lock_row", "make_engine"]
 
 T = TypeVar("T")
 
@@ -96,6 +96,17 @@ def _ping_the_idle(engine: Engine) -> None:
 def make_engine(url: str) -> Engine:
     """An engine of our habits outside the web application (tools, tests)."""
     return configure(create_engine(url, **engine_options(url)))
+
+
+def lock_row(connection: Connection, statement: Select[Any]) -> Row[Any] | None:
+    """Read the one row of a statement and hold it to the commit; None when there is no such row.
+
+    Outside of a write transaction the lock would end at once and protect nothing, or on SQLite not exist: that is a
+    mistake of ours and raises :class:`RuntimeError`.
+    """
+    if not connection.get_execution_options().get("write"):
+        raise RuntimeError("a row is locked outside of a write transaction")
+    return connection.execute(statement.with_for_update()).one_or_none()
 
 
 class Turn:

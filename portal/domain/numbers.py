@@ -1,7 +1,8 @@
-"""Numbers of paper and bills as values, and how they are written."""
+"""Numbers of bills, vouchers and paper, and check codes, as values, and how they are written."""
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 
 
@@ -12,19 +13,30 @@ def ten_digits(number: int) -> str:
 
 def bill_number(code: str, number: int | str) -> str:
     """Write ``9906 0126-90 0000 0412``: how numbers are read aloud and retyped."""
-    digits = f"{int(number):010d}"
+    digits = ten_digits(int(number))
     return f"{code[:4]} {code[4:]}-{digits[:2]} {digits[2:6]} {digits[6:]}"
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """A numbered sheet. ``number`` is shown with ten digits."""
+class BillNumber:
+    """Code and number of a numbered document, printed ``12345678 0000000012``."""
 
     code: str
     number: int
 
+    @property
+    def digits(self) -> str:
+        """The number with its ten digits."""
+        return ten_digits(self.number)
+
     def __str__(self) -> str:
-        return f"{self.code} {self.number:010d}"
+        return f"{self.code} {self.digits}"
+
+
+class Sheet(BillNumber):
+    """Code and number of a sheet of paper; never equal to those of a bill."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +55,14 @@ class NumberRun:
     def __str__(self) -> str:
         first, last = bill_number(self.bill_code, self.first), bill_number(self.bill_code, self.last)
         return f"{first} 至 {last}，{self.count:,} 份"
+
+
+class CheckCode(str):
+    """The check code 校验码 of a document: six hexadecimal characters that nobody can guess from its number."""
+
+    __slots__ = ()
+
+    @classmethod
+    def draw(cls) -> CheckCode:
+        """Draw a new check code."""
+        return cls(secrets.token_hex(3))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, insert, or_, select, update
 
 from portal import audit
 from portal.approvals import requests
@@ -80,6 +80,29 @@ def mark(services: Services, actor: Actor, order: Order) -> int:
 
     services.database.act(work)
     return mark_id
+
+
+def of_unit(unit_id: int) -> Select[Any]:
+    """Select the marks of a unit, for lists; their content is sealed (:func:`opened`)."""
+    return select(MARKED_PERSON).where(MARKED_PERSON.c.unit_id == unit_id)
+
+
+def of_kind(kind: str) -> ColumnElement[bool]:
+    """Return the condition that a mark is of a kind of :data:`KINDS`."""
+    return MARKED_PERSON.c.kind == kind
+
+
+def in_force(state: str) -> ColumnElement[bool]:
+    """Return the condition that a mark holds (``on``), or that it has ended (``over``)."""
+    return MARKED_PERSON.c.ended_at.is_(None) if state == "on" else MARKED_PERSON.c.ended_at.is_not(None)
+
+
+def is_known(connection: Connection, unit_id: int, mark_id: int) -> bool:
+    """Tell whether the unit has this mark, in force or ended."""
+    return (
+        connection.scalar(of_unit(unit_id).with_only_columns(MARKED_PERSON.c.id).where(MARKED_PERSON.c.id == mark_id))
+        is not None
+    )
 
 
 def opened(services: Services, row: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Lists of bills for the console: what a unit's staff see in rows, the payer sealed until a page masks it."""
+"""Lists of bills for the console; the payer stays sealed until a page masks it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 
 from portal.core.services import Services
 from portal.domain.identity import mask_card, mask_name
@@ -18,8 +18,17 @@ EMPLOYER = "2"
 """``payer_kind`` of a unit; ``1`` is a person."""
 
 
+NEWEST = (BILL.c.issued_at, BILL.c.id)
+"""The order of lists of bills."""
+
+
+def of_serial(serial: str) -> ColumnElement[bool]:
+    """Return the condition that a bill has a serial."""
+    return BILL.c.serial == serial
+
+
 def of_unit(unit_id: int) -> Select[Any]:
-    """Bills of a unit with point and sealed payer; add conditions on ``BILL`` columns."""
+    """Select the bills of a unit with point and sealed payer; add conditions on ``BILL`` columns."""
     return (
         select(
             BILL.c.id,
@@ -49,7 +58,7 @@ def of_unit(unit_id: int) -> Select[Any]:
 
 
 def with_documents(statement: Select[Any]) -> Select[Any]:
-    """The same with the signed document and what it was made from, sealed, for :func:`patient`."""
+    """Add to a list the signed document and the text that it was made from, sealed, for :func:`patient`."""
     joined = statement.add_columns(
         BILL_DOCUMENT.c.signed.label("sealed_signed"), BILL_DOCUMENT.c.sent.label("sealed_sent")
     )
@@ -58,7 +67,7 @@ def with_documents(statement: Select[Any]) -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """Who was treated, as lists show it: visit numbers masked."""
+    """The patient of a bill as lists show it: visit numbers masked."""
 
     sex: str
     age: str
@@ -67,10 +76,10 @@ class Patient:
 
 
 def patient(services: Services, row: Any) -> Patient:
-    """The patient of a row of :func:`with_documents`; "" for what its bill does not say.
+    """Read the patient of a row of :func:`with_documents`; "" for facts that its bill does not state.
 
-    The signed document says it however the bill was made; only the age it has no element for (fiscal-ebill §3.3), so
-    that comes from what the HIS sent or a person typed. Bills of other classes have no patient.
+    The signed document states them however the bill was made, except for the age, for which the fiscal schema has no
+    element: that comes from the text that the HIS sent or a person typed. Bills of other classes have no patient.
     """
     ext = xml.extension(_opened(services, "signed", row.id, row.sealed_signed))
     sent = json.loads(_opened(services, "sent", row.id, row.sealed_sent))
@@ -83,10 +92,10 @@ def _opened(services: Services, column: str, bill_id: int, sealed: bytes) -> byt
 
 
 def masked_payer(services: Services, row: Any) -> str:
-    """The payer of a row of :func:`of_unit`: a person masked (林**), an employer by its name."""
+    """Open the payer of a row of :func:`of_unit`: a person masked (林**), an employer by its name."""
     return shown_payer(row.payer_kind, services.cipher.decrypt_text("bill_party.name", row.id, row.sealed_payer))
 
 
 def shown_payer(payer_kind: str, name: str) -> str:
-    """A payer's name as lists and slips show it. The name of an employer is nobody's personal data."""
+    """Return a payer's name for lists and slips. The name of an employer is nobody's personal data."""
     return name if payer_kind == EMPLOYER else mask_name(name)

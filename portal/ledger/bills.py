@@ -1,4 +1,4 @@
-"""Reading bills: named queries for every edge. Core statements, few columns, no lazy loading (design D3)."""
+"""Reads of bills: named queries for every edge, of few columns each."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, literal, or_, select
 
+from portal.core.database import lock_row
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.errors import Refusal
-from portal.domain.states import BillState
+from portal.domain.numbers import BillNumber
+from portal.domain.states import BillState, ReversalReason
 from portal.models.tables import (
     BILL,
     BILL_DETAIL,
     BILL_DOCUMENT,
     BILL_ITEM,
     BILL_PARTY,
+    BOOKING,
     FINANCE_MESSAGE,
     HIS_ACCOUNT,
     POINT,
+    REVERSAL,
     SUPERVISION,
 )
 from portal.rendering import xml
@@ -31,7 +35,7 @@ from portal.rendering import xml
 
 @dataclass(frozen=True, slots=True)
 class BillFacts:
-    """What lists and answers say of a bill; money in fen, ``number`` with its ten digits."""
+    """The facts of a bill in lists and answers; money in fen, ``number`` with its ten digits."""
 
     bill_id: int
     unit_id: int
@@ -63,8 +67,13 @@ class BillFacts:
     link_key: str
 
     @property
+    def pair(self) -> str:
+        """Code and number as people read them."""
+        return f"{self.code} {self.number}"
+
+    @property
     def insured_fen(self) -> int:
-        """What insurance paid: funds and personal account."""
+        """The amount that insurance paid: funds and personal account."""
         return self.fund_fen + self.other_fund_fen + self.account_fen
 
 
@@ -129,7 +138,7 @@ _ITEMS = (
 
 
 def read_facts(row: Any) -> BillFacts:
-    """The facts in a row of :data:`FACTS` or :data:`FACTS_AND_PAYER`."""
+    """Make the facts of a row of :data:`FACTS` or :data:`FACTS_AND_PAYER`."""
     values = list(row[: len(_NAMES)])
     values[_NUMBER] = f"{values[_NUMBER]:010d}"
     values[_STATE] = BillState(values[_STATE])
@@ -137,7 +146,7 @@ def read_facts(row: Any) -> BillFacts:
 
 
 def read_payer(services: Services, row: Any) -> str:
-    """The payer's full name in a row of :data:`FACTS_AND_PAYER`, opened. The caller masks or audits."""
+    """Open the payer's full name in a row of :data:`FACTS_AND_PAYER`. The caller masks or audits it."""
     return services.cipher.decrypt_text("bill_party.name", row.bill_id, row.name)
 
 
@@ -147,39 +156,47 @@ def _one(connection: Connection, statement: Select[Any], **wanted: Any) -> BillF
 
 
 def by_id(connection: Connection, bill_id: int) -> BillFacts | None:
-    """The bill with this row id."""
+    """Read the bill of a row id."""
     return _one(connection, _BY_ID, bill=bill_id)
 
 
 def by_serial(connection: Connection, account_id: int, serial: str) -> BillFacts | None:
-    """The bill of a HIS account's serial."""
+    """Read the bill of a serial of a HIS account."""
     return _one(connection, _BY_SERIAL, account=account_id, sent=serial)
 
 
 def by_number(connection: Connection, unit_id: int, code: str, number: str) -> BillFacts | None:
-    """The unit's bill with this code and number (leading zeros do not matter)."""
+    """Read the unit's bill of a code and number (leading zeros do not matter)."""
     if not (number.isascii() and number.isdigit() and len(number) <= 10):
         return None
     return _one(connection, _BY_NUMBER, unit=unit_id, kind=code, sent=int(number))
 
 
 def by_link(services: Services, connection: Connection, link_digest: bytes) -> tuple[BillFacts, str] | None:
-    """The bill whose link has this keyed hash, under the newest key or the one before it; its payer's full name.
+    """Read the bill of a link, and its payer's full name, which the caller masks or audits.
 
-    The caller masks or audits the name.
+    The keyed hash of the link may be that of the newest key or of the one before it.
     """
     row = connection.execute(_BY_LINK, {"digest": link_digest}).one_or_none()
     return None if row is None else (read_facts(row), read_payer(services, row))
 
 
 def red_of(connection: Connection, bill_id: int) -> BillFacts | None:
-    """The red bill that reversed this one."""
+    """Read the red bill that reversed a bill."""
     return _one(connection, _RED_OF, bill=bill_id)
 
 
-def items(connection: Connection, bill_id: int) -> Sequence[Row[Any, Any]]:
-    """The charge items of a bill in their order: ``fiscal_name``, ``amount_fen``."""
-    return connection.execute(_ITEMS, {"bill": bill_id}).all()
+@dataclass(frozen=True, slots=True)
+class ItemLine:
+    """A charge item of a bill as it stands on its face."""
+
+    fiscal_name: str
+    amount_fen: int
+
+
+def items(connection: Connection, bill_id: int) -> list[ItemLine]:
+    """Read the charge items of a bill in their order."""
+    return [ItemLine(*row) for row in connection.execute(_ITEMS, {"bill": bill_id})]
 
 
 def detail_lines(connection: Connection, bill_id: int) -> Sequence[Row[Any]]:
@@ -216,31 +233,31 @@ def stored_document(services: Services, connection: Connection, bill_id: int) ->
 
 
 def document_xml(services: Services, bill_id: int) -> bytes:
-    """The whole ``einvoice.xml`` of a bill."""
+    """Assemble the whole ``einvoice.xml`` of a bill."""
     with services.database.read() as connection:
         return stored_document(services, connection, bill_id).einvoice_xml
 
 
 def sent_body(services: Services, bill_id: int) -> str:
-    """What the HIS sent for this bill: its business JSON text, opened."""
+    """Open the business JSON text that the HIS sent for a bill."""
     with services.database.read() as connection:
         sealed = connection.execute(select(BILL_DOCUMENT.c.sent).where(BILL_DOCUMENT.c.bill_id == bill_id)).scalar_one()
     return zlib.decompress(services.cipher.decrypt("bill_document.sent", bill_id, sealed)).decode()
 
 
 def payer_name(services: Services, connection: Connection, bill_id: int) -> str:
-    """The payer's full name, opened. The caller masks or audits."""
+    """Open the payer's full name. The caller masks or audits it."""
     return read_payer(services, connection.execute(_PAYER, {"bill": bill_id}).one())
 
 
 def token_of(services: Services, unit_code: str, bill: BillFacts) -> str:
-    """The token of a bill's link, computed again (only its keyed hash is stored)."""
+    """Compute the token of a bill's link again (only its keyed hash is stored)."""
     key = services.keyring.link_key(bill.link_key, bill.appid)
     return link.token(key, bill.link_key, unit_code, bill.serial, bill.link_generation)
 
 
 def party(services: Services, connection: Connection, bill_id: int) -> dict[str, str]:
-    """The payer opened: name, phone and the other identity fields by name. The caller audits."""
+    """Open the payer: name, phone and the other identity fields by name. The caller audits."""
     row = connection.execute(select(BILL_PARTY).where(BILL_PARTY.c.bill_id == bill_id)).one()
     opened = {"name": services.cipher.decrypt_text("bill_party.name", bill_id, row.name)}
     if row.phone is not None:
@@ -250,7 +267,7 @@ def party(services: Services, connection: Connection, bill_id: int) -> dict[str,
 
 
 def visit_no(services: Services, connection: Connection, bill_id: int) -> str:
-    """The HIS's number of the visit: 住院就诊编号 where the HIS sent it, else 住院号 or 患者就诊编号, or ""."""
+    """Return the HIS's number of the visit: 住院就诊编号 if it was sent, else 住院号 or 患者就诊编号, else ""."""
     row = connection.execute(
         select(BILL_DOCUMENT.c.signed, BILL_DOCUMENT.c.sent).where(BILL_DOCUMENT.c.bill_id == bill_id)
     ).one()
@@ -259,18 +276,94 @@ def visit_no(services: Services, connection: Connection, bill_id: int) -> str:
     return str(sent.get("visitNo") or ext.hospitalization_number or ext.patient_number)
 
 
-def exchanges(connection: Connection, bill_id: int) -> Sequence[Row[Any]]:
-    """The messages to finance about a bill, oldest first."""
-    found = select(FINANCE_MESSAGE).where(FINANCE_MESSAGE.c.bill_id == bill_id).order_by(FINANCE_MESSAGE.c.sent_at)
-    return connection.execute(found).all()
+@dataclass(frozen=True, slots=True)
+class FinanceExchange:
+    """A message to finance about a bill, with its answer."""
+
+    message_no: str
+    sent_at: datetime
+    answered_at: datetime | None
+    attempt: int
+    outcome: str
+    result_code: str
+    reason: str
 
 
-def lock_bill(connection: Connection, bill_id: int) -> Any:
-    """The bill's row, locked to the commit: reversal and exchange of one bill pass here one after the other.
+def exchanges(connection: Connection, bill_id: int) -> list[FinanceExchange]:
+    """Read the messages to finance about a bill, the oldest first."""
+    columns = (FINANCE_MESSAGE.c[name] for name in FinanceExchange.__dataclass_fields__)
+    wanted = select(*columns).where(FINANCE_MESSAGE.c.bill_id == bill_id).order_by(FINANCE_MESSAGE.c.sent_at)
+    return [FinanceExchange(*row) for row in connection.execute(wanted)]
 
-    Raises BILL_NOT_FOUND.
-    """
-    row = connection.execute(select(BILL).where(BILL.c.id == bill_id).with_for_update()).one_or_none()
+
+@dataclass(frozen=True, slots=True)
+class BillRecord:
+    """The few columns of a bill that the acts on it judge by."""
+
+    id: int
+    unit_id: int
+    kind_id: int
+    bill_code: str
+    number: int
+    title: str
+    total_fen: int
+    state: BillState
+    red_of_id: int | None
+
+    @property
+    def pair(self) -> BillNumber:
+        """Code and number."""
+        return BillNumber(self.bill_code, self.number)
+
+
+_RECORD = select(*(BILL.c[name] for name in BillRecord.__dataclass_fields__)).where(BILL.c.id == bindparam("bill"))
+
+
+def _record(row: Row[Any] | None) -> BillRecord:
     if row is None:
         raise Refusal("BILL_NOT_FOUND")
-    return row
+    return BillRecord(**dict(row._mapping) | {"state": BillState(row.state)})
+
+
+def record(connection: Connection, bill_id: int) -> BillRecord:
+    """Read what the acts on a bill judge by. Raises BILL_NOT_FOUND."""
+    return _record(connection.execute(_RECORD, {"bill": bill_id}).one_or_none())
+
+
+def lock_bill(connection: Connection, bill_id: int) -> BillRecord:
+    """As :func:`record`, held to the commit: reversal and exchange of one bill pass here one after the other."""
+    return _record(lock_row(connection, _RECORD.params(bill=bill_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """The booking of a bill, or of a part of it, by a unit."""
+
+    booked_by: str
+    booked_at: datetime
+    amount_fen: int
+
+
+def bookings(connection: Connection, bill_id: int) -> list[Booking]:
+    """Read the bookings of a bill in the order of the units' names."""
+    wanted = select(BOOKING.c.booked_by, BOOKING.c.booked_at, BOOKING.c.amount_fen).where(BOOKING.c.bill_id == bill_id)
+    return [Booking(*row) for row in connection.execute(wanted.order_by(BOOKING.c.booked_by))]
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalFacts:
+    """Why and by whom a bill was reversed."""
+
+    kind: ReversalReason
+    reason: str
+    operator: str
+    approver: str
+    at: datetime
+
+
+def reversal_of(connection: Connection, bill_id: int) -> ReversalFacts | None:
+    """Read the reversal in which a bill is the original or the red bill."""
+    columns = (REVERSAL.c[name] for name in ReversalFacts.__dataclass_fields__)
+    either = (REVERSAL.c.bill_id == bill_id) | (REVERSAL.c.red_id == bill_id)
+    row = connection.execute(select(*columns).where(either)).one_or_none()
+    return None if row is None else ReversalFacts(ReversalReason(row.kind), *row[1:])

@@ -1,4 +1,4 @@
-"""Counts and amounts of a business day, and its rows, for a HIS that reconciles (his-interface §2.11)."""
+"""Counts and amounts of a business day, and its rows, for a HIS that reconciles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portal.models.tables import BILL, PAPER_BILL, POINT, VOUCHER
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """How many documents, and their amount in fen. Two values of one type that must never be mixed up."""
+    """The count of documents and their amount in fen, by name because both are integers."""
 
     count: int
     amount_fen: int
@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
 
 def total(connection: Connection, wanted: Wanted) -> Total:
-    """Count and amount. Red ones count with a positive amount: what was given back."""
+    """Count documents and add their amounts. Red ones count with a positive amount: the money given back."""
     table, amount = (VOUCHER, VOUCHER.c.amount_fen) if wanted.vouchers else (BILL, BILL.c.total_fen)
     joined = table.join(POINT, POINT.c.id == table.c.point_id)
     statement = select(func.count(), func.coalesce(func.sum(amount), 0)).select_from(joined).where(*_where(wanted))
@@ -66,12 +66,12 @@ def total(connection: Connection, wanted: Wanted) -> Total:
 
 
 def whole_day(connection: Connection, wanted: Wanted) -> Total:
-    """The same over all scenes of bills."""
+    """Count and add over all scenes of bills; as :func:`total`."""
     return total(connection, replace(wanted, scene=""))
 
 
 def rows(connection: Connection, wanted: Wanted, page: int, size: int) -> list[Row]:
-    """One page of the rows, in the order of their issue; ``page`` counts from 1."""
+    """Read one page of the rows, in the order of their issue; ``page`` counts from 1."""
     table = VOUCHER if wanted.vouchers else BILL
     origin = table.alias("origin")
     of, code = (VOUCHER.c.of_id, VOUCHER.c.code) if wanted.vouchers else (BILL.c.red_of_id, BILL.c.bill_code)

@@ -1,4 +1,4 @@
-"""Reading paper: what a point has in stock, which bills are still without a sheet. Named queries for every edge."""
+"""Reads of paper: the stock of a point, bills without a sheet, sheets with their bills."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from portal.domain.numbers import Sheet
 from portal.domain.states import BillState, PaperState
 from portal.ledger.bills import FACTS, BillFacts, read_facts
-from portal.models.tables import BILL, BILL_KIND, PAPER_BILL, PARTY_KEY
+from portal.models.tables import BILL, BILL_KIND, PAPER_BILL, PARTY_KEY, POINT
 from portal.stock.ranges import OpenRange, open_ranges
 
 LIVE = (BillState.ISSUED.value, BillState.UPLOADED.value, BillState.SUPERVISED.value)
@@ -97,40 +97,93 @@ def _unprinted(wanted: Unprinted, columns: Select[Any]) -> Select[Any]:
     return query
 
 
-def sheets_of(connection: Connection, bill_id: int) -> list[Any]:
-    """All sheets that ever stood for a bill, newest first."""
-    return list(
-        connection.execute(
-            select(PAPER_BILL).where(PAPER_BILL.c.bill_id == bill_id).order_by(PAPER_BILL.c.exchanged_at.desc())
+@dataclass(frozen=True, slots=True)
+class SheetFacts:
+    """A sheet of paper that stands, or stood, for a bill; its statement and attachment stay sealed in the table."""
+
+    id: int
+    bill_id: int
+    point_id: int
+    paper_code: str
+    number: int
+    exchanged_at: datetime
+    operator: str
+    printer_id: int | None
+    prints: int
+    state: PaperState
+    ended_at: datetime | None
+    ended_reason: str
+    approver: str
+
+    @property
+    def sheet(self) -> Sheet:
+        """Code and number."""
+        return Sheet(self.paper_code, self.number)
+
+
+SHEET_FACTS = select(*(PAPER_BILL.c[name] for name in SheetFacts.__dataclass_fields__))
+_OF_UNIT = SHEET_FACTS.select_from(PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id))
+
+
+def read_sheet(row: Row[Any]) -> SheetFacts:
+    """Make the facts of a row of :data:`SHEET_FACTS`."""
+    return SheetFacts(**dict(row._mapping) | {"state": PaperState(row.state)})
+
+
+def _one(connection: Connection, statement: Select[Any]) -> SheetFacts | None:
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else read_sheet(row)
+
+
+def sheets_of(connection: Connection, bill_id: int) -> list[SheetFacts]:
+    """Read all sheets that ever stood for a bill, the newest first."""
+    wanted = SHEET_FACTS.where(PAPER_BILL.c.bill_id == bill_id).order_by(PAPER_BILL.c.exchanged_at.desc())
+    return [read_sheet(row) for row in connection.execute(wanted)]
+
+
+def own_sheets(connection: Connection, unit_id: int, sheet_ids: Sequence[int]) -> list[SheetFacts]:
+    """Read those of these sheets that are valid and the unit's, in the order of their numbers."""
+    wanted = _OF_UNIT.where(
+        PAPER_BILL.c.id.in_(sheet_ids), BILL.c.unit_id == unit_id, PAPER_BILL.c.state == PaperState.VALID.value
+    )
+    rows = connection.execute(wanted.order_by(PAPER_BILL.c.paper_code, PAPER_BILL.c.number))
+    return [read_sheet(row) for row in rows]
+
+
+def valid_sheet(connection: Connection, bill_id: int) -> SheetFacts | None:
+    """Read the sheet that stands for a bill now."""
+    valid = PAPER_BILL.c.state == PaperState.VALID.value
+    return _one(connection, SHEET_FACTS.where(PAPER_BILL.c.bill_id == bill_id, valid))
+
+
+def sheet_row(connection: Connection, unit_id: int, sheet: Sheet) -> SheetFacts | None:
+    """Read the numbered sheet of a unit."""
+    numbered = (PAPER_BILL.c.paper_code == sheet.code) & (PAPER_BILL.c.number == sheet.number)
+    return _one(connection, _OF_UNIT.where(numbered, BILL.c.unit_id == unit_id))
+
+
+NEWEST_SHEETS = (PAPER_BILL.c.exchanged_at, PAPER_BILL.c.id)
+"""The order of the list of sheets."""
+
+
+def sheets_of_unit(unit_id: int) -> Select[Any]:
+    """Select the sheets of a unit with bill and point, for lists."""
+    sealed = ("statement", "attachment")
+    return (
+        select(
+            *(column for column in PAPER_BILL.c if column.name not in sealed),
+            BILL.c.bill_code,
+            BILL.c.number.label("bill_number"),
+            BILL.c.total_fen,
+            POINT.c.code.label("point_code"),
         )
+        .select_from(
+            PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id).join(POINT, POINT.c.id == PAPER_BILL.c.point_id)
+        )
+        .where(BILL.c.unit_id == unit_id)
     )
 
 
-def own_sheets(connection: Connection, unit_id: int, sheet_ids: Sequence[int]) -> list[Any]:
-    """These valid sheets, those of the unit only, in the order of their numbers."""
-    return list(
-        connection.execute(
-            select(PAPER_BILL)
-            .select_from(PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id))
-            .where(
-                PAPER_BILL.c.id.in_(sheet_ids), BILL.c.unit_id == unit_id, PAPER_BILL.c.state == PaperState.VALID.value
-            )
-            .order_by(PAPER_BILL.c.paper_code, PAPER_BILL.c.number)
-        )
-    )
-
-
-def valid_sheet(connection: Connection, bill_id: int) -> Any:
-    """The row of the bill's valid sheet or ``None``."""
-    return connection.execute(
-        select(PAPER_BILL).where(PAPER_BILL.c.bill_id == bill_id, PAPER_BILL.c.state == PaperState.VALID.value)
-    ).one_or_none()
-
-
-def sheet_row(connection: Connection, unit_id: int, sheet: Sheet) -> Any:
-    """The row of a numbered sheet of the unit or ``None``."""
-    return connection.execute(
-        select(PAPER_BILL)
-        .select_from(PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id))
-        .where(PAPER_BILL.c.paper_code == sheet.code, PAPER_BILL.c.number == sheet.number, BILL.c.unit_id == unit_id)
-    ).one_or_none()
+def sheets_numbered(number: int) -> ColumnElement[bool]:
+    """Return the condition that a sheet has a number."""
+    return PAPER_BILL.c.number == number

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, false, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, false, or_, select
 
 from portal.core.clock import now
 from portal.core.services import Services
@@ -35,13 +35,16 @@ class Found:
 
     @property
     def personal(self) -> bool:
-        """Whether somebody was looked up by what identifies a person."""
+        """Whether somebody was looked up by a name, a number or the QR on a phone."""
         return self.how in ("shown", "number", "name")
 
 
 def find(services: Services, connection: Connection, unit_id: int, text: str) -> Found:
-    """Try what the text can be, likeliest first: the QR that a patient shows, a bill link, a bill's code and
-    number, a serial, a number of the patient (ID, card, phone), a name. The first that finds anything is the answer."""
+    """Find the bills that a text means. The first of its possible meanings that finds anything is the answer.
+
+    These are the QR that a patient shows, a bill link, a bill's code and number, a serial, a number of the patient
+    (ID, card, phone), a name.
+    """
     text = text.strip()[:500]
     for how, condition in _meanings(services, connection, text):
         found = bill_lists.of_unit(unit_id).where(condition).order_by(BILL.c.issued_at.desc(), BILL.c.id.desc())
@@ -51,8 +54,8 @@ def find(services: Services, connection: Connection, unit_id: int, text: str) ->
     return Found("nothing", [])
 
 
-def _meanings(services: Services, connection: Connection, text: str) -> list[tuple[str, Any]]:
-    meanings: list[tuple[str, Any]] = []
+def _meanings(services: Services, connection: Connection, text: str) -> list[tuple[str, ColumnElement[bool]]]:
+    meanings: list[tuple[str, ColumnElement[bool]]] = []
     shown = _shown(services, connection, text)
     if shown is not None:
         return [("shown", shown)]
@@ -80,8 +83,8 @@ def _meanings(services: Services, connection: Connection, text: str) -> list[tup
     return meanings
 
 
-def _shown(services: Services, connection: Connection, text: str) -> Any:
-    """What the QR on a patient's phone stands for while it lasts; ``None`` for any other text."""
+def _shown(services: Services, connection: Connection, text: str) -> ColumnElement[bool] | None:
+    """Return the condition of the bills behind the QR on a patient's phone; ``None`` for any other text."""
     code = text.upper()
     if not re.fullmatch(r"QPW[2-9A-HJ-NP-Z]{26}", code):
         return None

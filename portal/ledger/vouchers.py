@@ -1,4 +1,4 @@
-"""Reading vouchers: by number, serial, link; lists; the statement of an admission. A balance is its last movement's."""
+"""Reads of vouchers: by number, serial and link; lists; the statement of an admission."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from portal.core.services import Services
 from portal.domain import link
 from portal.domain.documents.voucher import Movement, VoucherForm, VoucherScene
 from portal.domain.identity import mask_name, normalise
+from portal.domain.numbers import BillNumber, ten_digits
 from portal.ledger.persons import admission_digest, number_digest
 from portal.models.tables import (
     BILL,
@@ -133,7 +134,7 @@ _FACTS = _facts()
 
 def _read(row: Mapping[Any, Any]) -> VoucherFacts:
     values: dict[str, Any] = dict(row)
-    values["number"] = f"{values['number']:010d}"
+    values["number"] = ten_digits(values["number"])
     values["form"], values["scene"] = VoucherForm(values["form"]), VoucherScene(values["scene"])
     values["balance_fen"], values["consumed_fen"] = int(values["balance_fen"]), int(values["consumed_fen"])
     values["cancelled"] = bool(values["cancelled"])
@@ -168,8 +169,17 @@ def by_link(connection: Connection, link_digest: bytes) -> VoucherFacts | None:
     return _one(connection, _FACTS.where(VOUCHER.c.link_digest == link_digest))
 
 
+NEWEST = (VOUCHER.c.issued_at, VOUCHER.c.id)
+"""The order of the list of vouchers."""
+
+
+def of_form(form: str) -> ColumnElement[bool]:
+    """Return the condition that a voucher has a form."""
+    return VOUCHER.c.form == form
+
+
 def of_unit(unit_id: int) -> Select[Any]:
-    """Vouchers of a unit with point, balance and sealed payer, for lists; add conditions on ``VOUCHER`` columns."""
+    """Select the vouchers of a unit with point, balance and sealed payer; add conditions on ``VOUCHER`` columns."""
     owner = func.coalesce(VOUCHER.c.of_id, VOUCHER.c.id)
     rows = _FACTS.add_columns(VOUCHER_PARTY.c.name.label("sealed_payer"), VOUCHER_PARTY.c.voucher_id.label("owner_id"))
     return rows.join(VOUCHER_PARTY, VOUCHER_PARTY.c.voucher_id == owner).where(VOUCHER.c.unit_id == unit_id)
@@ -252,12 +262,12 @@ def movements(connection: Connection, voucher_ids: Sequence[int]) -> list[MoveFa
 def _move(row: Any) -> MoveFacts:
     other = ""
     if row.bill_id is not None:
-        other = f"{row.bill_code} {row.bill_number:010d}"
+        other = str(BillNumber(row.bill_code, row.bill_number))
     elif row.document_id is not None:
-        other = f"{row.document_code} {row.document_number:010d}"
+        other = str(BillNumber(row.document_code, row.document_number))
     return MoveFacts(
         row.voucher_id,
-        f"{row.code} {row.number:010d}",
+        str(BillNumber(row.code, row.number)),
         row.line,
         Movement(row.kind),
         row.amount_fen,
@@ -334,7 +344,7 @@ def holding_bills(connection: Connection, voucher_id: int) -> list[str]:
         .group_by(BILL.c.id, BILL.c.bill_code, BILL.c.number)
         .having(func.sum(VOUCHER_MOVEMENT.c.amount_fen) < 0)
     )
-    return [f"{row.bill_code} {row.number:010d}" for row in connection.execute(statement)]
+    return [str(BillNumber(row.bill_code, row.number)) for row in connection.execute(statement)]
 
 
 def valid_paper(connection: Connection, voucher_id: int) -> str:
@@ -355,10 +365,53 @@ def payments(connection: Connection, voucher_id: int) -> list[tuple[str, int]]:
     return [(row.channel, row.amount_fen) for row in connection.execute(rows.order_by(VOUCHER_PAYMENT.c.line))]
 
 
-def papers(connection: Connection, voucher_id: int) -> list[Any]:
-    """Printed sheets of a voucher, newest first."""
-    rows = select(VOUCHER_PAPER).where(VOUCHER_PAPER.c.voucher_id == voucher_id).order_by(VOUCHER_PAPER.c.id.desc())
-    return list(connection.execute(rows))
+@dataclass(frozen=True, slots=True)
+class VoucherSheet:
+    """A sheet on which a voucher was printed; ``void_at`` is None while it stands."""
+
+    id: int
+    voucher_id: int
+    paper_code: str
+    paper_number: str
+    printed_at: datetime
+    printed_by: str
+    void_at: datetime | None
+    void_reason: str
+
+
+SHEETS = select(*(VOUCHER_PAPER.c[name] for name in VoucherSheet.__dataclass_fields__))
+"""The columns of :class:`VoucherSheet`, in its order."""
+
+
+def papers(connection: Connection, voucher_id: int) -> list[VoucherSheet]:
+    """Read the printed sheets of a voucher, the newest first."""
+    wanted = SHEETS.where(VOUCHER_PAPER.c.voucher_id == voucher_id).order_by(VOUCHER_PAPER.c.id.desc())
+    return [VoucherSheet(*row) for row in connection.execute(wanted)]
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherRecord:
+    """The few columns of a voucher that the acts on it judge by."""
+
+    id: int
+    unit_id: int
+    kind_id: int
+    form: VoucherForm
+    code: str
+    number: int
+    title: str
+
+    @property
+    def pair(self) -> BillNumber:
+        """Code and number."""
+        return BillNumber(self.code, self.number)
+
+
+def record(connection: Connection, voucher_id: int) -> VoucherRecord | None:
+    """Read the columns of a voucher that the acts on it judge by."""
+    columns = (VOUCHER.c[name] for name in VoucherRecord.__dataclass_fields__)
+    row = connection.execute(select(*columns).where(VOUCHER.c.id == voucher_id)).one_or_none()
+    return None if row is None else VoucherRecord(**dict(row._mapping) | {"form": VoucherForm(row.form)})
 
 
 def payer_name(services: Services, connection: Connection, voucher: VoucherFacts) -> str:

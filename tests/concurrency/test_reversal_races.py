@@ -24,7 +24,8 @@ from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Order
 from portal.issuing.paper import exchange as paper_exchange
 from portal.issuing.paper.exchange import Ending, Exchange
-from portal.ledger.paper import valid_sheet
+from portal.ledger.bills import record
+from portal.ledger.paper import SHEET_FACTS, read_sheet, valid_sheet
 from portal.models import Bill, NumberRange, PaperBill
 from portal.stock.ranges import peek
 from tests.support import codes, ledger
@@ -178,13 +179,13 @@ def disarm(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def freeze() -> None:
         with hall.services.database.read() as connection:
-            bills = {row.id: row for row in connection.execute(select(BILL))}
-            stood = {bill_id: standing(connection, row) for bill_id, row in bills.items()}
+            bills = {bill_id: record(connection, bill_id) for bill_id in connection.scalars(select(BILL.c.id))}
+            stood = {bill_id: standing(connection, bill) for bill_id, bill in bills.items()}
             sheets = {bill_id: valid(connection, bill_id) for bill_id in bills}
-            known = {Sheet(row.paper_code, row.number): row for row in connection.execute(select(PAPER))}
+            known = {row.sheet: row for row in map(read_sheet, connection.execute(SHEET_FACTS))}
         for module in (reverse, paper_exchange):
-            monkeypatch.setattr(module, "hold", lambda _connection, bill_id: bills[bill_id])
-        monkeypatch.setattr(reverse, "standing", lambda _connection, row: stood[row.id])
+            monkeypatch.setattr(module, "lock_bill", lambda _connection, bill_id: bills[bill_id])
+        monkeypatch.setattr(reverse, "standing", lambda _connection, bill: stood[bill.id])
         monkeypatch.setattr(paper_exchange, "valid_sheet", lambda _connection, bill_id: sheets[bill_id])
         monkeypatch.setattr(paper_exchange, "sheet_row", lambda _connection, _unit, sheet: known.get(sheet))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response, url_for
 
 from admin.kit.form_page import form_page
@@ -17,6 +15,7 @@ from portal.domain.errors import Refusal
 from portal.hospital import queries
 from portal.hospital.queries import PrinterFacts
 from portal.issuing.paper import kiosk, prints
+from portal.issuing.paper.kiosk import KioskState
 from portal.web.edge import see_other, services
 
 MOST_OFFSET = 500
@@ -91,7 +90,7 @@ def _own_printer(printer_id: int) -> PrinterFacts:
         return queries.printer(connection, current_staff().unit_id, printer_id)
 
 
-def _own_kiosk(device_id: int) -> Any:
+def _own_kiosk(device_id: int) -> KioskState:
     """Return the unit's device. Raises PAGE_NOT_FOUND."""
     with services().database.read() as connection:
         devices = {device.id: device for device in kiosk.of_unit(connection, current_staff().unit_id)}

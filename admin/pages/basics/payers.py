@@ -6,8 +6,8 @@ from flask import Response, request, url_for
 
 from admin.kit.groups import basics
 from admin.kit.page import page, say
+from admin.kit.reasons import gate
 from admin.kit.security import current_actor, current_staff, requires
-from admin.pages.system.protected_persons import gate
 from portal.access.permissions import Permission
 from portal.issuing.manual import known_payers as manual_known_payers
 from portal.web.edge import see_other, services

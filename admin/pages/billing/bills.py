@@ -1,4 +1,4 @@
-"""票据查询: the list of bills, and one bill with everything that happened to it."""
+"""票据查询: the list of bills, and the page of one bill with its whole history."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, 
 from admin.kit.groups import billing
 from admin.kit.listing import respond
 from admin.kit.page import page
+from admin.kit.reasons import gate_bills
 from admin.kit.security import current_staff, may, requires
 from admin.pages.billing.bill_actions import life_of
-from admin.pages.system.protected_persons import gate_bills
 from portal.access.permissions import Permission
 from portal.audit import entries
 from portal.domain.documents.settlement import Scene
@@ -32,7 +32,7 @@ from portal.web.edge import services
 BILLS = ListPage(
     name="bills",
     title="票据查询",
-    order=(BILL.c.issued_at, BILL.c.id),
+    order=bill_lists.NEWEST,
     columns=(
         ISSUED_AT,
         SCENE,
@@ -53,7 +53,7 @@ BILLS = ListPage(
         scene_filter(BILL.c.scene, Scene),
         state_filter(BILL.c.state, BILL_STATES),
         AT_POINT,
-        Filter("serial", "业务流水号", lambda serial: BILL.c.serial == serial),
+        Filter("serial", "业务流水号", bill_lists.of_serial),
     ),
     empty="这段时间没有符合条件的票据。HIS 结算后会自动开具并出现在这里；也可以放宽日期再查。",
 )
@@ -62,12 +62,12 @@ BILLS = ListPage(
 @billing.get("/bills")
 @requires(Permission.BILLS_VIEW, menu="票据查询", order=10)
 def bills() -> Response:
-    """The unit's bills, newest first."""
+    """List the unit's bills, the newest first."""
     return respond(BILLS, bill_lists.of_unit(current_staff().unit_id))
 
 
 def own_bill(bill_id: int) -> BillFacts:
-    """A bill of the person's unit, to be looked at. Raises PAGE_NOT_FOUND, ReasonNeeded."""
+    """Open a bill of the person's unit. Raises PAGE_NOT_FOUND, ReasonNeeded."""
     with services().database.read() as connection:
         facts = ledger_bills.by_id(connection, bill_id)
     if facts is None or facts.unit_id != current_staff().unit_id:
@@ -79,12 +79,12 @@ def own_bill(bill_id: int) -> BillFacts:
 @billing.get("/bills/<int:bill_id>")
 @requires(Permission.BILLS_VIEW, within="billing.bills")
 def bill(bill_id: int) -> Response:
-    """One bill."""
+    """Show one bill."""
     return bill_page(own_bill(bill_id))
 
 
 def bill_page(facts: BillFacts, status: int = 200, **more: Any) -> Response:
-    """The page of a bill: its steps, money, payer (masked unless ``party`` is given), paper, finance, log."""
+    """Return the page of a bill: steps, money, payer (masked unless ``party`` is given), paper, finance, log."""
     bill_id = facts.bill_id
     with services().database.read() as connection:
         payer = bill_lists.shown_payer(facts.payer_kind, ledger_bills.payer_name(services(), connection, bill_id))
@@ -92,28 +92,28 @@ def bill_page(facts: BillFacts, status: int = 200, **more: Any) -> Response:
         exchanges = ledger_bills.exchanges(connection, bill_id)
         items = ledger_bills.items(connection, bill_id)
         log = entries.about(connection, "bill", bill_id) if may(Permission.AUDIT_VIEW) or may_see_log() else []
-    steps = track(facts, life.stands.booked_fen)
+    steps = track(facts, life.standing.booked_fen)
     shown = {"payer": payer, "life": life, "exchanges": exchanges, "items": items, "log": log, "track": steps}
     return page("billing/bill.html", status, bill=facts, sheet_states=SHEET_STATES, **shown, **more)
 
 
 def may_see_log() -> bool:
-    """Whose work it is to answer questions about a bill sees what was done to it."""
+    """Tell whether the person answers questions about bills, and so sees the log of one."""
     return may(Permission.PERSONS_REVEAL) or may(Permission.APPROVALS_DECIDE)
 
 
 def track(facts: BillFacts, booked_fen: int | None) -> list[tuple[str, str]]:
-    """The steps of a bill (结算, 开具, 上传, 监制, 可取票, 入账) with ``done``, ``stop`` or nothing."""
+    """Return the steps of a bill (结算, 开具, 上传, 监制, 可取票, 入账) with ``done``, ``stop`` or nothing."""
     reached = {BillState.ISSUED: 2, BillState.UPLOADED: 3, BillState.SUPERVISED: 5, BillState.REVERSED: 5}
     steps = ("收费结算", "已开具", "已上传财政", "财政监制", "可取票")
     done = reached.get(facts.state, 3)
-    found = [(title, "done" if place < done else "") for place, title in enumerate(steps)]
+    shown = [(title, "done" if place < done else "") for place, title in enumerate(steps)]
     if facts.state is BillState.REFUSED:
-        found[3] = ("监制未通过", "stop")
+        shown[3] = ("监制未通过", "stop")
     if facts.state is BillState.REVERSED:
-        found[4] = ("已冲红", "stop")
+        shown[4] = ("已冲红", "stop")
     if booked_fen is not None:
-        found.append(("已入账" if booked_fen >= facts.total_fen else f"部分入账 {commas(booked_fen)} 元", "done"))
+        shown.append(("已入账" if booked_fen >= facts.total_fen else f"部分入账 {commas(booked_fen)} 元", "done"))
     elif facts.state is not BillState.REVERSED:
-        found.append(("未入账", ""))
-    return found
+        shown.append(("未入账", ""))
+    return shown

@@ -6,12 +6,11 @@ import base64
 from collections.abc import Mapping
 
 from flask import Response, request, url_for
-from sqlalchemy import select
 
 from admin.kit.groups import billing
 from admin.kit.page import page, say
+from admin.kit.reasons import ReasonNeeded, gate
 from admin.kit.security import cookie_name, current_actor, current_session, current_staff, requires
-from admin.pages.system.protected_persons import ReasonNeeded, gate
 from portal.access import parameters, staff_sessions
 from portal.access.permissions import Permission
 from portal.domain.documents import manual_input as fields
@@ -26,7 +25,6 @@ from portal.issuing.manual.drafts import Draft, ManualIssueService
 from portal.issuing.manual.entry import Checked
 from portal.issuing.paper import notice_slips
 from portal.ledger import bills
-from portal.models import InsuranceType, Reviewer
 from portal.rendering import qr
 from portal.web.edge import runtime, see_other, services
 
@@ -197,9 +195,8 @@ def _form(found: Draft, checked: bool, problem: str = "") -> Response:
     with services().database.read() as connection:
         known = catalogue.load(connection, actor.unit_id)
         remembered = known_payers.shown(services(), connection, actor.unit_id)[:20]
-        of_here = select(Reviewer.name).where(Reviewer.unit_id == actor.unit_id, Reviewer.active)
-        reviewers = list(connection.scalars(of_here.order_by(Reviewer.code)))
-        insurance = list(connection.scalars(select(InsuranceType.name).distinct().order_by(InsuranceType.name)))
+        reviewers = catalogue.reviewers(connection, actor.unit_id)
+        insurance = catalogue.insurance_types(connection)
     points = _points(kind)
     count = max(FIRST_LINES, len(shown.entry.lines) + 1, request.args.get("lines", 0, type=int))
     values = shown.entry.fields

@@ -1,4 +1,4 @@
-"""换开列表: what is still without paper, one by one or all at day end; 纸质票据: every sheet with its end."""
+"""换开列表: bills without paper, exchanged one by one or together; 纸质票据: all sheets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, g, request, url_for
-from sqlalchemy import Row, select
 
 from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
 from admin.kit.groups import billing
@@ -32,7 +31,7 @@ from portal.listing.columns import Act, Column
 from portal.listing.filters import Filter, day_filters, moment_filters, scene_filter, state_filter
 from portal.listing.lists import ListPage
 from portal.listing.values import BILL_STATES, SHEET_STATES, bill_number
-from portal.models.tables import BILL, PAPER_BILL, POINT
+from portal.models.tables import BILL, PAPER_BILL
 from portal.web.edge import see_other, services
 
 MOST = 50
@@ -40,17 +39,17 @@ MOST = 50
 
 
 def _patient(row: Any) -> Patient:
-    """The patient of a row; its documents are opened once for all columns of the request."""
-    found: dict[int, Patient] = g.setdefault("patients", {})
-    if row.id not in found:
-        found[row.id] = bill_lists.patient(services(), row)
-    return found[row.id]
+    """Read the patient of a row; its documents are opened once for all columns of the request."""
+    patients: dict[int, Patient] = g.setdefault("patients", {})
+    if row.id not in patients:
+        patients[row.id] = bill_lists.patient(services(), row)
+    return patients[row.id]
 
 
 UNEXCHANGED = ListPage(
     name="unexchanged",
     title="换开列表",
-    order=(BILL.c.issued_at, BILL.c.id),
+    order=bill_lists.NEWEST,
     columns=(
         ISSUED_AT,
         Column("serial", "单据号", shown=False),
@@ -71,7 +70,7 @@ UNEXCHANGED = ListPage(
         *day_filters(BILL.c.business_day, 0),
         scene_filter(BILL.c.scene, Scene),
         AT_POINT,
-        Filter("serial", "单据号", lambda serial: BILL.c.serial == serial),
+        Filter("serial", "单据号", bill_lists.of_serial),
     ),
     empty="这段时间没有未换开的票据。开票后没有换开纸质、也没有冲红的票据会出现在这里；可以放宽日期再查。",
     acts=lambda row: (
@@ -82,7 +81,7 @@ UNEXCHANGED = ListPage(
 SHEETS = ListPage(
     name="sheets",
     title="纸质票据",
-    order=(PAPER_BILL.c.exchanged_at, PAPER_BILL.c.id),
+    order=ledger_paper.NEWEST_SHEETS,
     columns=(
         Column("exchanged_at", "换开时间", "time"),
         Column("sheet", "纸质票据", "number", value=lambda row: str(Sheet(row.paper_code, row.number))),
@@ -107,7 +106,7 @@ SHEETS = ListPage(
         *moment_filters(PAPER_BILL.c.exchanged_at, 0, "换开日期从"),
         state_filter(PAPER_BILL.c.state, SHEET_STATES),
         AT_POINT,
-        Filter("number", "纸质票号", lambda text: PAPER_BILL.c.number == _number(text)),
+        Filter("number", "纸质票号", lambda text: ledger_paper.sheets_numbered(_number(text))),
     ),
     empty="没有符合条件的纸质票据。换开过的纸质票据会出现在这里。",
 )
@@ -123,7 +122,7 @@ def _number(text: str) -> int:
 @billing.get("/paper")
 @requires(Permission.PAPER_EXCHANGE, menu="换开列表", order=50)
 def unexchanged() -> Response:
-    """Bills neither on paper nor reversed; below, the lines of the one that ``detail`` names."""
+    """List the bills neither on paper nor reversed; below, the lines of the bill that ``detail`` names."""
     statement = ledger_paper.without_sheet(bill_lists.with_documents(bill_lists.of_unit(current_staff().unit_id)))
     chosen = own_bill(_named(request.args["detail"])) if _below() else None
     point = current_session().point
@@ -141,15 +140,14 @@ def _named(text: str) -> int:
 
 
 def _below() -> bool:
-    """Whether the page, not a file of it, is asked for with the lines of a bill."""
+    """Tell whether the page, not a file of it, is asked for with the lines of a bill."""
     return "detail" in request.args and "format" not in request.args
 
 
-def _details(bill: BillFacts) -> Sequence[Row[Any]]:
-    """What somebody was treated with: read only with an entry in the log (checks A11)."""
-    actor = current_actor()
-    with services().database.write() as connection:
-        audit.record(connection, actor, "bill.details_read", ("bill", bill.bill_id))
+def _details(bill: BillFacts) -> Sequence[Any]:
+    """Read somebody's treatment, which takes an entry in the log."""
+    audit.note(services(), current_actor(), "bill.details_read", ("bill", bill.bill_id))
+    with services().database.read() as connection:
         return bills.details(connection, bill.bill_id)
 
 
@@ -176,8 +174,8 @@ def _batch(ids: list[int], first: Sheet, printer: int | None) -> tuple[list[Shee
     done: list[Sheet] = []
     failed: list[str] = []
     with services().database.read() as connection:
-        found = [bills.by_id(connection, bill_id) for bill_id in ids]
-    for bill in sorted((one for one in found if one is not None), key=lambda one: (one.issued_at, one.bill_id)):
+        chosen = [bill for bill_id in ids if (bill := bills.by_id(connection, bill_id)) is not None]
+    for bill in sorted(chosen, key=lambda bill: (bill.issued_at, bill.bill_id)):
         order = Exchange(
             bill.bill_id, point.code, sheet, confirmed=not done, printer_id=printer or None, reason="批量换开"
         )
@@ -196,20 +194,8 @@ def _batch(ids: list[int], first: Sheet, printer: int | None) -> tuple[list[Shee
 @billing.get("/paper/sheets")
 @requires(Permission.PAPER_VIEW, menu="纸质票据", order=60)
 def sheets() -> Response:
-    """Every sheet, newest first."""
-    statement = (
-        select(
-            *(column for column in PAPER_BILL.c if column.name not in ("statement", "attachment")),
-            BILL.c.bill_code,
-            BILL.c.number.label("bill_number"),
-            BILL.c.total_fen,
-            POINT.c.code.label("point_code"),
-        )
-        .select_from(
-            PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id).join(POINT, POINT.c.id == PAPER_BILL.c.point_id)
-        )
-        .where(BILL.c.unit_id == current_staff().unit_id)
-    )
+    """List every sheet, the newest first."""
+    statement = ledger_paper.sheets_of_unit(current_staff().unit_id)
     return respond(
         SHEETS, statement, "billing/sheets.html", valid=PaperState.VALID.value, may_print=may(Permission.PAPER_EXCHANGE)
     )

@@ -6,6 +6,7 @@ from flask import Response, request, url_for
 
 from admin.kit.groups import billing
 from admin.kit.page import page
+from admin.kit.reasons import LEAST, Question, ReasonForm, reason_page
 from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.billing.bill_actions import life_of
 from admin.pages.billing.bills import bill_page, own_bill
@@ -22,13 +23,13 @@ from portal.web.edge import limits, see_other, services
 
 ACTED_ON = 5
 """For so many of the newest bills the next legal steps are shown at once."""
-HOUR, LEAST_REASON = 3600, 4
+HOUR = 3600
 
 
 @billing.post("/search")
 @requires(Permission.BILLS_VIEW, within="billing.bills")
 def search() -> Response:
-    """The bills that a scanned or typed text means; exactly one opens at once."""
+    """Find the bills that a scanned or typed text means; a single one opens at once."""
     text = request.form.get("q", "")
     with services().database.read() as connection:
         found = ledger_search.find(services(), connection, current_staff().unit_id, text)
@@ -37,10 +38,8 @@ def search() -> Response:
     if found.personal:
         if (asked := _too_many(text)) is not None:
             return asked
-        actor = current_actor()
         details = {"by": found.how, "bills": len(found.rows)}
-        with services().database.write() as connection:
-            audit.record(connection, actor, "party.searched", ("bill", found.rows[0].id), details)
+        audit.note(services(), current_actor(), "party.searched", ("bill", found.rows[0].id), details)
     if len(found.rows) == 1:
         return see_other(url_for("billing.bill", bill_id=found.rows[0].id))
     acts = {}
@@ -56,46 +55,52 @@ def search() -> Response:
 
 
 def _protected(found: Found, text: str) -> Response | None:
-    """Somebody under special protection was looked up: the page that asks why, until somebody has said it."""
+    """Return the page that asks for a reason when somebody under special protection was looked up; else None."""
     staff, actor, reason = current_staff(), current_actor(), request.form.get("reason", "").strip()[:100]
     with services().database.read() as connection:
         marks = protected_persons.by_texts(services(), connection, staff.unit_id, [text], [text])
         marks += [one for one in protected_persons.of_bills(connection, staff.unit_id, found.ids) if one not in marks]
         missing = protected_persons.unexplained(connection, actor, marks)
-    if missing and len(reason) < LEAST_REASON:
-        problem = f"请写明原因（至少 {LEAST_REASON} 个字）。" if "reason" in request.form else ""
-        return page("billing/search_reason.html", 422, q=text, protected=True, problem=problem)
+    if missing and len(reason) < LEAST:
+        lead = "本院职工、公众人物等人员的票据，查看前须说明原因。原因、人员、时间会记入日志，并提示审计管理员。"
+        return _ask(Question("此人受特别保护：请先说明原因", lead, "billing.search", hidden={"q": text}))
     protected_persons.explain(services(), actor, missing, reason, "search")
     return None
 
 
 def _too_many(text: str) -> Response | None:
-    """Beyond so many searches for persons an hour: the page that asks why, until somebody has said it (checks A11)."""
+    """Return the page that asks for a reason beyond so many searches for persons an hour, None once there is one."""
     staff, actor, reason = current_staff(), current_actor(), request.form.get("reason", "").strip()[:100]
     with services().database.read() as connection:
         most = int(parameters.value(connection, staff.unit_id, "search.most-hourly"))
     why = f"search.why:{staff.id}"
     if limits().hit(f"search.person:{staff.id}", most, HOUR) or limits().count(why, HOUR):
         return None
-    if len(reason) < LEAST_REASON:
-        problem = f"请写明原因（至少 {LEAST_REASON} 个字）。" if "reason" in request.form else ""
-        return page("billing/search_reason.html", 422, q=text, most=most, problem=problem)
+    if len(reason) < LEAST:
+        lead = f"您一小时内按个人信息查找已达 {most:,} 次。写明原因后可继续；"
+        lead += "原因、人员、次数会记入日志，并提示审计管理员。"
+        hint = "如：月末逐笔核对医保清单。请勿填写个人信息"
+        heading = "查找较多：请先说明原因"
+        return _ask(Question(heading, lead, "billing.search", hint=hint, hidden={"q": text}))
     limits().hit(why, 1, HOUR)
     audit.note(services(), actor, "party.searched_often", ("staff", staff.id), {"reason": reason, "count": most})
     return None
 
 
+def _ask(question: Question) -> Response:
+    problem = f"请写明原因（至少 {LEAST} 个字）。" if "reason" in request.form else ""
+    return reason_page(question, ReasonForm(fresh=True), problem=problem)
+
+
 @billing.post("/bills/<int:bill_id>/reveal")
 @requires(Permission.PERSONS_REVEAL, within="billing.bills")
 def reveal(bill_id: int) -> Response:
-    """The payer's full name and phone, once, written down with the reason."""
+    """Show the payer's full name and phone, once, written down with the reason."""
     facts = own_bill(bill_id)
     reason = request.form.get("reason", "").strip()[:100]
     if len(reason) < 2:
         return bill_page(facts, problem="请写明查看原因（至少 2 个字）。", status=422)
-    actor = current_actor()
-    with services().database.write() as connection:
-        details = {"reason": reason}
-        audit.record(connection, actor, "party.revealed", ("bill", bill_id), details)
+    audit.note(services(), current_actor(), "party.revealed", ("bill", bill_id), {"reason": reason})
+    with services().database.read() as connection:
         party = bills.party(services(), connection, bill_id)
     return bill_page(facts, party=party, revealed_at=now())

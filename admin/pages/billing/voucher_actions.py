@@ -1,4 +1,4 @@
-"""预交金凭证 at the desk: issue, refund, take back, make a printed sheet void."""
+"""预交金凭证 at the desk: forms to issue, refund and take back a deposit, and to void its sheet."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 from flask import Response, url_for
 from wtforms import ValidationError
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, SelectField, Text, TextArea, YuanField, choices, length, required
 from admin.kit.groups import billing
 from admin.kit.guard import posted_token
-from admin.kit.page import page, say
+from admin.kit.page import say
 from admin.kit.security import current_actor, current_point, requires
 from admin.pages.billing.paper import Subject, exchange_dialog
 from admin.pages.billing.vouchers import own_voucher
@@ -26,8 +27,10 @@ from portal.domain.money import commas
 from portal.issuing.vouchers import approvals, paper
 from portal.issuing.vouchers.issue import Sender, VoucherService
 from portal.ledger import vouchers
-from portal.web.edge import runtime, see_other, services
+from portal.ledger.vouchers import VoucherFacts
+from portal.web.edge import runtime, services
 
+ASKED = "金额较大，已提交复核；另一人同意后自动办理。"
 PAID_BY = ("cash", "pos", "wechat", "alipay", "transfer", "cheque", "card", "other")
 
 
@@ -53,35 +56,35 @@ class DepositForm(Form):
     remark = Text("备注", most=200)
 
     def validate_id_no(self, field: Text) -> None:
-        """An ID number must have a right check character."""
+        """Check the check character of an ID number."""
         if field.data and self.id_type.data == "id_card" and not is_id_card(field.data):
             raise ValidationError("身份证号码不正确，请核对 18 位号码")
 
     def validate_phone(self, field: Text) -> None:
-        """A mobile number."""
+        """Check that it is a mobile number."""
         if field.data and not is_phone(field.data):
             raise ValidationError("手机号不正确，请核对 11 位号码")
 
     def validate_hospital_no(self, field: Text) -> None:
-        """Needed where the money is for a stay."""
+        """Check that a deposit for a stay names the stay."""
         if self.scene.data == VoucherScene.INPATIENT.value and not field.data:
             raise ValidationError("住院预交金请填写住院号")
 
 
 class RefundForm(Form):
-    """Money given back."""
+    """A refund."""
 
     amount = YuanField("退款金额（元）", [required, _positive])
     reason = Text("退款原因", [required], most=200)
 
 
 class ReasonForm(Form):
-    """Why something is taken back or made void."""
+    """The reason why something is taken back or made void."""
 
     reason = TextArea("原因", [required, length(1, 200)])
 
 
-def _desk() -> VoucherService:
+def _service() -> VoucherService:
     return runtime().vouchers
 
 
@@ -94,26 +97,21 @@ def _sender() -> Sender:
 @requires(Permission.VOUCHERS_ISSUE, within="billing.vouchers")
 def new_voucher() -> Response:
     """Take a deposit and issue its voucher."""
-    form, problem = DepositForm(), ""
-    point = current_point()
-    if form.accepted():
-        try:
-            made = _desk().issue(_sender(), _deposit(form, point.code))
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say(f"已开具预交金凭证 {made.facts.pair}，金额 {commas(made.facts.amount_fen)} 元。")
-            return see_other(url_for("billing.voucher", voucher_id=made.facts.voucher_id))
-    back = url_for("billing.vouchers")
-    lead = f"开票点：{point.code} {point.name}"
-    return page(
-        "billing/voucher_new.html",
+    form, point = DepositForm(), current_point()
+
+    def act() -> str:
+        issued = _service().issue(_sender(), _deposit(form, point.code)).facts
+        say(f"已开具预交金凭证 {issued.pair}，金额 {commas(issued.amount_fen)} 元。")
+        return url_for("billing.voucher", voucher_id=issued.voucher_id)
+
+    return form_page(
+        form,
+        act,
         title="开具预交金凭证",
-        form=form,
+        back=url_for("billing.vouchers"),
+        template="billing/voucher_new.html",
         verb="收款并开具",
-        back=back,
-        lead=lead,
-        problem=problem,
+        lead=f"开票点：{point.code} {point.name}",
     )
 
 
@@ -143,66 +141,49 @@ def _deposit(form: DepositForm, point_code: str) -> Deposit:
 @billing.route("/vouchers/<int:voucher_id>/refund", methods=["GET", "POST"])
 @requires(Permission.VOUCHERS_REFUND, within="billing.vouchers")
 def refund_voucher(voucher_id: int) -> Response:
-    """Give part or all of what is left back."""
+    """Refund a part or all of the balance of a deposit."""
     facts = own_voucher(voucher_id)
-    form, problem = RefundForm(data={"amount": facts.balance_fen}), ""
-    if form.accepted():
-        taking = _taking(facts.code, facts.number, form.reason.data, form.amount.data)
-        try:
-            made = approvals.take_or_ask(_desk(), _sender(), VoucherForm.REFUND, taking)
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            if made is None:
-                return _asked(voucher_id)
-            say(f"已退款 {commas(made.facts.amount_fen)} 元，退款凭证 {made.facts.pair}。")
-            return see_other(url_for("billing.voucher", voucher_id=voucher_id))
-    lead = f"凭证 {facts.pair}，余额 {commas(facts.balance_fen)} 元。退款会生成一张退款凭证。"
+    form = RefundForm(data={"amount": facts.balance_fen})
     back = url_for("billing.voucher", voucher_id=voucher_id)
-    return page("kit/form.html", title="预交金退款", form=form, verb="退款", back=back, lead=lead, problem=problem)
+
+    def act() -> str:
+        taking = _taking(facts, form.reason.data, form.amount.data)
+        taken = approvals.take_or_ask(_service(), _sender(), VoucherForm.REFUND, taking)
+        if taken is None:
+            say(ASKED, "warning")
+        else:
+            say(f"已退款 {commas(taken.facts.amount_fen)} 元，退款凭证 {taken.facts.pair}。")
+        return back
+
+    lead = f"凭证 {facts.pair}，余额 {commas(facts.balance_fen)} 元。退款会生成一张退款凭证。"
+    return form_page(form, act, title="预交金退款", back=back, verb="退款", lead=lead)
 
 
 @billing.route("/vouchers/<int:voucher_id>/cancel", methods=["GET", "POST"])
 @requires(Permission.VOUCHERS_REFUND, within="billing.vouchers")
 def cancel_voucher(voucher_id: int) -> Response:
     """Take a wrongly issued deposit back."""
-    facts = own_voucher(voucher_id)
-    form, problem = ReasonForm(), ""
-    if form.accepted():
-        try:
-            taking = _taking(facts.code, facts.number, form.reason.data)
-            made = approvals.take_or_ask(_desk(), _sender(), VoucherForm.CANCELLATION, taking)
-        except Refusal as refusal:
-            problem = str(refusal)
+    facts, form = own_voucher(voucher_id), ReasonForm()
+    back = url_for("billing.voucher", voucher_id=voucher_id)
+
+    def act() -> str:
+        taking = _taking(facts, form.reason.data)
+        taken = approvals.take_or_ask(_service(), _sender(), VoucherForm.CANCELLATION, taking)
+        if taken is None:
+            say(ASKED, "warning")
         else:
-            if made is None:
-                return _asked(voucher_id)
-            say(f"已撤销凭证 {facts.pair}，红字凭证 {made.facts.pair}。")
-            return see_other(url_for("billing.voucher", voucher_id=voucher_id))
+            say(f"已撤销凭证 {facts.pair}，红字凭证 {taken.facts.pair}。")
+        return back
+
     lead = f"凭证 {facts.pair}，余额 {commas(facts.balance_fen)} 元将全部撤销，不能恢复。"
     lead += "只用于开错的凭证；退钱请用“退款”。"
-    back = url_for("billing.voucher", voucher_id=voucher_id)
-    return page(
-        "kit/form.html",
-        title="撤销预交金凭证",
-        form=form,
-        verb="撤销",
-        back=back,
-        lead=lead,
-        problem=problem,
-        danger=True,
-    )
+    return form_page(form, act, title="撤销预交金凭证", back=back, verb="撤销", lead=lead, danger=True)
 
 
-def _asked(voucher_id: int) -> Response:
-    say("金额较大，已提交复核；另一人同意后自动办理。", "warning")
-    return see_other(url_for("billing.voucher", voucher_id=voucher_id))
-
-
-def _taking(code: str, number: str, reason: str, amount_fen: int | None = None) -> Taking:
+def _taking(facts: VoucherFacts, reason: str, amount_fen: int | None = None) -> Taking:
     return Taking(
-        code=code,
-        number=number,
+        code=facts.code,
+        number=facts.number,
         point_code=current_point().code,
         business_at=now(),
         operator=current_actor().name,
@@ -253,12 +234,13 @@ def void_voucher_paper(voucher_id: int) -> Response:
         sheet = vouchers.valid_paper(connection, voucher_id)
     if not sheet:
         raise Refusal("VOUCHER_PAPER", paper=facts.pair, state="没有有效的纸质凭证")
-    form = ReasonForm()
-    back = url_for("billing.voucher", voucher_id=voucher_id)
-    if form.accepted():
+    form, back = ReasonForm(), url_for("billing.voucher", voucher_id=voucher_id)
+
+    def act() -> str:
         code, _, number = sheet.rpartition(" ")
         paper.void(services(), current_actor(), code, number, form.reason.data)
         say(f"已作废纸质凭证 {sheet}。")
-        return see_other(back)
+        return back
+
     lead = f"纸质凭证 {sheet}。作废后可以重新打印，或撤销凭证。"
-    return page("kit/form.html", title="作废纸质凭证", form=form, verb="作废", back=back, lead=lead, danger=True)
+    return form_page(form, act, title="作废纸质凭证", back=back, shown=(), verb="作废", lead=lead, danger=True)

@@ -10,9 +10,9 @@ from admin.kit.filters import AT_POINT, POINT_COLUMN
 from admin.kit.groups import billing
 from admin.kit.listing import respond
 from admin.kit.page import page, say
+from admin.kit.reasons import gate
 from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.delivery.notice_slips import chosen_paper
-from admin.pages.system.protected_persons import gate
 from portal import audit
 from portal.access.permissions import Permission
 from portal.approvals import requests
@@ -40,7 +40,7 @@ STATES = {state: State(title, _TONES.get(state, "plain")) for state, title in qu
 VOUCHERS = ListPage(
     name="vouchers",
     title="预交金凭证",
-    order=(VOUCHER.c.issued_at, VOUCHER.c.id),
+    order=queries.NEWEST,
     columns=(
         Column("issued_at", "开具时间", "time"),
         Column("form", "单据", value=lambda row: VoucherForm(row.form).title),
@@ -67,7 +67,7 @@ VOUCHERS = ListPage(
         Filter(
             "form",
             "单据",
-            lambda form: VOUCHER.c.form == form,
+            queries.of_form,
             "choice",
             choices={form.value: form.title for form in VoucherForm},
         ),

@@ -11,8 +11,8 @@ from admin.kit.forms import Form, RadioField, Text, TextArea, choices, required
 from admin.kit.groups import delivery
 from admin.kit.listing import respond
 from admin.kit.page import say
+from admin.kit.reasons import gate
 from admin.kit.security import current_actor, current_staff, may, requires
-from admin.pages.system.protected_persons import gate
 from portal import audit
 from portal.access.permissions import Permission
 from portal.core.clock import now

@@ -8,8 +8,8 @@ from admin.kit.forms import Form, TextArea
 from admin.kit.groups import home
 from admin.kit.listing import respond
 from admin.kit.page import page, say
+from admin.kit.reasons import gate_bills
 from admin.kit.security import current_actor, current_staff, may, requires
-from admin.pages.system.protected_persons import gate_bills
 from portal import audit
 from portal.access.permissions import Permission
 from portal.approvals import requests

@@ -1,4 +1,4 @@
-"""首页, choosing the point, leaving."""
+"""首页, the choice of a point, and signing out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from portal.access.permissions import Permission
 from portal.approvals import requests
 from portal.audit import alarms
 from portal.core.clock import business_day, now
-from portal.domain.errors import Refusal
 from portal.issuing.paper import kiosk
 from portal.ledger import overview as figures
 from portal.stock import balances
@@ -26,22 +25,24 @@ from portal.web.edge import see_other, services
 @group.get("")
 @signed_in(menu="首页", order=1)
 def home() -> Response:
-    """Is anything wrong now, and where to begin."""
+    """Show what is wrong now, and where to begin."""
     unit_id = current_staff().unit_id
     with services().database.read() as connection:
         overview = figures.of_unit(connection, unit_id) if may(Permission.BILLS_VIEW) else None
-        low = [one for one in balances.holdings(connection, unit_id) if one.state != "good"] if _stock() else None
+        holdings = balances.holdings(connection, unit_id) if may(Permission.STOCK_VIEW) else None
         pending = requests.pending(connection, unit_id) if may(Permission.APPROVALS_VIEW) else None
         calling = kiosk.calling(connection, unit_id) if may(Permission.PAPER_EXCHANGE) else []
-        found = alarms.lately(connection, unit_id) if may(Permission.AUDIT_VIEW) else []
+        unusual = alarms.lately(connection, unit_id) if may(Permission.AUDIT_VIEW) else []
     since = (business_day(now()) - alarms.WATCHED).isoformat()
     return page(
-        "home/home.html", overview=overview, low=low, pending=pending, calling=calling, alarms=found, since=since
+        "home/home.html",
+        overview=overview,
+        low=None if holdings is None else [holding for holding in holdings if holding.state != "good"],
+        pending=pending,
+        calling=calling,
+        alarms=unusual,
+        since=since,
     )
-
-
-def _stock() -> bool:
-    return may(Permission.STOCK_VIEW)
 
 
 @group.post("/point")
@@ -49,15 +50,13 @@ def _stock() -> bool:
 def choose_point() -> Response:
     """Work at another of one's points."""
     point_id = request.form.get("point", 0, type=int)
-    with services().database.write() as connection:
-        if not staff_sessions.choose_point(connection, current_session(), point_id):
-            raise Refusal("PAGE_NOT_FOUND")
+    staff_sessions.choose_point(services(), current_session(), point_id)
     say("已选定开票点。")
     return see_other(_where_from())
 
 
 def _where_from() -> str:
-    """The page that the person was on when it can be opened again, else the home page."""
+    """Return the page that the person was on if it can be opened again, else the home page."""
     path = urlsplit(request.referrer or "").path
     try:
         current_app.url_map.bind(request.host).match(path, method="GET")

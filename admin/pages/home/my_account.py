@@ -1,28 +1,30 @@
-"""我的登录: own password, second factor, open sessions."""
+"""我的登录: one's own password, second factor and open sessions."""
 
 from __future__ import annotations
 
 from flask import Response, request, url_for
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, PasswordField, Text, required
 from admin.kit.groups import home
 from admin.kit.page import page, say
 from admin.kit.security import current_actor, current_session, current_staff, signed_in
 from admin.pages.login import browser, remember
-from portal import audit
 from portal.access import accounts, parameters, passwords, staff_sessions
 from portal.access import second_factor as access_second_factor
 from portal.access.permissions import TWO_FACTORS
 from portal.access.staff_sessions import Session
 from portal.core.clock import now
-from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.rendering import qr
 from portal.web.edge import limits, see_other, services
 
 
 def next_step(session: Session) -> str:
-    """What a session must do before it may work: second factor, enrolment, a new password; empty when nothing."""
+    """Return the endpoint that a session must pass before it may work, empty when there is none.
+
+    It is the second factor, its enrolment or a new password.
+    """
     person = session.staff
     if person.has_totp and session.factors < 2:
         return "home.second_factor"
@@ -52,95 +54,81 @@ class CodeForm(Form):
 @home.get("/sessions")
 @signed_in(menu="我的登录", order=90)
 def sessions() -> Response:
-    """Where one is signed in, with a button to close each."""
+    """List the browsers in which one is signed in, with a button to close each."""
     person = current_staff()
     with services().database.read() as connection:
-        found = staff_sessions.open_ones(connection, person.unit_id, person.id)
+        opened = staff_sessions.open_ones(connection, person.unit_id, person.id)
         policy = accounts.policy_of(connection, person.unit_id)
-    return page("home/sessions.html", found=found, policy=policy)
+    return page("home/sessions.html", opened=opened, policy=policy)
 
 
 @home.post("/sessions/close")
 @signed_in()
 def close_session() -> Response:
     """End another session of one's own."""
-    person = current_staff()
-    with services().database.write() as connection:
-        for row in staff_sessions.open_ones(connection, person.unit_id, person.id):
-            if row.digest.hex() == request.form.get("session", ""):
-                staff_sessions.end(connection, row.digest)
-                audit.record(connection, Actor(person.label), "staff.session-closed", ("staff", person.id))
-                say("已关闭该登录。")
+    if staff_sessions.close(services(), current_staff(), request.form.get("session", "")):
+        say("已关闭该登录。")
     return see_other(url_for("home.sessions"))
 
 
 @home.route("/password", methods=["GET", "POST"])
 @signed_in(within="home.sessions")
 def password() -> Response:
-    """Change one's password; the first one and an expired one must be."""
-    form, problem = PasswordForm(), ""
+    """Change one's password; the first one and an expired one must be changed."""
+    form = PasswordForm()
     with services().database.read() as connection:
         policy = accounts.policy_of(connection, current_staff().unit_id)
-    if form.accepted():
-        try:
-            if form.new.data != form.again.data:
-                raise Refusal("INPUT_INVALID", reason="两次输入的新密码不一致")
-            if not limits().hit(f"login:p:{current_staff().id}", 10, 900):
-                raise Refusal("TRY_LATER", minutes=15)
-            accounts.change_password(services(), current_session(), form.current.data, form.new.data, current_actor())
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("密码已修改，其他登录已退出。")
-            return see_other(url_for("home.home"))
+
+    def act() -> str:
+        if form.new.data != form.again.data:
+            raise Refusal("INPUT_INVALID", reason="两次输入的新密码不一致")
+        if not limits().hit(f"login:p:{current_staff().id}", 10, 900):
+            raise Refusal("TRY_LATER", minutes=15)
+        accounts.change_password(services(), current_session(), form.current.data, form.new.data, current_actor())
+        say("密码已修改，其他登录已退出。")
+        return url_for("home.home")
+
     lead = f"密码策略：{policy.title}。"
     if current_staff().must_change:
         lead = "首次登录或密码被重置后，须先修改密码。" + lead
-    status = 422 if problem or form.errors else 200
-    return page("kit/form.html", status, title="修改密码", form=form, verb="修改密码", problem=problem, lead=lead)
+    return form_page(form, act, title="修改密码", back="", verb="修改密码", lead=lead)
 
 
 @home.route("/second-factor", methods=["GET", "POST"])
 @signed_in(within="home.sessions")
 def second_factor() -> Response:
-    """Asks for the code of the authenticator."""
-    form, problem = CodeForm(), ""
-    if form.accepted():
-        try:
-            cookie = access_second_factor.confirm(services(), limits(), current_session(), form.code.data, browser())
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            return remember(see_other(url_for("home.home")), cookie)
+    """Ask for the code of the authenticator."""
+    form = CodeForm()
+
+    def act() -> Response:
+        cookie = access_second_factor.confirm(services(), limits(), current_session(), form.code.data, browser())
+        return remember(see_other(url_for("home.home")), cookie)
+
     lead = "请输入手机验证器上的 6 位动态码，每个码只能用一次。"
-    return page(
-        "kit/form.html",
-        422 if problem or form.errors else 200,
-        title="两步验证",
-        form=form,
-        verb="确认",
-        problem=problem,
-        lead=lead,
-    )
+    return form_page(form, act, title="两步验证", back="", verb="确认", lead=lead)
 
 
 @home.route("/totp", methods=["GET", "POST"])
 @signed_in(within="home.sessions")
 def totp() -> Response:
-    """Enrol an authenticator: scan, type its code."""
-    form, problem, person = CodeForm(), "", current_staff()
-    sealed = request.form.get("sealed", "")
-    if form.accepted():
-        try:
-            cookie = access_second_factor.enrol(
-                services(), limits(), current_session(), sealed, form.code.data, browser()
-            )
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("两步验证已启用，下次登录需要动态码。")
-            return remember(see_other(url_for("home.sessions")), cookie)
-    secret, address, sealed = access_second_factor.propose(services(), person)
+    """Enrol an authenticator: its code proves that the secret was scanned."""
+    form, posted = CodeForm(), request.form.get("sealed", "")
+    proposal = access_second_factor.propose(services(), current_staff())
+
+    def act() -> Response:
+        session, code = current_session(), str(form.code.data)
+        cookie = access_second_factor.enrol(services(), limits(), session, posted, code, browser())
+        say("两步验证已启用，下次登录需要动态码。")
+        return remember(see_other(url_for("home.sessions")), cookie)
+
     look = {"width": "200", "height": "200", "role": "img", "aria-label": "验证器二维码"}
-    values = {"secret": secret, "sealed": sealed, "qr": qr.drawing(address, look)}
-    return page("home/totp.html", 422 if problem or form.errors else 200, form=form, problem=problem, **values)
+    return form_page(
+        form,
+        act,
+        title="启用两步验证",
+        back="",
+        template="home/totp.html",
+        secret=proposal.secret,
+        sealed=proposal.sealed,
+        qr=qr.drawing(proposal.address, look),
+    )

@@ -1,19 +1,19 @@
-"""接口账号: who may push, by which key, with which checks, and how its codes become ours (his-interface §1.1, §3)."""
+"""接口账号: HIS accounts with their keys, checks and mapping tables (docs/his-accounts.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from flask import Response, request, url_for
-from sqlalchemy import func, select
+from wtforms import ValidationError
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import BooleanField, Form, SelectField, Text, choices, required
 from admin.kit.groups import system
 from admin.kit.listing import respond
 from admin.kit.page import page, say
 from admin.kit.security import current_actor, current_staff, requires
-from portal.access import his_keys
-from portal.access.his_account import HIS
+from portal.access import his_keys, queries
 from portal.access.permissions import Permission
 from portal.domain.documents.settlement import CHANNELS, Scene
 from portal.domain.documents.voucher import VoucherScene
@@ -21,7 +21,7 @@ from portal.domain.errors import Refusal
 from portal.listing.columns import Column
 from portal.listing.lists import ListPage
 from portal.listing.values import State
-from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING, POINT
+from portal.models.tables import HIS_ACCOUNT
 from portal.web.edge import see_other, services
 
 TABLES = {"bus_type": "业务标识对照", "channel": "缴费渠道对照", "card_type": "卡类型对照", "place": "开票点对照"}
@@ -64,6 +64,11 @@ class NewAccountForm(Form):
     appid = Text("应用账号（appid）", [required], most=50, description="一般为医院拼音缩写加数字，交给 HIS 后不能再改")
     name = Text("名称", [required], most=100, description="例如：门诊 HIS、体检系统")
 
+    def validate_appid(self, field: Text) -> None:
+        """Check that the HIS can send the name of its account in any encoding."""
+        if not (field.data.isascii() and field.data.isalnum()):
+            raise ValidationError("应用账号只能用字母和数字。")
+
 
 class AccountForm(Form):
     """What can be changed of an account."""
@@ -80,55 +85,52 @@ class AccountForm(Form):
 @system.get("/his-accounts")
 @requires(Permission.HIS_VIEW, menu="接口账号", order=50)
 def his_accounts() -> Response:
-    """The unit's HIS accounts."""
-    counted = (
-        select(HIS_MAPPING.c.account_id, func.count().label("mappings")).group_by(HIS_MAPPING.c.account_id).subquery()
-    )
-    statement = (
-        select(HIS_ACCOUNT, func.coalesce(counted.c.mappings, 0).label("mappings"))
-        .select_from(HIS_ACCOUNT.outerjoin(counted, counted.c.account_id == HIS_ACCOUNT.c.id))
-        .where(HIS_ACCOUNT.c.unit_id == current_staff().unit_id, HIS_ACCOUNT.c.kind == HIS)
-    )
-    return respond(ACCOUNTS, statement, "system/his_accounts.html")
+    """List the HIS accounts of the unit."""
+    return respond(ACCOUNTS, queries.his_accounts(current_staff().unit_id), "system/his_accounts.html")
 
 
 @system.route("/his-accounts/new", methods=["GET", "POST"])
 @requires(Permission.HIS_EDIT, within="system.his_accounts")
 def new_his_account() -> Response:
     """Connect another HIS."""
-    form, problem = NewAccountForm(), ""
-    if form.accepted():
-        if not (form.appid.data.isascii() and form.appid.data.isalnum()):
-            problem = "应用账号只能用字母和数字。"
-        else:
-            try:
-                account_id = his_keys.create(services(), current_actor(), form.appid.data, form.name.data)
-            except Refusal as refusal:
-                problem = str(refusal)
-            else:
-                say("已新增接口账号。请在本页显示密钥并交给 HIS，密钥只显示一次。")
-                return see_other(url_for("system.his_account", account_id=account_id))
-    back = url_for("system.his_accounts")
-    return page("kit/form.html", title="新增接口账号", form=form, verb="新增", back=back, problem=problem)
+    form = NewAccountForm()
+
+    def act() -> str:
+        account_id = his_keys.create(services(), current_actor(), form.appid.data, form.name.data)
+        say("已新增接口账号。请在本页显示密钥并交给 HIS，密钥只显示一次。")
+        return url_for("system.his_account", account_id=account_id)
+
+    return form_page(form, act, title="新增接口账号", back=url_for("system.his_accounts"), verb="新增")
 
 
 @system.route("/his-accounts/<int:account_id>", methods=["GET", "POST"])
 @requires(Permission.HIS_VIEW, within="system.his_accounts")
 def his_account(account_id: int) -> Response:
-    """One account: facts and checks, keys, mapping tables."""
+    """Show one account: name and checks, keys, mapping tables."""
     with services().database.read() as connection:
-        account = his_keys.own(connection, current_actor(), account_id)
-        counted = select(HIS_MAPPING.c.table_name, func.count()).where(HIS_MAPPING.c.account_id == account_id)
-        counts = {row[0]: row[1] for row in connection.execute(counted.group_by(HIS_MAPPING.c.table_name))}
-    kept = {name: account.policies.get(name, default) for name, _, default in POLICIES}
-    form = AccountForm(data={"name": account.name, "active": account.active} | kept)
-    if form.accepted():
+        account = queries.his_account(connection, current_staff().unit_id, account_id)
+        counts = queries.mapping_counts(connection, account_id)
+    policies = {name: account.policies.get(name, default) for name, _, default in POLICIES}
+    form = AccountForm(data={"name": account.name, "active": account.active} | policies)
+
+    def act() -> str:
         _require_edit()
-        policies = {name: form[name].data for name, _, _ in POLICIES}
-        his_keys.set_facts(services(), current_actor(), account_id, form.name.data, form.active.data, policies)
+        chosen = {name: form[name].data for name, _, _ in POLICIES}
+        his_keys.set_facts(services(), current_actor(), account_id, form.name.data, form.active.data, chosen)
         say("已保存，几秒后生效。")
-        return see_other(url_for("system.his_account", account_id=account_id))
-    return page("system/his_account.html", account=account, form=form, tables=TABLES, counts=counts, key="")
+        return url_for("system.his_account", account_id=account_id)
+
+    return form_page(
+        form,
+        act,
+        title=f"接口账号 {account.appid}",
+        back=url_for("system.his_accounts"),
+        template="system/his_account.html",
+        shown=(),
+        account=account,
+        tables=TABLES,
+        counts=counts,
+    )
 
 
 def _require_edit() -> None:
@@ -139,7 +141,7 @@ def _require_edit() -> None:
 @system.post("/his-accounts/<int:account_id>/renew")
 @requires(Permission.HIS_EDIT, within="system.his_accounts")
 def renew_his_key(account_id: int) -> Response:
-    """A new key beside the present one."""
+    """Make a new key beside the present one."""
     his_keys.renew(services(), current_actor(), account_id)
     say("已生成新密钥；旧密钥继续有效，直到停用。请显示新密钥并交给 HIS。")
     return see_other(url_for("system.his_account", account_id=account_id))
@@ -148,17 +150,17 @@ def renew_his_key(account_id: int) -> Response:
 @system.post("/his-accounts/<int:account_id>/key")
 @requires(Permission.HIS_EDIT, within="system.his_accounts")
 def show_his_key(account_id: int) -> Response:
-    """The new key, this once."""
+    """Show the new key, this once."""
     key = his_keys.look(services(), current_actor(), account_id)
     with services().database.read() as connection:
-        account = his_keys.own(connection, current_actor(), account_id)
+        account = queries.his_account(connection, current_staff().unit_id, account_id)
     return page("system/his_key.html", account=account, key=key)
 
 
 @system.post("/his-accounts/<int:account_id>/end-earlier")
 @requires(Permission.HIS_EDIT, within="system.his_accounts")
 def end_earlier_his_key(account_id: int) -> Response:
-    """The HIS has changed over: the old key is good no longer."""
+    """End the old key, once the HIS has changed over."""
     his_keys.end_earlier(services(), current_actor(), account_id)
     say("旧密钥已停用，几秒后生效。")
     return see_other(url_for("system.his_account", account_id=account_id))
@@ -170,24 +172,20 @@ def _our_codes(table: str) -> Mapping[str, str]:
         return titles | {scene.value: f"{scene.title}预交金" for scene in VoucherScene}
     if table == "place":
         with services().database.read() as connection:
-            found = connection.execute(
-                select(POINT.c.code, POINT.c.name).where(POINT.c.unit_id == current_staff().unit_id)
-            ).all()
-        return {code: f"{code} {name}" for code, name in found}
+            points = queries.points(connection, current_staff().unit_id)
+        return {point.code: f"{point.code} {point.name}" for point in points}
     return CHANNELS if table == "channel" else CARDS
 
 
 @system.route("/his-accounts/<int:account_id>/mappings/<string:table>", methods=["GET", "POST"])
 @requires(Permission.HIS_EDIT, within="system.his_accounts")
 def his_mapping(account_id: int, table: str) -> Response:
-    """One 对照表: the sender's code → ours. An empty sender's code takes the row away."""
+    """Edit one 对照表, from the sender's code to ours. An empty sender's code takes the row away."""
     if table not in TABLES:
         raise Refusal("PAGE_NOT_FOUND")
     with services().database.read() as connection:
-        account = his_keys.own(connection, current_actor(), account_id)
-        mine = (HIS_MAPPING.c.account_id == account_id) & (HIS_MAPPING.c.table_name == table)
-        found = connection.execute(select(HIS_MAPPING.c.sent_code, HIS_MAPPING.c.our_code).where(mine))
-        rows = [(row.sent_code, row.our_code) for row in found.all()]
+        account = queries.his_account(connection, current_staff().unit_id, account_id)
+        rows = queries.mapping(connection, account_id, table)
     ours, problem = _our_codes(table), ""
     if request.method == "POST":
         sent = [code.strip()[:50] for code in request.form.getlist("sent")]
@@ -199,6 +197,7 @@ def his_mapping(account_id: int, table: str) -> Response:
             return see_other(url_for("system.his_account", account_id=account_id))
     return page(
         "system/his_mapping.html",
+        422 if problem else 200,
         account=account,
         title=TABLES[table],
         rows=[*sorted(rows), *[("", "")] * BLANK_ROWS],

@@ -1,11 +1,8 @@
-"""日志: who did what, when, to what; and the check that nothing was changed afterwards."""
+"""日志: the audit log of a unit, and the check of its hash chain."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
-
 from flask import Response
-from sqlalchemy import select
 
 from admin.kit.groups import system
 from admin.kit.listing import respond
@@ -14,26 +11,19 @@ from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.system import log_words
 from portal import audit
 from portal.access.permissions import Permission
-from portal.audit import actions, chain, units
+from portal.audit import actions, chain, queries
 from portal.audit.actions import OBJECTS
-from portal.core.clock import SHANGHAI, business_day, now
+from portal.core.clock import business_day, now
 from portal.listing import values
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
-from portal.models.tables import AUDIT_ENTRY, AUDIT_SEAL
 from portal.web.edge import services
-
-
-def midnight(day: date) -> datetime:
-    """The beginning of a hospital's day."""
-    return datetime.combine(day, time(), SHANGHAI)
-
 
 LOG = ListPage(
     name="log",
     title="日志",
-    order=(AUDIT_ENTRY.c.at, AUDIT_ENTRY.c.id),
+    order=queries.NEWEST,
     columns=(
         Column("at", "时间", "time"),
         Column("actor", "人", value=lambda row: values.actor(row.actor)),
@@ -47,19 +37,13 @@ LOG = ListPage(
         ),
     ),
     filters=(
-        Filter(
-            "from",
-            "从",
-            lambda day: AUDIT_ENTRY.c.at >= midnight(day),
-            "date",
-            default=lambda: business_day(now()).isoformat(),
-        ),
-        Filter("to", "到", lambda day: AUDIT_ENTRY.c.at < midnight(day + timedelta(days=1)), "date"),
-        Filter("actor", "人", lambda text: AUDIT_ENTRY.c.actor.contains(text, autoescape=True)),
-        Filter("about", "对象", lambda kind: AUDIT_ENTRY.c.object_kind == kind, "choice", choices=OBJECTS),
-        Filter("action", "动作", lambda action: AUDIT_ENTRY.c.action == action, "choice", choices=actions.ACTIONS),
-        Filter("object", "对象编号", lambda text: AUDIT_ENTRY.c.object_id == text),
-        Filter("request", "请求号", lambda text: AUDIT_ENTRY.c.request_id == text),
+        Filter("from", "从", queries.since, "date", default=lambda: business_day(now()).isoformat()),
+        Filter("to", "到", queries.until, "date"),
+        Filter("actor", "人", queries.by_actor),
+        Filter("about", "对象", queries.about_kind, "choice", choices=OBJECTS),
+        Filter("action", "动作", queries.of_action, "choice", choices=actions.ACTIONS),
+        Filter("object", "对象编号", queries.about_object),
+        Filter("request", "请求号", queries.of_request),
     ),
     empty="这段时间没有符合条件的日志。",
 )
@@ -68,18 +52,14 @@ LOG = ListPage(
 @system.get("/log")
 @requires(Permission.AUDIT_VIEW, menu="日志", order=50)
 def log() -> Response:
-    """Every act and every reveal of personal data of the unit."""
-    rows = select(AUDIT_ENTRY, AUDIT_SEAL.c.seq, AUDIT_SEAL.c.digest).outerjoin(
-        AUDIT_SEAL, AUDIT_SEAL.c.entry_id == AUDIT_ENTRY.c.id
-    )
-    rows = rows.where(units.readable(current_staff().unit_id))
-    return respond(LOG, rows, "system/log.html")
+    """List every act and every reveal of personal data of the unit."""
+    return respond(LOG, queries.of_unit(current_staff().unit_id), "system/log.html")
 
 
 @system.post("/log/verify")
 @requires(Permission.AUDIT_VERIFY)
 def verify_log() -> Response:
-    """Compute the chain again; the result names every row that does not fit."""
+    """Compute the chain again and name every row that does not fit."""
     with services().database.read() as connection:
         report = chain.verify(services(), connection)
     actor = current_actor()

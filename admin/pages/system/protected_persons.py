@@ -1,21 +1,16 @@
-"""特别保护: the list of whom, and the reason that stands before every page about one of them (checks A11)."""
+"""特别保护人员: the list of people whose bills open only with a reason, marking one, asking to end a protection."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
-from urllib.parse import urlsplit
+from flask import Response, url_for
 
-from flask import Response, current_app, request, url_for
-from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import select
-
+from admin.kit.form_page import form_page
 from admin.kit.forms import Form, SelectField, Text, TextArea, choices, length, required
-from admin.kit.groups import home, system
-from admin.kit.guard import local_path
+from admin.kit.groups import system
 from admin.kit.listing import respond
 from admin.kit.page import page, say
-from admin.kit.security import current_actor, current_staff, requires, signed_in
+from admin.kit.reasons import LEAST
+from admin.kit.security import current_actor, current_staff, requires
 from portal.access.permissions import Permission
 from portal.approvals import requests
 from portal.domain.errors import Refusal
@@ -28,87 +23,7 @@ from portal.listing.lists import ListPage
 from portal.listing.values import State
 from portal.listing.values import actor as plain
 from portal.models.tables import MARKED_PERSON
-from portal.web.edge import see_other, services
-
-LEAST = 4
-HOUR = 3600
-
-
-class ReasonNeeded(Exception):
-    """A page about somebody under special protection was asked for, and no reason has been given yet."""
-
-    def __init__(self, marks: Collection[int], about: str) -> None:
-        super().__init__(about)
-        self.marks, self.about = list(marks), about
-
-
-def gate(marks: Collection[int], about: str) -> None:
-    """Let a look at these people pass and write it down; ``about`` names the object looked at.
-
-    Raises ReasonNeeded, which the console answers with the page that asks why.
-    """
-    if not marks:
-        return
-    with services().database.read() as connection:
-        missing = protected_persons.unexplained(connection, current_actor(), marks)
-    if missing:
-        raise ReasonNeeded(missing, about)
-    protected_persons.note(services(), current_actor(), marks, about)
-
-
-def gate_bills(*bill_ids: int) -> None:
-    """:func:`gate` for the people on these bills."""
-    with services().database.read() as connection:
-        marks = protected_persons.of_bills(connection, current_staff().unit_id, bill_ids) if bill_ids else []
-    gate(marks, " ".join(["bill", *map(str, bill_ids[:3])]))
-
-
-def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.secret_key or b"", salt="marked-person")
-
-
-class ReasonForm(Form):
-    """Why somebody looks."""
-
-    reason = Text("原因", [required, length(LEAST, 100)], description="如：本人在窗口办理换开。请勿填写个人信息")
-    path = Text("path", most=2000)
-    what = Text("what", most=2000)
-
-
-def ask(needed: ReasonNeeded) -> Response:
-    """The page that asks why; afterwards the page that was asked for, or the one from which a form was sent."""
-    path = request.full_path.rstrip("?")
-    if request.method != "GET":
-        back = urlsplit(request.referrer or "")
-        path = back.path + (f"?{back.query}" if back.query else "")
-    what = _signer().dumps({"marks": needed.marks, "about": needed.about, "who": current_staff().id})
-    return _reason_page(ReasonForm(fresh=True, data={"path": local_path(path), "what": what}))
-
-
-def _reason_page(form: ReasonForm) -> Response:
-    return page(
-        "system/marked_reason.html", 422, form=form, minutes=int(protected_persons.GOOD_FOR.total_seconds()) // 60
-    )
-
-
-@home.post("/marked")
-@signed_in(within="home.home")
-def explain_look() -> Response:
-    """Keep the reason in the log, where the auditor is told of it, and lead on."""
-    form = ReasonForm()
-    if not form.accepted():
-        return _reason_page(form)
-    try:
-        what = _signer().loads(form.what.data, max_age=HOUR)
-    except BadSignature:
-        raise Refusal("FORM_EXPIRED") from None
-    if what["who"] != current_staff().id:
-        raise Refusal("FORM_EXPIRED")
-    protected_persons.explain(services(), current_actor(), what["marks"], form.reason.data, what["about"])
-    return see_other(local_path(str(form.path.data)))
-
-
-# --- the list ----------------------------------------------------------------------------------------------------
+from portal.web.edge import services
 
 STATES = {"on": State("保护中", "ok"), "over": State("已取消", "plain")}
 
@@ -132,13 +47,11 @@ MARKS = ListPage(
         Column("ended_at", "取消时间", "time"),
     ),
     filters=(
-        Filter("kind", "类别", lambda kind: MARKED_PERSON.c.kind == kind, "choice", choices=KINDS),
+        Filter("kind", "类别", protected_persons.of_kind, "choice", choices=KINDS),
         Filter(
             "state",
             "状态",
-            lambda state: (
-                MARKED_PERSON.c.ended_at.is_(None) if state == "on" else MARKED_PERSON.c.ended_at.is_not(None)
-            ),
+            protected_persons.in_force,
             "choice",
             choices={code: state.title for code, state in STATES.items()},
             default=lambda: "on",
@@ -150,7 +63,7 @@ MARKS = ListPage(
 
 
 class MarkForm(Form):
-    """Whom to protect."""
+    """A person who is to be protected."""
 
     name = Text("姓名", [required], most=100)
     numbers = TextArea("号码", [required], most=400, description="身份证、就诊卡、医保卡、手机号，每行一个")
@@ -159,7 +72,7 @@ class MarkForm(Form):
 
 
 class EndForm(Form):
-    """Why the protection ends."""
+    """The reason why a protection ends."""
 
     reason = Text("取消原因", [required, length(LEAST, 200)], description="由财务主管复核；请勿填写个人信息")
 
@@ -167,26 +80,23 @@ class EndForm(Form):
 @system.get("/marked")
 @requires(Permission.PERSONS_MARK, menu="特别保护人员", order=30)
 def marks() -> Response:
-    """Who is protected, masked."""
-    rows = select(MARKED_PERSON).where(MARKED_PERSON.c.unit_id == current_staff().unit_id)
-    return respond(MARKS, rows, "system/marked.html")
+    """List the people under protection, masked."""
+    return respond(MARKS, protected_persons.of_unit(current_staff().unit_id), "system/marked.html")
 
 
 @system.route("/marked/new", methods=["GET", "POST"])
 @requires(Permission.PERSONS_MARK, within="system.marks")
 def new_mark() -> Response:
     """Protect somebody from now on."""
-    form, problem = MarkForm(), ""
-    if form.accepted():
+    form = MarkForm()
+
+    def act() -> str:
         order = protected_persons.Order(form.name.data, form.numbers.data.splitlines(), form.kind.data, form.why.data)
-        try:
-            protected_persons.mark(services(), current_actor(), order)
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("已登记，立即生效。")
-            return see_other(url_for("system.marks"))
-    return _form("登记特别保护人员", form, "登记", problem)
+        protected_persons.mark(services(), current_actor(), order)
+        say("已登记，立即生效。")
+        return url_for("system.marks")
+
+    return form_page(form, act, title="登记特别保护人员", back=url_for("system.marks"), verb="登记")
 
 
 @system.route("/marked/<int:mark_id>/end", methods=["GET", "POST"])
@@ -194,25 +104,17 @@ def new_mark() -> Response:
 def end_mark(mark_id: int) -> Response:
     """Ask a second person to end a protection."""
     with services().database.read() as connection:
-        own = (MARKED_PERSON.c.id == mark_id) & (MARKED_PERSON.c.unit_id == current_staff().unit_id)
-        if connection.scalar(select(MARKED_PERSON.c.id).where(own)) is None:
+        if not protected_persons.is_known(connection, current_staff().unit_id, mark_id):
             raise Refusal("PAGE_NOT_FOUND")
         asked = requests.of_object(connection, protected_persons.ENDING, mark_id)
-    form, problem = EndForm(), ""
+    title, back, form = "取消特别保护", url_for("system.marks"), EndForm()
     if asked is not None and asked.state == "pending":
         problem = "已提交过，等待财务主管复核。"
-    elif form.accepted():
-        try:
-            protected_persons.ask_to_end(services(), current_actor(), mark_id, form.reason.data)
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            say("已提交复核；财务主管同意前仍受保护。", "warning")
-            return see_other(url_for("system.marks"))
-    return _form("取消特别保护", form, "提交复核", problem)
+        return page("kit/form.html", 422, title=title, form=form, back=back, verb="提交复核", problem=problem)
 
+    def act() -> str:
+        protected_persons.ask_to_end(services(), current_actor(), mark_id, form.reason.data)
+        say("已提交复核；财务主管同意前仍受保护。", "warning")
+        return url_for("system.marks")
 
-def _form(title: str, form: Form, verb: str, problem: str) -> Response:
-    status = 422 if problem or form.errors else 200
-    values: dict[str, Any] = {"title": title, "form": form, "verb": verb, "problem": problem}
-    return page("kit/form.html", status, back=url_for("system.marks"), **values)
+    return form_page(form, act, title=title, back=back, verb="提交复核")

@@ -1,4 +1,4 @@
-"""用户: who may sign in, with which roles, at which points; and who is signed in now."""
+"""用户 and 角色: staff accounts with their roles, points and open sessions."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from flask import Response, request, url_for
-from sqlalchemy import select
 
+from admin.kit.form_page import form_page
 from admin.kit.forms import DayField, Form, SelectMultipleField, Text, choices, optional, required
 from admin.kit.groups import system
 from admin.kit.listing import respond
 from admin.kit.page import page, say
 from admin.kit.security import current_actor, current_staff, requires
-from portal import audit
-from portal.access import accounts, second_factor, staff_sessions
+from portal.access import accounts, administration, queries, second_factor, staff_sessions
+from portal.access.administration import AccountChange, NewAccount, OneTimePassword
 from portal.access.permissions import ROLES, TITLES, Permission, Role
 from portal.core.clock import SHANGHAI, local
 from portal.domain.errors import Refusal
@@ -22,7 +22,7 @@ from portal.listing.columns import Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
 from portal.listing.values import State
-from portal.models.tables import POINT, STAFF_ACCOUNT, STAFF_POINT, STAFF_ROLE
+from portal.models.tables import STAFF_ACCOUNT
 from portal.web.edge import see_other, services
 
 STATES = {
@@ -34,7 +34,7 @@ STATES = {
 
 
 def role_titles(codes: str | None) -> str:
-    """``cashier,lead`` → ``收费员、窗口组长``."""
+    """Return the titles of roles: ``cashier,lead`` → ``收费员、窗口组长``."""
     return "、".join(Role(code).title for code in (codes or "").split(",") if code)
 
 
@@ -49,7 +49,7 @@ USERS = ListPage(
         Column(
             "roles",
             "角色",
-            value=lambda row: "、".join(Role(role).title for role in (row.roles or "").split(",") if role),
+            value=lambda row: role_titles(row.roles),
         ),
         Column("points", "挂接开票点"),
         Column("state", "状态", "state", value=accounts.state_of, states=STATES),
@@ -57,7 +57,7 @@ USERS = ListPage(
         Column("second", "两步验证", value=lambda row: "已启用" if row.has_totp else "未启用"),
     ),
     filters=(
-        Filter("username", "用户名", lambda text: STAFF_ACCOUNT.c.username.startswith(text, autoescape=True)),
+        Filter("username", "用户名", queries.username_begins),
         Filter(
             "role",
             "角色",
@@ -96,12 +96,8 @@ class RolesForm(Form):
 
 def _with_points(form: UserForm) -> UserForm:
     with services().database.read() as connection:
-        found = connection.execute(
-            select(POINT.c.id, POINT.c.code, POINT.c.name)
-            .where(POINT.c.unit_id == current_staff().unit_id)
-            .order_by(POINT.c.code)
-        ).all()
-    form.points.choices = choices((point.id, f"{point.code} {point.name}") for point in found)
+        points = queries.points(connection, current_staff().unit_id)
+    form.points.choices = choices((point.id, f"{point.code} {point.name}") for point in points)
     return form
 
 
@@ -112,62 +108,57 @@ def _end_of(day: date | None) -> datetime | None:
 @system.get("/users")
 @requires(Permission.USERS_VIEW, menu="用户", order=10)
 def users() -> Response:
-    """The unit's accounts."""
+    """List the accounts of the unit."""
     return respond(USERS, accounts.of_unit(current_staff().unit_id), "system/users.html")
 
 
 @system.route("/users/new", methods=["GET", "POST"])
 @requires(Permission.USERS_EDIT, within="system.users")
 def new_user() -> Response:
-    """A new account; its one-time password is shown once."""
-    form, problem = _with_points(NewUserForm()), ""
-    if form.accepted():
-        over = _end_of(form.valid_until.data)
-        try:
-            with services().database.write() as connection:
-                account_id, password = accounts.open_account(
-                    connection, form.username.data, form.name.data, form.points.data, over, current_actor()
-                )
-        except Refusal as refusal:
-            problem = str(refusal)
-        else:
-            return _hand_over(account_id, form.username.data.casefold(), password, "账号已创建，角色由安全管理员授予。")
-    back = url_for("system.users")
-    status = 422 if problem or form.errors else 200
-    return page("kit/form.html", status, title="新增用户", form=form, verb="创建", problem=problem, back=back)
+    """Open an account; its one-time password is shown once."""
+    form = _with_points(NewUserForm())
+
+    def act() -> Response:
+        order = NewAccount(form.username.data, form.name.data, form.points.data or [], _end_of(form.valid_until.data))
+        opened = administration.open_account(services(), current_actor(), order)
+        return _hand_over(opened, "账号已创建，角色由安全管理员授予。")
+
+    return form_page(form, act, title="新增用户", back=url_for("system.users"), verb="创建")
 
 
-def _hand_over(account_id: int, username: str, password: str, said: str) -> Response:
-    return page("system/handed_over.html", account_id=account_id, username=username, password=password, said=said)
+def _hand_over(opened: OneTimePassword, said: str) -> Response:
+    return page(
+        "system/handed_over.html",
+        account_id=opened.account_id,
+        username=opened.username,
+        password=opened.password,
+        said=said,
+    )
 
 
 @system.get("/users/<int:account_id>")
 @requires(Permission.USERS_VIEW, within="system.users")
 def user(account_id: int) -> Response:
-    """One account with what the signed-in administrator may do about it."""
+    """Show one account with the acts that are open to the signed-in administrator."""
     return _user_page(account_id)
 
 
 def _user_page(account_id: int, form: UserForm | None = None, problem: str = "", status: int = 200) -> Response:
     with services().database.read() as connection:
-        row = accounts.get(connection, account_id, current_actor())
-        roles = connection.scalars(select(STAFF_ROLE.c.role).where(STAFF_ROLE.c.account_id == account_id)).all()
-        points = connection.scalars(select(STAFF_POINT.c.point_id).where(STAFF_POINT.c.account_id == account_id)).all()
-        opened = staff_sessions.open_ones(connection, row.unit_id, account_id)
-    over = local(row.valid_until - timedelta(seconds=1)).date() if row.valid_until is not None else None
-    values: dict[str, Any] = {"name": row.name, "points": list(points), "valid_until": over}
-    chosen = [Role(role) for role in sorted(roles)]
+        account = queries.staff_account(connection, current_staff().unit_id, account_id)
+        opened = staff_sessions.open_ones(connection, account.unit_id, account_id)
+    over = local(account.valid_until - timedelta(seconds=1)).date() if account.valid_until is not None else None
+    values: dict[str, Any] = {"name": account.name, "points": list(account.point_ids), "valid_until": over}
     return page(
         "system/user.html",
         status,
-        row=row,
-        state=STATES[accounts.state_of(row)],
-        roles=chosen,
-        allowed=sorted({title for role in chosen for title in (TITLES[one] for one in ROLES[role])}),
+        account=account,
+        state=STATES[account.state],
+        allowed=sorted({title for role in account.roles for title in (TITLES[one] for one in ROLES[role])}),
         opened=opened,
         form=form or _with_points(UserForm(fresh=True, **values)),
-        roles_form=RolesForm(fresh=True, roles=[role.value for role in chosen]),
-        own=row.username == current_staff().username,
+        roles_form=RolesForm(fresh=True, roles=[role.value for role in account.roles]),
+        own=account.username == current_staff().username,
         problem=problem,
     )
 
@@ -175,36 +166,34 @@ def _user_page(account_id: int, form: UserForm | None = None, problem: str = "",
 @system.post("/users/<int:account_id>")
 @requires(Permission.USERS_EDIT)
 def change_user(account_id: int) -> Response:
-    """Name, points, last day."""
+    """Change name, points and last day of an account."""
     form = _with_points(UserForm())
     if not form.accepted():
         return _user_page(account_id, form, status=422)
     over = _end_of(form.valid_until.data)
-    with services().database.write() as connection:
-        accounts.change(connection, account_id, form.name.data, form.points.data, over, current_actor())
+    order = AccountChange(account_id, form.name.data, form.points.data or [], over)
+    administration.change(services(), current_actor(), order)
     return _done(account_id, "已保存。")
 
 
 @system.post("/users/<int:account_id>/active")
 @requires(Permission.USERS_EDIT)
 def switch_user(account_id: int) -> Response:
-    """Disable or enable."""
+    """Disable or enable an account."""
     active = request.form.get("active") == "1"
-    with services().database.write() as connection:
-        accounts.set_active(connection, account_id, active, current_actor())
+    administration.set_active(services(), current_actor(), account_id, active)
     return _done(account_id, "已启用。" if active else "已停用，该账号的登录已全部退出。")
 
 
 @system.post("/users/<int:account_id>/roles")
 @requires(Permission.ROLES_EDIT)
 def grant_roles(account_id: int) -> Response:
-    """Grant exactly these roles."""
+    """Grant exactly the chosen roles."""
     form = RolesForm()
     if not form.accepted():
         return _user_page(account_id, problem="角色没有这个选项。", status=422)
     try:
-        with services().database.write() as connection:
-            accounts.set_roles(connection, account_id, [Role(role) for role in form.roles.data], current_actor())
+        administration.set_roles(services(), current_actor(), account_id, map(Role, form.roles.data or []))
     except Refusal as refusal:
         if refusal.code != "INPUT_INVALID":
             raise
@@ -215,20 +204,17 @@ def grant_roles(account_id: int) -> Response:
 @system.post("/users/<int:account_id>/unlock")
 @requires(Permission.USERS_UNLOCK)
 def unlock_user(account_id: int) -> Response:
-    """Forget the wrong passwords."""
-    with services().database.write() as connection:
-        accounts.unlock(connection, account_id, current_actor())
+    """Forget the wrong passwords of an account."""
+    administration.unlock(services(), current_actor(), account_id)
     return _done(account_id, "已解锁。")
 
 
 @system.post("/users/<int:account_id>/password")
 @requires(Permission.USERS_UNLOCK)
 def reset_user(account_id: int) -> Response:
-    """A one-time password, shown once."""
-    with services().database.write() as connection:
-        password = accounts.reset_password(connection, account_id, current_actor())
-        username = accounts.get(connection, account_id, current_actor()).username
-    return _hand_over(account_id, username, password, "密码已重置，该账号的登录已全部退出。")
+    """Give an account a one-time password, shown once."""
+    opened = administration.reset_password(services(), current_actor(), account_id)
+    return _hand_over(opened, "密码已重置，该账号的登录已全部退出。")
 
 
 @system.post("/users/<int:account_id>/totp")
@@ -243,11 +229,7 @@ def reset_totp(account_id: int) -> Response:
 @requires(Permission.USERS_UNLOCK)
 def close_sessions(account_id: int) -> Response:
     """End every session of an account."""
-    actor = current_actor()
-    with services().database.write() as connection:
-        accounts.get(connection, account_id, actor)
-        count = staff_sessions.end_all(connection, account_id, but=b"")
-        audit.record(connection, actor, "staff.sessions-closed", ("staff", account_id))
+    count = administration.close_sessions(services(), current_actor(), account_id)
     return _done(account_id, f"已关闭 {count} 个登录。")
 
 
@@ -259,5 +241,5 @@ def _done(account_id: int, said: str) -> Response:
 @system.get("/roles")
 @requires(Permission.USERS_VIEW, menu="角色", order=20)
 def roles() -> Response:
-    """The one table: which role may do what."""
+    """Show the table of roles and permissions."""
     return page("system/roles.html", roles=list(Role), permissions=TITLES, granted=ROLES)

@@ -14,10 +14,10 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
-from portal.domain.numbers import Sheet
+from portal.domain.numbers import NumberRun, Sheet
 from portal.his_contract.fields import Fields
 from portal.issuing.paper import exchange
-from portal.issuing.paper.exchange import Ending, Exchange
+from portal.issuing.paper.exchange import BlankLoss, Ending, Exchange
 from portal.issuing.vouchers import paper as vouchers_paper
 from portal.ledger import bills, vouchers
 from portal.ledger import paper as ledger_paper
@@ -171,7 +171,8 @@ def lose_blanks(context: Context, message: Mapping[str, Any]) -> str:
     if first > last:
         fields.problem("pBillNoEnd", "终止号码", "小于起始号码", "请核对起止号码")
     refuse_problems(fields)
-    exchange.lose_blanks(context.services, _actor(context, author), place, code, first, last, reason)
+    loss = BlankLoss(place, NumberRun(code, first, last), reason)
+    exchange.lose_blanks(context.services, _actor(context, author), loss)
     return DONE
 
 

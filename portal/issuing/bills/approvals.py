@@ -22,7 +22,8 @@ from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Order, Red
 from portal.issuing.paper import exchange
 from portal.issuing.paper.exchange import Ending
-from portal.models.tables import BILL, PAPER_BILL
+from portal.ledger import bills
+from portal.models.tables import PAPER_BILL
 
 REVERSAL, LOST_PAPER = "bill.reversal", "paper.lost"
 
@@ -43,9 +44,9 @@ def reverse_or_ask(services: Services, actor: Actor, order: Order) -> Red | None
         if refusal.code != "REVERSAL_NEEDS_APPROVAL":
             raise
     with services.database.write() as connection:
-        bill = connection.execute(select(BILL).where(BILL.c.id == order.bill_id)).one()
+        bill = bills.record(connection, order.bill_id)
         payload = {"point": order.point_code, "kind": order.kind.value, "reason": order.reason}
-        summary = f"冲红票据 {bill.bill_code} {bill.number:010d}，金额 {commas(bill.total_fen)} 元"
+        summary = f"冲红票据 {bill.pair}，金额 {commas(bill.total_fen)} 元"
         request = requests.Request(REVERSAL, order.bill_id, summary, order.reason, payload)
         requests.request_on(connection, actor, request)
     return None

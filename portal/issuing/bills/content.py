@@ -1,6 +1,6 @@
-"""Telling a repeated push from a conflicting one (invariant 2, his-interface §2.1 Idempotency).
+"""Digests of a settlement's content, which tell a repeated push from a conflicting one (docs/idempotency.md).
 
-Content is what the bill says: scene, payer, money, lines, channels. Times, people at the window, contacts, visit
+Content is the substance of the bill: scene, payer, money, lines, channels. Times, people at the window, contacts, visit
 texts and remarks may differ between two pushes of one settlement (a nightly job fills them anew) and do not count.
 """
 
@@ -26,7 +26,7 @@ PARTS = {
 
 
 def digests(index: BlindIndex, settlement: Settlement) -> dict[str, str]:
-    """One short keyed digest per part of :data:`PARTS`; kept with the bill."""
+    """Make one short keyed digest for each part of :data:`PARTS`; kept with the bill."""
     payer = settlement.payer
     parts = {
         "scene": settlement.scene.value,
@@ -45,5 +45,5 @@ def digests(index: BlindIndex, settlement: Settlement) -> dict[str, str]:
 
 
 def differing(stored: Mapping[str, str], sent: Mapping[str, str]) -> list[str]:
-    """The Chinese names of the parts that differ; empty when it is the same settlement."""
+    """Return the Chinese names of the parts that differ; empty when it is the same settlement."""
     return [title for name, title in PARTS.items() if stored.get(name) != sent.get(name)]

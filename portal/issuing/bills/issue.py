@@ -1,8 +1,7 @@
-"""Issuing a bill: number, document, lines, audit entry and outbox row in one transaction (invariants 1–4)."""
+"""Issuing a bill: number, document, lines, audit entry and outbox row in one transaction ."""
 
 from __future__ import annotations
 
-import secrets
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,19 +12,23 @@ from sqlalchemy import Connection, bindparam, insert, select
 from portal import audit
 from portal.access.his_account import HisAccount
 from portal.audit import entries
-from portal.core.clock import business_day, local, now
+from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Settlement
 from portal.domain.errors import Refusal
+from portal.domain.numbers import BillNumber, CheckCode
 from portal.domain.states import BillState
 from portal.hospital.references import ReferenceCache
+from portal.issuing import numbering
 from portal.issuing.bills import content, document
 from portal.issuing.bills.rows import Lines, lines
 from portal.issuing.events import BILL_ISSUED
+from portal.issuing.numbering import Numbering
 from portal.issuing.vouchers import movements
+from portal.issuing.vouchers.movements import Consumption
 from portal.models import (
     Bill,
     BillDetail,
@@ -40,7 +43,6 @@ from portal.models.tables import AUDIT_ENTRY, BILL
 from portal.outbox.events import publish
 from portal.rendering import xml
 from portal.rendering.pdf import fonts
-from portal.stock.ranges import take_number
 
 # Built once: building and hashing a statement costs more than running it.
 _LINES = tuple(insert(model) for model in (BillItem, BillDetail, BillPayment, PartyKey, BillPurpose))
@@ -63,7 +65,7 @@ _BY_SERIAL = select(
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What the sender is told. ``duplicate``: the serial had its bill already, this is that one."""
+    """The answer to the sender. ``duplicate``: the serial had its bill already, and this is that bill."""
 
     bill_id: int
     code: str
@@ -78,20 +80,17 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """Everything that can be made before the transaction."""
+    """The parts of a bill that are made before the transaction."""
 
     bill_id: int
-    point_id: int
-    bill_code: str
+    numbering: Numbering
     prepared: xml.Prepared
     lines: Lines
     content: dict[str, str]
     token: str
     earlier_token: str
-    kind_id: int
-    title: str
     outside: tuple[str, ...]
-    """What charge lines break the bounds of their items: warnings of the bill."""
+    """Warnings of the bill: charge lines outside the bounds of their items."""
 
 
 class IssuingService:
@@ -133,35 +132,26 @@ class IssuingService:
 
     def _ready(self, account: HisAccount, settlement: Settlement, sent: dict[str, str], moment: datetime) -> _Ready:
         references = self.references.get(account.unit_id)
-        point_id = references.points.get(settlement.point_code)
-        if point_id is None:
-            raise Refusal("POINT_UNKNOWN", place=settlement.point_code)
+        numbering.point_id(references, settlement.point_code)  # an unknown point is told before an unrenderable name
         if missing := fonts.missing(settlement.payer.name):
             raise Refusal("NAME_UNRENDERABLE", characters=missing)
-        kind = references.kinds.get(settlement.scene.form)
-        if kind is None:
-            raise Refusal("KIND_MISSING", scene=settlement.scene.title)
+        scene = settlement.scene
+        place = numbering.numbering(references, settlement.point_code, scene.form, scene.title, moment)
         earlier = self.services.settings.link_key_ids[1:]
-        if not references.may_issue(point_id, kind.id):
-            raise Refusal("KIND_NOT_ALLOWED", point=settlement.point_code, kind=kind.name)
-        bill_code = f"{kind.prefix}{local(moment).year % 100:02d}"
         bill_id = new_id()
         return _Ready(
             bill_id=bill_id,
-            point_id=point_id,
-            bill_code=bill_code,
-            prepared=xml.prepare(document.document(settlement, references, bill_code)),
+            numbering=place,
+            prepared=xml.prepare(document.document(settlement, references, place.bill_code)),
             lines=lines(self.services, settlement, references, bill_id),
             content=sent,
             token=self.token(account, settlement.serial),
             earlier_token="".join(self.token(account, settlement.serial, key_id) for key_id in earlier),
-            kind_id=kind.id,
-            title=kind.name,
             outside=tuple(references.outside(settlement.charges)),
         )
 
     def token(self, account: HisAccount, serial: str, key_id: str = "", generation: int = 0) -> str:
-        """The bill link's token of a serial, computable before the bill exists (design D16); newest key by default."""
+        """Compute the token of the link of a serial's bill, which need not exist yet; by the newest key by default."""
         key_id = key_id or self.services.settings.link_key_ids[0]
         key = self.services.keyring.link_key(key_id, account.appid)
         return link.token(key, key_id, account.unit_code, serial, generation)
@@ -175,31 +165,31 @@ class IssuingService:
         request_id: str,
         actor: str,
     ) -> Issued:
-        services, check_code = self.services, secrets.token_hex(3)
+        services, check_code = self.services, CheckCode.draw()
         with services.database.write() as connection:
             _insert_lines(connection, ready.lines)
             told = list(ready.outside)
             if settlement.vouchers:
                 person = Actor(actor, settlement.cashier, account.unit_id, request_id)
-                told = movements.consume(services, connection, account, settlement, ready.bill_id, moment, person)
+                consumption = Consumption(account, settlement, ready.bill_id, moment)
+                told = movements.consume(services, connection, person, consumption)
             connection.execute(
                 _AUDIT,
                 entries.row("bill.issued", "bill", ready.bill_id, actor, moment, request_id, None, account.unit_id),
             )
             publish(connection, BILL_ISSUED, ready.bill_id, {"bill": ready.bill_id}, moment)
-            taken = take_number(connection, ready.point_id, ready.bill_code)
-            if taken is None:
-                raise Refusal("STOCK_EXHAUSTED", point=settlement.point_code, kind=ready.title)
-            range_id, number = taken
-            signed = ready.prepared.finish(f"{number:010d}", check_code, moment)
+            taken = numbering.take(connection, ready.numbering)
+            signed = ready.prepared.finish(taken.pair.digits, check_code, moment)
             bill = _bill_row(services, account, settlement, ready, moment)
             bill["warnings"] += told
-            connection.execute(_BILL, bill | {"range_id": range_id, "number": number, "check_code": check_code})
+            connection.execute(
+                _BILL, bill | {"range_id": taken.range_id, "number": taken.pair.number, "check_code": check_code}
+            )
             connection.execute(_DOCUMENT, _document_row(services, ready, signed, moment))
         return Issued(
             ready.bill_id,
-            ready.bill_code,
-            f"{number:010d}",
+            taken.pair.code,
+            taken.pair.digits,
             check_code,
             moment,
             settlement.business_at,
@@ -217,13 +207,13 @@ class IssuingService:
         request_id: str,
         actor: str,
     ) -> Issued:
-        number = f"{known.number:010d}"
+        pair = BillNumber(known.bill_code, known.number)
         differing = content.differing(known.content, sent)
         if not differing and known.state != BillState.REVERSED:
             token = self.token(account, known.serial, known.link_key, known.link_generation)
             business_at, issued_at = known.business_at, known.issued_at
             return Issued(
-                known.id, known.bill_code, number, known.check_code, issued_at, business_at, known.serial, token, True
+                known.id, pair.code, pair.digits, known.check_code, issued_at, business_at, known.serial, token, True
             )
         with self.services.database.write() as connection:
             audit.record(
@@ -233,10 +223,9 @@ class IssuingService:
                 ("bill", known.id),
                 {"parts": differing, "total_fen": settlement.total_fen},
             )
-        bill = f"{known.bill_code} {number}"
         if known.state == BillState.REVERSED:
-            raise Refusal("SERIAL_REVERSED", serial=known.serial, bill=bill)
-        raise Refusal("SERIAL_CONFLICT", serial=known.serial, bill=bill, fields="、".join(differing))
+            raise Refusal("SERIAL_REVERSED", serial=known.serial, bill=str(pair))
+        raise Refusal("SERIAL_CONFLICT", serial=known.serial, bill=str(pair), fields="、".join(differing))
 
 
 def _by_serial(connection: Connection, account_id: int, serial: str) -> Any:
@@ -270,12 +259,12 @@ def _bill_row(
         "id": ready.bill_id,
         "unit_id": account.unit_id,
         "account_id": account.id,
-        "point_id": ready.point_id,
-        "kind_id": ready.kind_id,
+        "point_id": ready.numbering.point_id,
+        "kind_id": ready.numbering.kind_id,
         "serial": settlement.serial,
         "scene": settlement.scene.value,
-        "bill_code": ready.bill_code,
-        "title": ready.title,
+        "bill_code": ready.numbering.bill_code,
+        "title": ready.numbering.kind_name,
         "payer_kind": settlement.payer.kind,
         "total_fen": settlement.total_fen,
         "fund_fen": split.fund_fen,

@@ -1,4 +1,4 @@
-"""A red bill is its original with the signs turned: the same lines and payer, negative money (fiscal-ebill §1.4)."""
+"""A red bill is its original with the signs turned: the same lines and payer, negative money."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ LINES = (BILL_ITEM, BILL_DETAIL, BILL_PAYMENT, BILL_PURPOSE)
 UNTURNED = ("price_micro", "rate_micro")
 
 TURNED_LABELS = ("个人自负",)
-"""Labels of the open list (§3.3) whose value is money of this bill, and so turns its sign."""
+"""Labels of the open label–value list whose value is money of this bill, and so turns its sign."""
 
 
 def serial_of(code: str, number: str) -> str:
-    """业务流水号 of the red bill: one for each original, whatever serial that had."""
+    """Return the serial 业务流水号 of a red bill: one for each original, whatever serial that had."""
     return f"CH-{code}-{number}"
 
 
 def document(
     original: BillDocument, *, code: str, name: str, specimen_code: str, cashier: str, reason: str, checker: str
 ) -> BillDocument:
-    """The red bill's document without number, check code and time of issue. It names the original (§3.3)."""
+    """Make the red bill's document without number, check code and time of issue. It names the original."""
     remark = f"冲红原票 {original.code} {original.number}，原因：{reason}"
     return replace(
         original,
@@ -70,7 +70,7 @@ def _aux(row: AuxItem) -> AuxItem:
 
 
 def turned(row: dict[str, Any]) -> dict[str, Any]:
-    """A table row with the sign of every amount and quantity turned; prices and rates stay."""
+    """Turn the sign of every amount and quantity of a table row; prices and rates stay."""
     return {name: -value if value is not None and _turns(name) else value for name, value in row.items()}
 
 
@@ -81,7 +81,7 @@ def _turns(column: str) -> bool:
 def lines(
     services: Services, connection: Connection, original_id: int, red_id: int
 ) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
-    """The child rows of a red bill by table, read from its original's; sealed fields are sealed anew under its id."""
+    """Make the child rows of a red bill by table from those of its original; sealed fields are sealed anew."""
     for table in LINES:
         found = connection.execute(select(table).where(table.c.bill_id == original_id)).mappings()
         yield table, [turned(dict(row)) | {"bill_id": red_id} for row in found]

@@ -1,4 +1,4 @@
-"""冲红: reversing a whole bill by a red bill of its own (features §3.7; fiscal-ebill §1.4; invariants 1–4).
+"""冲红: the reversal of a whole bill by a red bill of its own (docs/reversal.md).
 
 The order of the guards is the order of a clerk's next steps: a red bill, one already reversed, one that its payer has
 booked, one that is out on paper. All are asked again inside the transaction, under the lock of the original's row,
@@ -8,7 +8,6 @@ which exchange and every other reversal of it must take as well.
 from __future__ import annotations
 
 import json
-import secrets
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,40 +16,40 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert, select, update
 
 from portal.audit import entries
-from portal.core.clock import business_day, local, now
+from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
-from portal.domain.states import BillState, PaperState, ReversalReason
+from portal.domain.numbers import CheckCode
+from portal.domain.states import BillState, ReversalReason
 from portal.issuing.bills import red_lines as red
 from portal.issuing.events import BILL_ISSUED, BILL_REVERSED
+from portal.issuing.numbering import Numbering, bill_code, take
 from portal.issuing.vouchers import movements
-from portal.ledger.bills import lock_bill as hold
-from portal.ledger.bills import stored_document
+from portal.ledger import bills
+from portal.ledger.bills import BillRecord, Booking, lock_bill, stored_document
+from portal.ledger.paper import valid_sheet
 from portal.models import OutboxTask
 from portal.models.tables import (
     AUDIT_ENTRY,
     BILL,
     BILL_DOCUMENT,
     BILL_KIND,
-    BOOKING,
     HIS_ACCOUNT,
-    PAPER_BILL,
     POINT,
     REVERSAL,
     UNIT,
 )
 from portal.outbox import events
 from portal.rendering import xml
-from portal.stock.ranges import take_number
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked: which bill, at which point, why. ``business_at`` is the time of the refund.
+    """The order of a reversal: the bill, the point, the reason. ``business_at`` is the time of the refund.
 
     ``limit_fen``: from this amount on somebody else must have approved (大额冲红金额), whose name is ``approver``;
     ``None``: no limit, as for a HIS, whose own desk has approved.
@@ -67,7 +66,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Red:
-    """The red bill as its sender is told."""
+    """The red bill in the answer to the sender."""
 
     bill_id: int
     code: str
@@ -80,36 +79,43 @@ class Red:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands between a bill and its reversal, read in one moment. ``red`` and ``paper`` as code and number."""
+    """The facts that stand between a bill and its reversal, read in one moment.
 
-    row: Any
+    ``red``: code and number of its red bill, ``paper``: those of its valid sheet; each empty when there is none.
+    """
+
+    bill: BillRecord
     red: str
     paper: str
-    bookings: list[Any]
+    bookings: list[Booking]
 
     @property
     def booked_fen(self) -> int | None:
-        """How much of the bill is booked, in fen; ``None`` when nobody has booked."""
-        return sum(one.amount_fen for one in self.bookings) if self.bookings else None
+        """The part of the bill that is booked, in fen; None when nobody has booked."""
+        return sum(booking.amount_fen for booking in self.bookings) if self.bookings else None
 
     @property
     def booked(self) -> str:
-        """Who has booked how much of the bill and when; empty when nobody has."""
+        """The units that have booked the bill, with amounts and days; empty when none has."""
         if not self.bookings:
             return ""
         parts = [
-            f"{one.booked_by}已于 {business_day(one.booked_at):%Y-%m-%d} 入账 {commas(one.amount_fen)} 元"
-            for one in self.bookings
+            f"{booking.booked_by}已于 {business_day(booking.booked_at):%Y-%m-%d} 入账 {commas(booking.amount_fen)} 元"
+            for booking in self.bookings
         ]
-        whole = f"（票据金额 {commas(self.row.total_fen)} 元）" if self.booked_fen != self.row.total_fen else ""
+        total = self.bill.total_fen
+        whole = f"（票据金额 {commas(total)} 元）" if self.booked_fen != total else ""
         return f"交款单位{'、'.join(parts)}{whole}"
 
     def check(self) -> None:
-        """Raises RED_NOT_REVERSIBLE, ALREADY_REVERSED, BILL_BOOKED, PAPER_STILL_VALID."""
-        bill = f"{self.row.bill_code} {self.row.number:010d}"
-        if self.row.red_of_id is not None:
+        """Check that the bill may be reversed.
+
+        Raises RED_NOT_REVERSIBLE, ALREADY_REVERSED, BILL_BOOKED, PAPER_STILL_VALID.
+        """
+        bill = str(self.bill.pair)
+        if self.bill.red_of_id is not None:
             raise Refusal("RED_NOT_REVERSIBLE", bill=bill)
-        if self.row.state == BillState.REVERSED:
+        if self.bill.state is BillState.REVERSED:
             raise Refusal("ALREADY_REVERSED", bill=bill, red=self.red)
         if self.bookings:
             raise Refusal("BILL_BOOKED", booked=self.booked)
@@ -117,33 +123,28 @@ class Standing:
             raise Refusal("PAPER_STILL_VALID", paper=self.paper)
 
 
-def standing(connection: Connection, row: Any) -> Standing:
-    """The facts about the bill of ``row`` that :meth:`Standing.check` judges."""
-    found = connection.execute(select(BILL.c.bill_code, BILL.c.number).where(BILL.c.red_of_id == row.id)).one_or_none()
-    sheet = connection.execute(
-        select(PAPER_BILL.c.paper_code, PAPER_BILL.c.number).where(
-            PAPER_BILL.c.bill_id == row.id, PAPER_BILL.c.state == PaperState.VALID.value
-        )
-    ).first()
+def standing(connection: Connection, bill: BillRecord) -> Standing:
+    """Read the facts about a bill that :meth:`Standing.check` judges."""
+    red = bills.red_of(connection, bill.id)
+    sheet = valid_sheet(connection, bill.id)
     return Standing(
-        row,
-        f"{found.bill_code} {found.number:010d}" if found else "",
-        f"{sheet.paper_code} {sheet.number:010d}" if sheet else "",
-        list(connection.execute(select(BOOKING).where(BOOKING.c.bill_id == row.id).order_by(BOOKING.c.booked_by))),
+        bill,
+        red.pair if red is not None else "",
+        str(sheet.sheet) if sheet is not None else "",
+        bills.bookings(connection, bill.id),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """Everything that can be made before the transaction."""
+    """The parts of a red bill that are made before the transaction."""
 
     red_id: int
-    point_id: int
+    numbering: Numbering
     bill: dict[str, Any]
     prepared: xml.Prepared
     lines: list[tuple[Table, list[dict[str, Any]]]]
     token: str
-    title: str
 
 
 def reverse(services: Services, actor: Actor, order: Order) -> Red:
@@ -181,15 +182,15 @@ def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment
     red_id, at = new_id(), order.business_at or moment
     with services.database.read() as connection:
         original, kind, point_id = _facts(connection, actor, order)
-        standing(connection, original).check()
+        standing(connection, bills.record(connection, original.id)).check()
         if order.limit_fen is not None and not order.approver and original.total_fen >= order.limit_fen:
             raise Refusal("REVERSAL_NEEDS_APPROVAL", total=commas(original.total_fen), limit=commas(order.limit_fen))
         signed = stored_document(services, connection, original.id).signed
         made = list(red.lines(services, connection, original.id, red_id))
-    bill_code = f"{kind.prefix}{local(moment).year % 100:02d}"
+    place = Numbering(point_id, order.point_code, kind.id, kind.name, bill_code(kind.prefix, moment))
     document = red.document(
         xml.read(signed),
-        code=bill_code,
+        code=place.bill_code,
         name=kind.name,
         specimen_code=kind.specimen_code,
         cashier=actor.name,
@@ -203,7 +204,7 @@ def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment
         "id": red_id,
         "point_id": point_id,
         "serial": document.serial,
-        "bill_code": bill_code,
+        "bill_code": place.bill_code,
         "title": kind.name,
         "business_at": at,
         "business_day": business_day(at),
@@ -220,7 +221,7 @@ def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment
         "link_key": key_id,
         "earlier_link_digest": None,
     }
-    return _Ready(red_id, point_id, bill, xml.prepare(document), made, token, kind.name)
+    return _Ready(red_id, place, bill, xml.prepare(document), made, token)
 
 
 def _facts(connection: Connection, actor: Actor, order: Order) -> tuple[Any, Any, int]:
@@ -245,19 +246,16 @@ def _facts(connection: Connection, actor: Actor, order: Order) -> tuple[Any, Any
 def _write(
     services: Services, connection: Connection, actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime
 ) -> Red:
-    check_code, original_id = secrets.token_hex(3), order.bill_id
-    standing(connection, hold(connection, original_id)).check()
+    check_code, original_id = CheckCode.draw(), order.bill_id
+    standing(connection, lock_bill(connection, original_id)).check()
     movements.release(connection, original_id, actor, moment)
     for table, rows in ready.lines:
         if rows:
             connection.execute(insert(table), rows)
     _record(connection, actor, order, reason, ready, moment)
-    taken = take_number(connection, ready.point_id, ready.bill["bill_code"])
-    if taken is None:
-        raise Refusal("STOCK_EXHAUSTED", point=order.point_code, kind=ready.title)
-    range_id, number = taken
-    signed = ready.prepared.finish(f"{number:010d}", check_code, moment)
-    numbered = {"range_id": range_id, "number": number, "check_code": check_code}
+    taken = take(connection, ready.numbering)
+    signed = ready.prepared.finish(taken.pair.digits, check_code, moment)
+    numbered = {"range_id": taken.range_id, "number": taken.pair.number, "check_code": check_code}
     connection.execute(insert(BILL), ready.bill | numbered)
     connection.execute(insert(BILL_DOCUMENT), _document(services, ready.red_id, signed, actor, reason, moment))
     connection.execute(insert(REVERSAL), _reversal(actor, order, reason, ready, moment))
@@ -266,8 +264,8 @@ def _write(
     )
     return Red(
         ready.red_id,
-        ready.bill["bill_code"],
-        f"{number:010d}",
+        taken.pair.code,
+        taken.pair.digits,
         check_code,
         moment,
         ready.bill["business_at"],
@@ -312,7 +310,7 @@ def _reversal(actor: Actor, order: Order, reason: str, ready: _Ready, moment: da
     return {
         "bill_id": order.bill_id,
         "red_id": ready.red_id,
-        "point_id": ready.point_id,
+        "point_id": ready.numbering.point_id,
         "kind": order.kind.value,
         "reason": reason,
         "actor": actor.label,

@@ -1,4 +1,4 @@
-"""The batch file of features §3.5: its columns, its rows, and which rows are one bill.
+"""The file of 批量导入: its columns, its rows, and the rows that are one bill.
 
 Rows that follow each other with the same 业务流水号 are one bill. What a row says of the whole bill may be left blank
 in its later rows; what is there must agree.

@@ -19,7 +19,7 @@ from portal.domain.errors import Refusal
 from portal.domain.money import micro_text
 from portal.models import CatalogueItem
 from portal.models.objects import objects
-from portal.models.tables import CATALOGUE_ITEM, CHARGE_ITEM
+from portal.models.tables import CATALOGUE_ITEM, CHARGE_ITEM, INSURANCE_TYPE, REVIEWER
 
 AREAS = {"medical": "医疗", "dealing": "往来", "donation": "捐赠"}
 
@@ -231,3 +231,14 @@ def _day(text: str, title: str, problems: list[str]) -> date | None:
 def _order(problems: list[str], sentence: str, first: Any, second: Any) -> None:
     if first is not None and second is not None and first > second:
         problems.append(sentence)
+
+
+def reviewers(connection: Connection, unit_id: int) -> list[str]:
+    """Read the names of the unit's reviewers 复核人 in the order of their codes."""
+    active = (REVIEWER.c.unit_id == unit_id) & REVIEWER.c.active
+    return list(connection.scalars(select(REVIEWER.c.name).where(active).order_by(REVIEWER.c.code)))
+
+
+def insurance_types(connection: Connection) -> list[str]:
+    """Read the names of the insurance types 医保类型 in their order."""
+    return list(connection.scalars(select(INSURANCE_TYPE.c.name).distinct().order_by(INSURANCE_TYPE.c.name)))

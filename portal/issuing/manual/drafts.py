@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from portal.access import his_account
-from portal.core.clock import business_day, local, now
+from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -22,10 +22,12 @@ from portal.domain.documents.manual_input import Entry, entry
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
+from portal.domain.numbers import BillNumber
 from portal.issuing.bills import document
 from portal.issuing.bills.issue import Issued, IssuingService
 from portal.issuing.manual import catalogue, known_payers
 from portal.issuing.manual.entry import ANONYMOUS, OWN_SERIAL, Checked, Context, check
+from portal.issuing.numbering import bill_code
 from portal.ledger import bills
 from portal.models.tables import BILL, DESK_DRAFT, HIS_ACCOUNT, NUMBER_RANGE, POINT
 
@@ -73,7 +75,7 @@ def elsewhere(connection: Connection, account_id: int, unit_id: int, serials: li
             BILL.c.account_id.in_(others), BILL.c.serial.in_(serials)
         )
     )
-    return {row.serial: f"{row.bill_code} {row.number:010d}" for row in found}
+    return {row.serial: str(BillNumber(row.bill_code, row.number)) for row in found}
 
 
 class ManualIssueService:
@@ -206,7 +208,7 @@ class ManualIssueService:
         kind = references.kinds.get(settlement.scene.form)
         if kind is None:
             raise Refusal("KIND_MISSING", scene=settlement.scene.title)
-        return document.document(settlement, references, f"{kind.prefix}{local(now()).year % 100:02d}")
+        return document.document(settlement, references, bill_code(kind.prefix, now()))
 
     def issue(self, actor: Actor, draft_id: int, version: int) -> Issued | Checked:
         """Issue the bill of a draft as it was last saved; what is wrong with it when that cannot be.
@@ -264,7 +266,7 @@ class ManualIssueService:
             .where(
                 POINT.c.unit_id == actor.unit_id,
                 POINT.c.active,
-                NUMBER_RANGE.c.bill_code == f"{form.prefix}{local(now()).year % 100:02d}",
+                NUMBER_RANGE.c.bill_code == bill_code(form.prefix, now()),
                 NUMBER_RANGE.c.state == "open",
                 NUMBER_RANGE.c.next <= NUMBER_RANGE.c.last,
             )

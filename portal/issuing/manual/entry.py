@@ -1,4 +1,4 @@
-"""From what a person typed to the settlement that is issued, or field by field what is wrong (features §3.4).
+"""From what a person typed to the settlement that is issued, or field by field what is wrong.
 
 Rules: quantity × price = amount, exactly; Σ lines = total; Σ channels = total; funds + account + cash = total. The
 total is always computed, never typed. Nothing is rounded.
@@ -341,7 +341,7 @@ class _Reader:
             self.problem("own_cash", self.titles["own_cash"].title, reason, "请核对四项金额，或把个人现金留空")
         balance = (sums["prepay"] or 0) + (sums["recharge"] or 0) - (sums["refund"] or 0)
         if self.entry.kind is Scene.INPATIENT and sums["prepay"] is not None and balance != own:
-            # fiscal-ebill §3.3: deposits against cash is a warning only
+            # deposits that differ from cash are a warning only
             self.result.warnings.append(f"预缴加补缴减退费是 {commas(balance)}，个人现金支付是 {commas(own)}")
         return Split(
             account_fen=sums["account"] or 0,

@@ -1,4 +1,4 @@
-"""纸质票据: exchange 换开, re-exchange 重新换开, void 作废, blank loss 空白票报损 (features §0.4, §3.7; S2.8).
+"""纸质票据: exchange 换开, re-exchange 重新换开, void 作废, blank loss 空白票报损 (docs/desk.md).
 
 The number printed on the sheet is the one in the books: it is the next of the point's range or, when the printer is
 further on, the numbers in between are written off in the same act. A bill has at most one valid sheet and a sheet one
@@ -11,12 +11,13 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from portal import audit
 from portal.core.clock import business_day, now
+from portal.core.database import lock_row
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -24,8 +25,8 @@ from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun, Sheet
 from portal.domain.states import BillState, PaperState
 from portal.issuing.events import PAPER_EXCHANGED
-from portal.ledger.bills import lock_bill
-from portal.ledger.paper import sheet_row, valid_sheet
+from portal.ledger.bills import BillRecord, lock_bill
+from portal.ledger.paper import SHEET_FACTS, SheetFacts, read_sheet, sheet_row, valid_sheet
 from portal.models.tables import BILL_KIND, PAPER_BILL, PAPER_CHECK, POINT, STOCK_VOID
 from portal.outbox import tasks
 from portal.outbox.events import publish
@@ -40,8 +41,6 @@ MISPRINTED = "重新换开，旧票收回作废"
 MOST_SKIPPED = 200
 """More than this at once is a typing mistake, or a box of forms that was never handed out."""
 MOST_ATTACHED = 4 * 1024 * 1024
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class Ending:
 
 
 def point_id(connection: Connection, unit_id: int, code: str) -> int:
-    """The active point of a code. Raises POINT_UNKNOWN."""
+    """Find the active point of a code. Raises POINT_UNKNOWN."""
     found: int | None = connection.scalar(
         select(POINT.c.id).where(POINT.c.unit_id == unit_id, POINT.c.code == code, POINT.c.active)
     )
@@ -97,9 +96,9 @@ def exchange(services: Services, actor: Actor, order: Exchange) -> int:
         bill = _exchangeable(connection, actor, order.bill_id)
         current = valid_sheet(connection, bill.id)
         if current is not None:
-            if _is(current, order.sheet):
-                return int(current.id)
-            raise Refusal("PAPER_EXCHANGED", paper=str(Sheet(current.paper_code, current.number)))
+            if current.sheet == order.sheet:
+                return current.id
+            raise Refusal("PAPER_EXCHANGED", paper=str(current.sheet))
         return _take(connection, actor, bill, order, "paper.exchanged")
 
     return services.database.act(act)
@@ -112,17 +111,19 @@ def re_exchange(services: Services, actor: Actor, order: Exchange) -> int:
     the one that is to be replaced: of two windows that take back the same sheet, one is told.
     """
     with services.database.read() as connection:
-        seen = order.replaces or _sheet(valid_sheet(connection, order.bill_id))
+        seen = order.replaces
+        if seen is None and (valid := valid_sheet(connection, order.bill_id)) is not None:
+            seen = valid.sheet
 
     def act(connection: Connection) -> int:
         bill = _exchangeable(connection, actor, order.bill_id)
         current = valid_sheet(connection, bill.id)
         if current is None:
-            raise Refusal("PAPER_NOT_EXCHANGED", bill=f"{bill.bill_code} {bill.number:010d}")
-        if _is(current, order.sheet):
-            return int(current.id)
-        if _sheet(current) != seen:
-            raise Refusal("PAPER_EXCHANGED", paper=str(_sheet(current)))
+            raise Refusal("PAPER_NOT_EXCHANGED", bill=str(bill.pair))
+        if current.sheet == order.sheet:
+            return current.id
+        if current.sheet != seen:
+            raise Refusal("PAPER_EXCHANGED", paper=str(current.sheet))
         _end(services, connection, actor, current, Ending(order.sheet, order.reason or MISPRINTED))
         return _take(connection, actor, bill, order, "paper.re_exchanged")
 
@@ -139,7 +140,10 @@ def void(services: Services, actor: Actor, ending: Ending) -> int:
 
 
 def check_ending(ending: Ending) -> None:
-    """Raises FIELD_INVALID: no reason, an attachment too large, or a lost sheet without a statement."""
+    """Check how a sheet ends.
+
+    Raises FIELD_INVALID: no reason, an attachment too large, or a lost sheet without a statement.
+    """
     if not ending.reason.strip():
         raise Refusal("FIELD_INVALID", problems="reason（作废原因）不能为空，请填写作废原因")
     if len(ending.attachment) > MOST_ATTACHED:
@@ -154,23 +158,24 @@ def void_on(services: Services, connection: Connection, actor: Actor, ending: En
     if not ending.recovered and not ending.approver:
         raise Refusal("PAPER_LOST_NEEDS_APPROVAL", paper=str(ending.sheet))
     _end(services, connection, actor, row, ending)
-    return int(row.bill_id)
+    return row.bill_id
 
 
-def held_sheet(connection: Connection, actor: Actor, sheet: Sheet) -> Any:
-    """The row of a valid sheet, its bill locked to the commit. Raises PAPER_NOT_FOUND, PAPER_ENDED."""
-    row = sheet_row(connection, actor.unit_id, sheet)
-    if row is None:
+def held_sheet(connection: Connection, actor: Actor, sheet: Sheet) -> SheetFacts:
+    """Read a valid sheet and hold its bill to the commit. Raises PAPER_NOT_FOUND, PAPER_ENDED."""
+    before = sheet_row(connection, actor.unit_id, sheet)
+    if before is not None:
+        lock_bill(connection, before.bill_id)
+    held = sheet_row(connection, actor.unit_id, sheet)
+    if held is None:
         raise Refusal("PAPER_NOT_FOUND", paper=str(sheet))
-    lock_bill(connection, row.bill_id)
-    row = sheet_row(connection, actor.unit_id, sheet)
-    if row.state != PaperState.VALID:
-        raise _ended(row)
-    return row
+    if held.state is not PaperState.VALID:
+        raise _ended(held)
+    return held
 
 
 def keep_statement(services: Services, connection: Connection, row_id: int, statement: str, attachment: bytes) -> None:
-    """Keep what the payer declares of a sheet, sealed, while the second person has not decided."""
+    """Keep the payer's statement about a sheet, sealed, while the second person has not decided."""
     cipher = services.cipher
     connection.execute(
         update(PAPER_BILL)
@@ -196,32 +201,39 @@ def attachment_of(services: Services, row: Any) -> bytes:
     return zlib.decompress(services.cipher.decrypt("paper_bill.attachment", row.id, row.attachment))
 
 
-def lose_blanks(
-    services: Services, actor: Actor, point_code: str, paper_code: str, first: int, last: int, reason: str
-) -> str:
-    """空白票报损 of ``first``…``last`` at a point; returns the document's number. The same range again: the same one.
+@dataclass(frozen=True, slots=True)
+class BlankLoss:
+    """Blank sheets of a point that are lost."""
+
+    point_code: str
+    run: NumberRun
+    reason: str
+
+
+def lose_blanks(services: Services, actor: Actor, order: BlankLoss) -> str:
+    """空白票报损: write blank sheets off; returns the document's number. The same range again: the same document.
 
     Raises POINT_UNKNOWN, NUMBERS_NOT_UNUSED, FIELD_INVALID, BUSY.
     """
 
     def act(connection: Connection) -> str:
-        place = point_id(connection, actor.unit_id, point_code)
+        place = point_id(connection, actor.unit_id, order.point_code)
         known: str | None = connection.scalar(
             select(STOCK_VOID.c.no).where(
                 STOCK_VOID.c.point_id == place,
-                STOCK_VOID.c.bill_code == paper_code,
-                STOCK_VOID.c.first == first,
-                STOCK_VOID.c.last == last,
+                STOCK_VOID.c.bill_code == order.run.bill_code,
+                STOCK_VOID.c.first == order.run.first,
+                STOCK_VOID.c.last == order.run.last,
                 STOCK_VOID.c.state == "done",
             )
         )
-        return known or void_blank_on(connection, actor, Void(NumberRun(paper_code, first, last), reason, place))
+        return known or void_blank_on(connection, actor, Void(order.run, order.reason, place))
 
     return services.database.act(act)
 
 
 def confirmed_today(connection: Connection, place: int, actor: Actor, paper_code: str) -> bool:
-    """Whether this person has read a sheet's number at this point in this shift (business day)."""
+    """Tell whether a person has read a sheet's number at a point in this shift (business day)."""
     return (
         connection.scalar(
             select(PAPER_CHECK.c.id)
@@ -242,39 +254,31 @@ def printed(services: Services, actor: Actor, row_id: int, printer_id: int | Non
     PAPER_ENDED."""
 
     def act(connection: Connection) -> int:
-        row = connection.execute(select(PAPER_BILL).where(PAPER_BILL.c.id == row_id).with_for_update()).one_or_none()
+        row = lock_row(connection, SHEET_FACTS.where(PAPER_BILL.c.id == row_id))
         if row is None:
             raise Refusal("PAPER_NOT_FOUND", paper="")
-        if row.state != PaperState.VALID:
-            raise _ended(row)
-        values = {"prints": row.prints + 1} | ({"printer_id": printer_id} if printer_id else {})
+        sheet = read_sheet(row)
+        if sheet.state is not PaperState.VALID:
+            raise _ended(sheet)
+        values = {"prints": sheet.prints + 1} | ({"printer_id": printer_id} if printer_id else {})
         connection.execute(update(PAPER_BILL).where(PAPER_BILL.c.id == row_id).values(values))
-        if row.prints:
-            told = {"paper": str(Sheet(row.paper_code, row.number)), "count": row.prints + 1}
-            _audit(connection, actor, "paper.reprinted", row.bill_id, told)
-        return int(row.prints)
+        if sheet.prints:
+            details = {"paper": str(sheet.sheet), "count": sheet.prints + 1}
+            _audit(connection, actor, "paper.reprinted", sheet.bill_id, details)
+        return sheet.prints
 
     return services.database.act(act)
 
 
-def _sheet(row: Any) -> Sheet | None:
-    return None if row is None else Sheet(row.paper_code, row.number)
+def _ended(sheet: SheetFacts) -> Refusal:
+    return Refusal("PAPER_ENDED", paper=str(sheet.sheet), state=sheet.state.title)
 
 
-def _is(row: Any, sheet: Sheet) -> bool:
-    return bool(row.paper_code == sheet.code and row.number == sheet.number)
-
-
-def _ended(row: Any) -> Refusal:
-    sheet = str(Sheet(row.paper_code, row.number))
-    return Refusal("PAPER_ENDED", paper=sheet, state=PaperState(row.state).title)
-
-
-def _exchangeable(connection: Connection, actor: Actor, bill_id: int) -> Any:
+def _exchangeable(connection: Connection, actor: Actor, bill_id: int) -> BillRecord:
     bill = lock_bill(connection, bill_id)
     if bill.unit_id != actor.unit_id:
         raise Refusal("BILL_NOT_FOUND")
-    state = BillState(bill.state)
+    state = bill.state
     if bill.red_of_id is not None:
         raise Refusal("PAPER_NOT_ALLOWED", state="红票", next="红票不换开纸质票据；请换开有效的蓝票")
     if state is BillState.REVERSED:
@@ -284,13 +288,13 @@ def _exchangeable(connection: Connection, actor: Actor, bill_id: int) -> Any:
     return bill
 
 
-def _take(connection: Connection, actor: Actor, bill: Any, order: Exchange, action: str) -> int:
+def _take(connection: Connection, actor: Actor, bill: BillRecord, order: Exchange, action: str) -> int:
     """Give the bill this sheet: form, confirmation, number, row, audit."""
     sheet, moment = order.sheet, now()
-    check_form(connection, bill, sheet)
+    check_form(connection, bill.kind_id, bill.title, sheet)
     spent = sheet_row(connection, actor.unit_id, sheet)
     if spent is not None:
-        raise _ended(spent) if spent.state != PaperState.VALID else Refusal("PAPER_TAKEN", paper=str(sheet))
+        raise _ended(spent) if spent.state is not PaperState.VALID else Refusal("PAPER_TAKEN", paper=str(sheet))
     place, range_id, skipped = draw(connection, actor, order, moment)
     row_id = new_id()
     connection.execute(
@@ -338,11 +342,11 @@ def draw(connection: Connection, actor: Actor, order: Exchange, moment: datetime
     return place, take_given(connection, place, order.sheet.code, order.sheet.number), skipped
 
 
-def check_form(connection: Connection, bill: Any, sheet: Sheet) -> None:
-    """A kind of bill or voucher goes onto its own paper form only (fiscal-ebill §1.3: no mixing of kinds)."""
-    prefix = connection.scalar(select(BILL_KIND.c.paper_prefix).where(BILL_KIND.c.id == bill.kind_id)) or ""
+def check_form(connection: Connection, kind_id: int, title: str, sheet: Sheet) -> None:
+    """Check that a kind of bill or voucher goes onto its own paper form. Raises PAPER_FORM_WRONG."""
+    prefix = connection.scalar(select(BILL_KIND.c.paper_prefix).where(BILL_KIND.c.id == kind_id)) or ""
     if sheet.code[:6] != prefix:
-        raise Refusal("PAPER_FORM_WRONG", paper_code=sheet.code, kind=bill.title, prefix=prefix or "（未设置）")
+        raise Refusal("PAPER_FORM_WRONG", paper_code=sheet.code, kind=title, prefix=prefix or "（未设置）")
 
 
 def _confirm(connection: Connection, actor: Actor, place: int, order: Exchange, moment: datetime) -> None:
@@ -374,11 +378,11 @@ def _skip(connection: Connection, actor: Actor, place: int, order: Exchange) -> 
     return void_blank_on(connection, actor, Void(skipped, order.reason or SKIPPED, place))
 
 
-def _end(services: Services, connection: Connection, actor: Actor, row: Any, ending: Ending) -> None:
+def _end(services: Services, connection: Connection, actor: Actor, sheet: SheetFacts, ending: Ending) -> None:
     state = PaperState.RECOVERED if ending.recovered else PaperState.VOID
     connection.execute(
         update(PAPER_BILL)
-        .where(PAPER_BILL.c.id == row.id)
+        .where(PAPER_BILL.c.id == sheet.id)
         .values(
             state=state.value,
             ended_at=now(),
@@ -388,10 +392,9 @@ def _end(services: Services, connection: Connection, actor: Actor, row: Any, end
         )
     )
     if ending.statement:
-        keep_statement(services, connection, row.id, ending.statement, ending.attachment)
-    sheet = str(Sheet(row.paper_code, row.number))
-    _audit(connection, actor, "paper.ended", row.bill_id, {"paper": sheet, "state": state.value})
-    _tell_finance(connection, row.bill_id, f"{row.id}:ended")
+        keep_statement(services, connection, sheet.id, ending.statement, ending.attachment)
+    _audit(connection, actor, "paper.ended", sheet.bill_id, {"paper": str(sheet.sheet), "state": state.value})
+    _tell_finance(connection, sheet.bill_id, f"{sheet.id}:ended")
 
 
 def _audit(connection: Connection, actor: Actor, action: str, bill_id: int, details: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""自助机: a device account bound to a point; what a person with a card or a slip in hand may do at it (features §4.7).
+"""自助机: a device account bound to a point; what a person with a card or a slip in hand may do at it.
 
 A kiosk knows no staff: its token opens its own pages only. What it shows of a person is masked, of the last days, and
 gone with the next page; what it prints is an exchange like at a window, by the same service.
@@ -33,7 +33,7 @@ from portal.models.tables import BILL, KIOSK_DEVICE, POINT
 from portal.stock.ranges import peek
 
 DAYS = 7
-"""How far back a kiosk looks, as kiosks of the field do (his-interface §5.4)."""
+"""So many days back a kiosk looks for bills, as kiosks of the field do."""
 MOST = 20
 LOW_SHEETS = 20
 
@@ -79,21 +79,43 @@ def _read(row: Any) -> Kiosk:
     return Kiosk(*(getattr(row, name) for name in names))
 
 
-def of_unit(connection: Connection, unit_id: int) -> list[Any]:
-    """The unit's devices with their points' codes."""
-    return list(
-        connection.execute(
-            select(KIOSK_DEVICE, POINT.c.code.label("point_code"), POINT.c.name.label("point_name"))
-            .select_from(KIOSK_DEVICE.join(POINT, POINT.c.id == KIOSK_DEVICE.c.point_id))
-            .where(KIOSK_DEVICE.c.unit_id == unit_id)
-            .order_by(KIOSK_DEVICE.c.name)
+@dataclass(frozen=True, slots=True)
+class KioskState:
+    """A device in the list of a unit. ``calling``: since when it calls staff; ``sheets``: the paper in it."""
+
+    id: int
+    name: str
+    point_code: str
+    point_name: str
+    sheets: int
+    active: bool
+    calling: datetime | None
+    calling_why: str
+
+
+def of_unit(connection: Connection, unit_id: int) -> list[KioskState]:
+    """Read the devices of a unit in the order of their names."""
+    devices = (
+        select(
+            KIOSK_DEVICE.c.id,
+            KIOSK_DEVICE.c.name,
+            POINT.c.code,
+            POINT.c.name,
+            KIOSK_DEVICE.c.sheets,
+            KIOSK_DEVICE.c.active,
+            KIOSK_DEVICE.c.calling,
+            KIOSK_DEVICE.c.calling_why,
         )
+        .select_from(KIOSK_DEVICE.join(POINT, POINT.c.id == KIOSK_DEVICE.c.point_id))
+        .where(KIOSK_DEVICE.c.unit_id == unit_id)
+        .order_by(KIOSK_DEVICE.c.name)
     )
+    return [KioskState(*row) for row in connection.execute(devices)]
 
 
-def calling(connection: Connection, unit_id: int) -> list[Any]:
-    """The unit's working devices that call staff."""
-    return [row for row in of_unit(connection, unit_id) if row.active and row.calling is not None]
+def calling(connection: Connection, unit_id: int) -> list[KioskState]:
+    """Read the unit's working devices that call staff."""
+    return [device for device in of_unit(connection, unit_id) if device.active and device.calling is not None]
 
 
 def enrol(services: Services, actor: Actor, name: str, point_id: int, printer_id: int | None, sheets: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -11,7 +12,6 @@ from portal import audit
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.numbers import Sheet
 from portal.ledger.bills import stored_document
 from portal.ledger.paper import own_sheets
 from portal.models.tables import PRINTER
@@ -23,17 +23,17 @@ from portal.rendering.papers.numbered_form import Offset, PaperPrint
 def pdf(services: Services, unit_id: int, sheet_ids: Sequence[int], printer_id: int | None, underlay: bool) -> bytes:
     """These valid sheets as they go to the printer, in the order of their numbers. Raises PAPER_NOT_FOUND."""
     with services.database.read() as connection:
-        rows = own_sheets(connection, unit_id, sheet_ids)
-        if not rows:
+        sheets = own_sheets(connection, unit_id, sheet_ids)
+        if not sheets:
             raise Refusal("PAPER_NOT_FOUND", paper="")
         prints = [
             PaperPrint(
-                xml.read(stored_document(services, connection, row.bill_id).signed),
-                str(Sheet(row.paper_code, row.number)),
-                row.operator,
-                max(row.prints, 1),
+                xml.read(stored_document(services, connection, sheet.bill_id).signed),
+                str(sheet.sheet),
+                sheet.operator,
+                max(sheet.prints, 1),
             )
-            for row in rows
+            for sheet in sheets
         ]
         moved = offset(connection, unit_id, printer_id)
     settings = services.settings
@@ -50,12 +50,25 @@ def offset(connection: Connection, unit_id: int, printer_id: int | None) -> Offs
     return Offset() if row is None else Offset(row.offset_x, row.offset_y)
 
 
-def printers(connection: Connection, unit_id: int, point_id: int | None = None) -> list[Any]:
-    """The unit's active printers; with ``point_id`` those that may be used there."""
-    query = select(PRINTER).where(PRINTER.c.unit_id == unit_id, PRINTER.c.active).order_by(PRINTER.c.name)
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """A printer of paper forms with its calibration in tenths of a millimetre; without a point it serves any."""
+
+    id: int
+    name: str
+    point_id: int | None
+    offset_x: int
+    offset_y: int
+    active: bool
+
+
+def printers(connection: Connection, unit_id: int, point_id: int | None = None) -> list[Printer]:
+    """Read the unit's active printers; with ``point_id`` those that may be used there."""
+    columns = (PRINTER.c[name] for name in Printer.__dataclass_fields__)
+    query = select(*columns).where(PRINTER.c.unit_id == unit_id, PRINTER.c.active).order_by(PRINTER.c.name)
     if point_id is not None:
         query = query.where((PRINTER.c.point_id == point_id) | PRINTER.c.point_id.is_(None))
-    return list(connection.execute(query))
+    return [Printer(*row) for row in connection.execute(query)]
 
 
 def save_printer(services: Services, actor: Actor, printer_id: int | None, values: dict[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""取票码 on a printed slip: with the payer's name it opens that one bill, once (features §4.4, idea 7).
+"""取票码 on a printed slip: with the payer's name it opens that one bill, once.
 
 The code of a print is computed from bill and print, so that opening the print again shows the same; the table holds
 only its keyed hash.
@@ -21,7 +21,7 @@ _CHARACTERS = 8
 
 
 def of_print(services: Services, bill_id: int, line: int) -> str:
-    """The code that print number ``line`` of this bill's slip carries: ``QP`` and 39 bits of a keyed hash."""
+    """Compute the code of print number ``line`` of a bill's slip: ``QP`` and 39 bits of a keyed hash."""
     value = int.from_bytes(services.index.digest("slip-code-value", f"{bill_id}:{line}"))
     code = ""
     for _ in range(_CHARACTERS):
@@ -31,7 +31,7 @@ def of_print(services: Services, bill_id: int, line: int) -> str:
 
 
 def digest(services: Services, typed: str) -> bytes:
-    """Under which a typed code is found."""
+    """Compute the keyed hash under which a typed code is found."""
     return services.index.digest("slip-code", normalise(typed))
 
 

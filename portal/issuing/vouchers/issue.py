@@ -1,4 +1,4 @@
-"""Prepayment vouchers: issue, refund, take back, and their paper (his-interface §2.10; docs/vouchers.md).
+"""Prepayment vouchers: issue, refund, take back, and their paper (docs/vouchers.md).
 
 A voucher is the hospital's own document, not a fiscal bill: it is numbered from ranges of the kind ``voucher``, but
 neither signed nor sent to finance. Every act is one transaction that locks the deposit first and takes its number
@@ -7,7 +7,6 @@ last; the database refuses a movement that would leave less than nothing.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,22 +16,23 @@ from sqlalchemy import Connection, insert, select
 
 from portal import audit
 from portal.access.his_account import HisAccount
-from portal.core.clock import business_day, local, now, stamp17
+from portal.core.clock import business_day, now, stamp17
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.documents.voucher import Deposit, Movement, Taking, VoucherForm
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
+from portal.domain.numbers import CheckCode
 from portal.hospital.references import ReferenceCache
+from portal.issuing import numbering
 from portal.issuing.vouchers import rows as vouchers_rows
-from portal.issuing.vouchers.movements import lock, move
+from portal.issuing.vouchers.movements import Move, lock, move
 from portal.ledger import vouchers as queries
 from portal.ledger.persons import admission_digest
 from portal.ledger.vouchers import VoucherFacts
 from portal.models.tables import VOUCHER, VOUCHER_KEY, VOUCHER_PARTY, VOUCHER_PAYMENT
 from portal.rendering.pdf import fonts
-from portal.stock.ranges import take_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class VoucherService:
             for table, rows in ((VOUCHER_KEY, made.keys), (VOUCHER_PAYMENT, made.payments)):
                 if rows:
                     connection.execute(insert(table), rows)
-            move(connection, voucher_id, Movement.ISSUED, deposit.amount_fen, sender.actor, moment)
+            move(connection, sender.actor, Move(voucher_id, Movement.ISSUED, deposit.amount_fen, moment))
             row = {
                 "scene": deposit.scene.value,
                 "amount_fen": deposit.amount_fen,
@@ -131,7 +131,7 @@ class VoucherService:
         amount = balance if taking.amount_fen is None else taking.amount_fen
         if amount > balance or not amount:
             raise Refusal("VOUCHER_BALANCE", voucher=known.pair, balance=commas(balance), amount=commas(amount))
-        return self._take(connection, sender, known, VoucherForm.REFUND, serial, taking, amount)
+        return self._take(connection, sender, _TakingOrder(known, VoucherForm.REFUND, serial, taking, amount))
 
     def _refunded(self, sender: Sender, made: VoucherFacts, taking: Taking) -> Vouched:
         if taking.amount_fen is not None and made.amount_fen != taking.amount_fen:
@@ -162,8 +162,8 @@ class VoucherService:
             raise Refusal(
                 "VOUCHER_BALANCE", voucher=known.pair, balance=commas(balance), amount=commas(taking.amount_fen)
             )
-        form = VoucherForm.CANCELLATION
-        return self._take(connection, sender, known, form, _cancel_serial(known), taking, balance)
+        order = _TakingOrder(known, VoucherForm.CANCELLATION, _cancel_serial(known), taking, balance)
+        return self._take(connection, sender, order)
 
     def take_on(self, connection: Connection, sender: Sender, form: VoucherForm, taking: Taking) -> Vouched:
         """Refund or cancel in the caller's transaction (an approval's decision); raises as these."""
@@ -190,23 +190,15 @@ class VoucherService:
             raise Refusal("VOUCHER_STATE", voucher=known.pair, state=f"是{known.form.title}", next="请填写原预交金凭证")
         return known
 
-    def _take(
-        self,
-        connection: Connection,
-        sender: Sender,
-        known: VoucherFacts,
-        form: VoucherForm,
-        serial: str,
-        taking: Taking,
-        amount: int,
-    ) -> Vouched:
+    def _take(self, connection: Connection, sender: Sender, order: _TakingOrder) -> Vouched:
+        known, form, taking, amount = order.deposit, order.form, order.taking, order.amount_fen
         given = amount + queries.given_back(connection, known.voucher_id)
         if taking.limit_fen is not None and not taking.approver and given >= taking.limit_fen:
             limit = commas(taking.limit_fen)
             raise Refusal("VOUCHER_NEEDS_APPROVAL", voucher=known.pair, total=commas(given), limit=limit)
         voucher_id, moment = new_id(), now()
         kind = Movement.REFUNDED if form is VoucherForm.REFUND else Movement.CANCELLED
-        move(connection, known.voucher_id, kind, amount, sender.actor, moment, document_id=voucher_id)
+        move(connection, sender.actor, Move(known.voucher_id, kind, amount, moment, document_id=voucher_id))
         row: dict[str, Any] = {
             "scene": known.scene.value,
             "amount_fen": amount,
@@ -222,7 +214,7 @@ class VoucherService:
             "content": {},
             "warnings": [],
         }
-        head = _Head(voucher_id, form, known.voucher_id, serial, taking.point_code, moment, taking.approver)
+        head = _Head(voucher_id, form, known.voucher_id, order.serial, taking.point_code, moment, taking.approver)
         return self._finish(connection, sender, head, taking.business_at, row, f"voucher.{kind.value}")
 
     def _finish(
@@ -235,11 +227,8 @@ class VoucherService:
         action: str,
     ) -> Vouched:
         """Audit, number and document row, the number last: it locks the point's range until commit."""
-        references = self.references.get(sender.account.unit_id)
-        point_id = references.points.get(head.point_code)
-        if point_id is None:
-            raise Refusal("POINT_UNKNOWN", place=head.point_code)
-        kind, title = references.kinds.get("voucher"), head.form.title
+        references, title = self.references.get(sender.account.unit_id), head.form.title
+        place = numbering.numbering(references, head.point_code, "voucher", title, head.moment)
         audit.record(
             connection,
             sender.actor,
@@ -250,15 +239,7 @@ class VoucherService:
             | ({"approver": head.approver} if head.approver else {}),
             at=head.moment,
         )
-        if kind is None:
-            raise Refusal("KIND_MISSING", scene=head.form.title)
-        if not references.may_issue(point_id, kind.id):
-            raise Refusal("KIND_NOT_ALLOWED", point=head.point_code, kind=kind.name)
-        code = f"{kind.prefix}{local(head.moment).year % 100:02d}"
-        taken = take_number(connection, point_id, code)
-        if taken is None:
-            raise Refusal("STOCK_EXHAUSTED", point=head.point_code, kind=kind.name)
-        range_id, number = taken
+        taken = numbering.take(connection, place)
         token = queries.token(self.services, sender.account.unit_code, sender.account.appid, head.serial)
         connection.execute(
             insert(VOUCHER),
@@ -267,15 +248,15 @@ class VoucherService:
                 "id": head.voucher_id,
                 "unit_id": sender.account.unit_id,
                 "account_id": sender.account.id,
-                "point_id": point_id,
-                "kind_id": kind.id,
-                "range_id": range_id,
+                "point_id": place.point_id,
+                "kind_id": place.kind_id,
+                "range_id": taken.range_id,
                 "serial": head.serial,
                 "form": head.form.value,
                 "of_id": head.of_id,
-                "code": code,
-                "number": number,
-                "check_code": secrets.token_hex(3),
+                "code": taken.pair.code,
+                "number": taken.pair.number,
+                "check_code": CheckCode.draw(),
                 "title": title,
                 "business_at": business_at,
                 "business_day": business_day(business_at),
@@ -340,6 +321,17 @@ class _Conflict(Refusal):
     def __init__(self, known: VoucherFacts, differing: list[str]) -> None:
         super().__init__("SERIAL_CONFLICT", serial=known.serial, bill=known.pair, fields="、".join(differing))
         self.voucher_id, self.differing = known.voucher_id, differing
+
+
+@dataclass(frozen=True, slots=True)
+class _TakingOrder:
+    """Money that is taken out of a deposit by a document of its own, a refund or a cancellation."""
+
+    deposit: VoucherFacts
+    form: VoucherForm
+    serial: str
+    taking: Taking
+    amount_fen: int
 
 
 @dataclass(frozen=True, slots=True)

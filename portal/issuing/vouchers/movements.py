@@ -1,13 +1,15 @@
-"""The ledger of deposits: locking one, moving its balance; what a bill consumes and what its red bill releases."""
+"""The movements of deposits: their lock and balance, consumption by a bill, release by its red bill."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
 from portal import audit
 from portal.access.his_account import HisAccount
+from portal.core.database import lock_row
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Settlement, VoucherUse
@@ -15,6 +17,7 @@ from portal.domain.documents.voucher import Movement, VoucherForm
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
 from portal.domain.money import commas
+from portal.domain.numbers import ten_digits
 from portal.ledger.persons import admission_digest, person_keys
 from portal.models.tables import VOUCHER, VOUCHER_KEY, VOUCHER_MOVEMENT, VOUCHER_PARTY
 
@@ -24,7 +27,7 @@ POLICY = "vouchers"
 
 def lock(connection: Connection, voucher_id: int) -> int:
     """Hold the deposit until commit and return its balance. Deposits are always locked before ranges of numbers."""
-    connection.execute(select(VOUCHER.c.id).where(VOUCHER.c.id == voucher_id).with_for_update())
+    lock_row(connection, select(VOUCHER.c.id).where(VOUCHER.c.id == voucher_id))
     return _last(connection, voucher_id)[1]
 
 
@@ -38,54 +41,60 @@ def _last(connection: Connection, voucher_id: int) -> tuple[int, int]:
     return (0, 0) if row is None else (row.line, row.balance_fen)
 
 
-def move(
-    connection: Connection,
-    voucher_id: int,
-    kind: Movement,
-    amount_fen: int,
-    actor: Actor,
-    at: datetime,
-    bill_id: int | None = None,
-    document_id: int | None = None,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A movement of a deposit. ``amount_fen`` is positive, its kind gives the sign; the bill or document caused it."""
+
+    voucher_id: int
+    kind: Movement
+    amount_fen: int
+    at: datetime
+    bill_id: int | None = None
+    document_id: int | None = None
+
+
+def move(connection: Connection, actor: Actor, order: Move) -> int:
     """Write the next movement of a deposit that the caller holds (:func:`lock`); returns the balance after it.
 
-    ``amount_fen`` is positive; the kind gives its sign. The database refuses what does not follow.
+    The database refuses a movement that does not follow from the one before.
     """
-    line, balance = _last(connection, voucher_id)
-    signed = kind.sign * amount_fen
+    line, balance = _last(connection, order.voucher_id)
+    signed = order.kind.sign * order.amount_fen
     connection.execute(
         insert(VOUCHER_MOVEMENT),
         {
-            "voucher_id": voucher_id,
+            "voucher_id": order.voucher_id,
             "line": line + 1,
-            "kind": kind.value,
+            "kind": order.kind.value,
             "amount_fen": signed,
             "balance_fen": balance + signed,
-            "at": at,
+            "at": order.at,
             "actor": actor.label,
-            "bill_id": bill_id,
-            "document_id": document_id,
+            "bill_id": order.bill_id,
+            "document_id": order.document_id,
         },
     )
     return balance + signed
 
 
-def consume(
-    services: Services,
-    connection: Connection,
-    account: HisAccount,
-    settlement: Settlement,
-    bill_id: int,
-    at: datetime,
-    actor: Actor,
-) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """A settlement whose bill is paid with deposits."""
+
+    account: HisAccount
+    settlement: Settlement
+    bill_id: int
+    at: datetime
+
+
+def consume(services: Services, connection: Connection, actor: Actor, order: Consumption) -> list[str]:
     """Take the parts that ``settlement.vouchers`` names, in the transaction of its bill; returns warnings.
 
     By the account's policy ``vouchers`` a row that names no deposit, another patient's deposit, or more than is left
     is refused (VOUCHER_USE naming every such row), or (``warn``) told on the bill: then of an unknown or cancelled
     voucher nothing is taken, of a short one what is left. ``ignore``: the list is not looked at.
     """
+    account, settlement, bill_id, at = order.account, order.settlement, order.bill_id, order.at
     policy = account.policies.get(POLICY, "refuse")
     if policy == "ignore" or not settlement.vouchers:
         return []
@@ -99,7 +108,7 @@ def consume(
         if (problems and policy == "refuse") or not balance:
             continue
         amount = min(use.amount_fen, balance)
-        move(connection, voucher_id, Movement.CONSUMED, amount, actor, at, bill_id=bill_id)
+        move(connection, actor, Move(voucher_id, Movement.CONSUMED, amount, at, bill_id=bill_id))
         details = {"amount_fen": amount, "bill": str(bill_id)}
         audit.record(connection, actor, "voucher.consumed", ("voucher", voucher_id), details, at=at)
     if problems and policy == "refuse":
@@ -118,7 +127,7 @@ def _found(
             continue
         key = (use.code, int(use.number))
         before = wanted[key].amount_fen if key in wanted else 0
-        wanted[key] = VoucherUse(use.code, f"{int(use.number):010d}", before + use.amount_fen)
+        wanted[key] = VoucherUse(use.code, ten_digits(int(use.number)), before + use.amount_fen)
     found = []
     for (code, number), use in wanted.items():
         voucher_id = connection.execute(
@@ -180,7 +189,7 @@ def release(connection: Connection, bill_id: int, actor: Actor, at: datetime) ->
         )
         if connection.execute(released).one_or_none() is not None:
             continue
-        move(connection, voucher_id, Movement.RELEASED, -fen, actor, at, bill_id=bill_id)
+        move(connection, actor, Move(voucher_id, Movement.RELEASED, -fen, at, bill_id=bill_id))
         details = {"amount_fen": -fen, "bill": str(bill_id)}
         audit.record(connection, actor, "voucher.released", ("voucher", voucher_id), details, at=at)
         done.append((voucher_id, -fen))

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from portal import audit
 from portal.core.clock import now
+from portal.core.database import lock_row
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.documents.voucher import VoucherForm
@@ -20,13 +21,22 @@ from portal.domain.errors import Refusal
 from portal.issuing.paper import exchange as paper_exchange
 from portal.issuing.paper.exchange import Exchange
 from portal.issuing.vouchers.movements import lock
-from portal.ledger.vouchers import VoucherFacts, cancellation, valid_paper
+from portal.ledger.vouchers import (
+    SHEETS,
+    VoucherFacts,
+    VoucherRecord,
+    VoucherSheet,
+    cancellation,
+    papers,
+    record,
+    valid_paper,
+)
 from portal.models.tables import BILL_KIND, VOUCHER, VOUCHER_PAPER
 from portal.stock.ranges import open_ranges
 
 
 def form_of(connection: Connection, voucher_id: int) -> str:
-    """The prefix of the paper form that this voucher's kind is exchanged to; ``""``: stationery."""
+    """Return the prefix of the paper form of a voucher's kind, ``""`` when it is printed on stationery."""
     joined = VOUCHER.join(BILL_KIND, BILL_KIND.c.id == VOUCHER.c.kind_id)
     return (
         connection.scalar(select(BILL_KIND.c.paper_prefix).select_from(joined).where(VOUCHER.c.id == voucher_id)) or ""
@@ -34,7 +44,7 @@ def form_of(connection: Connection, voucher_id: int) -> str:
 
 
 def code_for(connection: Connection, voucher_id: int, point_id: int) -> str:
-    """The paper code that this voucher would be exchanged to at the point now; ``""`` when it has no form there."""
+    """Return the paper code to which a voucher would be exchanged at a point now, ``""`` when there is none."""
     prefix = form_of(connection, voucher_id)
     codes = [found.bill_code for found in open_ranges(connection, point_id) if found.bill_code[:6] == prefix]
     return codes[0] if codes else ""
@@ -72,41 +82,37 @@ def re_exchange(services: Services, actor: Actor, order: Exchange) -> None:
         voucher = _exchangeable(connection, actor, order.bill_id)
         valid = valid_paper(connection, voucher.id)
         if not valid:
-            raise Refusal("PAPER_NOT_EXCHANGED", bill=f"{voucher.code} {voucher.number:010d}")
+            raise Refusal("PAPER_NOT_EXCHANGED", bill=str(voucher.pair))
         if valid == str(order.sheet):
             return
         if valid != seen:
             raise Refusal("PAPER_EXCHANGED", paper=valid)
-        row = connection.execute(
-            select(VOUCHER_PAPER.c.id, VOUCHER_PAPER.c.voucher_id).where(
-                VOUCHER_PAPER.c.voucher_id == voucher.id, VOUCHER_PAPER.c.void_at.is_(None)
-            )
-        ).one()
-        _end(connection, actor, row, valid, order.reason or paper_exchange.MISPRINTED)
+        current = next(sheet for sheet in papers(connection, voucher.id) if sheet.void_at is None)
+        _end(connection, actor, current, valid, order.reason or paper_exchange.MISPRINTED)
         _take(connection, actor, voucher, order)
 
     services.database.act(act)
 
 
-def _exchangeable(connection: Connection, actor: Actor, voucher_id: int) -> Any:
+def _exchangeable(connection: Connection, actor: Actor, voucher_id: int) -> VoucherRecord:
     lock(connection, voucher_id)
-    voucher = connection.execute(select(VOUCHER).where(VOUCHER.c.id == voucher_id)).one_or_none()
+    voucher = record(connection, voucher_id)
     if voucher is None or voucher.unit_id != actor.unit_id:
         raise Refusal("VOUCHER_NOT_FOUND", voucher=str(voucher_id))
-    pair = f"{voucher.code} {voucher.number:010d}"
-    if voucher.form != VoucherForm.DEPOSIT:
-        state = f"是{VoucherForm(voucher.form).title}"
+    pair = str(voucher.pair)
+    if voucher.form is not VoucherForm.DEPOSIT:
+        state = f"是{voucher.form.title}"
         raise Refusal("VOUCHER_STATE", voucher=pair, state=state, next="只有预交金凭证换开纸质凭证")
     if cancellation(connection, voucher.id) is not None:
         raise Refusal("VOUCHER_STATE", voucher=pair, state="已撤销", next="已撤销的凭证不能换开纸质凭证")
     return voucher
 
 
-def _take(connection: Connection, actor: Actor, voucher: Any, order: Exchange) -> None:
+def _take(connection: Connection, actor: Actor, voucher: VoucherRecord, order: Exchange) -> None:
     sheet, moment = order.sheet, now()
-    paper_exchange.check_form(connection, voucher, sheet)
+    paper_exchange.check_form(connection, voucher.kind_id, voucher.title, sheet)
     _, range_id, skipped = paper_exchange.draw(connection, actor, order, moment)
-    row = {"paper_code": sheet.code, "paper_number": f"{sheet.number:010d}", "range_id": range_id}
+    row = {"paper_code": sheet.code, "paper_number": sheet.digits, "range_id": range_id}
     _insert(connection, actor, voucher.id, row | {"number": sheet.number})
     _record(connection, actor, "voucher.paper_printed", voucher.id, str(sheet), skipped=skipped)
 
@@ -159,27 +165,26 @@ def void(services: Services, actor: Actor, paper_code: str, paper_number: str, r
     sheet = f"{paper_code} {paper_number}"
     digits = paper_number if paper_number.isascii() and paper_number.isdigit() else "0"
     with services.database.write() as connection:
-        found = connection.execute(
-            select(VOUCHER_PAPER.c.id, VOUCHER_PAPER.c.voucher_id, VOUCHER_PAPER.c.void_at)
-            .select_from(VOUCHER_PAPER.join(VOUCHER, VOUCHER.c.id == VOUCHER_PAPER.c.voucher_id))
-            .where(
+        row = lock_row(
+            connection,
+            SHEETS.select_from(VOUCHER_PAPER.join(VOUCHER, VOUCHER.c.id == VOUCHER_PAPER.c.voucher_id)).where(
                 VOUCHER.c.unit_id == actor.unit_id,
                 VOUCHER_PAPER.c.paper_code == paper_code,
                 (VOUCHER_PAPER.c.paper_number == paper_number) | (VOUCHER_PAPER.c.number == int(digits)),
-            )
-            .with_for_update()
-        ).one_or_none()
-        if found is None:
+            ),
+        )
+        if row is None:
             raise Refusal("VOUCHER_PAPER", paper=sheet, state="没有登记过")
-        if found.void_at is not None:
+        registered = VoucherSheet(**row._mapping)
+        if registered.void_at is not None:
             raise Refusal("VOUCHER_PAPER", paper=sheet, state="已经作废")
-        _end(connection, actor, found, sheet, reason)
+        _end(connection, actor, registered, sheet, reason)
 
 
-def _end(connection: Connection, actor: Actor, row: Any, sheet: str, reason: str) -> None:
+def _end(connection: Connection, actor: Actor, registered: VoucherSheet, sheet: str, reason: str) -> None:
     ended = {"void_at": now(), "void_by": actor.name or actor.label, "void_reason": reason}
-    connection.execute(update(VOUCHER_PAPER).where(VOUCHER_PAPER.c.id == row.id).values(ended))
-    _record(connection, actor, "voucher.paper_void", row.voucher_id, sheet, reason=reason)
+    connection.execute(update(VOUCHER_PAPER).where(VOUCHER_PAPER.c.id == registered.id).values(ended))
+    _record(connection, actor, "voucher.paper_void", registered.voucher_id, sheet, reason=reason)
 
 
 def _record(connection: Connection, actor: Actor, action: str, voucher_id: int, sheet: str, **told: str) -> None:

@@ -66,7 +66,7 @@ def test_a_his_changes_its_key_without_a_pause(app: Flask) -> None:
 def test_a_new_account_is_connected_and_mapped(app: Flask) -> None:
     person = Console(app, "system")
     refused = person.send(f"{ACCOUNTS}/new", "新增", appid=DEMO_APPID, name="重复")
-    assert refused.status_code == 200 and DEMO_APPID in refused.text
+    assert refused.status_code == 422 and DEMO_APPID in refused.text
     address = person.send(f"{ACCOUNTS}/new", "新增", appid="PGTJ0000001", name="体检系统").location or ""
     key = re.search(r"[0-9a-f]{26}", person.send(address, "显示新密钥（仅一次）").text)
     assert key
@@ -74,7 +74,7 @@ def test_a_new_account_is_connected_and_mapped(app: Flask) -> None:
     form = person.form(f"{address}/mappings/bus_type", "保存")
     form.values |= {"sent": ["02", "x"], "ours": ["outpatient", ""]}
     answer = person.client.post(form.action or f"{address}/mappings/bus_type", data=form.values)
-    assert answer.status_code == 200 and "没有选择平台编码" in answer.text and 'value="x"' in answer.text
+    assert answer.status_code == 422 and "没有选择平台编码" in answer.text and 'value="x"' in answer.text
     form.values |= {"sent": ["02", ""], "ours": ["outpatient", ""]}
     person.follow(person.client.post(form.action or f"{address}/mappings/bus_type", data=form.values))
     assert pushed(app, "N1", key[0], "PGTJ0000001").ok

@@ -228,7 +228,8 @@ def test_an_account_may_be_held_to_four_eyes(his: His, app: Flask) -> None:
         connection.execute(update(HisAccount).values(policies={"large_reversal": "refuse"}))
         lead = Actor("staff:lead", "张某", 1)
         parameters.change(connection, "reversal.large-fen", "100", lead)
-    app.extensions["qupiao"].his_accounts.__init__(services)  # what is remembered of accounts is seconds old
+    # The accounts that the process remembers are seconds old.
+    app.extensions["qupiao"].his_accounts.__init__(services.database, services.cipher)
     answer = red_flush(his, bill)
     assert answer.result == "E4007" and "128.50" in answer.message
     assert len(rows(app)) == 1

@@ -1,0 +1,103 @@
+"""Acts of administrators on staff accounts, each in a transaction of its own (the rules are in :mod:`accounts`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from portal import audit
+from portal.access import accounts, staff_sessions
+from portal.access.permissions import Role
+from portal.core.services import Services
+from portal.domain.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account that is to be opened. ``valid_until`` is None for good."""
+
+    username: str
+    name: str
+    point_ids: Sequence[int]
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """The new facts of an account."""
+
+    account_id: int
+    name: str
+    point_ids: Sequence[int]
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimePassword:
+    """A password that is handed over once."""
+
+    account_id: int
+    username: str
+    password: str
+
+
+def open_account(services: Services, actor: Actor, order: NewAccount) -> OneTimePassword:
+    """Open an account without roles; as :func:`accounts.open_account`."""
+
+    def act(connection: Connection) -> OneTimePassword:
+        account_id, password = accounts.open_account(
+            connection, order.username, order.name, order.point_ids, order.valid_until, actor
+        )
+        return OneTimePassword(account_id, order.username.casefold(), password)
+
+    return services.database.act(act)
+
+
+def change(services: Services, actor: Actor, order: AccountChange) -> None:
+    """Change name, points and last day of an account; as :func:`accounts.change`."""
+    services.database.act(
+        lambda connection: accounts.change(
+            connection, order.account_id, order.name, order.point_ids, order.valid_until, actor
+        )
+    )
+
+
+def set_active(services: Services, actor: Actor, account_id: int, active: bool) -> None:
+    """Disable or enable an account; as :func:`accounts.set_active`."""
+    services.database.act(lambda connection: accounts.set_active(connection, account_id, active, actor))
+
+
+def set_roles(services: Services, actor: Actor, account_id: int, roles: Iterable[Role]) -> None:
+    """Grant exactly these roles; as :func:`accounts.set_roles`."""
+    chosen = list(roles)
+    services.database.act(lambda connection: accounts.set_roles(connection, account_id, chosen, actor))
+
+
+def unlock(services: Services, actor: Actor, account_id: int) -> None:
+    """Forget the wrong passwords of an account; as :func:`accounts.unlock`."""
+    services.database.act(lambda connection: accounts.unlock(connection, account_id, actor))
+
+
+def reset_password(services: Services, actor: Actor, account_id: int) -> OneTimePassword:
+    """Give an account a one-time password; as :func:`accounts.reset_password`."""
+
+    def act(connection: Connection) -> OneTimePassword:
+        password = accounts.reset_password(connection, account_id, actor)
+        return OneTimePassword(account_id, accounts.get(connection, account_id, actor).username, password)
+
+    return services.database.act(act)
+
+
+def close_sessions(services: Services, actor: Actor, account_id: int) -> int:
+    """End every session of an account of the unit; returns how many there were. Raises PAGE_NOT_FOUND."""
+
+    def act(connection: Connection) -> int:
+        accounts.get(connection, account_id, actor)
+        count = staff_sessions.end_all(connection, account_id)
+        audit.record(connection, actor, "staff.sessions-closed", ("staff", account_id))
+        return count
+
+    return services.database.act(act)
