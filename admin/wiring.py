@@ -74,7 +74,7 @@ BLUEPRINTS = ((login.entrance, "none"), *((blueprint, "staff-session") for bluep
 
 
 def prepare(app: Flask) -> None:
-    """Filters of the templates, and what a session must do before it may work."""
+    """Register the filters of the templates and what a session must do before it may work."""
     app.jinja_env.globals["list_address"] = list_address
     app.jinja_env.filters.update(values.FILTERS)
     app.register_error_handler(reasons.ReasonNeeded, reasons.ask_look)

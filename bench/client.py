@@ -33,7 +33,7 @@ class Load:
 
 
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    """The bytes of one HTTP/1.1 request; header names are written with ``-`` for ``_``."""
+    """Return the bytes of one HTTP/1.1 request; header names are written with ``-`` for ``_``."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     if body or method == "POST":

@@ -38,11 +38,11 @@ class Recording:
     driver: list[tuple[str, Any, bool]] = field(default_factory=list)
 
     def bill(self) -> dict[str, Any]:
-        """The row of the bill itself."""
+        """Return the row of the bill itself."""
         return next(rows[0] for statement, rows in self.core if _table(statement) == "bill")
 
     def fresh(self) -> dict[Any, Callable[[], Any]]:
-        """What must be new in every replay: the recorded value and how its successor is made."""
+        """Return what must be new in every replay: the recorded value and how its successor is made."""
         found: dict[Any, Callable[[], Any]] = {self.bill()["serial"]: lambda: secrets.token_hex(12)}
         found[self.bill()["link_digest"]] = lambda: secrets.token_bytes(32)
         # Counted on from one id: so many are made in a millisecond here that random ones would meet.
@@ -91,7 +91,7 @@ class Renewal:
         self._bill = recording.bill()["id"]
 
     def values(self) -> dict[Any, Any]:
-        """The new values of one replay by the recorded ones."""
+        """Return the new values of one replay by the recorded ones."""
         return {recorded: make() for recorded, make in self._makers.items()}
 
     def renew(self, value: Any, new: dict[Any, Any]) -> Any:
@@ -177,7 +177,7 @@ KINDS = {"core": core_replays, "driver": driver_replays}
 
 
 def _serve(site: Site, pipe: Pipe) -> None:
-    """A floor process: records once a point, then replays as it is told until it is told to stop."""
+    """Run a floor process: it records once a point, then replays as it is told until it is told to stop."""
     with site.app() as app:
         recordings = [record(app, place) for place in PLACES]
         database = app.extensions["qupiao"].services.database
@@ -249,7 +249,7 @@ class Floor:
         counts, starts, ends, cpu = zip(*self._all(), strict=True)
         return Load(sum(counts), max(ends) - min(starts), sum(cpu))
 
-    def __enter__(self) -> Floor:
+    def __enter__(self) -> Floor:  # noqa: PYI034 - Python 3.11 has Self, no subclass needs it
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -68,7 +68,7 @@ def _people(rng: random.Random, count: int) -> Iterator[tuple[str, str, str, str
 
 
 def identities(site: Site, count: int, rng: random.Random) -> list[Asked]:
-    """Stored ones (three kinds of number a bill) and as many unknown ones, in random order."""
+    """Return stored numbers (three kinds a bill) and as many unknown ones, in random order."""
     asked: list[Asked] = []
     people = list(_people(rng, 2 * (count // 3 + 1)))
     half = len(people) // 2

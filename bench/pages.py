@@ -89,7 +89,7 @@ TITLES = {
 
 
 def template(html: str) -> str:
-    """The real page as a template of its size: fixed text with values of one row in it."""
+    """Return the real page as a template of its size: fixed text with values of one row in it."""
     parts, names = html.split("</dd>"), cycle(VALUES)
     return parts[0] + "".join(f"{{{{ bill.{next(names)} }}}}</dd>{part}" for part in parts[1:])
 

@@ -23,7 +23,7 @@ class Samples:
         return [a / b for a, b in zip(self.values[name], self.values[floor], strict=True)]
 
     def middle(self, name: str) -> float:
-        """The median of ``name``."""
+        """Return the median of ``name``."""
         return median(self.values[name])
 
 

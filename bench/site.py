@@ -19,7 +19,7 @@ from portal.demo import hospital
 from portal.demo.settings import DemoSettings
 from portal.models.schema import migrate
 
-_NOWHERE = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - loggers keep it as long as the process lives
+_NOWHERE = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - loggers keep it as long as the process lives
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Site:
 
     @contextmanager
     def app(self) -> Iterator[Flask]:
-        """The application in our own process; it logs as ever, only to nowhere."""
+        """Return the application in our own process; it logs as ever, only to nowhere."""
         made = create_app(self.settings())
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(_NOWHERE))
         try:

@@ -103,7 +103,7 @@ class Clock:
         return taken
 
     def wrap(self, name: str, function: Function) -> Function:
-        """``function`` counted for a stage; of a context manager its entry and its end, not its inside."""
+        """Return ``function`` counted for a stage; of a context manager its entry and its end, not its inside."""
 
         def counted(*values: Any, **named: Any) -> Any:
             self.crossed[function] += 1

@@ -151,7 +151,8 @@ def configure_logging() -> None:
 
 
 def _failed(error: HTTPException) -> Response:
-    """What no route has answered, or one has answered by breaking: JSON below the API's address, a page elsewhere."""
+    """Answer what no route has answered, or one has by breaking: JSON below the API's address, a page
+    elsewhere."""
     if request.path.startswith(f"{openapi.BASE}/"):
         return mini_failed(error)
     return broken(error) if error.code == 500 else http_error(error)

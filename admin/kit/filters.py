@@ -8,11 +8,11 @@ from flask import url_for
 
 from admin.kit.security import current_staff
 from portal.domain.documents.settlement import Scene
+from portal.domain.numbers import bill_number
 from portal.hospital import queries
 from portal.ledger import bill_lists
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
-from portal.listing.values import bill_number
 from portal.models.tables import POINT
 from portal.web.edge import services
 
@@ -40,5 +40,5 @@ TOTAL = Column("total_fen", "金额", "money", total=True)
 
 
 def payer_column(title: str = "交款人") -> Column:
-    """The payer, masked."""
+    """Return the payer, masked."""
     return Column("payer", title, value=lambda row: bill_lists.masked_payer(services(), row))

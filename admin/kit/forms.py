@@ -72,6 +72,8 @@ class Form(PlainForm):
     """A form of the console. The token against forged requests is checked for the whole application, not here."""
 
     class Meta:
+        """Messages in Chinese."""
+
         locales = ("zh",)
 
     def __init__(self, obj: Any = None, fresh: bool = False, **values: Any) -> None:

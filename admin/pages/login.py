@@ -36,7 +36,7 @@ def remember(response: Response, cookie: str) -> Response:
 
 @entrance.get("")
 def start() -> Response:
-    """The short address of the console."""
+    """Show the short address of the console."""
     return see_other(url_for("home.home"))
 
 
@@ -61,7 +61,7 @@ def login() -> Response:
 
 @entrance.post("/login")
 def sign_in() -> Response:
-    """Checks them; right: a new session, whatever id the browser came with."""
+    """Check them; right: a new session, whatever id the browser came with."""
     check_origin()
     username, back = request.form.get("username", ""), request.form.get("next", "")
     try:

@@ -43,7 +43,7 @@ class HisAccount:
 
 
 def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount | None:
-    """The active account of ``appid`` or ``None``."""
+    """Return the active account of ``appid`` or ``None``."""
     row = connection.execute(
         select(HIS_ACCOUNT, UNIT.c.code.label("unit_code"))
         .join(UNIT, UNIT.c.id == HIS_ACCOUNT.c.unit_id)
@@ -79,7 +79,7 @@ def _opened(cipher: FieldCipher, appid: str, sealed: bytes | None) -> str:
 
 
 def console(database: Database, unit_id: int) -> HisAccount:
-    """The console's account of a unit; made on first use."""
+    """Return the console's account of a unit; made on first use."""
     statement = (
         select(HIS_ACCOUNT.c.id, HIS_ACCOUNT.c.appid, UNIT.c.code)
         .join(UNIT, UNIT.c.id == HIS_ACCOUNT.c.unit_id)

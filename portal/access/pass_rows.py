@@ -46,7 +46,7 @@ def write(
 
 
 def for_message(services: Services, unit_id: int, bill_id: int, lives: timedelta) -> tuple[str, datetime]:
-    """The token of the link in a message about one bill and its end, in a transaction of its own."""
+    """Return the token of the link in a message about one bill and its end, in a transaction of its own."""
     token = secrets.token_urlsafe(24)
     with services.database.write() as connection:
         write(services, connection, token, MAIL, lives, unit_id, {"bills": [bill_id]})

@@ -42,7 +42,7 @@ POLICIES = {
 
 
 def hashed(password: str) -> str:
-    """The Argon2id hash to store."""
+    """Return the Argon2id hash to store."""
     return _HASHER.hash(password)
 
 
@@ -56,12 +56,12 @@ def matches(stored: str, password: str) -> bool:
 
 @cache
 def nobody() -> str:
-    """A hash that no password matches: verified for unknown names, so that they take as long as known ones."""
+    """Return a hash that no password matches: verified for unknown names, so that they take as long as known ones."""
     return _HASHER.hash("no account has this one")
 
 
 def check(policy: Policy, password: str, username: str, past: Sequence[str] = ()) -> None:
-    """Raises PASSWORD_WEAK when the policy refuses the password; ``past`` are hashes that may not come again."""
+    """Raise PASSWORD_WEAK when the policy refuses the password; ``past`` are hashes that may not come again."""
     problem = _problem(policy, password, username)
     if problem is None and any(matches(old, password) for old in past):
         problem = f"不能与当前或最近 {policy.past} 次用过的密码相同"

@@ -229,11 +229,11 @@ TWO_FACTORS = frozenset({Role.SYSTEM, Role.SECURITY, Role.AUDITOR, Role.SUPERVIS
 
 
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
-    """What these roles together may do; an unknown role may do nothing."""
+    """Return what these roles together may do; an unknown role may do nothing."""
     return frozenset[Permission]().union(*(ROLES.get(role, frozenset()) for role in roles))  # type: ignore[call-overload]
 
 
 def conflict(roles: Iterable[Role]) -> Role | None:
-    """The role that must stand alone but does not, or ``None``."""
+    """Return the role that must stand alone but does not, or ``None``."""
     chosen = set(roles)
     return next((role for role in sorted(chosen) if role in APART and len(chosen) > 1), None)

@@ -54,12 +54,12 @@ class Staff:
 
 
 def usable(moment: datetime) -> Any:
-    """The condition under which an account may be used at all."""
+    """Return the condition under which an account may be used at all."""
     return STAFF_ACCOUNT.c.active & (STAFF_ACCOUNT.c.valid_until.is_(None) | (STAFF_ACCOUNT.c.valid_until > moment))
 
 
 def load(connection: Connection, account_id: int, moment: datetime) -> Staff | None:
-    """The account with roles and active points, or ``None`` when it is gone, disabled or over."""
+    """Return the account with roles and active points, or ``None`` when it is gone, disabled or over."""
     row = connection.execute(
         select(STAFF_ACCOUNT, UNIT.c.short_name)
         .join(UNIT, UNIT.c.id == STAFF_ACCOUNT.c.unit_id)
@@ -89,5 +89,5 @@ def load(connection: Connection, account_id: int, moment: datetime) -> Staff | N
 
 
 def by_username(connection: Connection, username: str) -> Row[Any] | None:
-    """The raw account row of a name, active or not."""
+    """Return the raw account row of a name, active or not."""
     return connection.execute(select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.username == username)).one_or_none()

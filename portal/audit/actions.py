@@ -202,5 +202,5 @@ OBJECTS: dict[str, str] = {
 
 
 def title(action: str) -> str:
-    """The name of an action on screen; one without a name shows as it is stored."""
+    """Return the name of an action on screen; one without a name shows as it is stored."""
     return ACTIONS.get(action, action)

@@ -58,7 +58,7 @@ class Report:
 
 
 def canonical(entry: Any) -> bytes:
-    """The bytes of an entry that its link covers: every column, in one fixed writing. An entry without a unit is
+    """Return the bytes of an entry that its link covers: every column, in one fixed writing. An entry without a unit is
     written as before there were units, so that old links still hold."""
     moment = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
     parts = [entry.id, moment, entry.actor, entry.action, entry.object_kind, entry.object_id, entry.request_id]
@@ -161,7 +161,7 @@ def _holds(connection: Connection, seq: int, digest: bytes) -> bool:
 
 
 def anchor_path(services: Services) -> Path:
-    """The file outside the database that remembers the newest link of this database."""
+    """Return the file outside the database that remembers the newest link of this database."""
     url = make_url(services.settings.database).set(password=None)
     name = hashlib.sha256(url.render_as_string(hide_password=False).encode()).hexdigest()[:16]
     return services.settings.data_dir / "audit" / f"{name}.anchor"

@@ -26,7 +26,7 @@ def row(
     details: dict[str, Any] | None = None,
     unit_id: int | None = None,
 ) -> dict[str, Any]:
-    """The values of an entry. ``action`` like ``bill.issued``; ``details`` never hold personal data in clear;
+    """Return the values of an entry. ``action`` like ``bill.issued``; ``details`` never hold personal data in clear;
     ``unit_id`` bounds which auditor reads it."""
     return {
         "id": new_id(),
@@ -75,7 +75,7 @@ def note(
 
 
 def about(connection: Connection, object_kind: str, object_id: object, most: int = 100) -> list[Row[Any]]:
-    """The entries about one object, oldest first."""
+    """Return the entries about one object, oldest first."""
     found = select(AUDIT_ENTRY).where(
         AUDIT_ENTRY.c.object_kind == object_kind, AUDIT_ENTRY.c.object_id == str(object_id)
     )

@@ -41,7 +41,7 @@ OWNERS: dict[str, Table] = {
 
 
 def unit_of(entry: Mapping[str, Any]) -> ScalarSelect[Any] | int:
-    """The unit of an entry by who acted, else by what it is about: a look-up that the insert makes by itself."""
+    """Return the unit of an entry by who acted, else by what it is about: a look-up that the insert makes by itself."""
     kind, _, name = entry["actor"].partition(":")
     if kind == "staff":
         return _unit(STAFF_ACCOUNT, "username", name)
@@ -61,7 +61,8 @@ def _unit(table: Table, column: str, value: object) -> ScalarSelect[Any]:
 
 
 def readable(unit_id: int) -> ColumnElement[bool]:
-    """The entries that an auditor of this unit reads: the unit's and those of the whole installation; entries from
+    """Return the entries that an auditor of this unit reads: the unit's and those of the whole installation; entries
+    from
     before units were written down, and of accounts that are not there, only where there is one unit."""
     alone = select(func.count()).select_from(Unit).scalar_subquery() == 1
     return or_(AUDIT_ENTRY.c.unit_id.in_((unit_id, EVERY)), AUDIT_ENTRY.c.unit_id.is_(None) & alone)

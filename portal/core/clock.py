@@ -9,17 +9,17 @@ SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 def now() -> datetime:
-    """The present, aware, in UTC."""
+    """Return the present, aware, in UTC."""
     return datetime.now(UTC)
 
 
 def local(moment: datetime) -> datetime:
-    """The same moment as a clock in the hospital shows it."""
+    """Return the same moment as a clock in the hospital shows it."""
     return moment.astimezone(SHANGHAI)
 
 
 def business_day(moment: datetime) -> date:
-    """The hospital's calendar day of a moment."""
+    """Return the hospital's calendar day of a moment."""
     return local(moment).date()
 
 

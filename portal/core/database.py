@@ -94,7 +94,7 @@ def _ping_the_idle(engine: Engine) -> None:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine of our habits outside the web application (tools, tests)."""
+    """Return an engine of our habits outside the web application (tools, tests)."""
     return configure(create_engine(url, **engine_options(url)))
 
 
@@ -145,7 +145,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection to read from: on SQLite one consistent state, on PostgreSQL what is committed at each query.
+        """Return a connection to read from: on SQLite one consistent state, on PostgreSQL what is committed at each
+        query.
 
         Inside of this thread's own :meth:`write` it is that one's connection, and shows what that one has written: a
         second connection would see the state of before, and wait for the pool with the first one's locks in hand.
@@ -158,7 +159,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """The one transaction of a business act: commits at the end, rolls back on any exception.
+        """Return the one transaction of a business act: commits at the end, rolls back on any exception.
 
         A second one inside the first would be an act that survives the first one's rollback, and on SQLite would wait
         for itself for ever: it is a mistake of ours and raises :class:`RuntimeError`.

@@ -13,13 +13,13 @@ _last = 0
 
 
 def new_id() -> int:
-    """A 62-bit integer that grows with time: milliseconds since 2026, then 21 random bits.
+    """Return a 62-bit integer that grows with time: milliseconds since 2026, then 21 random bits.
 
     Those of one process never meet: within a millisecond, or when the clock is put back, the next one is the last one
     and one. Two processes that make one id each in the same millisecond meet once in two million; the primary key
     refuses the second and the caller's transaction is repeated.
     """
-    global _last
+    global _last  # noqa: PLW0603 - one counter a process
     moment = time.time_ns() // 1_000_000 - _EPOCH_MS
     with _lock:
         later = moment > _last >> _RANDOM_BITS

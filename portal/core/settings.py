@@ -63,7 +63,7 @@ class Settings(PlatformSettings):
     """Whose contract it speaks: ours (``gateway``), or that of a cloud (``aliyun``, ``tencent``) at ``sms_url``."""
     sms_sign: str = ""
     """签名 registered with the cloud, without 【】."""
-    sms_templates: dict[str, str] = {}
+    sms_templates: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     """Our templates (docs/delivery.md) → the codes that the cloud has approved, as JSON; names of parameters after a
     code choose them and their order: ``SMS_1 hospital stop``."""
     sms_sdk_app_id: str = ""

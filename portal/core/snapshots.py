@@ -26,7 +26,8 @@ class Snapshots(Generic[K, V]):
         self._known: dict[K, tuple[float, V]] = {}
 
     def get(self, key: K) -> V:
-        """The snapshot of ``key``. Two threads that miss it at once both load it: neither waits for the other."""
+        """Return the snapshot of ``key``. Two threads that miss it at once both load it: neither waits for the
+        other."""
         moment = time.monotonic()
         known = self._known.get(key)
         if known is not None and moment - known[0] < FRESH_SECONDS:

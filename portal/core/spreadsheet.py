@@ -70,7 +70,7 @@ class Row:
 
 
 def read(data: bytes, sheet: str = "") -> list[Row]:
-    """The rows of a table, blank ones left out. ``sheet``: its name in a workbook, else the first.
+    """Return the rows of a table, blank ones left out. ``sheet``: its name in a workbook, else the first.
 
     Raises :class:`SheetRefused` for anything that is not plainly a table of bearable size.
     """
@@ -90,7 +90,8 @@ def _unreadable(reason: str = "文件已损坏或不是 Excel 文件") -> SheetR
 
 
 def _archive(data: bytes) -> zipfile.ZipFile:
-    """The archive, once its directory says that it is small, flat and plain; nothing has been unpacked by then."""
+    """Return the archive, once its directory says that it is small, flat and plain; nothing has been unpacked by
+    then."""
     end = data.rfind(b"PK\x05\x06", max(0, len(data) - 65_557))
     if end < 0 or len(data) < end + 22:
         raise _unreadable()
@@ -159,7 +160,7 @@ class _Workbook:
         return parser.close()
 
     def _find(self, sheet: str) -> tuple[str, date]:
-        """The path of the sheet's part, and the day from which Excel counts in this workbook."""
+        """Return the path of the sheet's part, and the day from which Excel counts in this workbook."""
         wanted = ("sheet", "workbookPr")
         elements = self._parse("xl/workbook.xml", _Elements(tuple(_MAIN + tag for tag in wanted))) or []
         counting: dict[str, str] = next((values for tag, values in elements if tag == f"{_MAIN}workbookPr"), {})
@@ -196,10 +197,10 @@ class _Target:
         self.finish(tag)
 
     def begin(self, tag: str, attributes: Mapping[str, str]) -> None:
-        """An element begins."""
+        """Take the beginning of an element."""
 
     def finish(self, tag: str) -> None:
-        """It ends."""
+        """Take its end."""
 
     def data(self, text: str) -> None:
         """Text inside it."""
@@ -208,7 +209,7 @@ class _Target:
         raise _unreadable("XML 部分含有文档类型声明")
 
     def close(self) -> Any:
-        """The result."""
+        """Return the result."""
 
 
 class _Elements(_Target):
@@ -362,7 +363,7 @@ class _Cells(_Target):
 
 
 def shown(text: str) -> Decimal | None:
-    """The number as Excel shows it: 15 significant digits, without trailing zeros; ``None`` for what is none."""
+    """Return the number as Excel shows it: 15 significant digits, without trailing zeros; ``None`` for what is none."""
     try:
         number = Context(prec=15).create_decimal(text)
     except InvalidOperation:

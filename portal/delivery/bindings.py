@@ -86,7 +86,8 @@ def persons(services: Services, connection: Connection, subject: Subject) -> lis
 
 
 def recipient(services: Services, connection: Connection, platform: str, appid: str, target: Target) -> str:
-    """The account of a bill's patient at a platform: for Alipay with its kind (``open_id:…``); ``""`` for none."""
+    """Return the account of a bill's patient at a platform: for Alipay with its kind (``open_id:…``); ``""`` for
+    none."""
     if target.kind != "bill":
         return ""
     found = (
@@ -114,7 +115,7 @@ def recipient(services: Services, connection: Connection, platform: str, appid: 
 
 
 def set_state(services: Services, subject: Subject, state: str) -> None:
-    """An account can no longer be reached (``stale``: unfollowed, unknown) or can again (``active``)."""
+    """Note that an account can no longer be reached (``stale``: unfollowed, unknown) or can again (``active``)."""
     if state not in ("active", "stale"):
         raise ValueError(state)
     mine = (CHANNEL_BINDING.c.platform == subject.platform) & (
@@ -142,11 +143,11 @@ def is_bound(connection: Connection, unit_id: int, number: bytes, platform: str)
 
 def revoke(services: Services, unit_id: int, number: bytes, platform: str) -> int:
     """End a person's bindings as :func:`revoke_on` does, in a transaction of its own."""
-    return services.database.act(lambda connection: revoke_on(services, connection, unit_id, number, platform))
+    return services.database.act(lambda connection: revoke_on(connection, unit_id, number, platform))
 
 
-def revoke_on(services: Services, connection: Connection, unit_id: int, number: bytes, platform: str) -> int:
-    """A person wants no more messages at a platform: their bindings end; returns how many. Audited."""
+def revoke_on(connection: Connection, unit_id: int, number: bytes, platform: str) -> int:
+    """End the bindings of a person who wants no more messages at a platform. Returns how many; audited."""
     mine = (
         (CHANNEL_BINDING.c.unit_id == unit_id)
         & (CHANNEL_BINDING.c.number_digest == number)
@@ -197,6 +198,6 @@ def take_permission(services: Services, subject: Subject, template: str) -> bool
 
 
 def give_back(services: Services, subject: Subject, template: str, none_left: bool = False) -> None:
-    """The message was surely not sent; ``none_left``: and the platform says that there was no permission."""
+    """Give a permission back: the message was surely not sent. ``none_left``: the platform says there was none."""
     with services.database.write() as connection:
         allow_on(services, connection, subject, template, 0 if none_left else 1)

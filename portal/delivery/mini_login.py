@@ -33,7 +33,7 @@ AWAY = "微信暂时没有应答"
 
 
 def subject_of(services: Services, openid: str) -> Subject:
-    """A mini-program user."""
+    """Return a mini-program user."""
     return Subject("mini", services.settings.wechat_mini.appid, "openid", openid)
 
 
@@ -66,13 +66,13 @@ def _remember(services: Services, connection: Connection, token: str, openid: st
 
 
 def openid_of(services: Services, connection: Connection, session: Session) -> str:
-    """The mini-program user of a session; ``""`` for a session of a browser."""
+    """Return the mini-program user of a session; ``""`` for a session of a browser."""
     sealed = connection.scalar(select(MINI_LOGIN.c.subject).where(MINI_LOGIN.c.session_digest == session.digest))
     return services.cipher.decrypt_text("mini_login.subject", session.digest.hex(), sealed) if sealed else ""
 
 
 def begin(services: Services, limits: Limits, session: Session, number: str, name: str, address: str) -> str:
-    """Number and name typed: a code is sent if they match; returns the next token. Raises TRY_LATER."""
+    """Take number and name: a code is sent if they match. Returns the next token. Raises TRY_LATER."""
     with services.database.read() as connection:
         openid = openid_of(services, connection, session)
     claim = identify.counted_claim(services, limits, number, name, address)
@@ -87,7 +87,7 @@ def begin(services: Services, limits: Limits, session: Session, number: str, nam
 
 
 def confirm(services: Services, session: Session, typed: str) -> str:
-    """The code typed: level 2, and the user is bound to the person; returns the next token. Raises CODE_WRONG."""
+    """Check a code: level 2, and the user is bound to the person. Returns the next token. Raises CODE_WRONG."""
     with services.database.read() as connection:
         openid = openid_of(services, connection, session)
 
@@ -106,7 +106,7 @@ def confirm(services: Services, session: Session, typed: str) -> str:
 def by_phone(
     services: Services, providers: Providers, limits: Limits, session: Session, code: str, number: str, name: str
 ) -> str:
-    """Number, name and the phone that WeChat vouches for: level 2 when it is the one on file; returns the next token.
+    """Compare the phone that WeChat vouches for with the one on file: level 2 when it is. Returns the next token.
 
     Nobody there, another name, another phone: NOT_MATCHED alike. Raises NOT_MATCHED, LOGIN_FAILED, TRY_LATER.
     """

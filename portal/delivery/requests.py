@@ -141,7 +141,7 @@ SHOWN = tuple(DELIVERY.c[name] for name in ("id", "object_id", "purpose", "state
 
 
 def with_attempts(newest: Select[Any]) -> Select[Any]:
-    """Some deliveries, newest first, each with its attempts, the last first; rows for :func:`read_shown`."""
+    """Return some deliveries, newest first, each with its attempts, the last first; rows for :func:`read_shown`."""
     found = newest.subquery()
     return (
         select(
@@ -173,7 +173,7 @@ _SHOWN = with_attempts(
 
 
 def read_shown(row: Any) -> list[Shown]:
-    """The message in a row of :func:`with_attempts`; without one yet, 正在发送 while the delivery is open."""
+    """Return the message in a row of :func:`with_attempts`; without one yet, 正在发送 while the delivery is open."""
     purpose = Purpose(row.purpose)
     if row.tried is not None:
         state, at = AttemptState(row.tried), row.tried_ended_at or row.sent_at or row.tried_at
@@ -196,7 +196,8 @@ def state_for_patient(
 
 
 def how_far(sent: Sequence[Shown]) -> tuple[str, str]:
-    """The step 送达 of a bill in a word, by what became of its messages; ``done`` when a receipt says that one arrived,
+    """Return the step 送达 of a bill in a word, by what became of its messages; ``done`` when a receipt says that one
+    arrived,
     ``part`` when one has left, else ``""``.
     """
     states = {one.state for one in sent}
@@ -247,7 +248,7 @@ def stop_address(services: Services, attempt_id: int) -> bool:
 
 
 def _take_back(connection: Connection, row: Any) -> None:
-    """What is queued for that address is not sent."""
+    """Cancel what is queued for that address."""
     waiting = [AttemptState.QUEUED.value, AttemptState.HELD.value]
     same = (DELIVERY_ATTEMPT.c.channel == row.channel) & (DELIVERY_ATTEMPT.c.recipient_digest == row.recipient_digest)
     found = select(DELIVERY_ATTEMPT.c.delivery_id).where(same, DELIVERY_ATTEMPT.c.state.in_(waiting))

@@ -21,7 +21,7 @@ class AlipayKeys:
 
 
 def ensure_demo_keys(data_dir: Path) -> AlipayKeys:
-    """The key pairs in ``data_dir/keys``, made on first use."""
+    """Return the key pairs in ``data_dir/keys``, made on first use."""
     folder = data_dir / "keys"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / ".alipay-lock").open("w") as lock:

@@ -283,7 +283,7 @@ def _kiosk(services: Services, connection: Connection) -> None:
 
 
 def _numbers(connection: Connection, year: int) -> None:
-    """Opening stock of every kind, handed out to the points that use it; the emergency point's is reserved."""
+    """Write opening stock of every kind, handed out to the points that use it; the emergency point's is reserved."""
     points = {row.code: row.id for row in connection.execute(select(Point.id, Point.code))}
     for plan in PLANS:
         code = f"{plan.prefix}{year % 100:02d}"

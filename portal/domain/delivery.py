@@ -156,7 +156,7 @@ ORDER = re.compile(r"[a-z][a-z0-9-]{1,15}(:[0-9]{1,4})?( [a-z][a-z0-9-]{1,15}(:[
 
 
 def steps_of(text: str) -> tuple[Step, ...]:
-    """The steps of an order; each channel once. Raises ValueError with a Chinese reason."""
+    """Return the steps of an order; each channel once. Raises ValueError with a Chinese reason."""
     if not ORDER.fullmatch(text):
         raise ValueError("应为渠道代码和等待分钟数，例如 wechat:10 alipay:10 sms")
     steps = tuple(Step(name, int(wait or 0) * 60) for name, _, wait in (part.partition(":") for part in text.split()))
@@ -187,7 +187,7 @@ def quiet_until(setting: str, clock: datetime) -> datetime:
 
 
 def mask_address(channel: str, address: str) -> str:
-    """An address as operators and its owner see it: 138****1234, a***@x.cn, the ends of an openid."""
+    """Return an address as operators and its owner see it: 138****1234, a***@x.cn, the ends of an openid."""
     if channel == "mail":
         name, _, domain = address.rpartition("@")
         return f"{name[:1]}***@{domain}"

@@ -44,7 +44,8 @@ _CARD = re.compile(r"[A-Z0-9]{5,32}", re.ASCII)
 
 
 def normalise(text: str) -> str:
-    """A number as typed → the form that is compared: NFKC, no blanks, dashes or invisible characters, upper case.
+    """Return a number as typed → the form that is compared: NFKC, no blanks, dashes or invisible characters, upper
+    case.
 
     A mobile number loses its ``+86``. A placeholder such as ``无``, ``-`` or ``******`` becomes ``""``. Never raises;
     ``normalise(normalise(x)) == normalise(x)``.
@@ -75,7 +76,8 @@ def is_credit_code(text: str) -> bool:
 
 
 def id_check_character(first17: str) -> str:
-    """The 18th character of an ID number (GB 11643-1999, ISO 7064 MOD 11-2). Raises ValueError unless 17 digits."""
+    """Return the 18th character of an ID number (GB 11643-1999, ISO 7064 MOD 11-2). Raises ValueError unless 17
+    digits."""
     if not re.fullmatch(r"\d{17}", first17, re.ASCII):
         raise ValueError("seventeen digits are needed")
     remainder = sum(int(digit) * (2 ** (17 - place) % 11) for place, digit in enumerate(first17)) % 11
@@ -94,7 +96,7 @@ def is_id_card(text: str) -> bool:
 
 
 def birthday(number: str) -> date | None:
-    """The date of birth in an ID number; ``None`` for any other number."""
+    """Return the date of birth in an ID number; ``None`` for any other number."""
     number = normalise(number)
     if not is_id_card(number):
         return None
@@ -110,7 +112,7 @@ def _is_day(text: str) -> bool:
 
 
 def recognise(text: str) -> tuple[Kind, ...]:
-    """What the number may be, likeliest first; empty when it is nothing we can search by.
+    """Return what the number may be, likeliest first; empty when it is nothing we can search by.
 
     Several kinds share shapes (a Taiwan permit is eight digits, so is many a clinic card): all of them are named.
     """
@@ -143,7 +145,8 @@ def is_slip_code(text: str) -> bool:
 
 
 def spoken_kind(text: str) -> str:
-    """What a typed number looks like, in words for the person who typed it; says when an ID number does not add up."""
+    """Return what a typed number looks like, in words for the person who typed it; says when an ID number does not
+    add up."""
     number = normalise(text)
     if _ID18.fullmatch(number) and not is_id_card(number):
         return said_later("卡号。如果填的是身份证，它的最后一位对不上，请核对")
@@ -152,7 +155,8 @@ def spoken_kind(text: str) -> str:
 
 
 def normalise_name(text: str) -> str:
-    """A name as typed → the form that is compared: NFKC, no blanks at all, one kind of middle dot, upper case."""
+    """Return a name as typed → the form that is compared: NFKC, no blanks at all, one kind of middle dot, upper
+    case."""
     previous, current = None, text
     while current != previous:
         dotted = _NAME_DOTS.sub("·", current)
@@ -177,7 +181,8 @@ def mask_name(name: str) -> str:
 
 
 def mask_id(number: str) -> str:
-    """An identity number: first six and last four of 18 or 15 stay, of anything shorter the first and last two."""
+    """Return an identity number: first six and last four of 18 or 15 stay, of anything shorter the first and last
+    two."""
     number = normalise(number)
     return _mask(number, 6, 4) if len(number) >= 15 else _mask(number, 1, 2)
 

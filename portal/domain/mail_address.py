@@ -31,7 +31,7 @@ def tidy(text: str) -> str:
 
 
 def suggestion(address: str) -> str:
-    """The address that was probably meant when its domain is one slip away from a usual one; ``""`` otherwise.
+    """Return the address that was probably meant when its domain is one slip away from a usual one; ``""`` otherwise.
 
     ``zhang@qq.con`` → ``zhang@qq.com``. An address that is not unusual is never questioned.
     """

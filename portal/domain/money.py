@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"-?\d{1,14}(\.\d{1,8})?", re.ASCII)
 
 
 def decimal_of(value: object, places: int) -> Decimal:
-    """An outside number (int, Decimal or ASCII text) as an exact Decimal with at most ``places`` decimals.
+    """Return an outside number (int, Decimal or ASCII text) as an exact Decimal with at most ``places`` decimals.
 
     Raises ValueError with a Chinese reason for anything else: bool, float, NaN, exponent, too many digits or
     decimals. JSON must therefore be read with ``parse_float=Decimal``.
@@ -34,7 +34,7 @@ def fen_of(value: object) -> int:
 
 
 def micro_of(value: object) -> int:
-    """A price, quantity or list amount with up to six decimals → millionths. Raises ValueError likewise."""
+    """Return a price, quantity or list amount with up to six decimals → millionths. Raises ValueError likewise."""
     return int(decimal_of(value, 6) * MICRO)
 
 

@@ -49,7 +49,7 @@ def check_sums(
     details: Sequence[Detail],
     payments: Sequence[Payment],
 ) -> tuple[str, ...]:
-    """The warnings to keep with the bill. Raises SUM_MISMATCH naming everything that this account refuses."""
+    """Return the warnings to keep with the bill. Raises SUM_MISMATCH naming everything that this account refuses."""
     refused, warned = [], []
     if (charged := sum(row.amount_fen for row in charges)) != total_fen:
         refused.append(f"chargeDetail 合计 {yuan(charged)} 与 totalAmt {yuan(total_fen)} 不一致")

@@ -96,7 +96,7 @@ def _invalid(reason: str) -> Refusal:
 
 
 def parse(body: bytes) -> Call:
-    """The body of a request, JSON or form-encoded whatever its header says → its members.
+    """Return the body of a request, JSON or form-encoded whatever its header says → its members.
 
     Raises ENVELOPE_INVALID, BODY_TOO_LARGE.
     """
@@ -151,7 +151,7 @@ def signature(call: Call, key: str) -> str:
 
 
 def sign(appid: str, data: str, noise: str, key: str, version: str) -> str:
-    """The signature of a call without region, for those who send."""
+    """Return the signature of a call without region, for those who send."""
     return signature(Call(appid, data, noise, version), key)
 
 
@@ -179,7 +179,7 @@ def _plain_base64(data: str) -> str:
 
 
 def business(call: Call) -> dict[str, Any]:
-    """The business object inside ``data``, fractions as Decimal. Raises ENVELOPE_INVALID."""
+    """Return the business object inside ``data``, fractions as Decimal. Raises ENVELOPE_INVALID."""
     data = _plain_base64(call.data)
     if not data:
         raise _invalid("缺少 data")
@@ -199,7 +199,7 @@ def base64_text(text: str) -> str:
 
 
 def answer(call: Call, key: str, result: str, message: str, noise: str) -> bytes:
-    """A whole answer, pure ASCII, signed with the caller's own appid and version as sent.
+    """Return a whole answer, pure ASCII, signed with the caller's own appid and version as sent.
 
     ``key`` is empty when the appid is unknown. ``message`` is the text before its Base64.
     """
@@ -209,15 +209,15 @@ def answer(call: Call, key: str, result: str, message: str, noise: str) -> bytes
 
 
 def refusal_answer(call: Call, key: str, refusal: Refusal, noise: str) -> bytes:
-    """A refusal as an answer: its result code, and what, why, what next as the text."""
+    """Return a refusal as an answer: its result code, and what, why, what next as the text."""
     return answer(call, key, RESULT_CODES.get(refusal.code, RESULT_CODES["INTERNAL"]), str(refusal), noise)
 
 
 def payload(values: Mapping[str, Any] | str) -> str:
-    """A success message: compact JSON, or the text itself where the contract wants a plain word."""
+    """Return a success message: compact JSON, or the text itself where the contract wants a plain word."""
     return values if isinstance(values, str) else json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def documented_codes() -> list[tuple[str, str, str]]:
-    """(result code, refusal code, Chinese title) in order: the table of the integration guide."""
+    """Return (result code, refusal code, Chinese title) in order: the table of the integration guide."""
     return sorted((result, code, CATALOGUE[code].what) for code, result in RESULT_CODES.items())

@@ -69,7 +69,7 @@ class Fields:
         return self.values.get(name) not in _ABSENT
 
     def text(self, name: str, title: str, most: int, required: bool = False, folded: bool = False) -> str:
-        """Stripped text of at most ``most`` characters; numbers are taken as text. ``folded``: line breaks → blank."""
+        """Return text of at most ``most`` characters; numbers are taken as text. ``folded``: line breaks → blank."""
         value = self.values.get(name)
         if value.__class__ is not str:
             value = self._as_text(name, title, value)
@@ -99,7 +99,7 @@ class Fields:
         return ""
 
     def number(self, name: str, title: str, most: int) -> str:
-        """An identity or card number; placeholders such as ``无``, ``-``, ``******`` count as absent."""
+        """Return an identity or card number; placeholders such as ``无``, ``-``, ``******`` count as absent."""
         value = self.text(name, title, most)
         return value if value and normalise(value) else ""
 
@@ -112,7 +112,7 @@ class Fields:
         return self._amount(name, title, required, fen_of, MOST_FEN)
 
     def micro(self, name: str, title: str, required: bool = False) -> int | None:
-        """A price, quantity or list amount with at most six decimals → millionths; absent is ``None``."""
+        """Return a price, quantity or list amount with at most six decimals → millionths; absent is ``None``."""
         return self._amount(name, title, required, micro_of, MOST_MICRO)
 
     def _amount(self, name: str, title: str, required: bool, read: Any, most: int) -> int | None:
@@ -132,7 +132,8 @@ class Fields:
         return amount
 
     def moment(self, name: str, title: str) -> datetime | None:
-        """A required time ``yyyyMMddHHmmssSSS`` (or without milliseconds) of the hospital's clock → aware UTC."""
+        """Return a required time ``yyyyMMddHHmmssSSS`` (or without milliseconds) of the hospital's clock → aware
+        UTC."""
         value = self.text(name, title, 17, required=True)
         if not value:
             return None
@@ -148,7 +149,7 @@ class Fields:
         return None
 
     def day(self, name: str, title: str) -> date | None:
-        """A day ``yyyy-MM-dd`` or ``yyyyMMdd`` of 1900 to 2099; absent, or .NET's empty day, is ``None``."""
+        """Return a day ``yyyy-MM-dd`` or ``yyyyMMdd`` of 1900 to 2099; absent, or .NET's empty day, is ``None``."""
         value = self.text(name, title, 10)
         if not value:
             return None
@@ -165,7 +166,8 @@ class Fields:
         return None
 
     def rows(self, name: str, title: str, most: int, required: bool = False, single: bool = False) -> list[Fields]:
-        """The objects of a list; ``[]``, ``""``, ``null`` are all empty. ``single``: one object stands for a list."""
+        """Return the objects of a list; ``[]``, ``""``, ``null`` are all empty. ``single``: one object stands for a
+        list."""
         value = self.values.get(name)
         if single and isinstance(value, dict):
             value = [value]

@@ -43,7 +43,7 @@ _CLASSES = {"1": "1", "2": "2", "3": "3", "甲": "1", "乙": "2", "丙": "3", "�
 
 
 def settlement(method: str, message: Mapping[str, Any], account: HisAccount) -> Settlement:
-    """The settlement that ``message`` describes, codes mapped by the account's tables.
+    """Return the settlement that ``message`` describes, codes mapped by the account's tables.
 
     Raises FIELD_INVALID with every problem of the message, SCENE_UNKNOWN, SUM_MISMATCH.
     """
@@ -94,7 +94,7 @@ def settlement(method: str, message: Mapping[str, Any], account: HisAccount) -> 
 
 
 def canonical(fields: Fields) -> str:
-    """The message as JSON text with sorted keys; fractions become text, so that no digit is lost."""
+    """Return the message as JSON text with sorted keys; fractions become text, so that no digit is lost."""
     text = json.dumps(fields.values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
     try:
         text.encode()
@@ -117,7 +117,7 @@ def _scene(fields: Fields, method: str, account: HisAccount) -> Scene | None:
 
 
 def point(fields: Fields, account: HisAccount) -> str:
-    """placeCode as our own code."""
+    """PlaceCode as our own code."""
     sent = fields.text("placeCode", "开票点编码", 50, required=True)
     return account.places.get(sent, sent)
 
@@ -260,7 +260,7 @@ def payments(fields: Fields, account: HisAccount) -> tuple[Payment, ...]:
 
 
 def _vouchers(fields: Fields) -> tuple[VoucherUse, ...]:
-    """payMentVoucher (table A-6); a row of 0 uses nothing and is left out."""
+    """PayMentVoucher (table A-6); a row of 0 uses nothing and is left out."""
     found = []
     for row in fields.rows("payMentVoucher", "预交金凭证消费扣款列表", MOST_PAYMENTS, single=True):
         amount = row.fen("voucherAmt", "扣款金额", required=True)
@@ -273,10 +273,11 @@ def _vouchers(fields: Fields) -> tuple[VoucherUse, ...]:
 
 
 def _extras(fields: Fields) -> tuple[tuple[str, str], ...]:
-    """otherInfo and otherMedicalList as label and text; ``infoNo`` may be anything, nameless rows are left."""
-    found = []
-    for row in fields.rows("otherInfo", "其它扩展信息列表", MOST_EXTRAS, single=True):
-        found.append((row.text("infoName", "信息名称", 100), row.text("infoValue", "信息值", 500, folded=True)))
+    """Return otherInfo and otherMedicalList as label and text; ``infoNo`` may be anything, nameless rows are left."""
+    found = [
+        (row.text("infoName", "信息名称", 100), row.text("infoValue", "信息值", 500, folded=True))
+        for row in fields.rows("otherInfo", "其它扩展信息列表", MOST_EXTRAS, single=True)
+    ]
     for row in fields.rows("otherMedicalList", "其它医保信息列表", MOST_EXTRAS, single=True):
         value = row.text("infoValue", "信息值", 100, folded=True)
         other = row.text("infoOther", "其它信息", 100, folded=True)

@@ -51,7 +51,7 @@ _OF_BILL = select(VERIFICATION.c.bill_id).where(VERIFICATION.c.bill_id == BILL.c
 
 
 def with_relations(statement: Select[Any]) -> Select[Any]:
-    """A statement of one bill's facts with what :func:`of` needs beside them: one question instead of two."""
+    """Return a statement of one bill's facts with what :func:`of` needs beside them: one question instead of two."""
     return (
         statement.add_columns(
             BILL.c.red_of_id,
@@ -89,7 +89,7 @@ _COUNTING = (
 
 
 def of(connection: Connection, bill: BillFacts, row: Any) -> Relations:
-    """What belongs to ``bill``; ``row`` comes from a statement :func:`with_relations`."""
+    """Return what belongs to ``bill``; ``row`` comes from a statement :func:`with_relations`."""
     counting: tuple[BillFacts, ...] = ()
     if bill.state is BillState.REVERSED:
         wanted = {

@@ -19,7 +19,7 @@ LIVE = (BillState.ISSUED.value, BillState.UPLOADED.value, BillState.SUPERVISED.v
 
 
 def paper_ranges(connection: Connection, point_id: int, code: str = "") -> list[OpenRange]:
-    """The point's open ranges of paper forms; ``code``: of one paper code, or of one kind (its first digits)."""
+    """Return the point's open ranges of paper forms; ``code``: of one paper code, or of one kind (its first digits)."""
     prefixes = set(connection.scalars(select(BILL_KIND.c.prefix).where(BILL_KIND.c.form == "paper")))
     return [
         found
@@ -29,7 +29,7 @@ def paper_ranges(connection: Connection, point_id: int, code: str = "") -> list[
 
 
 def paper_code_for(connection: Connection, bill: BillFacts, point_id: int) -> str:
-    """The paper code that this bill would be exchanged to at the point now; ``""`` when it has no form there."""
+    """Return the paper code that this bill would be exchanged to at the point now; ``""`` when it has no form there."""
     prefix = connection.scalar(
         select(BILL_KIND.c.paper_prefix)
         .select_from(BILL.join(BILL_KIND, BILL_KIND.c.id == BILL.c.kind_id))
@@ -40,7 +40,8 @@ def paper_code_for(connection: Connection, bill: BillFacts, point_id: int) -> st
 
 
 def next_of_forms(connection: Connection, point_id: int) -> dict[str, int]:
-    """The paper codes that bills are exchanged to at the point, the commonest kind first, with their next numbers."""
+    """Return the paper codes that bills are exchanged to at the point, the commonest kind first, with their next
+    numbers."""
     prefixes = connection.scalars(
         select(BILL_KIND.c.paper_prefix)
         .where(BILL_KIND.c.paper_prefix != "", BILL_KIND.c.form != "voucher")

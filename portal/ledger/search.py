@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, false, or_, select
@@ -66,7 +67,7 @@ def _meanings(services: Services, connection: Connection, text: str) -> list[tup
     number = normalise(text)
     # The fiscal QR of a face has code and number as neighbouring parts between commas.
     parts = [part.strip() for part in text.split(",")]
-    pairs = [(a, b) for a, b in zip(parts, parts[1:], strict=False) if _digits(a, 8) and _digits(b, 10)]
+    pairs = [(a, b) for a, b in pairwise(parts) if _digits(a, 8) and _digits(b, 10)]
     if _digits(number, 18):
         pairs.append((number[:8], number[8:]))
     meanings += [("bill", (BILL.c.bill_code == code) & (BILL.c.number == int(last))) for code, last in pairs]

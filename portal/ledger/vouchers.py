@@ -147,17 +147,17 @@ def _one(connection: Connection, statement: Select[Any]) -> VoucherFacts | None:
 
 
 def by_id(connection: Connection, unit_id: int, voucher_id: int) -> VoucherFacts | None:
-    """The unit's voucher with this row id."""
+    """Return the unit's voucher with this row id."""
     return _one(connection, _FACTS.where(VOUCHER.c.unit_id == unit_id, VOUCHER.c.id == voucher_id))
 
 
 def by_serial(connection: Connection, account_id: int, serial: str) -> VoucherFacts | None:
-    """The voucher of an account's serial."""
+    """Return the voucher of an account's serial."""
     return _one(connection, _FACTS.where(VOUCHER.c.account_id == account_id, VOUCHER.c.serial == serial))
 
 
 def by_number(connection: Connection, unit_id: int, code: str, number: str) -> VoucherFacts | None:
-    """The unit's voucher with this code and number (leading zeros do not matter)."""
+    """Return the unit's voucher with this code and number (leading zeros do not matter)."""
     if not (number.isascii() and number.isdigit() and len(number) <= 10):
         return None
     where = (VOUCHER.c.unit_id == unit_id, VOUCHER.c.code == code, VOUCHER.c.number == int(number))
@@ -165,7 +165,7 @@ def by_number(connection: Connection, unit_id: int, code: str, number: str) -> V
 
 
 def by_link(connection: Connection, link_digest: bytes) -> VoucherFacts | None:
-    """The voucher whose link has this keyed hash."""
+    """Return the voucher whose link has this keyed hash."""
     return _one(connection, _FACTS.where(VOUCHER.c.link_digest == link_digest))
 
 
@@ -186,17 +186,18 @@ def of_unit(unit_id: int) -> Select[Any]:
 
 
 def facts_of(row: Any) -> VoucherFacts:
-    """The facts of a row of :func:`of_unit`."""
+    """Return the facts of a row of :func:`of_unit`."""
     return _read({name: row._mapping[name] for name in VoucherFacts.__dataclass_fields__})
 
 
 def masked_payer(services: Services, row: Any) -> str:
-    """The payer of a row of :func:`of_unit`, masked (林**)."""
+    """Return the payer of a row of :func:`of_unit`, masked (林**)."""
     return mask_name(services.cipher.decrypt_text("voucher_party.name", row.owner_id, row.sealed_payer))
 
 
 def deposits_of(services: Services, connection: Connection, unit_id: int, text: str) -> list[VoucherFacts]:
-    """The unit's deposits that a typed number finds, newest first: a number of the patient, the hospital number, or
+    """Return the unit's deposits that a typed number finds, newest first: a number of the patient, the hospital
+    number, or
     the voucher's own (its code may stand before it)."""
     typed = normalise(text)
     either: ColumnElement[bool] = VOUCHER.c.id.in_(
@@ -236,7 +237,7 @@ class MoveFacts:
 
 
 def movements(connection: Connection, voucher_ids: Sequence[int]) -> list[MoveFacts]:
-    """The ledger of these deposits, oldest first."""
+    """Return the ledger of these deposits, oldest first."""
     document = VOUCHER.alias("document")
     statement = (
         select(
@@ -291,7 +292,7 @@ class Statement:
 
 
 def statement(services: Services, connection: Connection, unit_id: int, hospital_no: str, visit_no: str) -> Statement:
-    """The statement of hospitalNo, of one visitNo of it where that is given. Empty when nothing was paid in."""
+    """Return the statement of hospitalNo, of one visitNo of it where that is given. Empty when nothing was paid in."""
     hospital = admission_digest(services.index, unit_id, "hospital", hospital_no)
     wanted = VOUCHER.c.hospital_digest == hospital
     if visit := admission_digest(services.index, unit_id, "visit", visit_no):
@@ -300,7 +301,7 @@ def statement(services: Services, connection: Connection, unit_id: int, hospital
 
 
 def statement_with(connection: Connection, voucher: VoucherFacts) -> Statement:
-    """The statement of the admission of this deposit; of the deposit alone when it names no admission."""
+    """Return the statement of the admission of this deposit; of the deposit alone when it names no admission."""
     own = connection.execute(
         select(VOUCHER.c.hospital_digest, VOUCHER.c.visit_digest).where(VOUCHER.c.id == voucher.voucher_id)
     ).one()
@@ -320,14 +321,14 @@ def _statement(connection: Connection, same: ColumnElement[bool]) -> Statement:
 
 
 def cancellation(connection: Connection, voucher_id: int) -> VoucherFacts | None:
-    """The red voucher that took this deposit back."""
+    """Return the red voucher that took this deposit back."""
     return _one(
         connection, _FACTS.where(VOUCHER.c.of_id == voucher_id, VOUCHER.c.form == VoucherForm.CANCELLATION.value)
     )
 
 
 def given_back(connection: Connection, voucher_id: int) -> int:
-    """What was refunded or cancelled of this deposit so far, in fen."""
+    """Return what was refunded or cancelled of this deposit so far, in fen."""
     back = (Movement.REFUNDED.value, Movement.CANCELLED.value)
     given = select(func.sum(VOUCHER_MOVEMENT.c.amount_fen)).where(
         VOUCHER_MOVEMENT.c.voucher_id == voucher_id, VOUCHER_MOVEMENT.c.kind.in_(back)
@@ -415,14 +416,14 @@ def record(connection: Connection, voucher_id: int) -> VoucherRecord | None:
 
 
 def payer_name(services: Services, connection: Connection, voucher: VoucherFacts) -> str:
-    """The payer's full name, opened. The caller masks or audits."""
+    """Return the payer's full name, opened. The caller masks or audits."""
     owner = voucher.of_id or voucher.voucher_id
     sealed = connection.execute(select(VOUCHER_PARTY.c.name).where(VOUCHER_PARTY.c.voucher_id == owner)).scalar_one()
     return services.cipher.decrypt_text("voucher_party.name", owner, sealed)
 
 
 def identity(services: Services, connection: Connection, voucher: VoucherFacts) -> dict[str, str]:
-    """The sealed identity fields, opened. The caller masks or audits."""
+    """Return the sealed identity fields, opened. The caller masks or audits."""
     owner = voucher.of_id or voucher.voucher_id
     sealed = connection.execute(
         select(VOUCHER_PARTY.c.identity).where(VOUCHER_PARTY.c.voucher_id == owner)
@@ -432,19 +433,19 @@ def identity(services: Services, connection: Connection, voucher: VoucherFacts) 
 
 
 def phone(services: Services, connection: Connection, voucher: VoucherFacts) -> str:
-    """The phone on file, opened, or ``""``. The caller masks or audits."""
+    """Return the phone on file, opened, or ``""``. The caller masks or audits."""
     owner = voucher.of_id or voucher.voucher_id
     sealed = connection.execute(select(VOUCHER_PARTY.c.phone).where(VOUCHER_PARTY.c.voucher_id == owner)).scalar_one()
     return services.cipher.decrypt_text("voucher_party.phone", owner, sealed) if sealed else ""
 
 
 def token(services: Services, unit_code: str, appid: str, serial: str, key_id: str = "", generation: int = 0) -> str:
-    """The token of a voucher's link; by a key of its own, so that a bill of an equal serial has another."""
+    """Return the token of a voucher's link; by a key of its own, so that a bill of an equal serial has another."""
     key_id = key_id or services.settings.link_key_ids[0]
     key = services.keyring.link_key(key_id, f"voucher:{appid}")
     return link.token(key, key_id, unit_code, serial, generation)
 
 
 def token_of(services: Services, unit_code: str, voucher: VoucherFacts) -> str:
-    """The token of this voucher's link, computed again (only its keyed hash is stored)."""
+    """Return the token of this voucher's link, computed again (only its keyed hash is stored)."""
     return token(services, unit_code, voucher.appid, voucher.serial, voucher.link_key, voucher.link_generation)

@@ -50,29 +50,29 @@ class Column:
     shown: bool = True
 
     def of(self, row: Any) -> Any:
-        """The raw value of a row."""
+        """Return the raw value of a row."""
         return self.value(row) if self.value is not None else getattr(row, self.key)
 
     def state(self, row: Any) -> State:
-        """The state of a row, for kind ``state``."""
+        """Return the state of a row, for kind ``state``."""
         value = self.of(row)
         return self.states.get(value) or State(str(value))
 
     def text(self, row: Any) -> str:
-        """The value of a row as it is shown."""
+        """Return the value of a row as it is shown."""
         if self.kind == "state":
             return self.state(row).title
         return self.shape(self.of(row))
 
     def shape(self, value: Any) -> str:
-        """A raw value as it is shown."""
+        """Return a raw value as it is shown."""
         shape = _SHAPES.get(self.kind)
         if shape is not None:
             return str(shape(value))
         return "" if value is None else str(value)
 
     def cell(self, row: Any) -> spreadsheet.Value:
-        """The value of a row for Excel: yuan as a number, times in the hospital's time, the rest as text."""
+        """Return the value of a row for Excel: yuan as a number, times in the hospital's time, the rest as text."""
         value = self.of(row)
         if value is None:
             return None

@@ -30,7 +30,7 @@ class Filter:
         return self.choices() if callable(self.choices) else self.choices
 
     def condition(self, text: str) -> Any:
-        """The condition of a typed value. Raises ValueError."""
+        """Return the condition of a typed value. Raises ValueError."""
         text = text.strip()
         if not text:
             return None

@@ -65,7 +65,7 @@ class Order:
         return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 
     def _cursor(self, text: str) -> list[Any] | None:
-        """The place that an address names; ``None`` for none and for one that was tampered with."""
+        """Return the place that an address names; ``None`` for none and for one that was tampered with."""
         try:
             parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             kinds = [column.type.python_type for column in self.columns]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from portal.audit import actions
 from portal.core.clock import local
 from portal.domain.money import commas, micro_text
-from portal.domain.numbers import bill_number as bill_number
+from portal.domain.numbers import bill_number
 from portal.domain.states import BillState, PaperState
 
 

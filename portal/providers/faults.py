@@ -16,7 +16,7 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 class FaultKind(StrEnum):
     """The meaning of an answer for the sender."""
 
-    TOKEN = "token"  # refresh the credential once, repeat once, then it is CONFIG
+    TOKEN = "token"  # noqa: S105 - refresh the credential once, repeat once, then it is CONFIG
     RETRY = "retry"  # transient
     LATER = "later"  # quota or window: not before the stated time
     NEVER = "never"  # this message to this person on this channel is over

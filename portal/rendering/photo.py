@@ -14,7 +14,8 @@ SIDE = 1600
 
 
 def remade(data: bytes) -> bytes:
-    """A JPEG or PNG as a fresh JPEG: upright, at most :data:`SIDE` pixels, without EXIF, place, comments or colours'
+    """Return a JPEG or PNG as a fresh JPEG: upright, at most :data:`SIDE` pixels, without EXIF, place, comments or
+    colours'
     profile. Raises ValueError with a Chinese reason."""
     if len(data) > MOST_BYTES:
         raise ValueError("照片超过 3 MB，请用较小的尺寸重新拍")
@@ -33,7 +34,7 @@ def remade(data: bytes) -> bytes:
 
 
 def _flat(found: Image.Image) -> Image.Image:
-    """The picture alone: upright, no larger than kept, on white."""
+    """Return the picture alone: upright, no larger than kept, on white."""
     found.draft("RGB", (SIDE, SIDE))
     upright = ImageOps.exif_transpose(found)
     upright.thumbnail((SIDE, SIDE))

@@ -72,7 +72,7 @@ def _version(version: int) -> _Version:
 
 @lru_cache(maxsize=40)
 def _products(count: int) -> tuple[int, ...]:
-    """The generator polynomial of ``count`` bytes (its leading 1 left out) times every byte, as big integers."""
+    """Return the generator polynomial of ``count`` bytes (its leading 1 left out) times every byte, as big integers."""
     generator = [1]
     for power in range(count):
         shifted = [0, *(gexp(glog(factor) + power) for factor in generator)]
@@ -128,11 +128,11 @@ def drawing(text: str, attributes: Mapping[str, str] | None = None, quiet: int =
     svg.attrib.update({"viewBox": box} | dict(attributes or {}))
     for part in svg:
         part.attrib.pop("id", None)  # a paper holds several codes
-    return Markup(ET.tostring(svg, encoding="unicode"))
+    return Markup(ET.tostring(svg, encoding="unicode"))  # noqa: S704 - serialised, so escaped
 
 
 def matrix(text: str) -> list[list[bool]]:
-    """The modules of ``text`` (UTF-8) at level M, without quiet zone. Raises ValueError above 2,331 bytes."""
+    """Return the modules of ``text`` (UTF-8) at level M, without quiet zone. Raises ValueError above 2,331 bytes."""
     return [[module == 1 for module in row] for row in _rows(text)]
 
 
@@ -155,7 +155,7 @@ def path(text: str) -> tuple[int, str]:
 
 
 def png(text: str, scale: int = 4) -> bytes:
-    """A black-and-white PNG of ``scale`` pixels a module, with a quiet zone of four modules."""
+    """Return a black-and-white PNG of ``scale`` pixels a module, with a quiet zone of four modules."""
     rows = _rows(text)
     size = (len(rows) + 2 * QUIET) * scale
     width = (size + 7) // 8

@@ -47,7 +47,7 @@ def _element(name: str, value: str) -> str:
 
 
 def _figure(name: str, value: str) -> str:
-    """An element of our own digits."""
+    """Return an element of our own digits."""
     return f"<{name}>{value}</{name}>" if value else ""
 
 
@@ -83,7 +83,8 @@ class Prepared:
     pieces: tuple[bytes, ...]
 
     def finish(self, number: str, check_code: str, issued_at: datetime) -> bytes:
-        """The bytes to sign. Raises ValueError unless the number has ten digits and the check code six characters."""
+        """Return the bytes to sign. Raises ValueError unless the number has ten digits and the check code six
+        characters."""
         if not (len(number) == 10 and number.isascii() and number.isdigit() and _CHECK_CODE.fullmatch(check_code)):
             raise ValueError("number must have ten digits, check code six letters or digits")
         at = local(issued_at)
@@ -106,7 +107,7 @@ def prepare(document: BillDocument) -> Prepared:
 
 
 def write(document: BillDocument) -> bytes:
-    """The bytes to sign of a complete document."""
+    """Return the bytes to sign of a complete document."""
     return prepare(document).finish(document.number, document.check_code, document.issued_at)
 
 
@@ -251,17 +252,18 @@ def _signature(name: str, algorithm: str, signed_at: datetime, serial_hex: str, 
 
 
 def unit_signature_element(algorithm: str, signed_at: datetime, serial_hex: str, value_der: bytes) -> bytes:
-    """The serialised InvoicingPartySignature (our reading of the standard); ``value_der`` is the CMS SignedData."""
+    """Return the serialised InvoicingPartySignature (our reading of the standard); ``value_der`` is the CMS
+    SignedData."""
     return _signature("InvoicingPartySignature", algorithm, signed_at, serial_hex, value_der)
 
 
 def supervisor_signature_element(algorithm: str, signed_at: datetime, serial_hex: str, value_der: bytes) -> bytes:
-    """The serialised SupervisorPartySignature, likewise."""
+    """Return the serialised SupervisorPartySignature, likewise."""
     return _signature("SupervisorPartySignature", algorithm, signed_at, serial_hex, value_der)
 
 
 def supervised_bytes(signed: bytes, unit_element: bytes) -> bytes:
-    """What finance signs: the unit's bytes and the unit's signature element."""
+    """Return what finance signs: the unit's bytes and the unit's signature element."""
     return signed + unit_element
 
 
@@ -271,7 +273,7 @@ _UNIT_END, _FINANCE = b"</InvoicingPartySignature>", b"<SupervisorPartySignature
 
 
 def assemble(signed: bytes, unit_element: bytes, supervisor_element: bytes | None) -> bytes:
-    """The whole ``einvoice.xml``."""
+    """Return the whole ``einvoice.xml``."""
     return b"".join((_START, signed, _OPEN, unit_element, supervisor_element or b"", _CLOSE))
 
 
@@ -344,7 +346,7 @@ def split(full: bytes) -> Split:
 
 
 def read(data: bytes) -> BillDocument:
-    """The document of signed bytes or of a whole ``einvoice.xml``. Raises ValueError for anything else.
+    """Return the document of signed bytes or of a whole ``einvoice.xml``. Raises ValueError for anything else.
 
     ``read(write(d)) == d`` for every document whose label–value pairs are not empty and whose times are whole seconds.
     """

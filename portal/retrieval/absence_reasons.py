@@ -31,7 +31,8 @@ _TEXTS = {
 
 
 def reasons(bills: Sequence[BillFacts], day: date | None, amount_fen: int | None) -> list[Reason]:
-    """The person's bills near ``day`` (three days either way) or of exactly this amount, with their state in words."""
+    """Return the person's bills near ``day`` (three days either way) or of exactly this amount, with their state in
+    words."""
     found = []
     for bill in bills:
         near = day is not None and abs(business_day(bill.business_at) - day) <= NEAR

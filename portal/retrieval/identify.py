@@ -235,7 +235,7 @@ def _use_code(connection: Connection, digest: bytes, bill_id: int) -> int | None
 def _open(
     services: Services, connection: Connection, unit_id: int, bill_id: int, session: Session | None, actor: str
 ) -> str:
-    """A session that may see this bill, besides what the present one may."""
+    """Return a session that may see this bill, besides what the present one may."""
     claim, level = Claim(), 1
     if session is not None and session.unit_id == unit_id:
         claim, level = session.claim, max(session.level, 1)
@@ -295,13 +295,14 @@ _OWN_RELATED = bill_relations.with_relations(_OWN)
 
 
 def _proved(session: Session) -> dict[str, object]:
-    """What the session has proved, as parameters; below level 2 the number and name that were typed prove nothing."""
+    """Return what the session has proved, as parameters; below level 2 the number and name that were typed prove
+    nothing."""
     claim = session.claim if session.level >= 2 else Claim()
     return {"unit": session.unit_id, "number": bytes.fromhex(claim.number), "name": bytes.fromhex(claim.name)}
 
 
 def visible_bills(services: Services, connection: Connection, session: Session) -> tuple[list[BillFacts], str]:
-    """The bills this session may see, newest business first: of the person at level 2, and those opened by slip.
+    """Return the bills this session may see, newest business first: of the person at level 2, and those opened by slip.
 
     With them the full name of the newest one's payer (``""`` without bills); the caller masks it.
     """
@@ -320,7 +321,7 @@ def visible_bills(services: Services, connection: Connection, session: Session) 
 def own_bill(
     services: Services, connection: Connection, session: Session, bill_id: int
 ) -> tuple[BillFacts, str] | None:
-    """The bill and its payer's full name, when this session may open it; the caller masks or audits the name.
+    """Return the bill and its payer's full name, when this session may open it; the caller masks or audits the name.
 
     Not yours and not there look the same to the caller.
     """
@@ -331,7 +332,7 @@ def own_bill(
 def own_bill_related(
     services: Services, connection: Connection, session: Session, bill_id: int
 ) -> tuple[BillFacts, str, Relations] | None:
-    """The same, with what belongs to the bill."""
+    """Return the same, with what belongs to the bill."""
     row = _own(connection, _OWN_RELATED, session, bill_id)
     if row is None:
         return None

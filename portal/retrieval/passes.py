@@ -57,7 +57,8 @@ class Pass:
 
 
 def make(services: Services, connection: Connection, purpose: Purpose, unit_id: int, claim: Claim) -> str:
-    """A new pass in the caller's transaction; returns its token. A claim with one bill and nobody is for that bill."""
+    """Make a pass in the caller's transaction and return its token. A claim with one bill and nobody is for that
+    bill."""
     token = secrets.token_urlsafe(24)
     if purpose is Purpose.WINDOW:
         token = WINDOW_PREFIX + "".join(secrets.choice(_LETTERS) for _ in range(26))
@@ -66,13 +67,13 @@ def make(services: Services, connection: Connection, purpose: Purpose, unit_id: 
 
 
 def for_browser(services: Services, session: Session, bill: BillFacts) -> str:
-    """The token by which another browser goes on to this one bill."""
+    """Return the token by which another browser goes on to this one bill."""
     with services.database.write() as connection:
         return make(services, connection, Purpose.BROWSER, session.unit_id, Claim(bills=(bill.bill_id,)))
 
 
 def for_window(services: Services, session: Session) -> str:
-    """What the QR for a window says: the clerk's search finds what this session may see, for a minute."""
+    """Return what the QR for a window says: the clerk's search finds what this session may see, for a minute."""
     claim = session.claim if session.level >= 2 else Claim(bills=session.claim.bills)
     with services.database.write() as connection:
         audit.record(connection, Actor("patient"), "patient.shown", ("unit", session.unit_id))
@@ -80,7 +81,7 @@ def for_window(services: Services, session: Session) -> str:
 
 
 def read(services: Services, connection: Connection, token: str, *purposes: Purpose) -> Pass | None:
-    """The pass of a token while it is open; wrong, expired and revoked are one."""
+    """Return the pass of a token while it is open; wrong, expired and revoked are one."""
     digest = services.index.digest("pass", token)
     row: Any = connection.execute(
         select(PATIENT_PASS).where(
@@ -119,7 +120,7 @@ def revoke_links(services: Services, unit_code: str, bill: BillFacts, actor: str
 
 
 def bill_of(services: Services, connection: Connection, token: str) -> tuple[BillFacts, str, Pass]:
-    """The one bill of a mail's or browser's pass, its payer's full name (the caller masks it), the pass.
+    """Return the one bill of a mail's or browser's pass, its payer's full name (the caller masks it), the pass.
 
     Raises LINK_INVALID.
     """

@@ -53,14 +53,14 @@ def _seal(services: Services, digest: bytes, claim: Claim) -> bytes:
 
 
 def read(services: Services, connection: Connection, cookie: str) -> Session | None:
-    """The session of a cookie, when there is one and it is not over."""
+    """Return the session of a cookie, when there is one and it is not over."""
     if not cookie:
         return None
     return by_digest(services, connection, services.index.digest("session", cookie))
 
 
 def by_digest(services: Services, connection: Connection, digest: bytes) -> Session | None:
-    """The same by the keyed hash of its cookie, for a task that works for a session."""
+    """Return the same by the keyed hash of its cookie, for a task that works for a session."""
     row = connection.execute(_BY_DIGEST, {"cookie": digest, "moment": now()}).one_or_none()
     if row is None:
         return None

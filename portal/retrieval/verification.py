@@ -61,7 +61,7 @@ class Elements:
 
 
 def read(typed: Mapping[str, str]) -> tuple[Elements | None, dict[str, str]]:
-    """What was typed, by the names of :data:`ELEMENTS`; else what is wrong, field by field, in words."""
+    """Return what was typed, by the names of :data:`ELEMENTS`; else what is wrong, field by field, in words."""
     plain = {name: re.sub(r"\s", "", unicodedata.normalize("NFKC", typed.get(name, ""))) for name in ELEMENTS}
     wrong = {name: f"请填写{ELEMENTS[name].removesuffix('（元）')}" for name, text in plain.items() if not text}
     for name, (shape, words) in _SHAPES.items():
@@ -110,7 +110,8 @@ _RELATED = bill_relations.with_relations(FACTS.where(BILL.c.id == bindparam("bil
 def verify(
     services: Services, limits: Limits, unit_id: int, typed: Elements, address: str
 ) -> tuple[BillFacts, Relations] | None:
-    """The unit's bill with all of these elements and what belongs to it, noted as verified; ``None``: no such bill.
+    """Return the unit's bill with all of these elements and what belongs to it, noted as verified; ``None``: no such
+    bill.
 
     ``address`` is the caller's network address, counted by keyed hash. Raises TRY_LATER: too many look-ups from
     there, or more than 10 in half an hour at one code and number, whether there is such a bill or not.

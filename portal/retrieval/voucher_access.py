@@ -22,7 +22,7 @@ from portal.retrieval.identify import count_address, count_try
 def open_by_slip(
     services: Services, limits: Limits, voucher: VoucherFacts, name: str, address: str, request_id: str
 ) -> list[MoveFacts]:
-    """The movements of the deposit behind this voucher. Raises NOT_MATCHED, TRY_LATER.
+    """Return the movements of the deposit behind this voucher. Raises NOT_MATCHED, TRY_LATER.
 
     ``address`` is the caller's network address, counted by keyed hash.
     """

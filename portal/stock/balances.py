@@ -86,7 +86,7 @@ class _Place:
         return sum(run.count for run in self.unused if run.state is state)
 
     def holding(self, daily: float, rule: Rule | None) -> Holding:
-        """The balance, at so many uses a day."""
+        """Return the balance, at so many uses a day."""
         waiting = self.count(RangeState.WAITING)
         left = self.count(RangeState.OPEN) + waiting
         return Holding(

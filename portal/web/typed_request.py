@@ -22,7 +22,7 @@ class _Typed(ImmutableMultiDict[str, Any]):
 
 
 def clean(text: str) -> str:
-    """The text without such characters; tabs and line ends stay."""
+    """Return the text without such characters; tabs and line ends stay."""
     return _UNTYPED.sub("", text)
 
 

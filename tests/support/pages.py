@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -98,7 +99,7 @@ def _skeleton(root: Any) -> Iterable[str]:
     ids = root.xpath("//@id")
     found += [f"id {name} twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
     levels = [int(tag[1]) for element in root.iter() if (tag := str(element.tag)) in ("h1", "h2", "h3", "h4", "h5")]
-    found += ["a heading skips a level" for one, two in zip(levels, levels[1:], strict=False) if two > one + 1]
+    found += ["a heading skips a level" for one, two in pairwise(levels) if two > one + 1]
     return found
 
 

@@ -29,6 +29,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx._transports.default as httpx_transports
@@ -50,7 +51,7 @@ def install() -> None:
     """Patch this process of the run, unless the switch says otherwise."""
     if SLOW:
         return
-    if "TMPDIR" not in os.environ and os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free > ENOUGH:
+    if "TMPDIR" not in os.environ and Path(MEMORY).is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
         os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
     Rule.compile = _compiled_once(Rule.compile)  # type: ignore[method-assign]
     passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)

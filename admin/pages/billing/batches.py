@@ -31,7 +31,7 @@ SHOWN = 50
 
 
 def batches_desk() -> BatchService:
-    """The batches of this process."""
+    """Return the batches of this process."""
     return runtime().batches
 
 
@@ -43,7 +43,7 @@ def _choices() -> dict[str, str]:
 @billing.route("/batches", methods=["GET", "POST"])
 @requires(Permission.BATCH_IMPORT, menu="批量导入", order=30)
 def batches() -> Response:
-    """The batches, and the form that takes a file."""
+    """Show the batches, and the form that takes a file."""
     problem = ""
     if request.method == "POST":
         try:
@@ -80,7 +80,7 @@ def _receive() -> int:
 @billing.get("/batches/template.xlsx")
 @requires(Permission.BATCH_IMPORT, within="billing.batches")
 def batch_template() -> Response:
-    """The empty file with its lists, the explanations and the catalogue."""
+    """Show the empty file with its lists, the explanations and the catalogue."""
     with services().database.read() as connection:
         known = catalogue.load(connection, current_staff().unit_id)
     columns = [
@@ -91,10 +91,15 @@ def batch_template() -> Response:
     ]
     heads = ("类别", "项目编码", "项目名称", "单位", "标准", "标准下限", "标准上限")
     items = [
-        (catalogue.AREAS[item.area], item.code, item.name, item.unit)
-        + tuple(
-            "" if price is None else micro_text(price, 2)
-            for price in (item.price_micro, item.low_micro, item.high_micro)
+        (
+            catalogue.AREAS[item.area],
+            item.code,
+            item.name,
+            item.unit,
+            *(
+                "" if price is None else micro_text(price, 2)
+                for price in (item.price_micro, item.low_micro, item.high_micro)
+            ),
         )
         for item in known.items.values()
         if item.active
@@ -120,7 +125,7 @@ NOTES = (
 @billing.get("/batches/<int:batch_id>")
 @requires(Permission.BATCH_IMPORT, within="billing.batches")
 def batch_report(batch_id: int) -> Response:
-    """The check report before, the progress during, the result after; while it runs the page renews itself."""
+    """Show the check report before, the progress during, the result after; while it runs the page renews itself."""
     report = batches_desk().report(current_actor(), batch_id)
     after = request.args.get("after", 0, type=int)
     bad = [] if report.purged else batches_desk().bad(current_actor(), batch_id, SHOWN + 1, after)
@@ -169,7 +174,7 @@ def batch_discard(batch_id: int) -> Response:
 @billing.get("/batches/<int:batch_id>/failures.xlsx")
 @requires(Permission.BATCH_IMPORT, within="billing.batches")
 def batch_failures(batch_id: int) -> Response:
-    """The rows that were not issued, each with 结果, 错误字段, 原因, 建议; put right, it can be imported again."""
+    """Show the rows that were not issued, each with 结果, 错误字段, 原因, 建议; put right, it can be imported again."""
     rows = batches_desk().failures(current_actor(), batch_id)
     heads = [
         spreadsheet.SheetColumn(title)

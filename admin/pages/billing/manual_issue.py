@@ -40,7 +40,7 @@ def manual() -> ManualIssueService:
 @billing.get("/desk")
 @requires(Permission.BILLS_ISSUE, menu="手工开票", order=20)
 def desk() -> Response:
-    """The kinds to begin with, and the drafts to go on with."""
+    """Show the kinds to begin with, and the drafts to go on with."""
     return page("billing/desk.html", title="手工开票", kinds=KINDS, drafts=manual().drafts(current_actor()))
 
 
@@ -55,7 +55,7 @@ def desk_start() -> Response:
 @billing.route("/desk/<int:draft_id>", methods=["GET", "POST"])
 @requires(Permission.BILLS_ISSUE, within="billing.desk")
 def desk_form(draft_id: int) -> Response:
-    """The form. Every button of it first keeps what was typed."""
+    """Show the form. Every button of it first keeps what was typed."""
     found = manual().get(current_actor(), draft_id)
     if found.bill_id is not None:
         return see_other(url_for("billing.desk_result", draft_id=draft_id))
@@ -100,7 +100,7 @@ def _gate_payer(found: Draft, typed: Entry, payer_id: int) -> None:
 @billing.get("/desk/<int:draft_id>/preview")
 @requires(Permission.BILLS_ISSUE, within="billing.desk")
 def desk_preview(draft_id: int) -> Response:
-    """The face as it will be, marked 预览, and the button that issues exactly this."""
+    """Show the face as it will be, marked 预览, and the button that issues exactly this."""
     found = manual().get(current_actor(), draft_id)
     if found.bill_id is not None:
         return see_other(url_for("billing.desk_result", draft_id=draft_id))
@@ -135,7 +135,7 @@ def desk_issue(draft_id: int) -> Response:
 @billing.get("/desk/<int:draft_id>/result")
 @requires(Permission.BILLS_ISSUE, within="billing.desk")
 def desk_result(draft_id: int) -> Response:
-    """The bill that was issued: its elements, the code to scan, and what can be printed."""
+    """Show the bill that was issued: its elements, the code to scan, and what can be printed."""
     found = manual().get(current_actor(), draft_id)
     if found.bill_id is None:
         return see_other(url_for("billing.desk_form", draft_id=draft_id))
@@ -161,7 +161,7 @@ def desk_discard(draft_id: int) -> Response:
 
 @billing.before_app_request
 def keep_late_form() -> None:
-    """A form of the desk that arrives after its session has ended is kept for its owner, who finds it in the draft."""
+    """Keep a form that arrives after its session has ended for its owner, who finds it in the draft."""
     if request.endpoint != "billing.desk_form" or request.method != "POST":
         return
     with services().database.read() as connection:
@@ -175,7 +175,7 @@ def keep_late_form() -> None:
 
 
 def posted(kind: Scene) -> Entry:
-    """The entry that the posted form holds."""
+    """Return the entry that the posted form holds."""
     form = request.form
     lines = [_row(form, "lines", place, fields.LINE) for place in range(MOST_LINES)]
     payments = [_row(form, "payments", place, fields.PAYMENT) for place in range(MOST_PAYMENTS)]

@@ -19,7 +19,7 @@ from portal.access.permissions import Permission
 from portal.domain.documents.bill import INSURANCE_CLASSES
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
-from portal.domain.numbers import Sheet
+from portal.domain.numbers import Sheet, bill_number
 from portal.domain.states import PaperState
 from portal.issuing.paper import exchange, prints
 from portal.issuing.paper.exchange import Exchange
@@ -30,7 +30,7 @@ from portal.ledger.bills import BillFacts
 from portal.listing.columns import Act, Column
 from portal.listing.filters import Filter, day_filters, moment_filters, scene_filter, state_filter
 from portal.listing.lists import ListPage
-from portal.listing.values import BILL_STATES, SHEET_STATES, bill_number
+from portal.listing.values import BILL_STATES, SHEET_STATES
 from portal.models.tables import BILL, PAPER_BILL
 from portal.web.edge import see_other, services
 

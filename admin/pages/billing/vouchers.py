@@ -21,6 +21,7 @@ from portal.domain.documents.settlement import CHANNELS
 from portal.domain.documents.voucher import Movement, VoucherForm, VoucherScene
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_card, mask_id, mask_name, mask_phone
+from portal.domain.numbers import bill_number
 from portal.hospital import protected_persons
 from portal.issuing.paper import notice_slips
 from portal.issuing.vouchers import approvals as vouchers_approvals
@@ -30,7 +31,7 @@ from portal.ledger.vouchers import VoucherFacts
 from portal.listing.columns import Column
 from portal.listing.filters import Filter, day_filters, scene_filter
 from portal.listing.lists import ListPage
-from portal.listing.values import State, bill_number
+from portal.listing.values import State
 from portal.models.tables import VOUCHER
 from portal.web.edge import see_other, services
 
@@ -81,14 +82,14 @@ VOUCHERS = ListPage(
 @billing.get("/vouchers")
 @requires(Permission.VOUCHERS_VIEW, menu="预交金凭证", order=60)
 def vouchers() -> Response:
-    """The unit's vouchers, newest first."""
+    """Show the unit's vouchers, newest first."""
     return respond(VOUCHERS, queries.of_unit(current_staff().unit_id), "billing/vouchers.html", typed="")
 
 
 @billing.post("/vouchers/find")
 @requires(Permission.VOUCHERS_VIEW, within="billing.vouchers")
 def find_vouchers() -> Response:
-    """A number typed or scanned: one admission's statement; the number stays out of the address."""
+    """Find one admission's statement by a number typed or scanned; the number stays out of the address."""
     with services().database.read() as connection:
         found = queries.deposits_of(
             services(), connection, current_staff().unit_id, request.form.get("number", "")[:60]
@@ -100,7 +101,7 @@ def find_vouchers() -> Response:
 
 
 def own_voucher(voucher_id: int) -> VoucherFacts:
-    """The unit's voucher, to be looked at. Raises PAGE_NOT_FOUND, ReasonNeeded."""
+    """Return the unit's voucher, to be looked at. Raises PAGE_NOT_FOUND, ReasonNeeded."""
     with services().database.read() as connection:
         found = queries.by_id(connection, current_staff().unit_id, voucher_id)
         if found is None:
@@ -120,7 +121,7 @@ def voucher(voucher_id: int) -> Response:
 @billing.post("/vouchers/<int:voucher_id>/reveal")
 @requires(Permission.PERSONS_REVEAL, within="billing.vouchers")
 def reveal_voucher(voucher_id: int) -> Response:
-    """The same page with the patient in full, once; the reveal is audited."""
+    """Show the same page with the patient in full, once; the reveal is audited."""
     facts, actor = own_voucher(voucher_id), current_actor()
     reason = request.form.get("reason", "").strip()[:100]
     if len(reason) < 2:

@@ -21,10 +21,11 @@ from portal.delivery.engine.channel import PUSH
 from portal.delivery.push import targets
 from portal.domain.delivery import AttemptState, DeliveryState, Purpose
 from portal.domain.errors import Refusal
+from portal.domain.numbers import bill_number
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
-from portal.listing.values import State, bill_number
+from portal.listing.values import State
 from portal.models.tables import DELIVERY_ATTEMPT
 from portal.web.edge import see_other, services
 
@@ -72,7 +73,7 @@ DELIVERIES = ListPage(
             "从",
             queries.begun_from,
             "date",
-            default=lambda: (business_day(now()) - timedelta(days=6)).isoformat(),
+            default=lambda: f"{business_day(now()) - timedelta(days=6)}",
         ),
         Filter("to", "到", queries.begun_until, "date"),
         Filter("channel", "渠道", queries.on_channel, "choice", choices=titles),

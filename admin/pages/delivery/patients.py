@@ -17,12 +17,13 @@ from portal import audit
 from portal.access.permissions import Permission
 from portal.core.clock import now
 from portal.domain.identity import mask_name
+from portal.domain.numbers import bill_number
 from portal.hospital import protected_persons
 from portal.listing import values
 from portal.listing.columns import Act, Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
-from portal.listing.values import State, bill_number
+from portal.listing.values import State
 from portal.models.tables import FAMILY_LINK, PATIENT_REQUEST
 from portal.retrieval import family, queries
 from portal.retrieval import patient_requests as retrieval_patient_requests

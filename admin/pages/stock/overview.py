@@ -15,12 +15,12 @@ from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.choices import kind_choices, kind_words, point_choices
 from portal.access.permissions import Permission
-from portal.domain.numbers import ten_digits
+from portal.domain.numbers import bill_number, ten_digits
 from portal.fiscal import enquiries
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
-from portal.listing.values import State, bill_number
+from portal.listing.values import State
 from portal.stock import alarms, balances, queries, rules
 from portal.stock.books import fates
 from portal.stock.queries import SegmentFacts

@@ -19,12 +19,12 @@ from admin.pages.stock.number_field import NumberField
 from admin.pages.stock.runs import bounds_column
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
-from portal.domain.numbers import NumberRun
+from portal.domain.numbers import NumberRun, bill_number
 from portal.domain.stock import ReceiptSource, ReceiptState
 from portal.listing.columns import Column
 from portal.listing.filters import moment_filters, state_filter
 from portal.listing.lists import ListPage
-from portal.listing.values import bill_number, count, day, moment
+from portal.listing.values import count, day, moment
 from portal.models.tables import STOCK_RECEIPT
 from portal.stock.documents import lists
 from portal.stock.documents import receipts as service
@@ -120,7 +120,7 @@ def new_opening() -> Response:
 @stock.get("/receipts/<string:no>")
 @requires(Permission.STOCK_VIEW, within="stock.receipts")
 def receipt(no: str) -> Response:
-    """Show one receipt; it can be confirmed and refused here where that is legal."""
+    """Take one receipt; it can be confirmed and refused here where that is legal."""
     row = document_of(ReceiptFacts, no)
     waiting = row.state is ReceiptState.WAITING and may(Permission.STOCK_RECEIVE)
     own = row.source == ReceiptSource.OPENING and row.made_by == current_actor().label

@@ -18,11 +18,12 @@ from admin.pages.stock.number_field import NumberField
 from admin.pages.stock.runs import bounds_column
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
+from portal.domain.numbers import bill_number
 from portal.domain.stock import SlipState
 from portal.listing.columns import Column
 from portal.listing.filters import moment_filters, state_filter
 from portal.listing.lists import ListPage
-from portal.listing.values import State, bill_number, count, moment
+from portal.listing.values import State, count, moment
 from portal.models.tables import STOCK_SLIP
 from portal.stock import balances, queries
 from portal.stock.documents import handouts, lists

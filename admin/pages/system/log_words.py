@@ -99,7 +99,7 @@ NAMES: dict[str, str] = {
 
 
 def text(details: Mapping[str, Any]) -> str:
-    """The details in one line: ``名称：内科 → 内科一区；原因：…``."""
+    """Return the details in one line: ``名称：内科 → 内科一区；原因：…``."""
     rest = {name: value for name, value in details.items() if name not in ("before", "after")}
     parts = [f"{NAMES.get(name, name)}：{word(name, value)}" for name, value in rest.items()]
     if "before" in details or "after" in details:
@@ -117,7 +117,7 @@ def _changes(before: Any, after: Any) -> list[str]:
 
 def word(name: str, value: Any) -> str:
     """One value as it is read."""
-    if value is None or value == "" or value == [] or value == {}:
+    if value in (None, "", [], {}):
         return "（无）"
     if isinstance(value, bool):
         return "是" if value else "否"

@@ -43,7 +43,7 @@ def mail(secret: str) -> Response:
 
 @callbacks.post("/sms/<string:provider>/<string:secret>")
 def sms(provider: str, secret: str) -> Response:
-    """A batch of SMS receipts as the provider pushes them; answered as it wants it."""
+    """Take a batch of SMS receipts as the provider pushes them; answer as it wants."""
     services = _services(secret)
     if provider not in PROVIDERS or (request.content_length or 0) > MOST_BYTES:
         abort(404)

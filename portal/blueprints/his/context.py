@@ -43,7 +43,7 @@ def links(services: Services, token: str) -> tuple[str, str, str]:
 
 
 def fields_of(message: Mapping[str, Any]) -> Fields:
-    """The business object as fields whose problems are collected."""
+    """Return the business object as fields whose problems are collected."""
     return Fields(message, Problems())
 
 
@@ -54,7 +54,8 @@ def refuse_problems(fields: Fields) -> None:
 
 
 def named_bill(context: Context, connection: Connection, message: Mapping[str, Any]) -> BillFacts:
-    """The unit's bill of billBatchCode and billNo; a check code, where one is sent, must fit. Raises BILL_NOT_FOUND."""
+    """Return the unit's bill of billBatchCode and billNo; a check code, where one is sent, must fit. Raises
+    BILL_NOT_FOUND."""
     fields = fields_of(message)
     code = fields.text("billBatchCode", "电子票据代码", 50, required=True)
     number = fields.text("billNo", "电子票据号码", 20, required=True)

@@ -18,7 +18,7 @@ from portal.ledger.paper import valid_sheet
 
 
 def issue(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The four issue methods: one bill per serial; the same content again gives the same answer."""
+    """Return the four issue methods: one bill per serial; the same content again gives the same answer."""
     wanted = settlement(context.method, message, context.account)
     issued = context.desk.issue(context.account, wanted, request_id=context.request_id)
     inside, outside, picture = links(context.services, issued.token)
@@ -156,7 +156,7 @@ def detail(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def link_of_serial(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """getEBillUrlByBusNo (ours, docs/offline-link.md): the addresses that a serial's bill has or will have."""
+    """GetEBillUrlByBusNo (ours, docs/offline-link.md): the addresses that a serial's bill has or will have."""
     fields = fields_of(message)
     serial = fields.text("busNo", "业务流水号", 50, required=True)
     refuse_problems(fields)

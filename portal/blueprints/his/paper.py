@@ -38,7 +38,7 @@ def _place(context: Context, fields: Fields) -> str:
 
 
 def _number(fields: Fields, name: str, title: str) -> int:
-    """A paper number, with or without leading zeros."""
+    """Return a paper number, with or without leading zeros."""
     text = fields.text(name, title, 20, required=True)
     if not text:
         return 0
@@ -133,7 +133,7 @@ def _turning(of_bill: Act, of_voucher: Act) -> Handler:
 
 
 def _named_voucher(context: Context, connection: Connection, message: Mapping[str, Any]) -> VoucherFacts | None:
-    """The voucher of billBatchCode and billNo: vouchers answer them too, and no other method exchanges one."""
+    """Return the voucher of billBatchCode and billNo: vouchers answer them too, and no other method exchanges one."""
     fields = fields_of(message)
     code, number = fields.text("billBatchCode", "电子票据代码", 50), fields.text("billNo", "电子票据号码", 20)
     check_code = fields.text("random", "校验码", 20).lower()
@@ -209,7 +209,7 @@ def unprinted(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]
 
 
 def _count(fields: Fields, name: str, title: str, usual: int) -> int:
-    """A page number or size; numbers and texts alike."""
+    """Return a page number or size; numbers and texts alike."""
     text = fields.text(name, title, 9)
     if not text:
         return usual

@@ -29,7 +29,7 @@ KINDS: Mapping[str, tuple[bool, bool]] = {
 
 
 def _day(fields: Fields, name: str, title: str) -> date:
-    """A day, or a time of which the day counts."""
+    """Return a day, or a time of which the day counts."""
     value = fields.text(name, title, 17, required=True)
     digits = value.replace("-", "")
     try:

@@ -65,7 +65,7 @@ def _cors(response: Response) -> Response:
 
 
 def _answer(sent_method: str) -> bytes:
-    """The whole answer to this request; nothing that happens escapes it."""
+    """Return the whole answer to this request; nothing that happens escapes it."""
     noise, sender, key = secrets.token_hex(16), NO_CALL, ""
     method = sent_method if _METHOD.fullmatch(sent_method) else "?"
     try:
@@ -104,7 +104,7 @@ def _request_id() -> str:
 
 
 def _read() -> Call:
-    """The outer members. Raises ENVELOPE_INVALID, BODY_TOO_LARGE."""
+    """Return the outer members. Raises ENVELOPE_INVALID, BODY_TOO_LARGE."""
     if request.method != "POST":
         raise Refusal("ENVELOPE_INVALID", reason="请使用 POST 方法")
     try:
@@ -117,7 +117,8 @@ def _read() -> Call:
 
 
 def _unread_body(environ: dict[str, Any]) -> bytes:
-    """The body when Content-Length and chunked encoding are both announced, which the framework reads as empty."""
+    """Return the body when Content-Length and chunked encoding are both announced, which the framework reads as
+    empty."""
     length = environ.get("CONTENT_LENGTH") or ""
     if "chunked" not in environ.get("HTTP_TRANSFER_ENCODING", "").lower() or not length.isdecimal():
         return b""

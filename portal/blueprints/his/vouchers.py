@@ -24,7 +24,7 @@ from portal.issuing.vouchers.issue import Vouched, VoucherService, his_sender
 
 
 def deposit(message: Mapping[str, Any], account: HisAccount) -> Deposit:
-    """The deposit that ``message`` describes. Raises FIELD_INVALID, SCENE_UNKNOWN, SUM_MISMATCH."""
+    """Return the deposit that ``message`` describes. Raises FIELD_INVALID, SCENE_UNKNOWN, SUM_MISMATCH."""
     problems = Problems()
     fields = Fields(message, problems)
     sent = settlement.canonical(fields)
@@ -98,7 +98,7 @@ def _admission(fields: Fields) -> Admission:
 
 
 def _pair(fields: Fields) -> tuple[str, str]:
-    """The voucher that is named, by either pair; two different pairs are refused."""
+    """Return the voucher that is named, by either pair; two different pairs are refused."""
     pairs = [
         (fields.text(code, f"{title}代码", 50), fields.text(number, f"{title}号码", 20))
         for code, number, title in (
@@ -116,7 +116,8 @@ def _pair(fields: Fields) -> tuple[str, str]:
 
 
 def taking(message: Mapping[str, Any], account: HisAccount, with_amount: bool) -> Taking:
-    """What writeOffPayMentVoucher (``with_amount``) or cancelPayMentVoucherBalance asks for. Raises FIELD_INVALID."""
+    """Return what writeOffPayMentVoucher (``with_amount``) or cancelPayMentVoucherBalance asks for. Raises
+    FIELD_INVALID."""
     fields = fields_of(message)
     code, number = _pair(fields)
     amount = fields.fen("amt", "退款金额", required=True) if with_amount else None

@@ -35,7 +35,7 @@ PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; 
 
 
 def _here() -> Kiosk:
-    """The device that calls. Raises KIOSK_UNKNOWN."""
+    """Return the device that calls. Raises KIOSK_UNKNOWN."""
     found = device.by_token(services(), request.cookies.get(COOKIE, ""))
     if found is None:
         raise Refusal("KIOSK_UNKNOWN")
@@ -72,7 +72,7 @@ def start() -> Response:
 
 @kiosk.post("/setup")
 def setup() -> Response:
-    """The token typed by staff: this browser is that device from now on. Raises KIOSK_UNKNOWN, TRY_LATER."""
+    """Take the token that staff type: this browser is that device from now on. Raises KIOSK_UNKNOWN, TRY_LATER."""
     _limit("setup", request.remote_addr or "")
     token = request.form.get("token", "").strip()
     if device.by_token(services(), token) is None:
@@ -87,7 +87,7 @@ def setup() -> Response:
 
 @kiosk.post("/bills")
 def bills() -> Response:
-    """What was read → the bills that can be printed, chosen already."""
+    """Show the bills that can be printed for what was read, chosen already."""
     here = _here()
     _limit("find", str(here.id))
     try:
@@ -121,7 +121,7 @@ def done() -> Response:
 
 @kiosk.get("/sheets.pdf")
 def sheets_pdf() -> Response:
-    """The sheets that this device has just exchanged."""
+    """Show the sheets that this device has just exchanged."""
     here = _here()
     ids = [row.id for row in _own_sheets(here)]
     if not ids:
@@ -133,7 +133,7 @@ def sheets_pdf() -> Response:
 
 
 def _own_sheets(here: Kiosk) -> list[Any]:
-    """The named sheets, those of this device and of the last minutes only."""
+    """Return the named sheets, those of this device and of the last minutes only."""
     ids = [int(one) for one in request.args.getlist("sheet") if one.isdecimal() and len(one) < 20][: device.MOST]
     with services().database.read() as connection:
         rows = paper.own_sheets(connection, here.unit_id, ids)
@@ -160,7 +160,7 @@ def _seal(here: Kiosk, key: bytes) -> str:
 
 
 def _open(here: Kiosk, sealed: str) -> bytes:
-    """What was sealed into the list's form. Raises SESSION_OVER when it is old, another device's or forged."""
+    """Return what was sealed into the list's form. Raises SESSION_OVER when it is old, another device's or forged."""
     try:
         opened = json.loads(services().cipher.decrypt_text("kiosk.key", here.id, urlsafe_b64decode(sealed.encode())))
     except (SealBroken, ValueError):

@@ -155,7 +155,7 @@ PATHS: dict[str, Any] = {
 
 
 def document(title: str, server: str) -> dict[str, Any]:
-    """The whole document for an installation at ``server``."""
+    """Return the whole document for an installation at ``server``."""
     return {
         "openapi": "3.1.0",
         "info": {"title": f"{title} 小程序接口", "version": "1.0.0", "description": "与 H5 同一套规则；金额单位为分。"},

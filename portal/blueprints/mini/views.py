@@ -45,7 +45,7 @@ def _refused(refusal: Refusal) -> Response:
 
 
 def failed(error: HTTPException) -> Response:
-    """An address below the API's that is none, another method, our own fault: JSON, as every answer of the API."""
+    """Answer an address that is none, another method, our own fault: JSON, as every answer of the API."""
     told = {"code": "REQUEST_INVALID", "what": "请求无法识别", "why": "没有这个地址，或请求的写法不对"}
     told |= {"next": "请更新小程序后重试"}
     if (error.code or 500) >= 500:
@@ -59,7 +59,7 @@ def failed(error: HTTPException) -> Response:
 
 
 def _body(schema: str) -> dict[str, Any]:
-    """The request's JSON object, checked by the document. Raises ENVELOPE_INVALID, ENTRY_INVALID."""
+    """Return the request's JSON object, checked by the document. Raises ENVELOPE_INVALID, ENTRY_INVALID."""
     text = request.stream.read(LARGEST + 1)
     try:
         raw = strict_json.decode_object(text if len(text) <= LARGEST else b"")
@@ -110,7 +110,7 @@ def _token(token: str, level: int) -> Response:
 
 @mini.post("/login")
 def login() -> Response:
-    """A log-in code becomes a token."""
+    """Exchange a log-in code for a token."""
     body = _body("Login")
     unit = runtime().units.get(body["unit"])
     if unit is None:
@@ -120,7 +120,7 @@ def login() -> Response:
 
 @mini.post("/identify")
 def identify_person() -> Response:
-    """Number and name: a code is sent if they match; the answer is the same if not."""
+    """Take number and name: a code is sent if they match; the answer is the same if not."""
     with services().database.read() as connection:
         session = _session(connection)
     body = _body("Person")
@@ -130,7 +130,7 @@ def identify_person() -> Response:
 
 @mini.post("/confirm")
 def confirm() -> Response:
-    """The code: level 2."""
+    """Take the code: level 2."""
     with services().database.read() as connection:
         session = _session(connection)
     return _token(mini_login.confirm(services(), session, _body("Code")["code"]), 2)
@@ -138,7 +138,7 @@ def confirm() -> Response:
 
 @mini.post("/phone")
 def phone() -> Response:
-    """The phone that WeChat vouches for: level 2."""
+    """Take the phone that WeChat vouches for: level 2."""
     with services().database.read() as connection:
         session = _session(connection)
     body = _body("Phone")
@@ -162,7 +162,7 @@ def _brief(bill: BillFacts) -> dict[str, Any]:
 
 @mini.get("/bills")
 def bills() -> Response:
-    """The person's bills, newest first."""
+    """Show the person's bills, newest first."""
     with services().database.read() as connection:
         session = _session(connection, 2)
         found, name = identify.visible_bills(services(), connection, session)
@@ -197,7 +197,7 @@ def _pdf(bill_id: int) -> tuple[BillFacts, bytes]:
 
 @mini.get("/bills/<int:bill_id>/file.pdf")
 def pdf(bill_id: int) -> Response:
-    """The bill as PDF; written down."""
+    """Give the bill as PDF; the download is written down."""
     facts, data = _pdf(bill_id)
     audit.note(services(), Actor("patient:mini", request_id=g.request_id), "bill.downloaded", ("bill", bill_id))
     return file_response(data, "application/pdf", f"{facts.code}-{facts.number}.pdf")
@@ -205,7 +205,7 @@ def pdf(bill_id: int) -> Response:
 
 @mini.get("/bills/<int:bill_id>/face.png")
 def face(bill_id: int) -> Response:
-    """A picture of the face."""
+    """Show a picture of the face."""
     return Response(runtime().faces.png(_pdf(bill_id)[1], FACE_WIDTH), mimetype="image/png")
 
 
@@ -246,7 +246,7 @@ def relatives() -> Response:
 
 @mini.get("/family/<int:link_id>/bills")
 def relative(link_id: int) -> Response:
-    """A relative's bills; they are told of it."""
+    """Show a relative's bills; they are told of it."""
     with services().database.read() as connection:
         session = _session(connection, 2)
         member, found = family.bills(services(), connection, session, link_id)
@@ -272,7 +272,7 @@ def subscriptions() -> Response:
 
 @mini.post("/logout")
 def logout() -> Response:
-    """Ends the session on the server."""
+    """End the session on the server."""
     with services().database.read() as connection:
         session = _session(connection)
     sessions.end(services(), session)
@@ -281,11 +281,11 @@ def logout() -> Response:
 
 @mini.get("/openapi.json")
 def document() -> Response:
-    """The API's description."""
+    """Show the API's description."""
     return jsonify(openapi.document("取票", services().settings.outside))
 
 
 @mini.get("/docs")
 def docs() -> str:
-    """The same as a page, with nothing from elsewhere."""
+    """Show the same as a page, with nothing from elsewhere."""
     return render_template("mini/docs.html", api=openapi.document("取票", services().settings.outside))

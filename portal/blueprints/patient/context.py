@@ -30,7 +30,7 @@ CHANNELS = {"sms": "短信", "mail": "邮箱", "wechat": "微信", "alipay": "�
 
 
 def unit_of(key: str | int) -> UnitRow:
-    """The unit by its public code or id. Raises LINK_INVALID for an unknown one."""
+    """Return the unit by its public code or id. Raises LINK_INVALID for an unknown one."""
     found: UnitRow | None = runtime().units.get(key)
     if found is None:
         raise Refusal("LINK_INVALID")
@@ -39,7 +39,7 @@ def unit_of(key: str | int) -> UnitRow:
 
 
 def session_of(connection: Connection) -> sessions.Session | None:
-    """The browser's session; being used keeps it open (:func:`keep_open`)."""
+    """Return the browser's session; being used keeps it open (:func:`keep_open`)."""
     found = sessions.read(services(), connection, request.cookies.get(COOKIE, ""))
     g.patient_session = found
     return found
@@ -88,12 +88,12 @@ def inside_app() -> str:
 
 
 def caller() -> str:
-    """The caller's network address; services count it by keyed hash."""
+    """Return the caller's network address; services count it by keyed hash."""
     return request.remote_addr or ""
 
 
 def session_here(connection: Connection, level: int = 0) -> sessions.Session:
-    """The browser's session at this unit. Raises SESSION_OVER without one, or below ``level``."""
+    """Return the browser's session at this unit. Raises SESSION_OVER without one, or below ``level``."""
     found = session_of(connection)
     if found is None or found.unit_id != g.unit.id or found.level < level:
         raise Refusal("SESSION_OVER")
@@ -101,7 +101,7 @@ def session_here(connection: Connection, level: int = 0) -> sessions.Session:
 
 
 def own_bill(connection: Connection, bill_id: int, level: int = 1) -> tuple[BillFacts, str, sessions.Session]:
-    """The session's bill, its payer's full name (shown to the person themselves), the session.
+    """Return the session's bill, its payer's full name (shown to the person themselves), the session.
 
     Raises SESSION_OVER (also below ``level``), BILL_NOT_FOUND.
     """
@@ -128,12 +128,12 @@ def clock(moment: datetime) -> str:
 
 
 def groups(text: str, size: int = 4) -> str:
-    """A number in groups: ``9000 0001 23`` counted from the left."""
+    """Return a number in groups: ``9000 0001 23`` counted from the left."""
     return " ".join(text[start : start + size] for start in range(0, len(text), size))
 
 
 def grouped(text: str) -> str:
-    """A sentence with its bill numbers in groups."""
+    """Return a sentence with its bill numbers in groups."""
     return re.sub(r"\b\d{10}\b", lambda found: groups(found[0]), text)
 
 

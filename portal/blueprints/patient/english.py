@@ -47,7 +47,7 @@ def wanted() -> bool:
 
 
 def said(text: str) -> str:
-    """A text in the language of the page that is being made; one without English stays as it is."""
+    """Return a text in the language of the page that is being made; one without English stays as it is."""
     return _ENGLISH.gettext(text) if text and g.get("english") else text
 
 
@@ -61,12 +61,12 @@ def known(text: str) -> bool:
 
 
 def chinese(text: str) -> str:
-    """A Chinese name, marked as such inside an English sentence (WCAG 3.1.2)."""
+    """Return a Chinese name, marked as such inside an English sentence (WCAG 3.1.2)."""
     return Markup('<span lang="zh-CN">{}</span>').format(text) if text and g.get("english") else text
 
 
 def said_kind(kind: str) -> str:
-    """The words of :func:`portal.domain.identity.spoken_kind` in the page's language."""
+    """Return the words of :func:`portal.domain.identity.spoken_kind` in the page's language."""
     return " or ".join(map(said, kind.split("或"))) if g.get("english") else kind
 
 

@@ -15,7 +15,7 @@ from portal.web.headers import keep_headers
 
 
 def _apology(status: int, texts: tuple[str, str, str], **fields: object) -> Response:
-    """The page of what, why and what next, whose gaps are filled by ``fields``; all of it in one language."""
+    """Show the page of what, why and what next, whose gaps are filled by ``fields``; all of it in one language."""
     whole = all(map(english.known, texts))
     g.english = whole and english.wanted()
     what, why, remedy = (english.said(text).format(**fields) for text in texts)
@@ -41,7 +41,7 @@ def form_over(_error: CSRFError) -> Response:
 
 
 def http_error(error: HTTPException) -> Response:
-    """The page of an address that is not there, or of a request that is not one."""
+    """Show the page of an address that is not there, or of a request that is not one."""
     if (error.code or 500) < 400:
         return error.get_response()  # type: ignore[return-value]
     text = CATALOGUE["LINK_INVALID"] if error.code == 404 else CATALOGUE["ENVELOPE_INVALID"]
@@ -53,6 +53,6 @@ def http_error(error: HTTPException) -> Response:
 
 
 def broken(_error: Exception) -> Response:
-    """The page of our own fault, with the number to name at the window."""
+    """Show the page of our own fault, with the number to name at the window."""
     text = CATALOGUE["INTERNAL"]
     return _apology(500, (text.what, text.why, text.remedy), request_id=g.get("request_id", ""))

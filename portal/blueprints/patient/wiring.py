@@ -16,7 +16,7 @@ from portal.blueprints.patient.pages import (
     family,
     find,
     handing_over,
-    help,
+    help_desk,
     link,
     notices,
     sending,
@@ -42,5 +42,5 @@ def _prepare(state: Any) -> None:
 patient.after_request(keep_open)
 
 
-PAGES = (bill, choices, company, family, find, handing_over, help, link, notices, sending, verification)
+PAGES = (bill, choices, company, family, find, handing_over, help_desk, link, notices, sending, verification)
 """The modules whose views hang on the same blueprint."""

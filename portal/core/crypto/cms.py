@@ -85,7 +85,7 @@ class Skeleton:
         self._type = _object_id(signed_data)
 
     def around(self, signature: bytes) -> bytes:
-        """The whole ContentInfo with this SM2 signature value."""
+        """Return the whole ContentInfo with this SM2 signature value."""
         signer = _wrap(0x30, self._signer + _wrap(0x04, signature))
         signed = _wrap(0x30, self._data + _wrap(0x31, signer))
         return _wrap(0x30, self._type + _wrap(0xA0, signed))
@@ -95,7 +95,7 @@ class FileSigner:
     """A :class:`Signer` over a key in memory. Safe for many threads."""
 
     def __init__(self, key: PrivateKey, certificate_der: bytes) -> None:
-        """Raises :class:`CryptoError` when the certificate is not of this key: every signature would be void."""
+        """Raise :class:`CryptoError` when the certificate is not of this key: every signature would be void."""
         certificate = x509.Certificate.load(certificate_der)
         if PublicKey.from_der(certificate.public_key.dump()).public_der() != key.public_der():
             raise CryptoError("签名证书与签名密钥不是一对 (certificate and key do not match)")
@@ -165,7 +165,7 @@ def _issued_by(certificate: x509.Certificate, root: x509.Certificate) -> bool:
 
 @lru_cache(maxsize=64)
 def _trusted(certificate_der: bytes, roots: tuple[bytes, ...]) -> _Trusted:
-    """The certificate's key if one of ``roots`` issued it for signing. Only good ones are remembered."""
+    """Return the certificate's key if one of ``roots`` issued it for signing. Only good ones are remembered."""
     certificate = x509.Certificate.load(certificate_der, strict=True)
     authorities = (x509.Certificate.load(root) for root in roots)
     root = next((root for root in authorities if _issued_by(certificate, root)), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from itertools import pairwise
 
 from portal.core.crypto.field_cipher import BlindIndex, FieldCipher, hmac_sm3
 
@@ -83,7 +84,7 @@ def _decode(encoded: str) -> bytes:
         key = base64.b64decode(encoded, validate=True)
     except ValueError:
         raise MasterKeyMissing(f"QUPIAO_MASTER_KEY 不是 Base64：{_MAKE}") from None
-    steps = {(after - before) % 256 for before, after in zip(key, key[1:], strict=False)}
+    steps = {(after - before) % 256 for before, after in pairwise(key)}
     typed = all(0x20 <= octet < 0x7F for octet in key)  # a phrase or hex digits: not what a random source gives
     if len(key) < 32 or len(set(key)) < 12 or len(steps) == 1 or typed:
         raise MasterKeyMissing(f"QUPIAO_MASTER_KEY 太短或不随机：{_MAKE}")

@@ -34,7 +34,8 @@ class CryptoError(RuntimeError):
 
 @cache
 def _lib() -> Any:
-    """The system's libcrypto, once. Raises :class:`CryptoError` when it is missing, older than 3.0 or without SM2."""
+    """Return the system's libcrypto, once. Raises :class:`CryptoError` when it is missing, older than 3.0 or without
+    SM2."""
     name = ctypes.util.find_library("crypto") or "libcrypto.so.3"
     try:
         library = ctypes.CDLL(name)
@@ -108,7 +109,7 @@ class PrivateKey(_Key):
 
     @classmethod
     def generate(cls) -> PrivateKey:
-        """A new key from the system's random source."""
+        """Return a new key from the system's random source."""
         lib = _lib()
         context = _pointer(lib.EVP_PKEY_CTX_new_from_name(None, b"SM2", None))
         handle = ctypes.c_void_p()
@@ -141,7 +142,7 @@ class PrivateKey(_Key):
         return self._written("i2d_PrivateKey")
 
     def public(self) -> PublicKey:
-        """The public half."""
+        """Return the public half."""
         return PublicKey.from_der(self.public_der())
 
     def to_pem(self) -> bytes:

@@ -52,7 +52,7 @@ class AlipayCards:
         return Done()
 
     def cancel(self, services: Services, order: Order) -> Outcome:
-        """The bill was reversed: its red bill is handed over."""
+        """Return the bill was reversed: its red bill is handed over."""
         if order.state != "inserted":
             orders.finish(services, order, "cancelled")
             return Done()
@@ -109,7 +109,7 @@ class AlipayCards:
 
 
 def file_token(services: Services, bill_id: int, until: int = 0) -> str:
-    """A token that lets the bearer fetch one bill's PDF for some minutes: no session, no identity in it."""
+    """Return a token that lets the bearer fetch one bill's PDF for some minutes: no session, no identity in it."""
     until = until or int(time.time()) + LINK_SECONDS
     head = bill_id.to_bytes(8, "big") + until.to_bytes(5, "big")
     return urlsafe_b64encode(head + services.index.digest("card-file", head)[:_MAC]).rstrip(b"=").decode()

@@ -78,7 +78,7 @@ class Order:
 
 
 def card_offers(services: Services, connection: Connection, bill: BillFacts) -> list[CardOffer]:
-    """The card packs that this installation has, as they stand for a bill; empty when there is none."""
+    """Return the card packs that this installation has, as they stand for a bill; empty when there is none."""
     return [_offer(services, connection, bill, platform) for platform in open_platforms(services)]
 
 
@@ -120,7 +120,7 @@ def _latest(connection: Connection, bill_id: int, platform: str, lock: bool = Fa
 
 
 def ask(services: Services, bill: BillFacts, platform: str, actor: str) -> Order:
-    """A person lets a bill into a card pack: consent and order in one act, the order's work after it. Audited.
+    """Take consent and order of a card in one act; the order's work comes after it. Audited.
 
     A new try where the last one was refused or failed; else the order that is already open. ``actor`` names who
     (``patient:…``). Raises CARD_UNAVAILABLE.
@@ -177,7 +177,7 @@ def load(services: Services, card_id: int) -> Order | None:
 
 
 def authorised(services: Services, order_id: str, openid: str) -> bool:
-    """The platform says that the person has let the card in; its work begins. Safe to repeat."""
+    """Begin the work of an order that the person has let in, as the platform says. Safe to repeat."""
     with services.database.write() as connection:
         row = connection.execute(
             select(BILL_CARD).where(BILL_CARD.c.order_id == order_id).with_for_update()
@@ -191,14 +191,14 @@ def authorised(services: Services, order_id: str, openid: str) -> bool:
 
 
 def refused(services: Services, order_id: str) -> None:
-    """The person said no, or the platform did: this order is dead for ever, a new try has another number."""
+    """End an order to which the person or the platform said no; a new try has another number."""
     with services.database.write() as connection:
         mine = (BILL_CARD.c.order_id == order_id) & (BILL_CARD.c.state == "offered")
         connection.execute(update(BILL_CARD).where(mine).values(state="refused", state_at=now()))
 
 
 def reimbursed(services: Services, card_code: str, state: str) -> None:
-    """A reimburser has locked, closed or freed the card: ``lock``, ``closure``, ``""``."""
+    """Note that a reimburser has locked, closed or freed the card: ``lock``, ``closure``, ``""``."""
     with services.database.write() as connection:
         row = (
             connection.execute(select(BILL_CARD).where(BILL_CARD.c.card_code == card_code)).first()
@@ -209,7 +209,7 @@ def reimbursed(services: Services, card_code: str, state: str) -> None:
 
 
 def expensed(services: Services, platform: str, code: str, number: str, state: str) -> None:
-    """The same of the card of the bill with this code and number; what is closed stays so, late pushes come late."""
+    """Note the same of the card of a bill by code and number; what is closed stays so, whatever push comes late."""
     mine = (BILL.c.bill_code == code) & (BILL_CARD.c.platform == platform) & BILL_CARD.c.state.in_(LIVE)
     mine &= BILL.c.number == (int(number) if re.fullmatch("[0-9]{10}", number) else -1)
     found = (
@@ -235,7 +235,8 @@ def _reimburse(connection: Connection, row: Any, state: str) -> None:
 
 
 def in_reimbursement(connection: Connection, bill_id: int) -> str:
-    """What the platform last told of the reimbursement of the bill's card, in words; ``""``: nothing, or no card."""
+    """Return what the platform last told of the reimbursement of the bill's card, in words; ``""``: nothing, or no
+    card."""
     found = select(BILL_CARD.c.platform, BILL_CARD.c.reimburse).where(
         BILL_CARD.c.bill_id == bill_id, BILL_CARD.c.state.in_(LIVE), BILL_CARD.c.reimburse != ""
     )
@@ -244,7 +245,7 @@ def in_reimbursement(connection: Connection, bill_id: int) -> str:
 
 
 def finish(services: Services, order: Order, state: str, **values: Any) -> None:
-    """An order's work has come to ``state``; audited. It changes nothing once the order has left the state it had."""
+    """Bring an order to ``state``; audited. Changes nothing once the order has left the state it had."""
     with services.database.write() as connection:
         if not _move(connection, order.card_id, state, order.state, **values):
             return
@@ -274,7 +275,7 @@ def subject(services: Services, order: Order) -> str:
 
 
 def bill_reversed(services: Services, bill_id: int) -> None:
-    """A bill was reversed: its orders end, its cards are cancelled at the platforms. Safe to repeat."""
+    """End the orders of a reversed bill and have its cards cancelled at the platforms. Safe to repeat."""
     with services.database.write() as connection:
         rows = connection.execute(
             select(BILL_CARD).where(BILL_CARD.c.bill_id == bill_id, BILL_CARD.c.state.in_(LIVE)).with_for_update()

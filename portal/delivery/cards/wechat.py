@@ -62,7 +62,8 @@ class WeChatCards:
         return self._settings.card_template
 
     def link(self, order: Order, total_fen: int, back: str) -> str:
-        """The page where the person lets the card in; it lasts two hours and is made on demand. Raises ChannelFault."""
+        """Return the page where the person lets the card in; it lasts two hours and is made on demand. Raises
+        ChannelFault."""
         client = self._providers.service
         body = {
             "s_pappid": self.platform_id,
@@ -190,7 +191,7 @@ class WeChatCards:
         return Retry(f"等财政平台放入{why}", min(max(age.total_seconds() / 2, 60.0), 3600.0))
 
     def _void(self, services: Services, order: Order, words: str) -> Outcome:
-        """An order that nobody will insert: dead at WeChat first, so that a new try cannot make two cards."""
+        """End an order that nobody will insert: at WeChat first, so that a new try cannot make two cards."""
         try:
             if not self._rejected(order, "财政平台没有放入"):
                 orders.finish(services, order, "inserted", reason=NO_CODE)
@@ -216,7 +217,7 @@ class WeChatCards:
 
     # ── the end of a card ─────────────────────────────────────────────────────────────────────────────────────────
     def cancel(self, services: Services, order: Order) -> Outcome:
-        """The bill was reversed: an order that is not yet a card is refused, a card is cancelled by who made it."""
+        """Cancel a reversed bill's card by who made it, or refuse an order that is not yet a card."""
         if order.state == "cancelled":
             return Done()
         try:
@@ -260,5 +261,5 @@ class WeChatCards:
 
 
 def _later(fault: ChannelFault) -> Retry:
-    """The same once more; where our set-up is wrong, after somebody had time to put it right."""
+    """Try once more; where our set-up is wrong, after somebody had time to put it right."""
     return Retry(f"{fault.code} {fault.text}", fault.after or (PATIENCE if fault.kind is FaultKind.CONFIG else None))

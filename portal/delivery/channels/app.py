@@ -41,12 +41,12 @@ class AppPush:
         self._client = PushClient(targets.rule(settings))
 
     def member(self, services: Services, connection: Connection, unit_id: int, code: str) -> Channel | None:
-        """The target that is this channel, as it is set now."""
+        """Return the target that is this channel, as it is set now."""
         row = targets.by_code(connection, unit_id, code)
         return None if row is None else self.of(services, row)
 
     def of(self, services: Services, row: Any) -> PushChannel:
-        """The channel of a target's row."""
+        """Return the channel of a target's row."""
         return PushChannel(
             name=row.code,
             title=f"APP 推送（{row.name}）",
@@ -84,13 +84,13 @@ class PushChannel:
     once_more: bool = False
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
-        """The HIS's number of the patient; "" when the receiver does not want to hear of it."""
+        """Return the HIS's number of the patient; "" when the receiver does not want to hear of it."""
         if target.kind != "bill" or not self.active or events.event_of(target.purpose) not in self.events:
             return ""
         return bills.party(services, connection, target.object_id).get("patient_id", "")
 
     def their_ref(self, ref: str) -> str:
-        """The number of the event, which a receipt names; known before the receiver has it."""
+        """Return the number of the event, which a receipt names; known before the receiver has it."""
         return events.event_id(ref)
 
     def send(self, services: Services, message: Message) -> Result:
@@ -151,7 +151,8 @@ class PushChannel:
 
 
 def _sequence(connection: Connection, message: Message) -> int:
-    """The place of an event among those of its bill: issued, each exchange, reversed. It says which state is later."""
+    """Return the place of an event among those of its bill: issued, each exchange, reversed. It says which state is
+    later."""
     if message.purpose is Purpose.EXCHANGED:
         version = connection.scalar(select(DELIVERY.c.version).where(DELIVERY.c.id == message.delivery_id))
         return 1 + int(version or 1)

@@ -54,7 +54,7 @@ class Mail:
         self._client = MailClient(settings, self._domain)
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
-        """The e-mail address that the HIS has on file."""
+        """Return the e-mail address that the HIS has on file."""
         if target.kind != "bill":
             return ""
         address = bills.party(services, connection, target.object_id).get("email", "")
@@ -82,7 +82,7 @@ class Mail:
         return self._client.send(mail, message.recipient, pause)
 
     def compose(self, message: Message, pdf: bytes = b"") -> EmailMessage:
-        """The e-mail of a message; with ``pdf`` it is attached and the link left out."""
+        """Return the e-mail of a message; with ``pdf`` it is attached and the link left out."""
         mail = EmailMessage(policy=SMTP)
         gone = message.purpose is Purpose.REVERSED
         mail["Subject"] = f"{message.hospital}{message.what}电子票据{'已冲红' if gone else ''}"

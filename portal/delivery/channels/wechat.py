@@ -25,7 +25,8 @@ STORM_TRIES = 3
 
 
 def fields(names: str, message: Message) -> dict[str, str]:
-    """The values of a template: hospital, kind, amount, day, under the names that the hospital's template gives them.
+    """Return the values of a template: hospital, kind, amount, day, under the names that the hospital's template
+    gives them.
 
     Typed fields have lengths, and WeChat refuses instead of cutting.
     """
@@ -54,7 +55,7 @@ class WeChatTemplate:
         self.account = self._settings.wechat_service.appid
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
-        """The openid that the patient has bound."""
+        """Return the openid that the patient has bound."""
         return bindings.recipient(services, connection, "wechat", self.account, target)
 
     def send(self, services: Services, message: Message) -> Result:
@@ -91,7 +92,7 @@ class _Subscription(ABC):
         self.receipt_within: timedelta | None = timedelta(hours=24) if known.pushes else None
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
-        """The openid that the patient has bound."""
+        """Return the openid that the patient has bound."""
         return bindings.recipient(services, connection, self.platform, self.account, target)
 
     def send(self, services: Services, message: Message) -> Result:

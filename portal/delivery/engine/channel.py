@@ -111,7 +111,7 @@ class Channel(Protocol):
     pauses: tuple[float, ...]
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
-        """The person's address on this channel (phone, e-mail, openid); ``""`` when there is none."""
+        """Return the person's address on this channel (phone, e-mail, openid); ``""`` when there is none."""
 
     def send(self, services: Services, message: Message) -> Result:
         """One try. Time-outs under 30 s. Raises nothing that it can name; an exception counts as Unknown."""
@@ -122,7 +122,7 @@ class Asking(Protocol):
     """A channel that can be asked, after Unknown, whether the message is there."""
 
     def find(self, services: Services, message: Message) -> Result | None:
-        """Accepted or Done: it went out. ``None``: surely not, send again. Never: it failed. Unknown: cannot say."""
+        """Ask what became of a message. Accepted, Done: it went out; None: surely not; Never: failed; Unknown."""
 
 
 @runtime_checkable
@@ -130,7 +130,7 @@ class Naming(Protocol):
     """A channel that knows the provider's number before the provider does: a receipt may be quicker than the answer."""
 
     def their_ref(self, ref: str) -> str:
-        """The provider's number of the message that is ``ref`` to us."""
+        """Return the provider's number of the message that is ``ref`` to us."""
 
 
 @runtime_checkable
@@ -148,4 +148,4 @@ class Family(Protocol):
     name: str
 
     def member(self, services: Services, connection: Connection, unit_id: int, code: str) -> Channel | None:
-        """The channel of this code; ``None`` when there is none."""
+        """Return the channel of this code; ``None`` when there is none."""

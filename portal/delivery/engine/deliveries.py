@@ -50,7 +50,7 @@ class Wanted:
 def insert_once(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
     """Insert a row unless a unique key refuses it; returns whether it is new."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    key = list(table.primary_key.columns)[0]
+    key = next(iter(table.primary_key.columns))
     insert = make(table).values(values).on_conflict_do_nothing().returning(key)
     return connection.execute(insert).first() is not None
 

@@ -159,8 +159,8 @@ def _again(
     if tried.tries > len(channel.pauses):
         text = f"多次尝试未成功：{why[2]}"
         return _ended(AttemptState.DEAD, why[0], why[1] or "EXHAUSTED", text, moment), True, tasks.Done()
-    pause = channel.pauses[max(tried.tries, 1) - 1] * random.uniform(0.8, 1.2) if after is None else after
-    pause *= scale
+    jitter = random.uniform(0.8, 1.2)  # noqa: S311 - so that what failed together does not come back together
+    pause = (channel.pauses[max(tried.tries, 1) - 1] * jitter if after is None else after) * scale
     values = {"state": AttemptState.QUEUED.value, "next_at": moment + timedelta(seconds=pause)} | _why(*why)
     return values, False, tasks.Retry(why[2], pause)
 

@@ -42,7 +42,7 @@ class Notice:
 
 
 def read(gateway: AlipayGateway, values: Mapping[str, str]) -> Notice:
-    """A push for our application. Raises NotAlipay."""
+    """Return a push for our application. Raises NotAlipay."""
     given = dict(values)
     if given.get("app_id") != gateway.app_id or given.get("sign_type") != "RSA2" or not given.get("notify_id"):
         raise NotAlipay("fields")

@@ -58,7 +58,7 @@ def receive(services: Services, path: str, signed: Signed, body: bytes) -> str:
 
 
 def _signers(services: Services, path: str, signed: Signed, body: bytes) -> list[list[Any]]:
-    """Unit and code of each target that has signed this; a key carried over from the settings is that of all units."""
+    """Return unit and code of each target that has signed this; a key of the settings is that of all units."""
     fresh = _STAMP.fullmatch(signed.stamp) and abs(time.time() - int(signed.stamp)) <= FRESH
     if not fresh or not _NONCE.fullmatch(signed.nonce):
         return []

@@ -44,7 +44,7 @@ def _unfollowed(services: Services, fields: dict[str, Any]) -> None:
 
 
 def _told(fields: dict[str, Any], box: str) -> list[dict[str, Any]]:
-    """What a subscription event lists, one or many: in a box of its own as XML, at the top as JSON."""
+    """Return what a subscription event lists, one or many: in a box of its own as XML, at the top as JSON."""
     given = fields.get(box) or fields
     found = given.get("List") if isinstance(given, dict) else None
     return [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict)]

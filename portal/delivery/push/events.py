@@ -43,22 +43,22 @@ _SPACE = uuid.UUID("6f1d0d7e-3c53-4d8e-9f5e-2b7c1b1d9a10")
 
 
 def event_of(purpose: Purpose) -> str:
-    """The event that a message of this purpose is."""
+    """Return the event that a message of this purpose is."""
     return OF_PURPOSE.get(purpose, ISSUED)
 
 
 def event_id(ref: str) -> str:
-    """The number of an event, made from ours: a repeat has the same one."""
+    """Return the number of an event, made from ours: a repeat has the same one."""
     return str(uuid.uuid5(_SPACE, ref))
 
 
 def named(values: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
-    """The values under the receiver's names; what it has left out is left out."""
+    """Return the values under the receiver's names; what it has left out is left out."""
     return {name: value for key, value in values.items() if (name := fields.get(key, key))}
 
 
 def checked_fields(wanted: Mapping[str, str]) -> dict[str, str]:
-    """The receiver's names that differ from ours. Raises ValueError with a Chinese reason."""
+    """Return the receiver's names that differ from ours. Raises ValueError with a Chinese reason."""
     names = {key: wanted.get(key, key).strip() for key in FIELDS}
     for key, name in names.items():
         if name and not NAME.fullmatch(name):
@@ -72,7 +72,7 @@ def checked_fields(wanted: Mapping[str, str]) -> dict[str, str]:
 
 
 def sample(moment: datetime, link: str) -> dict[str, Any]:
-    """A test event: about no bill and nobody."""
+    """Return a test event: about no bill and nobody."""
     return {
         "event_id": str(uuid.uuid4()),
         "event": TEST,

@@ -165,7 +165,7 @@ _OWN = {
 
 
 def own_fields(kind: Scene) -> tuple[Field, ...]:
-    """The fields that only this kind of bill has."""
+    """Return the fields that only this kind of bill has."""
     return _OWN[kind]
 
 
@@ -195,7 +195,7 @@ class Entry:
 
 
 def entry(kind: Scene, typed: Mapping[str, Any], lines: list[Any], payments: list[Any]) -> Entry:
-    """An entry with exactly the fields of its kind; rows in which nothing was typed are left out."""
+    """Return an entry with exactly the fields of its kind; rows in which nothing was typed are left out."""
     return Entry(
         kind,
         {item.name: clean(typed.get(item.name, "")) for item in fields(kind)},
@@ -216,7 +216,7 @@ _BLANKS = re.compile(r"[\s\u200b-\u200f\u2028\u2029\u2060\ufeff]+")
 
 
 def clean(value: object) -> str:
-    """A typed text: outer blanks go, inner ones become one space; bounded, so that it can be shown again."""
+    """Return a typed text: outer blanks go, inner ones become one space; bounded, so that it can be shown again."""
     return _BLANKS.sub(" ", str(value)).strip()[:2000]
 
 
@@ -224,7 +224,8 @@ _GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
 
 
 def figure(text: str, places: int) -> int:
-    """A typed number → its value times ``10 ** places``, exact. Full-width digits, a ¥ and thousands commas are read.
+    """Return a typed number → its value times ``10 ** places``, exact. Full-width digits, a ¥ and thousands commas
+    are read.
 
     Raises ValueError with a Chinese reason: not a number, exponent, too many decimals, too large.
     """

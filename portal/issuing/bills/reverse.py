@@ -225,7 +225,7 @@ def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment
 
 
 def _facts(connection: Connection, actor: Actor, order: Order) -> tuple[Any, Any, int]:
-    """The original with its account and unit, its kind, the reversing point."""
+    """Return the original with its account and unit, its kind, the reversing point."""
     original = connection.execute(
         select(BILL, HIS_ACCOUNT.c.appid, UNIT.c.code.label("unit_code"))
         .select_from(
@@ -252,7 +252,7 @@ def _write(
     for table, rows in ready.lines:
         if rows:
             connection.execute(insert(table), rows)
-    _record(connection, actor, order, reason, ready, moment)
+    _record(connection, actor, order, ready, moment)
     taken = take(connection, ready.numbering)
     signed = ready.prepared.finish(taken.pair.digits, check_code, moment)
     numbered = {"range_id": taken.range_id, "number": taken.pair.number, "check_code": check_code}
@@ -273,8 +273,8 @@ def _write(
     )
 
 
-def _record(connection: Connection, actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime) -> None:
-    """Audit entries of both bills and the upload of the red one, which waits there for its original's supervision."""
+def _record(connection: Connection, actor: Actor, order: Order, ready: _Ready, moment: datetime) -> None:
+    """Write the audit entries of both bills and publish them; the red one waits for its original's supervision."""
     told = {"red": ready.red_id, "kind": order.kind.value, "approver": order.approver}
     by = (actor.label, moment, actor.request_id)
     audit = [

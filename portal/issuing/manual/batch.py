@@ -169,7 +169,7 @@ class BatchService:
         return batch_id
 
     def reports(self, actor: Actor, most: int = 50) -> list[Report]:
-        """The unit's batches, newest first."""
+        """Return the unit's batches, newest first."""
         statement = select(BATCH).where(BATCH.c.unit_id == actor.unit_id).order_by(BATCH.c.created_at.desc())
         with self.services.database.read() as connection:
             return [self._report(connection, row) for row in connection.execute(statement.limit(most)).all()]
@@ -180,7 +180,8 @@ class BatchService:
             return self._report(connection, _mine(connection, actor, batch_id))
 
     def bad(self, actor: Actor, batch_id: int, most: int = 100, after: int = 0) -> list[BadBill]:
-        """The bills that cannot be or were not issued, in the order of the file. Raises BATCH_UNKNOWN, BATCH_PURGED.
+        """Return the bills that cannot be or were not issued, in the order of the file. Raises BATCH_UNKNOWN,
+        BATCH_PURGED.
 
         ``after``: the place of the last one already shown.
         """
@@ -190,7 +191,7 @@ class BatchService:
         ]
 
     def failures(self, actor: Actor, batch_id: int) -> list[list[str]]:
-        """The rows of the failure file: every cell of the file and 结果, 错误字段, 原因, 建议; audited.
+        """Return the rows of the failure file: every cell of the file and 结果, 错误字段, 原因, 建议; audited.
 
         Raises BATCH_UNKNOWN, BATCH_PURGED.
         """
@@ -258,7 +259,7 @@ class BatchService:
     # --- in the background -----------------------------------------------------------------------------------------
 
     def work(self, _services: Services, task: tasks.Task) -> tasks.Outcome:
-        """The outbox task: issue for :data:`SLICE_SECONDS`, then come again until nothing is left."""
+        """Return the outbox task: issue for :data:`SLICE_SECONDS`, then come again until nothing is left."""
         batch_id, until = int(task.payload["batch"]), time.monotonic() + SLICE_SECONDS
         terms: _Terms | None = None
         while time.monotonic() < until:
@@ -412,7 +413,8 @@ def _counts(connection: Connection, batch_id: int) -> dict[str, int]:
 
 
 def _judge(group: Group, terms: _Terms) -> tuple[Settlement | None, int]:
-    """The settlement of a group (``None`` when something is wrong, then said in the group) and its total in fen."""
+    """Return the settlement of a group (``None`` when something is wrong, then said in the group) and its total in
+    fen."""
     today = business_day(terms.context.moment).isoformat()
     made = batch_file.entry_of(group, terms.point_code, terms.checker, today)
     checked = check(made, replace(terms.context, serial=group.serial))

@@ -214,7 +214,7 @@ _NUMBERS = frozenset({"serial", "id_no", "phone", "patient_no"})
 
 
 def _find_repeats(groups: list[Group]) -> None:
-    """A serial that comes again further down is two bills or a mistake: neither of them is taken."""
+    """Refuse a serial that comes again further down: it is two bills or a mistake, and neither is taken."""
     first: dict[str, Group] = {}
     for group in groups:
         known = first.setdefault(group.serial, group)
@@ -227,7 +227,7 @@ def _find_repeats(groups: list[Group]) -> None:
 
 
 def entry_of(group: Group, point_code: str, checker: str, today: str) -> Entry:
-    """The entry that a group of rows means; what cannot be read into one is added to the group's problems."""
+    """Return the entry that a group of rows means; what cannot be read into one is added to the group's problems."""
     bill = {name: _agreed(group, column) for name, column in BY_NAME.items() if column.part == "bill"}
     kind = _kind(group, bill["kind"])
     bill |= {"point_code": point_code, "checker": checker, "business_day": bill["business_day"] or today}
@@ -313,7 +313,7 @@ _ENTRY_TITLES = {"hospital_no": "门诊号/住院号", "id_no": "证件号/信�
 
 
 def located(group: Group, problem: Problem) -> Found:
-    """A problem of the entry as one of the file: which row, which column."""
+    """Return a problem of the entry as one of the file: which row, which column."""
     place, _, name = problem.where.removeprefix("lines.").partition(".")
     if problem.where.startswith("lines.") and place.isdigit():
         column = BY_NAME.get(name)

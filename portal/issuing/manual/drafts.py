@@ -86,7 +86,7 @@ class ManualIssueService:
         self.desk = desk
 
     def start(self, actor: Actor, kind: Scene) -> Draft:
-        """A new draft of a kind, with today's date and the checker of the actor's latest draft of that kind."""
+        """Return a new draft of a kind, with today's date and the checker of the actor's latest draft of that kind."""
         moment = now()
         with self.services.database.write() as connection:
             mine = self._mine(actor, open_only=False) & (DESK_DRAFT.c.scene == kind.value)
@@ -117,7 +117,7 @@ class ManualIssueService:
         return made
 
     def drafts(self, actor: Actor) -> list[Listed]:
-        """The actor's open drafts, last changed first; payers masked."""
+        """Return the actor's open drafts, last changed first; payers masked."""
         statement = (
             select(DESK_DRAFT).where(self._mine(actor)).order_by(DESK_DRAFT.c.updated_at.desc()).limit(MOST_DRAFTS)
         )
@@ -134,7 +134,7 @@ class ManualIssueService:
         return found
 
     def get(self, actor: Actor, draft_id: int) -> Draft:
-        """A draft of the actor, open or issued. Raises DRAFT_UNKNOWN.
+        """Return a draft of the actor, open or issued. Raises DRAFT_UNKNOWN.
 
         An open draft whose bill exists (the process died in between) is closed on the way.
         """
@@ -200,7 +200,8 @@ class ManualIssueService:
         return check(found.entry, self._context(actor, found, known))
 
     def preview(self, actor: Actor, found: Draft) -> BillDocument | None:
-        """The document as it would be issued now, without number and check code; ``None`` while something is wrong."""
+        """Return the document as it would be issued now, without number and check code; ``None`` while something is
+        wrong."""
         settlement = self.check(actor, found).settlement
         if settlement is None:
             return None
@@ -235,7 +236,7 @@ class ManualIssueService:
         return issued
 
     def issued(self, actor: Actor, found: Draft) -> Issued:
-        """The bill of an issued draft. Raises BILL_NOT_FOUND for one that has none."""
+        """Return the bill of an issued draft. Raises BILL_NOT_FOUND for one that has none."""
         account = his_account.console(self.services.database, actor.unit_id)
         with self.services.database.read() as connection:
             facts = bills.by_id(connection, found.bill_id) if found.bill_id else None

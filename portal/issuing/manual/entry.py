@@ -158,7 +158,7 @@ class _Reader:
         return result
 
     def text(self, where: str, item: Field, value: str, required: bool | None = None) -> str:
-        """A value without what no field allows; ``""`` when it is refused."""
+        """Return a value without what no field allows; ``""`` when it is refused."""
         if not value:
             if item.required if required is None else required:
                 self.problem(where, item.title, "不能为空", _fill(item))
@@ -178,7 +178,7 @@ class _Reader:
         return value
 
     def figure(self, where: str, item: Field, value: str, places: int) -> int | None:
-        """A number that may not be negative; ``None`` when absent or refused."""
+        """Return a number that may not be negative; ``None`` when absent or refused."""
         if not value:
             return None
         try:
@@ -413,7 +413,7 @@ def _fill(item: Field) -> str:
 
 
 def _moment(day: date, moment: datetime) -> datetime:
-    """The business time of a day: now for today, noon for another day."""
+    """Return the business time of a day: now for today, noon for another day."""
     return moment if local(moment).date() == day else datetime.combine(day, time(12), SHANGHAI)
 
 
@@ -431,7 +431,7 @@ def _charges(lines: Iterable[_Line], catalogue: Catalogue) -> Iterable[Charge]:
 
 
 def _details(lines: list[_Line], catalogue: Catalogue) -> Iterable[Detail]:
-    """The lines one by one, unless they say no more than the charges do."""
+    """Return the lines one by one, unless they say no more than the charges do."""
     codes = [row.item.charge_code for row in lines]
     if len(set(codes)) == len(codes) and all(row.name == catalogue.charges.get(row.item.charge_code) for row in lines):
         return

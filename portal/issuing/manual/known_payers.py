@@ -70,7 +70,7 @@ def remember(services: Services, connection: Connection, unit_id: int, payer: Pa
 
 
 def shown(services: Services, connection: Connection, unit_id: int, typed: str = "") -> list[Shown]:
-    """The unit's remembered payers, last used first; with ``typed`` those whose whole name or number it is."""
+    """Return the unit's remembered payers, last used first; with ``typed`` those whose whole name or number it is."""
     statement = (
         select(KNOWN_PAYER)
         .where(KNOWN_PAYER.c.unit_id == unit_id)
@@ -99,7 +99,7 @@ def _shown(services: Services, row: Any) -> Shown:
 
 
 def marks(services: Services, connection: Connection, unit_id: int, payer_ids: Collection[int]) -> list[int]:
-    """The marks of those of these payers who are under special protection."""
+    """Return the marks of those of these payers who are under special protection."""
     rows = connection.execute(
         select(KNOWN_PAYER).where(KNOWN_PAYER.c.id.in_(payer_ids), KNOWN_PAYER.c.unit_id == unit_id)
     ).all()
@@ -109,7 +109,7 @@ def marks(services: Services, connection: Connection, unit_id: int, payer_ids: C
 
 
 def pick(services: Services, actor: Actor, payer_id: int) -> dict[str, str]:
-    """The form fields of a remembered payer, in full; audited. Raises PAYER_UNKNOWN."""
+    """Return the form fields of a remembered payer, in full; audited. Raises PAYER_UNKNOWN."""
     with services.database.write() as connection:
         mine = (KNOWN_PAYER.c.id == payer_id) & (KNOWN_PAYER.c.unit_id == actor.unit_id)
         row = connection.execute(select(KNOWN_PAYER).where(mine)).one_or_none()

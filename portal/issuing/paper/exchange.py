@@ -190,12 +190,12 @@ def keep_statement(services: Services, connection: Connection, row_id: int, stat
 
 
 def statement_of(services: Services, row: Any) -> str:
-    """The statement kept with a sheet, opened; the caller audits."""
+    """Return the statement kept with a sheet, opened; the caller audits."""
     return services.cipher.decrypt_text("paper_bill.statement", row.id, row.statement) if row.statement else ""
 
 
 def attachment_of(services: Services, row: Any) -> bytes:
-    """The attachment kept with a sheet, opened; the caller audits."""
+    """Return the attachment kept with a sheet, opened; the caller audits."""
     if not row.attachment:
         return b""
     return zlib.decompress(services.cipher.decrypt("paper_bill.attachment", row.id, row.attachment))

@@ -58,7 +58,7 @@ class Kiosk:
 
 
 def by_token(services: Services, token: str) -> Kiosk | None:
-    """The active device of a token."""
+    """Return the active device of a token."""
     if not token or len(token) > 100:
         return None
     with services.database.read() as connection:
@@ -145,7 +145,7 @@ def enrol(services: Services, actor: Actor, name: str, point_id: int, printer_id
 
 
 def renew(services: Services, actor: Actor, device: int) -> str:
-    """A new token for a device; the old one ends. Raises PAGE_NOT_FOUND."""
+    """Return a new token for a device; the old one ends. Raises PAGE_NOT_FOUND."""
     token = secrets.token_urlsafe(24)
     _change(services, actor, device, "kiosk.renewed", {"token_digest": services.index.digest("kiosk", token)}, {})
     return token
@@ -181,7 +181,7 @@ def call(services: Services, kiosk: Kiosk, why: str, request_id: str = "") -> No
 
 
 def key_of(services: Services, read: str) -> bytes:
-    """What a reader gave: a bill link's address or token → its digest; a card or document number → its digest.
+    """Return what a reader gave: a bill link's address or token → its digest; a card or document number → its digest.
 
     Raises KIOSK_UNREADABLE.
     """
@@ -195,7 +195,7 @@ def key_of(services: Services, read: str) -> bytes:
 
 
 def found(services: Services, connection: Connection, kiosk: Kiosk, key: bytes) -> list[BillFacts]:
-    """The bills that may be exchanged: the slip's one, or the person's of the last days."""
+    """Return the bills that may be exchanged: the slip's one, or the person's of the last days."""
     digest = key[1:]
     if key[:1] == b"L":
         linked = bills.by_link(services, connection, digest)

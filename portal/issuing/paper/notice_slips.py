@@ -105,7 +105,7 @@ def counts(connection: Connection, kind: str, ids: Iterable[int]) -> dict[int, i
 
 
 def job_pdf(services: Services, unit_id: int, job: int) -> bytes:
-    """The PDF of a job; opening it again counts nothing. Raises PAGE_NOT_FOUND when it is not this unit's."""
+    """Return the PDF of a job; opening it again counts nothing. Raises PAGE_NOT_FOUND when it is not this unit's."""
     with services.database.read() as connection:
         rows = connection.execute(select(SLIP_PRINT).where(SLIP_PRINT.c.job == job).order_by(SLIP_PRINT.c.place)).all()
         unit = connection.execute(select(UNIT).where(UNIT.c.id == unit_id)).one()

@@ -21,7 +21,7 @@ from portal.rendering.papers.numbered_form import Offset, PaperPrint
 
 
 def pdf(services: Services, unit_id: int, sheet_ids: Sequence[int], printer_id: int | None, underlay: bool) -> bytes:
-    """These valid sheets as they go to the printer, in the order of their numbers. Raises PAPER_NOT_FOUND."""
+    """Return these valid sheets as they go to the printer, in the order of their numbers. Raises PAPER_NOT_FOUND."""
     with services.database.read() as connection:
         sheets = own_sheets(connection, unit_id, sheet_ids)
         if not sheets:
@@ -43,7 +43,7 @@ def pdf(services: Services, unit_id: int, sheet_ids: Sequence[int], printer_id: 
 
 
 def offset(connection: Connection, unit_id: int, printer_id: int | None) -> Offset:
-    """The calibration of a printer of the unit; none for no printer."""
+    """Return the calibration of a printer of the unit; none for no printer."""
     row = connection.execute(
         select(PRINTER.c.offset_x, PRINTER.c.offset_y).where(PRINTER.c.id == printer_id, PRINTER.c.unit_id == unit_id)
     ).one_or_none()
@@ -93,5 +93,5 @@ def save_printer(services: Services, actor: Actor, printer_id: int | None, value
 
 
 def calibration_page(moved: Offset) -> bytes:
-    """The calibration page of a printer."""
+    """Return the calibration page of a printer."""
     return form.calibration_page(moved)

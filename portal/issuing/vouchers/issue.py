@@ -44,7 +44,7 @@ class Sender:
 
 
 def his_sender(account: HisAccount, request_id: str, name: str = "") -> Sender:
-    """A HIS account as the sender; ``name`` is the cashier it names."""
+    """Return a HIS account as the sender; ``name`` is the cashier it names."""
     return Sender(account, Actor(f"his:{account.appid}", name, account.unit_id, request_id))
 
 

@@ -119,7 +119,7 @@ def consume(services: Services, connection: Connection, actor: Actor, order: Con
 def _found(
     connection: Connection, unit_id: int, uses: tuple[VoucherUse, ...], problems: list[str]
 ) -> list[tuple[int, VoucherUse]]:
-    """The deposits that are named, each once with the sum of its rows, in the order in which they are locked."""
+    """Return the deposits that are named, each once with the sum of its rows, in the order in which they are locked."""
     wanted: dict[tuple[str, int], VoucherUse] = {}
     for use in uses:
         if not (use.number.isascii() and use.number.isdigit() and len(use.number) <= 10):

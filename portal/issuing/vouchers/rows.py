@@ -92,5 +92,5 @@ def digests(index: BlindIndex, deposit: Deposit) -> dict[str, str]:
 
 
 def differing(stored: Mapping[str, str], sent: Mapping[str, str]) -> list[str]:
-    """The Chinese names of the parts that differ."""
+    """Return the Chinese names of the parts that differ."""
     return [title for name, title in PARTS.items() if stored.get(name) != sent.get(name)]

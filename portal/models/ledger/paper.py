@@ -25,7 +25,7 @@ from portal.models.base import Base, BigKey, UtcDateTime
 _VALID = text("state = 'valid'")
 
 
-def _one_of(column: str, values: type[PaperState] | type[ReversalReason]) -> str:
+def _one_of(column: str, values: type[PaperState | ReversalReason]) -> str:
     return "{} IN ({})".format(column, ", ".join(f"'{value.value}'" for value in values))
 
 

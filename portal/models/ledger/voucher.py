@@ -28,7 +28,7 @@ from portal.domain.documents.voucher import Movement, VoucherForm, VoucherScene
 from portal.models.base import Base, BigKey, UtcDateTime
 
 
-def _one_of(column: str, values: type[Movement] | type[VoucherForm] | type[VoucherScene]) -> str:
+def _one_of(column: str, values: type[Movement | VoucherForm | VoucherScene]) -> str:
     return "{} IN ({})".format(column, ", ".join(f"'{value}'" for value in values))
 
 

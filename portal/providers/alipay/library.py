@@ -35,7 +35,7 @@ AliPay: Any = _library.AliPay
 
 
 def signer(account: AlipayAccount) -> Any:
-    """The library's client for an account: of public keys, of certificates, or of a service provider.
+    """Return the library's client for an account: of public keys, of certificates, or of a service provider.
 
     Raises ValueError for keys and certificates that cannot be used.
     """

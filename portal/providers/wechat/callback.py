@@ -93,7 +93,7 @@ def read(account: WeChatAccount, query: dict[str, str], body: bytes) -> Push:
         text = str(PrpCrypto(b64decode(account.aes_key + "=")).decrypt(encrypted, account.appid))
     except (WeChatException, ValueError, TypeError, IndexError, KeyError, ArithmeticError) as error:
         raise NotWeChat(type(error).__name__) from None
-    except Exception as error:  # struct.error and whatever else a cut cipher text brings about in the library
+    except Exception as error:  # noqa: BLE001 - struct.error and whatever else a cut cipher text brings about in the library
         raise NotWeChat(type(error).__name__) from None
     fields = _parse(text.encode())
     if not fields.get("FromUserName") or not (fields.get("Event") or fields.get("MsgType")):

@@ -222,7 +222,7 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
 
 
 def _whole(file: Any) -> Any:
-    """A file to upload as bytes: an open one would be empty when the call is repeated."""
+    """Return a file to upload as bytes: an open one would be empty when the call is repeated."""
     return ("bill.pdf", file.read(), PDF) if hasattr(file, "read") else file
 
 

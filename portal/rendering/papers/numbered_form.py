@@ -64,7 +64,8 @@ def pdf(
     underlay: bool = False,
     insurance_whole: bool = False,
 ) -> bytes:
-    """The sheets, one a page. From its second print on a sheet says 补打. ``insurance_whole``: as in :class:`Look`."""
+    """Return the sheets, one a page. From its second print on a sheet says 补打. ``insurance_whole``: as in
+    :class:`Look`."""
     pages = []
     look = Look("supervised", supervised=False, insurance_whole=insurance_whole)
     for one in prints:
@@ -94,7 +95,7 @@ def pdf(
 
 
 def calibration_page(offset: Offset) -> bytes:
-    """A calibration page: the form's lines, and crosses whose places it says."""
+    """Return a calibration page: the form's lines, and crosses whose places it says."""
     crosses = [(left, top) for top in (20, 80, 140) for left in (20, 107, 195)]
     source = _environment.get_template("calibration.html").render(
         crosses=crosses, x=offset.x / 10, y=offset.y / 10, families=FAMILIES

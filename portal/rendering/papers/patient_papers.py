@@ -50,7 +50,8 @@ def _pdf(template: str, **values: object) -> bytes:
 def cover(
     desk: Desk, payer: str, lines: Sequence[Line], left_out: Sequence[Line], made_at: str, banner: Banner
 ) -> bytes:
-    """The first page of a bundle: every bill with the elements by which it is verified, totals, what is not in it."""
+    """Return the first page of a bundle: every bill with the elements by which it is verified, totals, what is not in
+    it."""
     totals = {
         name: sum(getattr(line, name) for line in lines)
         for name in ("total_fen", "insured_fen", "self_pay_fen", "own_cost_fen", "own_cash_fen")
@@ -60,7 +61,7 @@ def cover(
 
 
 def statement(desk: Desk, payer: str, year: int, lines: Sequence[Line], made_at: str, banner: Banner) -> bytes:
-    """What somebody paid themselves in one year at this hospital (for 大病医疗专项附加扣除)."""
+    """Return what somebody paid themselves in one year at this hospital (for 大病医疗专项附加扣除)."""
     totals = {
         name: sum(getattr(line, name) for line in lines)
         for name in ("total_fen", "insured_fen", "self_pay_fen", "own_cost_fen", "own_cash_fen")

@@ -118,7 +118,8 @@ def _compile(form: str, imprint: templates.Imprint) -> Page:
 
 
 def _boxes(links: Any, height: float) -> dict[str, Box]:
-    """The room of each slot, in points. A slot and the label in it are links of their own; the outermost counts."""
+    """Return the room of each slot, in points. A slot and the label in it are links of their own; the outermost
+    counts."""
     boxes: dict[str, Box] = {}
     for _, target, (x1, y1, x2, y2), *_ in links:
         name = target.removeprefix("field:")
@@ -129,7 +130,7 @@ def _boxes(links: Any, height: float) -> dict[str, Box]:
 
 
 def _characters(source: str, known: Glyphs) -> dict[int, str]:
-    """The character of each glyph number, among those of the form. Raises :class:`FormError`."""
+    """Return the character of each glyph number, among those of the form. Raises :class:`FormError`."""
     numbers: dict[int, str] = {}
     for char in sorted(set(source), reverse=True):
         number = known.of_first(char)
@@ -271,7 +272,7 @@ class _Reader:
             self.drawing.add(f"/{name}{alpha:g} gs")
 
     def _form(self, name: str, resources: Any, state: _State) -> None:
-        """A group: its drawing goes above the words, alone, so that it may be left out."""
+        """Read a group: its drawing goes above the words, alone, so that it may be left out."""
         entry = resources["XObject"][name]
         form = self._objects[_reference(entry)] if not hasattr(entry, "stream") else entry
         if form.extra.get("Subtype") != "/Form":

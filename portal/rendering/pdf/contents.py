@@ -35,7 +35,7 @@ class Look:
     insurance_whole: bool = False
 
     def mark(self, document: BillDocument) -> str:
-        """The words across the face."""
+        """Return the words across the face."""
         waiting = MARKS.get(self.state, "")
         if document.ext.related_code or document.total_fen < 0:
             return "红票" + (f"（{waiting}）" if waiting else "")
@@ -68,7 +68,7 @@ SEPARATOR = Cell("以下是清单项", "", "", "")
 
 
 def sheets(document: BillDocument, look: Look) -> list[Sheet]:
-    """The face and its list pages."""
+    """Return the face and its list pages."""
     if document.ext.insurance_id and not look.insurance_whole:
         ext = replace(document.ext, insurance_id=mask_card(document.ext.insurance_id))
         document = replace(document, ext=ext)
@@ -110,7 +110,7 @@ def _cells(cells: Iterable[Cell]) -> Fields:
 
 
 def _list(document: BillDocument, room: int) -> list[Sheet]:
-    """The details, after the categories that the face has no room for; without details, all categories."""
+    """Return the details, after the categories that the face has no room for; without details, all categories."""
     rows = [_aux(row) for row in document.aux_items]
     if len(document.items) > room or not rows:
         items = [_item(item) for item in document.items[room if rows else 0 :]]
@@ -145,7 +145,7 @@ _OUTPATIENT_ROOM, _INPATIENT_ROOM, _PLAIN_ROOM = 2 * FACE_ROWS, 3 * FACE_ROWS, F
 
 
 def _outpatient_table(document: BillDocument) -> tuple[list[Cell], bool]:
-    """The categories, then the details if all of them have room; else the details go to list pages."""
+    """Return the categories, then the details if all of them have room; else the details go to list pages."""
     room = _OUTPATIENT_ROOM
     cells = [_item(item) for item in document.items]
     details = [_face_aux(row) for row in document.aux_items]
@@ -173,7 +173,7 @@ def _priced(cell: Cell, price_micro: int | None) -> Cell:
 
 
 def _plain_facts(document: BillDocument) -> list[tuple[str, str]]:
-    """What a 往来 or 捐赠 bill is for stands in its open list."""
+    """Return what a 往来 or 捐赠 bill is for stands in its open list."""
     remark = [("备注", document.remark)] if document.remark else []
     return [("业务流水号", document.serial), *document.ext.extras, *remark]
 

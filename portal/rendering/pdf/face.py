@@ -47,7 +47,7 @@ class FaceRenderer:
         supervised: bool,
         exchanged: bool = False,
     ) -> bytes:
-        """The bill as PDF: face, list pages, and ``einvoice.xml`` as an associated file.
+        """Return the bill as PDF: face, list pages, and ``einvoice.xml`` as an associated file.
 
         ``state``: a BillState value; ``exchanged``: a paper bill stands for it. Same arguments, same bytes.
         """
@@ -76,7 +76,7 @@ class FaceRenderer:
         return Imprint(self._banner, unit.name if unit else "", supervision.name if supervision else "")
 
     def png(self, pdf: bytes, width: int) -> bytes:
-        """The first page as PNG, ``width`` pixels wide."""
+        """Return the first page as PNG, ``width`` pixels wide."""
         with _pdfium:
             document = pypdfium2.PdfDocument(pdf)
             try:

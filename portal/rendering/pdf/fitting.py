@@ -104,7 +104,7 @@ def _sticks(before: str, after: str) -> bool:
 def _place(
     texts: tuple[str, ...], lines: list[tuple[int, int, float]], slot: Slot, start: float, scale: float
 ) -> tuple[Line, ...]:
-    """The lines around the middle of the slot."""
+    """Return the lines around the middle of the slot."""
     middle = (slot.box[1] + slot.box[3]) / 2
     pitch = slot.size * scale * LEADING
     base = middle + (slot.matrix[5] - middle) * scale + (len(lines) - 1) / 2 * pitch

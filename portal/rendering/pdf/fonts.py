@@ -23,7 +23,7 @@ class FontMissing(RuntimeError):
 
 @cache
 def files() -> tuple[Path, ...]:
-    """The font files in force. Raises :class:`FontMissing`."""
+    """Return the font files in force. Raises :class:`FontMissing`."""
     found = []
     for name, package, required in _FILES:
         path = next((file for folder in _FOLDERS if folder.is_dir() for file in folder.rglob(name)), None)
@@ -48,7 +48,7 @@ def _covered() -> frozenset[int]:
 
 
 def missing(text: str) -> str:
-    """The characters of ``text`` that no font can draw, each once."""
+    """Return the characters of ``text`` that no font can draw, each once."""
     if text.isascii():
         return ""
     covered = _covered()

@@ -62,12 +62,12 @@ class Glyphs:
                 self.advances[char] = glyph.advance
 
     def of_first(self, char: str) -> int | None:
-        """The number that the first font gives ``char``: what a laid-out form writes."""
+        """Return the number that the first font gives ``char``: what a laid-out form writes."""
         number: int | None = self._fonts[0].get_nominal_glyph(ord(char))
         return number
 
     def charstrings(self, chars: Iterable[str]) -> list[bytes]:
-        """The outlines of characters that were learnt."""
+        """Return the outlines of characters that were learnt."""
         return [self._known[char].charstring for char in chars]
 
     def _read(self, char: str) -> Glyph:
@@ -80,7 +80,7 @@ class Glyphs:
 
 @cache
 def glyphs() -> Glyphs:
-    """The glyphs of this process. Raises :class:`~portal.rendering.pdf.fonts.FontMissing`."""
+    """Return the glyphs of this process. Raises :class:`~portal.rendering.pdf.fonts.FontMissing`."""
     return Glyphs()
 
 
@@ -108,7 +108,7 @@ def _glyph(font: Any, number: int) -> Glyph:
 
 
 def _index(entries: list[bytes]) -> bytes:
-    """A CFF INDEX."""
+    """Return a CFF INDEX."""
     if not entries:
         return b"\x00\x00"
     offsets, end = [1], 1
@@ -123,7 +123,7 @@ def _index(entries: list[bytes]) -> bytes:
 
 
 def _number(value: int) -> bytes:
-    """A DICT operand of fixed length, so that offsets do not move each other."""
+    """Return a DICT operand of fixed length, so that offsets do not move each other."""
     return b"\x1d" + struct.pack(">i", value)
 
 
@@ -135,7 +135,7 @@ _FIRST_STRING = 391
 
 
 def program(charstrings: list[bytes]) -> bytes:
-    """A CFF font whose glyph and CID ``n`` is the ``n``-th charstring, counted from 1."""
+    """Return a CFF font whose glyph and CID ``n`` is the ``n``-th charstring, counted from 1."""
     count = len(charstrings) + 1
     charset = struct.pack(">BHH", 2, 1, count - 2) if count > 1 else b"\x00"
     select = struct.pack(">BHHBH", 3, 1, 0, 0, count)
@@ -172,7 +172,7 @@ def program(charstrings: list[bytes]) -> bytes:
 
 
 def widths(chars: list[str], advances: Mapping[str, int]) -> str:
-    """The W array of a PDF font whose code ``n`` is the ``n``-th of ``chars``; 1000 is left out."""
+    """Return the W array of a PDF font whose code ``n`` is the ``n``-th of ``chars``; 1000 is left out."""
     parts: list[str] = []
     previous = -1
     for code, char in enumerate(chars, 1):
@@ -190,7 +190,7 @@ _CMAP = """/CIDInit /ProcSet findresource begin 12 dict begin begincmap
 
 
 def to_unicode(chars: list[str]) -> bytes:
-    """The ToUnicode map of the same font."""
+    """Return the ToUnicode map of the same font."""
     ranges = []
     for low in range(0, len(chars) + 1, 256):  # a range keeps the first byte of its codes
         first, last = max(low, 1), min(low + 255, len(chars))

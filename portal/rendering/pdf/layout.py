@@ -7,7 +7,7 @@ from typing import Any
 
 
 def lay_out(source: str) -> Any:
-    """The laid-out document of an HTML text. Fetches nothing."""
+    """Return the laid-out document of an HTML text. Fetches nothing."""
     from weasyprint import HTML
     from weasyprint.text.fonts import FontConfiguration
 
@@ -15,11 +15,11 @@ def lay_out(source: str) -> Any:
 
 
 def attachment(data: bytes, name: str, description: str) -> Any:
-    """A file to be embedded by ``lay_out(…).write_pdf(…)`` as the data of the page."""
+    """Return a file to be embedded by ``lay_out(…).write_pdf(…)`` as the data of the page."""
     from weasyprint import Attachment
 
     return Attachment(file_obj=io.BytesIO(data), name=name, description=description, relationship="Data")
 
 
-def _refuse(url: str, *_: object, **__: object) -> dict[str, object]:
+def _refuse(*_: object, **__: object) -> dict[str, object]:
     raise ValueError("a page fetches nothing")

@@ -28,7 +28,7 @@ Piece = tuple[str, str]
 
 
 def stamp(pages: Sequence[tuple[Page, Sheet]], *, title: str, qr_text: str, xml: bytes, issued_at: datetime) -> bytes:
-    """The PDF. Same input, same bytes. Raises :class:`~portal.rendering.pdf.glyphs.Uncovered`."""
+    """Return the PDF. Same input, same bytes. Raises :class:`~portal.rendering.pdf.glyphs.Uncovered`."""
     known = glyphs()
     known.learn("".join(_texts(pages)))
     streams = [_page_words(page, sheet, qr_text, known) for page, sheet in pages]
@@ -151,7 +151,7 @@ def _set(size: float, turn: tuple[float, ...]) -> str:
 
 
 def _actual(words: str) -> str:
-    """What stands here in truth, for those who search or copy."""
+    """Return what stands here in truth, for those who search or copy."""
     return f"/Span<</ActualText<feff{words.encode('utf-16-be').hex()}>>>BDC "
 
 
@@ -172,7 +172,7 @@ def _slot(pieces: list[Piece], slot: Slot, texts: tuple[str, ...], known: Glyphs
 
 
 def _qr(slot: Slot, qr_text: str) -> str:
-    """The code as one filled path, with a module of margin inside the slot (the paper around is white)."""
+    """Return the code as one filled path, with a module of margin inside the slot (the paper around is white)."""
     size, runs = qr.runs(qr_text)
     left, _, _, top = slot.box
     module = (slot.box[2] - left) / (size + 2)

@@ -9,13 +9,13 @@ LEVEL = 6
 
 
 def text(value: str) -> str:
-    """A text string: PDFDocEncoding where it is ASCII, else UTF-16 with its mark; always in hexadecimal."""
+    """Return a text string: PDFDocEncoding where it is ASCII, else UTF-16 with its mark; always in hexadecimal."""
     data = value.encode("ascii") if value.isascii() else b"\xfe\xff" + value.encode("utf-16-be")
     return f"<{data.hex()}>"
 
 
 def number(value: float) -> str:
-    """A coordinate with a thousandth of a point."""
+    """Return a coordinate with a thousandth of a point."""
     return f"{value:.3f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
 
 
@@ -26,29 +26,29 @@ class Writer:
         self._objects: list[bytes] = []
 
     def reserve(self) -> int:
-        """A number for an object that is written later."""
+        """Return a number for an object that is written later."""
         self._objects.append(b"")
         return len(self._objects)
 
     def add(self, body: str, reserved: int = 0) -> int:
-        """An object; returns its number."""
+        """Add an object and return its number."""
         place = reserved or self.reserve()
         self._objects[place - 1] = body.encode("ascii")
         return place
 
     def stream(self, data: bytes, entries: str = "", level: int = LEVEL) -> int:
-        """A stream, deflated here; ``entries`` are further members of its dictionary."""
+        """Return a stream, deflated here; ``entries`` are further members of its dictionary."""
         return self.deflated(zlib.compress(data, level), entries)
 
     def deflated(self, data: bytes, entries: str = "") -> int:
-        """A stream whose data are deflated already."""
+        """Return a stream whose data are deflated already."""
         place = self.reserve()
         head = f"<</Filter/FlateDecode/Length {len(data)}{entries}>>stream\n"
         self._objects[place - 1] = b"".join((head.encode("ascii"), data, b"\nendstream"))
         return place
 
     def finish(self, root: int, info: int) -> bytes:
-        """The file. Its identity is a hash of the objects."""
+        """Return the file. Its identity is a hash of the objects."""
         parts, offsets, position = [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"], [], 15
         for place, body in enumerate(self._objects, 1):
             entry = b"%d 0 obj\n%b\nendobj\n" % (place, body)

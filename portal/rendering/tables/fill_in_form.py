@@ -33,7 +33,7 @@ def form(
     notes: Sequence[str],
     rows: int,
 ) -> bytes:
-    """The workbook: sheet ``title`` with lists over ``rows`` rows, 填写说明 with ``notes``, and ``tables`` to look up.
+    """Return the workbook: sheet ``title`` with lists over ``rows`` rows, 填写说明 with ``notes``, and ``tables``.
 
     Required columns are marked with ``*`` in their heading.
     """

@@ -206,7 +206,7 @@ class AlipayRules:
     def rows(self, table: str, most: int = 500) -> list[Json]:
         """List the newest rows of a table (``alipay_message``, ``alipay_invoice``)."""
         with self.store.transaction() as connection:
-            found = connection.execute(f"SELECT * FROM {table} ORDER BY at DESC LIMIT ?", (most,)).fetchall()  # noqa: S608
+            found = connection.execute(f"SELECT * FROM {table} ORDER BY at DESC LIMIT ?", (most,)).fetchall()
         return [dict(row) for row in found]
 
     def make_code(self, user: str) -> str:

@@ -82,7 +82,7 @@ def refuse_bill() -> ResponseReturnValue:
 @pages.post("/bookings")
 def book_bill() -> ResponseReturnValue:
     """Book a bill for a unit, or take the booking back."""
-    wanted = request.form if request.form else request.get_json(force=True)
+    wanted = request.form or request.get_json(force=True)
     accounted, amount = str(wanted["accounted"]) == "1", str(wanted.get("amount") or "")
     unit = str(wanted.get("unit") or (BOOKER if accounted else ""))
     bill = (str(wanted["bill_code"]), str(wanted["number"]))

@@ -220,7 +220,7 @@ class StockRules:
         )
         return _answer(Result.OK)
 
-    # returns and comparison
+    # Returns, and the comparison.
 
     def _give_back(self, connection: sqlite3.Connection, fields: Fields) -> Answer:
         return_no, line = text_of(fields, "ReturnNo"), lines_of(fields)[0]
@@ -244,7 +244,7 @@ class StockRules:
         said = {line["BillCode"]: line for line in lines_of(fields)}
         theirs = self._books(connection, said)
         if self._faults.strikes("stock_differs") and theirs:
-            code = sorted(theirs)[0]
+            code = min(theirs)
             theirs[code] = (theirs[code][0] + 100, theirs[code][1])
         for code in sorted({*said, *theirs}):
             line = said.get(code, {})

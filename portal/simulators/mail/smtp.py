@@ -14,7 +14,7 @@ from portal.simulators.store import Store
 MOST_BYTES = 12 * 1024 * 1024
 Bounce = Callable[[str, bytes], None]
 """Told the recipient and the text of a message that was taken and could not be delivered."""
-_PATH = re.compile(r"(?:FROM|TO):\s*<([^<>\s]{0,320})>.*", re.I)
+_PATH = re.compile(r"(?:FROM|TO):\s*<([^<>\s]{0,320})>.*", re.IGNORECASE)
 
 
 class _Session(socketserver.StreamRequestHandler):

@@ -89,7 +89,7 @@ def _send(kind: str, caller: Caller, body: Json) -> str:
     if kind == "template":
         status = "failed:user block" if bad else "success"
         fields = f"<MsgID>{msgid}</MsgID><Status><![CDATA[{status}]]></Status>"
-        text = pushes.event(account, body["touser"], "TEMPLATESENDJOBFINISH", fields)
+        text = pushes.event(body["touser"], "TEMPLATESENDJOBFINISH", fields)
     else:
         row = {"TemplateId": body["template_id"], "MsgID": msgid, "ErrorCode": "43101" if bad else "0"}
         row["ErrorStatus"] = "user refuse to accept the msg" if bad else "success"

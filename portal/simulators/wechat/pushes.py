@@ -42,7 +42,7 @@ def query(account: WeChatAccount, encrypt: str, stamp: int | None = None, nonce:
     }
 
 
-def event(account: WeChatAccount, openid: str, name: str, fields: str) -> str:
+def event(openid: str, name: str, fields: str) -> str:
     """Write an event as XML; ``fields`` is its further content."""
     return (
         f"<xml><ToUserName><![CDATA[gh_demo]]></ToUserName><FromUserName><![CDATA[{openid}]]></FromUserName>"
@@ -59,7 +59,7 @@ def told(account: WeChatAccount, openid: str, name: str, given: list[dict[str, s
     box = "".join(part.capitalize() for part in name.split("_"))
     rows = given if isinstance(given, list) else [given]
     texts = ("".join(f"<{key}><![CDATA[{value}]]></{key}>" for key, value in row.items()) for row in rows)
-    return event(account, openid, name, f"<{box}>{''.join(f'<List>{text}</List>' for text in texts)}</{box}>")
+    return event(openid, name, f"<{box}>{''.join(f'<List>{text}</List>' for text in texts)}</{box}>")
 
 
 def push(address: str, account: WeChatAccount, text: str) -> int:

@@ -199,7 +199,7 @@ def follow() -> ResponseReturnValue:
     here = state_of(WeChat)
     openid, follows = request.form["openid"], request.form["act"] == "follow"
     here.people.follow(openid, follows)
-    here.push(here.service, pushes.event(here.service, openid, "subscribe" if follows else "unsubscribe", ""))
+    here.push(here.service, pushes.event(openid, "subscribe" if follows else "unsubscribe", ""))
     return redirect(url_for(".show_inbox"), 303)
 
 
@@ -241,7 +241,7 @@ def authorize(key: str) -> ResponseReturnValue:
         f"<AuthorizeAppId><![CDATA[{order['appid']}]]></AuthorizeAppId><Source><![CDATA[web]]></Source>"
     )
     if request.form.get("silent") != "1":  # the event may get lost: the platform has to ask
-        here.push(here.service, pushes.event(here.service, openid, "user_authorize_invoice", fields))
+        here.push(here.service, pushes.event(openid, "user_authorize_invoice", fields))
     back = order["back"]
     mine = urlsplit(back).hostname == urlsplit(request.host_url).hostname
     # the page's policy lets a form lead nowhere but home, so a person follows a link
@@ -259,5 +259,5 @@ def set_card_status() -> ResponseReturnValue:
         f"<Status><![CDATA[{wanted}]]></Status><CardId><![CDATA[{card['card_id']}]]></CardId>"
         f"<Code><![CDATA[{code}]]></Code>"
     )
-    here.push(here.service, pushes.event(here.service, card["openid"], "update_invoice_status", fields))
+    here.push(here.service, pushes.event(card["openid"], "update_invoice_status", fields))
     return redirect(url_for(".show_inbox"), 303)

@@ -21,6 +21,8 @@ class Intervals:
         """How many runs."""
         return len(self._runs)
 
+    __hash__ = None  # type: ignore[assignment]  # it can change
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Intervals) and self._runs == other._runs
 

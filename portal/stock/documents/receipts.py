@@ -139,7 +139,7 @@ def _application_id(connection: Connection, unit_id: int, apply_no: str) -> int 
         return None
     return connection.scalar(
         select(STOCK_APPLICATION.c.id).where(
-            STOCK_APPLICATION.c.unit_id == unit_id, STOCK_APPLICATION.c.no == apply_no.split("-")[0]
+            STOCK_APPLICATION.c.unit_id == unit_id, STOCK_APPLICATION.c.no == apply_no.split("-", maxsplit=1)[0]
         )
     )
 

@@ -142,7 +142,7 @@ def enrol(person: Console) -> tuple[str, int]:
     """Enrol an authenticator; returns its secret and the step whose code was used."""
     page = person.get("/console/home/totp").text
     secret = re.search(r'密钥：<span class="figures">([A-Z2-7]+)<', page)
-    form = [one for one in person.forms(page) if "sealed" in one.values][0]
+    form = next(one for one in person.forms(page) if "sealed" in one.values)
     assert secret is not None
     step = int(now().timestamp()) // second_factor.STEP
     code = pyotp.TOTP(secret[1]).at(step * second_factor.STEP)

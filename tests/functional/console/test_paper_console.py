@@ -135,8 +135,8 @@ def by_hand(app: Flask, kind: Scene, lines: list[dict[str, str]], **typed: str) 
 
 def cells(page: str, bill: int) -> list[str]:
     """What the list shows of a bill, column by column."""
-    [row] = [row for row in re.findall(r"<tr[ >].*?</tr>", page, re.S) if f'name="shown" value="{bill}"' in row]
-    return [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", row, re.S)][1:-1]
+    [row] = [row for row in re.findall(r"<tr[ >].*?</tr>", page, re.DOTALL) if f'name="shown" value="{bill}"' in row]
+    return [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", row, re.DOTALL)][1:-1]
 
 
 def test_who_was_treated_stands_in_the_list_however_the_bill_was_made(app: Flask) -> None:

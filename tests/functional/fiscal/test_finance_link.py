@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from alembic import command
@@ -40,7 +40,7 @@ from tests.support.finance import World
 POLL = Task(1, stock.POLL_TOPIC, "poll", {}, 1, now())
 
 
-def test_an_outage_that_bills_have_noticed_costs_stock_tasks_no_time(world: World) -> None:  # noqa: F811
+def test_an_outage_that_bills_have_noticed_costs_stock_tasks_no_time(world: World) -> None:
     """Both go over the link of the process, so its breaker stops the stock task before anything is sent."""
     world.issue()
     world.finance.faults("finance", down=True)
@@ -55,7 +55,7 @@ def test_an_outage_that_bills_have_noticed_costs_stock_tasks_no_time(world: Worl
     assert len(world.rows(FINANCE_MESSAGE)) == 6
 
 
-def test_a_process_has_one_link_for_an_account(world: World) -> None:  # noqa: F811
+def test_a_process_has_one_link_for_an_account(world: World) -> None:
     settings = world.services.settings
     first: list[FinanceLink | None] = []
     threads = [threading.Thread(target=lambda: first.append(link_of(settings))) for _ in range(8)]
@@ -81,7 +81,7 @@ class Recorder:
     error = info
 
 
-def test_every_call_leaves_one_line_without_names(world: World, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_every_call_leaves_one_line_without_names(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = Recorder()
     monkeypatch.setattr(calls, "_log", recorder)
     world.issue()
@@ -135,7 +135,7 @@ class _Province(BaseHTTPRequestHandler):
     """Supervises whatever it is sent, in its own form."""
 
     signer: FileSigner
-    keys: list[str | None] = []
+    keys: ClassVar[list[str | None]] = []
 
     def do_POST(self) -> None:
         """Sign the unit's signed bytes, as finance does."""
@@ -169,7 +169,7 @@ def province(signer: FileSigner) -> Iterator[str]:
 
 
 def test_a_second_finance_system_is_one_file_and_a_setting(
-    world: World,  # noqa: F811
+    world: World,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -197,7 +197,7 @@ def test_an_adapter_that_is_not_there_is_named(name: str) -> None:
 # --- the log ---
 
 
-def test_a_message_about_no_bill_is_not_counted(world: World) -> None:  # noqa: F811
+def test_a_message_about_no_bill_is_not_counted(world: World) -> None:
     database = world.services.database
     client = FinanceClient(FinanceAccount("http://127.0.0.1:1/", "A", "B"))
     for _ in range(2):
@@ -207,7 +207,7 @@ def test_a_message_about_no_bill_is_not_counted(world: World) -> None:  # noqa: 
     ] * 2
 
 
-def test_both_old_logs_are_carried_over_and_back(world: World) -> None:  # noqa: F811
+def test_both_old_logs_are_carried_over_and_back(world: World) -> None:
     """Their rows keep what they say; an id that both used in one millisecond stays unique and readable."""
     [bill_id] = world.issue()
     bill = world.rows(BILL)[0]

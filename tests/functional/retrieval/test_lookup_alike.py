@@ -62,10 +62,10 @@ def test_stored_unknown_and_wrongly_named_are_one(app: Flask, his: His, statemen
     assert his.call("invoiceEBillOutpatient", settled).ok
     Asked(app, statements, "000000000000000000", "谁")  # what is remembered for some seconds is read once
     seen = {}
-    for kind in STORED:
-        seen[f"stored {kind}"] = Asked(app, statements, STORED[kind], NAME).steps
+    for kind, number in STORED.items():
+        seen[f"stored {kind}"] = Asked(app, statements, number, NAME).steps
         seen[f"unknown {kind}"] = Asked(app, statements, UNKNOWN[kind], NAME).steps
-        seen[f"wrong name, {kind}"] = Asked(app, statements, STORED[kind], "陈样英").steps
+        seen[f"wrong name, {kind}"] = Asked(app, statements, number, "陈样英").steps
     expected = seen["stored ID card"]
     assert [answer.split(b" ", 1)[0] for answer, _ in expected] == [b"303", b"200", b"422"]
     assert all(step[1] for step in expected), "every step must be seen to ask the database"

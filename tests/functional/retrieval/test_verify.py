@@ -247,7 +247,9 @@ def test_bad_input_is_named_by_its_field(pages: Pages, app: Flask, case: str) ->
     for words in says:
         assert words in page.text
     assert NOT not in page.text and "<script>alert" not in page.text
-    assert 'value="2026-11-18"' in page.text or "day" in typed and typed["day"] != "2026-11-18", "what was typed stays"
+    assert 'value="2026-11-18"' in page.text or ("day" in typed and typed["day"] != "2026-11-18"), (
+        "what was typed stays"
+    )
 
 
 def test_a_place_is_counted_once_an_hour_and_the_owner_is_told(pages: Pages, window: Window, app: Flask) -> None:

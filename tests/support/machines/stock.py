@@ -66,7 +66,7 @@ class World:
         self.desk = IssuingService(self.services)
         with self.database.write() as connection:
             self.account = load(connection, self.services.cipher, DEMO_APPID)
-            self.points = {code: id for id, code in connection.execute(select(Point.id, Point.code)).all()}
+            self.points = {code: point for point, code in connection.execute(select(Point.id, Point.code)).all()}
             set_rule_on(connection, ONE, Rule(1, self.points[KIOSK], LOW, LOT))
         message = json.loads(json.dumps(outpatient("S")), parse_float=Decimal)
         self.settlement = his_contract_settlement.settlement("invoiceEBillOutpatient", message, self.account)
@@ -308,7 +308,7 @@ class StockMachine(RuleBasedStateMachine):
         with self.world.database.read() as connection:
             found = identity(consistent(connection))
             assert found.holds, [str(each) for each in found.differences]
-            points = {id: code for code, id in self.world.points.items()}
+            points = {point: code for code, point in self.world.points.items()}
             fates = {}
             for segment in connection.scalars(select(NumberSegment.id).where(NumberSegment.bill_code == CODE)):
                 for each in fate_map(connection, segment):

@@ -15,7 +15,9 @@ def test_a_member_is_its_code_and_carries_its_word() -> None:
     assert ApplicationState("draft") is ApplicationState.DRAFT
     assert ApplicationState.DRAFT == "draft" and f"{ApplicationState.DRAFT}" == "draft"
     assert ApplicationState.DRAFT.title == "草稿"
-    assert BillState.ISSUED in {"issued"} and Scene("donation").title == "捐赠"
+    assert (
+        BillState.ISSUED == "issued" and hash(BillState.ISSUED) == hash("issued") and Scene("donation").title == "捐赠"
+    )
     assert {state.value: state.title for state in ApprovalState}["failed"] == "办理失败"
 
 

@@ -23,7 +23,7 @@ from portal.web.edge import FACE_WIDTH, runtime, services
 
 @patient.get("/h/<string:unit_code>/bills")
 def bills(unit_code: str) -> Response:
-    """The person's bills of one year, grouped by visit day."""
+    """Show the person's bills of one year, grouped by visit day."""
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection, 1)
@@ -59,7 +59,7 @@ def bill(unit_code: str, bill_id: int) -> Response:
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/details")
 def details(unit_code: str, bill_id: int) -> Response:
-    """The list lines of one bill."""
+    """Show the list lines of one bill."""
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
@@ -70,7 +70,7 @@ def details(unit_code: str, bill_id: int) -> Response:
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/bill.pdf")
 def pdf(unit_code: str, bill_id: int) -> Response:
-    """The bill's PDF, made from the signed bytes."""
+    """Show the bill's PDF, made from the signed bytes."""
     facts, file = _pdf(unit_code, bill_id)
     _record("bill.downloaded", facts)
     return handed_out(file)
@@ -78,14 +78,14 @@ def pdf(unit_code: str, bill_id: int) -> Response:
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/face.png")
 def face(unit_code: str, bill_id: int) -> Response:
-    """A picture of the face, from the same source as the PDF."""
+    """Show a picture of the face, from the same source as the PDF."""
     _, file = _pdf(unit_code, bill_id)
     return Response(runtime().faces.png(file.data, FACE_WIDTH), mimetype="image/png")
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/einvoice.xml")
 def einvoice(unit_code: str, bill_id: int) -> Response:
-    """The signed document itself."""
+    """Show the signed document itself."""
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)

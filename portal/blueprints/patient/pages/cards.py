@@ -37,7 +37,7 @@ def _prepare(state: Any) -> None:
 
 
 def _bill(connection: Connection, unit_code: str, bill_id: int) -> tuple[BillFacts, sessions.Session]:
-    """The bill of somebody who was proved: a slip alone puts nothing into a card pack."""
+    """Return the bill of somebody who was proved: a slip alone puts nothing into a card pack."""
     unit = unit_of(unit_code)
     session = session_of(connection)
     if session is None or session.unit_id != unit.id or session.level < 2:
@@ -60,7 +60,7 @@ def cards(unit_code: str, bill_id: int) -> Response:
 
 @patient_cards.post("/h/<string:unit_code>/bills/<int:bill_id>/cards")
 def ask(unit_code: str, bill_id: int) -> Response:
-    """The person agrees: consent and order; for WeChat the page then leads on to where the card is taken."""
+    """Take consent and order; for WeChat the page then leads on to where the card is taken."""
     platform = request.form.get("platform", "")
     with services().database.read() as connection:
         bill, session = _bill(connection, unit_code, bill_id)
@@ -87,7 +87,7 @@ def _shown(unit_code: str, bill_id: int, status: int = 200, link: str = "", prob
 
 @patient_cards.get("/alipay/file/<string:token>")
 def alipay_file(token: str) -> Response:
-    """The PDF that Alipay's servers fetch within ten minutes of a bill's hand-over; all other calls look alike."""
+    """Show the PDF that Alipay's servers fetch within ten minutes of a bill's hand-over; all other calls look alike."""
     try:
         raw = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
     except ValueError:
@@ -108,7 +108,7 @@ TITLES = {"wechat": said_later("微信"), "alipay": said_later("支付宝")}
 
 
 def _told_over() -> dict[str, str]:
-    """The platforms that are set up, with their words."""
+    """Return the platforms that are set up, with their words."""
     settings = services().settings
     up = {"wechat": bool(settings.wechat_service), "alipay": bool(settings.alipay_app)}
     return {platform: title for platform, title in TITLES.items() if up[platform]}
@@ -180,7 +180,7 @@ def _bound(session: sessions.Session, platform: str) -> bool:
 @patient_cards.post("/h/<string:unit_code>/wechat", defaults={"platform": "wechat"})
 @patient_cards.post("/h/<string:unit_code>/alipay", defaults={"platform": "alipay"})
 def unbind(unit_code: str, platform: str) -> Response:
-    """Ends being told over a platform."""
+    """End being told over a platform."""
     with services().database.read() as connection:
         session = _person(connection, unit_code, platform)
     bindings.revoke(services(), session.unit_id, bytes.fromhex(session.claim.number), platform)

@@ -16,7 +16,7 @@ from portal.web.edge import limits, runtime, see_other, services
 
 @patient.route("/h/<string:unit_code>/company", methods=["GET", "POST"])
 def company_entry(unit_code: str) -> Response:
-    """The contact's phone; the next page asks for the code, whether an account is open for it or not."""
+    """Take the contact's phone; the next page asks for the code, whether an account is open for it or not."""
     unit = unit_of(unit_code)
     if request.method == "GET":
         return page("company.html", phone="", problem="")
@@ -44,7 +44,7 @@ def company_code(unit_code: str) -> Response:
 
 @patient.route("/h/<string:unit_code>/company/bills", methods=["GET", "POST"])
 def company_bills(unit_code: str) -> Response:
-    """The bills of one company in a range of days with their sum; posted: the chosen ones as a package."""
+    """Show the bills of one company in a range of days with their sum; posted: the chosen ones as a package."""
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection)
@@ -70,7 +70,7 @@ def company_bills(unit_code: str) -> Response:
 
 
 def _range() -> tuple[date, date, str]:
-    """The days that the address names, else the last year; a problem in words when they make no sense."""
+    """Return the days that the address names, else the last year; a problem in words when they make no sense."""
     last = business_day(now())
     first = last - timedelta(days=365)
     try:
@@ -83,7 +83,7 @@ def _range() -> tuple[date, date, str]:
 
 @patient.get("/h/<string:unit_code>/company/bills/<int:bill_id>/bill.pdf")
 def company_pdf(unit_code: str, bill_id: int) -> Response:
-    """The PDF of one bill of the company."""
+    """Show the PDF of one bill of the company."""
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection)

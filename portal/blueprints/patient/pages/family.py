@@ -23,7 +23,8 @@ from portal.web.edge import limits, runtime, see_other, services
 def show_list(
     found: Sequence[BillFacts], name: str, session: Session, member: Member | None = None, unread: int = 0
 ) -> Response:
-    """The bills of one year, grouped by visit day; ``name`` masked already; ``member``: whose proxy looks; ``unread``:
+    """Show the bills of one year, grouped by visit day; ``name`` masked already; ``member``: whose proxy looks;
+    ``unread``:
     notices that are new to the person."""
     years = sorted({local(bill.business_at).year for bill in found}, reverse=True)
     chosen = request.args.get("year", type=int) or (years[0] if years else 0)
@@ -63,7 +64,7 @@ def _typed() -> tuple[str, str]:
 
 @patient.post("/h/<string:unit_code>/family/child")
 def add_child(unit_code: str) -> Response:
-    """A guardian adds a child whose bills carry the same phone."""
+    """Add a guardian's child whose bills carry the same phone."""
     unit_of(unit_code)
     number, name = _typed()
     with services().database.read() as connection:
@@ -105,7 +106,7 @@ def consent(unit_code: str) -> Response:
 
 @patient.post("/h/<string:unit_code>/family/consent")
 def give_consent(unit_code: str) -> Response:
-    """Checks it; right: the family page with one more on it."""
+    """Check it; right: the family page with one more on it."""
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection, 2)
@@ -130,7 +131,7 @@ def revoke_relative(unit_code: str, link_id: int) -> Response:
 
 @patient.get("/h/<string:unit_code>/family/<int:link_id>")
 def relative_bills(unit_code: str, link_id: int) -> Response:
-    """The bills of a member; looking is written down, and they are told."""
+    """Show the bills of a member; looking is written down, and they are told."""
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection, 2)
@@ -160,7 +161,8 @@ def bundle(unit_code: str) -> Response:
 
 
 def _chosen_days(found: Sequence[BillFacts]) -> dict[str, Any]:
-    """The days asked for, at first the last visit, and what the page shows of them, all ticked up to the most."""
+    """Return the days asked for, at first the last visit, and what the page shows of them, all ticked up to the
+    most."""
     spans = files.spans(found, local(now()).date())
     first, last, problem = date.min, date.max, ""
     if spans:
@@ -189,7 +191,7 @@ def _chosen_days(found: Sequence[BillFacts]) -> dict[str, Any]:
 
 @patient.get("/h/<string:unit_code>/years/<int:year>")
 def statement(unit_code: str, year: int) -> Response:
-    """What was paid by oneself in a year, on a page."""
+    """Show what was paid by oneself in a year, on a page."""
     found, _ = _person(unit_code)
     chosen = files.of_year(found, year)
     years = sorted({local(bill.business_at).year for bill in found}, reverse=True)
@@ -198,7 +200,7 @@ def statement(unit_code: str, year: int) -> Response:
 
 @patient.get("/h/<string:unit_code>/years/<int:year>/self-pay.pdf")
 def statement_pdf(unit_code: str, year: int) -> Response:
-    """The same as PDF."""
+    """Show the same as PDF."""
     found, name = _person(unit_code)
     return handed_out(files.statement(services(), g.unit.code, name, year, found))
 

@@ -15,7 +15,7 @@ from portal.web.edge import limits, see_other, services
 
 @patient.get("/")
 def home() -> Response:
-    """The first page of an installation: its hospitals' codes."""
+    """Show the first page of an installation: its hospitals' codes."""
     with services().database.read() as connection:
         units = hospital_queries.units(connection)
     if len(units) == 1:
@@ -25,7 +25,7 @@ def home() -> Response:
 
 @patient.get("/h/<string:unit_code>")
 def entry(unit_code: str) -> Response:
-    """The hospital code's page: who are you."""
+    """Show the hospital code's page: who are you."""
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_of(connection)
@@ -34,7 +34,7 @@ def entry(unit_code: str) -> Response:
 
 @patient.post("/h/<string:unit_code>")
 def find(unit_code: str) -> Response:
-    """Number and name typed: the next page asks for the code, whether anything matched or not."""
+    """Take number and name: the next page asks for the code, whether anything matched or not."""
     unit = unit_of(unit_code)
     number, name = request.form.get("number", "")[:60], request.form.get("name", "")[:100]
     if len(normalise(number)) < 5 or not normalise_name(name):
@@ -70,7 +70,7 @@ def code(unit_code: str) -> Response:
 
 @patient.post("/h/<string:unit_code>/code")
 def confirm(unit_code: str) -> Response:
-    """Checks the code; right: the list."""
+    """Check the code; right: the list."""
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection)
@@ -84,7 +84,7 @@ def confirm(unit_code: str) -> Response:
 
 @patient.post("/h/<string:unit_code>/leave")
 def leave(unit_code: str) -> Response:
-    """Ends the session on the server."""
+    """End the session on the server."""
     with services().database.read() as connection:
         session = session_of(connection)
     if session is not None:

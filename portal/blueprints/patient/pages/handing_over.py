@@ -31,7 +31,7 @@ OFFICIAL = (("财政部全国财政电子票据查验平台", "https://pjcy.mof.
 
 @patient.post("/h/<string:unit_code>/bills/<int:bill_id>/browser")
 def to_browser(unit_code: str, bill_id: int) -> Response:
-    """A link for the phone's own browser, where a file can be saved."""
+    """Show a link for the phone's own browser, where a file can be saved."""
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, _, session = own_bill(connection, bill_id)
@@ -62,7 +62,7 @@ def _pass_page(token: str, status: int = 200, problem: str = "") -> Response:
 
 @patient.post("/t/<string:token>")
 def open_pass(token: str) -> Response:
-    """The payer's name typed there opens the one bill."""
+    """Open the one bill by the payer's name."""
     with services().database.read() as connection:
         facts, *_ = passes.bill_of(services(), connection, token)
         session = session_of(connection)
@@ -79,7 +79,7 @@ def open_pass(token: str) -> Response:
 
 @patient.post("/h/<string:unit_code>/window")
 def at_window(unit_code: str) -> Response:
-    """A QR for the clerk's scanner, good for a minute; no number has to be read aloud."""
+    """Show a QR for the clerk's scanner, good for a minute; no number has to be read aloud."""
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection, 1)
@@ -101,7 +101,7 @@ def elsewhere(unit_code: str, bill_id: int) -> Response:
 
 @patient.route("/h/<string:unit_code>/bills/<int:bill_id>/revoke", methods=["GET", "POST"])
 def revoke_link(unit_code: str, bill_id: int) -> Response:
-    """Ends the link on slips and messages of this bill, after asking; whoever found a slip cannot."""
+    """End the link on slips and messages of this bill, after asking; whoever found a slip cannot."""
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id, 2)

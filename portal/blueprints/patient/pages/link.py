@@ -21,7 +21,7 @@ from portal.web.edge import limits, see_other, services
 
 @patient.get("/b/<string:token>")
 def link(token: str) -> Response:
-    """A bill's link (slip, HIS answer, message): level 0, and the way on to level 1."""
+    """Show a bill's link (slip, HIS answer, message): level 0, and the way on to level 1."""
     with services().database.read() as connection:
         try:
             facts, payer = _linked(connection, token)
@@ -35,7 +35,7 @@ def link(token: str) -> Response:
 
 @patient.post("/b/<string:token>")
 def open_link(token: str) -> Response:
-    """The payer's name typed on the link's page: opens this one bill."""
+    """Open this one bill by the payer's name, typed on the link's page."""
     with services().database.read() as connection:
         facts, payer = _linked(connection, token)
         session = session_of(connection)
@@ -54,13 +54,13 @@ def open_link(token: str) -> Response:
 
 @patient.post("/b/<string:token>/voucher")
 def open_voucher(token: str) -> Response:
-    """The patient's name typed on the page of a voucher's link: its balance."""
+    """Show a voucher's balance after the patient's name was typed on its link's page."""
     return vouchers.opened(token)
 
 
 @patient.post("/b/<string:token>/watch")
 def watch_link(token: str) -> Response:
-    """A phone to be told when the bill of a link that was opened early is there."""
+    """Take a phone to be told when the bill of a link that was opened early is there."""
     with services().database.read() as connection:
         try:
             _linked(connection, token)
@@ -91,7 +91,7 @@ def _waiting(token: str, status: int = 200, *, phone: str = "", problem: str = "
 
 
 def _linked(connection: Any, token: str) -> tuple[BillFacts, str]:
-    """The bill of a link and its payer's full name."""
+    """Return the bill of a link and its payer's full name."""
     digest = services().index.digest("link", token)
     found = ledger_bills.by_link(services(), connection, digest) if TOKEN.fullmatch(token) else None
     if found is None and TOKEN.fullmatch(token) and token[0] in services().settings.link_key_ids:

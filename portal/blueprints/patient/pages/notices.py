@@ -41,7 +41,7 @@ def unread(connection: Connection, session: Session, found: Sequence[BillFacts])
 
 @patient.get("/h/<string:unit_code>/notices")
 def notices(unit_code: str) -> Response:
-    """The newest messages, the new ones marked until one says that one has seen them (:func:`notices_read`)."""
+    """Show the newest messages, the new ones marked until one says that one has seen them (:func:`notices_read`)."""
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection, 2)

@@ -27,7 +27,7 @@ def _linked(token: str) -> tuple[VoucherFacts, str] | None:
 
 
 def show(token: str) -> Response | None:
-    """The page of a voucher's link; ``None`` when the token is no voucher's."""
+    """Show the page of a voucher's link; ``None`` when the token is no voucher's."""
     linked = _linked(token)
     if linked is None:
         return None
@@ -35,7 +35,7 @@ def show(token: str) -> Response | None:
 
 
 def opened(token: str) -> Response:
-    """The same page after the patient's name was typed. Raises LINK_INVALID, TRY_LATER."""
+    """Show the same page after the patient's name was typed. Raises LINK_INVALID, TRY_LATER."""
     linked = _linked(token)
     if linked is None:
         raise Refusal("LINK_INVALID")

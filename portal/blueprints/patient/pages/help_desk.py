@@ -28,7 +28,7 @@ def why_not(unit_code: str) -> Response:
 
 @patient.post("/h/<string:unit_code>/why")
 def ask_why(unit_code: str) -> Response:
-    """The true state from one's own bills when identified; and with name and phone, a request to the desk."""
+    """Show the true state from one's own bills when identified; and with name and phone, a request to the desk."""
     unit = unit_of(unit_code)
     names = ("day", "amount", "paid", "person", "card", "phone", "note")
     typed = {name: request.form.get(name, "")[:300] for name in names}
@@ -84,7 +84,7 @@ def correction(unit_code: str, bill_id: int) -> Response:
 
 @patient.route("/h/<string:unit_code>/answer", methods=["GET", "POST"])
 def answer(unit_code: str) -> Response:
-    """The desk's answer to a request, by the request's number."""
+    """Show the desk's answer to a request, by the request's number."""
     unit = unit_of(unit_code)
     number = request.form.get("number", "")[:40]
     if request.method == "GET":
