@@ -18,11 +18,8 @@ from portal.access.permissions import Permission
 from portal.hospital import master_data
 from portal.hospital.master_data import Kept
 from portal.listing.columns import Act
-from portal.listing.lists import ListPage
+from portal.listing.lists import ListPage, Rows
 from portal.web.edge import services
-
-if TYPE_CHECKING:
-    from sqlalchemy import Select
 
 
 def edit_acts(endpoint: str) -> Callable[[Any], list[Act]]:
@@ -43,7 +40,7 @@ class KeptPages:
     noun: str
     order: int
     listed: ListPage
-    rows: Callable[[int], Select[Any]]
+    rows: Callable[[int], Rows]
     edit: Callable[[int, str], Response]
 
 

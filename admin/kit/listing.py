@@ -13,15 +13,12 @@ from admin.kit.security import current_actor, current_staff
 from portal import audit
 from portal.core.clock import now
 from portal.listing import values
-from portal.listing.lists import EXCEL_ROWS, PRINT_ROWS, Listing, ListPage, ListQuery
+from portal.listing.lists import EXCEL_ROWS, PRINT_ROWS, Listing, ListPage, ListQuery, Rows
 from portal.rendering.tables import spreadsheet
 from portal.web.edge import file_response, services
 
-if TYPE_CHECKING:
-    from sqlalchemy import Select
 
-
-def respond(list_page: ListPage, statement: Select[Any], template: str = "kit/list.html", **more: Any) -> Response:
+def respond(list_page: ListPage, statement: Rows, template: str = "kit/list.html", **more: Any) -> Response:
     """Answer the request with a list; ``statement`` selects what the person may see at all."""
     most = {"xlsx": EXCEL_ROWS, "print": PRINT_ROWS}.get(request.args.get("format", ""), 0)
     with services().database.read() as connection:

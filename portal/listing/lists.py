@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select
 
@@ -15,6 +15,8 @@ from portal.listing.filters import Filter
 from portal.listing.paging import Order
 from portal.rendering.tables import spreadsheet
 
+Rows: TypeAlias = Select[Any]
+"""A statement of rows, bounded to what may be seen at all."""
 EXCEL_ROWS = 20_000
 PRINT_ROWS = 2_000
 

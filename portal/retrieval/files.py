@@ -123,7 +123,7 @@ def of_year(bills: Sequence[BillFacts], year: int) -> list[BillFacts]:
 
 
 def poster(services: Services, unit_code: str, size: str) -> File:
-    """Draw the hospital code as a poster of ``size`` (A4, A3)."""
+    """Draw the hospital code as a poster of ``size``."""
     with services.database.read() as connection:
         desk = desk_of(connection, unit_code)
     base = services.settings.outside

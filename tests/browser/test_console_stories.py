@@ -1,4 +1,4 @@
-"""The stories of a hospital's day at the console, in a real browser against running processes (features §5.4).
+"""The stories of a hospital's day at the console, in a real browser against running processes.
 
 After each of them stock identity, number maps and ledger agree.
 ``QUPIAO_SCREENSHOTS=test-results/console`` keeps a picture of every step.

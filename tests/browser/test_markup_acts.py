@@ -1,4 +1,4 @@
-"""Hostile names in a real browser (checks F2): on patients' and staff's pages nothing of them runs or is asked for."""
+"""Hostile names in a real browser: on patients' and staff's pages nothing of them runs or is asked for."""
 
 from __future__ import annotations
 

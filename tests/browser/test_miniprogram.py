@@ -1,4 +1,4 @@
-"""The mini-program's own pages, from log-in to a bill in the mail, against the running application (features §4.1)."""
+"""The mini-program's own pages, from log-in to a bill in the mail, against the running application."""
 
 from __future__ import annotations
 

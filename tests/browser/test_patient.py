@@ -1,6 +1,6 @@
 """A patient on a phone: scan page → number and name → code → list → bill → PDF saved (the main job's last mile).
 
-And somebody who fetches for another with nothing but the slip: its link, or the code printed on it (features §4.4).
+And somebody who fetches for another with nothing but the slip: its link, or the code printed on it.
 """
 
 from __future__ import annotations

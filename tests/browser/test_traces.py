@@ -1,7 +1,7 @@
 """A whole patient's journey, then everything that it left behind is read: no identity where none may stand.
 
 Addresses and Referers as browser and server see them, answers' headers, logs of all processes, the database's bytes,
-the log chain and every message that went out (features §4.3, checks A4, O4, O5). Person, child and drug are known by
+the log chain and every message that went out. Person, child and drug are known by
 words that occur nowhere else.
 """
 
@@ -40,7 +40,7 @@ IDENTITY = (NAME, NUMBER, PHONE, FILE, CHILD, CHILD_NUMBER)
 MEDICAL = ("痕迹药片", "痕迹科")
 INBOXES = ("sms", "mail", "wechat", "alipay", "push")
 RECEIVER = {"phone", "to", "openid", "user", "patient_id", "visit_no"}
-"""Where a message goes is no secret from who carries it, nor is the HIS's own number of a visit from the HIS (§10)."""
+"""Where a message goes is no secret from who carries it, nor is the HIS's own number of a visit from the HIS."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Guessing who is a patient, their codes and their links (checks A2–A4): short here, at full length in a soak."""
+"""Guessing who is a patient, their codes and their links: short here, at full length in a soak."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bills, deposits and the paper of both, with every act of the stock, in any order (checks I6); long: QUPIAO_SOAK=1."""
+"""Bills, deposits and the paper of both, with every act of the stock, in any order; long: QUPIAO_SOAK=1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many at once: one serial is one bill, numbers are dense (checks I1, I3, I4, I5)."""
+"""Many at once: one serial is one bill, numbers are dense."""
 
 from __future__ import annotations
 

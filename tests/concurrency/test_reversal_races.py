@@ -1,4 +1,4 @@
-"""Reversal, exchange, re-exchange and void against each other: exactly one wins, the other is told why (checks I7).
+"""Reversal, exchange, re-exchange and void against each other: exactly one wins, the other is told why.
 
 Every race has its control: the same race with the guards off must fail, or it proves nothing.
 """

@@ -1,4 +1,4 @@
-"""One serial is one bill, whoever sends it how often at the same moment; the last numbers go round (I1, I2, I3, I5)."""
+"""One serial is one bill, whoever sends it how often at the same moment; the last numbers go round."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One 取票码 in several hands at once: it opens its bill once, whichever way it is typed (features §4.4, checks A3)."""
+"""One 取票码 in several hands at once: it opens its bill once, whichever way it is typed."""
 
 from __future__ import annotations
 

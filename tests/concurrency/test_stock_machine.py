@@ -1,4 +1,4 @@
-"""The stock under every order of acts (checks I6): short here, 500 histories of 50 acts with ``QUPIAO_SOAK=1``."""
+"""The stock under every order of acts: short here, 500 histories of 50 acts with ``QUPIAO_SOAK=1``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Races over one deposit: it is never spent twice, and whoever comes too late is told so (checks I7)."""
+"""Races over one deposit: it is never spent twice, and whoever comes too late is told so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every defect of python-alipay-sdk that was measured (delivery-channels §12.2): our client does not have it."""
+"""Every defect of python-alipay-sdk that was measured: our client does not have it."""
 
 from __future__ import annotations
 

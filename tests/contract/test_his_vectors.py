@@ -1,4 +1,4 @@
-"""The worked vectors V1–V6 of the HIS interface (his-interface §1.6), byte for byte."""
+"""The worked vectors V1–V6 of the HIS interface, byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every defect of wechatpy that was measured (delivery-channels §12.1): our client does not have it."""
+"""Every defect of wechatpy that was measured: our client does not have it."""
 
 from __future__ import annotations
 

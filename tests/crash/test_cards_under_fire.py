@@ -1,4 +1,4 @@
-"""Cards for both packs from platforms that fail three times in ten, while workers are killed (R3).
+"""Cards for both packs from platforms that fail three times in ten, while workers are killed.
 
 Each bill is in its owner's card pack once, whatever was repeated. Short form: 6 bills in both packs and two kills;
 under QUPIAO_SOAK 200 and fifty.

@@ -1,4 +1,4 @@
-"""Deliveries over every channel against providers that fail three times in ten, while workers are killed (R3, R7).
+"""Deliveries over every channel against providers that fail three times in ten, while workers are killed.
 
 Every message has one effect or a named final state; nobody gets another's; tokens are fetched once an expiry; the
 database's connections stay few. Short form: 70 deliveries and one kill; under QUPIAO_SOAK 10,000 and a thousand.
@@ -223,7 +223,7 @@ def arrivals(simulators: Simulators, channel: str) -> Counter[str]:
 
 @pytest.mark.parametrize("database_url", SQLITE_FIRST, indirect=True)
 def test_nobody_waits_for_a_provider_that_hangs(app: Flask, services: Services, simulators: Simulators) -> None:
-    """All providers answer after 30 seconds: bills are issued meanwhile, no connection is held for them (R7)."""
+    """All providers answer after 30 seconds: bills are issued meanwhile, no connection is held for them."""
     for service in FAULTS:
         simulators.faults(service, slow={"value": 30_000, "probability": 1})
     queue(services)

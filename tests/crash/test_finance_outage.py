@@ -1,4 +1,4 @@
-"""Finance is down while bills are issued, a worker is killed: in the end all are supervised, each once (R3)."""
+"""Finance is down while bills are issued, a worker is killed: in the end all are supervised, each once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch is killed half-way and started again: good rows once each, bad rows in the failure file (R1, I10).
+"""A batch is killed half-way and started again: good rows once each, bad rows in the failure file.
 
 Short form: one file of 150 bills and one kill; under QUPIAO_SOAK four files of the largest size, 20,000 bills with 1 %
 bad rows, and five kills.

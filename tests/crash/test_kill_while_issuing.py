@@ -1,4 +1,4 @@
-"""The server is killed in mid-issue, again and again: every serial has exactly one bill, no number is lost (R1)."""
+"""The server is killed in mid-issue, again and again: every serial has exactly one bill, no number is lost."""
 
 from __future__ import annotations
 

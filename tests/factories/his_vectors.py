@@ -1,4 +1,4 @@
-"""The worked vectors of the HIS interface reference (§1.6): invented values, exact texts."""
+"""The worked vectors of the HIS interface reference: invented values, exact texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is typed into whichever form, the answer is a page that says something (checks F1): patients' and staff's.
+"""Whatever is typed into whichever form, the answer is a page that says something: patients' and staff's.
 
 Forms are found by following the links from page to page, and sent again and again with some fields as they stand and
 the others full of what breaks readers of numbers, days, names and identifiers. Long with ``QUPIAO_SOAK=1``.

@@ -1,4 +1,4 @@
-"""No GET changes anything (checks A7): all pages that one meets are opened, and the tables compared."""
+"""No GET changes anything: all pages that one meets are opened, and the tables compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that somebody types becomes part of a statement (checks F3): it only ever travels as a value.
+"""Nothing that somebody types becomes part of a statement: it only ever travels as a value.
 
 Every statement that the database is given is read while each list, form, HIS method and mini-program endpoint gets the
 payloads in all its parameters, names of JSON members and cursors of lists included.

@@ -1,4 +1,4 @@
-"""Markup in whatever a HIS or a patient may send stays letters on every page that shows it (checks F2)."""
+"""Markup in whatever a HIS or a patient may send stays letters on every page that shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mini-program's API keeps its own document, whatever is sent (checks F1): Schemathesis over real HTTP.
+"""The mini-program's API keeps its own document, whatever is sent: Schemathesis over real HTTP.
 
 All of its checks in all of its phases, once with a session and once without. What the run is given so that it does
 not stop at the door stands in ``mini_hooks.py``. At full length more than ten thousand cases; a few hundred else,

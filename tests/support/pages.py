@@ -20,7 +20,7 @@ from lxml import etree
 from portal.domain.identity import is_id_card
 
 MOST_BYTES = 60_000
-"""A page with its style sheets, scripts and the pictures that are not loaded lazily (features §4)."""
+"""A page with its style sheets, scripts and the pictures that are not loaded lazily."""
 
 HEADERS = {
     "Cache-Control": "no-store",

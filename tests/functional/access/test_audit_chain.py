@@ -1,4 +1,4 @@
-"""The audit chain: whatever somebody who owns the database changes, verification names the row (checks O6)."""
+"""The audit chain: whatever somebody who owns the database changes, verification names the row."""
 
 from __future__ import annotations
 

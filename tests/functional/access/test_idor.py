@@ -1,4 +1,4 @@
-"""Every address with an id, from the URL map, asked by somebody to whom the object does not belong (checks A5)."""
+"""Every address with an id, from the URL map, asked by somebody to whom the object does not belong."""
 
 from __future__ import annotations
 

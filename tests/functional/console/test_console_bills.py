@@ -1,4 +1,4 @@
-"""Search by anything, the page of a bill, the audited reveal, home; nothing of another unit (checks A5, O7)."""
+"""Search by anything, the page of a bill, the audited reveal, home; nothing of another unit."""
 
 from __future__ import annotations
 

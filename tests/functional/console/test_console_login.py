@@ -1,4 +1,4 @@
-"""Signing in (checks A7–A9): lock-out that spares the others, second factor, first password, sessions, forged forms."""
+"""Signing in: lock-out that spares the others, second factor, first password, sessions, forged forms."""
 
 from __future__ import annotations
 

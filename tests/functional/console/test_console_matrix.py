@@ -1,4 +1,4 @@
-"""Roles × endpoints from the URL map against the one declared table (checks A6), and forged forms (checks A7)."""
+"""Roles × endpoints from the URL map against the one declared table, and forged forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prepayments at the desk: a cashier takes a deposit, prints it, gives part of it back, takes one back (story 4)."""
+"""Prepayments at the desk: a cashier takes a deposit, prints it, gives part of it back, takes one back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Persons under special protection: nobody looks at one without a reason that the auditor sees (checks A11)."""
+"""Persons under special protection: nobody looks at one without a reason that the auditor sees."""
 
 from __future__ import annotations
 

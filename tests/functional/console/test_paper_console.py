@@ -1,4 +1,4 @@
-"""Reversal and paper at the console: only the legal acts are shown, each dialog leads on (stories 2 and 3)."""
+"""Reversal and paper at the console: only the legal acts are shown, each dialog leads on."""
 
 from __future__ import annotations
 

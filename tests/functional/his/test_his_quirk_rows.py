@@ -1,4 +1,4 @@
-"""The table of quirks that a drop-in server must accept (his-interface §1.4), row by row, on both databases."""
+"""The table of quirks that a drop-in server must accept, row by row, on both databases."""
 
 from __future__ import annotations
 

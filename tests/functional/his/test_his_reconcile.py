@@ -1,4 +1,4 @@
-"""Reconciliation by the HIS: counts are counts and sums are sums, by day, place and busType (features §0 fact 6)."""
+"""Reconciliation by the HIS: counts are counts and sums are sums, by day, place and busType."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HIS interface over real sockets to the real server, where clients do what no client library would (§1.4)."""
+"""The HIS interface over real sockets to the real server, where clients do what no client library would."""
 
 from __future__ import annotations
 

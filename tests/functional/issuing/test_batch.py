@@ -1,4 +1,4 @@
-"""Batch import on both databases: checked row by row, issued once each, stopped and started again (S3.1.3d, I10)."""
+"""Batch import on both databases: checked row by row, issued once each, stopped and started again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The self-service kiosk: its token, card or slip, print, paper counter, calls; nobody else's bills (features §4.7)."""
+"""The self-service kiosk: its token, card or slip, print, paper counter, calls; nobody else's bills."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Manual issuing on both databases: every kind, drafts, once and only once (features S3.1.3a–c)."""
+"""Manual issuing on both databases: every kind, drafts, once and only once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paper by the HIS interface (his-interface §2.7–2.9, §5.2–5.4; stories 2 and 3) and its rules in the service."""
+"""Paper by the HIS interface and its rules in the service."""
 
 from __future__ import annotations
 

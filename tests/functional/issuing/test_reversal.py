@@ -1,4 +1,4 @@
-"""Red bills (features S3.1.5, §3.7): one whole reversal, its guards in order, its upload after the original's."""
+"""Red bills: one whole reversal, its guards in order, its upload after the original's."""
 
 from __future__ import annotations
 

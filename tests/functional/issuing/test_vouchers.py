@@ -1,4 +1,4 @@
-"""Prepayment vouchers through the signed interface, on both databases (his-interface §2.10, §5.6)."""
+"""Prepayment vouchers through the signed interface, on both databases."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_a_bill_that_was_sent_costs_one_question_more(app: Flask, patient: Flask
 
 
 def test_the_pdf_says_that_paper_is_out(app: Flask, patient: FlaskClient, his: His) -> None:
-    """已换开 across the face once a supervised bill stands on paper (fiscal-ebill §4.4); files never say so before."""
+    """已换开 across the face once a supervised bill stands on paper; files never say so before."""
     bill, window = newest(app), Window(his)
     with app.extensions["qupiao"].services.database.write() as connection:
         connection.execute(update(BILL).where(BILL.c.id == bill).values(state=BillState.SUPERVISED.value))

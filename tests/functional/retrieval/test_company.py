@@ -1,4 +1,4 @@
-"""单位账户: which bills a company sees, how it signs in, what ends it (features §4.4, checks A1, A5)."""
+"""单位账户: which bills a company sees, how it signs in, what ends it."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_an_account_that_ended_opens_nothing(pages: Pages, his: His, app: Flask,
 
 @SQLITE
 def test_an_unknown_phone_sees_the_same_pages(pages: Pages, app: Flask) -> None:
-    """Whether a company has an account is told to nobody (checks A1); five tries a phone, then a pause."""
+    """Whether a company has an account is told to nobody; five tries a phone, then a pause."""
     shown = []
     for phone in (COMPANY_PHONE, "10000009999"):
         page = pages.submit(pages.get("/h/pgzx/company"), {"phone": phone}, action="/company")

@@ -1,4 +1,4 @@
-"""Family and guardians, whatever the ages and phones: who may see whose bill on which day (features §4.4).
+"""Family and guardians, whatever the ages and phones: who may see whose bill on which day.
 
 The rules stand here a second time, as plain sentences over facts; Hypothesis invents people and asks both.
 """

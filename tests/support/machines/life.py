@@ -1,4 +1,4 @@
-"""The whole life of bills on top of the stock: reverse, exchange, exchange anew, void, in any order (checks I6).
+"""The whole life of bills on top of the stock: reverse, exchange, exchange anew, void, in any order.
 
 Paper numbers are this year's, from the demo's ranges of the two windows; the model keeps the next one of each.
 """

@@ -1,4 +1,4 @@
-"""Deposits and their sheets, drawn from the same stock, between everything that happens to bills (checks I6).
+"""Deposits and their sheets, drawn from the same stock, between everything that happens to bills.
 
 The voucher's own numbers and its paper are this year's, of the demo's windows.
 """

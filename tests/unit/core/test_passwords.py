@@ -1,4 +1,4 @@
-"""What a stored password costs whoever stole it (checks A9); the tests' own process takes a cheaper hash."""
+"""What a stored password costs whoever stole it; the tests' own process takes a cheaper hash."""
 
 from __future__ import annotations
 

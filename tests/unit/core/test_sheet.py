@@ -1,4 +1,4 @@
-"""Reading uploaded tables: what was written is what is read; hostile files are refused before unpacking (F5, F6)."""
+"""Reading uploaded tables: what was written is what is read; hostile files are refused before unpacking."""
 
 from __future__ import annotations
 

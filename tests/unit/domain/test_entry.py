@@ -1,4 +1,4 @@
-"""What people type: numbers read exactly or refused, and sums that agree or say where they do not (checks I8)."""
+"""What people type: numbers read exactly or refused, and sums that agree or say where they do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers and names: normal form, recognition, masking (features §5.3)."""
+"""Numbers and names: normal form, recognition, masking."""
 
 from __future__ import annotations
 

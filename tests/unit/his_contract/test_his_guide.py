@@ -72,7 +72,7 @@ CONTRACT = [
     "printElectBillList",
     "printPaperBill",
 ]
-"""Every method of his-interface §2.0 and §2.12."""
+"""Every method of the contract."""
 
 
 def test_every_method_of_the_contract_is_served_or_absent_with_a_reason() -> None:

@@ -73,7 +73,7 @@ def test_v6() -> None:
     ],
 )
 def test_department_keys_of_every_version(method: str, keys: dict[str, str], expected: tuple[str, str]) -> None:
-    """``patientCategory`` is a code where ``category`` stands beside it in a registration, else a name (§2.2–2.4)."""
+    """``patientCategory`` is a code where ``category`` stands beside it in a registration, else a name."""
     absent = {"patientCategory": None, "patientCategoryCode": None, "busType": None}
     visit = read(absent | keys, method).visit
     assert (visit.department, visit.department_code) == expected

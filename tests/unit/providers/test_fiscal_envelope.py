@@ -1,4 +1,4 @@
-"""The message envelope of fiscal-ebill §6.1: exact bytes, keyed digest, hardened parsing."""
+"""The message envelope: exact bytes, keyed digest, hardened parsing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos from outside: made anew without what hides in them, refused before they unpack (checks F5, F7)."""
+"""Photos from outside: made anew without what hides in them, refused before they unpack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fiscal XML: exact bytes, round trip, fast path, taking apart, refusals (fiscal-ebill §3)."""
+"""The fiscal XML: exact bytes, round trip, fast path, taking apart, refusals."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ EXAMPLE = BillDocument(
     ),
     tag="CZ-EI-44",
 )
-"""The fictional example of fiscal-ebill §3.7."""
+"""The fictional example of the standard."""
 
 EXAMPLE_BYTES = (
     "<Header><EInvoiceID>1000000008-62106044</EInvoiceID><EInvoiceTag>CZ-EI-44</EInvoiceTag><Version>1.1.0</Version>"

@@ -77,7 +77,7 @@ def watch_link(token: str) -> Response:
 
 
 class _NotYet(Refusal):
-    """A link of the right shape without a bill: not issued yet (requirement 3(5)), or never made by us."""
+    """A link of the right shape without a bill: not issued yet, or never made by us."""
 
     def __init__(self) -> None:
         super().__init__("BILL_NOT_YET")
