@@ -20,7 +20,7 @@ from portal.demo.settlements import PERSONS, Person
 from portal.domain.identity import normalise_name
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL
-from portal.retrieval import sessions
+from portal.retrieval.proof import sessions
 
 VALUES = (
     "title",

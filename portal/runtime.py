@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from portal.access.his_account import HisAccountCache
+from portal.access.his.accounts import HisAccountCache
 from portal.access.limits import Limits
 from portal.approvals.registry import Registry
 from portal.core.services import Services

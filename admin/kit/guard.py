@@ -13,9 +13,9 @@ from werkzeug.exceptions import HTTPException
 
 from admin.kit.page import FORM_TOKEN, GROUPS, page, say
 from admin.kit.security import cookie_name, requirement_of
-from portal.access import staff_sessions
 from portal.access.permissions import TITLES
-from portal.access.staff_sessions import Session
+from portal.access.sign_in import sessions
+from portal.access.sign_in.sessions import Session
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.web.edge import see_other, services
 
@@ -43,7 +43,7 @@ def _guard() -> Response | None:
     if requirement is None:
         raise RuntimeError(f"{request.endpoint} declares no permission")
     with services().database.read() as connection:
-        session = staff_sessions.read(services(), connection, request.cookies.get(cookie_name(), ""))
+        session = sessions.read(services(), connection, request.cookies.get(cookie_name(), ""))
     if session is None:
         return _to_login()
     g.staff_session = session
@@ -52,7 +52,7 @@ def _guard() -> Response | None:
         return see_other(url_for(step))
     if requirement.permissions and not requirement.permissions & session.staff.permissions:
         raise Refusal("PERMISSION_MISSING", title=TITLES[min(requirement.permissions)])
-    staff_sessions.touch(services(), session)
+    sessions.touch(services(), session)
     if request.method == "POST":
         check_origin()
         return _claim_form(session)
@@ -89,10 +89,10 @@ def _claim_form(session: Session) -> Response | None:
     if not token:
         return None
     token = f"{session.staff.id}:{token}"[:64]
-    if staff_sessions.claim_form(services(), token, session.staff.id):
+    if sessions.claim_form(services(), token, session.staff.id):
         g.form_claimed = token
         return None
-    where = staff_sessions.form_result(services(), token)
+    where = sessions.form_result(services(), token)
     if not where:
         raise Refusal("FORM_RUNNING")
     say("这张表单刚才已经办理过，没有重复办理。", "warning")
@@ -103,7 +103,7 @@ def _finish(response: Response) -> Response:
     """Use a form up that led somewhere; one that was refused may be sent again."""
     token = g.pop("form_claimed", "")
     if token:
-        staff_sessions.finish_form(services(), token, response.location if 300 <= response.status_code < 400 else None)
+        sessions.finish_form(services(), token, response.location if 300 <= response.status_code < 400 else None)
     return response
 
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from flask import current_app, g
 
 from portal.access.permissions import Permission
+from portal.access.sign_in.sessions import Session
 from portal.access.staff import Place, Staff
-from portal.access.staff_sessions import Session
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 

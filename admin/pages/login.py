@@ -7,8 +7,8 @@ from flask import Blueprint, Response, g, request, session, url_for
 from admin.kit.guard import check_origin, handle_refusals, local_path
 from admin.kit.page import page
 from admin.kit.security import cookie_name
-from portal.access import login as signing
-from portal.access import staff_sessions
+from portal.access.sign_in import login as signing
+from portal.access.sign_in import sessions
 from portal.domain.errors import Refusal
 from portal.web.edge import limits, see_other, services
 
@@ -44,7 +44,7 @@ def start() -> Response:
 def unknown(_rest: str) -> Response:
     """Whatever else lies below /console: the console's own page for what is not there, with the menu of who came."""
     with services().database.read() as connection:
-        found = staff_sessions.read(services(), connection, request.cookies.get(cookie_name(), ""))
+        found = sessions.read(services(), connection, request.cookies.get(cookie_name(), ""))
     if found is not None:
         g.staff_session = found
     raise Refusal("PAGE_NOT_FOUND")
@@ -54,7 +54,7 @@ def unknown(_rest: str) -> Response:
 def login() -> Response:
     """Asks for name and password."""
     with services().database.read() as connection:
-        if staff_sessions.read(services(), connection, request.cookies.get(cookie_name(), "")) is not None:
+        if sessions.read(services(), connection, request.cookies.get(cookie_name(), "")) is not None:
             return see_other(url_for("home.home"))
     return page("kit/login.html", username="", problem="", back=request.args.get("next", ""))
 

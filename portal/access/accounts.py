@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 from sqlalchemy.orm import Session as ObjectSession
 
 from portal import audit
-from portal.access import parameters, passwords, staff_sessions
+from portal.access import parameters
 from portal.access.permissions import Role, conflict
-from portal.access.staff_sessions import Session
+from portal.access.sign_in import passwords, sessions
+from portal.access.sign_in.sessions import Session
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -211,7 +212,7 @@ def set_active(connection: Connection, account_id: int, active: bool, actor: Act
     with objects(connection) as session:
         _other(session, account_id, actor).active = active
     if not active:
-        staff_sessions.end_all(connection, account_id)
+        sessions.end_all(connection, account_id)
     audit.record(connection, actor, "staff.enabled" if active else "staff.disabled", ("staff", account_id))
 
 
@@ -229,7 +230,7 @@ def set_roles(connection: Connection, account_id: int, roles: Iterable[Role], ac
             if grant.role not in after:
                 session.delete(grant)
         session.add_all(StaffRole(account_id=account_id, role=role) for role in after if role not in before)
-    staff_sessions.end_all(connection, account_id)
+    sessions.end_all(connection, account_id)
     details = {"before": before, "after": after}
     audit.record(connection, actor, "staff.roles-changed", ("staff", account_id), details)
 
@@ -249,7 +250,7 @@ def reset_password(connection: Connection, account_id: int, actor: Actor) -> str
         account = _other(session, account_id, actor)
         _set_password(account, password, must_change=True)
         account.failures, account.locked_until = 0, None
-    staff_sessions.end_all(connection, account_id)
+    sessions.end_all(connection, account_id)
     audit.record(connection, actor, "staff.password-reset", ("staff", account_id))
     return password
 
@@ -281,7 +282,7 @@ def change_password(services: Services, session: Session, current: str, new: str
     def work(connection: Connection) -> None:
         with objects(connection) as objects_session:
             _set_password(objects_session.get_one(StaffAccount, session.staff.id), new, must_change=False)
-        staff_sessions.end_all(connection, session.staff.id, but=session.digest)
+        sessions.end_all(connection, session.staff.id, but=session.digest)
         audit.record(connection, actor, "staff.password-changed", ("staff", session.staff.id))
 
     services.database.act(work)

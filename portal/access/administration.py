@@ -9,8 +9,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from portal import audit
-from portal.access import accounts, staff_sessions
+from portal.access import accounts
 from portal.access.permissions import Role
+from portal.access.sign_in import sessions
 from portal.core.services import Services
 from portal.domain.actor import Actor
 
@@ -96,7 +97,7 @@ def close_sessions(services: Services, actor: Actor, account_id: int) -> int:
 
     def act(connection: Connection) -> int:
         accounts.get(connection, account_id, actor)
-        count = staff_sessions.end_all(connection, account_id)
+        count = sessions.end_all(connection, account_id)
         audit.record(connection, actor, "staff.sessions-closed", ("staff", account_id))
         return count
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from portal.access import limits, staff_sessions
+from portal.access import limits
+from portal.access.sign_in import sessions
 
-CLEANERS = (limits.clean, staff_sessions.clean)
+CLEANERS = (limits.clean, sessions.clean)

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, select
 from portal import audit
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.domain import delivery
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import commas, fen_of, yuan
+from portal.domain.states import delivery
 from portal.models import Parameter as StoredParameter
 from portal.models.objects import objects
 from portal.models.tables import PARAMETER

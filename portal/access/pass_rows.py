@@ -1,4 +1,4 @@
-"""The rows of passes: short-lived tokens, kept as keyed hashes; ``portal.retrieval.passes`` reads them."""
+"""The rows of passes: short-lived tokens, kept as keyed hashes; ``portal.retrieval.proof.passes`` reads them."""
 
 from __future__ import annotations
 

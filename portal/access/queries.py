@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from portal.access.accounts import state_of
-from portal.access.his_account import HIS
+from portal.access.his.accounts import HIS
 from portal.access.permissions import Role
 from portal.domain.errors import Refusal
 from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING, PARAMETER, POINT, STAFF_ACCOUNT, STAFF_POINT, STAFF_ROLE

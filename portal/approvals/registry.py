@@ -11,8 +11,8 @@ from portal.approvals import requests
 from portal.approvals.kinds import ApprovalKind, Approved
 from portal.core.services import Services
 from portal.domain.actor import Actor
-from portal.domain.approval import ApprovalState
 from portal.domain.errors import Refusal
+from portal.domain.states.approval import ApprovalState
 
 NOT_THE_ACTS = ("APPROVAL_NOT_FOUND", "APPROVAL_DECIDED", "APPROVAL_OWN", "BUSY")
 """Refusals of the decision itself: the request goes on waiting. Any other one is the failure of its act."""

@@ -19,8 +19,8 @@ from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
-from portal.domain.approval import ApprovalState
 from portal.domain.errors import Refusal
+from portal.domain.states.approval import ApprovalState
 from portal.models.tables import APPROVAL
 
 

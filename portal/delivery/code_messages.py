@@ -7,9 +7,9 @@ from portal.core.services import Services
 from portal.delivery.engine.channel import CODES
 from portal.delivery.engine.deliveries import Wanted, add_delivery
 from portal.delivery.engine.driver import Engine
-from portal.domain.delivery import Purpose, Step
+from portal.domain.states.delivery import Purpose, Step
 from portal.outbox.tasks import Done, Outcome, Task
-from portal.retrieval import codes
+from portal.retrieval.proof import codes
 
 ACTOR = "worker:delivery"
 _LIMITS = ((1, 60), (5, 3600), (10, 86_400))

@@ -23,7 +23,7 @@ from portal.outbox.tasks import Handler
 from portal.outbox.topics import Topic
 from portal.providers.clients import Providers
 from portal.retrieval import family, patient_requests
-from portal.retrieval.identify import SMS_TOPIC
+from portal.retrieval.proof.identify import SMS_TOPIC
 
 ISSUED, SUPERVISED = BILL_ISSUED.to("delivery"), BILL_SUPERVISED.to("delivery")
 REVERSED, CARDS_REVERSED = BILL_REVERSED.to("delivery"), BILL_REVERSED.to("cards")

@@ -15,9 +15,9 @@ from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery.engine.deliveries import Wanted, open_delivery
-from portal.domain.delivery import Purpose, Step
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_phone, normalise
+from portal.domain.states.delivery import Purpose, Step
 from portal.models.tables import BILL, LINK_WATCH
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Outcome, Task

@@ -25,9 +25,9 @@ from portal.ledger.persons import number_digest
 from portal.models.tables import MINI_LOGIN
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault, FaultKind
-from portal.retrieval import identify, sessions
-from portal.retrieval.phones import phone_on_file
-from portal.retrieval.sessions import Claim, Session
+from portal.retrieval.proof import identify, sessions
+from portal.retrieval.proof.phones import phone_on_file
+from portal.retrieval.proof.sessions import Claim, Session
 
 AWAY = "微信暂时没有应答"
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.requests import SHOWN, Shown, read_shown, with_attempts
-from portal.domain.delivery import Purpose
+from portal.domain.states.delivery import Purpose
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, NOTICE_SEEN
 
 MOST = 50

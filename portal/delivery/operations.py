@@ -12,8 +12,8 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery.engine.deliveries import topic_of
 from portal.domain.actor import Actor
-from portal.domain.delivery import AttemptState, DeliveryState
 from portal.domain.errors import Refusal
+from portal.domain.states.delivery import AttemptState, DeliveryState
 from portal.models.tables import CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
 from portal.outbox import tasks
 

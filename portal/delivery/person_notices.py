@@ -7,7 +7,7 @@ from datetime import date
 from portal.core.clock import business_day
 from portal.core.services import Services
 from portal.delivery.engine.deliveries import Wanted, open_delivery
-from portal.domain.delivery import Purpose, Step
+from portal.domain.states.delivery import Purpose, Step
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.retrieval import family, patient_requests
 

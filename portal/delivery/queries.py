@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from portal.core.clock import SHANGHAI
 from portal.delivery.operations import LETTERS
-from portal.domain.delivery import AttemptState
 from portal.domain.errors import Refusal
+from portal.domain.states.delivery import AttemptState
 from portal.models.tables import BILL, CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 
 GOOD = (AttemptState.DELIVERED, AttemptState.ACCEPTED, AttemptState.EXPIRED)

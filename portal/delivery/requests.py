@@ -17,8 +17,8 @@ from portal.core.services import Services
 from portal.delivery.engine import messages
 from portal.delivery.engine.deliveries import Wanted, insert_once, open_delivery, stop, whom
 from portal.domain.actor import Actor
-from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step
 from portal.domain.errors import Refusal
+from portal.domain.states.delivery import AttemptState, DeliveryState, Purpose, Step
 from portal.domain.texts import said_later
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 

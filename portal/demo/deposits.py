@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from portal.access.his_account import HisAccount
+from portal.access.his.accounts import HisAccount
 from portal.demo.settlements import PERSONS, Person
 from portal.domain.documents.settlement import Payer, Payment
 from portal.domain.documents.voucher import Admission, Deposit, Taking, VoucherScene

@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import Connection, func, insert, select
 
 from portal.access import accounts, parameters
-from portal.access.his_account import KEY_FIELD, load
+from portal.access.his.accounts import KEY_FIELD, load
 from portal.access.permissions import Role
 from portal.core.clock import SHANGHAI, business_day, local, now
 from portal.core.services import Services

@@ -24,7 +24,7 @@ from portal.core.clock import now
 from portal.core.crypto.cms import SignatureInvalid
 from portal.core.services import Services
 from portal.domain.actor import Actor
-from portal.domain.states import BillState, may_move
+from portal.domain.states.bills import BillState, may_move
 from portal.fiscal.supervision import Trust, VerifiedSupervision, verify
 from portal.issuing.events import BILL_ISSUED
 from portal.ledger.bills import StoredDocument, stored_document

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert
 
 from portal.core.clock import business_day, now
 from portal.core.services import Services
-from portal.domain.stock import AlarmRule, ReceiptState
+from portal.domain.states.stock import AlarmRule, ReceiptState
 from portal.fiscal.units import agencies, agency, worker
 from portal.models.tables import STOCK_RECONCILE
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task

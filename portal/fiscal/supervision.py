@@ -11,8 +11,8 @@ from asn1crypto import x509
 from portal.core.clock import now
 from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import SignatureInvalid, verify_detached
-from portal.providers.finance.envelope import SKEW
 from portal.providers.finance.messages import SupervisionGiven
+from portal.providers.finance.national.envelope import SKEW
 from portal.rendering import xml
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from portal.access.his_account import HisAccount
+from portal.access.his.accounts import HisAccount
 from portal.domain.documents.settlement import (
     Charge,
     Detail,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, cast, exists, func, select
 
 from portal.domain.numbers import Sheet
-from portal.domain.states import BillState, PaperState
+from portal.domain.states.bills import BillState, PaperState
 from portal.ledger.bills import FACTS, BillFacts, by_id, read_facts, red_of
 from portal.models.tables import (
     BILL,

@@ -16,7 +16,7 @@ from portal.core.services import Services
 from portal.domain import link
 from portal.domain.errors import Refusal
 from portal.domain.numbers import BillNumber
-from portal.domain.states import BillState, ReversalReason
+from portal.domain.states.bills import BillState, ReversalReason
 from portal.models.tables import (
     BILL,
     BILL_DETAIL,

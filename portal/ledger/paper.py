@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from portal.domain.numbers import Sheet
-from portal.domain.states import BillState, PaperState
+from portal.domain.states.bills import BillState, PaperState
 from portal.ledger.bills import FACTS, BillFacts, read_facts
 from portal.models.tables import BILL, BILL_KIND, PAPER_BILL, PARTY_KEY, POINT
 from portal.stock.ranges import OpenRange, open_ranges

@@ -10,7 +10,7 @@ from portal.audit import actions
 from portal.core.clock import local
 from portal.domain.money import commas, micro_text
 from portal.domain.numbers import bill_number
-from portal.domain.states import BillState, PaperState
+from portal.domain.states.bills import BillState, PaperState
 
 
 class State(NamedTuple):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from portal.domain.delivery import Result
+from portal.domain.states.delivery import Result
 from portal.providers.breaker import Breaker
 from portal.providers.faults import ChannelFault
 

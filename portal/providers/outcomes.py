@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from portal.core.clock import now
-from portal.domain.delivery import Arrived, Bug, Config, Later, NeedUser, Never, NotSent, Result, Unknown
+from portal.domain.states.delivery import Arrived, Bug, Config, Later, NeedUser, Never, NotSent, Result, Unknown
 from portal.providers.faults import ChannelFault, FaultKind
 
 WAIT = 3600.0

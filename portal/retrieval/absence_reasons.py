@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from portal.core.clock import business_day
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.ledger.bills import BillFacts
 
 NEAR = timedelta(days=3)

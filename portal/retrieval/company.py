@@ -25,7 +25,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_credit_code, is_id_card, is_phone, normalise, normalise_name
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bill_lists import EMPLOYER
 from portal.ledger.bills import FACTS, BillFacts
@@ -33,9 +33,10 @@ from portal.ledger.files import File, bill_pdf
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, COMPANY_ACCOUNT, PARTY_KEY, UNIT
 from portal.rendering.pdf.face import FaceRenderer
-from portal.retrieval import files, sessions
-from portal.retrieval.identify import count_address, count_try, send_code, take_code
-from portal.retrieval.sessions import Claim, Session
+from portal.retrieval import files
+from portal.retrieval.proof import sessions
+from portal.retrieval.proof.identify import count_address, count_try, send_code, take_code
+from portal.retrieval.proof.sessions import Claim, Session
 
 PURPOSE = "company"
 """The purpose of the one-time codes that let a company's contact in."""

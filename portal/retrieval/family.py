@@ -31,9 +31,9 @@ from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, PARTY_KEY, UNIT
 from portal.outbox import tasks
 from portal.outbox.topics import topic
-from portal.retrieval.identify import CONSENT, send_code, take_code, visible_bills
-from portal.retrieval.phones import phone_of
-from portal.retrieval.sessions import Claim, Session
+from portal.retrieval.proof.identify import CONSENT, send_code, take_code, visible_bills
+from portal.retrieval.proof.phones import phone_of
+from portal.retrieval.proof.sessions import Claim, Session
 
 TOLD_TOPIC = topic("family.told")
 CHILD_AGE = "family.child-age"

@@ -16,7 +16,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.ledger.bills import BillFacts
 from portal.ledger.files import File, bill_pdf, bill_xml
 from portal.ledger.paper import valid_sheet

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from portal.retrieval import passes, sessions
+from portal.retrieval.proof import passes, sessions
 
 CLEANERS = (sessions.clean, passes.clean)

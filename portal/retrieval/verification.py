@@ -19,12 +19,12 @@ from portal.core.clock import SHANGHAI, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.money import fen_of, yuan
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.ledger import bill_relations
 from portal.ledger.bill_relations import Relations
 from portal.ledger.bills import FACTS, BillFacts, read_facts
 from portal.models.tables import BILL, VERIFICATION
-from portal.retrieval.identify import count_address, count_try
+from portal.retrieval.proof.identify import count_address, count_try
 
 ELEMENTS = {"code": "票据代码", "number": "票据号码", "check": "校验码", "day": "开票日期", "amount": "金额（元）"}
 """What is typed, by the field's name, in the order of the face."""

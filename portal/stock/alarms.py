@@ -9,7 +9,7 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.stock import AlarmRule
+from portal.domain.states.stock import AlarmRule
 from portal.models.base import UtcDateTime
 from portal.models.tables import STOCK_ALARM
 

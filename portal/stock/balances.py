@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from portal.core.clock import local, now
 from portal.core.database import Database
 from portal.core.services import Services
-from portal.domain.stock import AlarmRule, RangeState, ReceiptSource, ReceiptState
+from portal.domain.states.stock import AlarmRule, RangeState, ReceiptSource, ReceiptState
 from portal.models.tables import BILL_KIND, NUMBER_RANGE, NUMBER_SEGMENT, STOCK_RECEIPT, UNIT
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.outbox.topics import topic

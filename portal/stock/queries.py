@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from portal.domain.stock import AlarmRule, MovementKind
+from portal.domain.states.stock import AlarmRule, MovementKind
 from portal.models.tables import (
     BILL_KIND,
     NUMBER_SEGMENT,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from portal.domain.errors import Refusal
 from portal.domain.numbers import ten_digits
-from portal.domain.stock import RangeState
+from portal.domain.states.stock import RangeState
 from portal.models.tables import BILL_KIND, NUMBER_RANGE, POINT
 from portal.stock.topups import top_up
 

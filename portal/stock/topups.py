@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, func, select
 
 from portal.domain.actor import Actor
-from portal.domain.stock import RangeState
+from portal.domain.states.stock import RangeState
 from portal.models.tables import BILL_KIND, NUMBER_RANGE, STOCK_RULE
 from portal.stock.books.holdings import lock_segments, unit_stock
 from portal.stock.documents import handouts

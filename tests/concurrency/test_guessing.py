@@ -19,8 +19,8 @@ from portal.domain.identity import id_check_character, normalise_name
 from portal.ledger import bills
 from portal.ledger.persons import number_digest
 from portal.models.tables import AUDIT_ENTRY, ONE_TIME_CODE
-from portal.retrieval import identify, sessions
-from portal.retrieval.sessions import Claim
+from portal.retrieval.proof import identify, sessions
+from portal.retrieval.proof.sessions import Claim
 from tests.support.his import His, outpatient
 from tests.support.length import SOAK
 

@@ -19,7 +19,7 @@ from sqlalchemy import Table, select, text
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import Sheet
-from portal.domain.states import ReversalReason
+from portal.domain.states.bills import ReversalReason
 from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Order
 from portal.issuing.paper import exchange as paper_exchange

@@ -19,7 +19,7 @@ from portal.ledger.bills import by_id
 from portal.models import AuditEntry, PatientSession
 from portal.models.tables import BILL, SLIP_CODE
 from portal.rendering.papers.slip import Paper
-from portal.retrieval import identify
+from portal.retrieval.proof import identify
 from tests.support.his import His, outpatient
 from tests.support.length import SOAK
 

@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import Connection
 
 from portal.domain.actor import Actor
-from portal.domain.stock import MovementKind
+from portal.domain.states.stock import MovementKind
 from portal.stock.books import movements
 from portal.stock.documents import handouts
 from tests.support.length import SOAK

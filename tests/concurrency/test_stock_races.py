@@ -17,7 +17,7 @@ from portal.core.database import Database
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun
-from portal.domain.stock import AlarmRule, MovementKind
+from portal.domain.states.stock import AlarmRule, MovementKind
 from portal.models import NumberRange, NumberSegment, Point, StockAlarm, StockSlip
 from portal.models.tables import BILL_KIND
 from portal.stock import alarms, balances

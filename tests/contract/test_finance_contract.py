@@ -15,7 +15,6 @@ from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import SignatureInvalid, verify_detached
 from portal.demo.settings import DemoSettings
 from portal.domain.documents.bill import Item, MedicalExt
-from portal.providers.finance import envelope
 from portal.providers.finance.client import FinanceClient
 from portal.providers.finance.messages import (
     FinanceAway,
@@ -24,6 +23,7 @@ from portal.providers.finance.messages import (
     SupervisionRefused,
     Upload,
 )
+from portal.providers.finance.national import envelope
 from portal.providers.finance.result_codes import ResultCode
 from portal.rendering import xml
 from tests.support.processes.services import wait_for

@@ -17,12 +17,12 @@ from portal.core.crypto.certificates import issue_certificate
 from portal.core.crypto.cms import FileSigner
 from portal.core.crypto.sm2 import PrivateKey
 from portal.demo.settings import DemoSettings
-from portal.providers.finance import envelope
 from portal.providers.finance.adapter import FinanceAccount
-from portal.providers.finance.bill_messages import upload_fields, upload_number
 from portal.providers.finance.client import FinanceClient
 from portal.providers.finance.message_log import MessageIds
 from portal.providers.finance.messages import FinanceAway, SupervisionGiven, SupervisionRefused, Upload
+from portal.providers.finance.national import envelope
+from portal.providers.finance.national.bill_messages import upload_fields, upload_number
 from portal.providers.finance.result_codes import ResultCode
 from portal.rendering import xml
 from tests.support.processes.simulators import BillMaker, Simulators, running_simulators

@@ -16,7 +16,7 @@ from portal.core.database import Database
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.numbers import NumberRun
-from portal.domain.stock import AlarmRule
+from portal.domain.states.stock import AlarmRule
 from portal.fiscal import stock as fiscal
 from portal.fiscal.jobs import STOCK_WORK, run
 from portal.models import (

@@ -23,7 +23,7 @@ from portal.delivery.cards import orders
 from portal.delivery.cards.worker import CardDesk
 from portal.demo.accounts import DEMO_ALIPAY_APP
 from portal.demo.settings import DemoSettings
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, BILL_CARD, OUTBOX_TASK

@@ -24,7 +24,7 @@ from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.demo.accounts import DEMO_MINI, DEMO_TEMPLATES, DEMO_WECHAT
 from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
-from portal.domain.delivery import AttemptState, Purpose, Step
+from portal.domain.states.delivery import AttemptState, Purpose, Step
 from portal.models.tables import BILL, DELIVERY_ATTEMPT
 from tests.support.his import His, outpatient
 from tests.support.length import SOAK, SQLITE_FIRST

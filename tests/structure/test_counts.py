@@ -9,13 +9,8 @@ import pytest
 from tests.structure.counts import COUNTS, MODULES_AT_MOST, ROOT
 
 CEILINGS = {
-    "transactions_outside": 15,
-    "sqlalchemy_outside": 14,
-    "citations": 41,
-    "citations_in_tests": 60,
-    "crowded_packages": 5,
-    "long_signatures": 29,
-    "returns_of_any": 45,
+    "long_signatures": 26,
+    "returns_of_any": 32,
 }
 """What is left to be done, by count; what is not named here is nought. Lower a number in the commit that earns it."""
 

@@ -16,13 +16,13 @@ from portal.delivery.cards.worker import ACTS, CardDesk
 from portal.delivery.inbound import inbox, wechat
 from portal.demo.accounts import DEMO_WECHAT
 from portal.demo.settings import DemoSettings
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, BILL_CARD, CONSENT
 from portal.outbox.worker import Worker
-from portal.retrieval import sessions
-from portal.retrieval.sessions import Claim
+from portal.retrieval.proof import sessions
+from portal.retrieval.proof.sessions import Claim
 from portal.simulators.wechat import pushes
 from tests.support import platforms
 from tests.support.his import His, outpatient

@@ -16,7 +16,7 @@ from portal.delivery import jobs
 from portal.delivery.engine.channel import Message, Target
 from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.delivery.engine.driver import Engine
-from portal.domain.delivery import Accepted, Purpose, Result, steps_of
+from portal.domain.states.delivery import Accepted, Purpose, Result, steps_of
 from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
 from portal.outbox.worker import Worker
 from tests.support.his import His, outpatient

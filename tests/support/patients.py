@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from portal.models import OneTimeCode
 from portal.models.tables import ONE_TIME_CODE
-from portal.retrieval import sessions
-from portal.retrieval.sessions import Claim
+from portal.retrieval.proof import sessions
+from portal.retrieval.proof.sessions import Claim
 from tests.support.pages import Fetched, Pages
 from tests.support.text_messages import deliver
 

@@ -11,7 +11,7 @@ from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.delivery.engine.driver import Engine
 from portal.delivery.inbound import inbox, wechat
 from portal.demo.accounts import DEMO_ALIPAY_APP, DEMO_MINI, DEMO_WECHAT
-from portal.domain.delivery import Purpose, steps_of
+from portal.domain.states.delivery import Purpose, steps_of
 from portal.models.tables import BILL, CHANNEL_BINDING, DELIVERY_ATTEMPT, MESSAGE_PERMISSION
 from portal.outbox.worker import Worker
 from tests.support.his import His, outpatient

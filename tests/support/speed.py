@@ -14,7 +14,7 @@ What is patched, why, and why it is safe:
     it names the dialect instead of holding it; dialects of one name are alike in all engines of a run.
 ``Environment.bytecode_cache`` of Jinja
     Each application compiles its templates anew. The key holds a digest of the source.
-``portal.access.passwords._HASHER``
+``portal.access.sign_in.passwords._HASHER``
     Argon2id is dear on purpose. Format and checks stay; the product's cost is held by
     tests/unit/core/test_passwords.py, which asks a process of its own.
 ``create_ssl_context`` of httpx
@@ -39,7 +39,7 @@ from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
-from portal.access import passwords
+from portal.access.sign_in import passwords
 
 SLOW = os.environ.get("QUPIAO_SLOW_TESTS") == "1"
 """The switch: nothing is patched."""

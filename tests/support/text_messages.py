@@ -10,12 +10,12 @@ from portal.delivery import jobs
 from portal.delivery.channels.sms import CodeSms, Sms
 from portal.delivery.code_messages import CodeMessages
 from portal.delivery.engine.driver import Engine
-from portal.domain.delivery import Accepted
+from portal.domain.states.delivery import Accepted
 from portal.models import OneTimeCode
 from portal.models.tables import ONE_TIME_CODE
 from portal.outbox.tasks import Task
 from portal.outbox.worker import Worker
-from portal.retrieval.identify import SMS_TOPIC
+from portal.retrieval.proof.identify import SMS_TOPIC
 
 
 class Inbox:

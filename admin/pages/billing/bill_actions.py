@@ -11,7 +11,7 @@ from portal.access.permissions import Permission
 from portal.approvals import requests
 from portal.approvals.requests import ApprovalFacts
 from portal.core.database import Connection
-from portal.domain.states import BillState, ReversalReason
+from portal.domain.states.bills import BillState, ReversalReason
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Standing

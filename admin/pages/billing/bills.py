@@ -18,7 +18,7 @@ from portal.audit import entries
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.ledger import bill_lists
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts

@@ -11,8 +11,9 @@ from admin.kit.groups import billing
 from admin.kit.page import page, say
 from admin.kit.reasons import ReasonNeeded, gate
 from admin.kit.security import cookie_name, current_actor, current_session, current_staff, requires
-from portal.access import parameters, staff_sessions
+from portal.access import parameters
 from portal.access.permissions import Permission
+from portal.access.sign_in import sessions
 from portal.domain.documents import manual_input as fields
 from portal.domain.documents.manual_input import KINDS, MOST_LINES, MOST_PAYMENTS, Entry, entry
 from portal.domain.documents.settlement import CHANNELS, Scene
@@ -165,7 +166,7 @@ def keep_late_form() -> None:
     if request.endpoint != "billing.desk_form" or request.method != "POST":
         return
     with services().database.read() as connection:
-        if staff_sessions.read(services(), connection, request.cookies.get(cookie_name(), "")) is not None:
+        if sessions.read(services(), connection, request.cookies.get(cookie_name(), "")) is not None:
             return
     try:
         kind = _kind(request.form.get("kind", ""))

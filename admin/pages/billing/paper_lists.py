@@ -20,7 +20,7 @@ from portal.domain.documents.bill import INSURANCE_CLASSES
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
 from portal.domain.numbers import Sheet, bill_number
-from portal.domain.states import PaperState
+from portal.domain.states.bills import PaperState
 from portal.issuing.paper import exchange, prints
 from portal.issuing.paper.exchange import Exchange
 from portal.ledger import bill_lists, bills

@@ -13,7 +13,7 @@ from admin.kit.security import current_actor, current_point, requires
 from admin.pages.billing.bills import own_bill
 from portal.access.permissions import Permission
 from portal.delivery.cards import orders
-from portal.domain.states import ReversalReason
+from portal.domain.states.bills import ReversalReason
 from portal.issuing.bills import approvals, reverse
 from portal.issuing.bills.reverse import Order
 from portal.ledger import bills

@@ -15,7 +15,7 @@ from admin.kit.page import say
 from admin.kit.security import current_actor, current_point, requires
 from admin.pages.billing.paper import Subject, exchange_dialog
 from admin.pages.billing.vouchers import own_voucher
-from portal.access.his_account import console
+from portal.access.his.accounts import console
 from portal.access.permissions import Permission
 from portal.core.clock import now
 from portal.domain.documents.manual_input import ID_TYPES

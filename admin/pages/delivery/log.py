@@ -19,9 +19,9 @@ from portal.delivery import operations, queries, requests
 from portal.delivery.channels import channels
 from portal.delivery.engine.channel import PUSH
 from portal.delivery.push import targets
-from portal.domain.delivery import AttemptState, DeliveryState, Purpose
 from portal.domain.errors import Refusal
 from portal.domain.numbers import bill_number
+from portal.domain.states.delivery import AttemptState, DeliveryState, Purpose
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage

@@ -17,8 +17,8 @@ from portal.delivery.channels.app import AppPush
 from portal.delivery.engine.channel import PUSH, TITLES
 from portal.delivery.push import events, targets
 from portal.delivery.push.targets import Facts
-from portal.domain.delivery import Accepted, Bug, Result
 from portal.domain.errors import Refusal
+from portal.domain.states.delivery import Accepted, Bug, Result
 from portal.listing.columns import Column
 from portal.listing.lists import ListPage
 from portal.listing.values import State

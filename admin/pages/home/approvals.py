@@ -14,8 +14,8 @@ from portal import audit
 from portal.access.permissions import Permission
 from portal.approvals import requests
 from portal.approvals.registry import NOT_THE_ACTS, Decision
-from portal.domain.approval import ApprovalState
 from portal.domain.errors import Refusal
+from portal.domain.states.approval import ApprovalState
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.bills.approvals import LostSheet
 from portal.issuing.paper import exchange

@@ -11,8 +11,8 @@ from admin.kit.groups import home as group
 from admin.kit.guard import local_path
 from admin.kit.page import page, say
 from admin.kit.security import cookie_name, current_session, current_staff, may, signed_in
-from portal.access import login, staff_sessions
 from portal.access.permissions import Permission
+from portal.access.sign_in import login, sessions
 from portal.approvals import requests
 from portal.audit import alarms
 from portal.core.clock import business_day, now
@@ -50,7 +50,7 @@ def home() -> Response:
 def choose_point() -> Response:
     """Work at another of one's points."""
     point_id = request.form.get("point", 0, type=int)
-    staff_sessions.choose_point(services(), current_session(), point_id)
+    sessions.choose_point(services(), current_session(), point_id)
     say("已选定开票点。")
     return see_other(_where_from())
 

@@ -10,10 +10,12 @@ from admin.kit.groups import home
 from admin.kit.page import page, say
 from admin.kit.security import current_actor, current_session, current_staff, signed_in
 from admin.pages.login import browser, remember
-from portal.access import accounts, parameters, passwords, staff_sessions
-from portal.access import second_factor as access_second_factor
+from portal.access import accounts, parameters
 from portal.access.permissions import TWO_FACTORS
-from portal.access.staff_sessions import Session
+from portal.access.sign_in import passwords
+from portal.access.sign_in import second_factor as access_second_factor
+from portal.access.sign_in import sessions as sign_in_sessions
+from portal.access.sign_in.sessions import Session
 from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.rendering import qr
@@ -57,7 +59,7 @@ def sessions() -> Response:
     """List the browsers in which one is signed in, with a button to close each."""
     person = current_staff()
     with services().database.read() as connection:
-        opened = staff_sessions.open_ones(connection, person.unit_id, person.id)
+        opened = sign_in_sessions.open_ones(connection, person.unit_id, person.id)
         policy = accounts.policy_of(connection, person.unit_id)
     return page("home/sessions.html", opened=opened, policy=policy)
 
@@ -66,7 +68,7 @@ def sessions() -> Response:
 @signed_in()
 def close_session() -> Response:
     """End another session of one's own."""
-    if staff_sessions.close(services(), current_staff(), request.form.get("session", "")):
+    if sign_in_sessions.close(services(), current_staff(), request.form.get("session", "")):
         say("已关闭该登录。")
     return see_other(url_for("home.sessions"))
 

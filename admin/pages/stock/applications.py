@@ -12,12 +12,12 @@ from admin.kit.groups import stock
 from admin.kit.listing import respond
 from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
-from admin.pages.stock.choices import code_for, kind_choices, kind_words
-from admin.pages.stock.document_page import Button, Shown, document_of, document_page
-from admin.pages.stock.document_states import APPLICATION_STATES
+from admin.pages.stock.parts.choices import code_for, kind_choices, kind_words
+from admin.pages.stock.parts.document_page import Button, Shown, document_of, document_page
+from admin.pages.stock.parts.document_states import APPLICATION_STATES
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
-from portal.domain.stock import EDITABLE, WITHDRAWABLE, ApplicationState
+from portal.domain.states.stock import EDITABLE, WITHDRAWABLE, ApplicationState
 from portal.fiscal import enquiries
 from portal.listing.columns import Column
 from portal.listing.filters import moment_filters, state_filter

@@ -10,10 +10,10 @@ from admin.kit.groups import stock
 from admin.kit.listing import respond
 from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
-from admin.pages.stock.choices import kind_choices
-from admin.pages.stock.document_page import Shown, document_of, document_page
-from admin.pages.stock.document_states import DESTRUCTION_STATES
-from admin.pages.stock.runs import RunForm, decision_facts, run_columns, run_facts, run_list
+from admin.pages.stock.parts.choices import kind_choices
+from admin.pages.stock.parts.document_page import Shown, document_of, document_page
+from admin.pages.stock.parts.document_states import DESTRUCTION_STATES
+from admin.pages.stock.parts.runs import RunForm, decision_facts, run_columns, run_facts, run_list
 from portal.access.permissions import Permission
 from portal.listing.columns import Column
 from portal.stock.documents import destructions as service

@@ -10,12 +10,12 @@ from flask import Response, request, url_for
 from admin.kit.groups import stock
 from admin.kit.page import page, say
 from admin.kit.security import current_staff, may, requires
-from admin.pages.stock.choices import kind_words
-from admin.pages.stock.number_field import read_number
+from admin.pages.stock.parts.choices import kind_words
+from admin.pages.stock.parts.number_field import read_number
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.numbers import ten_digits
-from portal.domain.stock import Fate
+from portal.domain.states.stock import Fate
 from portal.listing.values import count
 from portal.stock import queries
 from portal.stock.books import fates, uses

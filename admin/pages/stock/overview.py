@@ -13,7 +13,7 @@ from admin.kit.groups import stock
 from admin.kit.listing import respond_computed
 from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
-from admin.pages.stock.choices import kind_choices, kind_words, point_choices
+from admin.pages.stock.parts.choices import kind_choices, kind_words, point_choices
 from portal.access.permissions import Permission
 from portal.domain.numbers import bill_number, ten_digits
 from portal.fiscal import enquiries

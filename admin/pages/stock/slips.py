@@ -11,15 +11,15 @@ from admin.kit.groups import stock
 from admin.kit.listing import respond, respond_computed
 from admin.kit.page import say
 from admin.kit.security import current_actor, current_point, current_staff, may, requires
-from admin.pages.stock.choices import code_for, kind_choices, point_choices
-from admin.pages.stock.document_page import Button, Shown, document_of, document_page
-from admin.pages.stock.document_states import SLIP_STATES
-from admin.pages.stock.number_field import NumberField
-from admin.pages.stock.runs import bounds_column
+from admin.pages.stock.parts.choices import code_for, kind_choices, point_choices
+from admin.pages.stock.parts.document_page import Button, Shown, document_of, document_page
+from admin.pages.stock.parts.document_states import SLIP_STATES
+from admin.pages.stock.parts.number_field import NumberField
+from admin.pages.stock.parts.runs import bounds_column
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal
 from portal.domain.numbers import bill_number
-from portal.domain.stock import SlipState
+from portal.domain.states.stock import SlipState
 from portal.listing.columns import Column
 from portal.listing.filters import moment_filters, state_filter
 from portal.listing.lists import ListPage

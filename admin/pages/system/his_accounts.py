@@ -13,7 +13,8 @@ from admin.kit.groups import system
 from admin.kit.listing import respond
 from admin.kit.page import page, say
 from admin.kit.security import current_actor, current_staff, requires
-from portal.access import his_keys, queries
+from portal.access import queries
+from portal.access.his import keys
 from portal.access.permissions import Permission
 from portal.domain.documents.settlement import CHANNELS, Scene
 from portal.domain.documents.voucher import VoucherScene
@@ -96,7 +97,7 @@ def new_his_account() -> Response:
     form = NewAccountForm()
 
     def act() -> str:
-        account_id = his_keys.create(services(), current_actor(), form.appid.data, form.name.data)
+        account_id = keys.create(services(), current_actor(), form.appid.data, form.name.data)
         say("已新增接口账号。请在本页显示密钥并交给 HIS，密钥只显示一次。")
         return url_for("system.his_account", account_id=account_id)
 
@@ -116,7 +117,7 @@ def his_account(account_id: int) -> Response:
     def act() -> str:
         _require_edit()
         chosen = {name: form[name].data for name, _, _ in POLICIES}
-        his_keys.set_facts(services(), current_actor(), account_id, form.name.data, form.active.data, chosen)
+        keys.set_facts(services(), current_actor(), account_id, form.name.data, form.active.data, chosen)
         say("已保存，几秒后生效。")
         return url_for("system.his_account", account_id=account_id)
 
@@ -142,7 +143,7 @@ def _require_edit() -> None:
 @requires(Permission.HIS_EDIT, within="system.his_accounts")
 def renew_his_key(account_id: int) -> Response:
     """Make a new key beside the present one."""
-    his_keys.renew(services(), current_actor(), account_id)
+    keys.renew(services(), current_actor(), account_id)
     say("已生成新密钥；旧密钥继续有效，直到停用。请显示新密钥并交给 HIS。")
     return see_other(url_for("system.his_account", account_id=account_id))
 
@@ -151,7 +152,7 @@ def renew_his_key(account_id: int) -> Response:
 @requires(Permission.HIS_EDIT, within="system.his_accounts")
 def show_his_key(account_id: int) -> Response:
     """Show the new key, this once."""
-    key = his_keys.look(services(), current_actor(), account_id)
+    key = keys.look(services(), current_actor(), account_id)
     with services().database.read() as connection:
         account = queries.his_account(connection, current_staff().unit_id, account_id)
     return page("system/his_key.html", account=account, key=key)
@@ -161,7 +162,7 @@ def show_his_key(account_id: int) -> Response:
 @requires(Permission.HIS_EDIT, within="system.his_accounts")
 def end_earlier_his_key(account_id: int) -> Response:
     """End the old key, once the HIS has changed over."""
-    his_keys.end_earlier(services(), current_actor(), account_id)
+    keys.end_earlier(services(), current_actor(), account_id)
     say("旧密钥已停用，几秒后生效。")
     return see_other(url_for("system.his_account", account_id=account_id))
 
@@ -192,7 +193,7 @@ def his_mapping(account_id: int, table: str) -> Response:
         rows = [row for row in zip(sent, request.form.getlist("ours"), strict=False) if row[0]]
         problem = _problem(rows, ours)
         if not problem:
-            changed, gone = his_keys.set_mapping(services(), current_actor(), account_id, table, dict(rows))
+            changed, gone = keys.set_mapping(services(), current_actor(), account_id, table, dict(rows))
             say(f"已保存{TABLES[table]}：新增或修改 {changed} 条，删除 {gone} 条；几秒后生效。")
             return see_other(url_for("system.his_account", account_id=account_id))
     return page(

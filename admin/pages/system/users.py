@@ -13,9 +13,10 @@ from admin.kit.groups import system
 from admin.kit.listing import respond
 from admin.kit.page import page, say
 from admin.kit.security import current_actor, current_staff, requires
-from portal.access import accounts, administration, queries, second_factor, staff_sessions
+from portal.access import accounts, administration, queries
 from portal.access.administration import AccountChange, NewAccount, OneTimePassword
 from portal.access.permissions import ROLES, TITLES, Permission, Role
+from portal.access.sign_in import second_factor, sessions
 from portal.core.clock import SHANGHAI, local
 from portal.domain.errors import Refusal
 from portal.listing.columns import Column
@@ -146,7 +147,7 @@ def user(account_id: int) -> Response:
 def _user_page(account_id: int, form: UserForm | None = None, problem: str = "", status: int = 200) -> Response:
     with services().database.read() as connection:
         account = queries.staff_account(connection, current_staff().unit_id, account_id)
-        opened = staff_sessions.open_ones(connection, account.unit_id, account_id)
+        opened = sessions.open_ones(connection, account.unit_id, account_id)
     over = local(account.valid_until - timedelta(seconds=1)).date() if account.valid_until is not None else None
     values: dict[str, Any] = {"name": account.name, "points": list(account.point_ids), "valid_until": over}
     return page(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portal.access.his_account import HisAccount
+from portal.access.his.accounts import HisAccount
 from portal.core.database import Connection
 from portal.core.services import Services
 from portal.domain import link

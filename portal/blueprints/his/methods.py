@@ -10,7 +10,7 @@ from portal.blueprints.his.context import Context, Handler, fields_of, links, na
 from portal.core import strict_json
 from portal.core.clock import stamp17
 from portal.domain.errors import Refusal
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.his_contract.settlement import METHOD_SCENES, settlement
 from portal.ledger import bills
 from portal.ledger import vouchers as ledger_vouchers

@@ -8,7 +8,7 @@ from typing import Any
 from portal.blueprints.his.context import Context, fields_of, links, named_bill, refuse_problems
 from portal.core.clock import stamp17
 from portal.domain.actor import Actor
-from portal.domain.states import ReversalReason
+from portal.domain.states.bills import ReversalReason
 from portal.his_contract.checks import REFUSE
 from portal.issuing.bills import approvals, booking
 from portal.issuing.bills.reverse import Order, reverse

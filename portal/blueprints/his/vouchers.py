@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from portal.access.his_account import HisAccount
+from portal.access.his.accounts import HisAccount
 from portal.blueprints.his.context import Context, Handler, fields_of, links, refuse_problems
 from portal.blueprints.his.reversal import LARGE_REVERSAL
 from portal.core.clock import stamp17

@@ -21,9 +21,10 @@ from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.identity import mask_name
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
-from portal.retrieval import family, identify, sessions
+from portal.retrieval import family
 from portal.retrieval import verification as retrieval_verification
-from portal.retrieval.sessions import Session
+from portal.retrieval.proof import identify, sessions
+from portal.retrieval.proof.sessions import Session
 from portal.web.edge import FACE_WIDTH, RETRY_SECONDS, file_response, limits, runtime, services
 from portal.web.headers import keep_headers
 

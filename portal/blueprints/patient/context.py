@@ -18,7 +18,7 @@ from portal.domain.money import micro_text, yuan
 from portal.hospital.references import UnitRow
 from portal.ledger.bills import BillFacts
 from portal.ledger.files import File
-from portal.retrieval import identify, sessions
+from portal.retrieval.proof import identify, sessions
 from portal.web.edge import asset, file_response, runtime, services
 
 patient = Blueprint("patient", __name__)

@@ -15,7 +15,7 @@ from portal.delivery.cards.documents import Paper
 from portal.delivery.cards.orders import Order
 from portal.delivery.cards.wechat import MOST_TRIES, PATIENCE
 from portal.domain.money import yuan
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import UNIT

@@ -21,9 +21,9 @@ from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.engine.channel import Target
 from portal.domain.actor import Actor
-from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
+from portal.domain.states.delivery import Purpose
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, BILL_CARD, CONSENT
 from portal.outbox import tasks

@@ -19,7 +19,7 @@ from portal.core.settings import Settings
 from portal.delivery.cards import orders
 from portal.delivery.cards.documents import Paper
 from portal.delivery.cards.orders import Order
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.outbox.tasks import Dead, Done, Outcome, Retry
 from portal.providers.bureau import client as bureau_client
 from portal.providers.clients import Providers

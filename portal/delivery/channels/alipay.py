@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.engine.channel import PAUSES, Message, Target
-from portal.domain.delivery import Accepted, Purpose, Result
 from portal.domain.money import yuan
+from portal.domain.states.delivery import Accepted, Purpose, Result
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault
 from portal.providers.outcomes import result_of

@@ -20,8 +20,8 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.engine.channel import FOR_EVER, PUSH, Channel, Message, Target
 from portal.delivery.push import events, targets
-from portal.domain.delivery import Accepted, Bug, Config, Never, Purpose, Result, Unknown
 from portal.domain.money import yuan
+from portal.domain.states.delivery import Accepted, Bug, Config, Never, Purpose, Result, Unknown
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import DELIVERY, PAPER_BILL

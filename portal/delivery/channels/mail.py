@@ -19,8 +19,8 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.engine.channel import PAUSES, Message, Target
 from portal.delivery.requests import MAIL
-from portal.domain.delivery import Bug, Purpose, Result
 from portal.domain.money import yuan
+from portal.domain.states.delivery import Bug, Purpose, Result
 from portal.ledger import bills
 from portal.ledger.files import bill_pdf
 from portal.providers.mail.client import MailClient

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, select
 from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.engine.channel import CODES, FOR_EVER, PAUSES, Message, Target
-from portal.domain.delivery import Accepted, Arrived, Bug, Config, Later, NotSent, Purpose, Result
 from portal.domain.identity import is_phone
+from portal.domain.states.delivery import Accepted, Arrived, Bug, Config, Later, NotSent, Purpose, Result
 from portal.ledger import vouchers
 from portal.models.tables import BILL_PARTY
 from portal.providers import sms
-from portal.retrieval import codes
+from portal.retrieval.proof import codes
 
 TEMPLATES = {Purpose.REVERSED: "reversed", Purpose.READY: "bill"}
 """The approved template of a purpose; the other purposes about a bill say that the bill is there."""

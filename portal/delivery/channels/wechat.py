@@ -11,8 +11,8 @@ from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.delivery.engine.channel import PAUSES, Message, Target
-from portal.domain.delivery import Accepted, NeedUser, NotSent, Purpose, Result
 from portal.domain.money import yuan
+from portal.domain.states.delivery import Accepted, NeedUser, NotSent, Purpose, Result
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault, FaultKind
 from portal.providers.outcomes import result_of

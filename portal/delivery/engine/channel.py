@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from sqlalchemy import Connection
 
 from portal.core.services import Services
-from portal.domain.delivery import Purpose, Result
+from portal.domain.states.delivery import Purpose, Result
 
 FOR_EVER = float("inf")
 CODES = "code"

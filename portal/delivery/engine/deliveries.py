@@ -14,7 +14,7 @@ from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery.engine.channel import Channel, Naming, lane_of
-from portal.domain.delivery import AttemptState, DeliveryState, Purpose, Step, mask_address
+from portal.domain.states.delivery import AttemptState, DeliveryState, Purpose, Step, mask_address
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP, OUTBOX_TASK
 from portal.outbox import tasks
 from portal.outbox.topics import Topic, topic

@@ -35,7 +35,7 @@ from portal.delivery.engine.deliveries import (
     topic_of,
 )
 from portal.delivery.engine.results import Try
-from portal.domain.delivery import (
+from portal.domain.states.delivery import (
     AttemptState,
     Config,
     DeliveryState,

@@ -14,12 +14,13 @@ from sqlalchemy import Connection, select
 from portal.core.clock import business_day
 from portal.core.services import Services
 from portal.delivery.engine.channel import Message, Target
-from portal.domain.delivery import Purpose
 from portal.domain.documents.settlement import Scene
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
+from portal.domain.states.delivery import Purpose
 from portal.ledger import bills, vouchers
 from portal.models.tables import UNIT
-from portal.retrieval import codes, family, patient_requests
+from portal.retrieval import family, patient_requests
+from portal.retrieval.proof import codes
 
 _MAC = 16
 

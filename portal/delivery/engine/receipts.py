@@ -12,7 +12,7 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine.channel import CODES
 from portal.delivery.engine.deliveries import call_next, conclude, hold
-from portal.domain.delivery import AttemptState
+from portal.domain.states.delivery import AttemptState
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.outbox.topics import topic

@@ -16,7 +16,7 @@ from portal.core.services import Services
 from portal.delivery.engine.channel import Asking, Channel
 from portal.delivery.engine.deliveries import call_next, conclude, hold, insert_once
 from portal.domain.actor import Actor
-from portal.domain.delivery import (
+from portal.domain.states.delivery import (
     Accepted,
     Arrived,
     AttemptState,

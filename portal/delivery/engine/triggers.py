@@ -13,7 +13,7 @@ from portal.core.services import Services
 from portal.delivery.engine.channel import PUSH, lane_of
 from portal.delivery.engine.deliveries import Wanted, open_delivery, stop
 from portal.delivery.push import triggers
-from portal.domain.delivery import AttemptState, Purpose, Step, steps_of
+from portal.domain.states.delivery import AttemptState, Purpose, Step, steps_of
 from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, PAPER_BILL
 from portal.outbox.tasks import Done, Outcome, Task
 

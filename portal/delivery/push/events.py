@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from portal.domain.delivery import Purpose
+from portal.domain.states.delivery import Purpose
 
 ISSUED, REVERSED, EXCHANGED, TEST = "bill.issued", "bill.reversed", "bill.paper_exchanged", "test"
 EVENTS = {ISSUED: "开票", REVERSED: "冲红", EXCHANGED: "换开纸质票据"}

@@ -15,7 +15,7 @@ from portal.core.services import Services
 from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.delivery.push import targets
 from portal.delivery.push.events import ISSUED, event_of
-from portal.domain.delivery import AttemptState, Purpose, Step
+from portal.domain.states.delivery import AttemptState, Purpose, Step
 from portal.ledger import bills
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT
 

@@ -17,7 +17,7 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
 from portal.domain.numbers import Sheet
-from portal.domain.states import ReversalReason
+from portal.domain.states.bills import ReversalReason
 from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Order, Red
 from portal.issuing.paper import exchange

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select
 
 from portal import audit
-from portal.access.his_account import HisAccount
+from portal.access.his.accounts import HisAccount
 from portal.audit import entries
 from portal.core.clock import business_day, now
 from portal.core.ids import new_id
@@ -20,7 +20,7 @@ from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Settlement
 from portal.domain.errors import Refusal
 from portal.domain.numbers import BillNumber, CheckCode
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.hospital.references import ReferenceCache
 from portal.issuing import numbering
 from portal.issuing.bills import content, document

@@ -24,7 +24,7 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
 from portal.domain.numbers import CheckCode
-from portal.domain.states import BillState, ReversalReason
+from portal.domain.states.bills import BillState, ReversalReason
 from portal.issuing.bills import red_lines as red
 from portal.issuing.events import BILL_ISSUED, BILL_REVERSED
 from portal.issuing.numbering import Numbering, bill_code, take

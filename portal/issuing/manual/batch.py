@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from portal import audit
-from portal.access import his_account
-from portal.access.his_account import HisAccount
+from portal.access.his import accounts
+from portal.access.his.accounts import HisAccount
 from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -335,7 +335,7 @@ class BatchService:
             known = catalogue.load(connection, unit_id)
         org_type = str(references.unit.org_type)
         context = Context(known, references.points.keys(), cashier, cashier, "", moment, org_type)
-        return _Terms(his_account.console(self.services.database, unit_id), context, point_code, checker)
+        return _Terms(accounts.console(self.services.database, unit_id), context, point_code, checker)
 
     def _elsewhere(self, account: HisAccount, serials: list[str]) -> dict[str, str]:
         found: dict[str, str] = {}

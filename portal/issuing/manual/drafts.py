@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from portal.access import his_account
+from portal.access.his import accounts
 from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -147,7 +147,7 @@ class ManualIssueService:
             raise Refusal("DRAFT_UNKNOWN")
         found = self._open(row)
         if found.bill_id is None:
-            account = his_account.console(self.services.database, actor.unit_id)
+            account = accounts.console(self.services.database, actor.unit_id)
             with self.services.database.read() as connection:
                 facts = bills.by_serial(connection, account.id, found.serial)
             if facts is not None:
@@ -225,7 +225,7 @@ class ManualIssueService:
         checked = self.check(actor, found)
         if checked.settlement is None:
             return checked
-        account = his_account.console(self.services.database, actor.unit_id)
+        account = accounts.console(self.services.database, actor.unit_id)
         serial = checked.settlement.serial
         with self.services.database.read() as connection:
             others = elsewhere(connection, account.id, actor.unit_id, [serial])
@@ -237,7 +237,7 @@ class ManualIssueService:
 
     def issued(self, actor: Actor, found: Draft) -> Issued:
         """Return the bill of an issued draft. Raises BILL_NOT_FOUND for one that has none."""
-        account = his_account.console(self.services.database, actor.unit_id)
+        account = accounts.console(self.services.database, actor.unit_id)
         with self.services.database.read() as connection:
             facts = bills.by_id(connection, found.bill_id) if found.bill_id else None
         if facts is None or facts.unit_id != actor.unit_id:

@@ -23,7 +23,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun, Sheet
-from portal.domain.states import BillState, PaperState
+from portal.domain.states.bills import BillState, PaperState
 from portal.issuing.events import PAPER_EXCHANGED
 from portal.ledger.bills import BillRecord, lock_bill
 from portal.ledger.paper import SHEET_FACTS, SheetFacts, read_sheet, sheet_row, valid_sheet

@@ -16,7 +16,7 @@ from portal.domain.documents.settlement import CHANNELS
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_card, mask_name
 from portal.domain.money import yuan
-from portal.domain.states import BillState, PaperState
+from portal.domain.states.bills import BillState, PaperState
 from portal.issuing.paper import slip_codes
 from portal.ledger import bill_lists, bills, vouchers
 from portal.models.tables import AUDIT_ENTRY, BILL, PAPER_BILL, SLIP_PRINT, UNIT, VOUCHER

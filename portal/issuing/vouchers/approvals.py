@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from portal.access import parameters
-from portal.access.his_account import console
+from portal.access.his.accounts import console
 from portal.approvals import requests
 from portal.approvals.kinds import ApprovalKind, Approved
 from portal.core.services import Services

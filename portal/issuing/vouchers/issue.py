@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from portal import audit
-from portal.access.his_account import HisAccount
+from portal.access.his.accounts import HisAccount
 from portal.core.clock import business_day, now, stamp17
 from portal.core.ids import new_id
 from portal.core.services import Services

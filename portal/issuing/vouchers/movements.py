@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from portal import audit
-from portal.access.his_account import HisAccount
+from portal.access.his.accounts import HisAccount
 from portal.core.database import lock_row
 from portal.core.services import Services
 from portal.domain.actor import Actor

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.domain.delivery import AttemptState, DeliveryState, Purpose
+from portal.domain.states.delivery import AttemptState, DeliveryState, Purpose
 from portal.models.base import Base, UtcDateTime
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.models.base import Base, UtcDateTime
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.domain.states import PaperState, ReversalReason
+from portal.domain.states.bills import PaperState, ReversalReason
 from portal.models.base import Base, BigKey, UtcDateTime
 
 _VALID = text("state = 'valid'")

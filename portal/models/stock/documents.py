@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.domain.stock import (
+from portal.domain.states.stock import (
     PENDING,
     ApplicationState,
     DestructionState,

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from portal.core.settings import Settings
 from portal.providers.finance.messages import Content, FinanceRequest, Reply
-from portal.providers.finance.national import NationalAdapter
+from portal.providers.finance.national.adapter import NationalAdapter
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import ssl
 from email.message import EmailMessage
 
 from portal.core.settings import Settings
-from portal.domain.delivery import Accepted, Bug, Config, Never, NotSent, Result, Unknown
+from portal.domain.states.delivery import Accepted, Bug, Config, Never, NotSent, Result, Unknown
 from portal.providers.calls import Calls
 
 

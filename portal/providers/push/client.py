@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from portal.domain.delivery import Config, NotSent, Unknown
+from portal.domain.states.delivery import Config, NotSent, Unknown
 from portal.providers.calls import Calls
 from portal.providers.http import AddressRefused, OutRule, RuledClient
 from portal.providers.push.signature import signature

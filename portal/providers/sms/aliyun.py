@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from portal.core.settings import Settings
-from portal.domain.delivery import Accepted, Arrived, Bug, Config, Later, Never, Result, Unknown
+from portal.domain.states.delivery import Accepted, Arrived, Bug, Config, Later, Never, Result, Unknown
 from portal.providers.sms.provider import LATER, Cloud, SmsProvider, keyed_hash
 from portal.providers.sms.receipts import SmsReceipt
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import httpx
 
 from portal.core.settings import Settings
-from portal.domain.delivery import Accepted, Bug, Config, Later, Never, Result, Unknown
+from portal.domain.states.delivery import Accepted, Bug, Config, Later, Never, Result, Unknown
 from portal.providers.calls import Calls
 from portal.providers.sms import aliyun
 from portal.providers.sms.provider import LATER, SmsProvider, post

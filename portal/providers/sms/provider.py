@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from portal.core.settings import Settings
-from portal.domain.delivery import Config, NotSent, Result, Unknown
+from portal.domain.states.delivery import Config, NotSent, Result, Unknown
 from portal.providers.calls import Calls
 from portal.providers.sms.receipts import SmsReceipt
 

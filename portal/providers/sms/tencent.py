@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portal.core.settings import Settings
-from portal.domain.delivery import Accepted, Bug, Config, Later, Never, Result, Unknown
+from portal.domain.states.delivery import Accepted, Bug, Config, Later, Never, Result, Unknown
 from portal.providers.sms.provider import LATER, Cloud, SmsProvider, keyed_hash
 from portal.providers.sms.receipts import SmsReceipt
 

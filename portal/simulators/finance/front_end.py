@@ -6,10 +6,10 @@ from flask import Response, request
 
 from portal.core.clock import now
 from portal.demo.settings import DemoSettings
-from portal.providers.finance import envelope
-from portal.providers.finance.bill_messages import RESULT, UPLOAD, UPLOAD_RED
-from portal.providers.finance.booking_messages import PULL
-from portal.providers.finance.envelope import Envelope, EnvelopeError
+from portal.providers.finance.national import envelope
+from portal.providers.finance.national.bill_messages import RESULT, UPLOAD, UPLOAD_RED
+from portal.providers.finance.national.booking_messages import PULL
+from portal.providers.finance.national.envelope import Envelope, EnvelopeError
 from portal.providers.finance.result_codes import ResultCode as Result
 from portal.simulators.faults import Faults
 from portal.simulators.finance.paper_rules import WORK as PAPER_WORK

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from portal.providers.finance import paper_messages as paper
-from portal.providers.finance.bill_messages import SUPERVISED
-from portal.providers.finance.envelope import parse14, text_of
+from portal.providers.finance.national import paper_messages as paper
+from portal.providers.finance.national.bill_messages import SUPERVISED
+from portal.providers.finance.national.envelope import parse14, text_of
 from portal.providers.finance.result_codes import ResultCode as Result
 from portal.simulators.finance.rules import Answer, FinanceRefusal
 from portal.simulators.store import Store

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from portal.domain.money import fen_of
-from portal.providers.finance import envelope
+from portal.providers.finance.national import envelope
 from portal.simulators.context import state_of
 from portal.simulators.finance.state import Finance
 from portal.simulators.finance.stock_routes import stock_pages

@@ -16,15 +16,9 @@ from portal.core.crypto.cms import FileSigner, SignatureInvalid, verify_detached
 from portal.demo.keys import KeyFiles
 from portal.domain.documents.bill import BillDocument
 from portal.domain.money import yuan
-from portal.providers.finance.bill_messages import (
-    QUEUED,
-    REFUSED,
-    SUPERVISED,
-    UPLOAD_RED,
-    accepted_fields,
-)
-from portal.providers.finance.envelope import decode_base64, parse14, stamp14, text_of
-from portal.providers.finance.form import lines as list_fields
+from portal.providers.finance.national.bill_messages import QUEUED, REFUSED, SUPERVISED, UPLOAD_RED, accepted_fields
+from portal.providers.finance.national.envelope import decode_base64, parse14, stamp14, text_of
+from portal.providers.finance.national.form import lines as list_fields
 from portal.providers.finance.result_codes import ResultCode as Result
 from portal.rendering import xml
 from portal.simulators.finance.tables import SCHEMA

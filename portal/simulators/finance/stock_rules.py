@@ -10,12 +10,12 @@ from typing import Any
 
 from portal.core.clock import local, now
 from portal.demo.granted import PLANS
-from portal.providers.finance import stock_messages as messages
-from portal.providers.finance.envelope import text_of
-from portal.providers.finance.form import lines as list_fields
-from portal.providers.finance.form import read_lines as lines_of
+from portal.providers.finance.national import stock_messages as messages
+from portal.providers.finance.national.envelope import text_of
+from portal.providers.finance.national.form import lines as list_fields
+from portal.providers.finance.national.form import read_lines as lines_of
+from portal.providers.finance.national.stock_messages import PAGE
 from portal.providers.finance.result_codes import ResultCode as Result
-from portal.providers.finance.stock_messages import PAGE
 from portal.simulators.faults import Faults, Switch
 from portal.simulators.finance.rules import Answer, FinanceRefusal
 from portal.simulators.store import Store

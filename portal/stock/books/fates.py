@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from portal.domain.numbers import ten_digits
-from portal.domain.stock import Fate, RangeState
+from portal.domain.states.stock import Fate, RangeState
 from portal.models.tables import NUMBER_RANGE, NUMBER_SEGMENT, STOCK_MOVEMENT
 from portal.stock.books import uses
 from portal.stock.books.intervals import Intervals

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, text
 
 from portal.core.clock import business_day, now
 from portal.domain.actor import Actor
-from portal.domain.stock import MovementKind
+from portal.domain.states.stock import MovementKind
 from portal.models.stock.numbers import MOVES
 from portal.models.tables import STOCK_MOVEMENT
 

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, literal, select
 
-from portal.domain.states import PaperState
-from portal.domain.stock import Fate
+from portal.domain.states.bills import PaperState
+from portal.domain.states.stock import Fate
 from portal.models.tables import BILL, NUMBER_RANGE, PAPER_BILL, VOUCHER, VOUCHER_PAPER
 
 _ON_PAPER = exists().where(PAPER_BILL.c.bill_id == BILL.c.id, PAPER_BILL.c.state == PaperState.VALID.value)

@@ -12,7 +12,7 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.stock import EDITABLE, PENDING, WITHDRAWABLE, ApplicationState
+from portal.domain.states.stock import EDITABLE, PENDING, WITHDRAWABLE, ApplicationState
 from portal.models.tables import BILL_KIND, STOCK_APPLICATION
 from portal.outbox import tasks
 from portal.outbox.topics import topic

@@ -13,7 +13,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun, ten_digits
-from portal.domain.stock import DestructionState, Fate
+from portal.domain.states.stock import DestructionState, Fate
 from portal.models.tables import STOCK_DESTRUCTION
 from portal.stock.books import movements
 from portal.stock.books.fates import fate_map

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Table, select, update
 
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun
-from portal.domain.stock import (
+from portal.domain.states.stock import (
     ApplicationState,
     DestructionState,
     ReceiptState,

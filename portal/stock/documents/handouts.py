@@ -12,7 +12,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun
-from portal.domain.stock import MovementKind, RangeState, SlipState
+from portal.domain.states.stock import MovementKind, RangeState, SlipState
 from portal.models.tables import BILL_KIND, NUMBER_RANGE, POINT, STOCK_SLIP
 from portal.stock.books import movements
 from portal.stock.books.holdings import choose_lowest, choose_run

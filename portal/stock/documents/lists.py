@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, select
 
-from portal.domain.stock import ReceiptSource
+from portal.domain.states.stock import ReceiptSource
 from portal.models.tables import (
     BILL_KIND,
     POINT,

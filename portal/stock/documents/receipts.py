@@ -14,7 +14,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun, ten_digits
-from portal.domain.stock import PENDING, AlarmRule, ApplicationState, MovementKind, ReceiptSource, ReceiptState
+from portal.domain.states.stock import PENDING, AlarmRule, ApplicationState, MovementKind, ReceiptSource, ReceiptState
 from portal.models.tables import BILL_KIND, NUMBER_SEGMENT, STOCK_APPLICATION, STOCK_RECEIPT, UNIT
 from portal.outbox import tasks
 from portal.outbox.topics import topic

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, exists, update
 
 from portal.core.clock import now
-from portal.domain.approval import ApprovalState
-from portal.domain.stock import DestructionState, VoidState
+from portal.domain.states.approval import ApprovalState
+from portal.domain.states.stock import DestructionState, VoidState
 from portal.models.tables import APPROVAL, STOCK_DESTRUCTION, STOCK_VOID
 
 _KINDS = (

@@ -12,7 +12,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun
-from portal.domain.stock import MovementKind, ReturnState
+from portal.domain.states.stock import MovementKind, ReturnState
 from portal.models.tables import STOCK_MOVEMENT, STOCK_RETURN
 from portal.outbox import tasks
 from portal.outbox.topics import topic

@@ -14,7 +14,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun, ten_digits
-from portal.domain.stock import MovementKind, VoidCategory, VoidState
+from portal.domain.states.stock import MovementKind, VoidCategory, VoidState
 from portal.models.tables import NUMBER_RANGE, POINT, STOCK_VOID
 from portal.outbox import tasks
 from portal.outbox.topics import topic

@@ -27,7 +27,7 @@ from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 from portal.retrieval import family
 from portal.retrieval import patient_requests as patients
 from portal.retrieval.family import Person
-from portal.retrieval.sessions import Claim
+from portal.retrieval.proof.sessions import Claim
 from tests.factories.batch_files import csv_file, row
 from tests.support.addresses import endpoints
 from tests.support.console import PASSWORD, Console, at_window

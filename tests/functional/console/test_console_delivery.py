@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.delivery import requests
-from portal.domain.delivery import Accepted, Config, Unknown
+from portal.domain.states.delivery import Accepted, Config, Unknown
 from portal.models.tables import AUDIT_ENTRY, CHANNEL_PAUSE, DELIVERY_STOP
 from tests.support.channels import Bench, Scripted
 from tests.support.console import Console

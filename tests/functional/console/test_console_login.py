@@ -10,10 +10,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import text, update
 
-from portal.access import accounts, login, passwords, second_factor, staff_sessions
-from portal.access.login import Browser
+from portal.access import accounts
 from portal.access.permissions import Role
-from portal.access.staff_sessions import IDLE, TOTAL
+from portal.access.sign_in import login, passwords, second_factor, sessions
+from portal.access.sign_in.login import Browser
+from portal.access.sign_in.sessions import IDLE, TOTAL
 from portal.core.clock import now
 from portal.core.settings import Settings
 from portal.demo.settings import DemoSettings
@@ -223,7 +224,7 @@ def test_the_given_password_goes_before_a_second_factor_can_be_enrolled(app: Fla
     assert administrator.client.get("/console/home/totp").location == "/console/home/password"
     cookie = administrator.client.get_cookie("qp_staff")
     with services.database.read() as connection:
-        session = staff_sessions.read(services, connection, cookie.value if cookie else "")
+        session = sessions.read(services, connection, cookie.value if cookie else "")
     assert session is not None and "新密码" in administrator.get("/console/home/password").text
     secret, _, sealed = second_factor.propose(services, session.staff)
     code = pyotp.TOTP(secret).at(int(now().timestamp()))

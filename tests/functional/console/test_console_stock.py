@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from portal.domain.stock import AlarmRule
+from portal.domain.states.stock import AlarmRule
 from portal.models import AuditEntry, NumberSegment, StockApplication, StockMovement, StockRule, StockSlip, StockVoid
 from portal.stock import alarms
 from portal.stock.books.fates import consistent, identity

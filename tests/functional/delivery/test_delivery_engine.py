@@ -16,7 +16,7 @@ from portal.delivery.engine import messages, receipts, triggers
 from portal.delivery.engine.deliveries import NEXT_TOPIC
 from portal.delivery.engine.driver import Engine
 from portal.domain.actor import Actor
-from portal.domain.delivery import (
+from portal.domain.states.delivery import (
     Accepted,
     Arrived,
     Bug,

@@ -27,7 +27,7 @@ from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
 from portal.outbox.worker import Worker
 from portal.providers.mail import bounces
 from portal.providers.pace import Pace
-from portal.retrieval import passes
+from portal.retrieval.proof import passes
 from portal.simulators.mail.rules import report
 from portal.worker import build
 from tests.support.channels import Bench

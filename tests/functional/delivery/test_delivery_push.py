@@ -23,10 +23,10 @@ from portal.delivery.push.events import EVENTS, EXCHANGED, FIELDS, ISSUED, REVER
 from portal.delivery.push.targets import Facts
 from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
-from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
 from portal.domain.numbers import Sheet
-from portal.domain.states import ReversalReason
+from portal.domain.states.bills import ReversalReason
+from portal.domain.states.delivery import Purpose
 from portal.issuing.bills.reverse import Order, reverse
 from portal.issuing.paper import exchange
 from portal.issuing.paper.exchange import Ending, Exchange

@@ -17,7 +17,7 @@ from portal.app import create_app
 from portal.core.clock import now
 from portal.demo.accounts import DEMO_MINI, DEMO_TEMPLATES, DEMO_WECHAT
 from portal.demo.settings import DemoSettings
-from portal.domain.delivery import Purpose
+from portal.domain.states.delivery import Purpose
 from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX
 from portal.simulators.server import listen
 from portal.simulators.wechat import pushes

@@ -16,14 +16,15 @@ from portal.delivery import jobs, person_notices
 from portal.delivery.code_messages import CodeMessages
 from portal.delivery.requests import stop_address
 from portal.domain.actor import Actor
-from portal.domain.delivery import Accepted, Config, Later, Never, NotSent, Result, Unknown
+from portal.domain.states.delivery import Accepted, Config, Later, Never, NotSent, Result, Unknown
 from portal.models.tables import CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, ONE_TIME_CODE, UNIT
 from portal.outbox import tasks
 from portal.outbox.tasks import Done, Task
 from portal.outbox.worker import Worker
-from portal.retrieval import family, identify, patient_requests
+from portal.retrieval import family, patient_requests
 from portal.retrieval.family import Person
-from portal.retrieval.identify import SMS_TOPIC
+from portal.retrieval.proof import identify
+from portal.retrieval.proof.identify import SMS_TOPIC
 from tests.support.his import His, outpatient
 from tests.support.text_messages import Inbox
 

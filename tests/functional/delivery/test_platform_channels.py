@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from portal.app import create_app
 from portal.demo.accounts import DEMO_MINI, DEMO_TEMPLATES, DEMO_WECHAT
 from portal.demo.settings import DemoSettings
-from portal.domain.delivery import Purpose
+from portal.domain.states.delivery import Purpose
 from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX
 from portal.providers.wechat import callback
 from portal.simulators.wechat import pushes

@@ -11,7 +11,7 @@ from flask import Flask
 
 from portal.delivery.channels.sms import CloudSms, Sms, channel_of
 from portal.demo.settings import DemoSettings
-from portal.domain import delivery
+from portal.domain.states import delivery
 from portal.providers import sms
 from portal.providers.sms.aliyun import acs3, aliyun_class, encoded
 from portal.providers.sms.tencent import tc3, tencent_class
@@ -129,7 +129,7 @@ def test_a_lost_answer_is_asked_about_and_never_sent_twice(app: Flask, his: His,
 PLUG_IN = '''
 """An invented provider: its requests, answers and receipts."""
 
-from portal.domain.delivery import Accepted, Config
+from portal.domain.states.delivery import Accepted, Config
 from portal.providers.sms import SmsProvider
 from portal.providers.sms.receipts import SmsReceipt
 

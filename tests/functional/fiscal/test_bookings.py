@@ -19,11 +19,11 @@ from portal.models import Booking, FinanceMessage
 from portal.models.tables import AUDIT_ENTRY, BILL
 from portal.outbox.tasks import Done, Outcome, Retry, Task
 from portal.providers.breaker import Breaker
-from portal.providers.finance import booking_messages
-from portal.providers.finance.envelope import EnvelopeError
-from portal.providers.finance.form import lines
 from portal.providers.finance.link import FinanceLink
 from portal.providers.finance.messages import AnswerPage, UnitBooking
+from portal.providers.finance.national import booking_messages
+from portal.providers.finance.national.envelope import EnvelopeError
+from portal.providers.finance.national.form import lines
 from tests.support import codes
 from tests.support.cards import write_off
 from tests.support.console import Console

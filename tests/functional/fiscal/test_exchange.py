@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import verify_detached
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.fiscal.bills import POLLS, TOPIC, send_again
 from portal.ledger.bills import document_xml
 from portal.models import AuditEntry, Bill, FinanceMessage, OutboxTask, Supervision

@@ -21,7 +21,7 @@ from portal.core.clock import now
 from portal.core.crypto.cms import FileSigner
 from portal.core.settings import Settings
 from portal.demo.keys import ensure_demo_keys
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.fiscal import stock
 from portal.fiscal.jobs import STOCK_HANDLERS, run, upload_bill
 from portal.models.schema import config

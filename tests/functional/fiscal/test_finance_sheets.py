@@ -14,7 +14,7 @@ from portal.models.tables import OUTBOX_TASK, PAPER_BILL
 from portal.outbox.worker import Worker
 from portal.providers.breaker import Breaker
 from portal.providers.finance.link import FinanceLink
-from portal.providers.finance.paper_messages import ENDED, EXCHANGED
+from portal.providers.finance.national.paper_messages import ENDED, EXCHANGED
 from tests.support.finance import World
 from tests.support.window import CODE, Window, shift
 

@@ -16,7 +16,7 @@ from portal.core.crypto.cms import verify_detached
 from portal.core.database import Database
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.states import BillState, ReversalReason
+from portal.domain.states.bills import BillState, ReversalReason
 from portal.issuing.bills.reverse import Order, reverse
 from portal.ledger import bills
 from portal.models import (

@@ -21,7 +21,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
-from portal.access.his_account import load
+from portal.access.his.accounts import load
 from portal.app import create_app
 from portal.audit import chain
 from portal.core.clock import now

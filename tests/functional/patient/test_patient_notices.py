@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 
 from portal.core.clock import now
 from portal.delivery.notices import KEPT, clean
-from portal.domain.delivery import Accepted, Arrived, Never, Purpose
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
+from portal.domain.states.delivery import Accepted, Arrived, Never, Purpose
 from portal.models.tables import BILL, DELIVERY_ATTEMPT, DELIVERY_STOP, NOTICE_SEEN, PATIENT_REQUEST
 from portal.retrieval import files, patient_requests
 from tests.support.channels import Bench, Scripted

@@ -12,7 +12,7 @@ from sqlalchemy import Table, insert, select, update
 
 from portal.demo.accounts import DEMO_APPID
 from portal.domain.link import token
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.models import Bill, Unit
 from tests.support import codes
 from tests.support.his import His, outpatient

@@ -13,12 +13,12 @@ from sqlalchemy import select, update
 
 from portal.core.clock import now
 from portal.delivery.engine.deliveries import Wanted, open_delivery
-from portal.domain.delivery import Purpose, Step
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
+from portal.domain.states.delivery import Purpose, Step
 from portal.ledger import bills
 from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, PATIENT_SESSION
-from portal.retrieval.sessions import Claim
+from portal.retrieval.proof.sessions import Claim
 from tests.support.his import His, outpatient
 from tests.support.patients import visitor
 from tests.support.statements import statements

@@ -22,8 +22,9 @@ from portal.ledger import search
 from portal.models import Bill, FamilyLink, OutboxTask, PatientPass, Unit
 from portal.models.tables import PATIENT_REQUEST
 from portal.rendering.papers.slip import Paper
-from portal.retrieval import family, passes, patient_requests, sessions
+from portal.retrieval import family, patient_requests
 from portal.retrieval.family import Person
+from portal.retrieval.proof import passes, sessions
 from tests.support.console import Console
 from tests.support.his import His, outpatient
 from tests.support.pages import Fetched, Pages, Rules

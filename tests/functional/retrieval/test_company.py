@@ -21,7 +21,7 @@ from portal.domain.errors import Refusal
 from portal.models.tables import AUDIT_ENTRY, COMPANY_ACCOUNT
 from portal.retrieval import company
 from portal.retrieval.company import Terms
-from portal.retrieval.sessions import Claim
+from portal.retrieval.proof.sessions import Claim
 from tests.support.console import Console
 from tests.support.his import His, outpatient
 from tests.support.pages import Fetched, Pages, Rules

@@ -22,9 +22,10 @@ from portal.domain.identity import id_check_character, normalise_name
 from portal.ledger.persons import number_digest
 from portal.models import AttemptCount
 from portal.models.tables import BILL
-from portal.retrieval import family, identify, sessions
+from portal.retrieval import family
 from portal.retrieval.family import CHILD_AGE, Person
-from portal.retrieval.sessions import Claim, Session
+from portal.retrieval.proof import identify, sessions
+from portal.retrieval.proof.sessions import Claim, Session
 from tests.support.console import Console
 from tests.support.his import His, outpatient
 from tests.support.length import SOAK

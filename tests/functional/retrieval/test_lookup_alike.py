@@ -13,8 +13,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from portal.retrieval import sessions
-from portal.retrieval.phones import phone_on_file
+from portal.retrieval.proof import sessions
+from portal.retrieval.proof.phones import phone_on_file
 from tests.support.alike import whole, without_tokens
 from tests.support.his import His, outpatient
 

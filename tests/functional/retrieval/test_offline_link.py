@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.access.his_account import load
+from portal.access.his.accounts import load
 from portal.app import create_app
 from portal.demo.accounts import DEMO_APPID
 from portal.demo.settings import DemoSettings

@@ -16,7 +16,7 @@ from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
-from portal.domain.states import BillState
+from portal.domain.states.bills import BillState
 from portal.issuing.bills import booking
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts

@@ -16,7 +16,7 @@ from portal.core.database import Database
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun
-from portal.domain.stock import AlarmRule, Fate
+from portal.domain.states.stock import AlarmRule, Fate
 from portal.models import BillKind, NumberSegment, Point, StockAlarm, StockMovement, StockReceipt, StockSlip
 from portal.stock import alarms, balances, rules
 from portal.stock.books.fates import consistent, fate_map, identity

@@ -15,8 +15,8 @@ from sqlalchemy import Table, select
 
 from portal.domain.errors import Refusal
 from portal.domain.numbers import Sheet
-from portal.domain.states import ReversalReason
-from portal.domain.stock import Fate
+from portal.domain.states.bills import ReversalReason
+from portal.domain.states.stock import Fate
 from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Order
 from portal.issuing.paper import exchange as paper_exchange

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import select
 
-from portal.access.his_account import load
+from portal.access.his.accounts import load
 from portal.core.clock import local, now
 from portal.core.database import Database, make_engine
 from portal.core.services import Services
@@ -27,7 +27,7 @@ from portal.demo.accounts import DEMO_APPID
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun
-from portal.domain.stock import Fate
+from portal.domain.states.stock import Fate
 from portal.his_contract import settlement as his_contract_settlement
 from portal.issuing.bills.issue import IssuingService
 from portal.models import NumberSegment, Point

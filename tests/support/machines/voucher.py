@@ -21,7 +21,7 @@ from portal.demo.granted import DEPOSITS
 from portal.domain.documents.voucher import Deposit, Taking
 from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun, Sheet
-from portal.domain.stock import Fate
+from portal.domain.states.stock import Fate
 from portal.issuing.paper.exchange import Exchange
 from portal.issuing.vouchers import paper
 from portal.issuing.vouchers.issue import Vouched, VoucherService, his_sender

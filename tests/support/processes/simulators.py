@@ -25,7 +25,7 @@ from portal.domain.documents.bill import BillDocument, InvoicingParty, Item, Med
 from portal.providers.finance.adapter import FinanceAccount
 from portal.providers.finance.client import FinanceClient
 from portal.providers.finance.messages import Upload
-from portal.providers.finance.national import NationalAdapter
+from portal.providers.finance.national.adapter import NationalAdapter
 from portal.rendering import xml
 from portal.simulators.__main__ import main as simulate
 from tests.support.processes.forks import PROCESSES

@@ -9,7 +9,7 @@ from tests.support.processes.forks import ROOT
 
 
 def test_a_stored_password_costs_what_owasp_asks_for() -> None:
-    program = "from portal.access.passwords import hashed, nobody; print(hashed('x')); print(nobody())"
+    program = "from portal.access.sign_in.passwords import hashed, nobody; print(hashed('x')); print(nobody())"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     for stored in done.stdout.split():
         assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")

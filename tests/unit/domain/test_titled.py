@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from portal.domain.approval import ApprovalState
 from portal.domain.documents.settlement import Scene
-from portal.domain.states import BillState
-from portal.domain.stock import ApplicationState
+from portal.domain.states.approval import ApprovalState
+from portal.domain.states.bills import BillState
+from portal.domain.states.stock import ApplicationState
 from portal.domain.titled import Titled
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from portal.access.his_account import HisAccount
+from portal.access.his.accounts import HisAccount
 from portal.core import strict_json
 from portal.domain.documents.settlement import Scene, Settlement
 from portal.domain.errors import Refusal

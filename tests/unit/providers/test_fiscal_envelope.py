@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.providers.finance import envelope
-from portal.providers.finance.envelope import EnvelopeError, Head
+from portal.providers.finance.national import envelope
+from portal.providers.finance.national.envelope import EnvelopeError, Head
 
 KEY = "TEST_APP_KEY"
 HEAD = Head("8901", "KPQZDWB5629411", "20190522213800999", "20190522213800999")

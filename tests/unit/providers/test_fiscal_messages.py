@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.core.clock import now
-from portal.providers.finance import bill_messages, envelope
-from portal.providers.finance.bill_messages import read_supervision
-from portal.providers.finance.envelope import EnvelopeError
 from portal.providers.finance.message_log import MessageIds
 from portal.providers.finance.messages import SupervisionGiven, SupervisionQueued, SupervisionRefused
+from portal.providers.finance.national import bill_messages, envelope
+from portal.providers.finance.national.bill_messages import read_supervision
+from portal.providers.finance.national.envelope import EnvelopeError
 from portal.providers.finance.result_codes import ResultCode, worth_repeating
 
 

@@ -17,7 +17,8 @@ from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.ledger.files import File, bill_pdf, bill_xml
-from portal.retrieval import identify, patient_requests
+from portal.retrieval import patient_requests
+from portal.retrieval.proof import identify
 from portal.web.edge import FACE_WIDTH, runtime, services
 
 

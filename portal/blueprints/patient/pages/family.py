@@ -14,9 +14,10 @@ from portal.core.clock import local, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name, normalise, normalise_name
 from portal.ledger.bills import BillFacts
-from portal.retrieval import family, files, identify
+from portal.retrieval import family, files
 from portal.retrieval.family import Member
-from portal.retrieval.sessions import Session
+from portal.retrieval.proof import identify
+from portal.retrieval.proof.sessions import Session
 from portal.web.edge import limits, runtime, see_other, services
 
 

@@ -9,7 +9,7 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, normalise, normalise_name
 from portal.domain.texts import said_later
 from portal.hospital import queries as hospital_queries
-from portal.retrieval import identify, sessions
+from portal.retrieval.proof import identify, sessions
 from portal.web.edge import limits, see_other, services
 
 

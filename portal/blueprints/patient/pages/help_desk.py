@@ -13,7 +13,8 @@ from portal.domain.link import TOKEN
 from portal.domain.money import fen_of
 from portal.ledger import bills
 from portal.rendering.photo import MOST_BYTES
-from portal.retrieval import absence_reasons, identify, patient_requests
+from portal.retrieval import absence_reasons, patient_requests
+from portal.retrieval.proof import identify
 from portal.web.edge import limits, services
 
 PAID = {"wechat": "微信", "alipay": "支付宝", "card": "银行卡", "cash": "现金", "insurance": "医保", "other": "其他"}

@@ -7,7 +7,8 @@ from typing import Any
 from flask import Response, g, request, url_for
 
 from portal.blueprints.patient.context import caller, page, patient, remember, session_of, unit_of
-from portal.blueprints.patient.pages import handing_over, vouchers
+from portal.blueprints.patient.pages import vouchers
+from portal.blueprints.patient.pages.getting import handing_over
 from portal.delivery import link_alerts
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
@@ -15,7 +16,7 @@ from portal.domain.link import TOKEN
 from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
-from portal.retrieval import identify
+from portal.retrieval.proof import identify
 from portal.web.edge import limits, see_other, services
 
 

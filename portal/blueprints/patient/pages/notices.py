@@ -12,11 +12,12 @@ from portal.core.clock import now
 from portal.core.database import Connection
 from portal.delivery import notices as delivery_notices
 from portal.delivery import requests as delivery_requests
-from portal.domain.delivery import Purpose
 from portal.domain.errors import Refusal
+from portal.domain.states.delivery import Purpose
 from portal.ledger.bills import BillFacts
-from portal.retrieval import identify, patient_requests
-from portal.retrieval.sessions import Session
+from portal.retrieval import patient_requests
+from portal.retrieval.proof import identify
+from portal.retrieval.proof.sessions import Session
 from portal.web.edge import limits, see_other, services
 
 TITLES = {

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 
 from portal.blueprints.patient.context import caller, page, patient, unit_of
-from portal.blueprints.patient.pages.handing_over import OFFICIAL
+from portal.blueprints.patient.pages.getting.handing_over import OFFICIAL
 from portal.retrieval import verification as retrieval_verification
 from portal.web.edge import limits, services
 

@@ -10,7 +10,7 @@ from portal.domain.identity import mask_name
 from portal.domain.link import TOKEN
 from portal.ledger import vouchers as ledger_vouchers
 from portal.ledger.vouchers import VoucherFacts
-from portal.retrieval import voucher_access
+from portal.retrieval.proof import voucher_access
 from portal.web.edge import limits, services
 
 

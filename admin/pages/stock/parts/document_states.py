@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from portal.domain.stock import (
+from portal.domain.states.stock import (
     ApplicationState,
     DestructionState,
     ReceiptState,

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, select, update
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.models.tables import ONE_TIME_CODE, PATIENT_SESSION
-from portal.retrieval import company, sessions
-from portal.retrieval.phones import phone_of
+from portal.retrieval import company
+from portal.retrieval.proof import sessions
+from portal.retrieval.proof.phones import phone_of
 
 TEMPLATE = "code"
 _OWN_TEMPLATE = ("find", company.PURPOSE)

@@ -8,11 +8,11 @@ from typing import Any
 from flask import url_for
 
 from admin.kit.forms import Form, SelectField, Text, required
-from admin.pages.stock.choices import code_for
-from admin.pages.stock.number_field import NumberField
+from admin.pages.stock.parts.choices import code_for
+from admin.pages.stock.parts.number_field import NumberField
 from portal.approvals import requests
-from portal.domain.approval import ApprovalState
 from portal.domain.numbers import NumberRun, bill_number
+from portal.domain.states.approval import ApprovalState
 from portal.listing.columns import Column
 from portal.listing.filters import moment_filters, state_filter
 from portal.listing.lists import ListPage

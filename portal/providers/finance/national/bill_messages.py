@@ -6,8 +6,6 @@ import base64
 from collections.abc import Mapping
 from datetime import datetime
 
-from portal.providers.finance.envelope import EnvelopeError, Fields, Parsed, decode_base64, parse14, stamp14, text_of
-from portal.providers.finance.form import Forms, MessageForm
 from portal.providers.finance.messages import (
     ResultQuery,
     SupervisionAnswer,
@@ -16,6 +14,16 @@ from portal.providers.finance.messages import (
     SupervisionRefused,
     Upload,
 )
+from portal.providers.finance.national.envelope import (
+    EnvelopeError,
+    Fields,
+    Parsed,
+    decode_base64,
+    parse14,
+    stamp14,
+    text_of,
+)
+from portal.providers.finance.national.form import Forms, MessageForm
 from portal.providers.finance.result_codes import ResultCode
 
 UPLOAD, RESULT, UPLOAD_RED = "9301", "9302", "9303"

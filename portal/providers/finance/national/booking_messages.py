@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from portal.core.clock import SHANGHAI
 from portal.domain.money import fen_of
-from portal.providers.finance.envelope import EnvelopeError, Fields, Parsed, stamp14, text_of
-from portal.providers.finance.form import Forms, MessageForm, read_lines
 from portal.providers.finance.messages import AnswerPage, BookingsQuery, UnitBooking
+from portal.providers.finance.national.envelope import EnvelopeError, Fields, Parsed, stamp14, text_of
+from portal.providers.finance.national.form import Forms, MessageForm, read_lines
 
 PULL = "9601"
 PAGE = 500

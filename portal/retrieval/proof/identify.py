@@ -32,8 +32,8 @@ from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY, SLIP_CODE
 from portal.outbox import tasks
 from portal.outbox.topics import topic
-from portal.retrieval import sessions
-from portal.retrieval.sessions import Claim, Session
+from portal.retrieval.proof import sessions
+from portal.retrieval.proof.sessions import Claim, Session
 
 CODE_MINUTES = 5
 CODE_TRIES = 5

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from portal.providers.finance.envelope import EnvelopeError, Fields, Parsed, stamp14, text_of
-from portal.providers.finance.form import Forms, MessageForm, integer, lines, nothing, read_lines
 from portal.providers.finance.messages import (
     AnswerPage,
     ApplicationQuery,
@@ -22,6 +20,8 @@ from portal.providers.finance.messages import (
     StockDifference,
     Withdrawal,
 )
+from portal.providers.finance.national.envelope import EnvelopeError, Fields, Parsed, stamp14, text_of
+from portal.providers.finance.national.form import Forms, MessageForm, integer, lines, nothing, read_lines
 from portal.stock.documents.applications import Review
 from portal.stock.documents.receipts import Granted
 

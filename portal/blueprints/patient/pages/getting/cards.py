@@ -23,7 +23,7 @@ from portal.domain.errors import Refusal
 from portal.domain.texts import said_later
 from portal.ledger.bills import BillFacts
 from portal.providers.faults import ChannelFault
-from portal.retrieval import identify, sessions
+from portal.retrieval.proof import identify, sessions
 from portal.web.edge import runtime, see_other, services
 
 patient_cards = Blueprint("patient_cards", __name__)

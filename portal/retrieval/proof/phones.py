@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, PARTY_KEY
-from portal.retrieval import sessions
+from portal.retrieval.proof import sessions
 
 
 def phone_on_file(services: Services, connection: Connection, session: sessions.Session) -> str:

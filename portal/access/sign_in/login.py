@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from portal import audit
-from portal.access import passwords, staff_sessions
 from portal.access.limits import Limits
+from portal.access.sign_in import passwords, sessions
 from portal.access.staff import by_username
 from portal.core.clock import now
 from portal.core.database import lock_row
@@ -115,7 +115,7 @@ def _decide(
         .values(failures=0, locked_until=None, last_login_at=moment)
     )
     audit.record(connection, actor, "staff.signed-in", ("staff", account.id), details)
-    return staff_sessions.start(services, connection, account.id, 1, browser.address, browser.agent)
+    return sessions.start(services, connection, account.id, 1, browser.address, browser.agent)
 
 
 def _count_failure(connection: Connection, account: Row[Any], moment: datetime, trusted: bool) -> None:
@@ -132,11 +132,11 @@ def _count_failure(connection: Connection, account: Row[Any], moment: datetime, 
     )
 
 
-def sign_out(services: Services, session: staff_sessions.Session, request_id: str = "") -> None:
+def sign_out(services: Services, session: sessions.Session, request_id: str = "") -> None:
     """End the session on the server."""
 
     def act(connection: Connection) -> None:
-        staff_sessions.end(connection, session.digest)
+        sessions.end(connection, session.digest)
         person = session.staff
         audit.record(connection, Actor(person.label, request_id=request_id), "staff.signed-out", ("staff", person.id))
 

@@ -9,11 +9,12 @@ import pyotp
 from sqlalchemy import select, update
 
 from portal import audit
-from portal.access import accounts, staff_sessions
+from portal.access import accounts
 from portal.access.limits import Limits
-from portal.access.login import Browser
+from portal.access.sign_in import sessions
+from portal.access.sign_in.login import Browser
+from portal.access.sign_in.sessions import Session
 from portal.access.staff import Staff
-from portal.access.staff_sessions import Session
 from portal.core.clock import now
 from portal.core.crypto.field_cipher import SealBroken
 from portal.core.database import lock_row
@@ -91,8 +92,8 @@ def _prove(services: Services, limits: Limits, session: Session, code: str, brow
             if fresh:
                 values |= {"totp": services.cipher.encrypt(FIELD, person.id, secret)}
             connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == person.id).values(values))
-            staff_sessions.end(connection, session.digest)
-            cookie = staff_sessions.start(services, connection, person.id, 2, browser.address, browser.agent)
+            sessions.end(connection, session.digest)
+            cookie = sessions.start(services, connection, person.id, 2, browser.address, browser.agent)
         done = ("totp-enrolled" if fresh else "second-factor") if right else "second-factor-refused"
         audit.record(
             connection, Actor(person.label, request_id=browser.request_id), f"staff.{done}", ("staff", person.id)
@@ -117,5 +118,5 @@ def take_away(services: Services, account_id: int, actor: Actor) -> None:
     with services.database.write() as connection:
         accounts.other(connection, account_id, actor)
         connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(totp=None))
-        staff_sessions.end_all(connection, account_id)
+        sessions.end_all(connection, account_id)
         audit.record(connection, actor, "staff.totp-removed", ("staff", account_id))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from portal.providers.finance.envelope import Fields, stamp14
-from portal.providers.finance.form import Forms, MessageForm, nothing
 from portal.providers.finance.messages import PaperEnd, PaperExchange, VoidNumbers
+from portal.providers.finance.national.envelope import Fields, stamp14
+from portal.providers.finance.national.form import Forms, MessageForm, nothing
 
 VOIDED, EXCHANGED, ENDED = "9304", "9305", "9306"
 

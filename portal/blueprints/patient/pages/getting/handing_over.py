@@ -21,8 +21,8 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, mask_name
 from portal.domain.texts import said_later
 from portal.rendering import qr
-from portal.retrieval import identify, passes
-from portal.retrieval.passes import LIVES, Purpose
+from portal.retrieval.proof import identify, passes
+from portal.retrieval.proof.passes import LIVES, Purpose
 from portal.web.edge import limits, see_other, services
 
 OFFICIAL = (("财政部全国财政电子票据查验平台", "https://pjcy.mof.gov.cn", "pjcy.mof.gov.cn"),)

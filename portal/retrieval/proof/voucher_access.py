@@ -16,7 +16,7 @@ from portal.domain.identity import normalise_name
 from portal.ledger import vouchers
 from portal.ledger.vouchers import MoveFacts, VoucherFacts
 from portal.models.tables import VOUCHER_PARTY
-from portal.retrieval.identify import count_address, count_try
+from portal.retrieval.proof.identify import count_address, count_try
 
 
 def open_by_slip(

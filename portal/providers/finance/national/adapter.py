@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from portal.core.clock import now
-from portal.providers.finance import bill_messages, booking_messages, envelope, paper_messages, stock_messages
-from portal.providers.finance.envelope import EnvelopeError, text_of
-from portal.providers.finance.form import Forms
 from portal.providers.finance.messages import Content, FinanceRequest, Reply
+from portal.providers.finance.national import bill_messages, booking_messages, envelope, paper_messages, stock_messages
+from portal.providers.finance.national.envelope import EnvelopeError, text_of
+from portal.providers.finance.national.form import Forms
 
 FORMS: Forms = {
     **bill_messages.FORMS,

@@ -25,7 +25,7 @@ from portal.domain.errors import Refusal
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, PATIENT_PASS, SLIP_CODE
-from portal.retrieval.sessions import Claim, Session
+from portal.retrieval.proof.sessions import Claim, Session
 
 
 class Purpose(StrEnum):

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from portal.providers.finance.envelope import EnvelopeError, Fields, Parsed, text_of
 from portal.providers.finance.messages import FinanceRequest
+from portal.providers.finance.national.envelope import EnvelopeError, Fields, Parsed, text_of
 
 Sent = TypeVar("Sent")
 Answered = TypeVar("Answered")

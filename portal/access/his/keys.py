@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import audit
-from portal.access.his_account import HIS, KEY_FIELD
+from portal.access.his.accounts import HIS, KEY_FIELD
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal

@@ -1,0 +1,1 @@
+"""HIS accounts: who may push, by which keys."""

@@ -1,0 +1,1 @@
+"""Signing in of staff: passwords, second factor, sessions."""

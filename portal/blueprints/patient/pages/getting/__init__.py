@@ -1,0 +1,1 @@
+"""Getting a bill out of its page: another browser, a window, a card pack, a mail."""

@@ -1,0 +1,1 @@
+"""States of bills, deliveries, stock documents and approvals, with their words."""

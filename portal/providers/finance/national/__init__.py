@@ -1,0 +1,1 @@
+"""The national front-end form of the exchange: envelope and messages."""

@@ -1,0 +1,1 @@
+"""How a patient proves who they are: codes, sessions, passes, slips."""
