@@ -49,7 +49,7 @@ class Recording:
         ids = count(new_id())
         for statement, rows in self.core:
             if _table(statement) in ("bill", "audit_entry", "outbox_task"):
-                found[rows[0]["id"]] = lambda: next(ids)
+                found |= {row["id"]: lambda: next(ids) for row in rows}
         return found
 
 

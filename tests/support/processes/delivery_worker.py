@@ -30,7 +30,7 @@ def work(environment: Mapping[str, str], lanes: tuple[str, ...], scale: float) -
     providers = channels.channels(services)
     for one in providers:
         one.pauses = (5.0,) * len(one.pauses)  # a provider that fails six times would be waited for half an hour
-    handlers = jobs.with_engine(Engine(providers, scale).handlers() | CardDesk(services))
+    handlers = jobs.with_engine(Engine(providers, scale)) | CardDesk(services).handlers()
     Worker(services, handlers, threads=1, lease=60.0 * scale, lanes=made).run(threading.Event())
 
 
