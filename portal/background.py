@@ -22,14 +22,14 @@ from portal.retrieval import jobs as retrieval
 from portal.stock import jobs as stock
 
 CLEAN_TOPIC = topic("clean")
-CLEANERS: tuple[Callable[[Connection], object], ...] = (
-    *access.CLEANERS,
-    *retrieval.CLEANERS,
-    *issuing.CLEANERS,
-    *delivery.CLEANERS,
+PACKAGES = (access, audit, stock, issuing, retrieval, fiscal, delivery)
+"""The packages with background work. Each says in its ``jobs.py`` what of it there is: ``HANDLERS`` (topic → work),
+``SCHEDULE`` (topic → turn), ``LANES`` (topics that may wait for each other), ``CLEANERS`` (what forgets)."""
+CLEANERS: tuple[Callable[[Connection], object], ...] = tuple(
+    cleaner for package in PACKAGES for cleaner in getattr(package, "CLEANERS", ())
 )
-LANES: tuple[Lane, ...] = (*issuing.LANES, *fiscal.LANES, *delivery.LANES)
-"""The topics that may wait for each other; topics not named here share one lane more."""
+LANES: tuple[Lane, ...] = tuple(lane for package in PACKAGES for lane in getattr(package, "LANES", ()))
+"""Topics not named here share one lane more."""
 
 
 def clean(services: Services, _task: Task) -> Outcome:
@@ -40,9 +40,11 @@ def clean(services: Services, _task: Task) -> Outcome:
     return Done()
 
 
-_HANDLERS: dict[Topic, Handler] = (
-    {CLEAN_TOPIC: clean} | audit.HANDLERS | stock.HANDLERS | issuing.HANDLERS | fiscal.HANDLERS | delivery.HANDLERS
-)
+_HANDLERS: dict[Topic, Handler] = {CLEAN_TOPIC: clean}
+_SCHEDULE: dict[Topic, Schedule] = {CLEAN_TOPIC: Every(600)}
+for _package in PACKAGES:
+    _HANDLERS |= getattr(_package, "HANDLERS", {})
+    _SCHEDULE |= getattr(_package, "SCHEDULE", {})
 
 
 def connect_events() -> None:
@@ -58,4 +60,4 @@ def handlers(services: Services, limits: Limits) -> dict[Topic, Handler]:
 
 def schedule() -> dict[Topic, Schedule]:
     """Return when each periodic topic has its turn."""
-    return {CLEAN_TOPIC: Every(600)} | audit.SCHEDULE | stock.SCHEDULE | fiscal.SCHEDULE | delivery.SCHEDULE
+    return dict(_SCHEDULE)

@@ -16,7 +16,7 @@ OUTER = ("admin", "portal/blueprints")
 """Where people and machines come in: no business act and no SQL of its own."""
 LISTING_ADAPTER = "admin/kit/listing.py"
 """Lists are SQLAlchemy's statements until they are sent: their adapter may name its types."""
-DEMO_ROOMS = ("portal/demo/", "portal/cli.py", "portal/simulators/")
+DEMO_ROOMS = ("portal/demo/", "portal/cli/", "portal/simulators/")
 CONTROL = "tests/structure/test_counts.py"
 MODULES_AT_MOST, PARAMETERS_AT_MOST = 12, 6
 CITATIONS = re.compile(
