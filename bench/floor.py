@@ -11,8 +11,9 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
@@ -45,12 +46,17 @@ class Recording:
         """Return what must be new in every replay: the recorded value and how its successor is made."""
         found: dict[Any, Callable[[], Any]] = {self.bill()["serial"]: lambda: secrets.token_hex(12)}
         found[self.bill()["link_digest"]] = lambda: secrets.token_bytes(32)
-        # Counted on from one id: so many are made in a millisecond here that random ones would meet.
-        ids = count(new_id())
+        ids = _ids()
         for statement, rows in self.core:
             if _table(statement) in ("bill", "audit_entry", "outbox_task"):
                 found |= {row["id"]: lambda: next(ids) for row in rows}
         return found
+
+
+@cache
+def _ids() -> Iterator[int]:
+    """Return the ids of this process's replays, counted on from one: random ones of one millisecond would meet."""
+    return count(new_id())
 
 
 def _table(statement: Any) -> str:

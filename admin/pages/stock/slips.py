@@ -159,6 +159,7 @@ def hand_out_slip(no: str) -> Response:
 @requires(Permission.STOCK_ACCEPT)
 def accept_slip(no: str) -> Response:
     """接收 at the point where the person works; staff who hand out may accept for any point."""
+    document_of(SlipFacts, no)  # somebody else's is unknown before anything else is asked
     at_point = None if may(Permission.STOCK_HAND_OUT) else current_point().id
     handouts.accept(services(), current_actor(), no, at_point)
     say(f"{no} 已接收，号码可以使用了。")
