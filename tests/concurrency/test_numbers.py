@@ -60,7 +60,7 @@ def test_control_without_the_lock_numbers_collide(app: Flask, monkeypatch: pytes
         connection.execute(update(NUMBER_RANGE).where(NUMBER_RANGE.c.id == row.id).values(next=row.next + 1))
         return row.id, row.next
 
-    monkeypatch.setattr("portal.issuing.bills.issue.take_number", unguarded)
+    monkeypatch.setattr("portal.issuing.numbering.take_number", unguarded)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: his_call(app, f"U{n}"), range(24)))
     assert any(not answer.ok for answer in answers)

@@ -16,6 +16,7 @@ from portal.access.permissions import Role
 from portal.domain.actor import Actor
 from portal.issuing.paper import notice_slips
 from portal.ledger import bills as ledger_bills
+from portal.ledger.files import bill_pdf
 from portal.models.tables import BILL
 from portal.rendering.papers.slip import Paper
 from portal.retrieval import files
@@ -111,7 +112,7 @@ def test_in_pdfs_they_are_letters_too(app: Flask, his: His) -> None:
     services, faces = app.extensions["qupiao"].services, app.extensions["qupiao"].faces
     with services.database.read() as connection:
         [bill] = [ledger_bills.by_id(connection, one) for one in connection.scalars(select(BILL.c.id))]
-        file = files.bill_pdf(services, connection, faces, "pgzx", bill)
+        file = bill_pdf(services, connection, faces, bill)
     paper = PdfReader(io.BytesIO(file.data))
     listed = squeezed(paper)
     missing = [name for name in names if "".join(name.split()) not in listed]

@@ -110,7 +110,7 @@ class Bench:
         assert done.status_code == 200
 
     def push(self, name: str, fields: str) -> None:
-        text = pushes.event(DEMO_WECHAT, FOLLOWER, name, fields)
+        text = pushes.event(FOLLOWER, name, fields)
         encrypt = pushes.encrypted(DEMO_WECHAT, text)
         body, query = f"<xml><Encrypt>{encrypt}</Encrypt></xml>", pushes.query(DEMO_WECHAT, encrypt)
         assert self.app.test_client().post(HOOK, query_string=query, data=body).status_code == 200

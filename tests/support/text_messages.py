@@ -51,4 +51,5 @@ def deliver(app: Flask) -> Inbox:
     sender = CodeMessages(app.extensions["qupiao"].limits, engine)
     sender(services, Task(1, SMS_TOPIC, "k", {"code": newest}, 2, now()))
     Worker(services, engine.handlers(), threads=1).drain()
+    inbox.sent = [message for message in inbox.sent if "code" in message[2]]  # other messages may have been due as well
     return inbox

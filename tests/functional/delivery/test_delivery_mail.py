@@ -23,11 +23,10 @@ from portal.delivery.channels.mail import Mail
 from portal.delivery.engine.driver import Engine
 from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
-from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK
+from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, OUTBOX_TASK, PATIENT_PASS
 from portal.outbox.worker import Worker
 from portal.providers.mail import bounces
 from portal.providers.pace import Pace
-from portal.retrieval.proof import passes
 from portal.simulators.mail.rules import report
 from portal.worker import build
 from tests.support.channels import Bench
@@ -112,7 +111,7 @@ def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulator
     opened = app.test_client().get(found[0])
     assert opened.status_code == 200 and "交款人姓名" in opened.text and "林演安" not in opened.text
     with services.database.write() as connection:
-        over = update(passes.PASS).values(expires_at=now() - timedelta(seconds=1))
+        over = update(PATIENT_PASS).values(expires_at=now() - timedelta(seconds=1))
         assert connection.execute(over).rowcount == 1
     assert app.test_client().get(found[0]).status_code == 404, "a week later it opens nothing"
     page = httpx.get(simulators.url("/mail"), trust_env=False).text

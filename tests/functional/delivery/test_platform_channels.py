@@ -53,7 +53,7 @@ def push(client: FlaskClient, text: str, body: bytes | None = None, **changes: s
 
 
 def event(name: str, fields: str = "", openid: str = FOLLOWER) -> str:
-    return pushes.event(DEMO_WECHAT, openid, name, fields)
+    return pushes.event(openid, name, fields)
 
 
 def test_a_bill_reaches_every_platform(app: Flask, process: Simulators) -> None:

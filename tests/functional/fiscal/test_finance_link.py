@@ -175,6 +175,7 @@ def test_a_second_finance_system_is_one_file_and_a_setting(
 ) -> None:
     (tmp_path / "json_province.py").write_text(ADAPTER, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(_Province, "keys", [])
     [bill_id] = world.issue()
     keys = ensure_demo_keys(world.services.settings.data_dir)
     signer = FileSigner.load(keys.finance_key, keys.finance_certificate)
