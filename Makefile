@@ -63,7 +63,7 @@ unit: setup-test ## the fast tests only (no database, no browser)
 
 soak: setup-test ## races, kills, outages and hostile input at full length
 	@export QUPIAO_SOAK=1
-	exec $(py) -m pytest tests/concurrency tests/crash tests/hostile tests/browser/test_every_page.py $(ARGS)
+	exec $(py) -m pytest tests/bench tests/concurrency tests/crash tests/hostile tests/browser/test_every_page.py $(ARGS)
 
 bench: setup-test ## ratios against floors, in turns in one run: make bench ARGS="issue --rounds 3"
 	@exec $(py) -m bench $(ARGS)

@@ -67,7 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or Settings()
     _refuse_unready(settings)
-    configure_logging()
+    configure_logging(settings.log_level)
     app = Flask("portal")
     app.request_class = TypedRequest
     _configure(app, settings)
@@ -131,8 +131,8 @@ def _configure(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
 
 
-def configure_logging() -> None:
-    """One JSON line an event on standard error: time with zone, level, event, request id; no personal data.
+def configure_logging(level: str = "info") -> None:
+    """Configure the log: one JSON line an event on standard error, with zone, level, request id; no personal data.
 
     A traceback comes without the values of its variables: among them are keys, names, whole settlements.
     """
@@ -144,7 +144,7 @@ def configure_logging() -> None:
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(ensure_ascii=True),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

@@ -99,6 +99,8 @@ class Settings(PlatformSettings):
     face_insurance_whole: bool = False
     """医保编号 in full on faces and paper, where an insurer asks for it; else its last four characters."""
 
+    log_level: Literal["info", "warning", "error"] = "info"
+    """The least level that the log keeps. At ``info`` each call of a HIS and to a provider leaves a line."""
     session_minutes: int = Field(default=15, ge=5, le=120)
     """How long an identified patient's pages stay open without use, never under 5 minutes."""
 

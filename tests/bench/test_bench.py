@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import where
+from tests.support.length import SOAK
 
 ROOT = Path(__file__).resolve().parents[2]
 TITLES = {
@@ -21,9 +22,12 @@ TITLES = {
 }
 
 
-@pytest.mark.parametrize(("kind", "parts"), [("SQLite", list(TITLES)), ("PostgreSQL", ["where", "issue"])])
+KINDS = [("SQLite", list(TITLES)), *([("PostgreSQL", ["where", "issue"])] if SOAK else [])]
+"""On PostgreSQL, in a soak, only the parts that hold statements of their own for it."""
+
+
+@pytest.mark.parametrize(("kind", "parts"), KINDS)
 def test_every_part_runs(kind: str, parts: list[str]) -> None:
-    """On PostgreSQL only the parts that hold statements of their own for it."""
     command = [sys.executable, "-m", "bench", *parts, "--tiny", "--database", kind]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
