@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -34,15 +35,15 @@ class FinanceAway(Exception):
         self.after = after
 
 
-class FinanceRequest(Generic[Content]):
+class FinanceRequest(ABC, Generic[Content]):
     """A message to finance. ``subject`` is our key, under which it is logged and finance knows a repeat."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def subject(self) -> str:
         """The key of what the message is about, without personal data."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
