@@ -1,75 +1,23 @@
-"""Everything the application registers for the console. A new page module is imported and listed here, no more."""
+"""Everything the application registers for the console. A new page is a module in a folder of ``admin.pages``."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import walk_packages
+
 from flask import Flask
 
+from admin import pages
 from admin.kit import groups, reasons
 from admin.kit.listing import list_address
-from admin.pages import login
-from admin.pages.basics import catalogue, devices, faces, hospital, payers, points
-from admin.pages.billing import (
-    batches,
-    bills,
-    manual_issue,
-    paper,
-    paper_lists,
-    reversal,
-    search,
-    voucher_actions,
-    vouchers,
-)
-from admin.pages.delivery import companies, notice_slips, patients, targets, verifications
-from admin.pages.delivery import log as delivery_log
-from admin.pages.home import approvals, home, my_account
-from admin.pages.stock import applications, destructions, number_map, overview, returns, slips, voids
-from admin.pages.stock import receipts as stock_receipts
-from admin.pages.system import his_accounts, log, parameters, protected_persons, users
+from admin.pages.home import my_account
+from admin.pages.login import entrance
 from portal.listing import values
 
-PAGES = (
-    applications,
-    approvals,
-    batches,
-    bills,
-    reasons,
-    catalogue,
-    companies,
-    delivery_log,
-    manual_issue,
-    destructions,
-    devices,
-    his_accounts,
-    home,
-    hospital,
-    log,
-    protected_persons,
-    notice_slips,
-    number_map,
-    overview,
-    my_account,
-    paper,
-    paper_lists,
-    parameters,
-    patients,
-    payers,
-    points,
-    returns,
-    reversal,
-    faces,
-    search,
-    slips,
-    stock_receipts,
-    targets,
-    users,
-    verifications,
-    voids,
-    voucher_actions,
-    vouchers,
-)
-"""The modules whose views hang on the groups' blueprints."""
+for _module in walk_packages(pages.__path__, f"{pages.__name__}."):
+    import_module(_module.name)  # its views hang themselves on the blueprint of their menu group
 
-BLUEPRINTS = ((login.entrance, "none"), *((blueprint, "staff-session") for blueprint in groups.ALL))
+BLUEPRINTS = ((entrance, "none"), *((blueprint, "staff-session") for blueprint in groups.ALL))
 """The login page needs no authentication; everything else needs a staff session."""
 
 

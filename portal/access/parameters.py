@@ -185,8 +185,6 @@ CATALOGUE: dict[str, Parameter] = {
             least=1,
             most=720,
         ),
-        Parameter("delivery.app", "交付", "APP 推送", "是否经 HIS 推送到医院 APP", "flag", True),
-        Parameter("delivery.mail", "交付", "电子邮件", "是否使用电子邮件渠道", "flag", True),
         Parameter(
             "delivery.mail-form",
             "交付",
@@ -196,12 +194,16 @@ CATALOGUE: dict[str, Parameter] = {
             "link",
             {"link": "只放链接", "pdf": "附 PDF"},
         ),
-        Parameter("delivery.sms", "交付", "短信", "是否使用短信渠道", "flag", True),
-        Parameter("delivery.wechat", "交付", "微信服务号", "是否使用服务号模板消息和订阅通知", "flag", True),
-        Parameter("delivery.mini", "交付", "微信小程序", "是否使用小程序订阅消息", "flag", True),
-        Parameter("delivery.alipay", "交付", "支付宝", "是否使用支付宝小程序和生活号消息", "flag", True),
     )
 }
+
+
+def declare(*more: Parameter) -> None:
+    """Add the parameters of a part that comes and goes as a whole. Raises ValueError for a key that is taken."""
+    for one in more:
+        if one.key in CATALOGUE:
+            raise ValueError(f"parameter {one.key!r} is declared twice")
+        CATALOGUE[one.key] = one
 
 
 def value(connection: Connection, unit_id: int, key: str) -> Any:

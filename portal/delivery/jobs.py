@@ -7,10 +7,10 @@ from portal.core.services import Services
 from portal.delivery import link_alerts, notices, operations, person_notices
 from portal.delivery.cards import orders
 from portal.delivery.cards import worker as cards
-from portal.delivery.channels import channels
+from portal.delivery.channels import TITLES, channels
 from portal.delivery.code_messages import CodeMessages
 from portal.delivery.engine import receipts, triggers
-from portal.delivery.engine.channel import CODES, TITLES
+from portal.delivery.engine.channel import CODES
 from portal.delivery.engine.deliveries import NEXT_TOPIC, topic_of
 from portal.delivery.engine.driver import Engine
 from portal.delivery.inbound import alipay, inbox, push, wechat
@@ -65,7 +65,7 @@ def build_handlers(services: Services, limits: Limits) -> dict[Topic, Handler]:
     """Build the handlers that keep clients and breakers for the life of the process."""
     targets.adopt(services)
     providers = Providers(services)
-    engine = Engine(channels(services, providers))
+    engine = Engine(channels(services, providers), titles=TITLES)
     return (
         with_engine(engine) | {SMS_TOPIC: CodeMessages(limits, engine)} | cards.CardDesk(services, providers).handlers()
     )

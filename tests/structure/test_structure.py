@@ -19,8 +19,7 @@ import admin
 import portal
 from portal import background
 from portal.delivery import jobs as delivery_jobs
-from portal.delivery.channels import channels
-from portal.delivery.engine.channel import TITLES
+from portal.delivery.channels import TITLES, channels
 from portal.delivery.engine.deliveries import topic_of
 from portal.demo.worker import QUICK
 from portal.fiscal import stock as fiscal_stock

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, update
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery import jobs
+from portal.delivery.channels import TITLES
 from portal.delivery.engine.channel import Message, Target
 from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.delivery.engine.driver import Engine
@@ -97,7 +98,7 @@ class Bench:
 
     def run(self, *channels: Scripted, passes: int = 12) -> None:
         """Work, then let what waits be due, ``passes`` times: the tail of every pause without the time."""
-        engine = Engine(channels)
+        engine = Engine(channels, titles=TITLES)
         worker = Worker(self.services, jobs.with_engine(engine), threads=1)
         for _ in range(passes):
             worker.drain()

@@ -13,8 +13,9 @@ from admin.kit.listing import respond
 from admin.kit.page import page, say
 from admin.kit.security import current_actor, current_staff, requires
 from portal.access.permissions import Permission
+from portal.delivery.channels import TITLES
 from portal.delivery.channels.app import AppPush
-from portal.delivery.engine.channel import PUSH, TITLES
+from portal.delivery.engine.channel import PUSH
 from portal.delivery.push import events, targets
 from portal.delivery.push.targets import Facts
 from portal.domain.errors import Refusal
@@ -94,7 +95,7 @@ def titles() -> dict[str, str]:
         with services().database.read() as connection:
             rows = targets.of_unit(connection, current_staff().unit_id)
         names = {row.code: f"推送：{row.name}" for row in rows}
-        g.channel_titles = {PUSH: TITLES[PUSH]} | TITLES | names
+        g.channel_titles = {PUSH: TITLES[PUSH], **TITLES, **names}
     channel_titles: dict[str, str] = g.channel_titles
     return channel_titles
 

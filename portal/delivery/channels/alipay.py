@@ -6,14 +6,19 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
+from portal.access import parameters
+from portal.access.parameters import Parameter
 from portal.core.services import Services
 from portal.delivery import bindings
-from portal.delivery.engine.channel import PAUSES, Message, Target
+from portal.delivery.engine.channel import PAUSES, Channel, Family, Message, Target
 from portal.domain.money import yuan
 from portal.domain.states.delivery import Accepted, Purpose, Result
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault
 from portal.providers.outcomes import result_of
+
+TITLES = {"alipay": "支付宝", "alipay-life": "支付宝生活号"}
+parameters.declare(Parameter("delivery.alipay", "交付", "支付宝", "是否使用支付宝小程序和生活号消息", "flag", True))
 
 
 def values(message: Message) -> list[str]:
@@ -67,3 +72,14 @@ class AlipayLife(AlipayMini):
 
     def _call(self, kind: str, value: str, template: str, message: Message) -> None:
         self._providers.alipay.send_life(kind, value, template, message.link, values(message))
+
+
+def channels(services: Services, providers: Providers) -> list[Channel | Family]:
+    """Build a channel for each template of the application that is set up."""
+    settings = services.settings
+    built: list[Channel | Family] = []
+    if settings.alipay_app and settings.template("alipay_mini_template"):
+        built.append(AlipayMini(providers))
+    if settings.alipay_app and settings.template("alipay_life_template"):
+        built.append(AlipayLife(providers))
+    return built

@@ -14,18 +14,23 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from portal.access import pass_rows
+from portal.access import parameters, pass_rows
+from portal.access.parameters import Parameter
 from portal.core.clock import local, now
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery.engine.channel import FOR_EVER, PUSH, Channel, Message, Target
+from portal.delivery.engine.channel import FOR_EVER, PUSH, Channel, Family, Message, Target
 from portal.delivery.push import events, targets
 from portal.domain.money import yuan
 from portal.domain.states.delivery import Accepted, Bug, Config, Never, Purpose, Result, Unknown
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import DELIVERY, PAPER_BILL
+from portal.providers.clients import Providers
 from portal.providers.push.client import PushClient
+
+TITLES = {PUSH: "APP 推送"}
+parameters.declare(Parameter("delivery.app", "交付", "APP 推送", "是否经 HIS 推送到医院 APP", "flag", True))
 
 PAUSES = (60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0)
 RECEIPT_WITHIN = timedelta(hours=24)
@@ -160,3 +165,8 @@ def _sequence(connection: Connection, message: Message) -> int:
         sheets = select(func.count()).where(PAPER_BILL.c.bill_id == message.target.object_id)
         return 2 + int(connection.execute(sheets).scalar_one())
     return 1
+
+
+def channels(services: Services, _providers: Providers) -> list[Channel | Family]:
+    """Build the lane of all targets, which are set up at the console."""
+    return [AppPush(services.settings)]

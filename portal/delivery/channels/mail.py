@@ -15,17 +15,22 @@ from email.utils import formatdate
 from sqlalchemy import Connection
 
 from portal.access import parameters, pass_rows
+from portal.access.parameters import Parameter
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery.engine.channel import PAUSES, Message, Target
+from portal.delivery.engine.channel import PAUSES, Channel, Family, Message, Target
 from portal.delivery.requests import MAIL
 from portal.domain.money import yuan
 from portal.domain.states.delivery import Bug, Purpose, Result
 from portal.ledger import bills
 from portal.ledger.files import bill_pdf
+from portal.providers.clients import Providers
 from portal.providers.mail.client import MailClient
 from portal.providers.pace import Pace
 from portal.rendering.pdf.face import FaceRenderer
+
+TITLES = {"mail": "电子邮件"}
+parameters.declare(Parameter("delivery.mail", "交付", "电子邮件", "是否使用电子邮件渠道", "flag", True))
 
 MOST_BYTES = 10 * 1024 * 1024
 _HOST = re.compile(r"@([A-Za-z0-9.-]+)")
@@ -120,3 +125,8 @@ class Mail:
             if facts is None:
                 raise LookupError("no such bill")
             return bill_pdf(services, connection, self._faces, facts).data
+
+
+def channels(services: Services, _providers: Providers) -> list[Channel | Family]:
+    """Build the channel when a mail server is set up."""
+    return [Mail(services.settings)] if services.settings.smtp else []

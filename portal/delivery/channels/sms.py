@@ -6,15 +6,21 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, select
 
+from portal.access import parameters
+from portal.access.parameters import Parameter
 from portal.core.services import Services
 from portal.core.settings import Settings
-from portal.delivery.engine.channel import CODES, FOR_EVER, PAUSES, Message, Target
+from portal.delivery.engine.channel import CODES, FOR_EVER, PAUSES, Channel, Family, Message, Target
 from portal.domain.identity import is_phone
 from portal.domain.states.delivery import Accepted, Arrived, Bug, Config, Later, NotSent, Purpose, Result
 from portal.ledger import vouchers
 from portal.models.tables import BILL_PARTY
 from portal.providers import sms
+from portal.providers.clients import Providers
 from portal.retrieval.proof import codes
+
+TITLES = {"sms": "短信", CODES: "短信验证码"}
+parameters.declare(Parameter("delivery.sms", "交付", "短信", "是否使用短信渠道", "flag", True))
 
 TEMPLATES = {Purpose.REVERSED: "reversed", Purpose.READY: "bill"}
 """The approved template of a purpose; the other purposes about a bill say that the bill is there."""
@@ -114,3 +120,9 @@ class CodeSms(Sms):
             case Config(reason, code):
                 return Bug("account", code, reason)
         return result
+
+
+def channels(services: Services, providers: Providers) -> list[Channel | Family]:
+    """Build both channels when a gateway is set up."""
+    settings = services.settings
+    return [channel_of(settings, providers.sms), CodeSms(settings, providers.sms)] if settings.sms else []

@@ -7,16 +7,24 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
+from portal.access import parameters
+from portal.access.parameters import Parameter
 from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
-from portal.delivery.engine.channel import PAUSES, Message, Target
+from portal.delivery.engine.channel import PAUSES, Channel, Family, Message, Target
 from portal.domain.money import yuan
 from portal.domain.states.delivery import Accepted, NeedUser, NotSent, Purpose, Result
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault, FaultKind
 from portal.providers.outcomes import result_of
 from portal.providers.wechat import codes
+
+TITLES = {"wechat": "微信服务号", "wechat-sub": "微信订阅通知", "mini": "微信小程序"}
+parameters.declare(
+    Parameter("delivery.wechat", "交付", "微信服务号", "是否使用服务号模板消息和订阅通知", "flag", True),
+    Parameter("delivery.mini", "交付", "微信小程序", "是否使用小程序订阅消息", "flag", True),
+)
 
 SAFE_MINUTES = 9
 """WeChat sends the same ``client_msg_id`` once within about ten minutes."""
@@ -160,3 +168,16 @@ def _result(fault: ChannelFault, message: Message) -> Result:
 def _unfollowed(services: Services, fault: ChannelFault, subject: Subject) -> None:
     if fault.code in {str(code) for code in codes.UNFOLLOWED}:
         bindings.set_state(services, subject, "stale")
+
+
+def channels(services: Services, providers: Providers) -> list[Channel | Family]:
+    """Build a channel for each account and template that is set up."""
+    settings = services.settings
+    built: list[Channel | Family] = []
+    if settings.wechat_service and settings.template("wechat_template"):
+        built.append(WeChatTemplate(providers))
+    if settings.wechat_service and settings.template("wechat_subscription"):
+        built.append(WeChatSubscription(providers))
+    if settings.wechat_mini and settings.template("mini_subscription"):
+        built.append(MiniSubscription(providers))
+    return built

@@ -18,19 +18,6 @@ CODES = "code"
 PUSH = "app"
 """The lane of the push targets, and the code of a unit's first one; the others are ``app-2``, ``app-3`` …"""
 
-TITLES = {
-    "sms": "短信",
-    "app": "APP 推送",
-    "mail": "电子邮件",
-    "wechat": "微信服务号",
-    "wechat-sub": "微信订阅通知",
-    "mini": "微信小程序",
-    "alipay": "支付宝",
-    "alipay-life": "支付宝生活号",
-    CODES: "短信验证码",
-}
-"""Every channel there can be, and its word on screen; ``app`` stands for all push targets of a unit."""
-
 
 def lane_of(channel: str) -> str:
     """Return the lane of the worker that a channel's messages wait in."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -19,7 +20,7 @@ from portal.access import parameters
 from portal.core.clock import local, now
 from portal.core.services import Services
 from portal.delivery.engine import messages, results
-from portal.delivery.engine.channel import TITLES, Asking, Channel, Family, Message, Pacing, Target, lane_of
+from portal.delivery.engine.channel import Asking, Channel, Family, Message, Pacing, Target, lane_of
 from portal.delivery.engine.deliveries import (
     NEXT_TOPIC,
     NewAttempt,
@@ -70,10 +71,19 @@ class _Taken:
 
 
 class Engine:
-    """Delivery of one process. ``scale`` shortens every pause (tests, soaks); safe for many threads."""
+    """Delivery of one process. ``scale`` shortens every pause (tests, soaks); safe for many threads.
 
-    def __init__(self, channels: Iterable[Channel | Family], scale: float = 1.0) -> None:
+    ``titles`` are the words of channels that an order may name without their being set up here.
+    """
+
+    def __init__(
+        self,
+        channels: Iterable[Channel | Family],
+        scale: float = 1.0,
+        titles: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.lanes: Mapping[str, Channel | Family] = {channel.name: channel for channel in channels}
+        self._titles = titles
         self._scale = scale
         self._breakers: dict[tuple[str, str], Breaker] = {}
 
@@ -118,7 +128,7 @@ class Engine:
                 if wait and step + 1 < len(delivery.policy):
                     call_next(connection, delivery.id, step + 1, now() + timedelta(seconds=wait * self._scale))
                 return
-            skipped.append(f"{channel.title if channel else TITLES.get(name, name)}：{obstacle}")
+            skipped.append(f"{channel.title if channel else self._titles.get(name, name)}：{obstacle}")
         _advance(connection, delivery, len(delivery.policy), skipped)
         conclude(connection, hold(connection, delivery.id))
 
