@@ -60,6 +60,18 @@ CATALOGUE: dict[str, Text] = {
     "STOCK_EXHAUSTED": Text(
         409, "无可用票号", "开票点 {point} 的 {kind} 号段已用完", "请票据管理员为该开票点分发号段后重试"
     ),
+    "YEAR_CODE_MISSING": Text(
+        409,
+        "没有新年度的票号",
+        "{kind} {year} 年的票据代码 {bill_code} 在本单位还没有号段，上一年度的号码不能继续使用",
+        "请票据管理员向财政申领 {year} 年的号段，入库并分发后，用同一业务流水号重试",
+    ),
+    "YEAR_WRONG": Text(
+        409,
+        "不是本年度的号码",
+        "{bill_code} 是 {year} 年的票据代码，现在只能使用 {this} 年的",
+        "请改用本年度的票据；旧年度未用的号码请撤回后申退",
+    ),
     "NUMBER_NOT_NEXT": Text(
         409,
         "票号不是下一号",
