@@ -153,7 +153,7 @@ def invalidate(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any
     sheet = _sheet(fields)
     _place(context, fields)
     author = fields.text("author", "经办人", 100, required=True)
-    reason = fields.text("reason", "作废原因", 200, required=True, folded=True)
+    reason = fields.text("reason", "作废原因", 200, required=True, cut=True)
     fields.moment("busDateTime", "业务发生时间")
     refuse_problems(fields)
     exchange.void(context.services, _actor(context, author), Ending(sheet, reason))
@@ -166,7 +166,7 @@ def lose_blanks(context: Context, message: Mapping[str, Any]) -> str:
     code, place = fields.text("pBillBatchCode", "纸质票据代码", 50, required=True), _place(context, fields)
     first, last = _number(fields, "pBillNoStart", "起始号码"), _number(fields, "pBillNoEnd", "终止号码")
     author = fields.text("author", "经办人", 100, required=True)
-    reason = fields.text("reason", "作废原因", 200, required=True, folded=True)
+    reason = fields.text("reason", "作废原因", 200, required=True, cut=True)
     fields.moment("busDateTime", "业务发生时间")
     if first > last:
         fields.problem("pBillNoEnd", "终止号码", "小于起始号码", "请核对起止号码")

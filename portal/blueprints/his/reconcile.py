@@ -30,14 +30,7 @@ KINDS: Mapping[str, tuple[bool, bool]] = {
 
 def _day(fields: Fields, name: str, title: str) -> date:
     """Return a day, or a time of which the day counts."""
-    value = fields.text(name, title, 17, required=True)
-    digits = value.replace("-", "")
-    try:
-        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
-    except ValueError:
-        if value:
-            fields.problem(name, title, "不是有效的日期", "格式为 yyyyMMdd 或 17 位时间")
-        return date(1990, 1, 1)
+    return fields.day(name, title, required=True) or date(1990, 1, 1)
 
 
 def _count(fields: Fields, name: str, title: str, usual: int, most: int) -> int:

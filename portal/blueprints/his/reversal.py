@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from portal.blueprints.his.context import Context, fields_of, links, named_bill, refuse_problems
-from portal.core.clock import stamp17
+from portal.core.clock import now, stamp17
 from portal.domain.actor import Actor
 from portal.domain.states.bills import ReversalReason
-from portal.his_contract.checks import REFUSE
+from portal.his_contract.checks import REFUSE, check_time
 from portal.issuing.bills import approvals, booking
 from portal.issuing.bills.reverse import Order, reverse
 
@@ -22,11 +22,13 @@ def write_off(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]
     """writeOffEBill: the whole bill by a red bill from the named point. A second call is told that it is done."""
     services, account = context.services, context.account
     fields = fields_of(message)
-    reason = fields.text("reason", "冲红原因", 200, required=True, folded=True)
+    reason = fields.text("reason", "冲红原因", 200, required=True, cut=True)
     operator = fields.text("operator", "经办人", 60, required=True)
     place = fields.text("placeCode", "开票点编码", 50, required=True)
     business_at = fields.moment("busDateTime", "业务发生时间")
     refuse_problems(fields)
+    assert business_at is not None
+    check_time(account.policies, business_at, now())
     with services.database.read() as connection:
         bill = named_bill(context, connection, message)
         strict = account.policies.get(LARGE_REVERSAL) == REFUSE
