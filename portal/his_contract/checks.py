@@ -17,6 +17,11 @@ CHANNELS, SPLIT, DETAILS, ZERO_ROWS, TIMES = "channels", "split", "details", "ze
 POLICIES = (CHANNELS, SPLIT, DETAILS, ZERO_ROWS)
 EARLIEST, LATEST = timedelta(days=-366), timedelta(days=1)
 """From when to when, as seen from the present, a business time is within reason."""
+LARGE_REVERSAL = "large_reversal"
+"""Switch of an account: ``refuse`` stops what needs four eyes at the console as well; by default the HIS's own desk
+has approved."""
+VOID_REVERSES, YES, NO = "void_reverses", "yes", "no"
+"""Switch of an account: ``yes`` has invalidPaper reverse the bill, for a HIS that calls nothing else for a refund."""
 REFUSE, WARN, IGNORE = "refuse", "warn", "ignore"
 DETAILS_TOLERANCE_FEN = 10
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from portal.access.his.accounts import HisAccount
 from portal.blueprints.his.context import Context, Handler, fields_of, links, refuse_problems
-from portal.blueprints.his.reversal import LARGE_REVERSAL
 from portal.core.clock import now, stamp17
 from portal.domain.documents.voucher import Admission, Deposit, Taking, VoucherScene
 from portal.domain.errors import Refusal
@@ -142,7 +141,7 @@ def taking(message: Mapping[str, Any], account: HisAccount, with_amount: bool) -
 
 def _limited(context: Context, wanted: Taking) -> Taking:
     """With the unit's 大额退款金额 where the account's switch stops what needs four eyes at the console."""
-    if context.account.policies.get(LARGE_REVERSAL) != checks.REFUSE:
+    if context.account.policies.get(checks.LARGE_REVERSAL) != checks.REFUSE:
         return wanted
     with context.services.database.read() as connection:
         return replace(wanted, limit_fen=approvals.limit_of(connection, context.account.unit_id))
