@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -243,6 +243,15 @@ def sent_body(services: Services, bill_id: int) -> str:
     with services.database.read() as connection:
         sealed = connection.execute(select(BILL_DOCUMENT.c.sent).where(BILL_DOCUMENT.c.bill_id == bill_id)).scalar_one()
     return zlib.decompress(services.cipher.decrypt("bill_document.sent", bill_id, sealed)).decode()
+
+
+def sent_bodies(services: Services, connection: Connection, bill_ids: Iterable[int]) -> dict[int, str]:
+    """Open the business JSON texts of some bills."""
+    rows = connection.execute(
+        select(BILL_DOCUMENT.c.bill_id, BILL_DOCUMENT.c.sent).where(BILL_DOCUMENT.c.bill_id.in_(list(bill_ids)))
+    )
+    opened = ((row.bill_id, services.cipher.decrypt("bill_document.sent", row.bill_id, row.sent)) for row in rows)
+    return {bill_id: zlib.decompress(body).decode() for bill_id, body in opened}
 
 
 def payer_name(services: Services, connection: Connection, bill_id: int) -> str:
