@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from admin.kit.groups import home as group
 from admin.kit.guard import local_path
 from admin.kit.page import page, say
-from admin.kit.security import cookie_name, current_session, current_staff, may, signed_in
+from admin.kit.security import SESSION_COOKIE, current_session, current_staff, may, signed_in
 from portal.access.permissions import Permission
 from portal.access.sign_in import login, sessions
 from portal.approvals import requests
@@ -19,6 +19,7 @@ from portal.core.clock import business_day, now
 from portal.issuing.paper import kiosk
 from portal.ledger import overview as figures
 from portal.stock import balances
+from portal.web import cookies
 from portal.web.edge import see_other, services
 
 
@@ -70,6 +71,4 @@ def _where_from() -> str:
 def sign_out() -> Response:
     """End the session on the server."""
     login.sign_out(services(), current_session(), g.request_id)
-    response = see_other(url_for("entrance.login"))
-    response.delete_cookie(cookie_name(), path="/")
-    return response
+    return cookies.forget(see_other(url_for("entrance.login")), SESSION_COOKIE)
