@@ -18,6 +18,7 @@ from portal.access.sign_in import sessions
 from portal.access.sign_in.sessions import Session
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.web.edge import see_other, services
+from portal.web.headers import say_when
 
 
 def group(name: str, title: str) -> Blueprint:
@@ -113,7 +114,8 @@ def _name_origin(response: Response) -> Response:
 
 
 def _refused(refusal: Refusal) -> Response:
-    return page("kit/refused.html", refusal.status, what=refusal.what, why=refusal.why, remedy=refusal.remedy)
+    shown = page("kit/refused.html", refusal.status, what=refusal.what, why=refusal.why, remedy=refusal.remedy)
+    return say_when(shown, refusal)
 
 
 def _form_over(_error: CSRFError) -> Response:

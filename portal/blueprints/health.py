@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, current_app, jsonify
 
 from portal.web.edge import services
 
@@ -13,6 +13,12 @@ health = Blueprint("health", __name__)
 def alive() -> Response:
     """Answer that the process is alive."""
     return jsonify(status="ok")
+
+
+@health.get("/favicon.ico")
+def icon() -> Response:
+    """Show the sign of the platform, which browsers ask for without being told where it is."""
+    return current_app.send_static_file("icon.svg")
 
 
 @health.get("/readyz")

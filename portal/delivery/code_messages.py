@@ -39,8 +39,9 @@ class CodeMessages:
         with services.database.write() as connection:
             codes.note_phone(services, connection, code_id, phone)
             if not sent:
-                codes.forget(connection, code_id)
+                codes.void(connection, code_id)
                 return Done()
+            codes.end_earlier(connection, code_id)
             delivery_id, new = add_delivery(services, connection, order)
             if new:
                 self._engine.begin(services, connection, delivery_id)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, insert, select
 
 from portal import audit
+from portal.access import attempts
 from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
@@ -86,8 +87,12 @@ def begin(services: Services, limits: Limits, session: Session, number: str, nam
     return services.database.act(work)
 
 
-def confirm(services: Services, session: Session, typed: str) -> str:
-    """Check a code: level 2, and the user is bound to the person. Returns the next token. Raises CODE_WRONG."""
+def confirm(services: Services, limits: Limits, session: Session, typed: str) -> str:
+    """Check a code: level 2, and the user is bound to the person. Returns the next token.
+
+    Raises CODE_WRONG, TRY_LATER.
+    """
+    counted = identify.count_code(services, limits, session)
     with services.database.read() as connection:
         openid = openid_of(services, connection, session)
 
@@ -100,6 +105,7 @@ def confirm(services: Services, session: Session, typed: str) -> str:
     token = services.database.act(work)
     if token is None:
         raise Refusal("CODE_WRONG")
+    identify.was_right(limits, session, counted)
     return token
 
 
@@ -111,7 +117,7 @@ def by_phone(
     Nobody there, another name, another phone: NOT_MATCHED alike. Raises NOT_MATCHED, LOGIN_FAILED, TRY_LATER.
     """
     digest = number_digest(services, number)
-    identify.count_try(services, limits, f"find.number:{digest.hex()[:24]}", 5, 1800, 30)
+    attempt = attempts.begin(services, limits, identify.LOOK_UP, digest.hex()[:24])
     try:
         phone = providers.mini.phone(code)
     except ChannelFault as fault:
@@ -124,6 +130,7 @@ def by_phone(
     same = hmac.compare_digest(on_file.encode().ljust(20), phone.encode().ljust(20))
     if not (same and on_file):
         raise Refusal("NOT_MATCHED")
+    attempt.right()
 
     def work(connection: Connection) -> str:
         sessions.end_on(connection, session)

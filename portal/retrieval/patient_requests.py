@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from portal import audit
+from portal.access import attempts
+from portal.access.attempts import Guard
 from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.ids import new_id
@@ -37,6 +39,9 @@ WRONG = {
     "amount": "金额或项目不对",
     "other": "其他",
 }
+LOOK = Guard("request", "number", 5, 900)
+MOST_AN_HOUR = 60
+"""Requests from one network address."""
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 
@@ -81,7 +86,9 @@ def ask(
     kept = {name: value.strip()[:300] for name, value in content.items() if value.strip()}
     if kept.get("phone") and not is_phone(kept["phone"]):
         raise Refusal("ENTRY_INVALID", problems="手机号应为 11 位数字")
-    if not limits.hit(f"request.address:{services.index.digest('address', address).hex()[:24]}", 10, 3600):
+    place = services.index.digest("address", attempts.network(address)).hex()[:24]
+    most = MOST_AN_HOUR * (attempts.OWN if attempts.own(services, address) else 1)
+    if not limits.hit(f"request.address:{place}", most, 3600):
         raise Refusal("TRY_LATER", minutes=60)
     if bill_id is not None and not limits.hit(f"request.bill:{bill_id}", 5, 86_400):
         raise Refusal("TRY_LATER", minutes=60)
@@ -128,8 +135,7 @@ def read(services: Services, row: Any) -> Request:
 
 def by_number(services: Services, limits: Limits, unit_id: int, number: str, address: str) -> Request:
     """Return the request with this number. Raises REQUEST_UNKNOWN, TRY_LATER."""
-    if not limits.hit(f"request.look:{services.index.digest('address', address).hex()[:24]}", 30, 900):
-        raise Refusal("TRY_LATER", minutes=15)
+    attempt = attempts.begin(services, limits, LOOK, _reference(services, number).hex()[:24], address)
     wanted = select(PATIENT_REQUEST).where(
         PATIENT_REQUEST.c.reference == _reference(services, number), PATIENT_REQUEST.c.unit_id == unit_id
     )
@@ -137,6 +143,7 @@ def by_number(services: Services, limits: Limits, unit_id: int, number: str, add
         row = connection.execute(wanted).one_or_none()
     if row is None:
         raise Refusal("REQUEST_UNKNOWN")
+    attempt.right()
     return read(services, row)
 
 

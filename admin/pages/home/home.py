@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from admin.kit.groups import home as group
 from admin.kit.guard import local_path
 from admin.kit.page import page, say
-from admin.kit.security import cookie_name, current_session, current_staff, may, signed_in
+from admin.kit.security import SESSION_COOKIE, current_session, current_staff, may, signed_in
 from portal.access.permissions import Permission
 from portal.access.sign_in import login, sessions
 from portal.approvals import requests
@@ -22,6 +22,7 @@ from portal.ledger import overview as figures
 from portal.stock import balances, queries, years
 from portal.stock.balances import Holding
 from portal.stock.queries import AlarmFacts
+from portal.web import cookies
 from portal.web.edge import see_other, services
 
 
@@ -82,6 +83,4 @@ def _where_from() -> str:
 def sign_out() -> Response:
     """End the session on the server."""
     login.sign_out(services(), current_session(), g.request_id)
-    response = see_other(url_for("entrance.login"))
-    response.delete_cookie(cookie_name(), path="/")
-    return response
+    return cookies.forget(see_other(url_for("entrance.login")), SESSION_COOKIE)

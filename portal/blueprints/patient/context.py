@@ -19,6 +19,7 @@ from portal.hospital.references import UnitRow
 from portal.ledger.bills import BillFacts
 from portal.ledger.files import File
 from portal.retrieval.proof import identify, sessions
+from portal.web import cookies
 from portal.web.edge import asset, file_response, runtime, services
 
 patient = Blueprint("patient", __name__)
@@ -40,7 +41,7 @@ def unit_of(key: str | int) -> UnitRow:
 
 def session_of(connection: Connection) -> sessions.Session | None:
     """Return the browser's session; being used keeps it open (:func:`keep_open`)."""
-    found = sessions.read(services(), connection, request.cookies.get(COOKIE, ""))
+    found = sessions.read(services(), connection, cookies.read(COOKIE))
     g.patient_session = found
     return found
 
@@ -63,7 +64,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     values["wants_english"] = wanted if wanted or translated else None
     values["zh"] = Markup(' lang="zh-CN"') if g.english else ""
     values.setdefault("unit", getattr(g, "unit", None))
-    values["care"] = request.cookies.get(CARE) == "1"
+    values["care"] = cookies.read(CARE) == "1"
     values["here"] = request.path
     values["asset"] = asset
     if "nonce" not in g:  # a form is refused before the request is named
@@ -77,8 +78,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
 
 def remember(response: Response, cookie: str) -> Response:
     """Give the browser its session id; readable by nobody but the server."""
-    response.set_cookie(COOKIE, cookie, httponly=True, samesite="Lax", secure=request.is_secure, path="/")
-    return response
+    return cookies.remember(response, COOKIE, cookie)
 
 
 def inside_app() -> str:

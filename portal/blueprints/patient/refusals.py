@@ -10,8 +10,7 @@ from portal.blueprints.patient import english
 from portal.blueprints.patient.context import page, patient
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.texts import said_later
-from portal.web.edge import RETRY_SECONDS
-from portal.web.headers import keep_headers
+from portal.web.headers import keep_headers, say_when
 
 
 def _apology(status: int, texts: tuple[str, str, str], **fields: object) -> Response:
@@ -27,10 +26,7 @@ def refused(refusal: Refusal) -> Response:
     """Answer a refusal; ``not found`` and ``not yours`` look the same."""
     status = 404 if refusal.code == "NOT_MATCHED" else refusal.status
     text = CATALOGUE[refusal.code]
-    response = _apology(status, (text.what, text.why, text.remedy), **refusal.fields)
-    if refusal.code == "TRY_LATER":
-        response.headers["Retry-After"] = RETRY_SECONDS
-    return response
+    return say_when(_apology(status, (text.what, text.why, text.remedy), **refusal.fields), refusal)
 
 
 @patient.errorhandler(CSRFError)

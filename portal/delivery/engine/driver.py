@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import Connection, select, update
 
 from portal.access import parameters
+from portal.core.breaker import Breaker
 from portal.core.clock import local, now
 from portal.core.services import Services
 from portal.delivery.engine import messages, results
@@ -51,7 +52,6 @@ from portal.models.tables import CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT
 from portal.outbox import tasks
 from portal.outbox.tasks import Handler, Outcome, Task
 from portal.outbox.topics import Topic
-from portal.providers.breaker import Breaker
 
 log = structlog.get_logger("qupiao.delivery")
 

@@ -8,6 +8,8 @@ import hmac
 from sqlalchemy import select
 
 from portal import audit
+from portal.access import attempts
+from portal.access.attempts import Guard
 from portal.access.limits import Limits
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -16,7 +18,8 @@ from portal.domain.identity import normalise_name
 from portal.ledger import vouchers
 from portal.ledger.vouchers import MoveFacts, VoucherFacts
 from portal.models.tables import VOUCHER_PARTY
-from portal.retrieval.proof.identify import count_address, count_try
+
+GUARD = Guard("voucher", "deposit", 5, 1800)
 
 
 def open_by_slip(
@@ -27,8 +30,7 @@ def open_by_slip(
     ``address`` is the caller's network address, counted by keyed hash.
     """
     owner = voucher.of_id or voucher.voucher_id
-    count_try(services, limits, f"slip.voucher:{owner}", 5, 1800, 30)
-    count_address(services, limits, address)
+    attempt = attempts.begin(services, limits, GUARD, str(owner), address)
     typed = services.index.digest("name", normalise_name(name))
     with services.database.write() as connection:
         stored = connection.execute(
@@ -37,4 +39,6 @@ def open_by_slip(
         if not hmac.compare_digest(stored, typed):
             raise Refusal("NOT_MATCHED")
         audit.record(connection, Actor("patient:slip", request_id=request_id), "voucher.opened", ("voucher", owner))
-        return vouchers.movements(connection, [owner])
+        found = vouchers.movements(connection, [owner])
+    attempt.right()
+    return found

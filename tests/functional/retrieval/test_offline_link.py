@@ -58,7 +58,7 @@ def test_the_his_may_ask_for_the_link_before_and_after(app: Flask, his: His) -> 
 def test_a_link_of_another_key_or_shape_is_no_link(app: Flask) -> None:
     client = app.test_client()
     for wrong in ("Z" + "a" * 22, "A" + "a" * 21, "A" + "a" * 23, "A" + "a" * 21 + "."):
-        assert client.get(f"/b/{wrong}").status_code == 404
+        assert client.get(f"/b/{wrong}", follow_redirects=True).status_code == 404
     unknown = client.get("/b/A" + "a" * 22).text
     waiting = client.get(link_of(app, "NEVER")).text
     by_chance = r"/b/[\w-]{23}|(value|nonce)=\"[^\"]*\""

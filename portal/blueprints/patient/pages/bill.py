@@ -20,6 +20,7 @@ from portal.ledger.files import File, bill_pdf, bill_xml
 from portal.retrieval import patient_requests
 from portal.retrieval.proof import identify
 from portal.web.edge import FACE_WIDTH, runtime, services
+from portal.web.headers import private_picture
 
 
 @patient.get("/h/<string:unit_code>/bills")
@@ -81,7 +82,7 @@ def pdf(unit_code: str, bill_id: int) -> Response:
 def face(unit_code: str, bill_id: int) -> Response:
     """Show a picture of the face, from the same source as the PDF."""
     _, file = _pdf(unit_code, bill_id)
-    return Response(runtime().faces.png(file.data, FACE_WIDTH), mimetype="image/png")
+    return private_picture(runtime().faces.png(file.data, FACE_WIDTH), "image/png")
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/einvoice.xml")

@@ -8,6 +8,7 @@ from flask import Response, request
 
 from portal.blueprints.patient import english
 from portal.blueprints.patient.context import CARE, patient
+from portal.web import cookies
 from portal.web.edge import see_other
 
 
@@ -26,6 +27,4 @@ def language() -> Response:
 def _switched(cookie: str) -> Response:
     back = urlsplit(request.form.get("back", "/")).path
     response = see_other(back if back.startswith("/") and not back.startswith("//") else "/")
-    on = request.cookies.get(cookie) != "1"
-    response.set_cookie(cookie, "1" if on else "0", max_age=31_536_000, samesite="Lax", httponly=True)
-    return response
+    return cookies.remember(response, cookie, "0" if cookies.read(cookie) == "1" else "1", days=365)

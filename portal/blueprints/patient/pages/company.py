@@ -36,7 +36,7 @@ def company_code(unit_code: str) -> Response:
     if request.method == "GET":
         return page("company_code.html", problem="")
     try:
-        cookie = company.confirm(services(), session, request.form.get("code", "")[:20])
+        cookie = company.confirm(services(), limits(), session, request.form.get("code", "")[:20])
     except Refusal as refusal:
         return page("company_code.html", refusal.status, problem=f"{refusal.why}。{refusal.remedy}。")
     return remember(see_other(url_for("patient.company_bills", unit_code=unit_code)), cookie)

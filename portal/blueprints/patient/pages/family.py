@@ -112,7 +112,7 @@ def give_consent(unit_code: str) -> Response:
     with services().database.read() as connection:
         session = session_here(connection, 2)
     try:
-        family.give_consent(services(), session, request.form.get("code", "")[:20])
+        family.give_consent(services(), limits(), session, request.form.get("code", "")[:20])
     except Refusal as refusal:
         if refusal.code != "CODE_WRONG":
             raise

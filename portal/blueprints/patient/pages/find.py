@@ -10,6 +10,7 @@ from portal.domain.identity import is_slip_code, normalise, normalise_name
 from portal.domain.texts import said_later
 from portal.hospital import queries as hospital_queries
 from portal.retrieval.proof import identify, sessions
+from portal.web import cookies
 from portal.web.edge import limits, see_other, services
 
 
@@ -75,7 +76,7 @@ def confirm(unit_code: str) -> Response:
     with services().database.read() as connection:
         session = session_here(connection)
     try:
-        cookie = identify.confirm(services(), session, request.form.get("code", "")[:20])
+        cookie = identify.confirm(services(), limits(), session, request.form.get("code", "")[:20])
     except Refusal as refusal:
         problem = f"{refusal.why}。{refusal.remedy}。"
         return page("code.html", refusal.status, problem=problem, kind=session.claim.kind)
@@ -90,6 +91,4 @@ def leave(unit_code: str) -> Response:
     if session is not None:
         sessions.end(services(), session)
         g.patient_session = None
-    response = see_other(url_for("patient.entry", unit_code=unit_code))
-    response.delete_cookie(COOKIE)
-    return response
+    return cookies.forget(see_other(url_for("patient.entry", unit_code=unit_code)), COOKIE)
