@@ -60,7 +60,8 @@ def counted_claim(services: Services, limits: Limits, number: str, name: str, ad
     digest = number_digest(services, number).hex()
     count_address(services, limits, address)
     count_try(services, limits, f"find.number:{digest[:24]}", 5, 1800, 30)
-    return Claim(digest, services.index.digest("name", normalise_name(name)).hex(), kind=spoken_kind(number))
+    named = services.index.digest("name", normalise_name(name)).hex()
+    return Claim(digest, named, kind=spoken_kind(number), typed=(number, name))
 
 
 def begin_on(services: Services, connection: Connection, unit_id: int, claim: Claim) -> str:
@@ -117,8 +118,9 @@ def send_code(
 def take_code(
     services: Services, connection: Connection, session: Session, typed: str, purpose: str
 ) -> Row[Any] | None:
-    """Count one try at the session's code; the row (``id``, ``phone``, ``claim``) when it is right, then used up."""
-    row: Any = connection.execute(
+    """Count one try at each code of the session that is still good, since the one that was sent again may be overtaken
+    by the first; the row (``id``, ``phone``, ``claim``) of the right one, then used up."""
+    rows = connection.execute(
         update(ONE_TIME_CODE)
         .where(
             ONE_TIME_CODE.c.session_digest == session.digest,
@@ -129,14 +131,14 @@ def take_code(
         )
         .values(tries=ONE_TIME_CODE.c.tries + 1)
         .returning(ONE_TIME_CODE.c.id, ONE_TIME_CODE.c.code_digest, ONE_TIME_CODE.c.phone, ONE_TIME_CODE.c.claim)
-    ).one_or_none()
-    wanted = row.code_digest if row is not None else secrets.token_bytes(32)
-    right = hmac.compare_digest(wanted, _code_digest(services, session.digest, normalise(typed)))
-    if not right or row is None:
+    ).all()
+    given = _code_digest(services, session.digest, normalise(typed))
+    right = [row for row in rows if hmac.compare_digest(row.code_digest, given)]
+    if not right:
         return None
     over = {"used_at": now(), "code": None, "phone": None, "claim": None}
-    connection.execute(update(ONE_TIME_CODE).where(ONE_TIME_CODE.c.id == row.id).values(over))
-    return row  # type: ignore[no-any-return]
+    connection.execute(update(ONE_TIME_CODE).where(ONE_TIME_CODE.c.id == right[0].id).values(over))
+    return right[0]
 
 
 def confirm(services: Services, session: Session, typed: str) -> str:
@@ -168,7 +170,7 @@ def _rise(services: Services, connection: Connection, session: Session, code: Ro
     if code.phone is not None:
         sent_to = services.cipher.decrypt_text("one_time_code.phone", code.id, code.phone).strip()
         phone = services.index.digest("phone", sent_to).hex() if sent_to else ""
-    return sessions.start(services, connection, session.unit_id, 2, replace(session.claim, phone=phone))
+    return sessions.start(services, connection, session.unit_id, 2, replace(session.claim, phone=phone, typed=()))
 
 
 def open_by_slip(
