@@ -53,6 +53,7 @@ ACTIONS: dict[str, str] = {
     "delivery.allowed_again": "允许再次发送",
     "delivery.asked": "发送票据",
     "delivery.not_me": "收件人说不是本人",
+    "delivery.mine_after_all": "收件人收回“不是我”",
     "delivery.sent_again": "重新发送",
     "department.created": "新增科室",
     "department.changed": "修改科室",

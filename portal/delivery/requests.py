@@ -210,15 +210,6 @@ def how_far(sent: Sequence[Shown]) -> tuple[str, str]:
     return (said_later("没送到") if states else said_later("待送达")), ""
 
 
-def stop_channel(services: Services, token: str) -> bool:
-    """不是我, by the token in a message: :func:`stop_address`.
-
-    Returns whether the token was one of ours; a page says the same for both. Staff see it in the delivery log.
-    """
-    attempt_id = messages.attempt_of(services, token)
-    return attempt_id is not None and stop_address(services, attempt_id)
-
-
 def stop_address(services: Services, attempt_id: int) -> bool:
     """Nothing more goes to the address of this message, on its channel, from its unit; ``False``: no such message.
 
@@ -245,6 +236,30 @@ def stop_address(services: Services, attempt_id: int) -> bool:
             audit.record(connection, Actor("patient"), "delivery.not_me", ("delivery", row.delivery_id), details)
         _take_back(connection, row)
     return True
+
+
+def resume_address(services: Services, attempt_id: int) -> None:
+    """点错了: whoever said 不是我 takes it back; the address of this message gets messages again; audited.
+
+    The caller has checked that whoever asks got the message.
+    """
+
+    def work(connection: Connection) -> None:
+        row = connection.execute(
+            select(DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.recipient_digest, DELIVERY.c.id, DELIVERY.c.unit_id)
+            .join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id)
+            .where(DELIVERY_ATTEMPT.c.id == attempt_id)
+        ).one()
+        mine = (
+            (DELIVERY_STOP.c.unit_id == row.unit_id)
+            & (DELIVERY_STOP.c.channel == row.channel)
+            & (DELIVERY_STOP.c.recipient_digest == row.recipient_digest)
+        )
+        if connection.execute(DELIVERY_STOP.delete().where(mine)).rowcount:
+            details = {"channel": row.channel, "attempt": attempt_id}
+            audit.record(connection, Actor("patient"), "delivery.mine_after_all", ("delivery", row.id), details)
+
+    services.database.act(work)
 
 
 def _take_back(connection: Connection, row: Any) -> None:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from portal.blueprints.patient import english
 from portal.core.clock import local
 from portal.core.database import Connection
+from portal.delivery.engine.channel import CODES, PUSH, lane_of
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, yuan
 from portal.hospital.references import UnitRow
@@ -26,8 +27,27 @@ patient = Blueprint("patient", __name__)
 """All patient pages hang on it."""
 COOKIE = "qp_session"
 CARE = "qp_care"
-CHANNELS = {"sms": "短信", "mail": "邮箱", "wechat": "微信", "alipay": "支付宝", "his": "医院 APP"}
-"""What the channels of messages are called."""
+CHANNELS = {
+    "sms": "短信",
+    "mail": "邮箱",
+    "wechat": "您绑定的微信",
+    "wechat-sub": "您绑定的微信",
+    "mini": "微信小程序",
+    "alipay": "您绑定的支付宝",
+    "alipay-life": "您绑定的支付宝",
+    PUSH: "医院 APP",
+    CODES: "短信验证码",
+}
+"""What the lanes of messages are called to patients; a test holds that none is missing."""
+_READABLE = ("sms", "mail", CODES)
+"""Channels whose addresses a person knows, even masked."""
+
+
+def way_of(channel: str, masked: str) -> str:
+    """Return where a message went in a person's words: ``短信 138****1234``, ``您绑定的微信``."""
+    lane = lane_of(channel)
+    word = CHANNELS.get(lane, "其他方式")
+    return f"{word} {masked}".strip() if lane in _READABLE else word
 
 
 def unit_of(key: str | int) -> UnitRow:
@@ -137,5 +157,13 @@ def grouped(text: str) -> str:
     return re.sub(r"\b\d{10}\b", lambda found: groups(found[0]), text)
 
 
-FILTERS = {"yuan": yuan, "micro": micro_text, "day": day, "time": clock, "groups": groups, "grouped": grouped}
+FILTERS = {
+    "way": way_of,
+    "yuan": yuan,
+    "micro": micro_text,
+    "day": day,
+    "time": clock,
+    "groups": groups,
+    "grouped": grouped,
+}
 FILTERS |= english.FILTERS

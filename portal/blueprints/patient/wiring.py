@@ -9,8 +9,19 @@ from typing import Any
 
 from portal.blueprints.patient import english
 from portal.blueprints.patient.context import FILTERS, keep_open, patient
-from portal.blueprints.patient.pages import bill, choices, company, family, find, help_desk, link, notices, verification
-from portal.blueprints.patient.pages.getting import handing_over, sending
+from portal.blueprints.patient.pages import (
+    bill,
+    choices,
+    codes,
+    company,
+    family,
+    find,
+    help_desk,
+    link,
+    notices,
+    verification,
+)
+from portal.blueprints.patient.pages.getting import handing_over, sending, stopping
 from portal.blueprints.patient.pages.getting.cards import patient_cards
 from portal.blueprints.patient.refusals import broken, http_error
 from portal.domain.documents.settlement import Scene
@@ -31,5 +42,19 @@ def _prepare(state: Any) -> None:
 patient.after_request(keep_open)
 
 
-PAGES = (bill, choices, company, family, find, handing_over, help_desk, link, notices, sending, verification)
+PAGES = (
+    bill,
+    choices,
+    codes,
+    company,
+    family,
+    find,
+    handing_over,
+    help_desk,
+    link,
+    notices,
+    sending,
+    stopping,
+    verification,
+)
 """The modules whose views hang on the same blueprint."""

@@ -239,8 +239,11 @@ class Engine:
 
 
 def _obsolete(facts: messages.Facts, delivery: Any) -> bool:
-    """Say whether there is nothing more to send about the object; that it was reversed is still told."""
-    return bool(facts.ended) and delivery.purpose != Purpose.REVERSED
+    """Say whether there is nothing more to send about the object; that it was reversed is told, and who asked for it
+    gets it as it is now."""
+    purpose = Purpose(delivery.purpose)
+    about_bill = delivery.object_kind == "bill"
+    return bool(facts.ended) and not (purpose is Purpose.REVERSED or (about_bill and purpose.asked_for))
 
 
 def _queue(

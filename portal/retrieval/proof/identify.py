@@ -62,7 +62,8 @@ def counted_claim(services: Services, limits: Limits, number: str, name: str, ad
     """Count a look-up by number and address and return whom it asks for. Raises TRY_LATER when too often."""
     digest = number_digest(services, number).hex()
     attempts.begin(services, limits, LOOK_UP, digest[:24], address)
-    return Claim(digest, services.index.digest("name", normalise_name(name)).hex(), kind=spoken_kind(number))
+    named = services.index.digest("name", normalise_name(name)).hex()
+    return Claim(digest, named, kind=spoken_kind(number), typed=(number, name))
 
 
 def begin_on(services: Services, connection: Connection, unit_id: int, claim: Claim) -> str:
@@ -103,10 +104,8 @@ def send_code(
 def take_code(
     services: Services, connection: Connection, session: Session, typed: str, purpose: str
 ) -> Row[Any] | None:
-    """Count one try at the session's code; the row (``id``, ``phone``, ``claim``) when it is right, then used up.
-
-    Two are good at once only until the later one goes out; the try counts for both.
-    """
+    """Count one try at each code of the session that is still good, since the one that was sent again may be overtaken
+    by the first; the row (``id``, ``phone``, ``claim``) of the right one, then used up."""
     rows = connection.execute(
         update(ONE_TIME_CODE)
         .where(
@@ -182,7 +181,7 @@ def _rise(services: Services, connection: Connection, session: Session, code: Ro
     if code.phone is not None:
         sent_to = services.cipher.decrypt_text("one_time_code.phone", code.id, code.phone).strip()
         phone = services.index.digest("phone", sent_to).hex() if sent_to else ""
-    return sessions.start(services, connection, session.unit_id, 2, replace(session.claim, phone=phone))
+    return sessions.start(services, connection, session.unit_id, 2, replace(session.claim, phone=phone, typed=()))
 
 
 def open_by_slip(

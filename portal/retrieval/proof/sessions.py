@@ -27,6 +27,7 @@ class Claim:
 
     ``kind``: what the typed number looks like, in words; ``phone``: digest of the phone that got the code (level 2).
     ``company``: digest of the phone of a company's contact, proved by a code; it opens no person's bill at any level.
+    ``typed``: number and name as they were typed, to type them no second time, until a code has proved them.
     """
 
     number: str = ""
@@ -35,6 +36,7 @@ class Claim:
     kind: str = ""
     phone: str = ""
     company: str = ""
+    typed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

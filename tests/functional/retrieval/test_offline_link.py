@@ -114,7 +114,7 @@ def test_who_waits_is_told_once_and_forgotten(settings: DemoSettings, tmp_path: 
         look_again(worker)
         look_again(worker)
         told = [m for m in messages() if m["phone"] == PHONE]
-        assert len(told) == 1 and "已开具" in told[0]["text"] and "林" not in told[0]["text"]
+        assert len(told) == 1 and "已开具" in told[0]["text"] and "林演安" not in told[0]["text"]
         with services.database.read() as connection:
             row = connection.execute(select(LinkWatch.__table__)).one()
             assert row.phone is None and row.told_at is not None

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, g
 
 from portal import audit
-from portal.blueprints.patient.context import CHANNELS, handed_out, own_bill, page, patient, session_here, unit_of
+from portal.blueprints.patient.context import handed_out, own_bill, page, patient, session_here, unit_of
 from portal.blueprints.patient.pages import family, notices
 from portal.delivery import requests as delivery_requests
 from portal.domain.actor import Actor
@@ -56,7 +56,7 @@ def bill(unit_code: str, bill_id: int) -> Response:
         "sent": sent,
         "delivered": delivery_requests.how_far(sent),
     }
-    return page("bill.html", bill=facts, channels=CHANNELS, **values)
+    return page("bill.html", bill=facts, **values)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/details")

@@ -10,13 +10,14 @@ from typing import Any
 from flask import Response, g, request, url_for
 
 from portal.blueprints.patient.context import handed_out, page, patient, session_here, unit_of
+from portal.blueprints.patient.pages import codes
 from portal.core.clock import local, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name, normalise, normalise_name
 from portal.ledger.bills import BillFacts
 from portal.retrieval import family, files
 from portal.retrieval.family import Member
-from portal.retrieval.proof import identify
+from portal.retrieval.proof import code_entry, identify
 from portal.retrieval.proof.sessions import Session
 from portal.web.edge import limits, runtime, see_other, services
 
@@ -101,8 +102,18 @@ def consent(unit_code: str) -> Response:
     """Asks for the code that the other person got."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        session_here(connection, 2)
-    return page("consent.html", problem="")
+        session = session_here(connection, 2)
+        state = code_entry.state(connection, session, identify.CONSENT)
+    return page("consent.html", state=state, note=codes.note())
+
+
+@patient.post("/h/<string:unit_code>/family/consent/resend")
+def resend_consent(unit_code: str) -> Response:
+    """重新发送: another code to the person who is asked."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection, 2)
+    return see_other(url_for("patient.consent", unit_code=unit_code, sent=codes.resent(session, identify.CONSENT)))
 
 
 @patient.post("/h/<string:unit_code>/family/consent")
@@ -116,7 +127,7 @@ def give_consent(unit_code: str) -> Response:
     except Refusal as refusal:
         if refusal.code != "CODE_WRONG":
             raise
-        return page("consent.html", refusal.status, problem=f"{refusal.why}。请向家人核对短信，或重新申请。")
+        return see_other(url_for("patient.consent", unit_code=unit_code))
     return see_other(url_for("patient.relatives", unit_code=unit_code))
 
 

@@ -1,15 +1,16 @@
-"""Finding one's bills: the hospital code's page, number and name, the code by SMS, leaving."""
+"""Finding one's bills: the hospital code's page, number and name, leaving."""
 
 from __future__ import annotations
 
 from flask import Response, g, redirect, request, url_for
 
-from portal.blueprints.patient.context import COOKIE, caller, page, patient, remember, session_here, session_of, unit_of
+from portal.blueprints.patient.context import COOKIE, caller, page, patient, remember, session_of, unit_of
+from portal.blueprints.patient.pages import codes
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, normalise, normalise_name
 from portal.domain.texts import said_later
 from portal.hospital import queries as hospital_queries
-from portal.retrieval.proof import identify, sessions
+from portal.retrieval.proof import code_entry, identify, sessions
 from portal.web import cookies
 from portal.web.edge import limits, see_other, services
 
@@ -26,11 +27,13 @@ def home() -> Response:
 
 @patient.get("/h/<string:unit_code>")
 def entry(unit_code: str) -> Response:
-    """Show the hospital code's page: who are you."""
-    unit_of(unit_code)
+    """Show the hospital code's page: who are you. ``again``: what this browser typed a moment ago stands there."""
+    unit = unit_of(unit_code)
     with services().database.read() as connection:
         session = session_of(connection)
-    return page("find.html", session=session, number="", name="", problem="")
+    again = "again" in request.args and session is not None and session.unit_id == unit.id
+    number, name = session.claim.typed if again and session is not None and session.claim.typed else ("", "")
+    return page("find.html", session=session, number=number, name=name, problem="")
 
 
 @patient.post("/h/<string:unit_code>")
@@ -43,6 +46,11 @@ def find(unit_code: str) -> Response:
         return page("find.html", 422, session=None, number=number, name=name, problem=problem)
     if is_slip_code(number):
         return _by_code(unit.id, number, name)
+    with services().database.read() as connection:
+        session = session_of(connection)
+        same = code_entry.goes_on(services(), connection, session, (number, name))
+    if session is not None and session.unit_id == unit.id and same:
+        return see_other(url_for("patient.code", unit_code=unit_code, sent=codes.resent(session, identify.FIND)))
     cookie = identify.begin(services(), limits(), unit.id, number, name, caller())
     return remember(see_other(url_for("patient.code", unit_code=unit_code)), cookie)
 
@@ -58,29 +66,6 @@ def _by_code(unit_id: int, number: str, name: str) -> Response:
         problem = said_later("取票码或姓名不对，或者取票码已经用过。请核对告知单，或用证件号查询。")
         return page("find.html", 422, session=None, number=number, name=name, problem=problem)
     return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=bill_id)), cookie)
-
-
-@patient.get("/h/<string:unit_code>/code")
-def code(unit_code: str) -> Response:
-    """Asks for the code that was sent."""
-    unit_of(unit_code)
-    with services().database.read() as connection:
-        session = session_here(connection)
-    return page("code.html", problem="", kind=session.claim.kind)
-
-
-@patient.post("/h/<string:unit_code>/code")
-def confirm(unit_code: str) -> Response:
-    """Check the code; right: the list."""
-    unit_of(unit_code)
-    with services().database.read() as connection:
-        session = session_here(connection)
-    try:
-        cookie = identify.confirm(services(), limits(), session, request.form.get("code", "")[:20])
-    except Refusal as refusal:
-        problem = f"{refusal.why}。{refusal.remedy}。"
-        return page("code.html", refusal.status, problem=problem, kind=session.claim.kind)
-    return remember(see_other(url_for("patient.bills", unit_code=unit_code)), cookie)
 
 
 @patient.post("/h/<string:unit_code>/leave")

@@ -9,7 +9,8 @@ from flask import Response, g, request, url_for
 from portal.blueprints.patient.context import caller, page, patient, remember, session_of, unit_of
 from portal.blueprints.patient.pages import vouchers
 from portal.blueprints.patient.pages.getting import handing_over
-from portal.delivery import link_alerts
+from portal.delivery import link_alerts, message_links
+from portal.delivery.message_links import MessageLink
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
 from portal.domain.link import TOKEN
@@ -25,20 +26,26 @@ def link(token: str) -> Response:
     """Show a bill's link (slip, HIS answer, message): level 0, and the way on to level 1."""
     with services().database.read() as connection:
         try:
-            facts, payer = _linked(connection, token)
+            facts, payer, sent = _linked(connection, token)
         except _NotYet:
             return vouchers.show(token) or _waiting(token)
         session = session_of(connection)
         mine = session is not None and identify.own_bill(services(), connection, session, facts.bill_id) is not None
     unit_of(facts.unit_id)
-    return page("link.html", bill=facts, payer=mask_name(payer), mine=mine, token=token, problem="")
+    return page("link.html", bill=facts, payer=mask_name(payer), mine=mine, problem="", **_ways(token, sent))
+
+
+def _ways(token: str, sent: MessageLink | None) -> dict[str, Any]:
+    """Return the link's token and where 不是我的票 leads: from a message, to stopping its address."""
+    stop = None if sent is None else url_for("patient.stop_page", token=sent.stop_token)
+    return {"token": token, "not_mine": stop or url_for("patient.not_me", token=token)}
 
 
 @patient.post("/b/<string:token>")
 def open_link(token: str) -> Response:
     """Open this one bill by the payer's name, typed on the link's page."""
     with services().database.read() as connection:
-        facts, payer = _linked(connection, token)
+        facts, payer, sent = _linked(connection, token)
         session = session_of(connection)
     unit_of(facts.unit_id)
     name = request.form.get("name", "")[:100]
@@ -48,7 +55,8 @@ def open_link(token: str) -> Response:
         if refusal.code != "NOT_MATCHED":
             raise
         problem = handing_over.not_opened(name)
-        return page("link.html", 422, bill=facts, payer=mask_name(payer), mine=False, token=token, problem=problem)
+        values = _ways(token, sent)
+        return page("link.html", 422, bill=facts, payer=mask_name(payer), mine=False, problem=problem, **values)
     unit_code = g.unit.code
     return remember(see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
 
@@ -91,12 +99,17 @@ def _waiting(token: str, status: int = 200, *, phone: str = "", problem: str = "
     return page("waiting.html", status, unit=unit, token=token, phone=phone, problem=problem, told=told)
 
 
-def _linked(connection: Any, token: str) -> tuple[BillFacts, str]:
-    """Return the bill of a link and its payer's full name."""
+def _linked(connection: Any, token: str) -> tuple[BillFacts, str, MessageLink | None]:
+    """Return the bill of a link and its payer's full name; with them the message, when it is the link of one."""
+    sent = message_links.by_link(services(), connection, token)
+    if sent is not None and sent.bill_id is not None:
+        bill = ledger_bills.by_id(connection, sent.bill_id)
+        if bill is not None:
+            return bill, ledger_bills.payer_name(services(), connection, bill.bill_id), sent
     digest = services().index.digest("link", token)
     found = ledger_bills.by_link(services(), connection, digest) if TOKEN.fullmatch(token) else None
     if found is None and TOKEN.fullmatch(token) and token[0] in services().settings.link_key_ids:
         raise _NotYet
     if found is None:
         raise Refusal("LINK_INVALID")
-    return found
+    return *found, None

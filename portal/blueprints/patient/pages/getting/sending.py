@@ -1,15 +1,19 @@
-"""Sending a bill from its page: by e-mail, after the address was shown back; stopping what went wrong."""
+"""Sending a bill from its page: by e-mail, after the address was shown back."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from flask import Response, g, request, url_for
 
 from portal.blueprints.patient.context import own_bill, page, patient, unit_of
-from portal.delivery import requests
+from portal.delivery import mail_text, requests
 from portal.delivery.requests import MAIL
 from portal.domain import mail_address
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.domain.states.standing import Standing
+from portal.ledger import bill_relations
 from portal.web.edge import limits, see_other, services
 
 
@@ -19,30 +23,22 @@ def mail(unit_code: str, bill_id: int) -> Response:
     unit = unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
+        standing = bill_relations.standing_of(connection, facts)
+    values: dict[str, Any] = {"bill": facts, "asked": False, "meant": "", "problem": ""}
+    values["state"] = "" if standing is Standing.VALID else mail_text.STANDING[standing]
     typed = mail_address.tidy(request.form.get("address", "")[:200])
     if request.method == "GET":
-        return page("mail.html", bill=facts, address="", asked=False, meant="", problem="")
+        return page("mail.html", **values, address="")
     if not MAIL.fullmatch(typed):
         problem = "邮箱地址不完整，例如 name@qq.com。"
-        return page("mail.html", 422, bill=facts, address=typed, asked=False, meant="", problem=problem)
+        return page("mail.html", 422, **values | {"address": typed, "problem": problem})
     if "sure" not in request.form:
         meant = mail_address.suggestion(typed)
-        return page("mail.html", bill=facts, address=typed, asked=True, meant=meant, problem="")
+        return page("mail.html", **values | {"address": typed, "asked": True, "meant": meant})
     try:
         actor = Actor("patient", "患者", unit.id, g.request_id)
         requests.send_bill_by_mail(services(), limits(), actor, bill_id, typed)
     except Refusal as refusal:
         problem = f"{refusal.why}。{refusal.remedy}。"
-        return page("mail.html", refusal.status, bill=facts, address=typed, asked=False, meant="", problem=problem)
+        return page("mail.html", refusal.status, **values | {"address": typed, "problem": problem})
     return see_other(f"{url_for('patient.bill', unit_code=unit_code, bill_id=bill_id)}#sent")
-
-
-@patient.route("/n/<string:token>", methods=["GET", "POST"])
-def stop_messages(token: str) -> Response:
-    """不是我, from the link in a message: nothing more goes to that address. Says the same for every token.
-
-    Looking stops nothing, since scanners of mail look.
-    """
-    if request.method == "POST":
-        requests.stop_channel(services(), token)
-    return page("stop.html", token=token, done=request.method == "POST")
