@@ -21,14 +21,13 @@ from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.identity import normalise_name
-from portal.ledger.persons import number_digest
 from portal.models.tables import MINI_LOGIN
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault, FaultKind
 from portal.retrieval.proof import identify, sessions
 from portal.retrieval.proof.phones import phone_on_file
 from portal.retrieval.proof.sessions import Claim, Session
+from portal.retrieval.proof.spellings import claim_of, resolved
 
 AWAY = "微信暂时没有应答"
 
@@ -116,16 +115,16 @@ def by_phone(
 
     Nobody there, another name, another phone: NOT_MATCHED alike. Raises NOT_MATCHED, LOGIN_FAILED, TRY_LATER.
     """
-    digest = number_digest(services, number)
-    attempt = attempts.begin(services, limits, identify.LOOK_UP, digest.hex()[:24])
+    claim = claim_of(services, number, name)
+    attempt = attempts.begin(services, limits, identify.LOOK_UP, claim.number[:24])
     try:
         phone = providers.mini.phone(code)
     except ChannelFault as fault:
         raise Refusal("LOGIN_FAILED", why="手机号授权无效或已用过" if fault.kind is FaultKind.USER else AWAY) from None
-    claim = Claim(digest.hex(), services.index.digest("name", normalise_name(name)).hex())
     asked = Session(session.digest, session.unit_id, 0, claim, session.expires_at)
     with services.database.read() as connection:
         on_file = phone_on_file(services, connection, asked)
+        claim = resolved(services, connection, session.unit_id, claim)
         openid = openid_of(services, connection, session)
     same = hmac.compare_digest(on_file.encode().ljust(20), phone.encode().ljust(20))
     if not (same and on_file):

@@ -24,6 +24,12 @@ CATALOGUE: dict[str, Text] = {
     "ENVELOPE_INVALID": Text(400, "请求无法识别", "{reason}", "请按接口文档检查报文格式后重发"),
     "APPID_UNKNOWN": Text(401, "应用账号无效", "应用账号 {appid} 未登记或已停用", "请联系票据管理员核对 appid"),
     "SIGN_WRONG": Text(401, "签名不正确", "按约定的签名串计算结果与 sign 不一致", "请检查签名私钥、字段顺序和字符编码"),
+    "SIGN_OF_ANOTHER_METHOD": Text(
+        401,
+        "签名已用于其他接口",
+        "同一份签名已用于另一个接口，不能再用于 {method}",
+        "请用新的 noise 重新签名后调用",
+    ),
     "METHOD_UNKNOWN": Text(404, "没有这个接口", "方法名 {method} 不存在", "请核对接口地址中的方法名"),
     "METHOD_NOT_OPEN": Text(
         501,

@@ -50,6 +50,7 @@ from portal.models.ledger.voucher import (
 )
 from portal.models.people.access import AttemptCount, HisAccount, HisMapping, OneTimeCode, PatientSession
 from portal.models.people.company import CompanyAccount
+from portal.models.people.his_calls import HisCall, HisRefusal
 from portal.models.people.patient import (
     FamilyKey,
     FamilyLink,
@@ -119,7 +120,9 @@ __all__ = [
     "FinanceMessage",
     "FormReceipt",
     "HisAccount",
+    "HisCall",
     "HisMapping",
+    "HisRefusal",
     "IncomeItem",
     "InsuranceType",
     "KioskDevice",

@@ -33,7 +33,8 @@ from portal.outbox import tasks
 from portal.outbox.topics import topic
 from portal.retrieval.proof.identify import CONSENT, count_code, send_code, take_code, visible_bills
 from portal.retrieval.proof.phones import phone_of
-from portal.retrieval.proof.sessions import Claim, Session
+from portal.retrieval.proof.sessions import Session
+from portal.retrieval.proof.spellings import claim_of, resolved
 
 TOLD_TOPIC = topic("family.told")
 CHILD_AGE = "family.child-age"
@@ -176,10 +177,12 @@ def add_child(services: Services, limits: Limits, session: Session, number: str,
     Unknown, wrongly named, another phone, too old, no ID number: one answer. Raises NOT_MATCHED, TRY_LATER.
     """
     need_person(session)
-    digest, named = number_digest(services, number), services.index.digest("name", normalise_name(name))
-    _ask(limits, session, digest.hex())
+    claim = claim_of(services, number, name)
+    _ask(limits, session, claim.number)
     with services.database.write() as connection:
-        phone = phone_of(services, connection, session.unit_id, Claim(digest.hex(), named.hex()))
+        phone = phone_of(services, connection, session.unit_id, claim)
+        claim = resolved(services, connection, session.unit_id, claim)
+        digest, named = bytes.fromhex(claim.number), bytes.fromhex(claim.name)
         same = services.index.digest("phone", phone).hex() == session.claim.phone
         until = child_until(connection, session.unit_id, number)
         if not phone or not same or until is None:

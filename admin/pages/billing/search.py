@@ -12,6 +12,7 @@ from admin.pages.billing.bill_actions import life_of
 from admin.pages.billing.bills import bill_page, own_bill
 from portal import audit
 from portal.access import parameters
+from portal.access.his import refusals
 from portal.access.permissions import Permission
 from portal.core.clock import now
 from portal.hospital import protected_persons
@@ -40,6 +41,11 @@ def search() -> Response:
             return asked
         details = {"by": found.how, "bills": len(found.rows)}
         audit.note(services(), current_actor(), "party.searched", ("bill", found.rows[0].id), details)
+    if not found.rows:
+        with services().database.read() as connection:
+            refused = refusals.by_serial(connection, current_staff().unit_id, text)
+        if refused:
+            return see_other(url_for("billing.refused_push", refusal_id=refused[0]))
     if len(found.rows) == 1:
         return see_other(url_for("billing.bill", bill_id=found.rows[0].id))
     acts = {}

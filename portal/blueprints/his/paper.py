@@ -23,7 +23,7 @@ from portal.issuing.vouchers import paper as vouchers_paper
 from portal.ledger import bills, vouchers
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bills import BillFacts
-from portal.ledger.persons import number_digest
+from portal.ledger.persons import number_digests
 from portal.ledger.vouchers import VoucherFacts
 from portal.models.tables import BILL_PARTY
 from portal.rendering import xml
@@ -227,7 +227,7 @@ def unprinted(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]
         begins,
         ends,
         (scene.value,) if scene else (),
-        [number_digest(services, number) for number in numbers if number],
+        [digest for number in numbers if number for digest in number_digests(services, number)],
     )
     with services.database.read() as connection:
         total, found = ledger_paper.unprinted(connection, wanted, (page - 1) * size, size)

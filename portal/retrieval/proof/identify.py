@@ -23,18 +23,18 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.identity import is_slip_code, normalise, normalise_name, spoken_kind
+from portal.domain.identity import is_slip_code, normalise
 from portal.issuing.paper import slip_codes
 from portal.ledger import bill_relations
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bill_relations import Relations
 from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
-from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY, SLIP_CODE
 from portal.outbox import tasks
 from portal.outbox.topics import topic
 from portal.retrieval.proof import sessions
 from portal.retrieval.proof.sessions import Claim, Session
+from portal.retrieval.proof.spellings import claim_of, is_name, resolved
 
 CODE_MINUTES = 5
 CODE_TRIES = 5
@@ -60,10 +60,9 @@ def begin(services: Services, limits: Limits, unit_id: int, number: str, name: s
 
 def counted_claim(services: Services, limits: Limits, number: str, name: str, address: str) -> Claim:
     """Count a look-up by number and address and return whom it asks for. Raises TRY_LATER when too often."""
-    digest = number_digest(services, number).hex()
-    attempts.begin(services, limits, LOOK_UP, digest[:24], address)
-    named = services.index.digest("name", normalise_name(name)).hex()
-    return Claim(digest, named, kind=spoken_kind(number), typed=(number, name))
+    claim = claim_of(services, number, name)
+    attempts.begin(services, limits, LOOK_UP, claim.number[:24], address)
+    return replace(claim, typed=(number, name))
 
 
 def begin_on(services: Services, connection: Connection, unit_id: int, claim: Claim) -> str:
@@ -181,7 +180,8 @@ def _rise(services: Services, connection: Connection, session: Session, code: Ro
     if code.phone is not None:
         sent_to = services.cipher.decrypt_text("one_time_code.phone", code.id, code.phone).strip()
         phone = services.index.digest("phone", sent_to).hex() if sent_to else ""
-    return sessions.start(services, connection, session.unit_id, 2, replace(session.claim, phone=phone, typed=()))
+    claim = resolved(services, connection, session.unit_id, session.claim)
+    return sessions.start(services, connection, session.unit_id, 2, replace(claim, phone=phone, typed=()))
 
 
 def open_by_slip(
@@ -204,11 +204,7 @@ def _open_by_slip_on(
         if _use_code(connection, slip_codes.digest(services, typed), bill.bill_id) is None:
             raise Refusal("NOT_MATCHED")
         return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip-code")
-    name = services.index.digest("name", normalise_name(typed))
-    stored = connection.execute(
-        select(BILL_PARTY.c.name_digest).where(BILL_PARTY.c.bill_id == bill.bill_id)
-    ).scalar_one()
-    if not hmac.compare_digest(stored, name):
+    if not is_name(services, ledger_bills.payer_name(services, connection, bill.bill_id), typed):
         raise Refusal("NOT_MATCHED")
     return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip")
 
@@ -223,12 +219,11 @@ def open_by_code(
     """
     digest = slip_codes.digest(services, code)
     attempt = attempts.begin(services, limits, BY_SLIP_CODE, digest.hex()[:24], address)
-    named = services.index.digest("name", normalise_name(name))
 
     def work(connection: Connection) -> tuple[str, int]:
         known = connection.execute(_BY_CODE, {"code": digest, "unit": unit_id, "moment": now()}).one_or_none()
-        stored = known.name_digest if known is not None else secrets.token_bytes(32)
-        if not hmac.compare_digest(stored, named) or known is None:
+        stored = ledger_bills.read_payer(services, known) if known is not None else secrets.token_hex(6)
+        if not is_name(services, stored, name) or known is None:
             raise Refusal("NOT_MATCHED")
         if _use_code(connection, digest, known.bill_id) is None:
             raise Refusal("NOT_MATCHED")
@@ -284,7 +279,7 @@ _PHONE_OF_CODE = (
     .limit(1)
 )
 _BY_CODE = (
-    select(SLIP_CODE.c.bill_id, BILL_PARTY.c.name_digest)
+    select(SLIP_CODE.c.bill_id, BILL_PARTY.c.name)
     .join(BILL, BILL.c.id == SLIP_CODE.c.bill_id)
     .join(BILL_PARTY, BILL_PARTY.c.bill_id == SLIP_CODE.c.bill_id)
     .where(

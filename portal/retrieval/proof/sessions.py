@@ -6,6 +6,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -26,6 +27,7 @@ class Claim:
     """What one browser typed and proved. Digests are hex of keyed hashes; ``bills`` opened by a slip (level 1).
 
     ``kind``: what the typed number looks like, in words; ``phone``: digest of the phone that got the code (level 2).
+    ``spellings``: digests of the number otherwise spelled, ``loose_name``: of the name without dots and hyphens.
     ``company``: digest of the phone of a company's contact, proved by a code; it opens no person's bill at any level.
     ``typed``: number and name as they were typed, to type them no second time, until a code has proved them.
     """
@@ -37,6 +39,8 @@ class Claim:
     phone: str = ""
     company: str = ""
     typed: tuple[str, ...] = ()
+    spellings: tuple[str, ...] = field(default=())
+    loose_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,13 @@ def by_digest(services: Services, connection: Connection, digest: bytes) -> Sess
     if row is None:
         return None
     claim = json.loads(services.cipher.decrypt("patient_session.claim", digest.hex(), row.claim))
-    proved = Claim(**claim | {"bills": tuple(claim["bills"])})
+    proved = read_claim(claim)
     return Session(digest, row.unit_id, row.level, proved, row.expires_at)
+
+
+def read_claim(claim: dict[str, Any]) -> Claim:
+    """Return a claim from its sealed form."""
+    return Claim(**claim | {name: tuple(claim.get(name, ())) for name in ("bills", "spellings")})
 
 
 def start(services: Services, connection: Connection, unit_id: int, level: int, claim: Claim) -> str:

@@ -3,8 +3,6 @@ session."""
 
 from __future__ import annotations
 
-import hmac
-
 from sqlalchemy import select
 
 from portal import audit
@@ -14,10 +12,10 @@ from portal.access.limits import Limits
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.identity import normalise_name
 from portal.ledger import vouchers
 from portal.ledger.vouchers import MoveFacts, VoucherFacts
 from portal.models.tables import VOUCHER_PARTY
+from portal.retrieval.proof.spellings import is_name
 
 GUARD = Guard("voucher", "deposit", 5, 1800)
 
@@ -31,12 +29,11 @@ def open_by_slip(
     """
     owner = voucher.of_id or voucher.voucher_id
     attempt = attempts.begin(services, limits, GUARD, str(owner), address)
-    typed = services.index.digest("name", normalise_name(name))
     with services.database.write() as connection:
         stored = connection.execute(
-            select(VOUCHER_PARTY.c.name_digest).where(VOUCHER_PARTY.c.voucher_id == owner)
+            select(VOUCHER_PARTY.c.name).where(VOUCHER_PARTY.c.voucher_id == owner)
         ).scalar_one()
-        if not hmac.compare_digest(stored, typed):
+        if not is_name(services, services.cipher.decrypt_text("voucher_party.name", owner, stored), name):
             raise Refusal("NOT_MATCHED")
         audit.record(connection, Actor("patient:slip", request_id=request_id), "voucher.opened", ("voucher", owner))
         found = vouchers.movements(connection, [owner])
