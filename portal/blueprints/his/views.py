@@ -15,6 +15,7 @@ from werkzeug.routing import BaseConverter
 
 from portal.blueprints.his.context import Context
 from portal.blueprints.his.methods import dispatch
+from portal.core.database import is_away
 from portal.domain.errors import Refusal
 from portal.his_contract import envelope
 from portal.his_contract.envelope import NO_CALL, Call
@@ -87,7 +88,8 @@ def _answer(sent_method: str) -> bytes:
         return envelope.refusal_answer(sender, key, refusal, noise)
     except Exception as error:  # noqa: BLE001 - the contract knows no other answer than an envelope
         _log_fault(method, error)
-        return envelope.refusal_answer(sender, key, Refusal("INTERNAL", request_id=_request_id()), noise)
+        fault = Refusal("DATABASE_AWAY") if is_away(error) else Refusal("INTERNAL", request_id=_request_id())
+        return envelope.refusal_answer(sender, key, fault, noise)
 
 
 def _log_fault(method: str, error: Exception) -> None:
