@@ -121,6 +121,8 @@ ACTIONS: dict[str, str] = {
     "staff.enabled": "启用用户",
     "staff.disabled": "停用用户",
     "staff.roles-changed": "修改用户角色",
+    "codes.many": "验证码短信超过上限",
+    "bill.differs": "票据与签名文件不一致",
     "staff.code-guessing": "两步验证码被大量试错",
     "staff.unlocked": "解锁用户",
     "staff.password-reset": "重置密码",
