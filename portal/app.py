@@ -10,10 +10,12 @@ import structlog
 from flask import Flask, Response, g, request
 from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
 from structlog.tracebacks import ExceptionDictTransformer
 from werkzeug.exceptions import HTTPException
 
 from admin import wiring as console
+from admin.kit.guard import refused as console_refused
 from portal import background
 from portal.access import attempts
 from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
@@ -26,12 +28,15 @@ from portal.blueprints.kiosk.views import kiosk
 from portal.blueprints.mini import openapi
 from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
+from portal.blueprints.mini.views import refused as mini_refused
+from portal.blueprints.patient.refusals import refused as patient_refused
 from portal.blueprints.patient.wiring import broken, http_error, patient, patient_cards
 from portal.core.crypto.cms import FileSigner
-from portal.core.database import Database, configure, engine_options
+from portal.core.database import Database, configure, engine_options, is_away
 from portal.core.required import NotReady
 from portal.core.services import Services
 from portal.core.settings import Settings
+from portal.domain.errors import Refusal
 from portal.hospital import units
 from portal.models.objects import db
 from portal.rendering.pdf import fonts
@@ -44,6 +49,7 @@ from portal.web.proxies import TrustedProxies
 from portal.web.typed_request import TypedRequest
 
 csrf = CSRFProtect()
+log = structlog.get_logger("qupiao.app")
 
 BLUEPRINTS = (
     (his, "his-signature"),
@@ -91,6 +97,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             csrf.exempt(blueprint)
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(500, _failed)
+    app.register_error_handler(SQLAlchemyError, _database_failed)
     app.before_request(_name_request)
     app.before_request(redirect_untidy)
     app.after_request(headers.finish)
@@ -161,6 +168,17 @@ def _failed(error: HTTPException) -> Response:
     if request.path.startswith(f"{openapi.BASE}/"):
         return mini_failed(error)
     return broken(error) if error.code == 500 else http_error(error)
+
+
+def _database_failed(error: SQLAlchemyError) -> Response:
+    """Answer 503 while the database is away or read-only; whatever else it says is a fault of ours."""
+    if not is_away(error):
+        raise error
+    log.error("database.away", error=type(error).__name__)
+    refusal = Refusal("DATABASE_AWAY")
+    if request.path.startswith(f"{openapi.BASE}/"):
+        return mini_refused(refusal)
+    return console_refused(refusal) if request.path.startswith("/console") else patient_refused(refusal)
 
 
 def _name_request() -> None:

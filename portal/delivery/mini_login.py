@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select
 
 from portal import audit
 from portal.access import attempts
+from portal.access.attempts import Guard
 from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
@@ -29,6 +30,7 @@ from portal.retrieval.proof.phones import phone_on_file
 from portal.retrieval.proof.sessions import Claim, Session
 from portal.retrieval.proof.spellings import claim_of, resolved
 
+LOG_IN = Guard("mini", "code", 5, 1800)
 AWAY = "微信暂时没有应答"
 
 
@@ -37,14 +39,22 @@ def subject_of(services: Services, openid: str) -> Subject:
     return Subject("mini", services.settings.wechat_mini.appid, "openid", openid)
 
 
-def log_in(services: Services, providers: Providers, unit_id: int, code: str) -> tuple[str, int]:
-    """Redeem a log-in code; returns the token and the session's level. Raises LOGIN_FAILED."""
+def log_in(
+    services: Services, providers: Providers, limits: Limits, unit_id: int, code: str, address: str
+) -> tuple[str, int]:
+    """Redeem a log-in code; returns the token and the session's level. Raises LOGIN_FAILED, TRY_LATER.
+
+    ``address`` is the caller's network address; codes that WeChat does not know are counted.
+    """
     if not services.settings.wechat_mini:
         raise Refusal("LOGIN_FAILED", why="本院没有开通小程序")
+    attempt = attempts.begin(services, limits, LOG_IN, services.index.digest("login", code).hex()[:24], address)
     try:
-        openid = providers.mini.login(code)
+        with providers.permits.call("wechat"):
+            openid = providers.mini.login(code)
     except ChannelFault as fault:
         raise Refusal("LOGIN_FAILED", why="登录凭证无效或已用过" if fault.kind is FaultKind.USER else AWAY) from None
+    attempt.right()
     with services.database.write() as connection:
         known = bindings.persons(services, connection, subject_of(services, openid))
         mine = next(((number, name) for unit, number, name in known if unit == unit_id), None)
@@ -118,7 +128,8 @@ def by_phone(
     claim = claim_of(services, number, name)
     attempt = attempts.begin(services, limits, identify.LOOK_UP, claim.number[:24])
     try:
-        phone = providers.mini.phone(code)
+        with providers.permits.call("wechat"):
+            phone = providers.mini.phone(code)
     except ChannelFault as fault:
         raise Refusal("LOGIN_FAILED", why="手机号授权无效或已用过" if fault.kind is FaultKind.USER else AWAY) from None
     asked = Session(session.digest, session.unit_id, 0, claim, session.expires_at)

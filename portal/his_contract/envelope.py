@@ -69,6 +69,7 @@ RESULT_CODES: Mapping[str, str] = {
     "VOUCHER_PAPER": "E5005",
     "VOUCHER_NEEDS_APPROVAL": "E5006",
     "BUSY": "E9001",
+    "DATABASE_AWAY": "E9001",
 }
 """Refusal code → result code of the answer, one to one. The contract fixes no list; ours is documented."""
 
@@ -94,6 +95,10 @@ NO_CALL = Call(version="1.0")
 """Stands for a request that could not be read, so that its answer can be signed."""
 
 
+MOST_MARKS = 1000
+"""Marks of JSON in an outer object, which has seven members of text; nothing proves yet that it is worth reading."""
+
+
 def _invalid(reason: str) -> Refusal:
     return Refusal("ENVELOPE_INVALID", reason=reason)
 
@@ -113,6 +118,8 @@ def parse(body: bytes) -> Call:
 
 
 def _json(raw: bytes) -> Mapping[str, Any]:
+    if sum(raw.count(mark) for mark in (b"{", b"[", b",", b'"')) > MOST_MARKS:
+        raise _invalid("外层报文的成员过多")
     try:
         return strict_json.decode_object(raw)
     except strict_json.JsonError as error:

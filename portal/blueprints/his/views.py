@@ -18,6 +18,7 @@ from portal.access.his import bound_calls, refusals
 from portal.access.his.accounts import HisAccount
 from portal.blueprints.his.context import Context
 from portal.blueprints.his.methods import dispatch
+from portal.core.database import is_away
 from portal.domain.errors import Refusal
 from portal.his_contract import envelope
 from portal.his_contract.envelope import NO_CALL, Call
@@ -101,8 +102,8 @@ def _answer(sent_method: str) -> bytes:
         return envelope.refusal_answer(sender, key, refusal, noise)
     except Exception as error:  # noqa: BLE001 - the contract knows no other answer than an envelope
         _log_fault(method, error)
-        fault = Refusal("INTERNAL", request_id=_request_id())
-        if proven is not None and method in refusals.TITLES:
+        fault = Refusal("DATABASE_AWAY") if is_away(error) else Refusal("INTERNAL", request_id=_request_id())
+        if proven is not None and method in refusals.TITLES and fault.code == "INTERNAL":
             _keep(proven, method, sent[0] if sent else {}, fault)
         return envelope.refusal_answer(sender, key, fault, noise)
 

@@ -35,7 +35,8 @@ _LONE = re.compile("[\ud800-\udfff]")
 
 
 @mini.errorhandler(Refusal)
-def _refused(refusal: Refusal) -> Response:
+def refused(refusal: Refusal) -> Response:
+    """Answer a refusal in JSON."""
     response = jsonify(code=refusal.code, what=refusal.what, why=refusal.why, next=refusal.remedy)
     response.status_code = {"NOT_MATCHED": 404}.get(refusal.code, refusal.status)
     if response.status_code == 401:
@@ -114,7 +115,8 @@ def login() -> Response:
     unit = runtime().units.get(body["unit"])
     if unit is None:
         raise Refusal("LINK_INVALID")
-    return _token(*mini_login.log_in(services(), runtime().providers, unit.id, body["code"]))
+    address = request.remote_addr or ""
+    return _token(*mini_login.log_in(services(), runtime().providers, limits(), unit.id, body["code"], address))
 
 
 @mini.post("/identify")
