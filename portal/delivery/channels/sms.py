@@ -37,7 +37,7 @@ SAID = {
 def told_of(message: Message, amount: bool) -> str:
     """Return what a text message says of its bill or bills: kind, with ``amount`` the sum, and what it is good for."""
     if message.joined:
-        return f"{1 + message.joined}张票据已开具"
+        return f"{1 + message.joined}张票据{'' if message.purpose is Purpose.REVERSED else '已开具'}"
     named = f"{message.what}{'凭证' if message.target.kind == 'voucher' else '票据'}"
     if amount:
         named += f"{yuan(message.total_fen)}元"
