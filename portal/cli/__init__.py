@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import click
@@ -29,7 +30,11 @@ for command in OF_AN_INSTALLATION:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Run the command line; returns the exit status.
+
+    What it writes, and the processes that it starts, is for nobody else on the machine: names stand in the database.
+    """
+    os.umask(0o077)
     try:
         status = qupiao.main(arguments, prog_name="qupiao", standalone_mode=False)
     except click.ClickException as error:

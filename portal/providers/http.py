@@ -18,6 +18,8 @@ import httpx
 Address = IPv4Address | IPv6Address
 METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "192.0.0.192", "fd00:ec2::254")))
 """Metadata services of clouds outside 169.254.0.0/16."""
+_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
+"""Networks whose addresses end in an IPv4 address."""
 MOST_BYTES = 64 * 1024
 MOST_SECONDS = 25.0
 
@@ -71,8 +73,7 @@ class OutRule:
 
         Raises :class:`AddressRefused` for an address that is neither that nor public.
         """
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
+        address = _inner(address)
         local = address.is_loopback or address.is_unspecified
         if local and self._this_machine:
             return True
@@ -83,6 +84,14 @@ class OutRule:
         if not address.is_global:
             raise AddressRefused("院内地址须先由运维在 QUPIAO_PUSH_HOSTS 中登记")
         return False
+
+
+def _inner(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 address stands for: a translator (NAT64, 6to4) would lead there."""
+    if not isinstance(address, IPv6Address) or address.is_loopback or address.is_unspecified:
+        return address
+    last = IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or (last if any(address in one for one in _TRANSLATED) else address)
 
 
 def _literal(host: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -65,7 +67,7 @@ def test_the_same_bodies_stop_a_server_that_reads_them_on_its_threads(data_dir: 
         wait_for(lambda: answers(port, "/healthz"), 180, "the server")
         with ExitStack() as stack:
             half_sent(stack, port, 8)
-            assert not answers(port, "/healthz")
+            wait_for(lambda: not answers(port, "/healthz"), 60, "nobody to be answered")
     finally:
         server.kill()
 
@@ -88,6 +90,18 @@ def test_a_long_body_arrives_whole_and_a_longer_one_is_refused(installation: Ins
 
     assert post(1_000_000).split(b" ", 2)[1] in {b"400", b"413", b"422"}, "read, and refused for what is in it"
     assert post(9_000_000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_web_process_that_dies_is_replaced_and_the_server_goes_on(installation: Installation) -> None:
+    before = installation.processes["web"].children()
+    os.kill(before[-1], signal.SIGKILL)
+
+    def replaced() -> bool:
+        now = installation.processes["web"].children()
+        return len(now) == len(before) and before[-1] not in now
+
+    wait_for(replaced, 120, "a new one")
+    wait_for(lambda: answers(installation.port, "/readyz"), 60, "an answer")
 
 
 def test_a_pulse_is_lost_only_when_nobody_answers(installation: Installation) -> None:

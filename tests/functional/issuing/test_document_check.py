@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, text
 
 from portal.ledger import document_check
 from portal.models.tables import AUDIT_ENTRY
-from tests.support.his import His, outpatient
+from tests.support.his import His, at, outpatient
 
 BILLS = 5
 OF_D3 = "(SELECT id FROM bill WHERE serial = 'D3')"
@@ -18,7 +18,10 @@ OF_D3 = "(SELECT id FROM bill WHERE serial = 'D3')"
 
 @pytest.fixture(autouse=True)
 def _bills(his: His) -> None:
-    assert all(his.call("invoiceEBillOutpatient", outpatient(f"D{number}")).ok for number in range(BILLS))
+    made = [his.call("invoiceEBillOutpatient", outpatient(f"D{number}")) for number in range(BILLS)]
+    bill = {name: made[0].payload[name] for name in ("billBatchCode", "billNo")}
+    red = {"reason": "退费", "operator": "收费员甲", "busDateTime": at("093000"), "placeCode": "02"}
+    assert his.call("writeOffEBill", bill | red).ok, "a red bill is a bill as well"
 
 
 def as_owner(connection: Connection, statement: str) -> None:

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,16 @@ class Forked:
     def ended(self) -> bool:
         """Whether it has ended by itself."""
         return self._process.exitcode is not None
+
+    def children(self) -> list[int]:
+        """The ids of the processes that it has started itself, the oldest first; those that have ended are none."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has ended meanwhile
+                state, parent = path.read_text().rsplit(")", 1)[1].split()[:2]
+                if int(parent) == self._process.pid and state != "Z":
+                    found.append(int(path.parent.name))
+        return sorted(found)
 
     def kill(self) -> None:
         """``kill -9`` of it and of all that it started."""

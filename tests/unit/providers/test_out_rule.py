@@ -41,6 +41,10 @@ def rule(*hosts: str, this_machine: bool = False) -> OutRule:
         "https://six.example/x",
         "https://224.0.0.1/x",
         "https://two.example/x",
+        "https://[64:ff9b::7f00:1]/x",
+        "https://[64:ff9b::a9fe:a9fe]/latest/meta-data",
+        "https://[2002:7f00:1::]/x",
+        "https://[::127.0.0.1]/x",
     ],
 )
 def test_this_machine_and_metadata_are_never_called_whatever_is_named(url: str) -> None:
