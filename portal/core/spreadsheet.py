@@ -26,7 +26,8 @@ MOST_UNPACKED = 60 * 1024 * 1024
 MOST_RATIO = 200
 MOST_ROWS = 20_001
 MOST_COLUMNS = 60
-MOST_CELLS = 500_000
+MOST_CELLS = MOST_ROWS * MOST_COLUMNS
+"""Empty cells count as well: each costs the time to read it."""
 MOST_STRINGS = 200_000
 MOST_DEPTH = 50
 MOST_TEXT = 32_767
@@ -52,7 +53,10 @@ class SheetRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """``kind``: text, number, date, or what is no value: formula, error, long (Excel has rounded its digits)."""
+    """``kind``: text, number, date, or what is no value: formula, error, long (Excel has rounded its digits).
+
+    ``styled``: a number whose format adds something to its digits, which is not in ``text``.
+    """
 
     kind: str
     text: str
@@ -63,10 +67,11 @@ NOTHING = Cell("text", "")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row with its number as Excel shows it (in a csv the count of records)."""
+    """A row with its number as Excel shows it (in a csv the count of records). ``hidden``: by hand or by a filter."""
 
     number: int
     cells: tuple[Cell, ...]
+    hidden: bool = False
 
 
 def read(data: bytes, sheet: str = "") -> list[Row]:
@@ -136,8 +141,8 @@ class _Workbook:
         try:
             path, epoch = self._find(sheet)
             strings = self._parse("xl/sharedStrings.xml", _Strings())
-            dated = self._parse("xl/styles.xml", _Styles())
-            found: list[Row] = self._parse(path, _Cells(strings or [], dated or [], epoch))
+            formats = self._parse("xl/styles.xml", _Styles())
+            found: list[Row] = self._parse(path, _Cells(strings or [], formats or [], epoch))
         except SheetRefused:
             raise
         except Exception as error:  # whatever a broken archive or broken XML raises means the same to its sender
@@ -262,23 +267,45 @@ class _Strings(_Target):
         return self._found
 
 
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """How a number is shown: as a date, with at least so many ``digits``, with something besides its digits."""
+
+    dated: bool = False
+    digits: int = 0
+    styled: bool = False
+
+    @classmethod
+    def of(cls, code: str) -> _Format:
+        """Read a format code; of its sections the first, which is that of positive numbers."""
+        if re.search("[ymdYMD年月日]", re.sub(r'"[^"]*"|\\.|\[[^\]]*\]', "", code)):
+            return cls(dated=True)
+        first = re.sub(r"\[[^\]]*\]|[_*].", "", code.partition(";")[0]).replace("G/通用格式", "General")
+        if re.fullmatch("0{2,}", first):
+            return cls(digits=len(first))
+        return cls(styled=re.fullmatch(r"General|@|[#0?,.]*", first) is None)
+
+
+_DATED, _PLAIN = _Format(dated=True), _Format()
+
+
 class _Styles(_Target):
-    """By style number: whether a number in it is shown as a date."""
+    """By style number: how a number is shown in it."""
 
     def __init__(self) -> None:
-        self._custom: dict[str, bool] = {}
-        self._found: list[bool] = []
+        self._custom: dict[str, _Format] = {}
+        self._found: list[_Format] = []
         self._inside = False
 
     def begin(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag == f"{_MAIN}numFmt":
-            code = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]', "", attributes.get("formatCode", ""))
-            self._custom[attributes.get("numFmtId", "")] = bool(re.search("[ymdYMD年月日]", code))
+            self._custom[attributes.get("numFmtId", "")] = _Format.of(attributes.get("formatCode", ""))
         elif tag == f"{_MAIN}cellXfs":
             self._inside = True
         elif tag == f"{_MAIN}xf" and self._inside:
             number = attributes.get("numFmtId", "0")
-            self._found.append(self._custom.get(number, number.isdigit() and int(number) in _DATE_STYLES))
+            built_in = _DATED if number.isdigit() and int(number) in _DATE_STYLES else _PLAIN
+            self._found.append(self._custom.get(number, built_in))
         if len(self._found) + len(self._custom) > 100_000:
             raise _unreadable()
 
@@ -286,21 +313,21 @@ class _Styles(_Target):
         if tag == f"{_MAIN}cellXfs":
             self._inside = False
 
-    def close(self) -> list[bool]:
+    def close(self) -> list[_Format]:
         return self._found
 
 
 class _Cells(_Target):
     """The rows of a sheet that have something in them."""
 
-    def __init__(self, strings: list[str], dated: list[bool], epoch: date) -> None:
-        self._strings, self._dated, self._epoch = strings, dated, epoch
+    def __init__(self, strings: list[str], formats: list[_Format], epoch: date) -> None:
+        self._strings, self._formats, self._epoch = strings, formats, epoch
         self._rows: list[Row] = []
         self._cells: dict[int, Cell] = {}
         self._number = self._counted = self._column = 0
         self._kind = self._style = ""
         self._parts: list[str] = []
-        self._inside = self._formula = False
+        self._inside = self._formula = self._hidden = False
 
     def begin(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag in (_V, _T):
@@ -317,6 +344,7 @@ class _Cells(_Target):
         elif tag == _ROW:
             self._number = int(attributes.get("r") or self._number + 1)
             self._cells, self._column = {}, -1
+            self._hidden = attributes.get("hidden") in ("1", "true")
 
     def data(self, text: str) -> None:
         if self._inside:
@@ -328,14 +356,12 @@ class _Cells(_Target):
         elif tag == _C:
             cell = self._cell()
             if cell.text or cell.kind == "formula":
+                _check_width(self._column + 1)
                 self._cells[self._column] = cell
         elif tag == _ROW and self._cells:
-            last = max(self._cells)
-            if last >= MOST_COLUMNS:
-                raise SheetRefused(f"多于 {MOST_COLUMNS} 列", "请使用下载的模板，不要增加列")
-            self._rows.append(Row(self._number, tuple(self._cells.get(at, NOTHING) for at in range(last + 1))))
-            if len(self._rows) > MOST_ROWS:
-                raise SheetRefused(f"多于 {MOST_ROWS - 1:,} 行", "请分成几个文件导入")
+            cells = tuple(self._cells.get(at, NOTHING) for at in range(max(self._cells) + 1))
+            self._rows.append(Row(self._number, cells, self._hidden))
+            _check_length(len(self._rows))
 
     def close(self) -> list[Row]:
         return self._rows
@@ -356,10 +382,23 @@ class _Cells(_Target):
         if number is None:
             return Cell("error", text[:20])
         style = int(self._style)
-        if style < len(self._dated) and self._dated[style]:
+        how = self._formats[style] if style < len(self._formats) else _PLAIN
+        if how.dated:
             return Cell("date", day_of_serial(number, self._epoch))
         plain = format(number, "f")
-        return Cell("long" if len(plain.lstrip("-").partition(".")[0]) > 15 else "number", plain)
+        if len(plain.lstrip("-").partition(".")[0]) > 15:
+            return Cell("long", plain)
+        return Cell("styled" if how.styled else "number", plain.zfill(how.digits) if plain.isdigit() else plain)
+
+
+def _check_width(columns: int) -> None:
+    if columns > MOST_COLUMNS:
+        raise SheetRefused(f"多于 {MOST_COLUMNS} 列", "请使用下载的模板，不要增加列")
+
+
+def _check_length(rows: int) -> None:
+    if rows > MOST_ROWS:
+        raise SheetRefused(f"多于 {MOST_ROWS - 1:,} 行", "请分成几个文件导入")
 
 
 def shown(text: str) -> Decimal | None:
@@ -408,15 +447,20 @@ def _csv(data: bytes) -> Iterator[Row]:
     text = _decoded(data)
     first = text.partition("\n")[0]
     delimiter = max(",\t;", key=first.count)
-    cells = 0
+    cells = rows = 0
     try:
         records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         for number, record in enumerate(records, 1):
             cells += len(record)
             if number > MOST_ROWS * 2 or cells > MOST_CELLS or len(record) > MOST_COLUMNS * 4:
                 raise SheetRefused("表格过大", "请分成几个文件导入")
-            if any(field.strip() for field in record):
-                yield Row(number, tuple(Cell("text", field) for field in record[:MOST_COLUMNS]))
+            while record and not record[-1].strip():
+                record.pop()
+            if record:
+                rows += 1
+                _check_length(rows)
+                _check_width(len(record))
+                yield Row(number, tuple(Cell("text", field) for field in record))
     except csv.Error as error:
         raise SheetRefused("csv 的引号或分隔不完整", "请在 Excel 中另存为 xlsx 后再导入") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,14 +24,13 @@ from portal.delivery.engine.deliveries import (
     stop,
     whom,
 )
+from portal.domain import mail_address
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.states.delivery import AttemptState, DeliveryState, Purpose, Step
 from portal.domain.texts import said_later
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 
-MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?=.{4,190}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}")
-"""Addresses that are written as nearly all are; quoted or non-ASCII local parts are refused."""
 AGAIN_AFTER = timedelta(minutes=10)
 """The same bill to the same address is one message, until somebody asks again so much later."""
 
@@ -52,7 +50,7 @@ def send_bill_by_mail(services: Services, limits: Limits, actor: Actor, bill_id:
     The caller has checked that the person may see the bill. Raises ENTRY_INVALID, BILL_NOT_FOUND, TRY_LATER.
     """
     address = address.strip()
-    if not MAIL.fullmatch(address) or ".." in address:
+    if not mail_address.is_address(address):
         raise Refusal("ENTRY_INVALID", problems="邮箱地址格式不正确，例如 name@example.com")
     return send_to(services, limits, actor, "bill", bill_id, "mail", address)
 

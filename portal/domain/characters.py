@@ -55,6 +55,22 @@ def is_lost(name: str) -> bool:
     return "\ufffd" in name or _LOST_NAME.fullmatch(name) is not None
 
 
+_SIGNS = frozenset("★☆♀♂✓✔✗✘")
+"""Signs that stand in names of items and remarks."""
+
+
+def pictures(text: str) -> str:
+    """Return the emoji of a text, each once: fonts have outlines of some, but a bill holds writing."""
+    if text.isascii():
+        return ""
+    return "".join(dict.fromkeys(char for char in text if _is_picture(char)))
+
+
+def _is_picture(char: str) -> bool:
+    placed = char >= "\U0001f000" or ("\u2600" <= char <= "\u27bf" and char not in _SIGNS)
+    return placed and unicodedata.category(char) in ("So", "Sk")
+
+
 def spelled(characters: str) -> str:
     """Return characters so that a reader can tell them: what leaves no ink is written as ``U+200B``."""
     return "".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 USUAL = (
@@ -21,6 +22,17 @@ USUAL = (
     "gmail.com",
     "icloud.com",
 )
+
+
+_LABEL = r"[A-Za-z0-9_%+\-]+"
+_SHAPE = re.compile(
+    rf"(?=.{{1,64}}@){_LABEL}(\.{_LABEL})*@(?=.{{4,190}}$)([A-Za-z0-9]([A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?\.)+[A-Za-z]{{2,24}}"
+)
+
+
+def is_address(text: str) -> bool:
+    """Return whether mail can go there: plain characters, and dots only between others (RFC 5321, 4.1.2)."""
+    return _SHAPE.fullmatch(text) is not None
 
 
 def tidy(text: str) -> str:

@@ -20,6 +20,7 @@ from portal.access.limits import Limits
 from portal.core.clock import SHANGHAI, now
 from portal.core.ids import new_id
 from portal.core.services import Services
+from portal.domain.days import day_of
 from portal.domain.money import fen_of, yuan
 from portal.domain.states.bills import BillState
 from portal.ledger import bill_relations
@@ -43,7 +44,6 @@ class Standing:
     words: str
 
 
-_DAY = re.compile(r"(20\d\d)(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d\d)(\d\d))", re.ASCII)
 _SHAPES = {
     "code": (re.compile(r"\d{8}", re.ASCII), "票据代码是 8 位数字"),
     "number": (re.compile(r"\d{10}", re.ASCII), "票据号码是 10 位数字，前面的 0 也要填"),
@@ -69,7 +69,7 @@ def read(typed: Mapping[str, str]) -> tuple[Elements | None, dict[str, str]]:
     for name, (shape, words) in _SHAPES.items():
         if name not in wrong and not shape.fullmatch(plain[name]):
             wrong[name] = words
-    day, total = _day(plain["day"]), _fen(plain["amount"])
+    day, total = _day(typed.get("day", "")), _fen(plain["amount"])
     if day is None:
         wrong.setdefault("day", "开票日期请写成 2026-11-18 的样子")
     if total is None:
@@ -80,12 +80,8 @@ def read(typed: Mapping[str, str]) -> tuple[Elements | None, dict[str, str]]:
 
 
 def _day(text: str) -> date | None:
-    found = _DAY.fullmatch(text)
-    if found is None:
-        return None
-    year, month, of_month = (int(part) for part in found.groups() if part)
     try:
-        return date(year, month, of_month)
+        return day_of(text)
     except ValueError:
         return None
 

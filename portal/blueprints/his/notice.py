@@ -11,6 +11,7 @@ from typing import Any
 
 from portal.blueprints.his.context import Context, fields_of, named_bill, refuse_problems
 from portal.delivery import requests
+from portal.domain import mail_address
 from portal.domain.actor import Actor
 from portal.domain.identity import is_phone, normalise
 from portal.his_contract.fields import Fields
@@ -46,6 +47,6 @@ def _read(row: Fields, kind: str, value: str) -> tuple[str, str]:
         address = normalise(address)
         if not is_phone(address):
             row.problem(value, "通知地址", "不是手机号", "应为 11 位手机号")
-    if channel == "mail" and address and not requests.MAIL.fullmatch(address):
+    if channel == "mail" and address and not mail_address.is_address(address):
         row.problem(value, "通知地址", "不是邮箱地址", "例如 name@example.com")
     return channel, address

@@ -21,7 +21,7 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery import mail_text
 from portal.delivery.engine.channel import PAUSES, Channel, Family, Message, Target
-from portal.delivery.requests import MAIL
+from portal.domain import mail_address
 from portal.domain.states.delivery import Bug, Purpose, Result
 from portal.ledger import bills
 from portal.ledger.files import bill_pdf
@@ -64,7 +64,7 @@ class Mail:
         if target.kind != "bill":
             return ""
         address = bills.party(services, connection, target.object_id).get("email", "")
-        return address if MAIL.fullmatch(address) else ""
+        return address if mail_address.is_address(address) else ""
 
     def pace(self, address: str) -> float:
         """Big providers throttle senders that they do not know: so many a minute to one domain."""

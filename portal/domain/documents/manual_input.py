@@ -79,7 +79,7 @@ PAYER = (
 )
 OFFICE = (
     Field("point_code", "开票点", "choice", 50, True),
-    Field("business_day", "开票日期", "day", 10, True),
+    Field("business_day", "开票日期", "day", 30, True),
     Field("checker", "复核人", most=50, required=True),
     Field("remark", "备注", most=200),
     Field("remember", "记住交款人", "flag", 1, hint="下次可从常用交款人中选取"),
@@ -97,14 +97,14 @@ OUTPATIENT = (
     Field("scene", "业务类型", "choice", 16, True, OUTPATIENT_SCENES),
     SERIAL,
     Field("patient_no", "门诊号", most=30),
-    Field("visit_date", "就诊日期", "day", 10),
+    Field("visit_date", "就诊日期", "day", 30),
 )
 INPATIENT = (
     SERIAL,
     Field("hospital_no", "住院号", most=20, required=True),
     Field("case_no", "病历号", most=50),
-    Field("in_date", "入院日期", "day", 10, True),
-    Field("out_date", "出院日期", "day", 10, True),
+    Field("in_date", "入院日期", "day", 30, True),
+    Field("out_date", "出院日期", "day", 30, True),
     Field("days", "住院天数", "number", 4),
 )
 SPLIT = (
@@ -224,12 +224,12 @@ _GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
 
 
 def figure(text: str, places: int) -> int:
-    """Return a typed number → its value times ``10 ** places``, exact. Full-width digits, a ¥ and thousands commas
-    are read.
+    """Return a typed number → its value times ``10 ** places``, exact. Full-width digits, a ¥ or 元 and
+    thousands commas are read.
 
     Raises ValueError with a Chinese reason: not a number, exponent, too many decimals, too large.
     """
-    plain = unicodedata.normalize("NFKC", text).replace(" ", "").lstrip("¥￥")
+    plain = unicodedata.normalize("NFKC", text).replace(" ", "").lstrip("¥￥").removesuffix("元")
     if _GROUPED.fullmatch(plain):
         plain = plain.replace(",", "")
     if re.fullmatch(r"-?\d+(\.\d+)?[eE]\+?\d+", plain, re.ASCII):

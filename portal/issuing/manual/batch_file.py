@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from portal.core import spreadsheet
+from portal.domain.days import day_of
 from portal.domain.documents.manual_input import (
     CURRENCIES,
     DEALINGS,
@@ -25,9 +27,11 @@ from portal.domain.documents.manual_input import (
     Entry,
     clean,
     entry,
+    figure,
 )
 from portal.domain.documents.settlement import CHANNELS, Scene
 from portal.domain.errors import Refusal
+from portal.domain.money import yuan
 from portal.issuing.manual.entry import OWN_SERIAL, Problem
 
 SHEET = "批量开票"
@@ -156,8 +160,21 @@ def read(data: bytes) -> File:
     return File(groups, len(body), [title for title in ignored if title not in RESULTS])
 
 
+_WRAPPED = re.compile(r'="(.*)"', re.DOTALL)
+_QUOTED = re.compile("'(?![a-z])[^']*")
+"""The apostrophe by which Excel is told to take a number as text; that of the name 't Hooft and a pair of them stay."""
+
+
+def _plain(text: str) -> str:
+    """Return a text without what programs put around it so that Excel leaves it alone: ``="0123"``, ``'0123``."""
+    text = clean(text)
+    if wrapped := _WRAPPED.fullmatch(text):
+        text = clean(wrapped[1].replace('""', '"'))
+    return text[1:] if _QUOTED.fullmatch(text) else text
+
+
 def _title(text: str) -> str:
-    return clean(text).replace("*", "").replace("＊", "").replace("（必填）", "").strip()
+    return _plain(text).replace("*", "").replace("＊", "").replace("（必填）", "").strip()
 
 
 def _is_head(row: spreadsheet.Row) -> bool:
@@ -175,7 +192,7 @@ def _check_heads(titles: Sequence[str], columns: Sequence[Column | None]) -> Non
 def _groups(rows: Iterable[spreadsheet.Row], columns: Sequence[Column | None]) -> list[Group]:
     found: list[Group] = []
     for row in rows:
-        problems: list[Found] = []
+        problems = [Found(row.number, "", *_HIDDEN)] if row.hidden else []
         texts = {
             column.name: _value(row.number, column, cell, problems)
             for column, cell in zip(columns, row.cells, strict=False)
@@ -192,7 +209,7 @@ def _groups(rows: Iterable[spreadsheet.Row], columns: Sequence[Column | None]) -
 
 
 def _value(number: int, column: Column, cell: spreadsheet.Cell, problems: list[Found]) -> str:
-    text = clean(cell.text)
+    text = _plain(cell.text) if cell.kind == "text" else clean(cell.text)
     if cell.kind == "formula":
         problems.append(Found(number, column.title, "单元格是公式", "请复制后用“粘贴为数值”"))
         return ""
@@ -203,11 +220,23 @@ def _value(number: int, column: Column, cell: spreadsheet.Cell, problems: list[F
         reason = "长号码被 Excel 变成科学计数或丢了末尾几位"
         problems.append(Found(number, column.title, reason, "请先把这一列设为文本格式，再重新填写号码"))
         return text
-    if column.day and cell.kind == "number" and 20_000 <= Decimal(text) <= 73_050:
+    if column.name in _NUMBERS and cell.kind in ("date", "styled"):
+        reason = "号码被 Excel 变成了日期" if cell.kind == "date" else "Excel 的数字格式给号码添了字，单元格里没有"
+        problems.append(Found(number, column.title, reason, "请先把这一列设为文本格式，再重新填写号码"))
+    return _day(cell.kind, text) if column.day else text
+
+
+def _day(kind: str, text: str) -> str:
+    """Return a day as the entry has it, so that rows that write it differently agree; else the text as it stands."""
+    if kind in ("number", "styled") and 20_000 <= Decimal(text) <= 73_050:
         return spreadsheet.day_of_serial(Decimal(text))
-    return text
+    try:
+        return day_of(text).isoformat()
+    except ValueError:
+        return text
 
 
+_HIDDEN = ("这一行在 Excel 中被隐藏或筛选掉了", "请取消隐藏或筛选后再看一遍；不要开票的行请删去")
 _LINE = ("code", "name", "unit", "quantity", "price", "amount")
 _POWER = re.compile(r"-?\d(\.\d+)?[eE]\+?\d+", re.ASCII)
 _NUMBERS = frozenset({"serial", "id_no", "phone", "patient_no"})
@@ -298,15 +327,16 @@ def _check_lines(group: Group) -> None:
 
 def _payments(group: Group) -> list[dict[str, str]]:
     """Each row's amount under its channel; the same channel of several rows is one payment."""
-    column, sums = BY_NAME["channel"], dict[str, Decimal]()
+    column, sums = BY_NAME["channel"], dict[str, int]()
     for number, row in zip(group.numbers, group.rows, strict=True):
         text = row.get("channel", "")
         if not text:
             group.problems.append(Found(number, column.title, "不能为空", "请从下拉列表中选择"))
         code = _coded(group, column, text, number)
-        if code and re.fullmatch(r"\d{1,10}(\.\d{1,2})?", row.get("amount", ""), re.ASCII):
-            sums[code] = sums.get(code, Decimal(0)) + Decimal(row["amount"])
-    return [{"channel": code, "amount": format(amount, "f")} for code, amount in sums.items()]
+        if code:
+            with suppress(ValueError):  # the line itself says what is wrong with its amount
+                sums[code] = sums.get(code, 0) + figure(row.get("amount", ""), 2)
+    return [{"channel": code, "amount": yuan(amount)} for code, amount in sums.items()]
 
 
 _ENTRY_TITLES = {"hospital_no": "门诊号/住院号", "id_no": "证件号/信用代码", "days": "出院日期"}

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from portal.core.clock import SHANGHAI, local
-from portal.domain.characters import is_lost, mended, spelled
+from portal.domain import mail_address
+from portal.domain.characters import is_lost, mended, pictures, spelled
+from portal.domain.days import day_of
 from portal.domain.documents.manual_input import CURRENCIES, LINE, PAYMENT, Entry, Field, fields, figure, line_fen
 from portal.domain.documents.settlement import (
     CHANNELS,
@@ -39,9 +41,7 @@ OWN_SERIAL = "SG"
 """Serials that the platform makes: these letters and a draft's id. A typed one must look different."""
 
 OLDEST_DAYS = 366
-_EMAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@[A-Za-z0-9\-]+(\.[A-Za-z0-9\-]+)+", re.ASCII)
 _ID_SHAPE = re.compile(r"\d{17}[\dX]", re.ASCII)
-_DAY = re.compile(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})日?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,6 @@ class _Line:
 def check(entry: Entry, context: Context) -> Checked:
     """Read every field; collects all problems at once, in the order of the form."""
     return _Reader(entry, context).read()
-
-
-def day_of(text: str) -> date:
-    """``2026-01-05``, ``2026/1/5``, ``20260105``, ``2026年1月5日``. Raises ValueError."""
-    found = _DAY.fullmatch(unicodedata.normalize("NFKC", text).split(" ")[0])
-    if found is None:
-        raise ValueError("不是日期")
-    return date(*map(int, found.groups()))
 
 
 class _Reader:
@@ -174,6 +166,9 @@ class _Reader:
         if any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
             self.problem(where, item.title, "含有看不见的控制字符", "请删除后重新输入，不要从其他软件粘贴")
             return ""
+        if drawn := pictures(value):
+            self.problem(where, item.title, f"“{drawn}”是表情符号，票面不印", "请删除，只写文字")
+            return ""
         if missing := fonts.missing(value):
             self.problem(
                 where, item.title, f"“{spelled(missing)}”不在 GB 18030-2022 字库内，票面印不出", "请核对这个字的写法"
@@ -244,7 +239,7 @@ class _Reader:
         phone = normalise(texts["phone"])
         if phone and not is_phone(phone):
             self.problem("phone", self.titles["phone"].title, "不是手机号", "应为 11 位手机号")
-        if texts["email"] and not _EMAIL.fullmatch(texts["email"]):
+        if texts["email"] and not mail_address.is_address(texts["email"]):
             self.problem("email", self.titles["email"].title, "不是邮箱地址", "例如 name@example.com")
         return Payer(
             kind=kind,

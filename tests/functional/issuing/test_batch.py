@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
+import openpyxl
 import pytest
 from flask import Flask
 from sqlalchemy import func, insert, select, text, update
@@ -218,6 +220,65 @@ def test_dates_and_numbers_of_excel_are_read_as_shown(desk: BatchService) -> Non
     rows = [row(number, business_day=day, phone=10000000001, price=0.1 + 12.4) for number, day in enumerate(days)]
     batch_id = receive(desk, xlsx(rows))
     assert said(desk, batch_id) == []
+
+
+def test_what_programs_put_around_a_text_is_taken_off(desk: BatchService) -> None:
+    wrapped = row(1, payer_name='="测试甲"', serial='="ZZ1C"', phone='="10000000001"', remark="'十五'计划")
+    quoted = row(2, payer_name="'测试甲", serial="'0002", order="'1")
+    batch_id = receive(desk, csv_file([wrapped, quoted], "gbk"))
+    assert said(desk, batch_id) == []
+    groups = batch_file.read(csv_file([wrapped, quoted], "utf-8-sig")).groups
+    assert [(group.serial, group.rows[0]["payer_name"]) for group in groups] == [("ZZ1C", "测试甲"), ("0002", "测试甲")]
+    assert groups[0].rows[0]["phone"] == "10000000001" and groups[0].rows[0]["remark"] == "'十五'计划"
+
+
+@pytest.mark.parametrize(
+    "amount", ["1,200.00", "￥1200", "¥1,200.0", "１，２００．００", "1200.000", "1200元", "1 200.00"]
+)
+def test_an_amount_is_read_alike_as_line_and_as_payment(desk: BatchService, amount: str) -> None:
+    batch_id = receive(desk, xlsx([row(1, quantity="９６", price="￥12.50", amount=amount)]))
+    assert said(desk, batch_id) == []
+    assert whole(desk, batch_id).good_fen == 120000
+
+
+def test_days_as_text_are_read_or_refused_and_rows_agree_in_any_spelling(desk: BatchService) -> None:
+    today = now().date()
+    ways = [f"{today:%Y年%m月%d日}", f"{today} 00:00:00", f"{today:%Y/%m/%d} 0:00", f"{today}T00:00:00"]
+    rows = [row(number, business_day=way) for number, way in enumerate(ways)]
+    rows += [row(9, business_day=ways[0]), row(9, order="2", business_day=ways[1])]
+    assert said(desk, receive(desk, xlsx(rows))) == []
+    wrong = receive(desk, xlsx([row(1, business_day="2026111"), row(2, business_day=2026111)]))
+    assert [(number, title) for number, title, _ in said(desk, wrong)] == [(2, "开票日期"), (3, "开票日期")]
+
+
+def formatted(rows: list, place: str, number_format: str, hidden: int = 0) -> bytes:
+    book = openpyxl.load_workbook(io.BytesIO(xlsx(rows)))
+    book.active[place].number_format = number_format
+    if hidden:
+        book.active.row_dimensions[hidden].hidden = True
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_a_number_keeps_the_zeros_that_excel_shows(desk: BatchService) -> None:
+    data = formatted([row(1, serial=1234)], "B2", "00000000")
+    assert batch_file.read(data).groups[0].serial == "00001234"
+    assert said(desk, receive(desk, data)) == []
+    for number_format in ('"MZ"000000', "yyyy-mm-dd"):
+        refused = receive(desk, formatted([row(1, serial=46000)], "B2", number_format))
+        assert [(number, title) for number, title, _ in said(desk, refused)] == [(2, "业务流水号")]
+
+
+def test_a_hidden_row_is_named_and_not_issued(desk: BatchService) -> None:
+    batch_id = receive(desk, formatted([row(1), row(2), row(3)], "B2", "@", hidden=3))
+    assert said(desk, batch_id) == [(3, "", "这一行在 Excel 中被隐藏或筛选掉了")]
+    assert whole(desk, batch_id).counts == {"bad": 1, "ready": 2}
+
+
+def test_an_emoji_is_no_name(desk: BatchService) -> None:
+    found = said(desk, receive(desk, csv_file([row(1, payer_name="林😀安"), row(2, remark="★复诊")], "utf-8")))
+    assert found == [(2, "交款人", "“😀”是表情符号，票面不印")]
 
 
 def test_every_kind_comes_by_file(desk: BatchService) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.core import spreadsheet
-from portal.core.spreadsheet import Cell, SheetRefused, read
+from portal.core.spreadsheet import MOST_COLUMNS, MOST_ROWS, Cell, SheetRefused, read
 
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"), max_size=20
@@ -89,6 +89,52 @@ def test_csv_of_every_encoding(encoding: str) -> None:
         ["=1+1", "2"],
     ]
     assert rows[2].number == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "cell"),
+    [
+        (1234, "00000000", Cell("number", "00001234")),
+        (1234, "0", Cell("number", "1234")),
+        (1234, "0_ ", Cell("number", "1234")),
+        (1234, "#,##0.00_);[Red]\\(#,##0.00\\)", Cell("number", "1234")),
+        (1234, "[DBNum1][$-804]General", Cell("number", "1234")),
+        (1234, '"MZ"000000', Cell("styled", "1234")),
+        (1234, "000-0000", Cell("styled", "1234")),
+        (46387, '[$-804]yyyy"年"m"月"d"日";@', Cell("date", "2026-12-31")),
+        (46387.4, "yyyy/m/d h:mm", Cell("date", "2026-12-31")),
+    ],
+)
+def test_a_number_is_read_as_its_format_shows_it(value: float, number_format: str, cell: Cell) -> None:
+    made = openpyxl.Workbook()
+    made.active.append([value])
+    made.active.cell(1, 1).number_format = number_format
+    out = io.BytesIO()
+    made.save(out)
+    assert read(out.getvalue())[0].cells == (cell,)
+
+
+def test_rows_that_excel_hides_are_named() -> None:
+    made = openpyxl.Workbook()
+    for number in range(1, 4):
+        made.active.append([number])
+    made.active.row_dimensions[2].hidden = True
+    out = io.BytesIO()
+    made.save(out)
+    assert [(row.number, row.hidden) for row in read(out.getvalue())] == [(1, False), (2, True), (3, False)]
+
+
+def test_what_is_promised_is_read_and_more_is_refused_whole() -> None:
+    line = "," * 31
+    promised = "头\n" + f"甲{line}\n" * (MOST_ROWS - 1)
+    assert len(read(promised.encode())) == MOST_ROWS
+    with pytest.raises(SheetRefused, match="20,000 行"):
+        read(f"{promised}乙\n".encode())
+    with pytest.raises(SheetRefused, match="60 列"):
+        read(("甲" + "," * MOST_COLUMNS + "乙\n").encode())
+    empty = '<c s="0"/>' * 31
+    rows = f"<row><c><v>1</v></c>{empty}</row>" * MOST_ROWS
+    assert len(read(with_sheet(f"<worksheet {MAIN}><sheetData>{rows}</sheetData></worksheet>"))) == MOST_ROWS
 
 
 def archive(entries: dict[str, bytes], **more: object) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.domain.mail_address import USUAL, suggestion, tidy
+from portal.domain.mail_address import USUAL, is_address, suggestion, tidy
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,23 @@ def test_what_was_meant(typed: str, meant: str) -> None:
 def test_usual_ones_are_never_questioned() -> None:
     assert [suggestion(f"lin@{domain}") for domain in USUAL] == [""] * len(USUAL)
     assert tidy(" Lin @ QQ.com ") == "Lin@qq.com"
+
+
+@pytest.mark.parametrize(
+    ("address", "good"),
+    [
+        ("zhang@163.com", True),
+        ("zh.ang+1@mail.example.com", True),
+        ("zh..ang@163.com", False),
+        (".zhang@qq.com", False),
+        ("zhang.@qq.com", False),
+        ("zhang@qq..com", False),
+        ("zhang@-qq.com", False),
+        ("zhang@localhost", False),
+        ("张@qq.com", False),
+        ("a" * 65 + "@qq.com", False),
+        ("zhang", False),
+    ],
+)
+def test_an_address_is_one_that_mail_can_go_to(address: str, good: bool) -> None:
+    assert is_address(address) is good

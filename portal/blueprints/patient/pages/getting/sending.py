@@ -8,7 +8,6 @@ from flask import Response, g, request, url_for
 
 from portal.blueprints.patient.context import own_bill, page, patient, unit_of
 from portal.delivery import mail_text, requests
-from portal.delivery.requests import MAIL
 from portal.domain import mail_address
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
@@ -29,7 +28,7 @@ def mail(unit_code: str, bill_id: int) -> Response:
     typed = mail_address.tidy(request.form.get("address", "")[:200])
     if request.method == "GET":
         return page("mail.html", **values, address="")
-    if not MAIL.fullmatch(typed):
+    if not mail_address.is_address(typed):
         problem = "邮箱地址不完整，例如 name@qq.com。"
         return page("mail.html", 422, **values | {"address": typed, "problem": problem})
     if "sure" not in request.form:
