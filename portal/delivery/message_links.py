@@ -14,6 +14,9 @@ from portal.core.services import Services
 from portal.delivery.engine import messages
 from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 
+MOST = 19
+"""A session opens twenty bills by links at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class MessageLink:
@@ -30,6 +33,15 @@ class MessageLink:
     stop_token: str
     link_token: str
     stopped: bool
+
+    def joined(self, connection: Connection) -> list[int]:
+        """Read the other bills that the message tells of; a bill whose links were revoked is none of them."""
+        about = DELIVERY_ATTEMPT.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id).join(
+            BILL, (DELIVERY.c.object_kind == "bill") & (BILL.c.id == DELIVERY.c.object_id)
+        )
+        of_message = (DELIVERY_ATTEMPT.c.joined_id == self.attempt_id) & (BILL.c.link_generation == 0)
+        told = select(BILL.c.id).select_from(about).where(of_message, BILL.c.id != self.bill_id)
+        return list(connection.scalars(told.order_by(BILL.c.id).limit(MOST)))
 
 
 def by_link(services: Services, connection: Connection, token: str) -> MessageLink | None:

@@ -15,7 +15,16 @@ from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine import messages
-from portal.delivery.engine.deliveries import Wanted, insert_once, open_delivery, stop, whom
+from portal.delivery.engine.deliveries import (
+    WAITING,
+    WITH_ANCHOR,
+    Wanted,
+    insert_once,
+    of_anchor,
+    open_delivery,
+    stop,
+    whom,
+)
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.states.delivery import AttemptState, DeliveryState, Purpose, Step
@@ -133,6 +142,7 @@ _WORDS = {
     AttemptState.FAILED: "没有送达，请核对地址或改用其他方式",
     AttemptState.DEAD: "没有发出，请改用其他方式取票",
     AttemptState.STOPPED: "已停止",
+    AttemptState.JOINED: "和同一天的票据一起发出",
 }
 
 
@@ -149,12 +159,12 @@ def with_attempts(newest: Select[Any]) -> Select[Any]:
             DELIVERY_ATTEMPT.c.id.label("attempt_id"),
             DELIVERY_ATTEMPT.c.channel,
             DELIVERY_ATTEMPT.c.masked,
-            DELIVERY_ATTEMPT.c.state.label("tried"),
-            DELIVERY_ATTEMPT.c.ended_at.label("tried_ended_at"),
-            DELIVERY_ATTEMPT.c.sent_at,
+            of_anchor("state").label("tried"),
+            of_anchor("ended_at").label("tried_ended_at"),
+            of_anchor("sent_at"),
             DELIVERY_ATTEMPT.c.created_at.label("tried_at"),
         )
-        .select_from(found.outerjoin(DELIVERY_ATTEMPT, DELIVERY_ATTEMPT.c.delivery_id == found.c.id))
+        .select_from(found.outerjoin(WITH_ANCHOR, DELIVERY_ATTEMPT.c.delivery_id == found.c.id))
         .order_by(found.c.id.desc(), DELIVERY_ATTEMPT.c.step.desc(), DELIVERY_ATTEMPT.c.id.desc())
     )
 
@@ -264,10 +274,12 @@ def resume_address(services: Services, attempt_id: int) -> None:
 
 def _take_back(connection: Connection, row: Any) -> None:
     """Cancel what is queued for that address."""
-    waiting = [AttemptState.QUEUED.value, AttemptState.HELD.value]
     same = (DELIVERY_ATTEMPT.c.channel == row.channel) & (DELIVERY_ATTEMPT.c.recipient_digest == row.recipient_digest)
-    found = select(DELIVERY_ATTEMPT.c.delivery_id).where(same, DELIVERY_ATTEMPT.c.state.in_(waiting))
-    for held in connection.execute(select(DELIVERY).where(DELIVERY.c.id.in_(found)).with_for_update()).all():
+    waiting = DELIVERY_ATTEMPT.c.state.in_([*WAITING, AttemptState.JOINED.value])
+    found = select(DELIVERY_ATTEMPT.c.delivery_id).where(same, waiting)
+    still = select(DELIVERY).where(DELIVERY.c.id.in_(found), DELIVERY.c.state == DeliveryState.OPEN.value)
+    # Those that have joined a message come before it: the newer ones first.
+    for held in connection.execute(still.order_by(DELIVERY.c.id.desc()).with_for_update()).all():
         stop(connection, held, "收件人称不是其票据")
 
 

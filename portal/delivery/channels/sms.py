@@ -27,6 +27,15 @@ parameters.declare(
     Parameter(
         "delivery.sms-link", "交付", "短信带取票链接", "短信里放票据页面的链接；运营商模板须含链接前缀", "flag", True
     ),
+    Parameter(
+        "delivery.join-minutes",
+        "交付",
+        "同次就诊合并短信",
+        "同一患者同一天、同一手机，在一条短信后这么多分钟内开的票据不再单发，由同一链接打开；0 为每张一条",
+        "count",
+        240,
+        most=1440,
+    ),
     Parameter("delivery.sms-amount", "交付", "短信带金额", "短信里写出票据金额", "flag", False),
 )
 
@@ -48,7 +57,7 @@ SAID = {
 def told_of(message: Message, amount: bool) -> str:
     """Return what a text message says of its bill or bills: kind, with ``amount`` the sum, and what it is good for."""
     if message.joined:
-        return f"{1 + message.joined}张票据已开具"
+        return f"{1 + message.joined}张票据{'' if message.purpose is Purpose.REVERSED else '已开具'}"
     named = f"{message.what}{'凭证' if message.target.kind == 'voucher' else '票据'}"
     if amount:
         named += f"{yuan(message.total_fen)}元"

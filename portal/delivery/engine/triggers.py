@@ -93,6 +93,7 @@ _GOT = (
     AttemptState.UNCERTAIN,
     AttemptState.SENDING,
     AttemptState.ASKING,
+    AttemptState.JOINED,
 )
 """States in which the person has the bill or may have it."""
 

@@ -129,6 +129,7 @@ class AttemptState(Titled):
     FAILED = "failed", "未送达"
     DEAD = "dead", "需人工处理"
     STOPPED = "stopped", "已停止"
+    JOINED = "joined", "并入同次就诊的消息"
 
     @property
     def active(self) -> bool:

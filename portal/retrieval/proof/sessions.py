@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -17,6 +18,8 @@ _BY_DIGEST = select(
     PATIENT_SESSION.c.unit_id, PATIENT_SESSION.c.level, PATIENT_SESSION.c.claim, PATIENT_SESSION.c.expires_at
 ).where(PATIENT_SESSION.c.digest == bindparam("cookie"), PATIENT_SESSION.c.expires_at > bindparam("moment"))
 """Built once: building and hashing a statement costs more than running it."""
+MOST_BILLS = 20
+"""Bills that one session holds by their links."""
 TOUCH_EVERY = timedelta(minutes=1)
 """How often use is written down: a write for every page would cost more than the page."""
 
@@ -99,6 +102,19 @@ def touch(services: Services, session: Session) -> None:
         connection.execute(
             update(PATIENT_SESSION).where(PATIENT_SESSION.c.digest == session.digest).values(expires_at=until)
         )
+
+
+def add_bills(services: Services, cookie: str, bills: Sequence[int]) -> None:
+    """Let a session that has just opened a bill by its message open the others that the message tells of."""
+
+    def work(connection: Connection) -> None:
+        session = read(services, connection, cookie)
+        if session is not None:
+            claim = replace(session.claim, bills=tuple(dict.fromkeys((*bills, *session.claim.bills)))[-MOST_BILLS:])
+            mine = PATIENT_SESSION.c.digest == session.digest
+            connection.execute(update(PATIENT_SESSION).where(mine).values(claim=_seal(services, session.digest, claim)))
+
+    services.database.act(work)
 
 
 def end(services: Services, session: Session) -> None:

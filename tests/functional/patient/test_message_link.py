@@ -106,7 +106,7 @@ def test_not_mine_names_the_hospital_tells_the_desk_and_can_be_taken_back(app: F
     with one.services.database.read() as connection:
         assert connection.scalars(select(DELIVERY_STOP.c.channel)).all() == []
     again = bench(app, his, "ML2")
-    assert told(again)["payer"] == "林**", "messages go on"
+    assert told(again, Purpose.NOTICE)["payer"] == "林**", "messages go on"
 
 
 def test_looking_stops_nothing_and_a_token_of_nobody_leads_through_the_same_pages(pages: Pages) -> None:

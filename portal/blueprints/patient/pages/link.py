@@ -17,7 +17,7 @@ from portal.domain.link import TOKEN
 from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
-from portal.retrieval.proof import identify
+from portal.retrieval.proof import identify, sessions
 from portal.web.edge import limits, see_other, services
 
 
@@ -46,6 +46,7 @@ def open_link(token: str) -> Response:
     """Open this one bill by the payer's name, typed on the link's page."""
     with services().database.read() as connection:
         facts, payer, sent = _linked(connection, token)
+        joined = sent.joined(connection) if sent is not None else []
         session = session_of(connection)
     unit_of(facts.unit_id)
     name = request.form.get("name", "")[:100]
@@ -58,6 +59,9 @@ def open_link(token: str) -> Response:
         values = _ways(token, sent)
         return page("link.html", 422, bill=facts, payer=mask_name(payer), mine=False, problem=problem, **values)
     unit_code = g.unit.code
+    if joined:
+        sessions.add_bills(services(), cookie, joined)
+        return remember(see_other(url_for("patient.bills", unit_code=unit_code)), cookie)
     return remember(see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
 
 
