@@ -23,7 +23,8 @@ KEPT = timedelta(days=180)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message to the person about one bill, with each address it went to; ``new`` since they last looked."""
+    """What the person was told about one bill for one reason, with each address it went to; ``new`` since they last
+    looked. The HIS's APP and the phone are told by a delivery each, which is one notice all the same."""
 
     bill_id: int
     purpose: Purpose
@@ -44,10 +45,11 @@ _MINE = (
     & (DELIVERY.c.created_at > bindparam("oldest"))
 )
 _SEEN_AT = select(NOTICE_SEEN.c.seen_at).where(NOTICE_SEEN.c.person == bindparam("person")).scalar_subquery()
-_UNREAD = (
-    select(func.count())
-    .select_from(DELIVERY)
+_UNREAD = select(func.count()).select_from(
+    select(DELIVERY.c.object_id, DELIVERY.c.purpose)
     .where(_MINE, DELIVERY.c.created_at > func.coalesce(_SEEN_AT, bindparam("oldest")))
+    .distinct()
+    .subquery()
 )
 _NEWEST = with_attempts(
     select(*SHOWN, _SEEN_AT.label("seen_at")).where(_MINE).order_by(DELIVERY.c.id.desc()).limit(MOST)
@@ -67,12 +69,14 @@ def notices(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose
     """Read the newest messages about these bills, newest first; the caller has checked whose bills they are."""
     if not bill_ids:
         return []
-    found: dict[int, Notice] = {}
+    found: dict[tuple[int, str], Notice] = {}
     for row in connection.execute(_NEWEST, _wanted(unit_id, bill_ids, whose)):
-        known = found.get(row.id)
+        about = (row.object_id, row.purpose)
+        known = found.get(about)
         ways = (*(known.ways if known else ()), *read_shown(row))
-        new = row.seen_at is None or row.created_at > row.seen_at
-        found[row.id] = Notice(row.object_id, Purpose(row.purpose), row.created_at, new, ways)
+        new = row.seen_at is None or row.created_at > row.seen_at or (known is not None and known.new)
+        at = known.at if known else row.created_at
+        found[about] = Notice(row.object_id, Purpose(row.purpose), at, new, ways)
     return list(found.values())
 
 

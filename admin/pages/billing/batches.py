@@ -16,7 +16,7 @@ from portal.issuing.manual import batch, batch_file, catalogue
 from portal.issuing.manual.batch import BatchService
 from portal.listing.values import State
 from portal.rendering.tables import fill_in_form, spreadsheet
-from portal.web.edge import runtime, see_other, services
+from portal.web.edge import file_response, runtime, see_other, services
 
 TONES = {
     "checked": "wait",
@@ -184,6 +184,4 @@ def batch_failures(batch_id: int) -> Response:
 
 
 def _download(data: bytes, name: str) -> Response:
-    response = Response(data, mimetype=spreadsheet.MIMETYPE)
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    return file_response(data, spreadsheet.MIMETYPE, name)

@@ -277,7 +277,7 @@ def _queue(
     if channel.disturbs and not purpose.awaited:
         due_at = quiet_until(settings["delivery.quiet"], local(moment))
     attempt = NewAttempt(delivery, step, channel, address, moment, due_at)
-    new = joining.add(services, connection, attempt, settings["delivery.join-minutes"])
+    new = joining.add(services, connection, attempt, settings.get("delivery.join-minutes", 0))
     return "" if new else "同一内容已发往同一收件人"
 
 

@@ -14,7 +14,7 @@ from portal.core.clock import now
 from portal.delivery.notices import KEPT, clean
 from portal.domain.states.bills import BillState
 from portal.domain.states.delivery import Accepted, Arrived, Never, Purpose
-from portal.models.tables import BILL, DELIVERY_ATTEMPT, DELIVERY_STOP, NOTICE_SEEN, PATIENT_REQUEST
+from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP, NOTICE_SEEN, PATIENT_REQUEST
 from portal.retrieval import files, patient_requests
 from tests.support.channels import Bench, Scripted
 from tests.support.his import His
@@ -172,3 +172,16 @@ def test_the_entry_page_and_the_poster_say_which_address_is_ours(pages: Pages, a
     assert f'以 <b class="address">{ours}</b> 开头的才是本院' in pages.get("/h/pgzx").text
     poster = PdfReader(io.BytesIO(files.poster(services, "pgzx", "A4").data))
     assert ours in poster.pages[0].extract_text().replace("\n", "")
+
+
+def test_the_app_and_the_phone_are_one_notice(pages: Pages, app: Flask, his: His, bench: Bench) -> None:
+    """A HIS that names its patients has each bill told to its APP as well."""
+    bench.open("sms")
+    bench.open("app", Purpose.NOTICE)
+    bench.run(Scripted("sms", address=PHONE), Scripted("app", address="P-1"))
+    with bench.services.database.write() as connection:
+        connection.execute(update(DELIVERY).values(purpose="issued"))
+    person(pages, app)
+    assert count(pages) == "1"
+    page = pages.get(NOTICES)
+    assert page.text.count("<section") == 1 and "医院 APP" in page.text

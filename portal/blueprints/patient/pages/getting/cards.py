@@ -141,7 +141,7 @@ def binding(unit_code: str, platform: str) -> Response:
         if not hmac.compare_digest(given.encode(), _state(session, platform).encode()):
             raise Refusal("SESSION_OVER")
         told = _bind(session, platform, code)
-        if told == "bound":
+        if told == "bound" or _bound(session, platform):  # loading again, or going back, brings a used code
             return see_other(address)
     link = _login(platform, f"{services().settings.outside}{address}", _state(session, platform))
     title = TITLES[platform]
