@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from portal.blueprints.patient.context import CHANNELS
-from portal.delivery import mail_text, sms
+from portal.delivery import mail_text
+from portal.delivery.channels import sms
 from portal.delivery.engine.channel import PUSH, TITLES
 from portal.domain.states.bills import BillState
 from portal.domain.states.standing import Condition, Standing, standing
