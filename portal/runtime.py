@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from portal.access.his.accounts import HisAccountCache
+from portal.access.his.wrong_signatures import WrongSignatures
 from portal.access.limits import Limits
 from portal.approvals.registry import Registry
 from portal.core.services import Services
@@ -39,6 +40,7 @@ class Runtime:
         self.limits = Limits(services.database, services.settings.redis_url)
         self.units = UnitCache(services.database)
         self.his_accounts = HisAccountCache(services.database, services.cipher)
+        self.wrong_signatures = WrongSignatures()
         self.issuing = IssuingService(services)
         self.approvals = APPROVALS
 

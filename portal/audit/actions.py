@@ -75,6 +75,7 @@ ACTIONS: dict[str, str] = {
     "his.key_renewed": "更换接口密钥",
     "his.key_shown": "查看接口密钥",
     "his.key_ended": "停用旧接口密钥",
+    "his.wrong_signatures": "接口签名连续错误",
     "his.mapping_changed": "修改对照表",
     "kiosk.enrolled": "登记自助机",
     "kiosk.renewed": "更换自助机口令",

@@ -16,7 +16,7 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.domain.errors import Refusal
-from portal.domain.identity import is_phone, normalise
+from portal.domain.identity import WHICH_PHONES, is_phone, normalise
 from portal.domain.states.delivery import Purpose, Step
 from portal.models.tables import BILL, LINK_WATCH
 from portal.outbox import tasks
@@ -35,7 +35,7 @@ def register(services: Services, limits: Limits, token: str, phone: str, address
     """
     phone = normalise(phone)
     if not is_phone(phone):
-        raise Refusal("ENTRY_INVALID", problems="手机号应为 11 位数字")
+        raise Refusal("ENTRY_INVALID", problems=f"手机号{WHICH_PHONES}")
     index, watch_id = services.index, new_id()
     link_digest, phone_digest = index.digest("link", token), index.digest("phone", phone)
     for bucket, most in (

@@ -8,6 +8,7 @@ SMS or with the phone that WeChat vouches for, when it is the one on file.
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Connection, insert, select
@@ -108,7 +109,7 @@ def confirm(services: Services, limits: Limits, session: Session, typed: str) ->
     def work(connection: Connection) -> str | None:
         token = identify.confirm_on(services, connection, session, typed)
         if token is not None:
-            _bind_on(services, connection, session, openid, token, "sms")
+            _bind_on(services, connection, openid, token, "sms")
         return token
 
     token = services.database.act(work)
@@ -135,7 +136,7 @@ def by_phone(
     asked = Session(session.digest, session.unit_id, 0, claim, session.expires_at)
     with services.database.read() as connection:
         on_file = phone_on_file(services, connection, asked)
-        claim = resolved(services, connection, session.unit_id, claim)
+        claim = replace(resolved(services, connection, session.unit_id, claim), typed=())
         openid = openid_of(services, connection, session)
     same = hmac.compare_digest(on_file.encode().ljust(20), phone.encode().ljust(20))
     if not (same and on_file):
@@ -146,14 +147,15 @@ def by_phone(
         sessions.end_on(connection, session)
         audit.record(connection, Actor(f"patient:{claim.number[:12]}"), "patient.identified", ("unit", session.unit_id))
         token = sessions.start(services, connection, session.unit_id, 2, claim)
-        _bind_on(services, connection, asked, openid, token, "wechat")
+        _bind_on(services, connection, openid, token, "wechat")
         return token
 
     return services.database.act(work)
 
 
-def _bind_on(services: Services, connection: Connection, session: Session, openid: str, token: str, by: str) -> None:
-    if not openid:
+def _bind_on(services: Services, connection: Connection, openid: str, token: str, by: str) -> None:
+    session = sessions.read(services, connection, token)
+    if not openid or session is None:
         return
     number, name = bytes.fromhex(session.claim.number), bytes.fromhex(session.claim.name)
     _remember(services, connection, token, openid)

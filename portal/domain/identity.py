@@ -63,6 +63,10 @@ def normalise(text: str) -> str:
     return "" if current in _PLACEHOLDERS or set(current) == {"*"} else current
 
 
+WHICH_PHONES = "应为 11 位内地手机号，港澳台及境外号码收不到短信"
+"""What a refused phone is told."""
+
+
 def is_phone(text: str) -> bool:
     """Whether this is a mobile number: 1[3-9] and nine digits, or the demo's ``1000000dddd``."""
     return _PHONE.fullmatch(normalise(text)) is not None

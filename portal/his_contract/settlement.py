@@ -21,7 +21,7 @@ from portal.domain.documents.settlement import (
     VoucherUse,
 )
 from portal.domain.errors import Refusal
-from portal.domain.identity import is_id_card
+from portal.domain.identity import WHICH_PHONES, is_id_card, is_phone
 from portal.his_contract.checks import check_sums, check_time
 from portal.his_contract.fields import Fields, Problems
 
@@ -146,7 +146,7 @@ def payer(fields: Fields, account: HisAccount) -> Payer:
         name=fields.name("payer", "患者姓名", 100, required=True),
         id_type=fields.text("idCardType", "证件类型", 10),
         id_no=id_no,
-        phone=fields.number("tel", "手机号", 20),
+        phone=_phone(fields),
         email=fields.text("email", "邮箱", 50),
         card_type=account.card_types.get(card_type, card_type),
         card_no=fields.number("cardNo", "卡号", 50),
@@ -154,6 +154,14 @@ def payer(fields: Fields, account: HisAccount) -> Payer:
         patient_id=fields.number("patientId", "患者唯一编号", 50),
         open_id=fields.text("openID", "公众号或小程序用户", 100),
     )
+
+
+def _phone(fields: Fields) -> str:
+    """Return the phone as it was sent; the bill's warnings say when no message can reach it."""
+    phone = fields.number("tel", "手机号", 20)
+    if phone and not is_phone(phone):
+        fields.problems.warn("tel", "手机号", f"不能接收短信：{WHICH_PHONES}")
+    return phone
 
 
 def _department(fields: Fields, method: str) -> tuple[str, str]:

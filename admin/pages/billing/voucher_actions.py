@@ -22,7 +22,7 @@ from portal.domain.documents.manual_input import ID_TYPES
 from portal.domain.documents.settlement import CHANNELS, Payer, Payment
 from portal.domain.documents.voucher import Admission, Deposit, Taking, VoucherForm, VoucherScene
 from portal.domain.errors import Refusal
-from portal.domain.identity import is_id_card, is_phone
+from portal.domain.identity import WHICH_PHONES, is_id_card, is_phone
 from portal.domain.money import commas
 from portal.issuing.vouchers import approvals, paper
 from portal.issuing.vouchers.issue import Sender, VoucherService
@@ -63,7 +63,7 @@ class DepositForm(Form):
     def validate_phone(self, field: Text) -> None:
         """Check that it is a mobile number."""
         if field.data and not is_phone(field.data):
-            raise ValidationError("手机号不正确，请核对 11 位号码")
+            raise ValidationError(f"手机号{WHICH_PHONES}")
 
     def validate_hospital_no(self, field: Text) -> None:
         """Check that a deposit for a stay names the stay."""

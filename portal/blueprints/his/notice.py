@@ -13,7 +13,7 @@ from portal.blueprints.his.context import Context, fields_of, named_bill, refuse
 from portal.delivery import requests
 from portal.domain import mail_address
 from portal.domain.actor import Actor
-from portal.domain.identity import is_phone, normalise
+from portal.domain.identity import WHICH_PHONES, is_phone, normalise
 from portal.his_contract.fields import Fields
 
 TYPES = {"1201": "sms", "1202": "mail"}
@@ -46,7 +46,7 @@ def _read(row: Fields, kind: str, value: str) -> tuple[str, str]:
     if channel == "sms" and address:
         address = normalise(address)
         if not is_phone(address):
-            row.problem(value, "通知地址", "不是手机号", "应为 11 位手机号")
+            row.problem(value, "通知地址", "不是手机号", WHICH_PHONES)
     if channel == "mail" and address and not mail_address.is_address(address):
         row.problem(value, "通知地址", "不是邮箱地址", "例如 name@example.com")
     return channel, address

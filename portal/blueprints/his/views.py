@@ -83,10 +83,12 @@ def _answer(sent_method: str) -> bytes:
         sender = _read()
         account = runtime().his_accounts.get(sender.appid)
         if account is None:
+            runtime().wrong_signatures.note(runtime().services, None)
             raise Refusal("APPID_UNKNOWN", appid=sender.appid[:50])
         key = account.key
         if not envelope.signature_holds(sender, key):
             if not account.earlier_key or not envelope.signature_holds(sender, account.earlier_key):
+                runtime().wrong_signatures.note(runtime().services, account)
                 raise Refusal("SIGN_WRONG")
             key = account.earlier_key
         proven = account

@@ -31,7 +31,15 @@ from portal.domain.documents.settlement import (
     Split,
     Visit,
 )
-from portal.domain.identity import is_credit_code, is_id_card, is_phone, normalise, normalise_name, recognise
+from portal.domain.identity import (
+    WHICH_PHONES,
+    is_credit_code,
+    is_id_card,
+    is_phone,
+    normalise,
+    normalise_name,
+    recognise,
+)
 from portal.domain.money import commas
 from portal.issuing.manual.catalogue import Catalogue, Priced
 from portal.rendering.pdf import fonts
@@ -238,7 +246,7 @@ class _Reader:
                 self.problem("id_no", title, "与证件类型不符，或校验位不对", "请核对号码；其他证件请把类型选为“其他”")
         phone = normalise(texts["phone"])
         if phone and not is_phone(phone):
-            self.problem("phone", self.titles["phone"].title, "不是手机号", "应为 11 位手机号")
+            self.problem("phone", self.titles["phone"].title, "不是手机号", WHICH_PHONES)
         if texts["email"] and not mail_address.is_address(texts["email"]):
             self.problem("email", self.titles["email"].title, "不是邮箱地址", "例如 name@example.com")
         return Payer(

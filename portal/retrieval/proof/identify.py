@@ -62,7 +62,7 @@ def counted_claim(services: Services, limits: Limits, number: str, name: str, ad
     """Count a look-up by number and address and return whom it asks for. Raises TRY_LATER when too often."""
     claim = claim_of(services, number, name)
     attempts.begin(services, limits, LOOK_UP, claim.number[:24], address)
-    return replace(claim, typed=(number, name))
+    return claim
 
 
 def begin_on(services: Services, connection: Connection, unit_id: int, claim: Claim) -> str:

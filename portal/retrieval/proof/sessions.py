@@ -30,7 +30,6 @@ class Claim:
     """What one browser typed and proved. Digests are hex of keyed hashes; ``bills`` opened by a slip (level 1).
 
     ``kind``: what the typed number looks like, in words; ``phone``: digest of the phone that got the code (level 2).
-    ``spellings``: digests of the number otherwise spelled, ``loose_name``: of the name without dots and hyphens.
     ``company``: digest of the phone of a company's contact, proved by a code; it opens no person's bill at any level.
     ``typed``: number and name as they were typed, to type them no second time, until a code has proved them.
     """
@@ -42,8 +41,6 @@ class Claim:
     phone: str = ""
     company: str = ""
     typed: tuple[str, ...] = ()
-    spellings: tuple[str, ...] = field(default=())
-    loose_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,7 @@ def by_digest(services: Services, connection: Connection, digest: bytes) -> Sess
 
 def read_claim(claim: dict[str, Any]) -> Claim:
     """Return a claim from its sealed form."""
-    return Claim(**claim | {name: tuple(claim.get(name, ())) for name in ("bills", "spellings")})
+    return Claim(**claim | {name: tuple(claim.get(name, ())) for name in ("bills", "typed")})
 
 
 def start(services: Services, connection: Connection, unit_id: int, level: int, claim: Claim) -> str:

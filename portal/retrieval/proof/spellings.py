@@ -1,7 +1,7 @@
 """One person, several spellings: a name with or without its dot, a document with or without its brackets.
 
-Bills are kept under keyed hashes of what the HIS sent. What is typed may be spelled otherwise, so a claim carries the
-other spellings, and takes those of the bills that it is about where that may be looked at: by the task that sends a
+Bills are kept under keyed hashes of what the HIS sent. What is typed may be spelled otherwise, so a claim carries what
+was typed, and takes the spelling of the bills that it is about where that may be looked at: by the task that sends a
 code, and when the code was right.
 """
 
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from portal.core.services import Services
 from portal.domain.identity import loose_name, normalise_name, spoken_kind
+from portal.ledger import bills as ledger_bills
 from portal.ledger.persons import number_digests
 from portal.models.tables import BILL, BILL_PARTY, PARTY_KEY
 from portal.retrieval.proof.sessions import Claim
@@ -32,38 +33,31 @@ _BILLS = (
 
 
 def claim_of(services: Services, number: str, name: str) -> Claim:
-    """Return what number and name claim, as typed and in other spellings."""
-    first, *others = (digest.hex() for digest in number_digests(services, number))
+    """Return what number and name claim, as they were typed."""
     named = services.index.digest("name", normalise_name(name)).hex()
-    return Claim(
-        first, named, kind=spoken_kind(number), spellings=tuple(others), loose_name=loose_digest(services, name)
-    )
-
-
-def loose_digest(services: Services, name: str) -> str:
-    """Return the keyed hash of a name without what phones have no key for."""
-    return services.index.digest("name.loose", loose_name(name)).hex()
+    digest = number_digests(services, number)[0].hex()
+    return Claim(digest, named, kind=spoken_kind(number), typed=(number, name))
 
 
 def resolved(services: Services, connection: Connection, unit_id: int, claim: Claim) -> Claim:
     """Return a claim with number and name as most of its bills have them; as it is when no bill fits."""
-    numbers = [bytes.fromhex(number) for number in (claim.number, *claim.spellings)]
+    number, name = claim.typed or ("", "")
+    numbers = number_digests(services, number) if number else [bytes.fromhex(claim.number)]
     same: dict[bytes, bool] = {bytes.fromhex(claim.name): True}
     fitting: Counter[tuple[bytes, bytes]] = Counter()
     for row in connection.execute(_BILLS, {"numbers": numbers, "unit": unit_id}):
         if row.name_digest not in same:
-            stored = services.cipher.decrypt_text("bill_party.name", row.bill_id, row.name)
-            same[row.name_digest] = bool(claim.loose_name) and loose_digest(services, stored) == claim.loose_name
+            same[row.name_digest] = bool(name) and is_name(services, ledger_bills.read_payer(services, row), name)
         if same[row.name_digest]:
             fitting[row.digest, row.name_digest] += 1
     if not fitting:
         return claim
-    (number, name), _ = fitting.most_common(1)[0]
-    return replace(claim, number=number.hex(), name=name.hex())
+    (digest, named), _ = fitting.most_common(1)[0]
+    return replace(claim, number=digest.hex(), name=named.hex())
 
 
 def is_name(services: Services, stored: str, typed: str) -> bool:
-    """Whether a typed name is the stored one."""
-    return hmac.compare_digest(loose_digest(services, stored), loose_digest(services, typed)) and bool(
-        loose_name(typed)
-    )
+    """Whether a typed name is the stored one, but for what phones have no key for; hashed, so that no letter of it
+    shows in the time."""
+    ours, theirs = (services.index.digest("name.loose", loose_name(name)) for name in (stored, typed))
+    return hmac.compare_digest(ours, theirs) and bool(loose_name(typed))

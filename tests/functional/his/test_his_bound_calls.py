@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 
 from portal.access.his import bound_calls
+from portal.access.his.wrong_signatures import MANY
 from portal.core.clock import now
-from portal.models.tables import HIS_CALL
+from portal.demo.accounts import DEMO_APPID
+from portal.models.tables import AUDIT_ENTRY, HIS_CALL
 from tests.support.his import Answer, His, at, encode, outpatient
 from tests.support.vouchers import paid_in, taking
 
@@ -67,3 +70,15 @@ def test_what_is_over_is_forgotten(app: Flask, his: His) -> None:
         connection.execute(HIS_CALL.update().values(expires_at=now()))
         bound_calls.clean(connection)
         assert not connection.execute(HIS_CALL.select()).all()
+
+
+@pytest.mark.parametrize(("appid", "result"), [(DEMO_APPID, "E1003"), ("NOBODY0000001", "E1002")])
+def test_many_wrong_signatures_are_an_alarm(app: Flask, his: His, appid: str, result: str) -> None:
+    """Told once, in the log of acts; who signs rightly is served beside it."""
+    for _ in range(MANY + 5):
+        assert sent(his, "getEBillByBusNo", encode({"busNo": "X"}, key="wrong", appid=appid)).result == result
+    services = app.extensions["qupiao"].services
+    with services.database.read() as connection:
+        told = select(func.count()).where(AUDIT_ENTRY.c.action == "his.wrong_signatures")
+        assert connection.scalar(told) == 1
+    assert his.call("invoiceEBillOutpatient", outpatient("RIGHT-1")).ok

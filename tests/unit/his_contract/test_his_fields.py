@@ -166,6 +166,15 @@ def test_warnings_are_kept_with_the_bill() -> None:
     assert sum("ownPay" in text or "age" in text for text in found.warnings) == 2
 
 
+@pytest.mark.parametrize("sent", ["+852 9123 4567", "00886912345678", "62345678"])
+def test_phones_that_no_message_reaches(sent: str) -> None:
+    """The number is kept, and the bill says why nothing was sent."""
+    found = read(tel=sent, ownPay=0)
+    assert found.payer.phone == sent
+    assert any("tel" in text and "内地手机号" in text for text in found.warnings)
+    assert not any("tel" in text for text in read(tel="138 0000 0000").warnings)
+
+
 @pytest.mark.parametrize(
     ("sent", "sex"),
     [("未知的性别", "未知"), ("未说明的性别", "未知"), ("男性", "男"), ("女", "女"), ("不愿意透露", "未知")],
