@@ -20,6 +20,10 @@ from portal.delivery.engine.channel import Target
 from portal.domain.actor import Actor
 from portal.models.tables import BILL_PARTY, CHANNEL_BINDING, MESSAGE_PERMISSION, PARTY_KEY
 
+_ACTIVE = ("active",)
+BOUND = ("active", "stale")
+"""States of a binding that its person has not ended; ``stale``: they do not follow the account, or it is gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -85,7 +89,14 @@ def persons(services: Services, connection: Connection, subject: Subject) -> lis
     return [(row.unit_id, row.number_digest, row.name_digest) for row in connection.execute(found)]
 
 
-def recipient(services: Services, connection: Connection, platform: str, appid: str, target: Target) -> str:
+def recipient(
+    services: Services,
+    connection: Connection,
+    platform: str,
+    appid: str,
+    target: Target,
+    states: Sequence[str] = _ACTIVE,
+) -> str:
     """Return the account of a bill's patient at a platform: for Alipay with its kind (``open_id:…``); ``""`` for
     none."""
     if target.kind != "bill":
@@ -102,7 +113,7 @@ def recipient(services: Services, connection: Connection, platform: str, appid: 
         .where(
             CHANNEL_BINDING.c.platform == platform,
             CHANNEL_BINDING.c.appid == appid,
-            CHANNEL_BINDING.c.state == "active",
+            CHANNEL_BINDING.c.state.in_(states),
         )
         .order_by(CHANNEL_BINDING.c.verified_at.desc())
         .limit(1)
@@ -128,17 +139,16 @@ def set_state(services: Services, subject: Subject, state: str) -> None:
         )
 
 
-def is_bound(connection: Connection, unit_id: int, number: bytes, platform: str) -> bool:
-    """Whether a person is told over a platform."""
+def state_of(connection: Connection, unit_id: int, number: bytes, platform: str) -> str:
+    """Whether a person is told over a platform: ``active``; ``stale``: bound, but not reached (does not follow the
+    account); ``""``: not bound."""
     mine = (
         (CHANNEL_BINDING.c.unit_id == unit_id)
         & (CHANNEL_BINDING.c.number_digest == number)
         & (CHANNEL_BINDING.c.platform == platform)
     )
-    return (
-        connection.execute(select(CHANNEL_BINDING.c.id).where(mine, CHANNEL_BINDING.c.state == "active")).first()
-        is not None
-    )
+    bound = select(CHANNEL_BINDING.c.state).where(mine, CHANNEL_BINDING.c.state != "revoked")
+    return str(connection.scalar(bound.order_by(CHANNEL_BINDING.c.state).limit(1)) or "")
 
 
 def revoke(services: Services, unit_id: int, number: bytes, platform: str) -> int:

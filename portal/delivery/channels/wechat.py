@@ -135,6 +135,10 @@ class WeChatSubscription(_Subscription):
         super().__init__(providers)
         self.template = self._settings.template("wechat_subscription")
 
+    def recipient(self, services: Services, connection: Connection, target: Target) -> str:
+        """Return the openid that the patient has bound, whether they follow the account or not."""
+        return bindings.recipient(services, connection, self.platform, self.account, target, bindings.BOUND)
+
     def _call(self, message: Message) -> None:
         data = fields(self._settings.wechat_fields, message)
         self._providers.service.send_subscription(message.recipient, self.template, data, message.link)

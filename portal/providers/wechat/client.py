@@ -193,6 +193,22 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         body = {"touser": openid, "template_id": template, "page": page, "data": values}
         self.post("message/subscribe/send", data=body | {"miniprogram_state": state, "lang": "zh_CN"})
 
+    def follows(self, openid: str) -> bool:
+        """Say whether a user follows the official account, without which no template message reaches them."""
+        url = f"{WECHAT_HOST}/cgi-bin/user/info"
+        return bool(self._request("get", url, params={"openid": openid}, result_processor=_subscribed))
+
+    def account_address(self) -> str:
+        """Return the address in the account's own QR code, which whoever scans it may follow; kept for a day."""
+
+        def fetch() -> Fetched:
+            scene = {"scene": {"scene_str": "qupiao"}}
+            body = {"action_name": "QR_LIMIT_STR_SCENE", "action_info": scene}
+            answer = self.post(f"{WECHAT_HOST}/cgi-bin/qrcode/create", data=body)
+            return Fetched(str(answer["url"]), 86_400)
+
+        return self._tokens.get(f"wechat:{self.appid}:account-qr", fetch)
+
     def web_login(self, code: str) -> str:
         """Return the openid behind a web log-in code. USER: the code is no good, or the openid is made up."""
         wanted = {"appid": self.appid, "secret": self.secret, "code": code, "grant_type": "authorization_code"}
@@ -219,6 +235,10 @@ class WeChat(WeChatClient):  # type: ignore[misc]  # the library has no types
         if found.get("watermark", {}).get("appid") != self.appid:
             raise self._fault(FaultKind.CONFIG, "watermark", "the phone was given to another mini-program")
         return str(found.get("purePhoneNumber", "")) if str(found.get("countryCode", "86")) == "86" else ""
+
+
+def _subscribed(answer: dict[str, Any]) -> bool:
+    return int(answer["subscribe"]) == 1
 
 
 def _whole(file: Any) -> Any:

@@ -154,7 +154,15 @@ def site() -> str:
     return request.host_url.rstrip("/")
 
 
+def make_account_code(caller: Caller, body: Json) -> Json:
+    """Make the permanent QR code of an official account."""
+    if body.get("action_name") != "QR_LIMIT_STR_SCENE" or not body.get("action_info"):
+        raise WeChatRefusal(40053, "invalid action info")
+    return {"ticket": "demo-ticket", "url": f"http://weixin.qq.com/q/{caller.appid}"}
+
+
 ACTS: dict[str, Act] = {
+    "cgi-bin/qrcode/create": make_account_code,
     "cgi-bin/message/template/send": send_template,
     "cgi-bin/message/subscribe/bizsend": send_subscription,
     "cgi-bin/message/subscribe/send": send_mini,

@@ -47,6 +47,19 @@ def give_ticket() -> ResponseReturnValue:
     return perform("cgi-bin/ticket/getticket", lambda: tokens.ticket(tokens.caller(token), kind))
 
 
+@pages.get("/cgi-bin/user/info")
+def tell_user() -> ResponseReturnValue:
+    """Tell whether a user follows the official account."""
+    return perform("cgi-bin/user/info", _user_info)
+
+
+def _user_info() -> Json:
+    here = state_of(WeChat)
+    caller = here.tokens.caller(request.args.get("access_token", ""))
+    user = here.people.user(request.args.get("openid"), caller.appid)
+    return {"subscribe": user["follows"], "openid": user["openid"]}
+
+
 @pages.get("/sns/jscode2session")
 def log_in_mini() -> ResponseReturnValue:
     """Log a user of the mini-program in by the code of the phone."""

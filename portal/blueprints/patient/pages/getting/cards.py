@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import time
 from base64 import urlsafe_b64decode
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,6 +24,7 @@ from portal.domain.errors import Refusal
 from portal.domain.texts import said_later
 from portal.ledger.bills import BillFacts
 from portal.providers.faults import ChannelFault
+from portal.rendering import qr
 from portal.retrieval.proof import identify, sessions
 from portal.web.edge import runtime, see_other, services
 
@@ -141,11 +143,13 @@ def binding(unit_code: str, platform: str) -> Response:
         if not hmac.compare_digest(given.encode(), _state(session, platform).encode()):
             raise Refusal("SESSION_OVER")
         told = _bind(session, platform, code)
-        if told == "bound" or _bound(session, platform):  # loading again, or going back, brings a used code
+        if told == "bound" or _state_of(session, platform):  # loading again, or going back, brings a used code
             return see_other(address)
     link = _login(platform, f"{services().settings.outside}{address}", _state(session, platform))
     title = TITLES[platform]
-    return page("binding.html", link=link, told=told, bound=_bound(session, platform), title=title)
+    state = _state_of(session, platform)
+    account = _account_qr() if state == "stale" and platform == "wechat" else ""
+    return page("binding.html", link=link, told=told, state=state, title=title, account=account)
 
 
 def _login(platform: str, back: str, state: str) -> str:
@@ -171,12 +175,25 @@ def _bind(session: sessions.Session, platform: str, code: str) -> str:
         return "failed"
     number, name = bytes.fromhex(session.claim.number), bytes.fromhex(session.claim.name)
     bindings.bind(services(), session.unit_id, subject, number, name, "sms")
+    if platform == "wechat":
+        with suppress(ChannelFault):  # not known now: the first message will tell
+            if not providers.service.follows(subject.value):
+                bindings.set_state(services(), subject, "stale")
     return "bound"
 
 
-def _bound(session: sessions.Session, platform: str) -> bool:
+def _state_of(session: sessions.Session, platform: str) -> str:
     with services().database.read() as connection:
-        return bindings.is_bound(connection, session.unit_id, bytes.fromhex(session.claim.number), platform)
+        return bindings.state_of(connection, session.unit_id, bytes.fromhex(session.claim.number), platform)
+
+
+def _account_qr() -> str:
+    """Draw the QR code of the official account; ``""`` while WeChat does not answer."""
+    try:
+        address = runtime().providers.service.account_address()
+    except ChannelFault:
+        return ""
+    return qr.drawing(address, {"role": "img", "aria-label": "本院服务号的二维码"})
 
 
 @patient_cards.post("/h/<string:unit_code>/wechat", defaults={"platform": "wechat"})
