@@ -6,6 +6,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, current_app, redirect, url_for
 from werkzeug.routing import IntegerConverter, Map
@@ -61,7 +62,13 @@ def asset(name: str) -> str:
 
 
 def file_response(data: bytes, mimetype: str, name: str, disposition: str = "attachment") -> Response:
-    """Answer with a file; ``disposition`` ``inline`` shows it in the browser."""
+    """Answer with a file; ``disposition`` ``inline`` shows it in the browser.
+
+    A header is Latin-1 only: a Chinese name goes in coded (RFC 6266), beside a plain one for old readers.
+    """
     response = Response(data, mimetype=mimetype)
-    response.headers.set("Content-Disposition", disposition, filename=name)
+    names = {"filename": name}
+    if not name.isascii():
+        names = {"filename": f"download{Path(name).suffix}", "filename*": f"UTF-8''{quote(name, safe='')}"}
+    response.headers.set("Content-Disposition", disposition, **names)
     return response
