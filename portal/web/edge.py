@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from flask import Response, current_app, redirect, url_for
-from werkzeug.http import dump_options_header
 from werkzeug.routing import IntegerConverter, Map
 
 from portal.access.limits import Limits
@@ -63,10 +62,13 @@ def asset(name: str) -> str:
 
 
 def file_response(data: bytes, mimetype: str, name: str, disposition: str = "attachment") -> Response:
-    """Answer with a file; ``disposition`` ``inline`` shows it in the browser."""
+    """Answer with a file; ``disposition`` ``inline`` shows it in the browser.
+
+    A header is Latin-1 only: a Chinese name goes in coded (RFC 6266), beside a plain one for old readers.
+    """
     response = Response(data, mimetype=mimetype)
-    told = {"filename": name}
-    if not name.isascii():  # a header is Latin-1 by WSGI: other servers than ours answer 500 for more
-        told = {"filename": f"file{PurePath(name).suffix}", "filename*": f"UTF-8''{quote(name, safe='')}"}
-    response.headers["Content-Disposition"] = dump_options_header(disposition, told)
+    names = {"filename": name}
+    if not name.isascii():
+        names = {"filename": f"download{Path(name).suffix}", "filename*": f"UTF-8''{quote(name, safe='')}"}
+    response.headers.set("Content-Disposition", disposition, **names)
     return response
