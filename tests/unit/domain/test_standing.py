@@ -6,8 +6,8 @@ import pytest
 
 from portal.blueprints.patient.context import CHANNELS
 from portal.delivery import mail_text
-from portal.delivery.channels import sms
-from portal.delivery.engine.channel import PUSH, TITLES
+from portal.delivery.channels import TITLES, sms
+from portal.delivery.engine.channel import PUSH
 from portal.domain.states.bills import BillState
 from portal.domain.states.standing import Condition, Standing, standing
 
