@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, render_template, request
 from markupsafe import Markup
 
-from portal.blueprints.patient import english
+from portal.blueprints.patient import english, form_results
 from portal.core.clock import local
 from portal.core.database import Connection
 from portal.domain.errors import Refusal
@@ -53,11 +53,15 @@ def keep_open(response: Response) -> Response:
     return response
 
 
-def page(template: str, status: int = 200, **values: Any) -> Response:
+def page(template: str, status: int = 0, **values: Any) -> Response:
     """Render a patient page. ``here`` is its own address: what lies below it is named from there.
 
-    It is in English when the browser wants that and the template is; ``english=False`` forbids it.
+    It shows what its form led to (``typed``, ``problem``, ``wrong``), whose status it has unless one is given. It is in
+    English when the browser wants that and the template is; ``english=False`` forbids it.
     """
+    result = form_results.shown()
+    values = {"typed": result.typed, "problem": result.problem, "wrong": result.wrong} | values
+    values["back"] = request.full_path.removesuffix("?") if request.method == "GET" else "/"
     wanted, translated = english.wanted(), template in english.PAGES
     g.english = values["english"] = wanted and translated and values.get("english", True)
     values["wants_english"] = wanted if wanted or translated else None
@@ -72,7 +76,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     values["inside_app"] = inside_app()
     banner = current_app.config["BANNER"]
     values["banner"] = banner.english or banner if g.english else banner
-    return Response(render_template(f"patient/{template}", **values), status=status)
+    return Response(render_template(f"patient/{template}", **values), status=status or result.status)
 
 
 def remember(response: Response, cookie: str) -> Response:

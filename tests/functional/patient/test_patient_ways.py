@@ -245,7 +245,8 @@ def test_getting_it_elsewhere(pages: Pages, his: His, app: Flask) -> None:
     assert len(ids) == 2 and "报销包" in text and "257.00" in text
     packed = zipfile.ZipFile(io.BytesIO(pages.client.post("/h/pgzx/bundle", data=data | {"form": "zip"}).data))
     assert len(packed.namelist()) == 5 and sum(name.endswith(".xml") for name in packed.namelist()) == 2
-    refused = pages.client.post("/h/pgzx/bundle", data={"csrf_token": data["csrf_token"], "form": "pdf"})
+    form = {"csrf_token": data["csrf_token"], "form": "pdf"}
+    refused = pages.client.post("/h/pgzx/bundle", data=form, follow_redirects=True)
     assert refused.status_code == 422 and "可以选 1 至 50 张" in refused.text
     earlier = pages.get("/h/pgzx/bundle?first=2020-01-01&last=2020-12-31")
     assert "没有可以报销的票据" in earlier.text and "最近一次就诊 · 2 张" in earlier.text
@@ -265,16 +266,23 @@ def test_help_reaches_the_desk_and_comes_back(pages: Pages, his: His, app: Flask
     assert "写成" in pages.submit(page, {"day": "昨天"}, 422, action="/why").text
     unknown = pages.submit(page, {"day": "2026-11-18", "amount": "128.50"}, action="/why").text
     assert "名下的票据" not in unknown, "nobody identified learns nothing"
+    assert "先要知道是谁在问" in unknown and 'value="2026-11-18"' in unknown and 'value="128.50"' in unknown
     assert "手机号" in pages.submit(page, {"ask": "1", "person": NAME, "phone": "123"}, 422, action="/why").text
     asked = pages.submit(page, {"ask": "1", "person": NAME, "phone": "10000000001", "card": NUMBER}, action="/why")
     number = re.search(r'sum mono">([A-Z0-9 ]+)<', asked.text).group(1)  # type: ignore[union-attr]
     listed = identified(pages, app)
     assert "正在等财政监制" in pages.submit(pages.get("/h/pgzx/why"), {"amount": "128.50"}, action="/why").text
+    nothing = pages.submit(pages.get("/h/pgzx/why"), {}, action="/why").text
+    assert "填上日期或金额" in nothing and "128.50 元" in nothing and "您名下没有" not in nothing
+    assert "您名下没有" in pages.submit(pages.get("/h/pgzx/why"), {"amount": "1.00"}, action="/why").text
     address = first(listed, r"/bills/\d+")
     correction = pages.get(f"{address}/correction")
     token = token_of(correction)
-    sent = pages.client.post(f"{address}/correction", data={"csrf_token": token, "wrong": "name", "right": "林演按"})
-    assert "申请编号" in sent.text
+    form = {"csrf_token": token, "wrong": "name", "right": "林演按"}
+    sent = [pages.client.post(f"{address}/correction", data=form, follow_redirects=True) for _ in range(2)]
+    numbers = [re.search(r'sum mono">([A-Z0-9 ]+)<', one.text).group(1) for one in sent]  # type: ignore[union-attr]
+    assert numbers[0] == numbers[1], "sent twice within minutes, it is one request"
+    assert numbers[0] in pages.get(sent[1].request.full_path).text, "and stays after a reload"
     link = re.sub(r"^https?://[^/]+", "", answer["pictureUrl"])
     assert "请收费窗口核对" in pages.submit(pages.get(f"{link}/not-me"), {}, action="/not-me").text
     with services.database.read() as connection:

@@ -209,8 +209,9 @@ def test_whichever_element_differs_the_answer_and_its_work_are_one(window: Windo
         form = client.get(f"/h/{unit}/verify").get_data(as_text=True)
         token = re.search(r'name="csrf_token" value="([^"]+)"', form).group(1)  # type: ignore[union-attr]
         with statements(app) as questions:
-            answer = whole(client.post(f"/h/{unit}/verify", data=typed | {"csrf_token": token}))
-        return without_typed(answer, typed), tuple(questions)
+            sent = client.post(f"/h/{unit}/verify", data=typed | {"csrf_token": token})
+            answer = whole(client.get(sent.headers["Location"]))
+        return without_tokens(whole(sent)) + without_typed(answer, typed), tuple(questions)
 
     asked(wrong["all"])  # what is remembered for some seconds is read once
     asked(wrong["all"], "second")

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response, g, request, url_for
 
 from portal.blueprints.patient.context import handed_out, page, patient, session_here, unit_of
+from portal.blueprints.patient.form_results import show_problem
 from portal.core.clock import local, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name, normalise, normalise_name
@@ -46,17 +47,12 @@ def show_list(
 @patient.get("/h/<string:unit_code>/family")
 def relatives(unit_code: str) -> Response:
     """Whose bills I may see, and who may see mine."""
-    return _relatives(unit_code)
-
-
-def _relatives(unit_code: str, status: int = 200, **values: object) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection, 2)
         mine = family.mine(services(), connection, session)
         watchers = family.watchers(services(), connection, session)
-    values = {"problem": "", "waiting": False, "number": "", "name": "", "done": ""} | values
-    return page("family.html", status, mine=mine, watchers=watchers, relations=family.RELATIONS, **values)
+    return page("family.html", mine=mine, watchers=watchers, relations=family.RELATIONS)
 
 
 def _typed() -> tuple[str, str]:
@@ -79,7 +75,7 @@ def add_child(unit_code: str) -> Response:
             "没有办成。孩子的身份证号、姓名要与医院登记的一致，登记的手机要是您收验证码的这一部，并且没有超过年龄。"
             "也可以带户口本或出生证明到窗口办理。"
         )
-        return _relatives(unit_code, 422, problem=problem, number=number, name=name)
+        return show_problem(url_for("patient.relatives", unit_code=unit_code), number=problem)
     return see_other(url_for("patient.relatives", unit_code=unit_code))
 
 
@@ -91,7 +87,9 @@ def ask_consent(unit_code: str) -> Response:
     with services().database.read() as connection:
         session = session_here(connection, 2)
     if len(normalise(number)) < 5 or not normalise_name(name):
-        return _relatives(unit_code, 422, problem="请填写家人的号码和姓名，两项都需要。", number=number, name=name)
+        missing = {"number": len(normalise(number)) < 5, "name": not normalise_name(name)}
+        wrong = {field: "请填写家人的号码和姓名，两项都需要。" for field, missed in missing.items() if missed}
+        return show_problem(url_for("patient.relatives", unit_code=unit_code), **wrong)
     family.ask_consent(services(), limits(), session, number, name, request.form.get("relation", ""))
     return see_other(url_for("patient.consent", unit_code=unit_code))
 
@@ -102,7 +100,7 @@ def consent(unit_code: str) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         session_here(connection, 2)
-    return page("consent.html", problem="")
+    return page("consent.html")
 
 
 @patient.post("/h/<string:unit_code>/family/consent")
@@ -116,7 +114,7 @@ def give_consent(unit_code: str) -> Response:
     except Refusal as refusal:
         if refusal.code != "CODE_WRONG":
             raise
-        return page("consent.html", refusal.status, problem=f"{refusal.why}。请向家人核对短信，或重新申请。")
+        return show_problem(request.path, refusal.status, code=f"{refusal.why}。请向家人核对短信，或重新申请。")
     return see_other(url_for("patient.relatives", unit_code=unit_code))
 
 
@@ -149,15 +147,19 @@ def bundle(unit_code: str) -> Response:
         session = session_here(connection, 1)
         found, name = identify.visible_bills(services(), connection, session)
     chooser = _chosen_days(found)
-    if request.method == "GET" or chooser["problem"]:
-        return page("bundle.html", 422 if chooser["problem"] else 200, **chooser)
+    if chooser.get("problem"):
+        return page("bundle.html", 422, **chooser)
+    if request.method == "GET":
+        return page("bundle.html", **chooser)
     ticked = {int(one) for one in request.form.getlist("bill") if one.isdecimal() and len(one) < 20}
     chosen = [bill for bill in chooser["days"] if bill.bill_id in ticked or not files.counts(bill)]
     try:
         zipped = request.form.get("form") == "zip"
         file = files.bundle(services(), runtime().faces, unit_code, name, chosen, zipped)
     except Refusal as refusal:
-        return page("bundle.html", refusal.status, **chooser | {"ticked": ticked, "problem": f"{refusal.why}。"})
+        days = {"first": chooser["first"], "last": chooser["last"]}
+        here = url_for("patient.bundle", unit_code=unit_code, **days)
+        return show_problem(here, refusal.status, problem=f"{refusal.why}。")
     return handed_out(file)
 
 
@@ -186,8 +188,7 @@ def _chosen_days(found: Sequence[BillFacts]) -> dict[str, Any]:
         "bills": bills,
         "ticked": ticked,
         "most": files.MOST,
-        "problem": problem,
-    }
+    } | ({"problem": problem} if problem else {})
 
 
 @patient.get("/h/<string:unit_code>/years/<int:year>")

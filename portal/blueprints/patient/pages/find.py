@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, g, redirect, request, url_for
 
 from portal.blueprints.patient.context import COOKIE, caller, page, patient, remember, session_here, session_of, unit_of
+from portal.blueprints.patient.form_results import show_problem
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, normalise, normalise_name
 from portal.domain.texts import said_later
@@ -29,7 +30,7 @@ def entry(unit_code: str) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_of(connection)
-    return page("find.html", session=session, number="", name="", problem="")
+    return page("find.html", session=session)
 
 
 @patient.post("/h/<string:unit_code>")
@@ -37,9 +38,13 @@ def find(unit_code: str) -> Response:
     """Take number and name: the next page asks for the code, whether anything matched or not."""
     unit = unit_of(unit_code)
     number, name = request.form.get("number", "")[:60], request.form.get("name", "")[:100]
-    if len(normalise(number)) < 5 or not normalise_name(name):
-        problem = said_later("请填写完整的号码和患者姓名，两项都需要。")
-        return page("find.html", 422, session=None, number=number, name=name, problem=problem)
+    wrong = {}
+    if len(normalise(number)) < 5:
+        wrong["number"] = said_later("请填写完整的号码，号码和姓名两项都需要。")
+    if not normalise_name(name):
+        wrong["name"] = said_later("请填写患者姓名，号码和姓名两项都需要。")
+    if wrong:
+        return show_problem(request.path, **wrong)
     if is_slip_code(number):
         return _by_code(unit.id, number, name)
     cookie = identify.begin(services(), limits(), unit.id, number, name, caller())
@@ -55,7 +60,7 @@ def _by_code(unit_id: int, number: str, name: str) -> Response:
         if refusal.code != "NOT_MATCHED":
             raise
         problem = said_later("取票码或姓名不对，或者取票码已经用过。请核对告知单，或用证件号查询。")
-        return page("find.html", 422, session=None, number=number, name=name, problem=problem)
+        return show_problem(request.path, number=problem)
     return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=bill_id)), cookie)
 
 
@@ -65,7 +70,7 @@ def code(unit_code: str) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection)
-    return page("code.html", problem="", kind=session.claim.kind)
+    return page("code.html", kind=session.claim.kind)
 
 
 @patient.post("/h/<string:unit_code>/code")
@@ -77,8 +82,7 @@ def confirm(unit_code: str) -> Response:
     try:
         cookie = identify.confirm(services(), session, request.form.get("code", "")[:20])
     except Refusal as refusal:
-        problem = f"{refusal.why}。{refusal.remedy}。"
-        return page("code.html", refusal.status, problem=problem, kind=session.claim.kind)
+        return show_problem(request.path, refusal.status, code=f"{refusal.why}。{refusal.remedy}。")
     return remember(see_other(url_for("patient.bills", unit_code=unit_code)), cookie)
 
 

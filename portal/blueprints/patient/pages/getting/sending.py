@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from flask import Response, g, request, url_for
 
+from portal.blueprints.patient import form_results
 from portal.blueprints.patient.context import own_bill, page, patient, unit_of
+from portal.blueprints.patient.form_results import Result, show, show_problem
 from portal.delivery import requests
 from portal.delivery.requests import MAIL
 from portal.domain import mail_address
@@ -19,21 +21,20 @@ def mail(unit_code: str, bill_id: int) -> Response:
     unit = unit_of(unit_code)
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
-    typed = mail_address.tidy(request.form.get("address", "")[:200])
     if request.method == "GET":
-        return page("mail.html", bill=facts, address="", asked=False, meant="", problem="")
+        told = form_results.shown().told
+        return page("mail.html", bill=facts, asked="meant" in told, meant=told.get("meant", ""))
+    typed = mail_address.tidy(request.form.get("address", "")[:200])
     if not MAIL.fullmatch(typed):
-        problem = "邮箱地址不完整，例如 name@qq.com。"
-        return page("mail.html", 422, bill=facts, address=typed, asked=False, meant="", problem=problem)
+        return show_problem(request.path, address="邮箱地址不完整，例如 name@qq.com。")
     if "sure" not in request.form:
-        meant = mail_address.suggestion(typed)
-        return page("mail.html", bill=facts, address=typed, asked=True, meant=meant, problem="")
+        told = {"meant": mail_address.suggestion(typed)}
+        return show(request.path, Result(typed={"address": typed}, told=told))
     try:
         actor = Actor("patient", "患者", unit.id, g.request_id)
         requests.send_bill_by_mail(services(), limits(), actor, bill_id, typed)
     except Refusal as refusal:
-        problem = f"{refusal.why}。{refusal.remedy}。"
-        return page("mail.html", refusal.status, bill=facts, address=typed, asked=False, meant="", problem=problem)
+        return show_problem(request.path, refusal.status, address=f"{refusal.why}。{refusal.remedy}。")
     return see_other(f"{url_for('patient.bill', unit_code=unit_code, bill_id=bill_id)}#sent")
 
 
@@ -45,4 +46,5 @@ def stop_messages(token: str) -> Response:
     """
     if request.method == "POST":
         requests.stop_channel(services(), token)
-    return page("stop.html", token=token, done=request.method == "POST")
+        return show(request.path, Result(told={"done": True}))
+    return page("stop.html", token=token, done="done" in form_results.shown().told)
