@@ -175,9 +175,9 @@ def _mask(text: str, head: int, tail: int) -> str:
 
 
 def mask_name(name: str) -> str:
-    """林演安 → 林**; one character → ``*``; blanks around are dropped."""
+    """林演安 → 林**; one character → ``*``; blanks around are dropped. A long name's mask does not tell its length."""
     name = name.strip()
-    return name[:1] + "*" * (len(name) - 1) if len(name) > 1 else "*" * len(name)
+    return name[:1] + "*" * min(len(name) - 1, 2) if len(name) > 1 else "*" * len(name)
 
 
 def mask_id(number: str) -> str:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, literal, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, literal, or_, select
 
 from portal.core.database import lock_row
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.errors import Refusal
 from portal.domain.numbers import BillNumber
-from portal.domain.states.bills import BillState, ReversalReason
+from portal.domain.states.bills import BillState, PaperState, ReversalReason, Standing
 from portal.models.tables import (
     BILL,
     BILL_DETAIL,
@@ -26,6 +26,7 @@ from portal.models.tables import (
     BOOKING,
     FINANCE_MESSAGE,
     HIS_ACCOUNT,
+    PAPER_BILL,
     POINT,
     REVERSAL,
     SUPERVISION,
@@ -65,11 +66,30 @@ class BillFacts:
     appid: str
     link_generation: int
     link_key: str
+    exchanged: bool
+    """A sheet of paper stands for it."""
+    booked: bool
+    """A unit has booked it, or a part of it."""
 
     @property
     def pair(self) -> str:
         """Code and number as people read them."""
         return f"{self.code} {self.number}"
+
+    @property
+    def standing(self) -> Standing:
+        """What it is good for now."""
+        if self.total_fen < 0:
+            return Standing.RED
+        if self.state is BillState.REVERSED:
+            return Standing.VOID
+        if self.state is BillState.REFUSED:
+            return Standing.STOPPED
+        if self.exchanged:
+            return Standing.PAPER
+        if self.booked:
+            return Standing.BOOKED
+        return Standing.VALID if self.state is BillState.SUPERVISED else Standing.WAITING
 
     @property
     def insured_fen(self) -> int:
@@ -79,7 +99,17 @@ class BillFacts:
 
 _NAMES = tuple(BillFacts.__dataclass_fields__)
 _NUMBER, _STATE = _NAMES.index("number"), _NAMES.index("state")
-_ELSEWHERE = {"bill_id": BILL.c.id, "code": BILL.c.bill_code, "point_code": POINT.c.code, "appid": HIS_ACCOUNT.c.appid}
+_SHEET, _BOOKING = PAPER_BILL.alias("standing_sheet"), BOOKING.alias("standing_booking")
+_ELSEWHERE = {
+    "bill_id": BILL.c.id,
+    "code": BILL.c.bill_code,
+    "point_code": POINT.c.code,
+    "appid": HIS_ACCOUNT.c.appid,
+    "exchanged": exists()
+    .where(_SHEET.c.bill_id == BILL.c.id, _SHEET.c.state == PaperState.VALID.value)
+    .correlate(BILL),
+    "booked": exists().where(_BOOKING.c.bill_id == BILL.c.id).correlate(BILL),
+}
 
 # Statements are built once: building and hashing one costs more than running it.
 FACTS: Select[Any] = (

@@ -35,6 +35,7 @@ from portal.models.ledger.bill import (
     BillParty,
     BillPayment,
     BillPurpose,
+    BillReplacement,
     PartyKey,
     Supervision,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "BillParty",
     "BillPayment",
     "BillPurpose",
+    "BillReplacement",
     "Booking",
     "CatalogueItem",
     "ChannelBinding",

@@ -25,8 +25,17 @@ patient = Blueprint("patient", __name__)
 """All patient pages hang on it."""
 COOKIE = "qp_session"
 CARE = "qp_care"
-CHANNELS = {"sms": "短信", "mail": "邮箱", "wechat": "微信", "alipay": "支付宝", "his": "医院 APP"}
+CHANNELS = {
+    "sms": "短信",
+    "mail": "邮箱",
+    "wechat": "微信",
+    "alipay": "支付宝",
+    "app": "医院 APP",
+    "mini": "微信小程序",
+}
 """What the channels of messages are called."""
+_ACCOUNTS = {"app": "医院 APP", "wechat": "您绑定的微信", "wechat-sub": "您绑定的微信", "mini": "您绑定的微信"}
+_ACCOUNTS |= {"alipay": "您绑定的支付宝", "alipay-life": "您绑定的支付宝"}
 
 
 def unit_of(key: str | int) -> UnitRow:
@@ -131,6 +140,24 @@ def clock(moment: datetime) -> str:
     return local(moment).strftime("%m-%d %H:%M")
 
 
+def tel(number: str) -> str:
+    """Return a desk's phone as a link that a phone dials; what is no plain number stays text."""
+    dialled = re.sub(r"[\s()（）-]", "", number)
+    return Markup('<a href="tel:{}">{}</a>').format(dialled, number) if dialled.isdigit() else number
+
+
+def way(sent: Any) -> str:
+    """``短信 100****0001``; an account of a platform has no address that its owner would know."""
+    if sent.channel in _ACCOUNTS:
+        return _ACCOUNTS[sent.channel]
+    return f"{CHANNELS.get(sent.channel, '消息')} {sent.masked}"
+
+
+def hour(moment: datetime) -> str:
+    """``10:42`` in the hospital's time."""
+    return local(moment).strftime("%H:%M")
+
+
 def groups(text: str, size: int = 4) -> str:
     """Return a number in groups: ``9000 0001 23`` counted from the left."""
     return " ".join(text[start : start + size] for start in range(0, len(text), size))
@@ -141,5 +168,15 @@ def grouped(text: str) -> str:
     return re.sub(r"\b\d{10}\b", lambda found: groups(found[0]), text)
 
 
-FILTERS = {"yuan": yuan, "micro": micro_text, "day": day, "time": clock, "groups": groups, "grouped": grouped}
+FILTERS = {
+    "yuan": yuan,
+    "micro": micro_text,
+    "day": day,
+    "time": clock,
+    "hour": hour,
+    "way": way,
+    "tel": tel,
+    "groups": groups,
+    "grouped": grouped,
+}
 FILTERS |= english.FILTERS

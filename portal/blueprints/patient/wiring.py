@@ -9,7 +9,18 @@ from typing import Any
 
 from portal.blueprints.patient import english, form_results
 from portal.blueprints.patient.context import FILTERS, keep_open, patient
-from portal.blueprints.patient.pages import bill, choices, company, family, find, help_desk, link, notices, verification
+from portal.blueprints.patient.pages import (
+    bill,
+    choices,
+    company,
+    family,
+    find,
+    help_desk,
+    link,
+    lists,
+    notices,
+    verification,
+)
 from portal.blueprints.patient.pages.getting import handing_over, sending
 from portal.blueprints.patient.pages.getting.cards import patient_cards
 from portal.blueprints.patient.refusals import broken, http_error
@@ -32,5 +43,5 @@ def _prepare(state: Any) -> None:
 patient.after_request(keep_open)
 
 
-PAGES = (bill, choices, company, family, find, handing_over, help_desk, link, notices, sending, verification)
+PAGES = (bill, choices, company, family, find, handing_over, help_desk, link, lists, notices, sending, verification)
 """The modules whose views hang on the same blueprint."""

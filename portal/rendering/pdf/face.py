@@ -89,14 +89,19 @@ class FaceRenderer:
         return out.getvalue()
 
 
-def merged(pdfs: Sequence[bytes]) -> bytes:
-    """All pages of these files in one; what is attached to them stays behind."""
+def face_alone(pdf: bytes) -> bytes:
+    """Return the face of a bill's PDF, without its list pages and without what is attached."""
+    return merged([pdf], [0])
+
+
+def merged(pdfs: Sequence[bytes], pages: list[int] | None = None) -> bytes:
+    """All pages (or these of each) of these files in one; what is attached to them stays behind."""
     with _pdfium:
         whole = pypdfium2.PdfDocument.new()
         try:
             for data in pdfs:
                 part = pypdfium2.PdfDocument(data)
-                whole.import_pages(part)
+                whole.import_pages(part, pages)
                 part.close()
             out = io.BytesIO()
             whole.save(out)

@@ -47,7 +47,9 @@ def find(unit_code: str) -> Response:
         return show_problem(request.path, **wrong)
     if is_slip_code(number):
         return _by_code(unit.id, number, name)
-    cookie = identify.begin(services(), limits(), unit.id, number, name, caller())
+    with services().database.read() as connection:
+        session = session_of(connection)
+    cookie = identify.begin(services(), limits(), unit.id, number, name, caller(), session)
     return remember(see_other(url_for("patient.code", unit_code=unit_code)), cookie)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from flask import Response, abort, request, url_for
 
+from portal.blueprints.patient import context
 from portal.blueprints.patient.context import CHANNELS, caller, own_bill, page, patient, session_here, unit_of
 from portal.blueprints.patient.form_results import Result, show, shown
 from portal.core.clock import now
@@ -84,5 +85,5 @@ def notice_not_me(unit_code: str, attempt_id: int) -> Response:
         patient_requests.ask(services(), limits(), unit.id, "not_me", content, caller(), sent.bill_id)
         delivery_requests.stop_address(services(), attempt_id)
         return show(request.path, Result(told={"done": True}))
-    way, back = f"{channel} {sent.masked}", url_for("patient.notices", unit_code=unit_code)
+    way, back = context.way(sent), url_for("patient.notices", unit_code=unit_code)
     return page("not_me.html", done="done" in shown().told, way=way, back=back)

@@ -23,6 +23,7 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, mask_name
 from portal.domain.texts import said_later
 from portal.rendering import qr
+from portal.retrieval import family
 from portal.retrieval.proof import identify, passes
 from portal.retrieval.proof.passes import LIVES, Purpose
 from portal.web.edge import limits, see_other, services
@@ -75,14 +76,20 @@ def open_pass(token: str) -> Response:
     return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=facts.bill_id)), cookie)
 
 
-@patient.route("/h/<string:unit_code>/window", methods=["GET", "POST"])
-def at_window(unit_code: str) -> Response:
+@patient.route("/h/<string:unit_code>/window", methods=["GET", "POST"], defaults={"link_id": 0})
+@patient.route("/h/<string:unit_code>/family/<int:link_id>/window", methods=["GET", "POST"])
+def at_window(unit_code: str, link_id: int) -> Response:
     """Show a QR for the clerk's scanner, good for a minute; no number has to be read aloud."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        session = session_here(connection, 1)
+        session = session_here(connection, 2 if link_id else 1)
+        of_member = family.bills(services(), connection, session, link_id)[1] if link_id else []
     if request.method == "POST":
-        told = {"code": passes.for_window(services(), session), "until": (now() + LIVES[Purpose.WINDOW]).isoformat()}
+        bills = [bill.bill_id for bill in of_member]
+        told = {
+            "code": passes.for_window(services(), session, bills),
+            "until": (now() + LIVES[Purpose.WINDOW]).isoformat(),
+        }
         return show(request.path, Result(told=told))
     told = dict(shown().told)
     until = datetime.fromisoformat(told["until"]) if told else now()
