@@ -70,10 +70,9 @@ def http_error(error: HTTPException) -> Response:
     """Show the page of an address that is not there, or of a request that is not one."""
     if (error.code or 500) < 400:
         return error.get_response()  # type: ignore[return-value]
-    text = CATALOGUE["LINK_INVALID"] if error.code == 404 else CATALOGUE["ENVELOPE_INVALID"]
-    why = text.why if error.code == 404 else said_later("页面没有看懂这次请求")
-    remedy = said_later("请返回上一页重试，或到收费窗口查询")
-    response = _apology(error.code or 500, (text.what, why, remedy))
+    why = said_later("网址不完整，或者抄错了") if error.code == 404 else said_later("这一步不能直接打开或重复")
+    texts = (said_later("这一页打不开"), why, said_later("请点下面的按钮回去，或到收费窗口查询"))
+    response = _apology(error.code or 500, texts)
     keep_headers(error, response)
     return response
 

@@ -19,6 +19,7 @@ from portal.blueprints.patient.pages import (
     link,
     lists,
     notices,
+    remembered,
     verification,
 )
 from portal.blueprints.patient.pages.getting import handing_over, sending
@@ -43,5 +44,19 @@ def _prepare(state: Any) -> None:
 patient.after_request(keep_open)
 
 
-PAGES = (bill, choices, company, family, find, handing_over, help_desk, link, lists, notices, sending, verification)
+PAGES = (
+    bill,
+    choices,
+    company,
+    family,
+    find,
+    handing_over,
+    help_desk,
+    link,
+    lists,
+    notices,
+    remembered,
+    sending,
+    verification,
+)
 """The modules whose views hang on the same blueprint."""

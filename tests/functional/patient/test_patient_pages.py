@@ -235,8 +235,9 @@ def test_every_template_was_among_them() -> None:
     parts = {"base.html", "state.html"}
     elsewhere = {"answer", "bundle", "consent", "correction", "elsewhere", "family", "not_me", "pass", "revoke"}
     elsewhere |= {"mail", "statement", "stop", "why", "window"} | {"cards", "binding", "verify", "notices"}
-    elsewhere |= {"company", "company_bills", "company_code"}
-    """Fetched in test_patient_ways.py, test_cards.py, test_verify.py, test_patient_notices.py and test_company.py."""
+    elsewhere |= {"company", "company_bills", "company_code", "phones"}
+    """Fetched in test_patient_ways.py, test_cards.py, test_verify.py, test_patient_notices.py,
+    test_remembered.py and test_company.py."""
     assert templates - parts - {f"{name}.html" for name in elsewhere} == {
         "bill.html",
         "code.html",

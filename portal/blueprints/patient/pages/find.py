@@ -6,12 +6,15 @@ from flask import Response, g, redirect, request, url_for
 
 from portal.blueprints.patient.context import COOKIE, caller, page, patient, remember, session_here, session_of, unit_of
 from portal.blueprints.patient.form_results import show_problem
+from portal.blueprints.patient.pages import remembered as own_phone
 from portal.domain.errors import Refusal
-from portal.domain.identity import is_slip_code, normalise, normalise_name
+from portal.domain.identity import bare_slip_code, is_slip_code, normalise, normalise_name
 from portal.domain.texts import said_later
 from portal.hospital import queries as hospital_queries
-from portal.retrieval.proof import identify, sessions
+from portal.retrieval.proof import identify, remembered, sessions
 from portal.web.edge import limits, see_other, services
+
+NO_SUCH_CODE = said_later("取票码或姓名不对，或者取票码已经用过。请核对告知单，或用证件号查询。")
 
 
 @patient.get("/")
@@ -30,7 +33,8 @@ def entry(unit_code: str) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_of(connection)
-    return page("find.html", session=session)
+        known = remembered.known(services(), connection, g.unit.id, own_phone.token())
+    return page("find.html", session=session, known=known)
 
 
 @patient.post("/h/<string:unit_code>")
@@ -46,14 +50,17 @@ def find(unit_code: str) -> Response:
     if wrong:
         return show_problem(request.path, **wrong)
     if is_slip_code(number):
-        return _by_code(unit.id, number, name)
+        return _by_code(unit.id, number, name) or show_problem(request.path, number=NO_SUCH_CODE)
+    if (whole := bare_slip_code(number)) and (opened := _by_code(unit.id, whole, name)):
+        return opened
     with services().database.read() as connection:
         session = session_of(connection)
     cookie = identify.begin(services(), limits(), unit.id, number, name, caller(), session)
     return remember(see_other(url_for("patient.code", unit_code=unit_code)), cookie)
 
 
-def _by_code(unit_id: int, number: str, name: str) -> Response:
+def _by_code(unit_id: int, number: str, name: str) -> Response | None:
+    """Open the bill of a fetch code; ``None`` when code and name open none."""
     with services().database.read() as connection:
         session = session_of(connection)
     try:
@@ -61,8 +68,7 @@ def _by_code(unit_id: int, number: str, name: str) -> Response:
     except Refusal as refusal:
         if refusal.code != "NOT_MATCHED":
             raise
-        problem = said_later("取票码或姓名不对，或者取票码已经用过。请核对告知单，或用证件号查询。")
-        return show_problem(request.path, number=problem)
+        return None
     return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=bill_id)), cookie)
 
 
