@@ -14,11 +14,13 @@ from sqlalchemy import bindparam, create_engine, select
 
 from portal.core.database import engine_options
 from portal.models import Bill
+from portal.web.gateway import Gateway
 
 ENGINE = create_engine(os.environ["DATABASE_URL"], **engine_options(os.environ["DATABASE_URL"]))
 BY_ID = select(Bill.__table__).where(Bill.__table__.c.id == bindparam("bill"))
 
 application = Flask(__name__)
+gateway = Gateway(application, 4)
 page = application.jinja_env.from_string(Path(os.environ["BENCH_PAGE"]).read_text(encoding="utf-8"))
 
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from bench import processes
 from bench.client import Connection, request
 from bench.services import listening, wait_until
+from portal.cli.processes import web_options
 
 PROGRAMS = {
     "web": "granian.cli:entrypoint",
     "worker": "portal.demo.worker:main",
     "simulators": "portal.simulators.__main__:main",
 }
-APPLICATION = "portal.demo.wsgi:application"
+APPLICATION = "portal.demo.wsgi:gateway"
 PORTS = range(30_000, 32_700, 2)
 """Below what the kernel gives away: no connection of the run takes a port between the look at it and the start."""
 WEB_PROCESSES = 2
@@ -49,9 +50,7 @@ class Installation:
             wait_until(lambda: _answers(*pages[name]), lambda: process.exitcode is not None, log)
 
     def _web_arguments(self) -> list[str]:
-        options = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
-        options += ["--workers", str(WEB_PROCESSES), "--blocking-threads", "4", "--no-ws", "--log-level", "warning"]
-        return [*options, self.application]
+        return [*web_options(self.port, WEB_PROCESSES), self.application]
 
     def stop(self) -> None:
         """End everything."""

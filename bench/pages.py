@@ -105,7 +105,7 @@ def measure(site: Site, amounts: Amounts) -> tuple[Samples, int]:
         sample = site.data_dir / f"bare-{site.kind}.html"
         sample.write_text(template(html.decode()), encoding="utf-8")
         page_file = {"BENCH_PAGE": str(sample)}
-        with site.running("web", application="bench.bare:application", more=page_file) as bare:
+        with site.running("web", application="bench.bare:gateway", more=page_file) as bare:
 
             def load(name: str, server: Installation, made: list[bytes]) -> float:
                 before = server.web_cpu_seconds()

@@ -10,12 +10,14 @@ import structlog
 from flask import Flask, Response, g, request
 from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
 from structlog.tracebacks import ExceptionDictTransformer
 from werkzeug.exceptions import HTTPException
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin import wiring as console
+from admin.kit.guard import refused as console_refused
 from portal import background
+from portal.access import attempts
 from portal.blueprints.callbacks.alipay import alipay as alipay_callbacks
 from portal.blueprints.callbacks.push import push_callback
 from portal.blueprints.callbacks.receipts import callbacks
@@ -26,20 +28,28 @@ from portal.blueprints.kiosk.views import kiosk
 from portal.blueprints.mini import openapi
 from portal.blueprints.mini.views import failed as mini_failed
 from portal.blueprints.mini.views import mini
+from portal.blueprints.mini.views import refused as mini_refused
+from portal.blueprints.patient.refusals import refused as patient_refused
 from portal.blueprints.patient.wiring import broken, http_error, patient, patient_cards
 from portal.core.crypto.cms import FileSigner
-from portal.core.database import Database, configure, engine_options
+from portal.core.database import Database, configure, engine_options, is_away
 from portal.core.required import NotReady
 from portal.core.services import Services
 from portal.core.settings import Settings
+from portal.domain.errors import Refusal
 from portal.hospital import units
 from portal.models.objects import db
 from portal.rendering.pdf import fonts
 from portal.runtime import Runtime
-from portal.web.edge import KEY
+from portal.web import gateway, headers
+from portal.web.clean_address import redirect_untidy
+from portal.web.cookies import FormSessions
+from portal.web.edge import KEY, RowId
+from portal.web.proxies import TrustedProxies
 from portal.web.typed_request import TypedRequest
 
 csrf = CSRFProtect()
+log = structlog.get_logger("qupiao.app")
 
 BLUEPRINTS = (
     (his, "his-signature"),
@@ -87,8 +97,10 @@ def create_app(settings: Settings | None = None) -> Flask:
             csrf.exempt(blueprint)
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(500, _failed)
+    app.register_error_handler(SQLAlchemyError, _database_failed)
     app.before_request(_name_request)
-    app.after_request(_protect)
+    app.before_request(redirect_untidy)
+    app.after_request(headers.finish)
     return app
 
 
@@ -115,11 +127,10 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database),
-        SESSION_COOKIE_NAME="__Host-qp_form" if settings.base.startswith("https:") else "qp_form",
+        SESSION_COOKIE_NAME="qp_form",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.base.startswith("https:"),
-        MAX_CONTENT_LENGTH=8 * 1024 * 1024,
+        MAX_CONTENT_LENGTH=gateway.MOST_BYTES,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
         BOOTSTRAP_SERVE_LOCAL=True,
@@ -127,8 +138,9 @@ def _configure(app: Flask, settings: Settings) -> None:
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False
-    if settings.base.startswith("https:"):
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+    app.url_map.converters["int"] = RowId
+    app.session_interface = FormSessions()
+    app.wsgi_app = TrustedProxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
 
 
 def configure_logging(level: str = "info") -> None:
@@ -158,25 +170,20 @@ def _failed(error: HTTPException) -> Response:
     return broken(error) if error.code == 500 else http_error(error)
 
 
+def _database_failed(error: SQLAlchemyError) -> Response:
+    """Answer 503 while the database is away or read-only; whatever else it says is a fault of ours."""
+    if not is_away(error):
+        raise error
+    log.error("database.away", error=type(error).__name__)
+    refusal = Refusal("DATABASE_AWAY")
+    if request.path.startswith(f"{openapi.BASE}/"):
+        return mini_refused(refusal)
+    return console_refused(refusal) if request.path.startswith("/console") else patient_refused(refusal)
+
+
 def _name_request() -> None:
+    attempts.DELAY.set(0.0)
     g.request_id = secrets.token_hex(8)
     g.nonce = secrets.token_urlsafe(16)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
-
-
-def _protect(response: Response) -> Response:
-    nonce = getattr(g, "nonce", "")
-    headers = response.headers
-    headers.setdefault(
-        "Content-Security-Policy",
-        f"default-src 'none'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; script-src 'nonce-{nonce}'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
-    )
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault("X-Robots-Tag", "noindex, nofollow")
-    if not (request.endpoint or "").endswith("static"):
-        headers["Cache-Control"] = "no-store"
-    headers.setdefault("X-Request-Id", getattr(g, "request_id", ""))
-    return response

@@ -14,6 +14,7 @@ from portal.delivery import jobs as delivery
 from portal.fiscal import jobs as fiscal
 from portal.issuing import jobs as issuing
 from portal.outbox import events
+from portal.outbox import jobs as outbox
 from portal.outbox.lanes import Lane
 from portal.outbox.schedule import Every, Schedule
 from portal.outbox.tasks import Done, Handler, Outcome, Task
@@ -22,7 +23,7 @@ from portal.retrieval import jobs as retrieval
 from portal.stock import jobs as stock
 
 CLEAN_TOPIC = topic("clean")
-PACKAGES = (access, audit, stock, issuing, retrieval, fiscal, delivery)
+PACKAGES = (outbox, access, audit, stock, issuing, retrieval, fiscal, delivery)
 """The packages with background work. Each says in its ``jobs.py`` what of it there is: ``HANDLERS`` (topic → work),
 ``SCHEDULE`` (topic → turn), ``LANES`` (topics that may wait for each other), ``CLEANERS`` (what forgets)."""
 CLEANERS: tuple[Callable[[Connection], object], ...] = tuple(

@@ -18,6 +18,7 @@ from portal.access.sign_in import sessions
 from portal.access.sign_in.sessions import Session
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.web.edge import see_other, services
+from portal.web.headers import say_when
 
 
 def group(name: str, title: str) -> Blueprint:
@@ -33,7 +34,7 @@ def group(name: str, title: str) -> Blueprint:
 def handle_refusals(blueprint: Blueprint) -> None:
     """Show refusals, unknown pages and expired forms of a blueprint in the console's look."""
     blueprint.after_request(_name_origin)
-    blueprint.register_error_handler(Refusal, _refused)
+    blueprint.register_error_handler(Refusal, refused)
     blueprint.register_error_handler(CSRFError, _form_over)
     blueprint.register_error_handler(HTTPException, _http_error)
 
@@ -112,12 +113,14 @@ def _name_origin(response: Response) -> Response:
     return response
 
 
-def _refused(refusal: Refusal) -> Response:
-    return page("kit/refused.html", refusal.status, what=refusal.what, why=refusal.why, remedy=refusal.remedy)
+def refused(refusal: Refusal) -> Response:
+    """Show a refusal in the console's look."""
+    shown = page("kit/refused.html", refusal.status, what=refusal.what, why=refusal.why, remedy=refusal.remedy)
+    return say_when(shown, refusal)
 
 
 def _form_over(_error: CSRFError) -> Response:
-    return _refused(Refusal("FORM_EXPIRED"))
+    return refused(Refusal("FORM_EXPIRED"))
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -125,6 +128,6 @@ def _http_error(error: HTTPException) -> Response:
     if code < 400:
         return error.get_response()  # type: ignore[return-value]
     if code == 404:
-        return _refused(Refusal("PAGE_NOT_FOUND"))
+        return refused(Refusal("PAGE_NOT_FOUND"))
     text = CATALOGUE["ENVELOPE_INVALID"]
     return page("kit/refused.html", code, what=text.what, why="页面没有看懂这次请求", remedy="请返回上一页重试")

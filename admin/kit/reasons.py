@@ -22,12 +22,13 @@ from portal import audit
 from portal.access import parameters
 from portal.domain.errors import Refusal
 from portal.hospital import protected_persons
-from portal.web.edge import see_other, services
+from portal.web.edge import limits, see_other, services
 
 LEAST = 4
 """Characters of a reason."""
 EXPORT_ROWS = "export.reason-rows"
 """The parameter beyond which a list leaves only with a reason."""
+HOUR = 3600
 EXPORTED = "list.bulk_exported"
 EXPORT_SECONDS = 600
 QUESTION_SECONDS = 3600
@@ -65,6 +66,42 @@ def reason_page(question: Question, form: ReasonForm, status: int = 422, problem
 
 def _signer(purpose: str) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(current_app.secret_key or b"", salt=purpose)
+
+
+# --- looking at many people -----------------------------------------------------------------------------------------
+
+
+def looks_beyond() -> int:
+    """Count one look at a person, by search or in full; return how many an hour are usual when this is more.
+
+    0 as long as it is not, and for the rest of the hour in which a reason was given.
+    """
+    staff = current_staff()
+    with services().database.read() as connection:
+        most = int(parameters.value(connection, staff.unit_id, "search.most-hourly"))
+    within = limits().hit(f"search.person:{staff.id}", most, HOUR) or limits().count(f"search.why:{staff.id}", HOUR)
+    return 0 if within else most
+
+
+def explain_looks(reason: str, most: int) -> None:
+    """Keep the reason of somebody who looks at more people than is usual; the auditor is told."""
+    staff = current_staff()
+    limits().hit(f"search.why:{staff.id}", 1, HOUR)
+    audit.note(
+        services(), current_actor(), "party.searched_often", ("staff", staff.id), {"reason": reason, "count": most}
+    )
+
+
+def enough_for_a_look(reason: str) -> str:
+    """Count a look at one person in full; return what is wrong with the reason that was given, empty when nothing."""
+    most = looks_beyond()
+    least = LEAST if most else 2
+    if len(reason) < least:
+        often = f"您一小时内查看、查找已达 {most:,} 次，" if most else ""
+        return f"{often}请写明查看原因（至少 {least} 个字）。"
+    if most:
+        explain_looks(reason, most)
+    return ""
 
 
 # --- taking out many rows at once --------------------------------------------------------------------------------

@@ -13,7 +13,9 @@ from portal.access.sign_in.sessions import Session
 from portal.access.staff import Place, Staff
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.web import cookies
 
+SESSION_COOKIE = "qp_staff"
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -62,7 +64,7 @@ def requirement_of(endpoint: str) -> Requirement | None:
 
 def cookie_name() -> str:
     """Return the name of the session cookie, which binds it to host and TLS when the platform is served by https."""
-    return "__Host-qp_staff" if current_app.config["SESSION_COOKIE_SECURE"] else "qp_staff"
+    return cookies.cookie_name(SESSION_COOKIE)
 
 
 def current_session() -> Session:

@@ -6,32 +6,28 @@ from flask import Blueprint, Response, g, request, session, url_for
 
 from admin.kit.guard import check_origin, handle_refusals, local_path
 from admin.kit.page import page
-from admin.kit.security import cookie_name
+from admin.kit.security import SESSION_COOKIE, cookie_name
 from portal.access.sign_in import login as signing
 from portal.access.sign_in import sessions
 from portal.domain.errors import Refusal
+from portal.web import cookies
 from portal.web.edge import limits, see_other, services
 
 entrance = Blueprint("entrance", "admin", url_prefix="/console", template_folder="templates", static_folder="static")
 handle_refusals(entrance)
 
 DEVICE_COOKIE = "qp_device"
-_A_YEAR = 365 * 86_400
 
 
 def browser() -> signing.Browser:
     """Where this request comes from."""
     agent = request.headers.get("User-Agent", "")
-    return signing.Browser(
-        request.remote_addr or "", agent, request.cookies.get(DEVICE_COOKIE, ""), g.get("request_id", "")
-    )
+    return signing.Browser(request.remote_addr or "", agent, cookies.read(DEVICE_COOKIE), g.get("request_id", ""))
 
 
 def remember(response: Response, cookie: str) -> Response:
     """Give the browser its session id: unreadable for scripts, never sent from other sites' forms."""
-    secure = cookie_name().startswith("__Host-")
-    response.set_cookie(cookie_name(), cookie, httponly=True, samesite="Lax", secure=secure, path="/")
-    return response
+    return cookies.remember(response, SESSION_COOKIE, cookie)
 
 
 @entrance.get("")
@@ -71,13 +67,4 @@ def sign_in() -> Response:
         return page("kit/login.html", refusal.status, username=username[:40], problem=problem, back=back)
     session.clear()  # the form token of before the log-in ends with it
     response = remember(see_other(local_path(back)), opened.session)
-    response.set_cookie(
-        DEVICE_COOKIE,
-        opened.device,
-        max_age=_A_YEAR,
-        httponly=True,
-        samesite="Lax",
-        path="/console",
-        secure=cookie_name().startswith("__Host-"),
-    )
-    return response
+    return cookies.remember(response, DEVICE_COOKIE, opened.device, days=365)

@@ -12,8 +12,10 @@ from portal import audit
 from portal.access import accounts
 from portal.access.permissions import Role
 from portal.access.sign_in import sessions
+from portal.access.staff import by_username
 from portal.core.services import Services
 from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,18 @@ def set_roles(services: Services, actor: Actor, account_id: int, roles: Iterable
 def unlock(services: Services, actor: Actor, account_id: int) -> None:
     """Forget the wrong passwords of an account; as :func:`accounts.unlock`."""
     services.database.act(lambda connection: accounts.unlock(connection, account_id, actor))
+
+
+def unlock_named(services: Services, username: str) -> None:
+    """Unlock the account of a name from the command line, for whom nobody else could. Raises PAGE_NOT_FOUND."""
+
+    def act(connection: Connection) -> None:
+        account = by_username(connection, username.strip().casefold())
+        if account is None:
+            raise Refusal("PAGE_NOT_FOUND")
+        accounts.unlock(connection, account.id, Actor("system:command-line", unit_id=account.unit_id))
+
+    services.database.act(act)
 
 
 def reset_password(services: Services, actor: Actor, account_id: int) -> OneTimePassword:

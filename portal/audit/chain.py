@@ -22,6 +22,7 @@ from sqlalchemy.engine import make_url
 
 from portal.core.clock import now
 from portal.core.crypto.field_cipher import hmac_sm3
+from portal.core.ids import first_of
 from portal.core.services import Services
 from portal.models.tables import AUDIT_ENTRY, AUDIT_SEAL
 
@@ -92,7 +93,7 @@ def _seal_batch(connection: Connection, key: bytes) -> tuple[int, tuple[int, byt
         select(AUDIT_SEAL.c.seq, AUDIT_SEAL.c.digest).order_by(AUDIT_SEAL.c.seq.desc()).limit(1).with_for_update()
     ).one_or_none()
     seq, before = (last.seq, last.digest) if last is not None else (0, b"")
-    newest = connection.scalar(select(func.max(AUDIT_SEAL.c.entry_id))) or 0
+    newest = _newest(connection)
     entries = connection.execute(_unsealed(newest).order_by(AUDIT_ENTRY.c.id).limit(BATCH)).all()
     links, moment = [], now()
     for entry in entries:
@@ -102,6 +103,11 @@ def _seal_batch(connection: Connection, key: bytes) -> tuple[int, tuple[int, byt
     if links:
         connection.execute(insert(AUDIT_SEAL), links)
     return len(links), (seq, before) if links else None
+
+
+def _newest(connection: Connection) -> int:
+    """Return the newest sealed entry's id, or one of now where a clock that ran ahead has written later ones."""
+    return min(connection.scalar(select(func.max(AUDIT_SEAL.c.entry_id))) or 0, first_of(now()))
 
 
 def _unsealed(newest: int) -> Any:
@@ -128,7 +134,7 @@ def verify(services: Services, connection: Connection) -> Report:
     anchor = _read_anchor(services)
     if anchor is not None and not _holds(connection, *anchor):
         _found(report, anchor[0], 0, f"链尾被截断或改写：库外锚点记到第 {anchor[0]} 环")
-    newest = connection.scalar(select(func.max(AUDIT_SEAL.c.entry_id))) or 0
+    newest = _newest(connection)
     report.waiting = connection.scalar(select(func.count()).select_from(_unsealed(newest).subquery())) or 0
     slipped = select(AUDIT_ENTRY.c.id).outerjoin(AUDIT_SEAL, AUDIT_SEAL.c.entry_id == AUDIT_ENTRY.c.id)
     slipped = slipped.where(AUDIT_SEAL.c.entry_id.is_(None), AUDIT_ENTRY.c.id <= newest - _LATE).limit(MOST_PROBLEMS)

@@ -36,7 +36,7 @@ def run(context: click.Context) -> None:
     # A month of bills goes to finance at once: a line for each would hide the addresses that are printed below.
     os.environ.setdefault("QUPIAO_LOG_LEVEL", "warning")
     programs = processes.Programs(
-        "portal.demo.wsgi:application",
+        "portal.demo.wsgi:gateway",
         "portal.demo.worker",
         {"模拟器": "portal.simulators"},
         [f"{settings.simulators}/"],

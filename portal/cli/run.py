@@ -8,7 +8,7 @@ from portal.cli import processes
 from portal.cli.base import say, services_of, settings_of
 from portal.core.settings import Settings
 
-PROGRAMS = processes.Programs("wsgi:application", "portal.worker")
+PROGRAMS = processes.Programs("wsgi:gateway", "portal.worker")
 
 
 @click.command(help="start web and worker of a production installation; refuses, with its name, whatever is missing")

@@ -35,3 +35,22 @@ def add(context: click.Context, username: str, name: str, role: str, unit: str) 
         say(str(refusal))
         context.exit(1)
     say(f"已创建 {username}（{Role(role).title}）。一次性密码：{password}　首次登录须修改。")
+
+
+@staff.command(
+    help="unlock an account that too many wrong passwords have locked, when nobody is left who could at the console"
+)
+@click.argument("username")
+@click.pass_context
+def unlock(context: click.Context, username: str) -> None:
+    """Forget the wrong passwords of an account; in the log of acts like the same act at the console."""
+    from portal.access import administration
+    from portal.domain.errors import Refusal
+
+    services = services_of(context)
+    try:
+        administration.unlock_named(services, username)
+    except Refusal as refusal:
+        say(str(refusal))
+        context.exit(1)
+    say(f"已解锁 {username}。")

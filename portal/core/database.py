@@ -13,15 +13,25 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import (
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from portal.domain.errors import Refusal
 
-__all__ = ["Connection", "Database", "configure", "engine_options", "lock_row", "make_engine"]
+__all__ = ["Connection", "Database", "configure", "engine_options", "is_away", "lock_row", "make_engine"]
 
 T = TypeVar("T")
 
@@ -34,6 +44,9 @@ _PRAGMAS = (
 )
 _TRUSTED_SECONDS = 1.0
 """A connection that was used so lately is taken to be alive."""
+_NO_WRITES = ("25006",)
+"""SQLSTATE ``read_only_sql_transaction``: the server was demoted, or somebody has closed it for writing."""
+_IS_STANDBY = text("SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'")
 _TRIES = 3
 """How often an act is tried that somebody else's act has overtaken."""
 _PG_OPTIONS = "-c lock_timeout=15s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
@@ -42,8 +55,9 @@ _PG_OPTIONS = "-c lock_timeout=15s -c statement_timeout=30s -c idle_in_transacti
 def engine_options(url: str) -> dict[str, Any]:
     """Keyword arguments of ``create_engine`` for this URL."""
     if make_url(url).get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": 20, "check_same_thread": False}}
+        return {"hide_parameters": True, "connect_args": {"timeout": 20, "check_same_thread": False}}
     return {
+        "hide_parameters": True,  # an error's text must not quote what people are called
         "pool_size": 8,
         "max_overflow": 8,
         "pool_timeout": 10,
@@ -51,10 +65,31 @@ def engine_options(url: str) -> dict[str, Any]:
     }
 
 
+def is_away(error: BaseException) -> bool:
+    """Tell whether an error says that the database cannot be used now: away, read-only, full, no connection free."""
+    if isinstance(error, OperationalError | InterfaceError | DisconnectionError | PoolTimeout):
+        return True
+    return isinstance(error, DBAPIError) and _refuses_writes(error.orig)
+
+
+def _refuses_writes(error: BaseException | None) -> bool:
+    return getattr(error, "sqlstate", None) in _NO_WRITES
+
+
+def _leave_a_standby(engine: Engine) -> None:
+    """Drop the pool's connections once a server has become read-only: the next ones lead to the new primary."""
+
+    @event.listens_for(engine, "handle_error")
+    def _handle(context: ExceptionContext) -> None:
+        if _refuses_writes(context.original_exception):
+            context.is_disconnect = True
+
+
 def configure(engine: Engine) -> Engine:
     """Attach our transaction habits to an engine; returns it."""
     if engine.dialect.name != "sqlite":
         _ping_the_idle(engine)
+        _leave_a_standby(engine)
         return engine
 
     @event.listens_for(engine, "connect")
@@ -173,14 +208,18 @@ class Database:
             finally:
                 self._mine.writing = None
 
-    def answers(self) -> bool:
-        """Tell whether the database answers a query."""
+    def trouble(self) -> str:
+        """Say in a word or two why nothing can be written now; empty when it can."""
         try:
             with self.read() as connection:
+                if self.dialect != "sqlite":
+                    standby = connection.execute(_IS_STANDBY).one()
+                    return "database read-only" if any(standby) else ""
                 connection.execute(text("SELECT 1"))
         except SQLAlchemyError:
-            return False
-        return True
+            return "database away"
+        file = Path(self.engine.url.database or "")
+        return "" if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK) else "database read-only"
 
     def act(self, work: Callable[[Connection], T]) -> T:
         """Run a business act in a transaction of its own and return its result; tried again as :meth:`repeat` says."""
@@ -197,11 +236,17 @@ class Database:
         A constraint that the database alone saw broken is named by the guards of the next try. Raises :class:`Refusal`
         BUSY when the third try fails as well, or when the database does not answer.
         """
+        reason = "同时提交过多"
         for _ in range(_TRIES):
             try:
                 return attempt()
             except IntegrityError:
                 continue
-            except OperationalError as error:
-                raise Refusal("BUSY", reason="数据库正忙或暂时不可用") from error
-        raise Refusal("BUSY", reason="同时提交过多")
+            except SQLAlchemyError as error:
+                if not is_away(error):
+                    raise
+                reason = "数据库正忙或暂时不可用"
+                if not _refuses_writes(getattr(error, "orig", None)):
+                    raise Refusal("BUSY", reason=reason) from error
+                # the pool has let its connections go: the next one may lead to the new primary
+        raise Refusal("BUSY", reason=reason)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from datetime import datetime
 
 _EPOCH_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 _RANDOM_BITS = 21
 _lock = threading.Lock()
 _last = 0
+
+
+def first_of(moment: datetime) -> int:
+    """Return the least id that can have been made at a moment."""
+    return max(int(moment.timestamp() * 1000) - _EPOCH_MS, 0) << _RANDOM_BITS
 
 
 def new_id() -> int:

@@ -8,6 +8,8 @@ data overrides this class.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +21,14 @@ from portal.core.crypto.keyring import Keyring
 from portal.core.platform_settings import PlatformSettings, WeChatAccount
 from portal.domain import link
 from portal.domain.banner import Banner
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+
+@cache
+def networks(listed: str) -> Networks:
+    """Read addresses and networks separated by commas. Raises ValueError for what is none."""
+    return tuple(ip_network(one.strip(), strict=False) for one in listed.split(",") if one.strip())
 
 
 class Settings(PlatformSettings):
@@ -46,6 +56,12 @@ class Settings(PlatformSettings):
     """Address of this platform as seen in the hospital's network. Empty: ``http://127.0.0.1:PORT``."""
     net_url: str = ""
     """The same from outside (internet); empty when there is none."""
+    trusted_proxies: str = "127.0.0.1, ::1"
+    """Addresses and networks of the proxies before us, separated by commas: who called and whether by https is believed
+    of them alone. With several in a row (a CDN before the hospital's own) all of them."""
+    own_networks: str = ""
+    """Addresses and networks behind which many patients stand (the hospital's Wi-Fi, its APP's server), separated by
+    commas: ten times as many attempts a minute may come from one of their addresses."""
     workers: int = Field(default=2, ge=1, le=32)
     threads: int = Field(default=4, ge=1, le=64)
 
@@ -111,6 +127,22 @@ class Settings(PlatformSettings):
             if value.startswith(plain):
                 return "postgresql+psycopg://" + value.removeprefix(plain)
         return value
+
+    @field_validator("trusted_proxies", "own_networks")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        networks(value)
+        return value
+
+    @property
+    def proxies(self) -> Networks:
+        """The networks of the trusted proxies."""
+        return networks(self.trusted_proxies)
+
+    @property
+    def own(self) -> Networks:
+        """The hospital's own networks."""
+        return networks(self.own_networks)
 
     @property
     def link_key_ids(self) -> tuple[str, ...]:

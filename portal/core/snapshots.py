@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
+
 FRESH_SECONDS = 5.0
 MOST_KNOWN = 1000
 
@@ -16,6 +18,8 @@ V = TypeVar("V")
 
 class Snapshots(Generic[K, V]):
     """What ``load`` says of a key, at most :data:`FRESH_SECONDS` old, so that a change soon counts.
+
+    Older only while the database is away.
 
     At most :data:`MOST_KNOWN` keys are remembered: keys may come from outside, and an unknown one is remembered too.
     """
@@ -32,7 +36,12 @@ class Snapshots(Generic[K, V]):
         known = self._known.get(key)
         if known is not None and moment - known[0] < FRESH_SECONDS:
             return known[1]
-        value = self._load(key)
+        try:
+            value = self._load(key)
+        except SQLAlchemyError:
+            if known is None:
+                raise
+            return known[1]  # better what it was than nothing: a HIS is answered with its own key
         with self._lock:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()

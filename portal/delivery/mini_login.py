@@ -13,6 +13,8 @@ from datetime import timedelta
 from sqlalchemy import Connection, insert, select
 
 from portal import audit
+from portal.access import attempts
+from portal.access.attempts import Guard
 from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
@@ -20,15 +22,15 @@ from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.identity import normalise_name
-from portal.ledger.persons import number_digest
 from portal.models.tables import MINI_LOGIN
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault, FaultKind
 from portal.retrieval.proof import identify, sessions
 from portal.retrieval.proof.phones import phone_on_file
 from portal.retrieval.proof.sessions import Claim, Session
+from portal.retrieval.proof.spellings import claim_of, resolved
 
+LOG_IN = Guard("mini", "code", 5, 1800)
 AWAY = "微信暂时没有应答"
 
 
@@ -37,14 +39,22 @@ def subject_of(services: Services, openid: str) -> Subject:
     return Subject("mini", services.settings.wechat_mini.appid, "openid", openid)
 
 
-def log_in(services: Services, providers: Providers, unit_id: int, code: str) -> tuple[str, int]:
-    """Redeem a log-in code; returns the token and the session's level. Raises LOGIN_FAILED."""
+def log_in(
+    services: Services, providers: Providers, limits: Limits, unit_id: int, code: str, address: str
+) -> tuple[str, int]:
+    """Redeem a log-in code; returns the token and the session's level. Raises LOGIN_FAILED, TRY_LATER.
+
+    ``address`` is the caller's network address; codes that WeChat does not know are counted.
+    """
     if not services.settings.wechat_mini:
         raise Refusal("LOGIN_FAILED", why="本院没有开通小程序")
+    attempt = attempts.begin(services, limits, LOG_IN, services.index.digest("login", code).hex()[:24], address)
     try:
-        openid = providers.mini.login(code)
+        with providers.permits.call("wechat"):
+            openid = providers.mini.login(code)
     except ChannelFault as fault:
         raise Refusal("LOGIN_FAILED", why="登录凭证无效或已用过" if fault.kind is FaultKind.USER else AWAY) from None
+    attempt.right()
     with services.database.write() as connection:
         known = bindings.persons(services, connection, subject_of(services, openid))
         mine = next(((number, name) for unit, number, name in known if unit == unit_id), None)
@@ -86,8 +96,12 @@ def begin(services: Services, limits: Limits, session: Session, number: str, nam
     return services.database.act(work)
 
 
-def confirm(services: Services, session: Session, typed: str) -> str:
-    """Check a code: level 2, and the user is bound to the person. Returns the next token. Raises CODE_WRONG."""
+def confirm(services: Services, limits: Limits, session: Session, typed: str) -> str:
+    """Check a code: level 2, and the user is bound to the person. Returns the next token.
+
+    Raises CODE_WRONG, TRY_LATER.
+    """
+    counted = identify.count_code(services, limits, session)
     with services.database.read() as connection:
         openid = openid_of(services, connection, session)
 
@@ -100,6 +114,7 @@ def confirm(services: Services, session: Session, typed: str) -> str:
     token = services.database.act(work)
     if token is None:
         raise Refusal("CODE_WRONG")
+    identify.was_right(limits, session, counted)
     return token
 
 
@@ -110,20 +125,22 @@ def by_phone(
 
     Nobody there, another name, another phone: NOT_MATCHED alike. Raises NOT_MATCHED, LOGIN_FAILED, TRY_LATER.
     """
-    digest = number_digest(services, number)
-    identify.count_try(services, limits, f"find.number:{digest.hex()[:24]}", 5, 1800, 30)
+    claim = claim_of(services, number, name)
+    attempt = attempts.begin(services, limits, identify.LOOK_UP, claim.number[:24])
     try:
-        phone = providers.mini.phone(code)
+        with providers.permits.call("wechat"):
+            phone = providers.mini.phone(code)
     except ChannelFault as fault:
         raise Refusal("LOGIN_FAILED", why="手机号授权无效或已用过" if fault.kind is FaultKind.USER else AWAY) from None
-    claim = Claim(digest.hex(), services.index.digest("name", normalise_name(name)).hex())
     asked = Session(session.digest, session.unit_id, 0, claim, session.expires_at)
     with services.database.read() as connection:
         on_file = phone_on_file(services, connection, asked)
+        claim = resolved(services, connection, session.unit_id, claim)
         openid = openid_of(services, connection, session)
     same = hmac.compare_digest(on_file.encode().ljust(20), phone.encode().ljust(20))
     if not (same and on_file):
         raise Refusal("NOT_MATCHED")
+    attempt.right()
 
     def work(connection: Connection) -> str:
         sessions.end_on(connection, session)

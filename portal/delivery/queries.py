@@ -14,7 +14,7 @@ from portal.domain.errors import Refusal
 from portal.domain.states.delivery import AttemptState
 from portal.models.tables import BILL, CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 
-GOOD = (AttemptState.DELIVERED, AttemptState.ACCEPTED, AttemptState.EXPIRED)
+GOOD = (AttemptState.DELIVERED, AttemptState.ACCEPTED, AttemptState.EXPIRED, AttemptState.JOINED)
 BAD = (AttemptState.FAILED, AttemptState.DEAD, AttemptState.UNCERTAIN)
 DEAD_LETTERS = "letters"
 """The value of the filter by state that stands for every state of a dead letter."""

@@ -15,7 +15,16 @@ from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine import messages
-from portal.delivery.engine.deliveries import Wanted, insert_once, open_delivery, stop, whom
+from portal.delivery.engine.deliveries import (
+    WAITING,
+    WITH_ANCHOR,
+    Wanted,
+    insert_once,
+    of_anchor,
+    open_delivery,
+    stop,
+    whom,
+)
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.states.delivery import AttemptState, DeliveryState, Purpose, Step
@@ -133,6 +142,7 @@ _WORDS = {
     AttemptState.FAILED: "没有送达，请核对地址或改用其他方式",
     AttemptState.DEAD: "没有发出，请改用其他方式取票",
     AttemptState.STOPPED: "已停止",
+    AttemptState.JOINED: "和同一天的票据一起发出",
 }
 
 
@@ -149,12 +159,12 @@ def with_attempts(newest: Select[Any]) -> Select[Any]:
             DELIVERY_ATTEMPT.c.id.label("attempt_id"),
             DELIVERY_ATTEMPT.c.channel,
             DELIVERY_ATTEMPT.c.masked,
-            DELIVERY_ATTEMPT.c.state.label("tried"),
-            DELIVERY_ATTEMPT.c.ended_at.label("tried_ended_at"),
-            DELIVERY_ATTEMPT.c.sent_at,
+            of_anchor("state").label("tried"),
+            of_anchor("ended_at").label("tried_ended_at"),
+            of_anchor("sent_at"),
             DELIVERY_ATTEMPT.c.created_at.label("tried_at"),
         )
-        .select_from(found.outerjoin(DELIVERY_ATTEMPT, DELIVERY_ATTEMPT.c.delivery_id == found.c.id))
+        .select_from(found.outerjoin(WITH_ANCHOR, DELIVERY_ATTEMPT.c.delivery_id == found.c.id))
         .order_by(found.c.id.desc(), DELIVERY_ATTEMPT.c.step.desc(), DELIVERY_ATTEMPT.c.id.desc())
     )
 
@@ -210,15 +220,6 @@ def how_far(sent: Sequence[Shown]) -> tuple[str, str]:
     return (said_later("没送到") if states else said_later("待送达")), ""
 
 
-def stop_channel(services: Services, token: str) -> bool:
-    """不是我, by the token in a message: :func:`stop_address`.
-
-    Returns whether the token was one of ours; a page says the same for both. Staff see it in the delivery log.
-    """
-    attempt_id = messages.attempt_of(services, token)
-    return attempt_id is not None and stop_address(services, attempt_id)
-
-
 def stop_address(services: Services, attempt_id: int) -> bool:
     """Nothing more goes to the address of this message, on its channel, from its unit; ``False``: no such message.
 
@@ -247,12 +248,38 @@ def stop_address(services: Services, attempt_id: int) -> bool:
     return True
 
 
+def resume_address(services: Services, attempt_id: int) -> None:
+    """点错了: whoever said 不是我 takes it back; the address of this message gets messages again; audited.
+
+    The caller has checked that whoever asks got the message.
+    """
+
+    def work(connection: Connection) -> None:
+        row = connection.execute(
+            select(DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.recipient_digest, DELIVERY.c.id, DELIVERY.c.unit_id)
+            .join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id)
+            .where(DELIVERY_ATTEMPT.c.id == attempt_id)
+        ).one()
+        mine = (
+            (DELIVERY_STOP.c.unit_id == row.unit_id)
+            & (DELIVERY_STOP.c.channel == row.channel)
+            & (DELIVERY_STOP.c.recipient_digest == row.recipient_digest)
+        )
+        if connection.execute(DELIVERY_STOP.delete().where(mine)).rowcount:
+            details = {"channel": row.channel, "attempt": attempt_id}
+            audit.record(connection, Actor("patient"), "delivery.mine_after_all", ("delivery", row.id), details)
+
+    services.database.act(work)
+
+
 def _take_back(connection: Connection, row: Any) -> None:
     """Cancel what is queued for that address."""
-    waiting = [AttemptState.QUEUED.value, AttemptState.HELD.value]
     same = (DELIVERY_ATTEMPT.c.channel == row.channel) & (DELIVERY_ATTEMPT.c.recipient_digest == row.recipient_digest)
-    found = select(DELIVERY_ATTEMPT.c.delivery_id).where(same, DELIVERY_ATTEMPT.c.state.in_(waiting))
-    for held in connection.execute(select(DELIVERY).where(DELIVERY.c.id.in_(found)).with_for_update()).all():
+    waiting = DELIVERY_ATTEMPT.c.state.in_([*WAITING, AttemptState.JOINED.value])
+    found = select(DELIVERY_ATTEMPT.c.delivery_id).where(same, waiting)
+    still = select(DELIVERY).where(DELIVERY.c.id.in_(found), DELIVERY.c.state == DeliveryState.OPEN.value)
+    # Those that have joined a message come before it: the newer ones first.
+    for held in connection.execute(still.order_by(DELIVERY.c.id.desc()).with_for_update()).all():
         stop(connection, held, "收件人称不是其票据")
 
 

@@ -1,6 +1,9 @@
-"""The WSGI entry of an invented installation: ``granian --interface wsgi portal.demo.wsgi:application``."""
+"""The entries of a server of an invented installation: ``application`` for WSGI, ``gateway`` for granian."""
 
 from portal.app import create_app
 from portal.demo.settings import DemoSettings
+from portal.web.gateway import Gateway
 
-application = create_app(DemoSettings())
+_settings = DemoSettings()
+application = create_app(_settings)
+gateway = Gateway(application, _settings.threads)

@@ -24,6 +24,12 @@ CATALOGUE: dict[str, Text] = {
     "ENVELOPE_INVALID": Text(400, "请求无法识别", "{reason}", "请按接口文档检查报文格式后重发"),
     "APPID_UNKNOWN": Text(401, "应用账号无效", "应用账号 {appid} 未登记或已停用", "请联系票据管理员核对 appid"),
     "SIGN_WRONG": Text(401, "签名不正确", "按约定的签名串计算结果与 sign 不一致", "请检查签名私钥、字段顺序和字符编码"),
+    "SIGN_OF_ANOTHER_METHOD": Text(
+        401,
+        "签名已用于其他接口",
+        "同一份签名已用于另一个接口，不能再用于 {method}",
+        "请用新的 noise 重新签名后调用",
+    ),
     "METHOD_UNKNOWN": Text(404, "没有这个接口", "方法名 {method} 不存在", "请核对接口地址中的方法名"),
     "METHOD_NOT_OPEN": Text(
         501,
@@ -59,6 +65,18 @@ CATALOGUE: dict[str, Text] = {
     # stock
     "STOCK_EXHAUSTED": Text(
         409, "无可用票号", "开票点 {point} 的 {kind} 号段已用完", "请票据管理员为该开票点分发号段后重试"
+    ),
+    "YEAR_CODE_MISSING": Text(
+        409,
+        "没有新年度的票号",
+        "{kind} {year} 年的票据代码 {bill_code} 在本单位还没有号段，上一年度的号码不能继续使用",
+        "请票据管理员向财政申领 {year} 年的号段，入库并分发后，用同一业务流水号重试",
+    ),
+    "YEAR_WRONG": Text(
+        409,
+        "不是本年度的号码",
+        "{bill_code} 是 {year} 年的票据代码，现在只能使用 {this} 年的",
+        "请改用本年度的票据；旧年度未用的号码请撤回后申退",
     ),
     "NUMBER_NOT_NEXT": Text(
         409,
@@ -310,6 +328,12 @@ CATALOGUE: dict[str, Text] = {
     ),
     # general
     "BUSY": Text(503, "系统繁忙", "{reason}", "请稍后用同一业务流水号重试，不会重复开票"),
+    "DATABASE_AWAY": Text(
+        503,
+        "系统暂时不能用",
+        "数据库暂时没有应答；刚才这一步是否办成还不确定",
+        "请过几秒刷新本页，先看一看再决定要不要重做",
+    ),
     "INTERNAL": Text(
         500, "系统出错", "内部错误，编号 {request_id}", "数据没有改动；请稍后重试，仍不行请把编号告诉平台管理员"
     ),

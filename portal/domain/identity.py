@@ -10,6 +10,7 @@ import re
 import unicodedata
 from datetime import date
 
+from portal.domain.characters import INVISIBLE, unprivate
 from portal.domain.texts import said_later
 from portal.domain.titled import Titled
 
@@ -116,7 +117,7 @@ def recognise(text: str) -> tuple[Kind, ...]:
 
     Several kinds share shapes (a Taiwan permit is eight digits, so is many a clinic card): all of them are named.
     """
-    number = normalise(text)
+    number = spellings(text)[0]
     found = []
     if is_id_card(number):
         # Since 2023 the permanent residence card has 18 digits as well, beginning with 9.
@@ -153,7 +154,7 @@ def bare_slip_code(text: str) -> str:
 def spoken_kind(text: str) -> str:
     """Return what a typed number looks like, in words for the person who typed it; says when an ID number does not
     add up."""
-    number = normalise(text)
+    number = spellings(text)[0]
     if _ID18.fullmatch(number) and not is_id_card(number):
         return said_later("卡号。如果填的是身份证，它的最后一位对不上，请核对")
     kinds = recognise(number)
@@ -163,7 +164,7 @@ def spoken_kind(text: str) -> str:
 def normalise_name(text: str) -> str:
     """Return a name as typed → the form that is compared: NFKC, no blanks at all, one kind of middle dot, upper
     case."""
-    previous, current = None, text
+    previous, current = None, unprivate(text)
     while current != previous:
         dotted = _NAME_DOTS.sub("·", current)
         previous, current = (
@@ -171,6 +172,40 @@ def normalise_name(text: str) -> str:
             _NAME_DROPPED.sub("", unicodedata.normalize("NFKC", dotted)).upper(),
         )
     return current
+
+
+_LOOSE_DROPPED = re.compile(rf"[·'’‘`´{re.escape(_DASHES)}\u0300-\u036f{INVISIBLE}]+")
+_ZEROS = str.maketrans("○零", "〇〇")
+
+
+def loose_name(text: str) -> str:
+    """Return a name without what phones have no key for or people leave out: dots, hyphens, accents, apostrophes."""
+    letters = unicodedata.normalize("NFD", normalise_name(text)).translate(_ZEROS)
+    return _LOOSE_DROPPED.sub("", letters)
+
+
+_BRACKETS = re.compile(r"[()\[\]<>{}]")
+_HONG_KONG_ID = re.compile(r"[A-Z]{1,2}\d{6}[0-9A]", re.ASCII)
+_TAIWAN_OLD = re.compile(r"\d{10}[A-Z]", re.ASCII)
+
+
+def spellings(text: str) -> tuple[str, ...]:
+    """Return a number as typed → all the forms that one document is written in, without brackets first.
+
+    The last character of a Hong Kong identity card and of an old Taiwan permit stands in brackets or not; an identity
+    card had 15 digits once, of somebody who is in our lists with 18.
+    """
+    number = normalise(text)
+    bare = _BRACKETS.sub("", number) or number
+    found = [bare, number]
+    if _HONG_KONG_ID.fullmatch(bare) or _TAIWAN_OLD.fullmatch(bare):
+        found.append(f"{bare[:-1]}({bare[-1]})")
+    if is_id_card(bare) and len(bare) == 15:
+        longer = f"{bare[:6]}19{bare[6:]}"
+        found.append(longer + id_check_character(longer))
+    if is_id_card(bare) and len(bare) == 18 and bare[6:8] == "19":
+        found.append(bare[:6] + bare[8:17])
+    return tuple(dict.fromkeys(found))
 
 
 def _mask(text: str, head: int, tail: int) -> str:

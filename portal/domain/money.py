@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 MICRO = 1_000_000
 """Unit prices, quantities and list amounts of the HIS have up to six decimals; they are stored as millionths."""
 
-_NUMBER = re.compile(r"-?\d{1,14}(\.\d{1,8})?", re.ASCII)
+_NUMBER = re.compile(r"-?(?=\.?\d)\d{0,14}(\.\d{1,40})?", re.ASCII)
 
 
-def decimal_of(value: object, places: int) -> Decimal:
-    """Return an outside number (int, Decimal or ASCII text) as an exact Decimal with at most ``places`` decimals.
+def number_of(value: object) -> Decimal:
+    """Return an outside number (int, Decimal or ASCII text such as ``12``, ``-0.5``, ``.5``) as an exact Decimal.
 
-    Raises ValueError with a Chinese reason for anything else: bool, float, NaN, exponent, too many digits or
-    decimals. JSON must therefore be read with ``parse_float=Decimal``.
+    Raises ValueError with a Chinese reason for anything else: bool, float, NaN, exponent, too many digits. JSON must
+    therefore be read with ``parse_float=Decimal``.
     """
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise ValueError("不是数字")
     text = format(value, "f") if isinstance(value, Decimal) and value.is_finite() else str(value).strip()
     if not _NUMBER.fullmatch(text):
         raise ValueError("不是数字或位数过多")
-    number = Decimal(text)
-    if number != round(number, places):
+    return Decimal(text)
+
+
+def decimal_of(value: object, places: int) -> Decimal:
+    """As :func:`number_of`, with ``places`` decimals. Raises ValueError likewise, and when there are more of them."""
+    number = number_of(value)
+    exact = rounded(number, places)
+    if number != exact:
         raise ValueError(f"小数超过{places}位")
-    return number.quantize(Decimal(1).scaleb(-places))
+    return exact
+
+
+def rounded(number: Decimal, places: int) -> Decimal:
+    """Return a number with ``places`` decimals, halves away from zero."""
+    return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
 def fen_of(value: object) -> int:

@@ -6,6 +6,11 @@ import secrets
 from dataclasses import dataclass
 
 
+def bill_code(prefix: str, year: int) -> str:
+    """Return the bill code 票据代码 of a kind in a year: its prefix and two digits of the year."""
+    return f"{prefix}{year % 100:02d}"
+
+
 def ten_digits(number: int) -> str:
     """Write a bill number as it is printed."""
     return f"{number:010d}"

@@ -167,7 +167,7 @@ def _note(connection: Connection, unit_id: int, as_of: datetime, differences: Se
         words = f"与财政库存核对有 {len(rows)} 处不符：{rows[0]['bill_code']} {rows[0]['item']}"
         alarms.raise_alarm(connection, unit_id, AlarmRule.RECONCILE, "finance", words)
     else:
-        alarms.clear(connection, unit_id, AlarmRule.RECONCILE, "finance", "系统")
+        alarms.clear(connection, unit_id, AlarmRule.RECONCILE, "finance", alarms.SYSTEM)
 
 
 def refusal(reply: Reply[Content]) -> str:

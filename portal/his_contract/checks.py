@@ -1,4 +1,4 @@
-"""The sum policy: one hard rule, four switches per account.
+"""The sum policy: one hard rule, four switches per account; and the switch of business times.
 
 Total = Σ chargeDetail.amt is always required. The rest differs between clients in the field, so each check is a
 switch in ``account.policies``: ``refuse``, ``warn`` (the default; kept with the bill) or ``ignore``.
@@ -7,13 +7,21 @@ switch in ``account.policies``: ``refuse``, ``warn`` (the default; kept with the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from portal.domain.documents.settlement import Charge, Detail, Payment, Split
 from portal.domain.errors import Refusal
 from portal.domain.money import MICRO, yuan
 
-CHANNELS, SPLIT, DETAILS, ZERO_ROWS = "channels", "split", "details", "zero_rows"
+CHANNELS, SPLIT, DETAILS, ZERO_ROWS, TIMES = "channels", "split", "details", "zero_rows", "times"
 POLICIES = (CHANNELS, SPLIT, DETAILS, ZERO_ROWS)
+EARLIEST, LATEST = timedelta(days=-366), timedelta(days=1)
+"""From when to when, as seen from the present, a business time is within reason."""
+LARGE_REVERSAL = "large_reversal"
+"""Switch of an account: ``refuse`` stops what needs four eyes at the console as well; by default the HIS's own desk
+has approved."""
+VOID_REVERSES, YES, NO = "void_reverses", "yes", "no"
+"""Switch of an account: ``yes`` has invalidPaper reverse the bill, for a HIS that calls nothing else for a refund."""
 REFUSE, WARN, IGNORE = "refuse", "warn", "ignore"
 DETAILS_TOLERANCE_FEN = 10
 
@@ -62,3 +70,14 @@ def check_sums(
     if refused:
         raise Refusal("SUM_MISMATCH", problems="；".join(refused))
     return tuple(warned)
+
+
+def check_time(policies: Mapping[str, str], business_at: datetime, present: datetime) -> tuple[str, ...]:
+    """Return a warning where the business time is beyond reason. Raises FIELD_INVALID where this account refuses it."""
+    action = policies.get(TIMES, WARN)
+    if EARLIEST <= business_at - present <= LATEST or action == IGNORE:
+        return ()
+    sentence = "busDateTime（业务发生时间）早于一年以前或晚于明天"
+    if action == REFUSE:
+        raise Refusal("FIELD_INVALID", problems=f"{sentence}，请核对 HIS 服务器的时钟")
+    return (sentence,)

@@ -32,6 +32,7 @@ RESULT_CODES: Mapping[str, str] = {
     "METHOD_UNKNOWN": "E1004",
     "METHOD_NOT_OPEN": "E1005",
     "BODY_TOO_LARGE": "E1006",
+    "SIGN_OF_ANOTHER_METHOD": "E1007",
     "FIELD_INVALID": "E2001",
     "SUM_MISMATCH": "E2002",
     "POINT_UNKNOWN": "E2003",
@@ -40,6 +41,7 @@ RESULT_CODES: Mapping[str, str] = {
     "SERIAL_REVERSED": "E2006",
     "NAME_UNRENDERABLE": "E2007",
     "STOCK_EXHAUSTED": "E3001",
+    "YEAR_CODE_MISSING": "E3001",
     "BILL_NOT_FOUND": "E4001",
     "STATE_ILLEGAL": "E4002",
     "ALREADY_REVERSED": "E4003",
@@ -55,6 +57,7 @@ RESULT_CODES: Mapping[str, str] = {
     "PAPER_TAKEN": "E4013",
     "UNPRINTED_NONE": "E4014",
     "NUMBER_NOT_NEXT": "E3002",
+    "YEAR_WRONG": "E3002",
     "NUMBERS_NOT_UNUSED": "E3003",
     "PAPER_EXHAUSTED": "E3004",
     "PAPER_FORM_WRONG": "E3005",
@@ -66,6 +69,7 @@ RESULT_CODES: Mapping[str, str] = {
     "VOUCHER_PAPER": "E5005",
     "VOUCHER_NEEDS_APPROVAL": "E5006",
     "BUSY": "E9001",
+    "DATABASE_AWAY": "E9001",
 }
 """Refusal code → result code of the answer, one to one. The contract fixes no list; ours is documented."""
 
@@ -91,6 +95,10 @@ NO_CALL = Call(version="1.0")
 """Stands for a request that could not be read, so that its answer can be signed."""
 
 
+MOST_MARKS = 1000
+"""Marks of JSON in an outer object, which has seven members of text; nothing proves yet that it is worth reading."""
+
+
 def _invalid(reason: str) -> Refusal:
     return Refusal("ENVELOPE_INVALID", reason=reason)
 
@@ -110,6 +118,8 @@ def parse(body: bytes) -> Call:
 
 
 def _json(raw: bytes) -> Mapping[str, Any]:
+    if sum(raw.count(mark) for mark in (b"{", b"[", b",", b'"')) > MOST_MARKS:
+        raise _invalid("外层报文的成员过多")
     try:
         return strict_json.decode_object(raw)
     except strict_json.JsonError as error:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from portal.access.his.accounts import HisAccount
+from portal.core.clock import now
 from portal.domain.documents.settlement import (
     Charge,
     Detail,
@@ -20,7 +22,7 @@ from portal.domain.documents.settlement import (
 )
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_id_card
-from portal.his_contract.checks import check_sums
+from portal.his_contract.checks import check_sums, check_time
 from portal.his_contract.fields import Fields, Problems
 
 MOST_CHARGES = 500
@@ -39,6 +41,10 @@ METHOD_SCENES: Mapping[str, Scene] = {
 OTHER_CHANNEL = "other"
 """其它: what an unmapped payment channel becomes."""
 
+SEXES = {"男性": "男", "女性": "女", "未知的性别": "未知", "未说明的性别": "未知"}
+"""Names of the national dictionary → the contract's."""
+UNKNOWN_SEX = "未知"
+
 _CLASSES = {"1": "1", "2": "2", "3": "3", "甲": "1", "乙": "2", "丙": "3", "甲类": "1", "乙类": "2", "丙类": "3"}
 
 
@@ -52,7 +58,7 @@ def settlement(method: str, message: Mapping[str, Any], account: HisAccount) -> 
     sent = canonical(fields)
     scene = _scene(fields, method, account)
     business_at = fields.moment("busDateTime", "业务发生时间")
-    total = fields.fen("totalAmt", "开票总金额", required=True)
+    total = fields.exact_fen("totalAmt", "开票总金额")
     if total < 0:
         fields.problem("totalAmt", "开票总金额", "不能为负数", "退费请调用冲红接口")
     payee, author = fields.text("payee", "收费员", 50), fields.text("author", "票据编制人", 100)
@@ -65,14 +71,16 @@ def settlement(method: str, message: Mapping[str, Any], account: HisAccount) -> 
         "checker": fields.text("checker", "票据复核人", 100),
         "split": _split(fields),
         "visit": _visit(fields, method),
-        "charges": tuple(map(_charge, fields.rows("chargeDetail", "收费项目明细", MOST_CHARGES, required=True))),
-        "details": tuple(map(_detail, fields.rows("listDetail", "清单项目明细", MOST_DETAILS))),
+        "charges": tuple(
+            map(_charge, ordered(fields.rows("chargeDetail", "收费项目明细", MOST_CHARGES, required=True)))
+        ),
+        "details": tuple(map(_detail, ordered(fields.rows("listDetail", "清单项目明细", MOST_DETAILS)))),
         "payments": payments(fields, account),
         "vouchers": _vouchers(fields),
         "extras": _extras(fields),
-        "remark": fields.text("remark", "备注", 200, folded=True),
+        "remark": fields.text("remark", "备注", 200, cut=True),
         "circulating": fields.text("isArrears", "是否可流通", 10) != "0",
-        "arrears_reason": fields.text("arrearsReason", "不可流通原因", 200, folded=True),
+        "arrears_reason": fields.text("arrearsReason", "不可流通原因", 200, cut=True),
         "replaces": fields.text("replacedBusNo", "被替换票据的业务流水号", 50),
     }
     if problems.count or business_at is None:
@@ -82,13 +90,14 @@ def settlement(method: str, message: Mapping[str, Any], account: HisAccount) -> 
     warnings = check_sums(
         account.policies, total, found["split"], found["charges"], found["details"], found["payments"]
     )
+    warnings += check_time(account.policies, business_at, now())
     return Settlement(
         scene=scene,
         business_at=business_at,
         cashier=payee,
         author=author,
         total_fen=total,
-        warnings=warnings,
+        warnings=(*warnings, *problems.warnings),
         sent=sent,
         **found,
     )
@@ -135,7 +144,7 @@ def payer(fields: Fields, account: HisAccount) -> Payer:
     card_type = fields.text("cardType", "卡类型", 10)
     return Payer(
         kind=kind,
-        name=fields.text("payer", "患者姓名", 100, required=True),
+        name=fields.name("payer", "患者姓名", 100, required=True),
         id_type=fields.text("idCardType", "证件类型", 10),
         id_no=id_no,
         phone=fields.number("tel", "手机号", 20),
@@ -150,12 +159,12 @@ def payer(fields: Fields, account: HisAccount) -> Payer:
 
 def _department(fields: Fields, method: str) -> tuple[str, str]:
     """Name and code of the department; the keys change with method and version."""
-    category = fields.text("category", "科室名称", 200)
-    patient_category = fields.text("patientCategory", "科室名称", 200)
+    category = fields.text("category", "科室名称", 200, cut=True)
+    patient_category = fields.text("patientCategory", "科室名称", 200, cut=True)
     code = fields.text("patientCategoryCode", "科室编码", 100)
     category_code = fields.text("categoryCode", "入院科室编码", 100)
     if METHOD_SCENES[method] is Scene.INPATIENT:
-        leave = fields.text("leaveCategory", "出院科室名称", 200)
+        leave = fields.text("leaveCategory", "出院科室名称", 200, cut=True)
         leave_code = fields.text("leaveCategoryCode", "出院科室编码", 100)
         if category:
             return category, category_code or code
@@ -169,26 +178,32 @@ def _visit(fields: Fields, method: str) -> Visit:
     department, department_code = _department(fields, method)
     days = fields.micro("hospitalDays", "住院天数")
     return Visit(
-        org_type=fields.text("medicalInstitution", "医疗机构类型", 60),
+        org_type=fields.text("medicalInstitution", "医疗机构类型", 60, cut=True),
         visit_date=fields.day("consultationDate", "就诊日期"),
         patient_no=fields.text("patientNo", "患者就诊编号", 30),
         case_no=fields.text("caseNumber", "病历号", 50),
-        sex=fields.text("sex", "性别", 4),
-        age=fields.text("age", "年龄", 10),
+        sex=_sex(fields),
+        age=fields.text("age", "年龄", 10, cut=True),
         department=department,
         department_code=department_code,
-        insurance_type=fields.text("medicalCareType", "医保类型名称", 60),
+        insurance_type=fields.text("medicalCareType", "医保类型名称", 60, cut=True),
         insurance_code=fields.text("medCareTypeCode", "医保类型编码", 60),
         hospital_no=fields.text("hospitalNo", "住院号", 20),
         visit_no=fields.text("visitNo", "住院就诊编号", 20),
         checkup_no=fields.text("checkUpNo", "体检号", 50),
-        ward=fields.text("hospitalArea", "病区", 60),
-        bed=fields.text("bedNo", "床号", 20),
+        ward=fields.text("hospitalArea", "病区", 60, cut=True),
+        bed=fields.text("bedNo", "床号", 20, cut=True),
         in_date=fields.day("inHospitalDate", "住院日期"),
         out_date=fields.day("outHospitalDate", "出院日期"),
         days="" if days is None else fields.text("hospitalDays", "住院天数", 9),
-        special_disease=fields.text("specialDiseasesName", "特殊病种名称", 200),
+        special_disease=fields.text("specialDiseasesName", "特殊病种名称", 200, cut=True),
     )
+
+
+def _sex(fields: Fields) -> str:
+    sent = fields.text("sex", "性别", 20, cut=True)
+    sex = SEXES.get(sent, sent)
+    return sex if len(sex) <= 4 else UNKNOWN_SEX
 
 
 def _together(fields: Fields, *names: tuple[str, str]) -> int | None:
@@ -219,34 +234,42 @@ def _split(fields: Fields) -> Split:
     )
 
 
+def ordered(rows: list[Fields]) -> list[Fields]:
+    """Return rows by their sortNo where each has one of its own, else as they came."""
+    places = [str(row.values.get("sortNo")).strip() for row in rows]
+    if len(set(places)) < len(rows) or not all(place.isdecimal() and len(place) < 10 for place in places):
+        return rows
+    return [row for _, row in sorted(zip(map(int, places), rows, strict=True), key=itemgetter(0))]
+
+
 def _charge(row: Fields) -> Charge:
     return Charge(
         code=row.text("chargeCode", "收费项目代码", 50, required=True),
-        name=row.text("chargeName", "收费项目名称", 100, required=True),
+        name=row.text("chargeName", "收费项目名称", 100, required=True, cut=True),
         amount_fen=row.fen("amt", "金额", required=True),
-        unit=row.text("unit", "计量单位", 20),
+        unit=row.text("unit", "计量单位", 20, cut=True),
         price_micro=row.micro("std", "收费标准"),
         quantity_micro=row.micro("number", "数量"),
         self_fen=row.fen("selfAmt", "自费金额"),
-        remark=row.text("remark", "备注", 200, folded=True),
+        remark=row.text("remark", "备注", 200, cut=True),
     )
 
 
 def _detail(row: Fields) -> Detail:
     return Detail(
         code=row.text("code", "项目编码", 50),
-        name=row.text("name", "项目名称", 100, required=True),
+        name=row.text("name", "项目名称", 100, required=True, cut=True),
         amount_micro=row.micro("amt", "金额", required=True) or 0,
         charge_code=row.text("chargeCode", "收费项目代码", 50),
-        charge_name=row.text("chargeName", "收费项目名称", 100),
-        form=row.text("form", "剂型", 50),
-        spec=row.text("specification", "规格", 50),
-        unit=row.text("unit", "计量单位", 20),
+        charge_name=row.text("chargeName", "收费项目名称", 100, cut=True),
+        form=row.text("form", "剂型", 50, cut=True),
+        spec=row.text("specification", "规格", 50, cut=True),
+        unit=row.text("unit", "计量单位", 20, cut=True),
         price_micro=row.micro("std", "单价"),
         quantity_micro=row.micro("number", "数量"),
         self_micro=row.micro("selfAmt", "自费金额") or 0,
         insurance_class=_CLASSES.get(row.text("medicalCareType", "医保药品分类", 50), ""),
-        remark=row.text("remark", "备注", 200, folded=True),
+        remark=row.text("remark", "备注", 200, cut=True),
     )
 
 
@@ -276,11 +299,11 @@ def _vouchers(fields: Fields) -> tuple[VoucherUse, ...]:
 def _extras(fields: Fields) -> tuple[tuple[str, str], ...]:
     """Return otherInfo and otherMedicalList as label and text; ``infoNo`` may be anything, nameless rows are left."""
     found = [
-        (row.text("infoName", "信息名称", 100), row.text("infoValue", "信息值", 500, folded=True))
+        (row.text("infoName", "信息名称", 100, cut=True), row.text("infoValue", "信息值", 500, cut=True))
         for row in fields.rows("otherInfo", "其它扩展信息列表", MOST_EXTRAS, single=True)
     ]
     for row in fields.rows("otherMedicalList", "其它医保信息列表", MOST_EXTRAS, single=True):
-        value = row.text("infoValue", "信息值", 100, folded=True)
-        other = row.text("infoOther", "其它信息", 100, folded=True)
-        found.append((row.text("infoName", "信息名称", 100), " ".join(filter(None, (value, other)))))
+        value = row.text("infoValue", "信息值", 100, cut=True)
+        other = row.text("infoOther", "其它信息", 100, cut=True)
+        found.append((row.text("infoName", "信息名称", 100, cut=True), " ".join(filter(None, (value, other)))))
     return tuple((name, value) for name, value in found if name)

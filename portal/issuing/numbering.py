@@ -7,16 +7,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from portal.core.clock import local
 from portal.domain.errors import Refusal
 from portal.domain.numbers import BillNumber
 from portal.hospital.references import References
-from portal.stock.ranges import take_number
-
-
-def bill_code(prefix: str, moment: datetime) -> str:
-    """Return the bill code of a kind in the year of a moment: its prefix and two digits of the year."""
-    return f"{prefix}{local(moment).year % 100:02d}"
+from portal.stock.ranges import exhausted, take_number
+from portal.stock.years import code_at
 
 
 def point_id(references: References, point_code: str) -> int:
@@ -56,16 +51,16 @@ def numbering(references: References, point_code: str, form: str, scene: str, mo
         raise Refusal("KIND_MISSING", scene=scene)
     if not references.may_issue(place, kind.id):
         raise Refusal("KIND_NOT_ALLOWED", point=point_code, kind=kind.name)
-    return Numbering(place, point_code, kind.id, kind.name, bill_code(kind.prefix, moment))
+    return Numbering(place, point_code, kind.id, kind.name, code_at(kind.prefix, moment))
 
 
 def take(connection: Connection, of: Numbering) -> TakenNumber:
     """Take the next number; as late as possible, since it holds the point's range to the commit.
 
-    Raises STOCK_EXHAUSTED.
+    Raises STOCK_EXHAUSTED, YEAR_CODE_MISSING.
     """
     taken = take_number(connection, of.point_id, of.bill_code)
     if taken is None:
-        raise Refusal("STOCK_EXHAUSTED", point=of.point_code, kind=of.kind_name)
+        raise exhausted(connection, of.point_code, of.kind_name, of.bill_code)
     range_id, number = taken
     return TakenNumber(range_id, BillNumber(of.bill_code, number))

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, cast, exists, func, select
 
 from portal.domain.numbers import Sheet
-from portal.domain.states.bills import BillState, PaperState, Standing
+from portal.domain.states.bills import BillState, PaperState
+from portal.domain.states.standing import Condition, Standing, standing
 from portal.ledger.bills import FACTS, BillFacts, by_id, read_facts, red_of
 from portal.models.tables import (
     BILL,
@@ -71,6 +72,19 @@ def with_relations(statement: Select[Any]) -> Select[Any]:
         .outerjoin(SUPERVISION, SUPERVISION.c.bill_id == BILL.c.id)
         .outerjoin(PAPER_BILL, and_(PAPER_BILL.c.bill_id == BILL.c.id, PAPER_BILL.c.state == PaperState.VALID.value))
     )
+
+
+_STANDS = select(
+    BILL.c.red_of_id.is_not(None),
+    exists().where(PAPER_BILL.c.bill_id == BILL.c.id, PAPER_BILL.c.state == PaperState.VALID.value),
+    exists().where(BOOKING.c.bill_id == BILL.c.id),
+).where(BILL.c.id == bindparam("bill"))
+
+
+def standing_of(connection: Connection, bill: BillFacts) -> Standing:
+    """Return what a bill is good for now."""
+    red, exchanged, booked = connection.execute(_STANDS, {"bill": bill.bill_id}).one()
+    return standing(Condition(bill.state, bool(red), bool(exchanged), bool(booked)))
 
 
 _OWN_KEYS = select(PARTY_KEY.c.digest).where(PARTY_KEY.c.bill_id == bindparam("bill"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,8 @@ from portal.core.services import Services
 from portal.domain import link
 from portal.domain.errors import Refusal
 from portal.domain.numbers import BillNumber
-from portal.domain.states.bills import BillState, PaperState, ReversalReason, Standing
+from portal.domain.states.bills import BillState, PaperState, ReversalReason
+from portal.domain.states.standing import Condition, Standing, standing
 from portal.models.tables import (
     BILL,
     BILL_DETAIL,
@@ -79,17 +80,7 @@ class BillFacts:
     @property
     def standing(self) -> Standing:
         """What it is good for now."""
-        if self.total_fen < 0:
-            return Standing.RED
-        if self.state is BillState.REVERSED:
-            return Standing.VOID
-        if self.state is BillState.REFUSED:
-            return Standing.STOPPED
-        if self.exchanged:
-            return Standing.PAPER
-        if self.booked:
-            return Standing.BOOKED
-        return Standing.VALID if self.state is BillState.SUPERVISED else Standing.WAITING
+        return standing(Condition(self.state, self.total_fen < 0, self.exchanged, self.booked))
 
     @property
     def insured_fen(self) -> int:
@@ -273,6 +264,15 @@ def sent_body(services: Services, bill_id: int) -> str:
     with services.database.read() as connection:
         sealed = connection.execute(select(BILL_DOCUMENT.c.sent).where(BILL_DOCUMENT.c.bill_id == bill_id)).scalar_one()
     return zlib.decompress(services.cipher.decrypt("bill_document.sent", bill_id, sealed)).decode()
+
+
+def sent_bodies(services: Services, connection: Connection, bill_ids: Iterable[int]) -> dict[int, str]:
+    """Open the business JSON texts of some bills."""
+    rows = connection.execute(
+        select(BILL_DOCUMENT.c.bill_id, BILL_DOCUMENT.c.sent).where(BILL_DOCUMENT.c.bill_id.in_(list(bill_ids)))
+    )
+    opened = ((row.bill_id, services.cipher.decrypt("bill_document.sent", row.bill_id, row.sent)) for row in rows)
+    return {bill_id: zlib.decompress(body).decode() for bill_id, body in opened}
 
 
 def payer_name(services: Services, connection: Connection, bill_id: int) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from portal.domain.documents.voucher import VoucherForm
+from portal.domain.numbers import Sheet
 from portal.models.tables import BILL, PAPER_BILL, POINT, VOUCHER
 
 
@@ -24,14 +24,15 @@ class Total:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which bills of an account: business days ``first``…``last``, a point, a scene (of bills, or of vouchers when
-    it begins with ``prepay_``); red ones or the others; ``on_paper``: exchanged ones only, or (False) the others."""
+    it begins with ``prepay_``); red ones, the others (False) or both; ``on_paper``: exchanged ones
+    only, the others (False) or both."""
 
     account_id: int
     first: date
     last: date
     point_code: str = ""
     scene: str = ""
-    red: bool = False
+    red: bool | None = False
     on_paper: bool | None = None
 
     @property
@@ -42,7 +43,7 @@ class Wanted:
 
 class Row(NamedTuple):
     """One bill or voucher of the day; ``amount_fen`` is positive for red ones too; ``of_serial``: of a red one, the
-    serial that was reversed; ``paper``: code and number of its valid sheet, or empty."""
+    serial that was reversed; ``bill_id``: None of a voucher; ``sheet``: its valid one."""
 
     serial: str
     of_serial: str
@@ -52,8 +53,8 @@ class Row(NamedTuple):
     amount_fen: int
     point_code: str
     issued_at: datetime
-    paper_code: str = ""
-    paper_number: str = ""
+    bill_id: int | None
+    sheet: Sheet | None = None
 
 
 def total(connection: Connection, wanted: Wanted) -> Total:
@@ -63,11 +64,6 @@ def total(connection: Connection, wanted: Wanted) -> Total:
     statement = select(func.count(), func.coalesce(func.sum(amount), 0)).select_from(joined).where(*_where(wanted))
     count, fen = connection.execute(statement).one()
     return Total(int(count), abs(int(fen)))
-
-
-def whole_day(connection: Connection, wanted: Wanted) -> Total:
-    """Count and add over all scenes of bills; as :func:`total`."""
-    return total(connection, replace(wanted, scene=""))
 
 
 def rows(connection: Connection, wanted: Wanted, page: int, size: int) -> list[Row]:
@@ -96,22 +92,28 @@ def rows(connection: Connection, wanted: Wanted, page: int, size: int) -> list[R
     )
     found = connection.execute(statement).all()
     sheets = {} if wanted.vouchers else _sheets(connection, [row.id for row in found])
-    return [_row(row, sheets) for row in found]
+    return [
+        Row(
+            row.serial,
+            row.of_serial or "",
+            row.code,
+            f"{row.number:010d}",
+            row.check_code,
+            abs(row.amount_fen),
+            row.point_code,
+            row.issued_at,
+            None if wanted.vouchers else row.id,
+            sheets.get(row.id),
+        )
+        for row in found
+    ]
 
 
-def _row(row: Any, sheets: Mapping[int, tuple[str, str]]) -> Row:
-    paper = sheets.get(row.id, ("", ""))
-    number = f"{row.number:010d}"
-    of_serial = row.of_serial or ""
-    amount = abs(row.amount_fen)
-    return Row(row.serial, of_serial, row.code, number, row.check_code, amount, row.point_code, row.issued_at, *paper)
-
-
-def _sheets(connection: Connection, bill_ids: list[int]) -> dict[int, tuple[str, str]]:
+def _sheets(connection: Connection, bill_ids: list[int]) -> dict[int, Sheet]:
     valid = select(PAPER_BILL.c.bill_id, PAPER_BILL.c.paper_code, PAPER_BILL.c.number).where(
         PAPER_BILL.c.bill_id.in_(bill_ids), PAPER_BILL.c.state == "valid"
     )
-    return {row.bill_id: (row.paper_code, f"{row.number:010d}") for row in connection.execute(valid)}
+    return {row.bill_id: Sheet(row.paper_code, row.number) for row in connection.execute(valid)}
 
 
 def _where(wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -127,7 +129,8 @@ def _where(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.vouchers:
         deposit = VOUCHER.c.form == VoucherForm.DEPOSIT.value
         return [*found, ~deposit if wanted.red else deposit]
-    found.append(BILL.c.red_of_id.is_not(None) if wanted.red else BILL.c.red_of_id.is_(None))
+    if wanted.red is not None:
+        found.append(BILL.c.red_of_id.is_not(None) if wanted.red else BILL.c.red_of_id.is_(None))
     if wanted.on_paper is not None:
         # A red bill counts with its original's paper, whatever became of the sheet; others with a sheet in force.
         sheet = exists().where(PAPER_BILL.c.bill_id == (BILL.c.red_of_id if wanted.red else BILL.c.id))

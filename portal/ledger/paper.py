@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 from portal.domain.numbers import Sheet
 from portal.domain.states.bills import BillState, PaperState
 from portal.ledger.bills import FACTS, BillFacts, read_facts
-from portal.models.tables import BILL, BILL_KIND, PAPER_BILL, PARTY_KEY, POINT
+from portal.models.tables import BILL, BILL_KIND, NUMBER_RANGE, PAPER_BILL, PARTY_KEY, POINT
 from portal.stock.ranges import OpenRange, open_ranges
 
 LIVE = (BillState.ISSUED.value, BillState.UPLOADED.value, BillState.SUPERVISED.value)
@@ -161,6 +161,24 @@ def sheet_row(connection: Connection, unit_id: int, sheet: Sheet) -> SheetFacts 
     """Read the numbered sheet of a unit."""
     numbered = (PAPER_BILL.c.paper_code == sheet.code) & (PAPER_BILL.c.number == sheet.number)
     return _one(connection, _OF_UNIT.where(numbered, BILL.c.unit_id == unit_id))
+
+
+def full_code(connection: Connection, unit_id: int, prefix: str, number: int, point_id: int | None = None) -> str:
+    """Return the paper code of a number when only its kind is known, which has a code each year.
+
+    What is still unused at the point comes first, then a sheet of the unit, the valid and the newest one before others,
+    then the newest that the point ever had; ``prefix`` itself when there is none.
+    """
+    ranges = paper_ranges(connection, point_id, prefix) if point_id is not None else []
+    if unused := [one.bill_code for one in ranges if one.next <= number <= one.last]:
+        return unused[0]
+    numbered = PAPER_BILL.c.paper_code.startswith(prefix) & (PAPER_BILL.c.number == number)
+    sheets = select(PAPER_BILL.c.paper_code).join(BILL, BILL.c.id == PAPER_BILL.c.bill_id)
+    newest = ((PAPER_BILL.c.state == PaperState.VALID.value).desc(), PAPER_BILL.c.exchanged_at.desc())
+    sheet = connection.scalar(sheets.where(numbered, BILL.c.unit_id == unit_id).order_by(*newest).limit(1))
+    had = (NUMBER_RANGE.c.point_id == point_id) & NUMBER_RANGE.c.bill_code.startswith(prefix)
+    codes = select(NUMBER_RANGE.c.bill_code).where(had).order_by(NUMBER_RANGE.c.bill_code.desc())
+    return sheet or connection.scalar(codes.limit(1)) or prefix
 
 
 NEWEST_SHEETS = (PAPER_BILL.c.exchanged_at, PAPER_BILL.c.id)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from portal.core.crypto.field_cipher import BlindIndex
 from portal.core.services import Services
 from portal.domain.documents.settlement import Payer
-from portal.domain.identity import is_phone, normalise
+from portal.domain.identity import is_id_card, is_phone, normalise, spellings
 
 
 def number_digest(services: Services, text: str) -> bytes:
     """Under which keyed hash a typed number is looked up: phones apart from all other numbers."""
     number = normalise(text)
     return services.index.digest("phone" if is_phone(number) else "number", number)
+
+
+def number_digests(services: Services, text: str) -> list[bytes]:
+    """Return the keyed hashes of a typed number in all its spellings, the plainest first."""
+    return list(dict.fromkeys(number_digest(services, number) for number in spellings(text)))
 
 
 def person_keys(services: Services, payer: Payer) -> dict[bytes, str]:
@@ -23,7 +28,17 @@ def person_keys(services: Services, payer: Payer) -> dict[bytes, str]:
         "insurance": payer.insurance_no,
         "patient": payer.patient_id,
     }
-    return {number_digest(services, text): kind for kind, text in numbers.items() if normalise(text)}
+    return {
+        digest: kind for kind, text in numbers.items() if normalise(text) for digest in _kept_digests(services, text)
+    }
+
+
+def _kept_digests(services: Services, text: str) -> list[bytes]:
+    """Return under what a number is kept: as it is sent, and otherwise spelled where that is not the ordinary form."""
+    number = normalise(text)
+    if is_id_card(number) and len(number) == 18:
+        return [number_digest(services, number)]  # who has the old form looks up the new one as well
+    return number_digests(services, text)
 
 
 def admission_digest(index: BlindIndex, unit_id: int, kind: str, number: str) -> bytes | None:

@@ -15,7 +15,7 @@ from portal.core.services import Services
 from portal.domain.identity import normalise, normalise_name
 from portal.domain.link import TOKEN
 from portal.ledger import bill_lists
-from portal.ledger.persons import number_digest
+from portal.ledger.persons import number_digests
 from portal.models.tables import BILL, BILL_PARTY, PARTY_KEY, PATIENT_PASS
 
 MOST = 20
@@ -76,7 +76,7 @@ def _meanings(services: Services, connection: Connection, text: str) -> list[tup
     if text:
         meanings.append(("serial", BILL.c.serial == text[:50]))
     if number:
-        by_key = select(PARTY_KEY.c.bill_id).where(PARTY_KEY.c.digest == number_digest(services, number))
+        by_key = select(PARTY_KEY.c.bill_id).where(PARTY_KEY.c.digest.in_(number_digests(services, number)))
         meanings.append(("number", BILL.c.id.in_(by_key)))
     name = normalise_name(text)
     if name:

@@ -51,6 +51,7 @@ from portal.models.ledger.voucher import (
 )
 from portal.models.people.access import AttemptCount, HisAccount, HisMapping, OneTimeCode, PatientSession
 from portal.models.people.company import CompanyAccount
+from portal.models.people.his_calls import HisCall, HisRefusal
 from portal.models.people.patient import (
     FamilyKey,
     FamilyLink,
@@ -122,7 +123,9 @@ __all__ = [
     "FinanceMessage",
     "FormReceipt",
     "HisAccount",
+    "HisCall",
     "HisMapping",
+    "HisRefusal",
     "IncomeItem",
     "InsuranceType",
     "KioskDevice",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from portal.core.breaker import Breaker
 from portal.domain.states.delivery import Result
-from portal.providers.breaker import Breaker
 from portal.providers.faults import ChannelFault
 
 _log = structlog.get_logger("qupiao.providers")

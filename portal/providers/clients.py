@@ -11,6 +11,7 @@ from portal.providers.alipay.account import account_of
 from portal.providers.alipay.client import AlipayGateway
 from portal.providers.bureau.client import Bureau
 from portal.providers.finance.link import FinanceLink, link_of
+from portal.providers.permits import Permits
 from portal.providers.sms import SmsClient
 from portal.providers.wechat.client import WeChat
 from portal.providers.wechat.tokens import Tokens
@@ -21,6 +22,7 @@ class Providers:
 
     def __init__(self, services: Services) -> None:
         self.settings: Settings = services.settings
+        self.permits = Permits(max(services.settings.threads // 2, 1))
         self.tokens = Tokens(services.database, services.cipher, services.settings.redis_url)
         if services.settings.alipay_app_cert_file is not None:
             _ = self.alipay  # certificates that do not fit stop the start

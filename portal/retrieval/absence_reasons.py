@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from portal.core.clock import business_day
-from portal.domain.states.bills import Standing
+from portal.domain.states.standing import Standing
 from portal.ledger.bills import BillFacts
 
 NEAR = timedelta(days=3)
@@ -24,10 +24,10 @@ class Reason:
 _TEXTS = {
     Standing.WAITING: "医院开好了，正在等财政盖章，通常几分钟内完成",
     Standing.VALID: "已经可以用了，就在您的列表里",
-    Standing.PAPER: "已打印成纸质票，报销用那张纸",
+    Standing.EXCHANGED: "已打印成纸质票，报销用那张纸",
     Standing.BOOKED: "已经可以用了，单位已用它报销",
-    Standing.STOPPED: "财政没有通过，医院正在处理",
-    Standing.VOID: "已作废，不能报销",
+    Standing.REFUSED: "财政没有通过，医院正在处理",
+    Standing.REVERSED: "已作废，不能报销",
     Standing.RED: "这是作废凭证，不用管它",
 }
 

@@ -18,6 +18,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, insert, select, update
 
 from portal import audit
+from portal.access import attempts
+from portal.access.attempts import Guard
 from portal.access.limits import Limits
 from portal.core.clock import SHANGHAI, business_day, now
 from portal.core.ids import new_id
@@ -35,10 +37,11 @@ from portal.models.tables import BILL, BILL_PARTY, COMPANY_ACCOUNT, PARTY_KEY, U
 from portal.rendering.pdf.face import FaceRenderer
 from portal.retrieval import files
 from portal.retrieval.proof import sessions
-from portal.retrieval.proof.identify import count_address, count_try, send_code, take_code
+from portal.retrieval.proof.identify import count_code, send_code, take_code
 from portal.retrieval.proof.sessions import Claim, Session
 
 PURPOSE = "company"
+GUARD = Guard("company", "phone", 5, 1800)
 """The purpose of the one-time codes that let a company's contact in."""
 LONGEST = 3 * 366
 """The most days that an account may be open before the desk looks again."""
@@ -240,29 +243,40 @@ def begin(services: Services, limits: Limits, unit_id: int, phone: str, address:
     Whether there is one is looked at by the task that sends, as for patients. Raises TRY_LATER.
     """
     digest = number_digest(services, phone).hex()
-    count_address(services, limits, address)
-    count_try(services, limits, f"find.number:{digest[:24]}", 5, 1800, 30)
+    attempts.begin(services, limits, GUARD, digest[:24], address)
     with services.database.write() as connection:
         cookie = sessions.start(services, connection, unit_id, 0, Claim(digest))
         send_code(services, connection, services.index.digest("session", cookie), PURPOSE)
     return cookie
 
 
-def confirm(services: Services, session: Session, typed: str) -> str:
+def confirm(services: Services, limits: Limits, session: Session, typed: str) -> str:
     """Check the code; return the cookie of a new session that may see what the phone's accounts may.
 
     Raises CODE_WRONG for a wrong, old, used or worn-out code, and when nothing is open for the phone any more.
     """
     proved = Claim(company=session.claim.number)
-    with services.database.write() as connection:
-        if take_code(services, connection, session, typed, PURPOSE) is not None:
-            rows = _accounts(connection, session.unit_id, proved.company)
-            for row in rows:
-                audit.record(connection, Actor(f"company:{row.id}"), "company.signed_in", ("company", row.id))
-            if rows:
-                sessions.end_on(connection, session)
-                return sessions.start(services, connection, session.unit_id, 0, proved)
-    raise Refusal("CODE_WRONG")
+    counted = count_code(services, limits, session, PURPOSE)
+    cookie = services.database.act(lambda connection: _confirm_on(services, connection, session, typed, proved))
+    if cookie is None:
+        raise Refusal("CODE_WRONG")
+    for attempt in counted:
+        attempt.right()
+    limits.give_back(GUARD.bucket(session.claim.number[:24]), GUARD.seconds)
+    return cookie
+
+
+def _confirm_on(services: Services, connection: Connection, session: Session, typed: str, proved: Claim) -> str | None:
+    """Check the code in an act that commits in any case, so that the try stays counted."""
+    if take_code(services, connection, session, typed, PURPOSE) is None:
+        return None
+    rows = _accounts(connection, session.unit_id, proved.company)
+    for row in rows:
+        audit.record(connection, Actor(f"company:{row.id}"), "company.signed_in", ("company", row.id))
+    if not rows:
+        return None
+    sessions.end_on(connection, session)
+    return sessions.start(services, connection, session.unit_id, 0, proved)
 
 
 def phone_on_file(services: Services, connection: Connection, session: Session) -> str:

@@ -31,9 +31,10 @@ from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, PARTY_KEY, UNIT
 from portal.outbox import tasks
 from portal.outbox.topics import topic
-from portal.retrieval.proof.identify import CONSENT, send_code, take_code, visible_bills
+from portal.retrieval.proof.identify import CONSENT, count_code, send_code, take_code, visible_bills
 from portal.retrieval.proof.phones import phone_of
-from portal.retrieval.proof.sessions import Claim, Session
+from portal.retrieval.proof.sessions import Session
+from portal.retrieval.proof.spellings import claim_of, resolved
 
 TOLD_TOPIC = topic("family.told")
 CHILD_AGE = "family.child-age"
@@ -176,10 +177,12 @@ def add_child(services: Services, limits: Limits, session: Session, number: str,
     Unknown, wrongly named, another phone, too old, no ID number: one answer. Raises NOT_MATCHED, TRY_LATER.
     """
     need_person(session)
-    digest, named = number_digest(services, number), services.index.digest("name", normalise_name(name))
-    _ask(limits, session, digest.hex())
+    claim = claim_of(services, number, name)
+    _ask(limits, session, claim.number)
     with services.database.write() as connection:
-        phone = phone_of(services, connection, session.unit_id, Claim(digest.hex(), named.hex()))
+        phone = phone_of(services, connection, session.unit_id, claim)
+        claim = resolved(services, connection, session.unit_id, claim)
+        digest, named = bytes.fromhex(claim.number), bytes.fromhex(claim.name)
         same = services.index.digest("phone", phone).hex() == session.claim.phone
         until = child_until(connection, session.unit_id, number)
         if not phone or not same or until is None:
@@ -262,25 +265,35 @@ def ask_consent(services: Services, limits: Limits, session: Session, number: st
         audit.record(connection, Actor(_label(session)), "family.asked", ("unit", session.unit_id))
 
 
-def give_consent(services: Services, session: Session, typed: str) -> int:
-    """Check the consent code that the other person told; return the link. Raises CODE_WRONG."""
+def give_consent(services: Services, limits: Limits, session: Session, typed: str) -> int:
+    """Check the consent code that the other person told; return the link. Raises CODE_WRONG, TRY_LATER."""
     need_person(session)
-    with services.database.write() as connection:
-        row = take_code(services, connection, session, typed, CONSENT)
-        if row is not None:
-            asked = json.loads(services.cipher.decrypt("one_time_code.claim", row.id, row.claim))
-            phone = services.cipher.decrypt_text("one_time_code.phone", row.id, row.phone).strip() if row.phone else ""
-            number, named = bytes.fromhex(asked["number"]), bytes.fromhex(asked["name"])
-            own = phone_of(services, connection, session.unit_id, session.claim)
-            people = {"relation": asked["relation"], "holder_name": _holder(services, connection, session)}
-            people |= {"subject_name": asked["subject"], "holder_phone": own, "subject_phone": phone}
-            holder_keys = _keys(connection, session.unit_id, bytes.fromhex(session.claim.number), _name_of(session))
-            keys = (holder_keys, _keys(connection, session.unit_id, number, named))
-            names, until = (_name_of(session), named), now() + PROXY_LIVES
-            return _write(
-                services, connection, session.unit_id, "proxy", "consent", names, keys, people, until, _label(session)
-            )
-    raise Refusal("CODE_WRONG")
+    counted = count_code(services, limits, session, CONSENT)
+    link_id = services.database.act(lambda connection: _give_consent_on(services, connection, session, typed))
+    if link_id is None:
+        raise Refusal("CODE_WRONG")
+    for attempt in counted:
+        attempt.right()
+    return link_id
+
+
+def _give_consent_on(services: Services, connection: Connection, session: Session, typed: str) -> int | None:
+    """Check the code in an act that commits in any case, so that the try stays counted."""
+    row = take_code(services, connection, session, typed, CONSENT)
+    if row is None:
+        return None
+    asked = json.loads(services.cipher.decrypt("one_time_code.claim", row.id, row.claim))
+    phone = services.cipher.decrypt_text("one_time_code.phone", row.id, row.phone).strip() if row.phone else ""
+    number, named = bytes.fromhex(asked["number"]), bytes.fromhex(asked["name"])
+    own = phone_of(services, connection, session.unit_id, session.claim)
+    people = {"relation": asked["relation"], "holder_name": _holder(services, connection, session)}
+    people |= {"subject_name": asked["subject"], "holder_phone": own, "subject_phone": phone}
+    holder_keys = _keys(connection, session.unit_id, bytes.fromhex(session.claim.number), _name_of(session))
+    keys = (holder_keys, _keys(connection, session.unit_id, number, named))
+    names, until = (_name_of(session), named), now() + PROXY_LIVES
+    return _write(
+        services, connection, session.unit_id, "proxy", "consent", names, keys, people, until, _label(session)
+    )
 
 
 def _write(

@@ -17,6 +17,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal import audit
+from portal.access import attempts
+from portal.access.attempts import Guard
 from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.ids import new_id
@@ -39,6 +41,9 @@ WRONG = {
     "amount": "金额或项目不对",
     "other": "其他",
 }
+LOOK = Guard("request", "number", 5, 900)
+MOST_AN_HOUR = 60
+"""Requests from one network address."""
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _AGAIN = timedelta(minutes=10)
 
@@ -89,7 +94,9 @@ def ask(
     number = _number(services, [unit_id, kind, bill_id, kept, hashlib.sha256(photo).hexdigest()])
     if _asked_lately(services, number):
         return number
-    if not limits.hit(f"request.address:{services.index.digest('address', address).hex()[:24]}", 10, 3600):
+    place = services.index.digest("address", attempts.network(address)).hex()[:24]
+    most = MOST_AN_HOUR * (attempts.OWN if attempts.own(services, address) else 1)
+    if not limits.hit(f"request.address:{place}", most, 3600):
         raise Refusal("TRY_LATER", minutes=60)
     if bill_id is not None and not limits.hit(f"request.bill:{bill_id}", 5, 86_400):
         raise Refusal("TRY_LATER", minutes=60)
@@ -154,10 +161,11 @@ def read(services: Services, row: Any) -> Request:
 
 def by_number(services: Services, limits: Limits, unit_id: int, number: str, address: str) -> Request:
     """Return the request with this number. Raises REQUEST_UNKNOWN, TRY_LATER."""
-    if not limits.hit(f"request.look:{services.index.digest('address', address).hex()[:24]}", 30, 900):
-        raise Refusal("TRY_LATER", minutes=15)
+    attempt = attempts.begin(services, limits, LOOK, _reference(services, number).hex()[:24], address)
     with services.database.read() as connection:
-        return numbered(services, connection, unit_id, number)
+        found = numbered(services, connection, unit_id, number)
+    attempt.right()
+    return found
 
 
 def numbered(services: Services, connection: Connection, unit_id: int, number: str) -> Request:

@@ -14,6 +14,8 @@ from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from portal.access import attempts
+from portal.access.attempts import Guard
 from portal.access.limits import Limits
 from portal.core.clock import SHANGHAI, now
 from portal.core.ids import new_id
@@ -24,10 +26,10 @@ from portal.ledger import bill_relations
 from portal.ledger.bill_relations import Relations
 from portal.ledger.bills import FACTS, BillFacts, read_facts
 from portal.models.tables import BILL, VERIFICATION
-from portal.retrieval.proof.identify import count_address, count_try
 
 ELEMENTS = {"code": "票据代码", "number": "票据号码", "check": "校验码", "day": "开票日期", "amount": "金额（元）"}
 """What is typed, by the field's name, in the order of the face."""
+GUARD = Guard("verify", "bill", 10, 1800)
 AGAIN_AFTER = timedelta(hours=1)
 """The same place's next verification of a bill counts only so much later."""
 
@@ -114,11 +116,10 @@ def verify(
     bill.
 
     ``address`` is the caller's network address, counted by keyed hash. Raises TRY_LATER: too many look-ups from
-    there, or more than 10 in half an hour at one code and number, whether there is such a bill or not.
+    there, or more than 10 wrong ones in half an hour at one code and number, whether there is such a bill or not.
     """
-    count_address(services, limits, address)
     named = services.index.digest("verify", f"{unit_id}\0{typed.code}\0{typed.number}").hex()[:24]
-    count_try(services, limits, f"verify.bill:{named}", 10, 1800, 30)
+    attempt = attempts.begin(services, limits, GUARD, named, address)
     midnight = datetime.combine(typed.day, time(), SHANGHAI)
     wanted = {
         "unit": unit_id,
@@ -133,6 +134,7 @@ def verify(
         bill_id = connection.execute(_MATCHED, wanted).scalar_one_or_none()
     if bill_id is None:
         return None
+    attempt.right()
     with services.database.write() as connection:
         _note(services, connection, bill_id, address)
         row = connection.execute(_RELATED, {"bill": bill_id}).one()

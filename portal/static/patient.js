@@ -24,6 +24,20 @@
     });
   }
 
+  for (const button of document.querySelectorAll("button[data-wait]")) {
+    const ready = button.textContent;
+    const until = Date.now() + Number(button.dataset.wait) * 1000;
+    const show = () => {
+      const seconds = Math.ceil((until - Date.now()) / 1000);
+      button.disabled = seconds > 0;
+      button.textContent = seconds > 0 ? button.dataset.waiting.replace("#", seconds) : ready;
+      if (seconds > 0) {
+        setTimeout(show, 1000);
+      }
+    };
+    show();
+  }
+
   for (const element of document.querySelectorAll("[data-count]")) {
     let seconds = Number(element.dataset.count);
     const timer = setInterval(() => {

@@ -13,6 +13,9 @@ from portal.domain.states.stock import AlarmRule
 from portal.models.base import UtcDateTime
 from portal.models.tables import STOCK_ALARM
 
+SYSTEM = "系统"
+"""Who ends an alarm whose cause is gone."""
+
 _RAISE = text(
     "INSERT INTO stock_alarm (unit_id, rule, subject, text, raised_at, cleared_by)"
     " VALUES (:unit_id, :rule, :subject, :text, :raised_at, '')"
@@ -51,6 +54,14 @@ def clear(connection: Connection, unit_id: int, rule: AlarmRule, subject: str, b
         update(STOCK_ALARM).where(*same, STOCK_ALARM.c.cleared_at.is_(None)).values(cleared_at=now(), cleared_by=by)
     )
     return changed.rowcount == 1
+
+
+def dealt_with(connection: Connection, unit_id: int, rule: AlarmRule) -> set[str]:
+    """Return the subjects of one rule that a person has dealt with at some time."""
+    query = select(STOCK_ALARM.c.subject).where(
+        STOCK_ALARM.c.unit_id == unit_id, STOCK_ALARM.c.rule == rule, STOCK_ALARM.c.cleared_by.not_in(["", SYSTEM])
+    )
+    return set(connection.scalars(query))
 
 
 def standing(connection: Connection, unit_id: int, rule: AlarmRule) -> set[str]:

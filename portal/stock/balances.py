@@ -1,4 +1,4 @@
-"""库存结余: balances by place, average use, days left, suggested applications, and the watch over them."""
+"""库存结余: balances by place, average use, days left, suggested applications, and our side for finance."""
 
 from __future__ import annotations
 
@@ -7,22 +7,16 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, func, select
 
-from portal.core.clock import local, now
-from portal.core.database import Database
-from portal.core.services import Services
-from portal.domain.states.stock import AlarmRule, RangeState, ReceiptSource, ReceiptState
-from portal.models.tables import BILL_KIND, NUMBER_RANGE, NUMBER_SEGMENT, STOCK_RECEIPT, UNIT
-from portal.outbox.tasks import Done, Outcome, Task
-from portal.outbox.topics import topic
-from portal.stock import alarms, queries, topups
+from portal.core.clock import now
+from portal.domain.states.stock import RangeState, ReceiptSource, ReceiptState
+from portal.models.tables import BILL_KIND, NUMBER_RANGE, NUMBER_SEGMENT, STOCK_RECEIPT
+from portal.stock import queries, years
 from portal.stock.books import uses
 from portal.stock.books.fates import identity
 from portal.stock.books.holdings import unit_stock
-from portal.stock.documents import refusals
 from portal.stock.queries import KindFacts, PointFacts
 from portal.stock.rules import Rule, rules_of
 
-WATCH_TOPIC = topic("stock.watch")
 WEEK, MONTH = 7, 30
 APPLY_FOR_DAYS = 180
 """An application is suggested for half a year's use: finance grants no more at once."""
@@ -31,7 +25,8 @@ APPLY_FOR_DAYS = 180
 @dataclass(frozen=True, slots=True)
 class Holding:
     """The numbers of one code that one place (``unit`` or a point) has left. ``days``: how long they last at the 7-day
-    average, ``None`` when nothing is used. ``low`` and ``lot``: the place's warning line and automatic lot, 0: none."""
+    average, to the end of the code's year at most, ``None`` when nothing is used. ``low`` and ``lot``: the place's
+    warning line and automatic lot, 0: none. ``active``: the place is in use. ``over``: the code's year has ended."""
 
     place: str
     point_id: int | None
@@ -49,10 +44,19 @@ class Holding:
     days: int | None
     low: int
     lot: int
+    active: bool
+    over: bool
+
+    @property
+    def prefix(self) -> str:
+        """What the kind's bill codes of all years begin with."""
+        return self.bill_code[:6]
 
     @property
     def state(self) -> str:
-        """``empty``, ``low`` (under the line) or ``good``."""
+        """``over`` (the year has ended), ``empty``, ``low`` (under the line) or ``good``."""
+        if self.over:
+            return "over"
         if self.left + self.reserved == 0:
             return "empty"
         return "low" if self.low and self.left < self.low else "good"
@@ -103,14 +107,16 @@ class _Place:
             reserved=self.count(RangeState.RESERVED),
             waiting=waiting,
             daily=daily,
-            days=int(left / daily) if daily else None,
+            days=min(int(left / daily), years.days_left(self.bill_code)) if daily else None,
             low=0 if rule is None else rule.low,
             lot=0 if rule is None else rule.lot,
+            active=self.point is None or self.point.active,
+            over=years.is_over(self.bill_code),
         )
 
 
 def holdings(connection: Connection, unit_id: int) -> list[Holding]:
-    """Return every place's balance by code, unit first; places that never had a code are not listed."""
+    """Return every place's balance by code, unit first; a place that never had a code is not listed."""
     daily = {key: count / WEEK for key, count in uses.used_since(connection, now() - timedelta(days=WEEK)).items()}
     kinds = {kind.prefix: kind for kind in queries.kinds(connection).values()}
     points = queries.points(connection, unit_id)
@@ -171,71 +177,19 @@ class Suggestion:
     quantity: int
 
 
-def suggest(connection: Connection, unit_id: int, kind_id: int) -> Suggestion:
-    """Suggest enough for half a year at the average of 30 days, rounded up to hundreds."""
+def suggest(connection: Connection, unit_id: int, kind_id: int, later: int = 0) -> Suggestion:
+    """Suggest enough for half a year at the average of 30 days, rounded up to hundreds, but no more than the year that
+    is ``later`` years from now can use."""
     prefix = connection.execute(select(BILL_KIND.c.prefix).where(BILL_KIND.c.id == kind_id)).scalar_one()
-    code = code_of(prefix)
+    code = years.code_of(prefix, later)
     counted = uses.used_since(connection, now() - timedelta(days=MONTH))
     used = sum(count for (of, _), count in counted.items() if of == prefix)
     places = _unused(connection, unit_id).get(code, {})
     stock = sum(run.count for runs in places.values() for run in runs if run.state is not RangeState.RESERVED)
-    missing = max(0, used * APPLY_FOR_DAYS // MONTH - stock)
-    days = stock * MONTH // used if used else None
+    lasting = min(APPLY_FOR_DAYS, years.days_left(code))
+    missing = max(0, used * lasting // MONTH - stock)
+    days = min(stock * MONTH // used, years.days_left(code)) if used else None
     return Suggestion(code, stock, used, days, -(-missing // 100) * 100)
-
-
-def code_of(prefix: str) -> str:
-    """Return the bill code of a kind this year: prefix and two digits of the year."""
-    return f"{prefix}{local(now()).year % 100:02d}"
-
-
-# --- the watch ---------------------------------------------------------------------------------------------------
-
-
-def watch(database: Database, unit_id: int) -> int:
-    """Top up the points that are low and have a lot, raise each new warning once, clear those that are over.
-
-    Returns how many warnings stand. It looks in a read transaction and writes only what has to change.
-    """
-    with database.read() as connection:
-        balances = holdings(connection, unit_id)
-    hungry = [each for each in balances if each.lot and each.left < max(each.low, 1) and not each.waiting]
-    if hungry:
-        database.act(lambda connection: [topups.top_up(connection, int(each.place), each.bill_code) for each in hungry])
-        with database.read() as connection:
-            balances = holdings(connection, unit_id)
-    low = {f"{each.place}:{each.bill_code}": _warning(each) for each in balances if _is_low(each)}
-    with database.read() as connection:
-        standing = alarms.standing(connection, unit_id, AlarmRule.LOW)
-    if set(low) != standing:
-        database.act(lambda connection: _warn(connection, unit_id, low, standing))
-    return len(low)
-
-
-def _warn(connection: Connection, unit_id: int, low: dict[str, str], standing: set[str]) -> None:
-    for subject in sorted(low.keys() - standing):
-        alarms.raise_alarm(connection, unit_id, AlarmRule.LOW, subject, low[subject])
-    for subject in sorted(standing - low.keys()):
-        alarms.clear(connection, unit_id, AlarmRule.LOW, subject, "系统")
-
-
-def _is_low(each: Holding) -> bool:
-    return each.bill_code == code_of(each.bill_code[:6]) and bool(each.low) and each.left < each.low
-
-
-def _warning(each: Holding) -> str:
-    lasts = f"，约可用 {each.days} 天" if each.days is not None else ""
-    return f"{each.point_name} 的 {each.kind_name} 余 {each.left} 份，低于预警线 {each.low} 份{lasts}"
-
-
-def watch_all(services: Services, _task: Task) -> Outcome:
-    """Run the periodic watch over every unit."""
-    with services.database.read() as connection:
-        units = connection.scalars(select(UNIT.c.id).order_by(UNIT.c.id)).all()
-    for unit_id in units:
-        watch(services.database, unit_id)
-    services.database.act(refusals.close)
-    return Done()
 
 
 # --- the comparison with finance ---------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
-"""Background work of the number stock: watching its warning lines."""
+"""Background work of the number stock: the watch over its warning lines and the turn of the year."""
 
 from __future__ import annotations
 
 from portal.outbox.schedule import Every
-from portal.stock import balances
+from portal.stock import watch
 
-HANDLERS = {balances.WATCH_TOPIC: balances.watch_all}
-SCHEDULE = {balances.WATCH_TOPIC: Every(60)}
+HANDLERS = {watch.TOPIC: watch.watch_all}
+SCHEDULE = {watch.TOPIC: Every(60)}

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, bindparam, select, update
 from portal.domain.errors import Refusal
 from portal.domain.numbers import ten_digits
 from portal.domain.states.stock import RangeState
-from portal.models.tables import BILL_KIND, NUMBER_RANGE, POINT
+from portal.models.tables import BILL_KIND, NUMBER_RANGE, NUMBER_SEGMENT, POINT
+from portal.stock import years
 from portal.stock.topups import top_up
 
 # Built once: building and hashing a statement costs more than running it.
@@ -85,8 +86,11 @@ def take_given(connection: Connection, point_id: int, bill_code: str, number: in
     """Take exactly ``number`` when it is the point's next one; returns the range's id.
 
     For forms that a person holds in the hand: the number printed on the paper must be the one in the books. Raises
-    Refusal NUMBER_NOT_NEXT, which says which one is next, or STOCK_EXHAUSTED.
+    Refusal NUMBER_NOT_NEXT, which says which one is next, YEAR_WRONG for a form of another year,
+    or as :func:`exhausted`.
     """
+    if (year := years.year_of(bill_code)) != (this := years.this_year()):
+        raise Refusal("YEAR_WRONG", bill_code=bill_code, year=year, this=this)
     parameters = _parameters(point_id, bill_code) | {"given": number}
     taken = connection.execute(_TAKE_GIVEN, parameters).one_or_none()
     if taken is not None:
@@ -94,10 +98,17 @@ def take_given(connection: Connection, point_id: int, bill_code: str, number: in
     following = peek(connection, point_id, bill_code)
     point = connection.scalar(select(POINT.c.code).where(POINT.c.id == point_id)) or str(point_id)
     if following is None:
-        raise Refusal("STOCK_EXHAUSTED", point=point, kind=kind_name(connection, bill_code))
+        raise exhausted(connection, point, kind_name(connection, bill_code), bill_code)
     raise Refusal(
         "NUMBER_NOT_NEXT", point=point, bill_code=bill_code, given=ten_digits(number), next=ten_digits(following)
     )
+
+
+def exhausted(connection: Connection, point: str, kind: str, bill_code: str) -> Refusal:
+    """Return the refusal of a point that has no number of a code: used up, or the year's code is not in the house."""
+    if connection.scalar(select(NUMBER_SEGMENT.c.id).where(NUMBER_SEGMENT.c.bill_code == bill_code).limit(1)) is None:
+        return Refusal("YEAR_CODE_MISSING", kind=kind, year=years.year_of(bill_code), bill_code=bill_code)
+    return Refusal("STOCK_EXHAUSTED", point=point, kind=kind)
 
 
 def peek(connection: Connection, point_id: int, bill_code: str) -> int | None:
@@ -106,7 +117,7 @@ def peek(connection: Connection, point_id: int, bill_code: str) -> int | None:
 
 
 def open_ranges(connection: Connection, point_id: int, bill_code: str | None = None) -> list[OpenRange]:
-    """Return the point's ranges that have numbers left and may be used, by code in the order of use."""
+    """Return the point's ranges of this year that have numbers left and may be used, by code in the order of use."""
     query = select(
         NUMBER_RANGE.c.id,
         NUMBER_RANGE.c.point_id,
@@ -121,9 +132,9 @@ def open_ranges(connection: Connection, point_id: int, bill_code: str | None = N
     )
     if bill_code is not None:
         query = query.where(NUMBER_RANGE.c.bill_code == bill_code)
-    return [
-        OpenRange(*row) for row in connection.execute(query.order_by(NUMBER_RANGE.c.bill_code, NUMBER_RANGE.c.first))
-    ]
+    rows = connection.execute(query.order_by(NUMBER_RANGE.c.bill_code, NUMBER_RANGE.c.first))
+    ranges = [OpenRange(*row) for row in rows]
+    return [each for each in ranges if each.bill_code == years.code_of(each.bill_code[:6])]
 
 
 def kind_name(connection: Connection, bill_code: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from flask import Response, current_app, redirect, url_for
+from werkzeug.routing import IntegerConverter, Map
 
 from portal.access.limits import Limits
 from portal.core.services import Services
@@ -16,8 +18,14 @@ KEY = "qupiao"
 """Where an application keeps its runtime."""
 FACE_WIDTH = 1080
 """Pixels of a face as a picture: small print stays readable when it is saved by a long press."""
-RETRY_SECONDS = "900"
-"""When somebody who tried too often may try again: ``Retry-After`` of every 429."""
+
+
+class RowId(IntegerConverter):
+    """A number in an address: what no row can have as its id is an address that there is not."""
+
+    def __init__(self, map: Map, **options: Any) -> None:
+        """Set the largest number that the databases hold."""
+        super().__init__(map, max=2**63 - 1, **options)
 
 
 def runtime() -> Runtime:

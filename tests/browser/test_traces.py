@@ -50,9 +50,7 @@ def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     app = create_app(DemoSettings(data_dir=folder))
     platforms.set_parameters(app, delivery_order="alipay:10 wechat:10 app:10 sms")
     app.extensions["qupiao"].services.database.engine.dispose()
-    with running(
-        folder, "", ("web", "simulators", "worker"), application="tests.support.recorded:application"
-    ) as started:
+    with running(folder, "", ("web", "simulators", "worker"), application="tests.support.recorded:gateway") as started:
         yield started
 
 

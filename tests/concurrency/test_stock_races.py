@@ -20,7 +20,7 @@ from portal.domain.numbers import NumberRun
 from portal.domain.states.stock import AlarmRule, MovementKind
 from portal.models import NumberRange, NumberSegment, Point, StockAlarm, StockSlip
 from portal.models.tables import BILL_KIND
-from portal.stock import alarms, balances
+from portal.stock import alarms, watch
 from portal.stock.books import holdings, movements
 from portal.stock.books.fates import consistent, identity
 from portal.stock.documents import handouts, receipts, returns
@@ -315,7 +315,7 @@ def test_a_warning_is_raised_once(database: Database) -> None:
     with database.write() as connection:
         set_rule_on(connection, ONE, Rule(8, None, 5_000, 0))
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: balances.watch(database, 1), range(16)))
+        list(pool.map(lambda _: watch.watch(database, 1), range(16)))
     with database.read() as connection:
-        assert len(connection.execute(select(StockAlarm.id)).all()) == 1
+        assert len(connection.execute(select(StockAlarm.id).where(StockAlarm.rule == AlarmRule.LOW)).all()) == 1
         assert alarms.standing(connection, 1, AlarmRule.LOW) == {f"unit:{CODE}"}

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from portal.core.breaker import Breaker
 from portal.core.clock import now
 from portal.core.database import Database
 from portal.core.services import Services
@@ -31,7 +32,6 @@ from portal.models import (
 )
 from portal.outbox import tasks
 from portal.outbox.worker import Worker
-from portal.providers.breaker import Breaker
 from portal.providers.finance.link import FinanceLink
 from portal.providers.finance.messages import (
     ApplicationQuery,

@@ -15,6 +15,7 @@ _TOKENS = (
     re.compile(rb"(?i)(?<=\nset-cookie: qp_shown=\*; expires=)[^;]+"),
     re.compile(rb"(?i)(?<=\nx-request-id: )[^\r\n]+"),
     re.compile(rb"(?i)(?<=\ndate: )[^\r\n]+"),
+    re.compile(rb'(?<= data-wait=")\d+'),
     re.compile(rb"(?<='nonce-)[^']+"),
     re.compile(rb'(?<= nonce=")[^"]+'),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Table, select, update
 
+from portal.core.breaker import Breaker
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.fiscal.bills import POLLS, TOPIC, Rules, supervise
@@ -16,7 +17,6 @@ from portal.fiscal.supervision import Trust
 from portal.models.tables import BILL, OUTBOX_TASK
 from portal.outbox.tasks import Task
 from portal.outbox.worker import Worker
-from portal.providers.breaker import Breaker
 from portal.providers.finance.link import FinanceLink
 from tests.support.his import His, outpatient
 from tests.support.processes.simulators import Simulators

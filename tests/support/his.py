@@ -12,10 +12,12 @@ from typing import Any
 
 import httpx
 from flask import Flask
+from sqlalchemy import insert, select, update
 
 from portal.core.clock import business_day, now, stamp17
 from portal.demo.accounts import DEMO_APPID, DEMO_KEY
 from portal.his_contract.envelope import Call, signature
+from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING
 
 SETTLED = now() - timedelta(minutes=5)
 """When the settlements of this run were made, by the application's clock: lists of the last days show them."""
@@ -64,6 +66,20 @@ def decode(body: Any) -> Answer:
     inner = json.loads(b64decode(body["data"], validate=True))
     assert set(inner) == {"result", "message"}
     return Answer(inner["result"], b64decode(inner["message"], validate=True).decode())
+
+
+def account_of(app: Flask, policies: dict[str, str] | None = None, **tables: dict[str, str]) -> None:
+    """Set switches and mapping rows of the demo's HIS account; they count at once."""
+    runtime = app.extensions["qupiao"]
+    with runtime.services.database.write() as connection:
+        account_id = connection.scalar(select(HIS_ACCOUNT.c.id).where(HIS_ACCOUNT.c.appid == DEMO_APPID))
+        of_demo = update(HIS_ACCOUNT).where(HIS_ACCOUNT.c.id == account_id)
+        connection.execute(of_demo.values(policies=policies or {}))
+        for table, rows in tables.items():
+            one = {"account_id": account_id, "table_name": table}
+            for sent, ours in rows.items():
+                connection.execute(insert(HIS_MAPPING), one | {"sent_code": sent, "our_code": ours})
+    runtime.his_accounts._known.clear()
 
 
 class His:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from portal.demo.wsgi import application as served
+from portal.web.gateway import Gateway
 
 LOG = Path(os.environ["DATA_DIR"]) / "access.log"
 
@@ -28,3 +29,6 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
         return start_response(status, headers, *more)
 
     return served(environ, answered)
+
+
+gateway = Gateway(application, 4)

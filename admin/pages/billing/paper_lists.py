@@ -183,7 +183,7 @@ def _batch(ids: list[int], first: Sheet, printer: int | None) -> tuple[list[Shee
             exchange.exchange(services(), actor, order)
         except Refusal as refusal:
             failed.append(f"{bill.number}（{refusal.what}，{refusal.why}）")
-            if refusal.code in ("NUMBER_NOT_NEXT", "STOCK_EXHAUSTED"):
+            if refusal.code in ("NUMBER_NOT_NEXT", "STOCK_EXHAUSTED", "YEAR_CODE_MISSING"):
                 break  # the sheets of the printer and of the books no longer go together
             continue
         done.append(sheet)

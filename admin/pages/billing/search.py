@@ -6,12 +6,20 @@ from flask import Response, request, url_for
 
 from admin.kit.groups import billing
 from admin.kit.page import page
-from admin.kit.reasons import LEAST, Question, ReasonForm, reason_page
+from admin.kit.reasons import (
+    LEAST,
+    Question,
+    ReasonForm,
+    enough_for_a_look,
+    explain_looks,
+    looks_beyond,
+    reason_page,
+)
 from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.billing.bill_actions import life_of
 from admin.pages.billing.bills import bill_page, own_bill
 from portal import audit
-from portal.access import parameters
+from portal.access.his import refusals
 from portal.access.permissions import Permission
 from portal.core.clock import now
 from portal.hospital import protected_persons
@@ -19,11 +27,10 @@ from portal.ledger import bill_lists, bills
 from portal.ledger import search as ledger_search
 from portal.ledger.search import Found
 from portal.listing.values import BILL_STATES
-from portal.web.edge import limits, see_other, services
+from portal.web.edge import see_other, services
 
 ACTED_ON = 5
 """For so many of the newest bills the next legal steps are shown at once."""
-HOUR = 3600
 
 
 @billing.post("/search")
@@ -35,11 +42,18 @@ def search() -> Response:
         found = ledger_search.find(services(), connection, current_staff().unit_id, text)
     if (why := _protected(found, text)) is not None:
         return why
-    if found.personal:
+    # Who tries names until one is there finds nothing most of the time.
+    if found.personal or (text.strip() and not found.rows):
         if (asked := _too_many(text)) is not None:
             return asked
         details = {"by": found.how, "bills": len(found.rows)}
-        audit.note(services(), current_actor(), "party.searched", ("bill", found.rows[0].id), details)
+        first = ("bill", found.rows[0].id) if found.rows else ("unit", current_staff().unit_id)
+        audit.note(services(), current_actor(), "party.searched", first, details)
+    if not found.rows:
+        with services().database.read() as connection:
+            refused = refusals.by_serial(connection, current_staff().unit_id, text)
+        if refused:
+            return see_other(url_for("billing.refused_push", refusal_id=refused[0]))
     if len(found.rows) == 1:
         return see_other(url_for("billing.bill", bill_id=found.rows[0].id))
     acts = {}
@@ -70,20 +84,16 @@ def _protected(found: Found, text: str) -> Response | None:
 
 def _too_many(text: str) -> Response | None:
     """Return the page that asks for a reason beyond so many searches for persons an hour, None once there is one."""
-    staff, actor, reason = current_staff(), current_actor(), request.form.get("reason", "").strip()[:100]
-    with services().database.read() as connection:
-        most = int(parameters.value(connection, staff.unit_id, "search.most-hourly"))
-    why = f"search.why:{staff.id}"
-    if limits().hit(f"search.person:{staff.id}", most, HOUR) or limits().count(why, HOUR):
+    if not (most := looks_beyond()):
         return None
+    reason = request.form.get("reason", "").strip()[:100]
     if len(reason) < LEAST:
         lead = f"您一小时内按个人信息查找已达 {most:,} 次。写明原因后可继续；"
         lead += "原因、人员、次数会记入日志，并提示审计管理员。"
         hint = "如：月末逐笔核对医保清单。请勿填写个人信息"
         heading = "查找较多：请先说明原因"
         return _ask(Question(heading, lead, "billing.search", hint=hint, hidden={"q": text}))
-    limits().hit(why, 1, HOUR)
-    audit.note(services(), actor, "party.searched_often", ("staff", staff.id), {"reason": reason, "count": most})
+    explain_looks(reason, most)
     return None
 
 
@@ -98,8 +108,8 @@ def reveal(bill_id: int) -> Response:
     """Show the payer's full name and phone, once, written down with the reason."""
     facts = own_bill(bill_id)
     reason = request.form.get("reason", "").strip()[:100]
-    if len(reason) < 2:
-        return bill_page(facts, problem="请写明查看原因（至少 2 个字）。", status=422)
+    if wrong := enough_for_a_look(reason):
+        return bill_page(facts, problem=wrong, status=422)
     audit.note(services(), current_actor(), "party.revealed", ("bill", bill_id), {"reason": reason})
     with services().database.read() as connection:
         party = bills.party(services(), connection, bill_id)

@@ -10,7 +10,7 @@ from admin.kit.filters import AT_POINT, POINT_COLUMN
 from admin.kit.groups import billing
 from admin.kit.listing import respond
 from admin.kit.page import page, say
-from admin.kit.reasons import gate
+from admin.kit.reasons import enough_for_a_look, gate
 from admin.kit.security import current_actor, current_staff, requires
 from admin.pages.delivery.notice_slips import chosen_paper
 from portal import audit
@@ -124,8 +124,8 @@ def reveal_voucher(voucher_id: int) -> Response:
     """Show the same page with the patient in full, once; the reveal is audited."""
     facts, actor = own_voucher(voucher_id), current_actor()
     reason = request.form.get("reason", "").strip()[:100]
-    if len(reason) < 2:
-        return _show(facts, revealed=False, problem="请写明查看原因（至少 2 个字）。")
+    if wrong := enough_for_a_look(reason):
+        return _show(facts, revealed=False, problem=wrong)
     audit.note(services(), actor, "person.revealed", ("voucher", voucher_id), {"reason": reason})
     return _show(facts, revealed=True)
 

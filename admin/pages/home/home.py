@@ -10,15 +10,19 @@ from werkzeug.exceptions import HTTPException
 from admin.kit.groups import home as group
 from admin.kit.guard import local_path
 from admin.kit.page import page, say
-from admin.kit.security import cookie_name, current_session, current_staff, may, signed_in
+from admin.kit.security import SESSION_COOKIE, current_session, current_staff, may, signed_in
 from portal.access.permissions import Permission
 from portal.access.sign_in import login, sessions
 from portal.approvals import requests
 from portal.audit import alarms
 from portal.core.clock import business_day, now
+from portal.domain.states.stock import AlarmRule
 from portal.issuing.paper import kiosk
 from portal.ledger import overview as figures
-from portal.stock import balances
+from portal.stock import balances, queries, years
+from portal.stock.balances import Holding
+from portal.stock.queries import AlarmFacts
+from portal.web import cookies
 from portal.web.edge import see_other, services
 
 
@@ -29,20 +33,29 @@ def home() -> Response:
     unit_id = current_staff().unit_id
     with services().database.read() as connection:
         overview = figures.of_unit(connection, unit_id) if may(Permission.BILLS_VIEW) else None
-        holdings = balances.holdings(connection, unit_id) if may(Permission.STOCK_VIEW) else None
         pending = requests.pending(connection, unit_id) if may(Permission.APPROVALS_VIEW) else None
         calling = kiosk.calling(connection, unit_id) if may(Permission.PAPER_EXCHANGE) else []
         unusual = alarms.lately(connection, unit_id) if may(Permission.AUDIT_VIEW) else []
+    low, warnings = _stock(unit_id) if may(Permission.STOCK_VIEW) else (None, [])
     since = (business_day(now()) - alarms.WATCHED).isoformat()
     return page(
         "home/home.html",
         overview=overview,
-        low=None if holdings is None else [holding for holding in holdings if holding.state != "good"],
+        low=low,
+        warnings=warnings,
         pending=pending,
         calling=calling,
         alarms=unusual,
         since=since,
     )
+
+
+def _stock(unit_id: int) -> tuple[list[Holding], list[AlarmFacts]]:
+    """Return the balances of this year's codes that are low or used up, and what else the stock warns of."""
+    with services().database.read() as connection:
+        holdings, standing = balances.holdings(connection, unit_id), queries.standing_alarms(connection, unit_id)
+    low = [each for each in holdings if each.state in ("low", "empty") and each.bill_code == years.code_of(each.prefix)]
+    return low, [alarm for alarm in standing if alarm.rule is not AlarmRule.LOW]
 
 
 @group.post("/point")
@@ -70,6 +83,4 @@ def _where_from() -> str:
 def sign_out() -> Response:
     """End the session on the server."""
     login.sign_out(services(), current_session(), g.request_id)
-    response = see_other(url_for("entrance.login"))
-    response.delete_cookie(cookie_name(), path="/")
-    return response
+    return cookies.forget(see_other(url_for("entrance.login")), SESSION_COOKIE)

@@ -12,7 +12,7 @@ from admin.kit.groups import stock
 from admin.kit.listing import respond
 from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
-from admin.pages.stock.parts.choices import code_for, kind_choices, kind_words
+from admin.pages.stock.parts.choices import code_for, kind_choices, kind_words, year_choices
 from admin.pages.stock.parts.document_page import Button, Shown, document_of, document_page
 from admin.pages.stock.parts.document_states import APPLICATION_STATES
 from portal.access.permissions import Permission
@@ -24,7 +24,7 @@ from portal.listing.filters import moment_filters, state_filter
 from portal.listing.lists import ListPage
 from portal.listing.values import count, moment
 from portal.models.tables import STOCK_APPLICATION
-from portal.stock import balances, queries
+from portal.stock import balances, queries, years
 from portal.stock.documents import applications as service
 from portal.stock.documents import lists
 from portal.stock.documents.facts import ApplicationFacts
@@ -57,6 +57,7 @@ class ApplicationForm(Form):
     """A new application."""
 
     kind = SelectField("票据种类", [required])
+    year = SelectField("年度", [required], description="每年 1 月 1 日起只能使用新年度的号码，请在上年年底前申领")
     quantity = IntegerField("申领数量", [required, between(1, 10_000_000)], description="建议数量见下表，可以修改")
     reason = Text("摘要", [required], most=200, description="如：按上月用量补充库存")
 
@@ -85,19 +86,27 @@ def _tools() -> list[tuple[str, str]]:
 @requires(Permission.STOCK_APPLY, within="stock.applications")
 def new_application() -> Response:
     """Write an application; the table of suggestions stands below the form."""
-    form = ApplicationForm(kind=request.args.get("kind", ""), quantity=request.args.get("quantity", type=int))
-    form.kind.choices = kind_choices()
+    form = ApplicationForm(
+        kind=request.args.get("kind", ""),
+        year=request.args.get("year", "0"),
+        quantity=request.args.get("quantity", type=int),
+    )
+    form.kind.choices, form.year.choices = kind_choices(), year_choices()
 
     def draft() -> str:
         kind_id = str(form.kind.data)
-        order = service.Application(int(kind_id), code_for(kind_id), form.quantity.data or 0, str(form.reason.data))
+        code = code_for(kind_id, int(str(form.year.data)))
+        order = service.Application(int(kind_id), code, form.quantity.data or 0, str(form.reason.data))
         no = service.draft(services(), current_actor(), order)
         say(f"已保存申领单 {no}，核对后请上报。")
         return url_for("stock.application", no=no)
 
     with services().database.read() as connection:
+        unit_id = current_staff().unit_id
+        asked_for = (0, 1) if years.is_announced(connection, unit_id) else (0,)
         suggestions = [
-            (kind, balances.suggest(connection, current_staff().unit_id, kind.id))
+            (kind, later, balances.suggest(connection, unit_id, kind.id, later))
+            for later in asked_for
             for kind in queries.kinds(connection).values()
         ]
     back = url_for("stock.applications")

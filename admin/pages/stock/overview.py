@@ -41,7 +41,12 @@ def _ten(number: int | None) -> str:
     return "" if number is None else ten_digits(number)
 
 
-LEVELS = {"empty": State("已用完", "red"), "low": State("低于预警线", "red"), "good": State("正常", "ok")}
+LEVELS = {
+    "over": State("已跨年停用"),
+    "empty": State("已用完", "red"),
+    "low": State("低于预警线", "red"),
+    "good": State("正常", "ok"),
+}
 
 
 BALANCES = ListPage(

@@ -11,7 +11,7 @@ from admin.kit.groups import stock
 from admin.kit.listing import respond, respond_computed
 from admin.kit.page import say
 from admin.kit.security import current_actor, current_point, current_staff, may, requires
-from admin.pages.stock.parts.choices import code_for, kind_choices, point_choices
+from admin.pages.stock.parts.choices import code_for, kind_choices, point_choices, year_choices
 from admin.pages.stock.parts.document_page import Button, Shown, document_of, document_page
 from admin.pages.stock.parts.document_states import SLIP_STATES
 from admin.pages.stock.parts.number_field import NumberField
@@ -64,6 +64,7 @@ class SlipForm(Form):
 
     point = SelectField("接收开票点", [required])
     kind = SelectField("票据种类", [required])
+    year = SelectField("年度", [required], default="0", description="次年的号码可以提前分发，1 月 1 日起使用")
     count = IntegerField("份数", [required, between(1, handouts.MOST)])
     first = NumberField("起始号", [optional], description="不填则从单位库存最小的号码起")
     taker = Text("领用人", [], most=100)
@@ -82,10 +83,10 @@ def slips() -> Response:
 def new_slip() -> Response:
     """Create a hand-out. The page also lists unit stock."""
     form = SlipForm()
-    form.point.choices, form.kind.choices = point_choices(), kind_choices()
+    form.point.choices, form.kind.choices, form.year.choices = point_choices(), kind_choices(), year_choices()
 
     def draft() -> str:
-        point_id, code = int(str(form.point.data)), code_for(str(form.kind.data))
+        point_id, code = int(str(form.point.data)), code_for(str(form.kind.data), int(str(form.year.data)))
         order = HandOut(point_id, code, form.count.data or 0, form.first.data, str(form.taker.data))
         no = handouts.draft(services(), current_actor(), order)
         say(f"已保存分发单 {no}，核对后请下发。")
@@ -203,6 +204,7 @@ class EmergencyForm(Form):
 
     point = SelectField("应急开票点", [required])
     kind = SelectField("票据种类", [required])
+    year = SelectField("年度", [required], default="0")
     count = IntegerField("份数", [required, between(1, handouts.MOST)], description="建议覆盖两天的开票量")
 
 
@@ -212,10 +214,12 @@ def emergency() -> Response:
     """List the numbers of emergency points, kept apart from normal issue; one form hands out more."""
     form, problem = EmergencyForm(), ""
     form.point.choices, form.kind.choices = point_choices("emergency"), kind_choices()
+    form.year.choices = year_choices()
     allowed = may(Permission.STOCK_HAND_OUT)
     if allowed and form.accepted():
         try:
-            order = HandOut(int(str(form.point.data)), code_for(str(form.kind.data)), form.count.data or 0)
+            code = code_for(str(form.kind.data), int(str(form.year.data)))
+            order = HandOut(int(str(form.point.data)), code, form.count.data or 0)
             no = handouts.reserve(services(), current_actor(), order)
             say(f"{no} 已下发，号码只供应急开票使用。")
             return see_other(url_for("stock.emergency"))

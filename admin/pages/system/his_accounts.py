@@ -15,26 +15,41 @@ from admin.kit.page import page, say
 from admin.kit.security import current_actor, current_staff, requires
 from portal.access import queries
 from portal.access.his import keys
+from portal.access.his.accounts import PAPER_WIDTHS
 from portal.access.permissions import Permission
 from portal.domain.documents.settlement import CHANNELS, Scene
 from portal.domain.documents.voucher import VoucherScene
 from portal.domain.errors import Refusal
+from portal.his_contract import checks
+from portal.hospital import queries as unit_queries
 from portal.listing.columns import Column
 from portal.listing.lists import ListPage
 from portal.listing.values import State
 from portal.models.tables import HIS_ACCOUNT
 from portal.web.edge import see_other, services
 
-TABLES = {"bus_type": "业务标识对照", "channel": "缴费渠道对照", "card_type": "卡类型对照", "place": "开票点对照"}
+TABLES = {
+    "bus_type": "业务标识对照",
+    "channel": "缴费渠道对照",
+    "card_type": "卡类型对照",
+    "place": "开票点对照",
+    "paper": "纸质票据代码对照",
+}
 CARDS = {"id_card": "居民身份证", "social": "社会保障卡", "clinic": "就诊卡", "household": "户口簿", "other": "其他"}
-POLICIES = (
-    ("channels", "缴费渠道合计 = 总金额", "warn"),
-    ("split", "统筹 + 其他 + 个账 + 现金 = 总金额", "warn"),
-    ("details", "清单合计与总金额相差不超过 0.10", "warn"),
-    ("zero_rows", "收费项目没有 0 元行", "warn"),
-    ("vouchers", "预交金扣款属于该患者且余额足够", "refuse"),
-)
 ACTIONS = (("refuse", "拒绝"), ("warn", "提醒"), ("ignore", "不检查"))
+LARGE = (("ignore", "HIS 可直接办理"), ("refuse", "须在控制台双人复核"))
+VOIDING = (("no", "只作废纸质票据"), ("yes", "同时冲红电子票据"))
+POLICIES = (
+    (checks.CHANNELS, "缴费渠道合计 = 总金额", "warn", ACTIONS),
+    (checks.SPLIT, "统筹 + 其他 + 个账 + 现金 = 总金额", "warn", ACTIONS),
+    (checks.DETAILS, "清单合计与总金额相差不超过 0.10", "warn", ACTIONS),
+    (checks.ZERO_ROWS, "收费项目没有 0 元行", "warn", ACTIONS),
+    ("vouchers", "预交金扣款属于该患者且余额足够", "refuse", ACTIONS),
+    (checks.TIMES, "业务发生时间在一年以前到明天之间", "warn", ACTIONS),
+    (checks.LARGE_REVERSAL, "大额冲红、大额退款", "ignore", LARGE),
+    (checks.VOID_REVERSES, "invalidPaper 作废纸质票据时", "no", VOIDING),
+)
+"""Switch, title, default, choices."""
 BLANK_ROWS = 5
 
 ACCOUNTS = ListPage(
@@ -76,11 +91,10 @@ class AccountForm(Form):
 
     name = Text("名称", [required], most=100)
     active = BooleanField("启用（停用后该账号的推送会被拒绝）")
-    channels = SelectField(POLICIES[0][1], choices=choices(ACTIONS))
-    split = SelectField(POLICIES[1][1], choices=choices(ACTIONS))
-    details = SelectField(POLICIES[2][1], choices=choices(ACTIONS))
-    zero_rows = SelectField(POLICIES[3][1], choices=choices(ACTIONS))
-    vouchers = SelectField(POLICIES[4][1], choices=choices(ACTIONS))
+
+
+for _name, _title, _default, _choices in POLICIES:
+    setattr(AccountForm, _name, SelectField(_title, choices=choices(_choices)))
 
 
 @system.get("/his-accounts")
@@ -111,12 +125,12 @@ def his_account(account_id: int) -> Response:
     with services().database.read() as connection:
         account = queries.his_account(connection, current_staff().unit_id, account_id)
         counts = queries.mapping_counts(connection, account_id)
-    policies = {name: account.policies.get(name, default) for name, _, default in POLICIES}
+    policies = {name: account.policies.get(name, default) for name, _, default, _ in POLICIES}
     form = AccountForm(data={"name": account.name, "active": account.active} | policies)
 
     def act() -> str:
         _require_edit()
-        chosen = {name: form[name].data for name, _, _ in POLICIES}
+        chosen = {name: form[name].data for name, _, _, _ in POLICIES}
         keys.set_facts(services(), current_actor(), account_id, form.name.data, form.active.data, chosen)
         say("已保存，几秒后生效。")
         return url_for("system.his_account", account_id=account_id)
@@ -175,6 +189,14 @@ def _our_codes(table: str) -> Mapping[str, str]:
         with services().database.read() as connection:
             points = queries.points(connection, current_staff().unit_id)
         return {point.code: f"{point.code} {point.name}" for point in points}
+    if table == "paper":
+        with services().database.read() as connection:
+            kinds = [kind for kind in unit_queries.faces(connection) if kind.form == "paper"]
+        return {
+            f"{kind.prefix}:{width}": f"{kind.prefix} {kind.name}，号码 {width} 位"
+            for kind in kinds
+            for width in PAPER_WIDTHS
+        }
     return CHANNELS if table == "channel" else CARDS
 
 

@@ -5,6 +5,7 @@ it has no key and no call over HTTP can ever name it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,24 @@ from portal.models.tables import HIS_ACCOUNT, HIS_MAPPING, UNIT
 KEY_FIELD = "his_account.key"
 HIS, CONSOLE = "his", "console"
 _SCENES = frozenset(Scene)
+
+
+PAPER_WIDTHS = (10, 9, 8)
+"""With how many digits a HIS writes a paper number; it compares texts with the number it expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaperForm:
+    """The paper form that a code of the sender stands for: prefix of its kind, width of its numbers."""
+
+    prefix: str
+    width: int = PAPER_WIDTHS[0]
+
+    @classmethod
+    def read(cls, our_code: str) -> PaperForm:
+        """Read ``990621`` or ``990621:8``."""
+        prefix, _, width = our_code.partition(":")
+        return cls(prefix, int(width or PAPER_WIDTHS[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +59,25 @@ class HisAccount:
     earlier_key: str = ""
     """The key before ``key``, good beside it until somebody ends it; ``""`` when there is none."""
     voucher_types: Mapping[str, VoucherScene] = field(default_factory=dict)
+    papers: Mapping[str, PaperForm] = field(default_factory=dict)
+
+    def paper_code(self, sent: str) -> str:
+        """Return a paper code of the sender as ours, or as the first digits of ours."""
+        form = self.papers.get(sent)
+        return sent if form is None or re.fullmatch(rf"{form.prefix}\d\d", sent, re.ASCII) else form.prefix
+
+    def paper_as_sent(self, code: str, number: int, sent: str = "") -> tuple[str, str]:
+        """Return one of our sheets as the sender writes it; ``sent``: the code it named in its question."""
+        known = [one for one, form in self.papers.items() if code.startswith(form.prefix)]
+        named = sent if sent in known else min(known, key=lambda one: (len(one), one), default="")
+        width = self.papers[named].width if named else PAPER_WIDTHS[0]
+        return named or code, f"{number:0{width}d}"
+
+    def place_as_sent(self, code: str, sent: str = "") -> str:
+        """Return one of our points as the sender writes it; ``sent``: a code of the sender that may be it."""
+        if sent and self.places.get(sent, sent) == code:
+            return sent
+        return min((one for one, ours in self.places.items() if ours == code), default=code)
 
 
 def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount | None:
@@ -51,7 +89,7 @@ def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount 
     ).one_or_none()
     if row is None:
         return None
-    tables: dict[str, dict[str, str]] = {"bus_type": {}, "channel": {}, "card_type": {}, "place": {}}
+    tables: dict[str, dict[str, str]] = {"bus_type": {}, "channel": {}, "card_type": {}, "place": {}, "paper": {}}
     for found in connection.execute(
         select(HIS_MAPPING.c.table_name, HIS_MAPPING.c.sent_code, HIS_MAPPING.c.our_code).where(
             HIS_MAPPING.c.account_id == row.id
@@ -71,6 +109,7 @@ def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount 
         channels=tables["channel"],
         card_types=tables["card_type"],
         places=tables["place"],
+        papers={code: PaperForm.read(ours) for code, ours in tables["paper"].items()},
     )
 
 

@@ -101,14 +101,15 @@ def _own(session: Session, actor: Actor, account_id: int) -> HisAccount:
 def set_facts(
     services: Services, actor: Actor, account_id: int, name: str, active: bool, policies: dict[str, str]
 ) -> None:
-    """Set the name, whether the account may call, and the switches of its checks."""
+    """Set the name, whether the account may call, and these switches; switches that are not named stay."""
 
     def work(connection: Connection) -> None:
         with objects(connection) as session:
             account = _own(session, actor, account_id)
             before = {"name": account.name, "active": account.active, "policies": account.policies}
-            account.name, account.active, account.policies = name, active, policies
-        details = {"before": before, "after": {"name": name, "active": active, "policies": policies}}
+            account.name, account.active, account.policies = name, active, {**account.policies, **policies}
+            after = {"name": name, "active": active, "policies": account.policies}
+        details = {"before": before, "after": after}
         audit.record(connection, actor, "his.changed", ("his_account", account_id), details)
 
     services.database.act(work)

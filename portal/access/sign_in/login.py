@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from portal import audit
-from portal.access.limits import Limits
+from portal.access.attempts import network
+from portal.access.limits import Limits, left
 from portal.access.sign_in import passwords, sessions
 from portal.access.staff import by_username
 from portal.core.clock import now
@@ -33,7 +34,9 @@ MOST_FAILURES = 100
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _DEVICE_SECONDS = 90 * 86_400
 ADDRESS_TRIES = 120
-"""Attempts from one address in 15 minutes; a whole hospital may come from one."""
+"""Wrong attempts from one address in 15 minutes, of browsers that are not known; a whole hospital may come from one."""
+MOST_MARKS = 8
+"""Accounts that one browser is known to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +57,24 @@ class SignedIn:
     device: str
 
 
-def device_cookie(services: Services, username: str) -> str:
-    """Make the cookie that marks a browser as one that has signed in to an account."""
+def device_cookie(services: Services, username: str, earlier: str = "") -> str:
+    """Make the cookie that marks a browser as one that has signed in to an account.
+
+    It keeps the marks of the accounts before: several shifts share a computer, and each is trusted for itself.
+    """
     nonce = secrets.token_urlsafe(12)
-    return f"{nonce}.{services.index.digest('staff-device', f'{username}/{nonce}').hex()}"
+    mark = f"{nonce}.{services.index.digest('staff-device', f'{username}/{nonce}').hex()}"
+    others = [one for one in earlier.split("~") if one and not _nonce(services, username, one)]
+    return "~".join([mark, *others][:MOST_MARKS])
 
 
 def trusted_device(services: Services, username: str, device: str) -> str:
-    """Return the nonce of a genuine device cookie of an account, else an empty text."""
-    nonce, _, mac = device.partition(".")
+    """Return the nonce of an account's genuine mark in a device cookie, else an empty text."""
+    return next(filter(None, (_nonce(services, username, one) for one in device.split("~")[:MOST_MARKS])), "")
+
+
+def _nonce(services: Services, username: str, mark: str) -> str:
+    nonce, _, mac = mark.partition(".")
     right = services.index.digest("staff-device", f"{username}/{nonce}").hex()
     return nonce if nonce and mac.isascii() and hmac.compare_digest(mac, right) else ""
 
@@ -73,24 +85,27 @@ def sign_in(services: Services, limits: Limits, username: str, password: str, br
     Raises LOGIN_REFUSED, always with the same words and after the same work, whether the name is unknown, the
     password wrong, or the account locked, disabled or over; TRY_LATER when too many attempts come from one address.
     """
-    if not limits.hit(f"login:a:{services.index.digest('address', browser.address).hex()[:24]}", ADDRESS_TRIES, 900):
-        raise Refusal("TRY_LATER", minutes=15)
     username = username.strip().casefold()[:40]
+    device = trusted_device(services, username, browser.device)
+    place = f"login:a:{services.index.digest('address', network(browser.address)).hex()[:24]}"
+    if not device and not limits.hit(place, ADDRESS_TRIES, 900):  # what others try there must not keep a known one out
+        raise Refusal("TRY_LATER", minutes=left(900))
     with services.database.read() as connection:
         account = by_username(connection, username)
-    device = trusted_device(services, username, browser.device)
     if device and limits.count(f"login:d:{device}", _DEVICE_SECONDS) >= TRIES:
         device = ""
     right = passwords.matches(account.password if account is not None else passwords.nobody(), password[:200])
     if device and not right:
         limits.hit(f"login:d:{device}", TRIES, _DEVICE_SECONDS)
+    elif right and not device:
+        limits.give_back(place, 900)
     account_id = account.id if account is not None else 0
     opened = services.database.act(
         lambda connection: _decide(services, connection, account_id, right, bool(device), browser)
     )
     if opened is None:
         raise Refusal("LOGIN_REFUSED")
-    return SignedIn(opened, device_cookie(services, username))
+    return SignedIn(opened, device_cookie(services, username, browser.device))
 
 
 def _decide(

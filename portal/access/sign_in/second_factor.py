@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from portal import audit
 from portal.access import accounts
-from portal.access.limits import Limits
+from portal.access.limits import Limits, left
 from portal.access.sign_in import sessions
 from portal.access.sign_in.login import Browser
 from portal.access.sign_in.sessions import Session
@@ -27,6 +27,8 @@ FIELD, NEW = "staff_account.totp", "staff_account.totp-new"
 STEP = 30
 TRIES = 5
 """Codes an account may try in five minutes."""
+A_DAY = 30
+"""Wrong codes of an account in a day: more is guessing by somebody who has the password, and an alarm."""
 
 
 class Proposal(NamedTuple):
@@ -73,7 +75,12 @@ def confirm(services: Services, limits: Limits, session: Session, code: str, bro
 def _prove(services: Services, limits: Limits, session: Session, code: str, browser: Browser, fresh: str) -> str:
     person = session.staff
     if not limits.hit(f"login:t:{person.id}", TRIES, 300):
-        raise Refusal("TRY_LATER", minutes=5)
+        raise Refusal("TRY_LATER", minutes=left(300))
+    if not limits.hit(f"login:td:{person.id}", A_DAY, 86_400):
+        if limits.hit(f"login:ta:{person.id}", 1, 86_400):
+            actor = Actor(person.label, request_id=browser.request_id)
+            audit.note(services, actor, "staff.code-guessing", ("staff", person.id))
+        raise Refusal("TRY_LATER", minutes=left(86_400))
     with services.database.write() as connection:
         row = lock_row(connection, select(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == person.id))
         if row is None:
@@ -100,6 +107,7 @@ def _prove(services: Services, limits: Limits, session: Session, code: str, brow
         )
     if not right:
         raise Refusal("SECOND_FACTOR_WRONG")
+    limits.give_back(f"login:td:{person.id}", 86_400)
     return cookie
 
 

@@ -56,6 +56,7 @@ def states(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
         bill = named_bill(context, connection, message)
         sheet = valid_sheet(connection, bill.bill_id)
         red = bills.red_of(connection, bill.bill_id) if bill.state is BillState.REVERSED else None
+    paper = context.account.paper_as_sent(sheet.paper_code, sheet.number) if sheet else ("", "")
     picture = links(services, bills.token_of(services, context.account.unit_code, red))[2] if red else ""
     return {
         "billName": bill.title,
@@ -65,8 +66,8 @@ def states(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
         "ivcDateTime": stamp17(bill.issued_at),
         "state": "1",
         "isPrtPaper": "1" if sheet else "0",
-        "pBillBatchCode": sheet.paper_code if sheet else "",
-        "pBillNo": f"{sheet.number:010d}" if sheet else "",
+        "pBillBatchCode": paper[0],
+        "pBillNo": paper[1],
         "isScarlet": "1" if bill.state is BillState.REVERSED else "0",
         "scarletBillBatchCode": red.code if red else "",
         "scarletBillNo": red.number if red else "",

@@ -38,7 +38,7 @@ def notice(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
 def _read(row: Fields, kind: str, value: str) -> tuple[str, str]:
     """Channel and address of one entry; problems are collected."""
     code = row.text(kind, "通知方式", 10, required=True)
-    address = row.text(value, "通知地址", 200, folded=True)
+    address = row.text(value, "通知地址", 200)
     channel = TYPES.get(code, "")
     if code and not channel:
         row.problem(kind, "通知方式", "没有这种通知方式", "1201 为短信，1202 为邮件")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from itertools import groupby
 from typing import Any
 
+from portal.blueprints.his import reversal
 from portal.blueprints.his.context import Context, Handler, fields_of, named_bill, refuse_problems
 from portal.core.clock import stamp17
 from portal.core.database import Connection
@@ -15,6 +15,7 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
 from portal.domain.numbers import NumberRun, Sheet
+from portal.his_contract import checks
 from portal.his_contract.fields import Fields
 from portal.issuing.paper import exchange
 from portal.issuing.paper.exchange import BlankLoss, Ending, Exchange
@@ -22,7 +23,7 @@ from portal.issuing.vouchers import paper as vouchers_paper
 from portal.ledger import bills, vouchers
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bills import BillFacts
-from portal.ledger.persons import number_digest
+from portal.ledger.persons import number_digests
 from portal.ledger.vouchers import VoucherFacts
 from portal.models.tables import BILL_PARTY
 from portal.rendering import xml
@@ -30,6 +31,8 @@ from portal.stock.ranges import OpenRange
 
 DONE = "操作成功"
 MOST_A_PAGE = 200
+KIND_DIGITS = 6
+"""A paper code names its kind by these first digits; fewer name nothing."""
 
 
 def _place(context: Context, fields: Fields) -> str:
@@ -53,10 +56,20 @@ def _sheet(fields: Fields) -> Sheet:
     return Sheet(code, _number(fields, "pBillNo", "纸质票据号码"))
 
 
+def _own_sheet(context: Context, connection: Connection, sent: Sheet, place: str = "") -> Sheet:
+    """Return a sheet by our code: a site's own paper code stands for a kind, which has a code of ours each year."""
+    account, code = context.account, context.account.paper_code(sent.code)
+    if sent.code not in account.papers or code == sent.code:
+        return sent
+    point = exchange.point_id(connection, account.unit_id, place) if place else None
+    return Sheet(ledger_paper.full_code(connection, account.unit_id, code, sent.number, point), sent.number)
+
+
 def _ranges(context: Context, connection: Connection, place: str, code: str) -> list[OpenRange]:
     """Open paper ranges of a place. Raises POINT_UNKNOWN, PAPER_EXHAUSTED."""
     point_id = exchange.point_id(connection, context.account.unit_id, place)
-    found = ledger_paper.paper_ranges(connection, point_id, code)
+    ours = context.account.paper_code(code)
+    found = ledger_paper.paper_ranges(connection, point_id, ours) if not ours or len(ours) >= KIND_DIGITS else []
     if not found:
         raise Refusal("PAPER_EXHAUSTED", point=place, paper_code=code)
     return found
@@ -69,7 +82,8 @@ def next_number(context: Context, message: Mapping[str, Any]) -> Mapping[str, An
     refuse_problems(fields)
     with context.services.database.read() as connection:
         found = _ranges(context, connection, place, code)[0]
-    return {"pBillBatchCode": found.bill_code, "pBillNo": f"{found.next:010d}"}
+    named, number = context.account.paper_as_sent(found.bill_code, found.next, code)
+    return {"pBillBatchCode": named, "pBillNo": number}
 
 
 def codes(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -78,13 +92,22 @@ def codes(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     place = _place(context, fields)
     refuse_problems(fields)
     with context.services.database.read() as connection:
-        found = dict.fromkeys(row.bill_code for row in _ranges(context, connection, place, ""))
+        found = _ranges(context, connection, place, "")
+    kinds: dict[str, dict[str, None]] = {}
+    for row in found:
+        code, _ = context.account.paper_as_sent(row.bill_code, row.next)
+        kinds.setdefault(_kind(row, code), {})[code] = None
     return {
         "billCodeList": [
             {"billCode": kind, "billBatchCodeList": [{"billBatchCode": code} for code in members]}
-            for kind, members in groupby(found, key=lambda code: code[:6])
+            for kind, members in kinds.items()
         ]
     }
+
+
+def _kind(row: OpenRange, code: str) -> str:
+    """Return the code of the kind; a site's own paper code is that of its kind as well."""
+    return row.bill_code[:KIND_DIGITS] if code == row.bill_code else code
 
 
 def ranges(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -95,18 +118,13 @@ def ranges(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
     refuse_problems(fields)
     with context.services.database.read() as connection:
         found = _ranges(context, connection, place, code)
-    return {
-        "count": str(len(found)),
-        "billNoList": [
-            {
-                "billCode": row.bill_code[:6],
-                "billBatchCode": row.bill_code,
-                "billBgnNo": f"{row.next:010d}",
-                "billEndNo": f"{row.last:010d}",
-            }
-            for row in found
-        ],
-    }
+    rows = []
+    for row in found:
+        named, first = context.account.paper_as_sent(row.bill_code, row.next, code)
+        _, last = context.account.paper_as_sent(row.bill_code, row.last, code)
+        rows.append({"billCode": _kind(row, named), "billBatchCode": named, "billBgnNo": first, "billEndNo": last})
+    # Of all ranges together, as a sample of the field shows it: the number of sheets, not of rows.
+    return {"count": str(sum(row.left for row in found)), "billNoList": rows}
 
 
 Act = Callable[[Services, Actor, Exchange], object]
@@ -126,6 +144,7 @@ def _turning(of_bill: Act, of_voucher: Act) -> Handler:
                 if voucher
                 else (of_bill, named_bill(context, connection, message).bill_id)
             )
+            sheet = _own_sheet(context, connection, sheet, place)
         act(context.services, _actor(context, operator), Exchange(named, place, sheet))
         return DONE
 
@@ -148,15 +167,23 @@ re_turn = _turning(exchange.re_exchange, vouchers_paper.re_exchange)
 
 
 def invalidate(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """invalidPaper: the sheet was taken back. The e-bill stays as it is, so the message is an empty object."""
+    """invalidPaper: the sheet was taken back.
+
+    The e-bill stays as it is, so the message is an empty object; an account whose HIS refunds by this call alone has
+    the bill reversed with it (``void_reverses``), and is answered as by writeOffEBill.
+    """
     fields = fields_of(message)
-    sheet = _sheet(fields)
-    _place(context, fields)
+    sheet, place = _sheet(fields), _place(context, fields)
     author = fields.text("author", "经办人", 100, required=True)
-    reason = fields.text("reason", "作废原因", 200, required=True, folded=True)
-    fields.moment("busDateTime", "业务发生时间")
+    reason = fields.text("reason", "作废原因", 200, required=True, cut=True)
+    business_at = fields.moment("busDateTime", "业务发生时间")
     refuse_problems(fields)
-    exchange.void(context.services, _actor(context, author), Ending(sheet, reason))
+    assert business_at is not None
+    with context.services.database.read() as connection:
+        ending = Ending(_own_sheet(context, connection, sheet), reason)
+    if context.account.policies.get(checks.VOID_REVERSES) == checks.YES:
+        return reversal.take_back(context, _actor(context, author), ending, (place, business_at))
+    exchange.void(context.services, _actor(context, author), ending)
     return {}
 
 
@@ -166,11 +193,13 @@ def lose_blanks(context: Context, message: Mapping[str, Any]) -> str:
     code, place = fields.text("pBillBatchCode", "纸质票据代码", 50, required=True), _place(context, fields)
     first, last = _number(fields, "pBillNoStart", "起始号码"), _number(fields, "pBillNoEnd", "终止号码")
     author = fields.text("author", "经办人", 100, required=True)
-    reason = fields.text("reason", "作废原因", 200, required=True, folded=True)
+    reason = fields.text("reason", "作废原因", 200, required=True, cut=True)
     fields.moment("busDateTime", "业务发生时间")
     if first > last:
         fields.problem("pBillNoEnd", "终止号码", "小于起始号码", "请核对起止号码")
     refuse_problems(fields)
+    with context.services.database.read() as connection:
+        code = _own_sheet(context, connection, Sheet(code, first), place).code
     loss = BlankLoss(place, NumberRun(code, first, last), reason)
     exchange.lose_blanks(context.services, _actor(context, author), loss)
     return DONE
@@ -198,7 +227,7 @@ def unprinted(context: Context, message: Mapping[str, Any]) -> Mapping[str, Any]
         begins,
         ends,
         (scene.value,) if scene else (),
-        [number_digest(services, number) for number in numbers if number],
+        [digest for number in numbers if number for digest in number_digests(services, number)],
     )
     with services.database.read() as connection:
         total, found = ledger_paper.unprinted(connection, wanted, (page - 1) * size, size)

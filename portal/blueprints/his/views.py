@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -13,8 +14,11 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
+from portal.access.his import bound_calls, refusals
+from portal.access.his.accounts import HisAccount
 from portal.blueprints.his.context import Context
 from portal.blueprints.his.methods import dispatch
+from portal.core.database import is_away
 from portal.domain.errors import Refusal
 from portal.his_contract import envelope
 from portal.his_contract.envelope import NO_CALL, Call
@@ -67,6 +71,13 @@ def _cors(response: Response) -> Response:
 def _answer(sent_method: str) -> bytes:
     """Return the whole answer to this request; nothing that happens escapes it."""
     noise, sender, key = secrets.token_hex(16), NO_CALL, ""
+    proven: HisAccount | None = None
+    sent: list[Mapping[str, Any]] = []
+
+    def message() -> Mapping[str, Any]:
+        sent.append(envelope.business(sender))
+        return sent[0]
+
     method = sent_method if _METHOD.fullmatch(sent_method) else "?"
     try:
         sender = _read()
@@ -78,16 +89,34 @@ def _answer(sent_method: str) -> bytes:
             if not account.earlier_key or not envelope.signature_holds(sender, account.earlier_key):
                 raise Refusal("SIGN_WRONG")
             key = account.earlier_key
+        proven = account
         context = Context(runtime().services, runtime().issuing, account, method, _request_id())
-        payload = dispatch(context, lambda: envelope.business(sender))
+        bound_calls.bind(context.services, method, f"{account.id} {sender.sign.strip().upper()}")
+        payload = dispatch(context, message)
         log.info("his.served", method=method, account=account.id)
         return envelope.answer(sender, key, envelope.SUCCESS, envelope.payload(payload), noise)
     except Refusal as refusal:
         log.info("his.refused", method=method, code=refusal.code)
+        if proven is not None and method in refusals.TITLES:
+            _keep(proven, method, sent[0] if sent else {}, refusal)
         return envelope.refusal_answer(sender, key, refusal, noise)
     except Exception as error:  # noqa: BLE001 - the contract knows no other answer than an envelope
         _log_fault(method, error)
-        return envelope.refusal_answer(sender, key, Refusal("INTERNAL", request_id=_request_id()), noise)
+        fault = Refusal("DATABASE_AWAY") if is_away(error) else Refusal("INTERNAL", request_id=_request_id())
+        if proven is not None and method in refusals.TITLES and fault.code == "INTERNAL":
+            _keep(proven, method, sent[0] if sent else {}, fault)
+        return envelope.refusal_answer(sender, key, fault, noise)
+
+
+def _keep(account: HisAccount, method: str, sent: Mapping[str, Any], refusal: Refusal) -> None:
+    """Keep a refused push for those who are asked why there is no bill; the answer does not depend on it."""
+    if refusal.code == "BUSY":
+        return
+    result = envelope.RESULT_CODES.get(refusal.code, envelope.RESULT_CODES["INTERNAL"])
+    try:
+        refusals.keep(runtime().services, account, method, refusals.subject(sent), (result, refusal))
+    except Exception as error:  # noqa: BLE001 - what is only noted must not change an answer
+        _log_fault(method, error)
 
 
 def _log_fault(method: str, error: Exception) -> None:

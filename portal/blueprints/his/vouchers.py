@@ -12,8 +12,7 @@ from typing import Any
 
 from portal.access.his.accounts import HisAccount
 from portal.blueprints.his.context import Context, Handler, fields_of, links, refuse_problems
-from portal.blueprints.his.reversal import LARGE_REVERSAL
-from portal.core.clock import stamp17
+from portal.core.clock import now, stamp17
 from portal.domain.documents.voucher import Admission, Deposit, Taking, VoucherScene
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
@@ -29,7 +28,7 @@ def deposit(message: Mapping[str, Any], account: HisAccount) -> Deposit:
     fields = Fields(message, problems)
     sent = settlement.canonical(fields)
     business_at = fields.moment("busDateTime", "业务发生时间")
-    amount = fields.fen("amt", "预交金额", required=True)
+    amount = fields.exact_fen("amt", "预交金额")
     if amount <= 0 and fields.has("amt"):
         fields.problem("amt", "预交金额", "必须大于 0", "退款请调用预交金凭证退款接口")
     payee, author = fields.text("payee", "收费员", 100), fields.text("author", "票据编制人", 100)
@@ -40,7 +39,7 @@ def deposit(message: Mapping[str, Any], account: HisAccount) -> Deposit:
         "point_code": settlement.point(fields, account),
         "payer": settlement.payer(fields, account),
         "admission": _admission(fields),
-        "drawee": fields.text("drawee", "缴款人", 50),
+        "drawee": fields.name("drawee", "缴款人", 50),
         "payments": settlement.payments(fields, account),
         "account": (
             fields.text("accountName", "账户名称", 200),
@@ -49,7 +48,7 @@ def deposit(message: Mapping[str, Any], account: HisAccount) -> Deposit:
         ),
         "work_unit": fields.text("workUnit", "工作单位", 200),
         "own_balance_fen": fields.fen_or_none("ownAcBalance", "预交金余额"),
-        "remark": fields.text("remark", "备注", 600, folded=True),
+        "remark": fields.text("remark", "备注", 600, cut=True),
     }
     if problems.count or business_at is None:
         raise Refusal("FIELD_INVALID", problems=problems.text())
@@ -59,7 +58,11 @@ def deposit(message: Mapping[str, Any], account: HisAccount) -> Deposit:
         amount_fen=amount,
         cashier=payee or author,
         author=author,
-        warnings=_check_channels(account, amount, sum(row.amount_fen for row in found["payments"])),
+        warnings=(
+            *_check_channels(account, amount, sum(row.amount_fen for row in found["payments"])),
+            *checks.check_time(account.policies, business_at, now()),
+            *problems.warnings,
+        ),
         sent=sent,
         **found,
     )
@@ -89,7 +92,7 @@ def _admission(fields: Fields) -> Admission:
     return Admission(
         hospital_no=fields.text("hospitalNo", "住院号", 20),
         visit_no=fields.text("visitNo", "住院就诊编号", 20),
-        department=fields.text("category", "科室名称", 200),
+        department=fields.text("category", "科室名称", 200, cut=True),
         department_code=fields.text("categoryCode", "科室编码", 100),
         patient_no=fields.text("patientNo", "患者就诊编号", 30),
         case_no=fields.text("caseNumber", "病历号", 50),
@@ -120,24 +123,25 @@ def taking(message: Mapping[str, Any], account: HisAccount, with_amount: bool) -
     FIELD_INVALID."""
     fields = fields_of(message)
     code, number = _pair(fields)
-    amount = fields.fen("amt", "退款金额", required=True) if with_amount else None
+    amount = fields.exact_fen("amt", "退款金额") if with_amount else None
     if amount is not None and amount <= 0 and fields.has("amt"):
         fields.problem("amt", "退款金额", "必须大于 0", "请填写本次退还的金额（元）")
     business_at = fields.moment("busDateTime", "业务发生时间")
     found: dict[str, Any] = {
         "point_code": settlement.point(fields, account),
         "operator": fields.text("operator", "操作人", 60, required=True),
-        "reason": fields.text("reason", "原因", 200, required=True, folded=True),
-        "remark": fields.text("remark", "备注", 600, folded=True),
+        "reason": fields.text("reason", "原因", 200, required=True, cut=True),
+        "remark": fields.text("remark", "备注", 600, cut=True),
     }
     refuse_problems(fields)
     assert business_at is not None
+    checks.check_time(account.policies, business_at, now())
     return Taking(code=code, number=number, amount_fen=amount, business_at=business_at, **found)
 
 
 def _limited(context: Context, wanted: Taking) -> Taking:
     """With the unit's 大额退款金额 where the account's switch stops what needs four eyes at the console."""
-    if context.account.policies.get(LARGE_REVERSAL) != checks.REFUSE:
+    if context.account.policies.get(checks.LARGE_REVERSAL) != checks.REFUSE:
         return wanted
     with context.services.database.read() as connection:
         return replace(wanted, limit_fen=approvals.limit_of(connection, context.account.unit_id))
@@ -182,7 +186,7 @@ def void_paper(context: Context, message: Mapping[str, Any]) -> str:
     code = fields.text("pBillBatchCode", "纸质凭证代码", 50, required=True)
     number = fields.text("pBillNo", "纸质凭证号码", 20, required=True)
     author = fields.text("author", "操作人", 100, required=True)
-    reason = fields.text("reason", "作废原因", 200, required=True, folded=True)
+    reason = fields.text("reason", "作废原因", 200, required=True, cut=True)
     refuse_problems(fields)
     sender = his_sender(context.account, context.request_id, author)
     paper.void(context.services, sender.actor, code, number, reason)

@@ -15,6 +15,8 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 
+from portal.access import attempts
+from portal.access.attempts import Guard
 from portal.core.clock import now
 from portal.core.crypto.field_cipher import SealBroken
 from portal.domain.errors import CATALOGUE, Refusal
@@ -24,19 +26,22 @@ from portal.issuing.paper import prints
 from portal.issuing.paper.kiosk import LOW_SHEETS, Kiosk
 from portal.ledger import bills as ledger_bills
 from portal.ledger import paper
+from portal.web import cookies
 from portal.web.edge import asset, file_response, limits, see_other, services
+from portal.web.headers import say_when
 
 kiosk = Blueprint("kiosk", __name__, url_prefix="/kiosk")
 COOKIE = "qp_kiosk"
 SHOWN_SECONDS = 120
 PRINT_MINUTES = 5
 TRIES, TRY_SECONDS = 60, 900
+SETUP = Guard("kiosk", "token", 5, 900)
 PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'none'"
 
 
 def _here() -> Kiosk:
     """Return the device that calls. Raises KIOSK_UNKNOWN."""
-    found = device.by_token(services(), request.cookies.get(COOKIE, ""))
+    found = device.by_token(services(), cookies.read(COOKIE))
     if found is None:
         raise Refusal("KIOSK_UNKNOWN")
     g.kiosk = found
@@ -54,7 +59,9 @@ def _page(template: str, status: int = 200, **values: Any) -> Response:
 def _refused(refusal: Refusal) -> Response:
     if refusal.code == "KIOSK_UNKNOWN":
         return _page("setup.html", refusal.status, problem="" if request.method == "GET" else str(refusal))
-    return _page("error.html", refusal.status, what=refusal.what, why=refusal.why, remedy=refusal.remedy)
+    return say_when(
+        _page("error.html", refusal.status, what=refusal.what, why=refusal.why, remedy=refusal.remedy), refusal
+    )
 
 
 @kiosk.errorhandler(CSRFError)
@@ -73,16 +80,13 @@ def start() -> Response:
 @kiosk.post("/setup")
 def setup() -> Response:
     """Take the token that staff type: this browser is that device from now on. Raises KIOSK_UNKNOWN, TRY_LATER."""
-    _limit("setup", request.remote_addr or "")
     token = request.form.get("token", "").strip()
+    digest = services().index.digest("kiosk.limit", token).hex()[:24]
+    attempt = attempts.begin(services(), limits(), SETUP, digest, request.remote_addr or "")
     if device.by_token(services(), token) is None:
         raise Refusal("KIOSK_UNKNOWN")
-    response = see_other(url_for("kiosk.start"))
-    secure = request.is_secure
-    response.set_cookie(
-        COOKIE, token, max_age=31_536_000, httponly=True, samesite="Strict", secure=secure, path="/kiosk"
-    )
-    return response
+    attempt.right()
+    return cookies.remember(see_other(url_for("kiosk.start")), COOKIE, token, days=365, strict=True)
 
 
 @kiosk.post("/bills")

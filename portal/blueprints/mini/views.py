@@ -25,8 +25,8 @@ from portal.retrieval import family
 from portal.retrieval import verification as retrieval_verification
 from portal.retrieval.proof import identify, sessions
 from portal.retrieval.proof.sessions import Session
-from portal.web.edge import FACE_WIDTH, RETRY_SECONDS, file_response, limits, runtime, services
-from portal.web.headers import keep_headers
+from portal.web.edge import FACE_WIDTH, file_response, limits, runtime, services
+from portal.web.headers import keep_headers, say_when
 
 mini = Blueprint("mini", __name__, url_prefix=openapi.BASE)
 LARGEST = 16 * 1024
@@ -35,14 +35,13 @@ _LONE = re.compile("[\ud800-\udfff]")
 
 
 @mini.errorhandler(Refusal)
-def _refused(refusal: Refusal) -> Response:
+def refused(refusal: Refusal) -> Response:
+    """Answer a refusal in JSON."""
     response = jsonify(code=refusal.code, what=refusal.what, why=refusal.why, next=refusal.remedy)
     response.status_code = {"NOT_MATCHED": 404}.get(refusal.code, refusal.status)
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if response.status_code == 429:
-        response.headers["Retry-After"] = RETRY_SECONDS
-    return response
+    return say_when(response, refusal)
 
 
 def failed(error: HTTPException) -> Response:
@@ -116,7 +115,8 @@ def login() -> Response:
     unit = runtime().units.get(body["unit"])
     if unit is None:
         raise Refusal("LINK_INVALID")
-    return _token(*mini_login.log_in(services(), runtime().providers, unit.id, body["code"]))
+    address = request.remote_addr or ""
+    return _token(*mini_login.log_in(services(), runtime().providers, limits(), unit.id, body["code"], address))
 
 
 @mini.post("/identify")
@@ -134,7 +134,7 @@ def confirm() -> Response:
     """Take the code: level 2."""
     with services().database.read() as connection:
         session = _session(connection)
-    return _token(mini_login.confirm(services(), session, _body("Code")["code"]), 2)
+    return _token(mini_login.confirm(services(), limits(), session, _body("Code")["code"]), 2)
 
 
 @mini.post("/phone")

@@ -13,12 +13,14 @@ from markupsafe import Markup
 from portal.blueprints.patient import english, form_results
 from portal.core.clock import local
 from portal.core.database import Connection
+from portal.delivery.engine.channel import CODES, PUSH, lane_of
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, yuan
 from portal.hospital.references import UnitRow
 from portal.ledger.bills import BillFacts
 from portal.ledger.files import File
 from portal.retrieval.proof import identify, sessions
+from portal.web import cookies
 from portal.web.edge import asset, file_response, runtime, services
 
 patient = Blueprint("patient", __name__)
@@ -28,14 +30,24 @@ CARE = "qp_care"
 CHANNELS = {
     "sms": "短信",
     "mail": "邮箱",
-    "wechat": "微信",
-    "alipay": "支付宝",
-    "app": "医院 APP",
+    "wechat": "您绑定的微信",
+    "wechat-sub": "您绑定的微信",
     "mini": "微信小程序",
+    "alipay": "您绑定的支付宝",
+    "alipay-life": "您绑定的支付宝",
+    PUSH: "医院 APP",
+    CODES: "短信验证码",
 }
-"""What the channels of messages are called."""
-_ACCOUNTS = {"app": "医院 APP", "wechat": "您绑定的微信", "wechat-sub": "您绑定的微信", "mini": "您绑定的微信"}
-_ACCOUNTS |= {"alipay": "您绑定的支付宝", "alipay-life": "您绑定的支付宝"}
+"""What the lanes of messages are called to patients; a test holds that none is missing."""
+_READABLE = ("sms", "mail", CODES)
+"""Channels whose addresses a person knows, even masked."""
+
+
+def way_of(channel: str, masked: str) -> str:
+    """Return where a message went in a person's words: ``短信 138****1234``, ``您绑定的微信``."""
+    lane = lane_of(channel)
+    word = CHANNELS.get(lane, "其他方式")
+    return f"{word} {masked}".strip() if lane in _READABLE else word
 
 
 def unit_of(key: str | int) -> UnitRow:
@@ -49,7 +61,7 @@ def unit_of(key: str | int) -> UnitRow:
 
 def session_of(connection: Connection) -> sessions.Session | None:
     """Return the browser's session; being used keeps it open (:func:`keep_open`)."""
-    found = sessions.read(services(), connection, request.cookies.get(COOKIE, ""))
+    found = sessions.read(services(), connection, cookies.read(COOKIE))
     g.patient_session = found
     return found
 
@@ -76,7 +88,7 @@ def page(template: str, status: int = 0, **values: Any) -> Response:
     values["wants_english"] = wanted if wanted or translated else None
     values["zh"] = Markup(' lang="zh-CN"') if g.english else ""
     values.setdefault("unit", getattr(g, "unit", None))
-    values["care"] = request.cookies.get(CARE) == "1"
+    values["care"] = cookies.read(CARE) == "1"
     values["here"] = request.path
     values["asset"] = asset
     if "nonce" not in g:  # a form is refused before the request is named
@@ -90,8 +102,7 @@ def page(template: str, status: int = 0, **values: Any) -> Response:
 
 def remember(response: Response, cookie: str) -> Response:
     """Give the browser its session id; readable by nobody but the server."""
-    response.set_cookie(COOKIE, cookie, httponly=True, samesite="Lax", secure=request.is_secure, path="/")
-    return response
+    return cookies.remember(response, COOKIE, cookie)
 
 
 def inside_app() -> str:
@@ -146,13 +157,6 @@ def tel(number: str) -> str:
     return Markup('<a href="tel:{}">{}</a>').format(dialled, number) if dialled.isdigit() else number
 
 
-def way(sent: Any) -> str:
-    """``短信 100****0001``; an account of a platform has no address that its owner would know."""
-    if sent.channel in _ACCOUNTS:
-        return _ACCOUNTS[sent.channel]
-    return f"{CHANNELS.get(sent.channel, '消息')} {sent.masked}"
-
-
 def hour(moment: datetime) -> str:
     """``10:42`` in the hospital's time."""
     return local(moment).strftime("%H:%M")
@@ -174,7 +178,7 @@ FILTERS = {
     "day": day,
     "time": clock,
     "hour": hour,
-    "way": way,
+    "way": way_of,
     "tel": tel,
     "groups": groups,
     "grouped": grouped,

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from flask import g, request
+from flask import g
 from jinja2 import Environment
 from markupsafe import Markup
 
 import portal
 from portal.core.clock import local
+from portal.web import cookies
 
 COOKIE = "qp_english"
 PAGES = frozenset(
@@ -45,7 +46,7 @@ _ENGLISH = read_catalogue()
 
 def wanted() -> bool:
     """Whether this browser has asked for English."""
-    return request.cookies.get(COOKIE) == "1"
+    return cookies.read(COOKIE) == "1"
 
 
 def said(text: str) -> str:

@@ -13,8 +13,8 @@ from portal.blueprints.patient.context import page, patient, unit_of
 from portal.blueprints.patient.form_results import Result
 from portal.domain.errors import CATALOGUE, Refusal
 from portal.domain.texts import said_later
-from portal.web.edge import RETRY_SECONDS, see_other
-from portal.web.headers import keep_headers
+from portal.web.edge import see_other
+from portal.web.headers import keep_headers, say_when
 
 
 def _apology(status: int, texts: tuple[str, str, str], **fields: object) -> Response:
@@ -28,9 +28,7 @@ def _apology(status: int, texts: tuple[str, str, str], **fields: object) -> Resp
 def _refused(code: str, status: int, fields: Mapping[str, object]) -> Response:
     text = CATALOGUE[code]
     response = _apology(status, (text.what, text.why, text.remedy), **fields)
-    if status == 429:
-        response.headers["Retry-After"] = RETRY_SECONDS
-    return response
+    return say_when(response, Refusal(code, **fields))
 
 
 def _or_shown(code: str, status: int, fields: Mapping[str, object]) -> Response:

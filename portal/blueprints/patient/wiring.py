@@ -12,6 +12,7 @@ from portal.blueprints.patient.context import FILTERS, keep_open, patient
 from portal.blueprints.patient.pages import (
     bill,
     choices,
+    codes,
     company,
     family,
     find,
@@ -22,7 +23,7 @@ from portal.blueprints.patient.pages import (
     remembered,
     verification,
 )
-from portal.blueprints.patient.pages.getting import handing_over, sending
+from portal.blueprints.patient.pages.getting import handing_over, sending, stopping
 from portal.blueprints.patient.pages.getting.cards import patient_cards
 from portal.blueprints.patient.refusals import broken, http_error
 from portal.domain.documents.settlement import Scene
@@ -47,6 +48,7 @@ patient.after_request(keep_open)
 PAGES = (
     bill,
     choices,
+    codes,
     company,
     family,
     find,
@@ -57,6 +59,7 @@ PAGES = (
     notices,
     remembered,
     sending,
+    stopping,
     verification,
 )
 """The modules whose views hang on the same blueprint."""

@@ -12,7 +12,8 @@ from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.engine.channel import PAUSES, Channel, Family, Message, Target
 from portal.domain.money import yuan
-from portal.domain.states.delivery import Accepted, Purpose, Result
+from portal.domain.states.delivery import Accepted, Result
+from portal.domain.states.standing import Standing
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault
 from portal.providers.outcomes import result_of
@@ -22,8 +23,8 @@ parameters.declare(Parameter("delivery.alipay", "交付", "支付宝", "是否�
 
 
 def values(message: Message) -> list[str]:
-    """Hospital, kind, amount, day: in the order of the template's keywords, each ≤ 50 characters."""
-    what = "已冲红" if message.purpose is Purpose.REVERSED else message.what
+    """Hospital, kind or what the bill is good for, amount, day: in the order of the template's keywords, each ≤ 50."""
+    what = message.what if message.standing is Standing.VALID else f"{message.what}（{message.standing.title}）"
     return [message.hospital[:50], what, f"{yuan(message.total_fen)}元", message.day.isoformat()]
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formatdate
+from email.utils import formatdate, parseaddr
 
 from sqlalchemy import Connection
 
@@ -18,9 +19,9 @@ from portal.access import parameters, pass_rows
 from portal.access.parameters import Parameter
 from portal.core.services import Services
 from portal.core.settings import Settings
+from portal.delivery import mail_text
 from portal.delivery.engine.channel import PAUSES, Channel, Family, Message, Target
 from portal.delivery.requests import MAIL
-from portal.domain.money import yuan
 from portal.domain.states.delivery import Bug, Purpose, Result
 from portal.ledger import bills
 from portal.ledger.files import bill_pdf
@@ -87,36 +88,21 @@ class Mail:
         return self._client.send(mail, message.recipient, pause)
 
     def compose(self, message: Message, pdf: bytes = b"") -> EmailMessage:
-        """Return the e-mail of a message; with ``pdf`` it is attached and the link left out."""
+        """Return the e-mail of a message as text and as HTML; with ``pdf`` it is attached and the link left out."""
         mail = EmailMessage(policy=SMTP)
-        gone = message.purpose is Purpose.REVERSED
-        mail["Subject"] = f"{message.hospital}{message.what}电子票据{'已冲红' if gone else ''}"
-        mail["From"] = self._settings.mail_from
+        mail["Subject"] = mail_text.subject(message)
+        mail["From"] = Address(message.hospital, addr_spec=parseaddr(self._settings.mail_from)[1])
         mail["To"] = message.recipient
         mail["Date"] = formatdate(localtime=False)
         mail["Message-ID"] = f"<{message.ref}@{self._domain}>"
         mail["Auto-Submitted"] = "auto-generated"
-        what = f"{message.hospital} {message.day:%Y-%m-%d} {message.what}费用 {yuan(message.total_fen)} 元"
-        if gone:
-            lines = [f"{what} 的电子票据已冲红作废，请勿再用于报销。", "", f"查看最新状态：{message.link}"]
-        elif pdf:
-            lines = [f"{what} 的医疗电子票据见附件（PDF）。", "", "附件可直接用于报销；请勿转发给他人。"]
-        else:
-            lines = [
-                f"{what} 的医疗电子票据已开具。",
-                "",
-                f"打开链接并填写姓名后查看、下载（7 天内有效）：{message.link}",
-            ]
-        lines += [
-            "",
-            f"不是您的票据？请告诉我们，不再向此邮箱发送：{message.stop_link}",
-            "",
-            "此邮件由系统发送，请勿回复。",
-        ]
-        mail.set_content("\n".join(lines) + "\n")
+        paragraphs = mail_text.paragraphs(message, bool(pdf))
+        mail.set_content(mail_text.plain(paragraphs))
+        mail.add_alternative(mail_text.html(paragraphs), subtype="html")
         if pdf:
-            name = f"{message.what}电子票据-{message.day:%Y%m%d}.pdf"
-            mail.add_attachment(pdf, maintype="application", subtype="pdf", filename=name)
+            mail.add_attachment(pdf, maintype="application", subtype="pdf", filename=message.file_name)
+            # Old readers look for the name here only; in ASCII, it needs none of the codings that they do not know.
+            list(mail.iter_attachments())[-1].set_param("name", message.file_name)
         return mail
 
     def _pdf(self, services: Services, bill_id: int) -> bytes:

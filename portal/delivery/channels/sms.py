@@ -12,7 +12,9 @@ from portal.core.services import Services
 from portal.core.settings import Settings
 from portal.delivery.engine.channel import CODES, FOR_EVER, PAUSES, Channel, Family, Message, Target
 from portal.domain.identity import is_phone
+from portal.domain.money import yuan
 from portal.domain.states.delivery import Accepted, Arrived, Bug, Config, Later, NotSent, Purpose, Result
+from portal.domain.states.standing import Standing
 from portal.ledger import vouchers
 from portal.models.tables import BILL_PARTY
 from portal.providers import sms
@@ -20,10 +22,47 @@ from portal.providers.clients import Providers
 from portal.retrieval.proof import codes
 
 TITLES = {"sms": "短信", CODES: "短信验证码"}
-parameters.declare(Parameter("delivery.sms", "交付", "短信", "是否使用短信渠道", "flag", True))
+parameters.declare(
+    Parameter("delivery.sms", "交付", "短信", "是否使用短信渠道", "flag", True),
+    Parameter(
+        "delivery.sms-link", "交付", "短信带取票链接", "短信里放票据页面的链接；运营商模板须含链接前缀", "flag", True
+    ),
+    Parameter(
+        "delivery.join-minutes",
+        "交付",
+        "同次就诊合并短信",
+        "同一患者同一天、同一手机，在一条短信后这么多分钟内开的票据不再单发，由同一链接打开；0 为每张一条",
+        "count",
+        240,
+        most=1440,
+    ),
+    Parameter("delivery.sms-amount", "交付", "短信带金额", "短信里写出票据金额", "flag", False),
+)
 
 TEMPLATES = {Purpose.REVERSED: "reversed", Purpose.READY: "bill"}
 """The approved template of a purpose; the other purposes about a bill say that the bill is there."""
+
+SAID = {
+    Standing.VALID: "已开具",
+    Standing.WAITING: "已开具，待财政监制",
+    Standing.REFUSED: "正由医院处理",
+    Standing.EXCHANGED: "已换开纸质，报销用纸质",
+    Standing.BOOKED: "已由单位入账",
+    Standing.REVERSED: "已冲红，不能报销",
+    Standing.RED: "是红票，仅作冲销凭证",
+}
+"""What a bill is good for, after its name; short, since operators bound what a parameter may hold."""
+
+
+def told_of(message: Message, amount: bool) -> str:
+    """Return what a text message says of its bill or bills: kind, with ``amount`` the sum, and what it is good for."""
+    if message.joined:
+        return f"{1 + message.joined}张票据{'' if message.purpose is Purpose.REVERSED else '已开具'}"
+    named = f"{message.what}{'凭证' if message.target.kind == 'voucher' else '票据'}"
+    if amount:
+        named += f"{yuan(message.total_fen)}元"
+    return named if message.purpose is Purpose.REVERSED else named + SAID[message.standing]
+
 
 _LIMITED_AFTER = 30.0
 """Seconds until a code is tried again that the gateway found too frequent for its phone."""
@@ -52,6 +91,8 @@ class Sms:
     remembers: float = FOR_EVER
     once_more = False
     pauses: tuple[float, ...] = PAUSES
+    template_decides = False
+    """Whether the approved text alone decides if there is a link, whatever the unit has set."""
 
     def __init__(self, settings: Settings, client: sms.SmsClient | None = None) -> None:
         self.account = settings.sms_app_id
@@ -63,13 +104,22 @@ class Sms:
         return phone_of(services, connection, target) if target.kind in ("bill", "voucher") else ""
 
     def send(self, services: Services, message: Message) -> Result:
-        """Send one message by its template, or by that of its purpose; a bill's names the hospital and nobody."""
+        """Send one message by its template, or by that of its purpose; of the payer it has the masked name."""
         if message.template:
             return self._client.send(message.recipient, message.template, dict(message.params), message.ref)
-        template = TEMPLATES.get(message.purpose, "bill")
-        # Operators refuse links inside variables: the address before the token is part of the approved text.
-        params = {"hospital": message.hospital, sms.STOP: message.stop_link.rpartition("/")[2]}
-        return self._client.send(message.recipient, template, params, message.ref)
+        with services.database.read() as connection:
+            settings = parameters.values(connection, message.target.unit_id)
+        # Operators refuse links inside variables: the address before a token is part of the approved text.
+        params = {
+            "hospital": message.hospital,
+            sms.STOP: message.stop_link.rpartition("/")[2],
+            "payer": message.payer,
+            "day": f"{message.day.month}月{message.day.day}日",
+            "what": told_of(message, settings["delivery.sms-amount"]),
+        }
+        if self.template_decides or settings["delivery.sms-link"]:
+            params["token"] = message.own_link.rpartition("/")[2]
+        return self._client.send(message.recipient, TEMPLATES.get(message.purpose, "bill"), params, message.ref)
 
 
 class CloudSms(Sms):
@@ -77,6 +127,7 @@ class CloudSms(Sms):
 
     receipt_within: timedelta | None = timedelta(hours=72)
     remembers: float = 0.0
+    template_decides = True
 
     def find(self, services: Services, message: Message) -> Result | None:
         """Whether it has the message."""

@@ -14,7 +14,8 @@ from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.delivery.engine.channel import PAUSES, Channel, Family, Message, Target
 from portal.domain.money import yuan
-from portal.domain.states.delivery import Accepted, NeedUser, NotSent, Purpose, Result
+from portal.domain.states.delivery import Accepted, NeedUser, NotSent, Result
+from portal.domain.states.standing import Standing
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault, FaultKind
 from portal.providers.outcomes import result_of
@@ -33,12 +34,12 @@ STORM_TRIES = 3
 
 
 def fields(names: str, message: Message) -> dict[str, str]:
-    """Return the values of a template: hospital, kind, amount, day, under the names that the hospital's template
-    gives them.
+    """Return the values of a template: hospital, kind or what the bill is good for, amount, day, under the names that
+    the hospital's template gives them.
 
     Typed fields have lengths, and WeChat refuses instead of cutting.
     """
-    what = "已冲红" if message.purpose is Purpose.REVERSED else message.what
+    what = message.what if message.standing is Standing.VALID else message.standing.title
     day = f"{message.day.year}年{message.day.month:02}月{message.day.day:02}日"
     values = (message.hospital[:20], what[:5], f"¥{yuan(message.total_fen).replace(',', '')}", day)
     return dict(zip((name.strip() for name in names.split(",")), values, strict=False))

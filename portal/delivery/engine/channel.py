@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from portal.core.services import Services
 from portal.domain.states.delivery import Purpose, Result
+from portal.domain.states.standing import Standing
 
 FOR_EVER = float("inf")
 CODES = "code"
@@ -39,12 +40,23 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a hospital answers questions: place, phone, hours; each may be empty."""
+
+    place: str = ""
+    phone: str = ""
+    hours: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message for one address, ready to send; nothing in it is read from the database again.
 
-    Text that reaches the person may name hospital, kind, amount and date, and nothing else (no name, department,
-    items, number). ``link`` is the bill's own page, ``stop_link`` is "不是我". ``ref`` is ours: tell it to the provider
-    with every try. ``first_at`` is when the first try began. A message that is about no bill has a ``template`` with
+    Text that reaches the person may name hospital, kind, amount, date, what the bill is good for and the masked payer,
+    and nothing else (no name, department, items, number). ``link`` is the bill's own page, ``own_link`` the page of
+    what this one message tells of (its bill and those that joined it), ``stop_link`` is "不是我". ``ref`` is ours: tell
+    it to the provider with every try. ``first_at`` is when the first try began. ``file_name`` is that of the PDF,
+    ``joined`` how many more bills the message tells of. A message that is about no bill has a ``template`` with
     ``params`` instead of kind, amount, date and links.
     """
 
@@ -64,6 +76,12 @@ class Message:
     their_ref: str = ""
     template: str = ""
     params: Mapping[str, str] = field(default_factory=dict, repr=False)
+    own_link: str = ""
+    desk: Desk = field(default_factory=Desk)
+    payer: str = ""
+    standing: Standing = Standing.VALID
+    file_name: str = ""
+    joined: int = 0
 
     @property
     def purpose(self) -> Purpose:

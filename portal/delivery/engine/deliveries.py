@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.clock import now
@@ -20,6 +20,8 @@ from portal.outbox import tasks
 from portal.outbox.topics import Topic, topic
 
 NEXT_TOPIC = topic("delivery.next")
+WAITING = (AttemptState.QUEUED.value, AttemptState.HELD.value)
+"""States of an attempt that nobody has been sent."""
 SEND_TOPIC = "delivery.send."
 """Followed by the lane's name."""
 
@@ -140,7 +142,10 @@ def hold_of_attempt(connection: Connection, attempt_id: int) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class NewAttempt:
-    """A message to queue: the row of its delivery, the step of the order, where it goes and when."""
+    """A message to queue: the row of its delivery, the step of the order, where it goes and when.
+
+    ``joined_id``: the attempt whose message tells of it, too. ``once``: what happens once, if not this content.
+    """
 
     delivery: Any
     step: int
@@ -148,17 +153,24 @@ class NewAttempt:
     address: str
     at: datetime
     due_at: datetime
+    joined_id: int | None = None
+    once: str = ""
 
     @property
     def effect(self) -> str:
         """What happens once and no more: this content for this address on this channel."""
+        if self.once:
+            return self.once
         row = self.delivery
         content = (row.object_kind, str(row.object_id), row.purpose, str(row.version))
         return "\0".join((*content, self.channel.name, self.address))
 
 
 def add_attempt(services: Services, connection: Connection, new: NewAttempt) -> bool:
-    """Write an attempt and the task that sends it; ``False`` when the same content went to the address before."""
+    """Write an attempt and the task that sends it, unless it has joined another one.
+
+    ``False``: the same content went to the address before.
+    """
     attempt_id, name = new_id(), new.channel.name
     ref = f"qp{attempt_id}"
     values = {
@@ -173,7 +185,8 @@ def add_attempt(services: Services, connection: Connection, new: NewAttempt) -> 
         "masked": mask_address(name, new.address),
         "our_ref": ref,
         "their_ref": new.channel.their_ref(ref) if isinstance(new.channel, Naming) else "",
-        "state": AttemptState.QUEUED.value,
+        "state": (AttemptState.QUEUED if new.joined_id is None else AttemptState.JOINED).value,
+        "joined_id": new.joined_id,
         "result_class": "",
         "code": "",
         "message": "",
@@ -182,11 +195,13 @@ def add_attempt(services: Services, connection: Connection, new: NewAttempt) -> 
         "asked": 0,
         "created_at": new.at,
         "sent_at": None,
-        "next_at": new.due_at,
-        "ended_at": None,
+        "next_at": new.due_at if new.joined_id is None else None,
+        "ended_at": None if new.joined_id is None else new.at,
     }
     if not insert_once(connection, DELIVERY_ATTEMPT, values):
         return False
+    if new.joined_id is not None:
+        return True
     topic = topic_of(name)
     due_at = None if new.due_at == new.at else new.due_at
     tasks.enqueue(connection, topic, f"{topic}:{attempt_id}", {"attempt": attempt_id}, due_at)
@@ -231,12 +246,27 @@ def conclude(connection: Connection, row: Any, reason: str = "") -> DeliveryStat
     return state
 
 
+ANCHOR = DELIVERY_ATTEMPT.alias("anchor")
+WITH_ANCHOR = DELIVERY_ATTEMPT.outerjoin(ANCHOR, ANCHOR.c.id == DELIVERY_ATTEMPT.c.joined_id)
+"""Attempts with the one that tells of them, if they have joined another."""
+
+
+def of_anchor(name: str) -> ColumnElement[Any]:
+    """Select a column of an attempt, or of the one that it has joined."""
+    return case((ANCHOR.c.id.is_not(None), ANCHOR.c[name]), else_=DELIVERY_ATTEMPT.c[name]).label(name)
+
+
+_STATES = (
+    select(of_anchor("state"), of_anchor("next_at"))
+    .select_from(WITH_ANCHOR)
+    .where(DELIVERY_ATTEMPT.c.delivery_id == bindparam("delivery"))
+)
+
+
 def _state(connection: Connection, row: Any) -> DeliveryState:
     if row.state == DeliveryState.STOPPED:
         return DeliveryState.STOPPED
-    rows = connection.execute(
-        select(DELIVERY_ATTEMPT.c.state, DELIVERY_ATTEMPT.c.next_at).where(DELIVERY_ATTEMPT.c.delivery_id == row.id)
-    ).all()
+    rows = connection.execute(_STATES, {"delivery": row.id}).all()
     states = {AttemptState(one.state) for one in rows}
     if AttemptState.DELIVERED in states:
         return DeliveryState.DONE
@@ -259,13 +289,12 @@ def stop(connection: Connection, row: Any, reason: str) -> None:
     """Cancel the queued attempts of a delivery that :func:`hold` holds. Messages already sent are not affected."""
     if row.state != DeliveryState.OPEN:
         return
-    waiting = [state.value for state in (AttemptState.QUEUED, AttemptState.HELD)]
-    values = {"state": AttemptState.STOPPED.value, "message": reason, "next_at": None, "ended_at": now()}
-    connection.execute(
-        update(DELIVERY_ATTEMPT)
-        .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state.in_(waiting))
-        .values(**values)
-    )
+    of_delivery = DELIVERY_ATTEMPT.c.delivery_id == row.id
+    untold = select(ANCHOR.c.id).where(ANCHOR.c.state.in_(WAITING))
+    joined = (DELIVERY_ATTEMPT.c.state == AttemptState.JOINED.value) & DELIVERY_ATTEMPT.c.joined_id.in_(untold)
+    unsent = select(DELIVERY_ATTEMPT.c.id).where(of_delivery, DELIVERY_ATTEMPT.c.state.in_(WAITING) | joined)
+    for attempt_id in connection.scalars(unsent).all():
+        stop_attempt(connection, attempt_id, reason)
     out = connection.scalar(
         select(DELIVERY_ATTEMPT.c.id)
         .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state != AttemptState.STOPPED.value)
@@ -279,6 +308,33 @@ def stop(connection: Connection, row: Any, reason: str) -> None:
 
 
 def stop_attempt(connection: Connection, attempt_id: int, reason: str) -> None:
-    """Cancel one attempt that has not been sent."""
+    """Cancel one attempt that has not been sent; the first that has joined it takes its place."""
     values = {"state": AttemptState.STOPPED.value, "message": reason, "next_at": None, "ended_at": now()}
     connection.execute(update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == attempt_id).values(**values))
+    first = next(iter(joined_to(connection, attempt_id)), None)
+    if first is None:
+        return
+    moment, topic = now(), topic_of(first.channel)
+    others = update(DELIVERY_ATTEMPT).where(
+        DELIVERY_ATTEMPT.c.joined_id == attempt_id, DELIVERY_ATTEMPT.c.id != first.id
+    )
+    connection.execute(others.values(joined_id=first.id))
+    queued = {"state": AttemptState.QUEUED.value, "joined_id": None, "next_at": moment, "ended_at": None}
+    connection.execute(update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == first.id).values(**queued))
+    tasks.enqueue(connection, topic, f"{topic}:{first.id}", {"attempt": first.id})
+
+
+def joined_to(connection: Connection, attempt_id: int) -> Sequence[Any]:
+    """Read the attempts that have joined this one, in their order."""
+    joined = (DELIVERY_ATTEMPT.c.joined_id == attempt_id) & (DELIVERY_ATTEMPT.c.state == AttemptState.JOINED.value)
+    return connection.execute(select(DELIVERY_ATTEMPT).where(joined).order_by(DELIVERY_ATTEMPT.c.id)).all()
+
+
+def follow(connection: Connection, attempt_id: int, *, failed: bool) -> None:
+    """Record what became of a message for the deliveries that have joined it; ``failed``: their next channel goes."""
+    for joined in joined_to(connection, attempt_id):
+        delivery = hold(connection, joined.delivery_id)
+        if failed and delivery.step < len(delivery.policy):
+            call_next(connection, delivery.id, delivery.step)
+        else:
+            conclude(connection, delivery)

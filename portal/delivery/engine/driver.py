@@ -7,7 +7,7 @@ channel is called, :func:`results.record` writes the result if the try is still 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
@@ -17,20 +17,21 @@ import structlog
 from sqlalchemy import Connection, select, update
 
 from portal.access import parameters
+from portal.core.breaker import Breaker
 from portal.core.clock import local, now
 from portal.core.services import Services
-from portal.delivery.engine import messages, results
+from portal.delivery.engine import joining, messages, results
 from portal.delivery.engine.channel import Asking, Channel, Family, Message, Pacing, Target, lane_of
 from portal.delivery.engine.deliveries import (
     NEXT_TOPIC,
     NewAttempt,
-    add_attempt,
     book,
     call_next,
     conclude,
     hold,
     hold_of_attempt,
     is_stopped,
+    joined_to,
     stop,
     stop_attempt,
     topic_of,
@@ -51,7 +52,6 @@ from portal.models.tables import CHANNEL_PAUSE, DELIVERY, DELIVERY_ATTEMPT
 from portal.outbox import tasks
 from portal.outbox.tasks import Handler, Outcome, Task
 from portal.outbox.topics import Topic
-from portal.providers.breaker import Breaker
 
 log = structlog.get_logger("qupiao.delivery")
 
@@ -125,6 +125,7 @@ class Engine:
             obstacle = _queue(services, connection, delivery, step, channel, settings)
             if not obstacle:
                 _advance(connection, delivery, step + 1, skipped)
+                conclude(connection, hold(connection, delivery.id))  # what it joined may have gone out already
                 if wait and step + 1 < len(delivery.policy):
                     call_next(connection, delivery.id, step + 1, now() + timedelta(seconds=wait * self._scale))
                 return
@@ -207,8 +208,10 @@ class Engine:
             booked = book(connection, attempt, moment + timedelta(seconds=LEASE * self._scale))
             if booked is None:
                 return tasks.Retry("另一进程正在发送", LEASE * self._scale)
+            joined = len(joined_to(connection, attempt_id))
         tried = _try(booked, delivery, asking, unsure)
-        return _Taken(tried, messages.message(services, booked, delivery, facts, address), asking)
+        message = messages.message(services, booked, delivery, facts, address)
+        return _Taken(tried, replace(message, joined=joined), asking)
 
     def _withheld(self, connection: Connection, attempt: Any, delivery: Any, facts: messages.Facts) -> Outcome | None:
         """Stop an attempt that is no longer to be sent, hold it while its channel is paused; ``None``: send it."""
@@ -239,8 +242,11 @@ class Engine:
 
 
 def _obsolete(facts: messages.Facts, delivery: Any) -> bool:
-    """Say whether there is nothing more to send about the object; that it was reversed is still told."""
-    return bool(facts.ended) and delivery.purpose != Purpose.REVERSED
+    """Say whether there is nothing more to send about the object; that it was reversed is told, and who asked for it
+    gets it as it is now."""
+    purpose = Purpose(delivery.purpose)
+    about_bill = delivery.object_kind == "bill"
+    return bool(facts.ended) and not (purpose is Purpose.REVERSED or (about_bill and purpose.asked_for))
 
 
 def _queue(
@@ -271,7 +277,8 @@ def _queue(
     if channel.disturbs and not purpose.awaited:
         due_at = quiet_until(settings["delivery.quiet"], local(moment))
     attempt = NewAttempt(delivery, step, channel, address, moment, due_at)
-    return "" if add_attempt(services, connection, attempt) else "同一内容已发往同一收件人"
+    new = joining.add(services, connection, attempt, settings["delivery.join-minutes"])
+    return "" if new else "同一内容已发往同一收件人"
 
 
 def _advance(connection: Connection, delivery: Any, step: int, skipped: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Contents of messages: hospital, kind, amount, day and two links, read once before a message is sent."""
+"""Contents of messages: hospital, kind, amount, day, standing and links, read once before a message is sent."""
 
 from __future__ import annotations
 
@@ -13,30 +13,39 @@ from sqlalchemy import Connection, select
 
 from portal.core.clock import business_day
 from portal.core.services import Services
-from portal.delivery.engine.channel import Message, Target
+from portal.delivery.engine.channel import Desk, Message, Target
 from portal.domain.documents.settlement import Scene
-from portal.domain.states.bills import BillState
+from portal.domain.identity import mask_name
 from portal.domain.states.delivery import Purpose
-from portal.ledger import bills, vouchers
+from portal.domain.states.standing import Standing
+from portal.ledger import bill_relations, bills, vouchers
 from portal.models.tables import UNIT
 from portal.retrieval import family, patient_requests
 from portal.retrieval.proof import codes
 
 _MAC = 16
+LENGTH = 32
+"""Characters of a message's tokens; the link of a bill has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a message says of a bill or voucher; of another object: its ``template`` and the ``params`` of that.
 
-    ``ended``: why nothing more is sent about it, except that it was reversed.
+    ``payer`` is masked. ``ended``: why nothing more is sent about it, unless somebody has asked for it or is told just
+    that. ``generation`` is that of the bill's link.
     """
 
     unit_id: int
     hospital: str = ""
+    desk: Desk = field(default_factory=Desk)
     what: str = ""
     total_fen: int = 0
     day: date = date.min
+    payer: str = ""
+    standing: Standing = Standing.VALID
+    file_name: str = ""
+    generation: int = 0
     link: str = ""
     ended: str = ""
     template: str = ""
@@ -52,18 +61,22 @@ def _bill(services: Services, connection: Connection, unit_id: int, bill_id: int
     bill = bills.by_id(connection, bill_id)
     if bill is None or bill.unit_id != unit_id:
         return None
-    unit = connection.execute(select(UNIT.c.code, UNIT.c.short_name).where(UNIT.c.id == bill.unit_id)).one()
+    unit_code, hospital, desk = _unit(connection, unit_id)
     scene = Scene(bill.scene)
-    what = "住院" if scene is Scene.INPATIENT else "门诊" if scene.medical else scene.title
-    token = bills.token_of(services, unit.code, bill)
+    standing = bill_relations.standing_of(connection, bill)
     return Facts(
-        bill.unit_id,
-        unit.short_name,
-        what,
+        unit_id,
+        hospital,
+        desk,
+        "住院" if scene is Scene.INPATIENT else "门诊" if scene.medical else scene.title,
         bill.total_fen,
         business_day(bill.business_at),
-        services.settings.bill_address(token),
-        "票据已冲红" if bill.state is BillState.REVERSED else "",
+        _masked(bills.payer_name(services, connection, bill_id)),
+        standing,
+        f"{bill.code}-{bill.number}.pdf",
+        bill.link_generation,
+        services.settings.bill_address(bills.token_of(services, unit_code, bill)),
+        "票据已冲红" if standing is Standing.REVERSED else "",
     )
 
 
@@ -71,15 +84,29 @@ def _voucher(services: Services, connection: Connection, unit_id: int, voucher_i
     voucher = vouchers.by_id(connection, unit_id, voucher_id)
     if voucher is None:
         return None
-    unit = connection.execute(select(UNIT.c.code, UNIT.c.short_name).where(UNIT.c.id == voucher.unit_id)).one()
+    unit_code, hospital, desk = _unit(connection, unit_id)
     return Facts(
-        voucher.unit_id,
-        unit.short_name,
+        unit_id,
+        hospital,
+        desk,
         "预交金",
         voucher.amount_fen,
         business_day(voucher.issued_at),
-        f"{services.settings.outside}/v/{vouchers.token_of(services, unit.code, voucher)}",
+        _masked(vouchers.payer_name(services, connection, voucher)),
+        link=services.settings.bill_address(vouchers.token_of(services, unit_code, voucher)),
     )
+
+
+def _unit(connection: Connection, unit_id: int) -> tuple[str, str, Desk]:
+    """Read code and short name of a unit, and where it answers questions."""
+    columns = ("code", "short_name", "desk_place", "desk_phone", "desk_hours")
+    row = connection.execute(select(*(UNIT.c[name] for name in columns)).where(UNIT.c.id == unit_id)).one()
+    return row.code, row.short_name, Desk(row.desk_place, row.desk_phone, row.desk_hours)
+
+
+def _masked(name: str) -> str:
+    """Return 林** for any name: its length would say more than a text message may, and fills it."""
+    return f"{mask_name(name)[:1]}**"
 
 
 def _family(services: Services, connection: Connection, unit_id: int, link_id: int) -> Facts | None:
@@ -117,6 +144,11 @@ def message(services: Services, attempt: Any, delivery: Any, facts: Facts, recip
         day=facts.day,
         link=facts.link,
         stop_link=f"{services.settings.outside}/n/{stop_token(services, attempt.id)}",
+        own_link=_own_link(services, attempt, target, facts),
+        desk=facts.desk,
+        payer=facts.payer,
+        standing=facts.standing,
+        file_name=facts.file_name,
         tries=attempt.tries,
         first_at=attempt.sent_at or attempt.created_at,
         delivery_id=delivery.id,
@@ -127,18 +159,42 @@ def message(services: Services, attempt: Any, delivery: Any, facts: Facts, recip
     )
 
 
+def _own_link(services: Services, attempt: Any, target: Target, facts: Facts) -> str:
+    """Return the address that only this message has; of a voucher, which has no page of messages, its own link."""
+    if target.kind != "bill":
+        return facts.link
+    return services.settings.bill_address(link_token(services, attempt.id, facts.generation))
+
+
 def stop_token(services: Services, attempt_id: int) -> str:
     """Make the token of "不是我" of one message: its id and 128 bits of a keyed hash, so that nobody can guess one."""
-    number = attempt_id.to_bytes(8, "big")
-    return urlsafe_b64encode(number + services.index.digest("stop", number)[:_MAC]).decode()
+    return _token(services, "stop", attempt_id)
 
 
 def attempt_of(services: Services, token: str) -> int | None:
     """Read the attempt that a token of :func:`stop_token` names; ``None`` for a token that is not ours."""
+    attempt_id = named_attempt(token)
+    return attempt_id if attempt_id is not None and equal(token, stop_token(services, attempt_id)) else None
+
+
+def link_token(services: Services, attempt_id: int, generation: int) -> str:
+    """Make the token of the link in one message. A new ``generation`` of its bill's link ends it with the bill's."""
+    return _token(services, "message-link", attempt_id, generation.to_bytes(4, "big"))
+
+
+def named_attempt(token: str) -> int | None:
+    """Read the number that a token of a message begins with, unproved; ``None`` for a token of another shape."""
     try:
-        raw = urlsafe_b64decode(token.encode("ascii")) if len(token) == 32 else b""
+        return int.from_bytes(urlsafe_b64decode(token.encode("ascii"))[:8], "big") if len(token) == LENGTH else None
     except ValueError:
-        raw = b""
-    number, mac = raw[:8], raw[8:]
-    good = services.index.digest("stop", number)[:_MAC]
-    return int.from_bytes(number, "big") if hmac.compare_digest(good, mac) else None
+        return None
+
+
+def _token(services: Services, use: str, attempt_id: int, more: bytes = b"") -> str:
+    number = attempt_id.to_bytes(8, "big")
+    return urlsafe_b64encode(number + services.index.digest(use, number + more)[:_MAC]).decode()
+
+
+def equal(token: str, good: str) -> bool:
+    """Compare a token that somebody brought with the good one, in constant time."""
+    return hmac.compare_digest(good.encode(), token.encode())

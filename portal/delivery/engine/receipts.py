@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine.channel import CODES
-from portal.delivery.engine.deliveries import call_next, conclude, hold
+from portal.delivery.engine.deliveries import call_next, conclude, follow, hold
 from portal.domain.states.delivery import AttemptState
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT
 from portal.outbox.tasks import Done, Outcome, Task
@@ -103,6 +103,7 @@ def apply(
     if not good and delivery.step < len(delivery.policy):
         call_next(connection, delivery.id, delivery.step)
     conclude(connection, delivery)
+    follow(connection, known.id, failed=not good)
     return True
 
 
@@ -172,4 +173,5 @@ def sweep(services: Services, _task: Task) -> Outcome:
                 if delivery.step < len(delivery.policy):
                     call_next(connection, delivery.id, delivery.step)
                 conclude(connection, delivery)
+                follow(connection, row.id, failed=True)
     return Done()

@@ -14,7 +14,7 @@ from portal import audit
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine.channel import Asking, Channel
-from portal.delivery.engine.deliveries import call_next, conclude, hold, insert_once
+from portal.delivery.engine.deliveries import call_next, conclude, follow, hold, insert_once
 from portal.domain.actor import Actor
 from portal.domain.states.delivery import (
     Accepted,
@@ -104,6 +104,7 @@ def write(
         call_next(connection, delivery.id, delivery.step)
     else:
         conclude(connection, delivery)
+    follow(connection, tried.attempt_id, failed=next_channel)
     return outcome
 
 

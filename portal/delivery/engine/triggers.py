@@ -62,7 +62,7 @@ def exchanged(services: Services, task: Task) -> Outcome:
 
 
 def reversed_bill(services: Services, task: Task) -> Outcome:
-    """Stop the messages about a reversed bill that are not out, and tell every address that got the bill."""
+    """Stop the notices of a reversed bill that are not out, and tell every address that got the bill."""
     bill_id = int(task.payload["bill"])
     with services.database.write() as connection:
         unit_id = connection.scalar(select(BILL.c.unit_id).where(BILL.c.id == bill_id))
@@ -77,7 +77,8 @@ def reversed_bill(services: Services, task: Task) -> Outcome:
             .with_for_update()
         ).all()
         for row in rows:
-            stop(connection, row, "票据已冲红")
+            if not Purpose(row.purpose).asked_for:  # who asked for it is sent it, with what has become of it
+                stop(connection, row, "票据已冲红")
             if unit_id is not None:
                 _tell_reversal(services, connection, row)
         if unit_id is not None:
@@ -92,6 +93,7 @@ _GOT = (
     AttemptState.UNCERTAIN,
     AttemptState.SENDING,
     AttemptState.ASKING,
+    AttemptState.JOINED,
 )
 """States in which the person has the bill or may have it."""
 

@@ -9,7 +9,6 @@ The database refuses every other move.
 
 from __future__ import annotations
 
-from portal.domain.texts import said_later
 from portal.domain.titled import Titled
 
 
@@ -21,25 +20,6 @@ class BillState(Titled):
     SUPERVISED = "supervised", "已监制"
     REFUSED = "refused", "监制未通过"
     REVERSED = "reversed", "已冲红"
-
-
-class Standing(Titled):
-    """What a bill is good for, in the words of patients: exchanged, booked and waiting ones are not simply 有效."""
-
-    VALID = "valid", said_later("有效")
-    PAPER = "paper", said_later("已打印成纸质")
-    BOOKED = "booked", said_later("单位已报销")
-    WAITING = "waiting", said_later("财政处理中")
-    STOPPED = "stopped", said_later("医院处理中")
-    VOID = "void", said_later("已作废")
-    RED = "red", said_later("作废凭证")
-
-    @property
-    def tone(self) -> str:
-        """Return the colour's name: none for what may be used, ``wait``, or ``red``."""
-        if self in (Standing.VOID, Standing.RED, Standing.STOPPED):
-            return "red"
-        return "" if self is Standing.VALID else "wait"
 
 
 TRANSITIONS: frozenset[tuple[BillState, BillState]] = frozenset(

@@ -104,6 +104,11 @@ class Purpose(Titled):
     CODE = "code", "验证码"
 
     @property
+    def asked_for(self) -> bool:
+        """Whether somebody has asked for this bill, whatever has become of it since; the message says what."""
+        return self in (Purpose.REQUESTED, Purpose.READY)
+
+    @property
     def awaited(self) -> bool:
         """Whether the person has asked for it or wants to hear of it at once, so that quiet hours do not hold it."""
         return self in (Purpose.REQUESTED, Purpose.READY, Purpose.FAMILY, Purpose.ANSWER, Purpose.CODE)
@@ -124,6 +129,7 @@ class AttemptState(Titled):
     FAILED = "failed", "未送达"
     DEAD = "dead", "需人工处理"
     STOPPED = "stopped", "已停止"
+    JOINED = "joined", "并入同次就诊的消息"
 
     @property
     def active(self) -> bool:

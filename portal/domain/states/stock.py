@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from portal.domain.titled import Titled
@@ -99,12 +100,20 @@ class RangeState(StrEnum):
     RESERVED = "reserved"
 
 
-class AlarmRule(StrEnum):
-    """Why the stock warns: a balance below its line, a refused segment, a difference with finance's count."""
+class AlarmRule(Titled):
+    """Why the stock warns: a balance below its line, a refused segment, a difference with finance's count, a place
+    without numbers of next year's code or of this year's, numbers left over of an old year."""
 
-    LOW = "low"
-    SEGMENT = "segment"
-    RECONCILE = "reconcile"
+    LOW = "low", "低于预警线"
+    SEGMENT = "segment", "财政号段未收"
+    RECONCILE = "reconcile", "与财政核对不符"
+    NEXT_YEAR = "next_year", "次年号码未备"
+    THIS_YEAR = "this_year", "本年号码缺"
+    OLD_YEAR = "old_year", "旧年号码待退"
+
+
+MONTH_DAY = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", re.ASCII)
+"""A day of any year as a setting: ``12-01``."""
 
 
 class Fate(Titled):

@@ -17,6 +17,7 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.actor import Actor
+from portal.domain.characters import spelled
 from portal.domain.documents.settlement import Settlement
 from portal.domain.errors import Refusal
 from portal.domain.numbers import BillNumber, CheckCode
@@ -125,7 +126,7 @@ class IssuingService:
             with self.services.database.read() as connection:
                 known = _by_serial(connection, account.id, settlement.serial)
             if known is not None:
-                return self._again(account, settlement, known, sent, request_id, actor)
+                return self._again(account, settlement, known, request_id, actor)
             ready = self._ready(account, settlement, sent, moment)
             return self._write(account, settlement, ready, moment, request_id, actor)
 
@@ -135,7 +136,7 @@ class IssuingService:
         references = self.references.get(account.unit_id)
         numbering.point_id(references, settlement.point_code)  # an unknown point is told before an unrenderable name
         if missing := fonts.missing(settlement.payer.name):
-            raise Refusal("NAME_UNRENDERABLE", characters=missing)
+            raise Refusal("NAME_UNRENDERABLE", characters=spelled(missing))
         scene = settlement.scene
         place = numbering.numbering(references, settlement.point_code, scene.form, scene.title, moment)
         earlier = self.services.settings.link_key_ids[1:]
@@ -206,12 +207,11 @@ class IssuingService:
         account: HisAccount,
         settlement: Settlement,
         known: Any,
-        sent: dict[str, str],
         request_id: str,
         actor: str,
     ) -> Issued:
         pair = BillNumber(known.bill_code, known.number)
-        differing = content.differing(known.content, sent)
+        differing = content.changed(self.services, account, settlement, known.id, known.content)
         if not differing and known.state != BillState.REVERSED:
             token = self.token(account, known.serial, known.link_key, known.link_generation)
             business_at, issued_at = known.business_at, known.issued_at

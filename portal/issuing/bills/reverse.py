@@ -27,7 +27,7 @@ from portal.domain.numbers import CheckCode
 from portal.domain.states.bills import BillState, ReversalReason
 from portal.issuing.bills import red_lines as red
 from portal.issuing.events import BILL_ISSUED, BILL_REVERSED
-from portal.issuing.numbering import Numbering, bill_code, take
+from portal.issuing.numbering import Numbering, take
 from portal.issuing.vouchers import movements
 from portal.ledger import bills
 from portal.ledger.bills import BillRecord, Booking, lock_bill, stored_document
@@ -45,6 +45,7 @@ from portal.models.tables import (
 )
 from portal.outbox import events
 from portal.rendering import xml
+from portal.stock.years import code_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def reverse(services: Services, actor: Actor, order: Order) -> Red:
 def reverse_on(services: Services, connection: Connection, actor: Actor, order: Order) -> Red:
     """As :func:`reverse`, in the caller's transaction (an approval's decision)."""
     reason, moment = _reason(order), now()
-    ready = _prepare(services, actor, order, reason, moment)
+    ready = _prepare_on(services, connection, actor, order, reason, moment)
     return _write(services, connection, actor, order, reason, ready, moment)
 
 
@@ -179,15 +180,21 @@ def _reason(order: Order) -> str:
 
 
 def _prepare(services: Services, actor: Actor, order: Order, reason: str, moment: datetime) -> _Ready:
-    red_id, at = new_id(), order.business_at or moment
     with services.database.read() as connection:
-        original, kind, point_id = _facts(connection, actor, order)
-        standing(connection, bills.record(connection, original.id)).check()
-        if order.limit_fen is not None and not order.approver and original.total_fen >= order.limit_fen:
-            raise Refusal("REVERSAL_NEEDS_APPROVAL", total=commas(original.total_fen), limit=commas(order.limit_fen))
-        signed = stored_document(services, connection, original.id).signed
-        made = list(red.lines(services, connection, original.id, red_id))
-    place = Numbering(point_id, order.point_code, kind.id, kind.name, bill_code(kind.prefix, moment))
+        return _prepare_on(services, connection, actor, order, reason, moment)
+
+
+def _prepare_on(
+    services: Services, connection: Connection, actor: Actor, order: Order, reason: str, moment: datetime
+) -> _Ready:
+    red_id, at = new_id(), order.business_at or moment
+    original, kind, point_id = _facts(connection, actor, order)
+    standing(connection, bills.record(connection, original.id)).check()
+    if order.limit_fen is not None and not order.approver and original.total_fen >= order.limit_fen:
+        raise Refusal("REVERSAL_NEEDS_APPROVAL", total=commas(original.total_fen), limit=commas(order.limit_fen))
+    signed = stored_document(services, connection, original.id).signed
+    made = list(red.lines(services, connection, original.id, red_id))
+    place = Numbering(point_id, order.point_code, kind.id, kind.name, code_at(kind.prefix, moment))
     document = red.document(
         xml.read(signed),
         code=place.bill_code,

@@ -11,7 +11,7 @@ from portal.core.services import Services
 from portal.domain.documents.settlement import Dealing, Donation, Payer, Settlement
 from portal.domain.identity import normalise, normalise_name
 from portal.hospital.references import References
-from portal.ledger.persons import number_digest
+from portal.ledger.persons import person_keys
 
 IDENTITY_FIELDS = ("id_type", "id_no", "email", "card_type", "card_no", "insurance_no", "patient_id", "open_id")
 
@@ -109,15 +109,8 @@ def _party(services: Services, payer: Payer, bill_id: int) -> dict[str, Any]:
 
 
 def _keys(services: Services, payer: Payer, bill_id: int) -> list[dict[str, Any]]:
-    numbers = {
-        "document": payer.id_no,
-        "phone": payer.phone,
-        "card": payer.card_no,
-        "insurance": payer.insurance_no,
-        "patient": payer.patient_id,
-    }
-    found = {number_digest(services, text): kind for kind, text in numbers.items() if normalise(text)}
-    return [{"digest": digest, "bill_id": bill_id, "kind": kind} for digest, kind in found.items()]
+    found = person_keys(services, payer).items()
+    return [{"digest": digest, "bill_id": bill_id, "kind": kind} for digest, kind in found]
 
 
 def _purpose(purpose: Dealing | Donation | None, bill_id: int) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ SLICE_SECONDS = 5.0
 _GROUP = 20
 """Bills between two notes of the progress."""
 
-STOPS = frozenset({"STOCK_EXHAUSTED", "POINT_UNKNOWN", "KIND_MISSING"})
+STOPS = frozenset({"STOCK_EXHAUSTED", "YEAR_CODE_MISSING", "POINT_UNKNOWN", "KIND_MISSING"})
 """Refusals that every further bill would meet: the batch pauses until somebody has seen to it."""
 
 STATES = {

@@ -27,9 +27,9 @@ from portal.issuing.bills import document
 from portal.issuing.bills.issue import Issued, IssuingService
 from portal.issuing.manual import catalogue, known_payers
 from portal.issuing.manual.entry import ANONYMOUS, OWN_SERIAL, Checked, Context, check
-from portal.issuing.numbering import bill_code
 from portal.ledger import bills
 from portal.models.tables import BILL, DESK_DRAFT, HIS_ACCOUNT, NUMBER_RANGE, POINT
+from portal.stock.years import code_of
 
 KEEP = timedelta(days=30)
 """A draft that nobody touches for so long is removed."""
@@ -209,7 +209,7 @@ class ManualIssueService:
         kind = references.kinds.get(settlement.scene.form)
         if kind is None:
             raise Refusal("KIND_MISSING", scene=settlement.scene.title)
-        return document.document(settlement, references, bill_code(kind.prefix, now()))
+        return document.document(settlement, references, code_of(kind.prefix))
 
     def issue(self, actor: Actor, draft_id: int, version: int) -> Issued | Checked:
         """Issue the bill of a draft as it was last saved; what is wrong with it when that cannot be.
@@ -267,7 +267,7 @@ class ManualIssueService:
             .where(
                 POINT.c.unit_id == actor.unit_id,
                 POINT.c.active,
-                NUMBER_RANGE.c.bill_code == bill_code(form.prefix, now()),
+                NUMBER_RANGE.c.bill_code == code_of(form.prefix),
                 NUMBER_RANGE.c.state == "open",
                 NUMBER_RANGE.c.next <= NUMBER_RANGE.c.last,
             )

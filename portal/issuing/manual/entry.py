@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from portal.core.clock import SHANGHAI, local
+from portal.domain.characters import is_lost, mended, spelled
 from portal.domain.documents.manual_input import CURRENCIES, LINE, PAYMENT, Entry, Field, fields, figure, line_fen
 from portal.domain.documents.settlement import (
     CHANNELS,
@@ -159,9 +160,13 @@ class _Reader:
 
     def text(self, where: str, item: Field, value: str, required: bool | None = None) -> str:
         """Return a value without what no field allows; ``""`` when it is refused."""
+        value = mended(value)
         if not value:
             if item.required if required is None else required:
                 self.problem(where, item.title, "不能为空", _fill(item))
+            return ""
+        if is_lost(value):
+            self.problem(where, item.title, "汉字已变成问号或乱码", "请核对文件的字符编码，或重新输入")
             return ""
         if len(value) > item.most:
             self.problem(where, item.title, f"超过 {item.most} 个字", "请缩短后再试")
@@ -170,7 +175,9 @@ class _Reader:
             self.problem(where, item.title, "含有看不见的控制字符", "请删除后重新输入，不要从其他软件粘贴")
             return ""
         if missing := fonts.missing(value):
-            self.problem(where, item.title, f"“{missing}”不在 GB 18030-2022 字库内，票面印不出", "请核对这个字的写法")
+            self.problem(
+                where, item.title, f"“{spelled(missing)}”不在 GB 18030-2022 字库内，票面印不出", "请核对这个字的写法"
+            )
             return ""
         if item.kind == "choice" and item.choices and value not in dict(item.choices):
             self.problem(where, item.title, "不在可选范围内", f"可选：{'、'.join(dict(item.choices).values())}")

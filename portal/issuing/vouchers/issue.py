@@ -20,6 +20,7 @@ from portal.core.clock import business_day, now, stamp17
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
+from portal.domain.characters import spelled
 from portal.domain.documents.voucher import Deposit, Movement, Taking, VoucherForm
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
@@ -71,7 +72,7 @@ class VoucherService:
         """
         sent = vouchers_rows.digests(self.services.index, deposit)
         if missing := fonts.missing(deposit.payer.name):
-            raise Refusal("NAME_UNRENDERABLE", characters=missing)
+            raise Refusal("NAME_UNRENDERABLE", characters=spelled(missing))
 
         def write(connection: Connection) -> Vouched:
             voucher_id, moment = new_id(), at or now()

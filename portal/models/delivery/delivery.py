@@ -74,6 +74,7 @@ class DeliveryAttempt(Base):
         UniqueConstraint("our_ref"),
         CheckConstraint(_one_of("state", AttemptState), name="state"),
         Index(None, "delivery_id"),
+        Index(None, "joined_id"),
         Index(None, "channel", "their_ref"),
         Index(None, "state", "next_at"),
     )
@@ -102,6 +103,8 @@ class DeliveryAttempt(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When its person had read it, where the receiver says so."""
+    joined_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The attempt whose message tells of this bill, too (state ``joined``)."""
 
 
 class DeliveryStop(Base):

@@ -23,7 +23,7 @@ from portal.models.base import Base, BigKey, UtcDateTime
 
 
 class HisAccount(Base):
-    """接口账号. ``key`` is sealed; ``policies`` are the switches of the sum policy (refuse, warn, ignore).
+    """接口账号. ``key`` is sealed; ``policies`` are the switches of its checks (refuse, warn, ignore) and ways.
 
     ``kind``: ``his``, or ``console`` for the one account of a unit that owns the serials of the issuing desk."""
 
@@ -54,7 +54,7 @@ class HisAccount(Base):
 
 
 class HisMapping(Base):
-    """对照表 of an account. ``table``: bus_type, channel, card_type, place."""
+    """对照表 of an account. ``table``: bus_type, channel, card_type, place, paper."""
 
     __tablename__ = "his_mapping"
 

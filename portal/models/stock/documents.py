@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.domain.states.stock import (
     PENDING,
+    AlarmRule,
     ApplicationState,
     DestructionState,
     ReceiptState,
@@ -52,7 +53,7 @@ class StockCounter(Base):
 
 class StockApplication(Base):
     """票据申领: numbers of one kind asked of finance. ``revision`` counts the reports; finance knows each by its own
-    ApplyNo. ``sent_at``: when the report may first have left the house. One a kind may be pending at a time."""
+    ApplyNo. ``sent_at``: when the report may first have left the house. One a code may be pending at a time."""
 
     __tablename__ = "stock_application"
     __table_args__ = (
@@ -61,7 +62,7 @@ class StockApplication(Base):
         Index(
             "uq_stock_application_pending",
             "unit_id",
-            "kind_id",
+            "bill_code",
             unique=True,
             sqlite_where=PENDING_ONLY,
             postgresql_where=PENDING_ONLY,
@@ -277,12 +278,12 @@ class StockRule(Base):
 class StockAlarm(Base):
     """预警: raised once, standing until its cause is gone or a person has dealt with it.
 
-    ``rule``: ``low`` (下限), ``segment`` (a refused segment), ``reconcile`` (finance counts otherwise).
+    ``rule``: a value of :class:`AlarmRule`.
     """
 
     __tablename__ = "stock_alarm"
     __table_args__ = (
-        CheckConstraint("rule IN ('low', 'segment', 'reconcile')", name="rule"),
+        CheckConstraint(_in("rule", AlarmRule), name="rule"),
         Index(
             "uq_stock_alarm_standing",
             "unit_id",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 
+from portal.core.breaker import Breaker
 from portal.core.database import Database
 from portal.core.settings import Settings
-from portal.providers.breaker import Breaker
 from portal.providers.calls import Calls
 from portal.providers.finance import message_log
 from portal.providers.finance.adapter import FinanceAccount

@@ -17,6 +17,8 @@ from portal.providers.sms import aliyun
 from portal.providers.sms.provider import LATER, SmsProvider, post
 
 LIMITED = "isv.BUSINESS_LIMIT_CONTROL"
+_KNOWN = "OutIdConflict"
+"""The gateway has sent a message under this number before, in other words: a setting was changed between two tries."""
 _NEVER = ("isv.MOBILE_NUMBER_ILLEGAL", "isv.BLACK_KEY_CONTROL_LIMIT")
 _BUG = ("isv.TEMPLATE_MISSING_PARAMETERS", "isv.INVALID_PARAMETERS", "isv.PARAM_LENGTH_LIMIT")
 
@@ -63,7 +65,7 @@ def _judge(answer: httpx.Response) -> Result:
         code, reference = str(body["code"]), str(body.get("biz_id", ""))
     except (ValueError, TypeError, KeyError, AttributeError):
         return Unknown(f"网关 {answer.status_code}", str(answer.status_code))
-    if answer.status_code == 200 and code == "OK":
+    if code == _KNOWN or (answer.status_code == 200 and code == "OK"):
         return Accepted(reference)
     if answer.status_code >= 500:
         return Unknown(f"网关 {answer.status_code}", code)

@@ -17,7 +17,9 @@ from portal.providers.calls import Calls
 from portal.providers.sms.receipts import SmsReceipt
 
 STOP = "stop"
-"""The parameter with the token of 不是我; only for templates that name it."""
+"""The parameter with the token of 不是我."""
+NAMED_ONLY = (STOP, "token", "payer", "day", "what")
+"""Parameters for templates that name them: a template that was approved without them must go on as it was."""
 LATER = timedelta(hours=1)
 """When a phone that has had too many messages is tried again."""
 
@@ -76,13 +78,15 @@ class Cloud:
 
     def _template(self, name: str, params: Mapping[str, str]) -> tuple[str, dict[str, str]] | Config:
         """Return the approved code of a template and its parameters in their order: those that the setting names after
-        the code, else all but the token of 不是我, which came later."""
+        the code, else all but those of :data:`NAMED_ONLY`."""
         code, *names = self._templates.get(name, "").split() or [""]
         if not code:
             return Config("没有配置短信模板", "NO_TEMPLATE")
         if unknown := [parameter for parameter in names if parameter not in params]:
             return Config(f"短信模板 {name} 没有参数 {unknown[0]}", "TEMPLATE_PARAMETER")
-        return code, {parameter: params[parameter] for parameter in names or params if names or parameter != STOP}
+        return code, {
+            parameter: params[parameter] for parameter in names or params if names or parameter not in NAMED_ONLY
+        }
 
     def _post(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any] | Result:
         with self._calls.measure(method) as call:

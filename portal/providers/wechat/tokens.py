@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from portal.core.clock import now
 from portal.core.crypto.field_cipher import FieldCipher, SealBroken
 from portal.core.database import Database
+from portal.core.shared_memory import SharedMemory
 from portal.models.tables import PLATFORM_TOKEN
 from portal.providers.faults import ChannelFault, FaultKind
 
@@ -57,12 +58,7 @@ class Tokens:
     def __init__(self, database: Database, cipher: FieldCipher, redis_url: str = "", wait: float = 20.0) -> None:
         self._database = database
         self._cipher = cipher
-        self._redis: redis.Redis | None = None
-        self._away: tuple[type[Exception], ...] = ()
-        if redis_url:
-            import redis  # as in portal/access/limits.py
-
-            self._redis, self._away = redis.Redis.from_url(redis_url, socket_timeout=2.0), (redis.RedisError,)
+        self._memory = SharedMemory(redis_url, patience=2.0)
         self._wait = wait
         self._turns: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -78,31 +74,18 @@ class Tokens:
         with self._guard:
             turn = self._turns.setdefault(name, threading.Lock())
         with turn:  # threads of one process ask once
-            if self._redis is not None:
-                try:
-                    return self._by_redis(self._redis, name, fetch, stale)
-                except self._away as error:
-                    log.warning("tokens.redis_away", error=type(error).__name__)
-            return self._by_database(name, fetch, stale)
+            shared = self._memory.ask(lambda client: self._by_redis(client, name, fetch, stale))
+            return shared if shared is not None else self._by_database(name, fetch, stale)
 
     def forget(self, name: str) -> None:
         """Drop a credential; the next use fetches."""
-        if self._redis is not None:
-            try:
-                self._redis.delete(_key(name))
-            except self._away as error:
-                log.warning("tokens.redis_away", error=type(error).__name__)
+        self._memory.ask(lambda client: client.delete(_key(name)))
         with self._database.write() as connection:
             connection.execute(update(PLATFORM_TOKEN).where(PLATFORM_TOKEN.c.name == name).values(value=None))
 
     def _read(self, name: str) -> str:
-        if self._redis is not None:
-            try:
-                found = self._redis.get(_key(name))
-                return self._open(name, found if isinstance(found, bytes) else None)
-            except self._away as error:
-                log.warning("tokens.redis_away", error=type(error).__name__)
-        return self._read_database(name)
+        found = self._memory.ask(lambda client: (client.get(_key(name)),))
+        return self._read_database(name) if found is None else self._open(name, _bytes(found[0]))
 
     def _open(self, name: str, sealed: bytes | None) -> str:
         if sealed is None:

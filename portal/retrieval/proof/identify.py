@@ -12,37 +12,39 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from sqlalchemy import Boolean, Connection, Row, Select, bindparam, exists, insert, or_, select, update
 
 from portal import audit
-from portal.access import parameters
+from portal.access import attempts, parameters
+from portal.access.attempts import Attempt, Guard
 from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.identity import is_slip_code, normalise, normalise_name, spoken_kind
+from portal.domain.identity import is_slip_code, normalise
 from portal.issuing.paper import slip_codes
 from portal.ledger import bill_relations
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bill_relations import Relations
 from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
-from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY, SLIP_CODE
 from portal.outbox import tasks
 from portal.outbox.topics import topic
 from portal.retrieval.proof import sessions
 from portal.retrieval.proof.sessions import Claim, Session
+from portal.retrieval.proof.spellings import claim_of, is_name, resolved
 
 CODE_MINUTES = 5
 CODE_TRIES = 5
 SMS_TOPIC = topic("sms.code")
 FIND, CONSENT = "find", "consent"
-GUESSES = 30
-"""More refusals in a minute than this, over everybody, are an alarm; told once in ten minutes."""
-log = structlog.get_logger("qupiao.retrieval")
+LOOK_UP = Guard("find", "number", 5, 1800)
+"""Look-ups by one number. Whether one was right shows only when its code is typed."""
+BY_LINK, BY_SLIP_CODE = Guard("link", "bill", 5, 1800), Guard("slip", "code", 5, 1800)
+TYPED_CODE, TYPED_CODE_AT = Guard("code", "person", 20, 86_400), Guard("code", "phone", 20, 86_400)
+"""Wrong codes a day, however many were sent: for one number, and for one phone, which all numbers of a person share."""
 
 
 def begin(
@@ -69,10 +71,9 @@ def begin(
 
 def counted_claim(services: Services, limits: Limits, number: str, name: str, address: str) -> Claim:
     """Count a look-up by number and address and return whom it asks for. Raises TRY_LATER when too often."""
-    digest = number_digest(services, number).hex()
-    count_address(services, limits, address)
-    count_try(services, limits, f"find.number:{digest[:24]}", 5, 1800, 30)
-    return Claim(digest, services.index.digest("name", normalise_name(name)).hex(), kind=spoken_kind(number))
+    claim = claim_of(services, number, name)
+    attempts.begin(services, limits, LOOK_UP, claim.number[:24], address)
+    return replace(claim, typed=(number, name))
 
 
 def begin_on(services: Services, connection: Connection, unit_id: int, claim: Claim) -> str:
@@ -80,22 +81,6 @@ def begin_on(services: Services, connection: Connection, unit_id: int, claim: Cl
     cookie = sessions.start(services, connection, unit_id, 1 if claim.bills else 0, claim)
     send_code(services, connection, services.index.digest("session", cookie))
     return cookie
-
-
-def count_address(services: Services, limits: Limits, address: str) -> None:
-    """Count one look-up from a network address, by keyed hash: at most 60 in 15 minutes. Raises TRY_LATER."""
-    count_try(services, limits, f"find.address:{services.index.digest('address', address).hex()[:24]}", 60, 900, 15)
-
-
-def count_try(services: Services, limits: Limits, bucket: str, most: int, seconds: int, minutes: int) -> None:
-    """Count one try in ``bucket``: at most ``most`` in ``seconds``. Raises TRY_LATER (wait ``minutes``); very many
-    refusals are an alarm."""
-    if limits.hit(bucket, most, seconds):
-        return
-    if not limits.hit("find.refused", GUESSES, 60) and limits.hit("find.alarm", 1, 600):
-        log.error("patient.guessing", refused_in_a_minute=GUESSES)
-        audit.note(services, Actor("system:limits"), "patient.guessing", ("installation", 0))
-    raise Refusal("TRY_LATER", minutes=minutes)
 
 
 def _code_digest(services: Services, session_digest: bytes, code: str) -> bytes:
@@ -129,8 +114,9 @@ def send_code(
 def take_code(
     services: Services, connection: Connection, session: Session, typed: str, purpose: str
 ) -> Row[Any] | None:
-    """Count one try at the session's code; the row (``id``, ``phone``, ``claim``) when it is right, then used up."""
-    row: Any = connection.execute(
+    """Count one try at each code of the session that is still good, since the one that was sent again may be overtaken
+    by the first; the row (``id``, ``phone``, ``claim``) of the right one, then used up."""
+    rows = connection.execute(
         update(ONE_TIME_CODE)
         .where(
             ONE_TIME_CODE.c.session_digest == session.digest,
@@ -141,24 +127,49 @@ def take_code(
         )
         .values(tries=ONE_TIME_CODE.c.tries + 1)
         .returning(ONE_TIME_CODE.c.id, ONE_TIME_CODE.c.code_digest, ONE_TIME_CODE.c.phone, ONE_TIME_CODE.c.claim)
-    ).one_or_none()
-    wanted = row.code_digest if row is not None else secrets.token_bytes(32)
-    right = hmac.compare_digest(wanted, _code_digest(services, session.digest, normalise(typed)))
-    if not right or row is None:
+    ).all()
+    digest = _code_digest(services, session.digest, normalise(typed))
+    right = [row for row in rows if hmac.compare_digest(row.code_digest, digest)]
+    if not right:
         return None
     over = {"used_at": now(), "code": None, "phone": None, "claim": None}
-    connection.execute(update(ONE_TIME_CODE).where(ONE_TIME_CODE.c.id == row.id).values(over))
-    return row  # type: ignore[no-any-return]
+    connection.execute(update(ONE_TIME_CODE).where(ONE_TIME_CODE.c.id.in_([row.id for row in rows])).values(over))
+    return right[0]
 
 
-def confirm(services: Services, session: Session, typed: str) -> str:
+def count_code(services: Services, limits: Limits, session: Session, purpose: str = FIND) -> list[Attempt]:
+    """Count one code that is typed, by the number that the session asks for and by the phone that the code went to.
+
+    Nobody's code went nowhere, and is counted by its session instead. Raises TRY_LATER.
+    """
+    with services.database.read() as connection:
+        row = connection.execute(_PHONE_OF_CODE, {"session": session.digest, "purpose": purpose}).first()
+    phone = ""
+    if row is not None and row.phone is not None:
+        phone = services.cipher.decrypt_text("one_time_code.phone", row.id, row.phone).strip()
+    place = services.index.digest("phone", phone).hex() if phone else session.digest.hex()
+    whom = session.claim.number or session.digest.hex()
+    counted = ((TYPED_CODE, whom[:24]), (TYPED_CODE_AT, place[:24]))
+    return [attempts.begin(services, limits, guard, key) for guard, key in counted]
+
+
+def was_right(limits: Limits, session: Session, counted: list[Attempt]) -> None:
+    """Take back the attempts of somebody who typed the right code, and the look-up before it."""
+    for attempt in counted:
+        attempt.right()
+    limits.give_back(LOOK_UP.bucket(session.claim.number[:24]), LOOK_UP.seconds)
+
+
+def confirm(services: Services, limits: Limits, session: Session, typed: str) -> str:
     """Check the code that was typed; returns the cookie of a new session at level 2.
 
-    Raises CODE_WRONG for a wrong, old, used or worn-out code alike.
+    Raises CODE_WRONG for a wrong, old, used or worn-out code alike, TRY_LATER after too many wrong ones in a day.
     """
+    counted = count_code(services, limits, session)
     cookie = services.database.act(lambda connection: confirm_on(services, connection, session, typed))
     if cookie is None:
         raise Refusal("CODE_WRONG")
+    was_right(limits, session, counted)
     return cookie
 
 
@@ -180,7 +191,8 @@ def _rise(services: Services, connection: Connection, session: Session, code: Ro
     if code.phone is not None:
         sent_to = services.cipher.decrypt_text("one_time_code.phone", code.id, code.phone).strip()
         phone = services.index.digest("phone", sent_to).hex() if sent_to else ""
-    return sessions.start(services, connection, session.unit_id, 2, replace(session.claim, phone=phone))
+    claim = resolved(services, connection, session.unit_id, session.claim)
+    return sessions.start(services, connection, session.unit_id, 2, replace(claim, phone=phone, typed=()))
 
 
 def open_by_slip(
@@ -190,20 +202,22 @@ def open_by_slip(
 
     Returns the cookie of a new session. Raises NOT_MATCHED, TRY_LATER.
     """
-    count_try(services, limits, f"slip.bill:{bill.bill_id}", 5, 1800, 30)
-    count_address(services, limits, address)
-    with services.database.write() as connection:
-        if is_slip_code(typed):
-            if _use_code(connection, slip_codes.digest(services, typed), bill.bill_id) is None:
-                raise Refusal("NOT_MATCHED")
-            return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip-code")
-        name = services.index.digest("name", normalise_name(typed))
-        stored = connection.execute(
-            select(BILL_PARTY.c.name_digest).where(BILL_PARTY.c.bill_id == bill.bill_id)
-        ).scalar_one()
-        if not hmac.compare_digest(stored, name):
+    attempt = attempts.begin(services, limits, BY_LINK, str(bill.bill_id), address)
+    cookie = services.database.act(lambda connection: _open_by_slip_on(services, connection, bill, typed, session))
+    attempt.right()
+    return cookie
+
+
+def _open_by_slip_on(
+    services: Services, connection: Connection, bill: BillFacts, typed: str, session: Session | None
+) -> str:
+    if is_slip_code(typed):
+        if _use_code(connection, slip_codes.digest(services, typed), bill.bill_id) is None:
             raise Refusal("NOT_MATCHED")
-        return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip")
+        return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip-code")
+    if not is_name(services, ledger_bills.payer_name(services, connection, bill.bill_id), typed):
+        raise Refusal("NOT_MATCHED")
+    return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip")
 
 
 def open_by_code(
@@ -215,17 +229,20 @@ def open_by_code(
     raises NOT_MATCHED, TRY_LATER.
     """
     digest = slip_codes.digest(services, code)
-    count_address(services, limits, address)
-    count_try(services, limits, f"find.number:{digest.hex()[:24]}", 5, 1800, 30)
-    named = services.index.digest("name", normalise_name(name))
-    with services.database.write() as connection:
+    attempt = attempts.begin(services, limits, BY_SLIP_CODE, digest.hex()[:24], address)
+
+    def work(connection: Connection) -> tuple[str, int]:
         known = connection.execute(_BY_CODE, {"code": digest, "unit": unit_id, "moment": now()}).one_or_none()
-        stored = known.name_digest if known is not None else secrets.token_bytes(32)
-        if not hmac.compare_digest(stored, named) or known is None:
+        stored = ledger_bills.read_payer(services, known) if known is not None else secrets.token_hex(6)
+        if not is_name(services, stored, name) or known is None:
             raise Refusal("NOT_MATCHED")
         if _use_code(connection, digest, known.bill_id) is None:
             raise Refusal("NOT_MATCHED")
         return _open(services, connection, unit_id, known.bill_id, session, "patient:slip-code"), known.bill_id
+
+    opened = services.database.act(work)
+    attempt.right()
+    return opened
 
 
 def _use_code(connection: Connection, digest: bytes, bill_id: int) -> int | None:
@@ -266,8 +283,14 @@ _OF_PERSON = (
     .where(BILL.c.unit_id == bindparam("unit"))
 )
 _OPENED = FACTS_AND_PAYER.where(BILL.c.id.in_(bindparam("bills", expanding=True)), BILL.c.unit_id == bindparam("unit"))
+_PHONE_OF_CODE = (
+    select(ONE_TIME_CODE.c.id, ONE_TIME_CODE.c.phone)
+    .where(ONE_TIME_CODE.c.session_digest == bindparam("session"), ONE_TIME_CODE.c.purpose == bindparam("purpose"))
+    .order_by(ONE_TIME_CODE.c.id.desc())
+    .limit(1)
+)
 _BY_CODE = (
-    select(SLIP_CODE.c.bill_id, BILL_PARTY.c.name_digest)
+    select(SLIP_CODE.c.bill_id, BILL_PARTY.c.name)
     .join(BILL, BILL.c.id == SLIP_CODE.c.bill_id)
     .join(BILL_PARTY, BILL_PARTY.c.bill_id == SLIP_CODE.c.bill_id)
     .where(

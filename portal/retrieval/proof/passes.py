@@ -26,7 +26,7 @@ from portal.domain.errors import Refusal
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, PATIENT_PASS, SLIP_CODE
-from portal.retrieval.proof.sessions import Claim, Session
+from portal.retrieval.proof.sessions import Claim, Session, read_claim
 
 
 class Purpose(StrEnum):
@@ -100,7 +100,7 @@ def read(services: Services, connection: Connection, token: str, *purposes: Purp
     if row is None:
         return None
     claim = json.loads(services.cipher.decrypt("patient_pass.claim", digest.hex(), row.claim))
-    return Pass(row.unit_id, row.bill_id, Claim(**claim | {"bills": tuple(claim["bills"])}), row.expires_at)
+    return Pass(row.unit_id, row.bill_id, read_claim(claim), row.expires_at)
 
 
 def revoke_links(services: Services, unit_code: str, bill: BillFacts, actor: str, request_id: str = "") -> None:

@@ -10,6 +10,7 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, PARTY_KEY
 from portal.retrieval.proof import sessions
+from portal.retrieval.proof.spellings import resolved
 
 
 def phone_on_file(services: Services, connection: Connection, session: sessions.Session) -> str:
@@ -22,6 +23,7 @@ def phone_of(services: Services, connection: Connection, unit_id: int, claim: se
 
     Without one, the phone that the desk noted for a guardian or proxy; ``""`` when there is none either.
     """
+    claim = resolved(services, connection, unit_id, claim)
     number, name = bytes.fromhex(claim.number), bytes.fromhex(claim.name)
     row = connection.execute(
         select(BILL_PARTY.c.bill_id, BILL_PARTY.c.phone)

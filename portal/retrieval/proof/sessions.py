@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -17,6 +19,8 @@ _BY_DIGEST = select(
     PATIENT_SESSION.c.unit_id, PATIENT_SESSION.c.level, PATIENT_SESSION.c.claim, PATIENT_SESSION.c.expires_at
 ).where(PATIENT_SESSION.c.digest == bindparam("cookie"), PATIENT_SESSION.c.expires_at > bindparam("moment"))
 """Built once: building and hashing a statement costs more than running it."""
+MOST_BILLS = 20
+"""Bills that one session holds by their links."""
 TOUCH_EVERY = timedelta(minutes=1)
 """How often use is written down: a write for every page would cost more than the page."""
 
@@ -26,7 +30,9 @@ class Claim:
     """What one browser typed and proved. Digests are hex of keyed hashes; ``bills`` opened by a slip (level 1).
 
     ``kind``: what the typed number looks like, in words; ``phone``: digest of the phone that got the code (level 2).
+    ``spellings``: digests of the number otherwise spelled, ``loose_name``: of the name without dots and hyphens.
     ``company``: digest of the phone of a company's contact, proved by a code; it opens no person's bill at any level.
+    ``typed``: number and name as they were typed, to type them no second time, until a code has proved them.
     """
 
     number: str = ""
@@ -35,6 +41,9 @@ class Claim:
     kind: str = ""
     phone: str = ""
     company: str = ""
+    typed: tuple[str, ...] = ()
+    spellings: tuple[str, ...] = field(default=())
+    loose_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +74,13 @@ def by_digest(services: Services, connection: Connection, digest: bytes) -> Sess
     if row is None:
         return None
     claim = json.loads(services.cipher.decrypt("patient_session.claim", digest.hex(), row.claim))
-    proved = Claim(**claim | {"bills": tuple(claim["bills"])})
+    proved = read_claim(claim)
     return Session(digest, row.unit_id, row.level, proved, row.expires_at)
+
+
+def read_claim(claim: dict[str, Any]) -> Claim:
+    """Return a claim from its sealed form."""
+    return Claim(**claim | {name: tuple(claim.get(name, ())) for name in ("bills", "spellings")})
 
 
 def start(services: Services, connection: Connection, unit_id: int, level: int, claim: Claim) -> str:
@@ -97,6 +111,19 @@ def touch(services: Services, session: Session) -> None:
         connection.execute(
             update(PATIENT_SESSION).where(PATIENT_SESSION.c.digest == session.digest).values(expires_at=until)
         )
+
+
+def add_bills(services: Services, cookie: str, bills: Sequence[int]) -> None:
+    """Let a session that has just opened a bill by its message open the others that the message tells of."""
+
+    def work(connection: Connection) -> None:
+        session = read(services, connection, cookie)
+        if session is not None:
+            claim = replace(session.claim, bills=tuple(dict.fromkeys((*bills, *session.claim.bills)))[-MOST_BILLS:])
+            mine = PATIENT_SESSION.c.digest == session.digest
+            connection.execute(update(PATIENT_SESSION).where(mine).values(claim=_seal(services, session.digest, claim)))
+
+    services.database.act(work)
 
 
 def end(services: Services, session: Session) -> None:

@@ -3,20 +3,21 @@ session."""
 
 from __future__ import annotations
 
-import hmac
-
 from sqlalchemy import select
 
 from portal import audit
+from portal.access import attempts
+from portal.access.attempts import Guard
 from portal.access.limits import Limits
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.identity import normalise_name
 from portal.ledger import vouchers
 from portal.ledger.vouchers import MoveFacts, VoucherFacts
 from portal.models.tables import VOUCHER_PARTY
-from portal.retrieval.proof.identify import count_address, count_try
+from portal.retrieval.proof.spellings import is_name
+
+GUARD = Guard("voucher", "deposit", 5, 1800)
 
 
 def open_by_slip(
@@ -27,14 +28,14 @@ def open_by_slip(
     ``address`` is the caller's network address, counted by keyed hash.
     """
     owner = voucher.of_id or voucher.voucher_id
-    count_try(services, limits, f"slip.voucher:{owner}", 5, 1800, 30)
-    count_address(services, limits, address)
-    typed = services.index.digest("name", normalise_name(name))
+    attempt = attempts.begin(services, limits, GUARD, str(owner), address)
     with services.database.write() as connection:
         stored = connection.execute(
-            select(VOUCHER_PARTY.c.name_digest).where(VOUCHER_PARTY.c.voucher_id == owner)
+            select(VOUCHER_PARTY.c.name).where(VOUCHER_PARTY.c.voucher_id == owner)
         ).scalar_one()
-        if not hmac.compare_digest(stored, typed):
+        if not is_name(services, services.cipher.decrypt_text("voucher_party.name", owner, stored), name):
             raise Refusal("NOT_MATCHED")
         audit.record(connection, Actor("patient:slip", request_id=request_id), "voucher.opened", ("voucher", owner))
-        return vouchers.movements(connection, [owner])
+        found = vouchers.movements(connection, [owner])
+    attempt.right()
+    return found

@@ -75,7 +75,7 @@ def _parsed(raw: bytes) -> EmailMessage:
 
 def _read(row: dict[str, Any]) -> dict[str, Any]:
     mail = _parsed(row["raw"])
-    body = mail.get_body(("plain",))
+    body, shown = mail.get_body(("plain",)), mail.get_body(("html",))
     return {
         "id": row["id"],
         "message_id": row["message_id"],
@@ -83,6 +83,11 @@ def _read(row: dict[str, Any]) -> dict[str, Any]:
         "to": row["recipient"],
         "subject": row["subject"],
         "text": body.get_content() if isinstance(body, EmailMessage) else "",
+        "html": shown.get_content() if isinstance(shown, EmailMessage) else "",
+        "names": [
+            {"disposition": str(part["Content-Disposition"]), "type": str(part["Content-Type"])}
+            for part in mail.iter_attachments()
+        ],
         "attachments": [part.get_filename() or "" for part in mail.iter_attachments()],
         "attempts": row["attempts"],
         "at": datetime.fromtimestamp(row["at"], UTC).isoformat(),

@@ -25,6 +25,8 @@ from portal.simulators.sms.state import Sms
 SKEW_SECONDS = 300
 TEMPLATES = {"SMS_code": "code", "SMS_bill": "bill", "SMS_reversed": "reversed"}
 """Approved templates: the cloud's code → ours."""
+_NAMES = {1: ("hospital",), 2: ("hospital", "stop"), 5: ("hospital", "payer", "day", "what", "token")}
+"""The parameters of the approved texts of 腾讯云, which are told by their place, by how many there are."""
 _TENCENT = {
     "isv.BUSINESS_LIMIT_CONTROL": "LimitExceeded.PhoneNumberDailyLimit",
     "isv.MOBILE_NUMBER_ILLEGAL": "InvalidParameterValue.IncorrectPhoneNumber",
@@ -74,10 +76,11 @@ def answer_tencent() -> Response:
         return _failed("AuthFailure.SignatureExpire")
     fields = json.loads(body)
     phone, template = fields["PhoneNumberSet"][0].removeprefix("+86"), fields["TemplateId"]
-    name = "code" if template == "SMS_code" else "hospital"
+    values = fields["TemplateParamSet"]
+    names = ("code",) if template == "SMS_code" else _NAMES[len(values)]
     status = {"PhoneNumber": fields["PhoneNumberSet"][0], "SessionContext": fields["SessionContext"]}
     try:
-        params = dict(zip((name, "stop"), fields["TemplateParamSet"], strict=False))
+        params = dict(zip(names, values, strict=True))
         reference = _take(phone, template, params, fields["SessionContext"])
         status |= {"Code": "Ok", "SerialNo": reference}
     except GatewayRefusal as refusal:

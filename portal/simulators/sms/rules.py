@@ -33,8 +33,14 @@ TEMPLATES = {
     "answer": "【取票演示】您向{hospital}提交的申请已有答复，请凭申请编号在取票页面查看。",
     "bill": "【取票演示】您在{hospital}的医疗电子票据已开具，可在医院服务号或收费窗口取票。",
 }
+WITH_LINK = {
+    "bill": "【取票演示】{payer}，{hospital}{day}{what}。看票、存票或说“不是我的”：{outside}/b/{token}",
+    "reversed": "【取票演示】{payer}，您在{hospital}{day}的{what}已冲红作废，请勿再用于报销。查看：{outside}/b/{token}",
+}
+"""Texts of a notice that comes with the token of its link; the address is part of the approved text, not of a
+variable."""
 NOT_ME = "非本人：{outside}/n/{stop}"
-"""Follows a notice that comes with the token of 不是我; the address is part of the approved text, not of a variable."""
+"""Follows a notice that comes with the token of 不是我 and without a link."""
 LIMITS = ((60, 1), (3600, 5), (86400, 10))
 """Seconds → most messages to one phone with one template, counted at submission as operators do."""
 NOTICE_LIMITS = ((86400, 50),)
@@ -163,11 +169,13 @@ def _read(body: bytes) -> tuple[str, str, dict[str, str], str]:
 
 
 def _render(template: object, params: dict[str, str], outside: str) -> str:
-    text = TEMPLATES.get(template) if isinstance(template, str) else None
+    linked = WITH_LINK if "token" in params else {}
+    text = (TEMPLATES | linked).get(template) if isinstance(template, str) else None
     if text is None:
         raise GatewayRefusal(422, "isv.SMS_TEMPLATE_ILLEGAL", "模板未报备")
-    if "stop" in params:
-        text += NOT_ME.replace("{outside}", outside)
+    if "stop" in params and template not in linked:
+        text += NOT_ME
+    text = text.replace("{outside}", outside)
     names = set(re.findall(r"\{(\w+)\}", text))
     if names - set(params):
         raise GatewayRefusal(422, "isv.TEMPLATE_MISSING_PARAMETERS", "模板缺少变量")

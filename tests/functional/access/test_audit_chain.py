@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from portal import audit
 from portal.audit import chain
+from portal.core import ids
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.worker import build
@@ -46,6 +47,22 @@ def unguard(connection: Connection) -> None:
         return
     for table in ("audit_entry", "audit_seal"):
         connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
+
+
+def test_a_clock_that_ran_ahead_leaves_no_entry_unsealed(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries of before, during and after a leap of 400 days are all sealed, and none is said to be slipped in."""
+    real = ids.time.time_ns
+    monkeypatch.setattr(ids, "_last", 0)
+    monkeypatch.setattr(ids.time, "time_ns", lambda: real() + 400 * 86_400 * 10**9)
+    write(services, 3)
+    assert chain.seal(services) == 3
+    monkeypatch.setattr(ids, "_last", 0)  # the processes were started again with the right time
+    monkeypatch.setattr(ids.time, "time_ns", real)
+    write(services, 4)
+    assert chain.seal(services) == 4
+    with services.database.read() as connection:
+        report = chain.verify(services, connection)
+    assert report.sound and report.waiting == 0
 
 
 def test_a_sound_chain_verifies_and_grows(services: Services) -> None:

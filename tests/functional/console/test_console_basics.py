@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.demo.accounts import DEMO_APPID, DEMO_KEY
 from portal.models import (
@@ -98,7 +99,23 @@ def test_checks_and_stop_of_an_account_count_and_are_logged(app: Flask) -> None:
     assert keeper.client.post(address, data=keeper.form(address).values).status_code == 403
 
 
-@pytest.mark.parametrize("table", ["bus_type", "channel", "card_type", "place"])
+def test_saving_keeps_switches_that_the_page_does_not_show(app: Flask) -> None:
+    """A switch that another version or a command has set is not dropped; the documented ones are all there."""
+    address = f"{ACCOUNTS}/{demo_account(app)}"
+    kept = {"large_reversal": "refuse", "channels": "warn", "of_another_version": "yes"}
+    with app.extensions["qupiao"].services.database.write() as connection:
+        connection.execute(update(HisAccount).values(policies=kept).where(HisAccount.appid == DEMO_APPID))
+    person = Console(app, "system")
+    person.follow(person.send(address, "保存"))
+    with app.extensions["qupiao"].services.database.read() as connection:
+        saved = connection.scalar(select(HisAccount.policies).where(HisAccount.appid == DEMO_APPID))
+    assert saved is not None and kept.items() <= saved.items()
+    guide = (Path(__file__).parents[3] / "docs/his-integration.md").read_text()
+    documented = set(re.findall(r"^\| `([a-z_]+)` \| ", guide.split("## Sums")[1], re.MULTILINE))
+    assert documented and documented <= saved.keys()
+
+
+@pytest.mark.parametrize("table", ["bus_type", "channel", "card_type", "place", "paper"])
 def test_every_mapping_table_is_saved_as_it_stands(app: Flask, table: str) -> None:
     person, address = Console(app, "system"), f"{ACCOUNTS}/{demo_account(app)}/mappings/{table}"
 

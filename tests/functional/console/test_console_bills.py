@@ -49,8 +49,10 @@ def test_anything_finds_the_bill(app: Flask, his: His, bill_id: int) -> None:
     for what in (*numbers, f"01,01,{code},{number},128.50,{day()},x", link, "S1", ID, PHONE, NAME, "林演 安"):
         assert search(person, what) == page, what
     assert len(entries(app, "party.searched")) == 4, "whoever is looked up as a person is in the log"
-    for what in ("", "王无此", "000000194809060023", "x" * 600, "%", "'", "9" * 18):
+    misses = ("王无此", "000000194809060023", "x" * 600, "%", "'", "9" * 18)
+    for what in misses:
         assert search(person, what) is None, what
+    assert len(entries(app, "party.searched")) == 4 + len(misses), "so is whoever tries names that are not there"
 
 
 def test_many_searches_for_persons_need_a_reason(app: Flask, his: His, bill_id: int) -> None:
@@ -91,6 +93,14 @@ def test_the_payer_is_masked_until_a_reason_is_written_down(app: Flask, bill_id:
     assert NAME in shown and ID in shown and PHONE in shown
     assert entries(app, "party.revealed") == ["staff:cashier"]
     assert NAME not in person.get(address).text, "once"
+    with app.extensions["qupiao"].services.database.write() as connection:
+        parameters.change(connection, "search.most-hourly", "3", Actor("staff:test", "", 1))
+    lead = Console(app, "lead")
+    answers = [lead.send(address, "查看完整信息", reason="核对").status_code for _ in range(4)]
+    assert answers == [200, 200, 200, 422], "whoever looks at many says more"
+    assert "一小时内查看、查找已达 3 次" in lead.send(address, "查看完整信息", reason="核对").text
+    assert lead.send(address, "查看完整信息", reason="逐笔核对医保清单").status_code == 200
+    assert len(entries(app, "party.searched_often")) == 1, "and the auditor is told"
     keeper = Console(app, "keeper")
     assert "查看完整信息" not in keeper.get(address).text
     form = person.form(address, "查看完整信息")

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.delivery import requests
+from portal.delivery.engine import messages
 from portal.domain.states.delivery import Accepted, Config, Unknown
 from portal.models.tables import AUDIT_ENTRY, CHANNEL_PAUSE, DELIVERY_STOP
 from tests.support.channels import Bench, Scripted
@@ -34,7 +35,7 @@ def test_a_dead_letter_is_found_looked_at_and_sent_again(app: Flask, his: His) -
     assert len({call.ref for call in channel.calls}) == 1, "our number stays"
     assert "重发" not in desk.get(detail).text
     token = channel.calls[0].stop_link.rsplit("/", 1)[1]
-    assert requests.stop_channel(bench.services, token)
+    assert requests.stop_address(bench.services, messages.attempt_of(bench.services, token) or 0)
     assert "不是我" in desk.get(detail).text
     assert "已恢复" in desk.follow(desk.send(detail, "恢复向该地址发送"))
     with bench.services.database.read() as connection:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text, update
 
-from portal.access import accounts
+from portal.access import accounts, administration
 from portal.access.permissions import Role
 from portal.access.sign_in import login, passwords, second_factor, sessions
 from portal.access.sign_in.login import Browser
@@ -305,3 +305,66 @@ def test_a_form_acts_once(app: Flask) -> None:
     assert len(mine) == 1 and '"before": "officers", "after": "all"' in mine[0]
     wrong = system.send("/console/system/parameters", "保存", value="x" * 200)
     assert wrong.status_code == 422
+
+
+def test_everybody_who_shares_a_computer_is_known_to_it(app: Flask) -> None:
+    """An attack on all names shuts nobody out who has signed in there before, whoever came last."""
+    services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
+    shared, people = "", ("keeper", "cashier", "lead")
+    for name in people:
+        shared = login.sign_in(services, limits, name, PASSWORD, Browser("10.1.0.1", "test", shared)).device
+    for name in people:
+        for _ in range(login.TRIES):
+            with pytest.raises(Refusal):
+                login.sign_in(services, limits, name, WRONG, Browser("10.6.6.6", "test"))
+    for name in people:
+        assert login.sign_in(services, limits, name, PASSWORD, Browser("10.1.0.1", "test", shared))
+        with pytest.raises(Refusal):  # the control: the accounts are locked
+            login.sign_in(services, limits, name, WRONG, Browser("10.1.0.1", "test"))
+
+
+def test_a_known_browser_is_counted_apart_from_its_address(app: Flask) -> None:
+    services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
+    device = login.sign_in(services, limits, "cashier", PASSWORD, Browser("10.2.0.1", "test")).device
+    for number in range(login.ADDRESS_TRIES + 1):
+        with pytest.raises(Refusal):
+            login.sign_in(services, limits, f"nobody{number}", WRONG, Browser("10.2.0.1", "test"))
+    assert login.sign_in(services, limits, "cashier", PASSWORD, Browser("10.2.0.1", "test", device))
+
+
+def test_an_officer_whom_nobody_else_could_is_unlocked_from_the_command_line(app: Flask) -> None:
+    services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
+    for _ in range(login.TRIES):
+        with pytest.raises(Refusal):
+            login.sign_in(services, limits, "security", WRONG, Browser("10.3.0.1", "test"))
+    with pytest.raises(Refusal):
+        login.sign_in(services, limits, "security", PASSWORD, Browser("10.3.0.2", "test"))
+    administration.unlock_named(services, "security")
+    assert login.sign_in(services, limits, "security", PASSWORD, Browser("10.3.0.2", "test"))
+    with pytest.raises(Refusal):
+        administration.unlock_named(services, "nobody")
+
+
+def test_codes_of_the_second_factor_are_not_guessed_for_long(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty wrong codes a day, then not even the right one, and the auditor is told once."""
+    services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
+    secret, step = enrol(Console(app, "accountant"))
+    monkeypatch.setattr(second_factor, "TRIES", 1000)  # the pauses of five minutes are another test's
+    cookie = login.sign_in(services, limits, "accountant", PASSWORD, Browser("10.4.0.1", "test")).session
+    with services.database.read() as connection:
+        session = sessions.read(services, connection, cookie)
+    assert session is not None
+    change(app, "accountant", totp_step=step - 2)
+
+    def typed(code: str) -> str:
+        try:
+            return second_factor.confirm(services, limits, session, code, Browser("10.4.0.1", "test")) and "in"
+        except Refusal as refusal:
+            return refusal.code
+
+    wrong = [typed("nonsense") for _ in range(second_factor.A_DAY + 5)]
+    assert wrong == ["SECOND_FACTOR_WRONG"] * second_factor.A_DAY + ["TRY_LATER"] * 5
+    assert typed(pyotp.TOTP(secret).at(int(now().timestamp()))) == "TRY_LATER"
+    with services.database.read() as connection:
+        told = text("SELECT count(*) FROM audit_entry WHERE action = 'staff.code-guessing'")
+        assert connection.scalar(told) == 1

@@ -238,13 +238,13 @@ def test_not_me_takes_back_what_waits_and_stops_what_comes(app: Flask, his: His)
     token = channel.calls[0].stop_link.rsplit("/", 1)[1]
     assert messages.attempt_of(bench.services, token) is not None
     for wrong in ("", token[:-1], token[:-1] + ("A" if token[-1] != "A" else "B"), "A" * 32, "一" * 32):
-        assert not requests.stop_channel(bench.services, wrong)
-    assert requests.stop_channel(bench.services, token) and requests.stop_channel(bench.services, token)
+        assert messages.attempt_of(bench.services, wrong) is None
+    attempt_id = messages.attempt_of(bench.services, token)
+    assert attempt_id is not None
+    assert requests.stop_address(bench.services, attempt_id) and requests.stop_address(bench.services, attempt_id)
     delivery = later.open("one")
     later.run(channel)
     assert later.attempts(delivery) == [] and later.state(delivery) == "failed" and len(channel.calls) == 1
-    attempt_id = messages.attempt_of(bench.services, token)
-    assert attempt_id is not None
     requests.allow_again(bench.services, CLERK, "one", attempt_id)
     again = later.open("one", Purpose.NOTICE)
     later.run(channel)

@@ -32,6 +32,7 @@ from portal.worker import build
 from tests.support.channels import Bench
 from tests.support.his import His, outpatient
 from tests.support.processes.simulators import Simulators, running_simulators
+from tests.support.window import Window
 
 CLERK = Actor("patient:test", "", 1)
 
@@ -93,6 +94,7 @@ def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulator
     assert of_bill(app, first) == [("mail", "accepted", "", 1)]
     mail = simulators.get("/mail/messages")[0]
     assert mail["to"] == "lin@example.com" and mail["attachments"][0].endswith(".pdf") and "门诊" in mail["subject"]
+    assert re.fullmatch(r"\d{8}-\d{10}\.pdf", mail["attachments"][0]), "the name that a download has"
     for secret in ("林", "内科", "药", "000000195203150010", "10000000001"):
         assert secret not in mail["subject"] + mail["text"] + mail["attachments"][0]
     data = httpx.get(simulators.url(f"/mail/messages/{mail['id']}/0"), trust_env=False).content
@@ -116,6 +118,37 @@ def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulator
     assert app.test_client().get(found[0]).status_code == 404, "a week later it opens nothing"
     page = httpx.get(simulators.url("/mail"), trust_env=False).text
     assert "lin@example.com" in page and "附件" in page
+
+
+def test_a_mail_says_what_the_bill_is_good_for_in_text_and_html(app: Flask, simulators: Simulators) -> None:
+    """Reversed, red, exchanged: sent because somebody asked, with the truth; the file name needs no coding."""
+    services, limits, worker = app.extensions["qupiao"].services, app.extensions["qupiao"].limits, build(app)
+    window = Window(His(app))
+    paper, gone = window.issue("MS1"), window.issue("MS2")
+    assert window.turn(paper, window.next()).ok
+    red = window.red(gone).payload
+    wanted = {
+        paper["billNo"]: "报销请用那张纸质票据",
+        gone["billNo"]: "已冲红作废",
+        red["eScarletBillNo"]: "只作冲销凭证",
+        window.issue("MS3")["billNo"]: "还不能报销",
+    }
+    for number in wanted:
+        with services.database.read() as connection:
+            bill_id = connection.scalar(select(BILL.c.id).where(BILL.c.number == int(number)))
+        requests.send_bill_by_mail(services, limits, CLERK, bill_id or 0, f"n{number}@example.com")
+    delivering(worker)
+    sent = {mail["to"]: mail for mail in simulators.get("/mail/messages")}
+    for number, words in wanted.items():
+        mail = sent[f"n{number}@example.com"]
+        assert words in mail["text"] and words in mail["html"] and "可以用于报销" not in mail["text"], mail["text"]
+        assert "平冈镇中心卫生院" in mail["from"] and "有疑问请到" in mail["text"]
+        [name] = mail["names"]
+        assert (
+            name["disposition"] == f'attachment; filename="{mail["attachments"][0]}"'
+            and number in mail["attachments"][0]
+        )
+        assert f'name="{mail["attachments"][0]}"' in name["type"]
 
 
 def test_every_answer_of_a_mail_server_ends_in_its_class(app: Flask, simulators: Simulators) -> None:

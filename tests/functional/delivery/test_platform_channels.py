@@ -67,7 +67,9 @@ def test_a_bill_reaches_every_platform(app: Flask, process: Simulators) -> None:
     assert bench.tell("wechat", Purpose.READY) == {"wechat": "accepted"}
     sent = process.get("/wechat/messages")[0]
     assert len(process.get("/wechat/messages")) == before + 1
-    assert sent["data"]["amount3"]["value"] == "¥128.50" and sent["data"]["phrase2"]["value"] == "门诊"
+    assert sent["data"]["amount3"]["value"] == "¥128.50" and sent["data"]["phrase2"]["value"] == "待监制", (
+        "what it is good for"
+    )
     assert "/b/" in sent["url"] and "林演安" not in str(sent) and "内科" not in str(sent)
     done = f"<MsgID>{sent['msgid']}</MsgID><Status><![CDATA[success]]></Status>"
     assert push(client, event("TEMPLATESENDJOBFINISH", done)).status_code == 200

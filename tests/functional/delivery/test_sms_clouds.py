@@ -100,14 +100,15 @@ def settings_of(simulators: Simulators, provider: str, **more: Any) -> DemoSetti
 def test_a_lost_answer_is_asked_about_and_never_sent_twice(app: Flask, his: His, tmp_path: Path) -> None:
     with running_simulators(tmp_path / "simulators") as simulators:
         for provider, fate in (("aliyun", "delivered"), ("tencent", "uncertain")):
-            bench, channel = Bench(app, his, f"CLOUD-{provider}"), CloudSms(settings_of(simulators, provider))
+            channel = CloudSms(settings_of(simulators, provider))
+            bench = Bench(app, his, f"CLOUD-{provider}", tel=f"1000000{len(provider):04d}")
             simulators.faults("sms", answer_lost={"count": 1})
             lost = bench.open("sms")
             bench.run(channel)
             assert bench.attempts(lost)[0][1] == fate
             assert len(simulators.get("/sms/messages")) == 1 + (provider == "tencent")
             simulators.faults("sms")
-        good = Bench(app, his, "CLOUD-good")
+        good = Bench(app, his, "CLOUD-good", tel="10000000779")
         asked = good.open("sms")
         good.run(channel, passes=1)
         assert good.attempts(asked)[0][1] == "accepted"

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from portal.app import create_app
+from portal.core.breaker import Breaker
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
@@ -18,7 +19,6 @@ from portal.ledger import bills
 from portal.models import Booking, FinanceMessage
 from portal.models.tables import AUDIT_ENTRY, BILL
 from portal.outbox.tasks import Done, Outcome, Retry, Task
-from portal.providers.breaker import Breaker
 from portal.providers.finance.link import FinanceLink
 from portal.providers.finance.messages import AnswerPage, UnitBooking
 from portal.providers.finance.national import booking_messages

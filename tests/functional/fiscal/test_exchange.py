@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from portal.core.breaker import Breaker
 from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import verify_detached
 from portal.domain.states.bills import BillState
@@ -18,7 +19,6 @@ from portal.fiscal.bills import POLLS, TOPIC, send_again
 from portal.ledger.bills import document_xml
 from portal.models import AuditEntry, Bill, FinanceMessage, OutboxTask, Supervision
 from portal.outbox.tasks import Done, Retry
-from portal.providers.breaker import Breaker
 from portal.providers.finance import message_log
 from portal.providers.finance.message_log import LogEntry, MessageIds
 from portal.rendering import xml

@@ -17,6 +17,7 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine, text
 
+from portal.core.breaker import Breaker
 from portal.core.clock import now
 from portal.core.crypto.cms import FileSigner
 from portal.core.settings import Settings
@@ -28,7 +29,6 @@ from portal.models.schema import config
 from portal.models.tables import BILL, FINANCE_MESSAGE
 from portal.outbox.tasks import Done, Retry, Task
 from portal.providers import calls
-from portal.providers.breaker import Breaker
 from portal.providers.finance import message_log
 from portal.providers.finance.adapter import FinanceAccount, adapter_of
 from portal.providers.finance.client import FinanceClient

@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import update
 
+from portal.core.breaker import Breaker
 from portal.core.clock import now
 from portal.fiscal.jobs import STOCK_WORK, run
 from portal.models import FinanceMessage
 from portal.models.tables import OUTBOX_TASK, PAPER_BILL
 from portal.outbox.worker import Worker
-from portal.providers.breaker import Breaker
 from portal.providers.finance.link import FinanceLink
 from portal.providers.finance.national.paper_messages import ENDED, EXCHANGED
 from tests.support.finance import World

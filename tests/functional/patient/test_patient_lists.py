@@ -71,7 +71,7 @@ def test_the_list_is_narrowed_and_says_when_and_where(pages: Pages, his: His, ap
     assert "内科" in listed.text and "没有登记的科" not in listed.text and "本次就诊" not in listed.text
     only = pages.get("/h/pgzx/bills?year=2026&scene=outpatient")
     assert only.text.count('class="card bill"') == 1 and "门诊收费" in only.text
-    assert "没有这样的票据" in pages.get("/h/pgzx/bills?year=2026&state=void").text
+    assert "没有这样的票据" in pages.get("/h/pgzx/bills?year=2026&state=reversed").text
     set_parameter(app, "patient.list-department", False)
     assert "内科" not in pages.get("/h/pgzx/bills").text
 

@@ -146,7 +146,8 @@ class Desk:
         elif case.way == "consent":
             family.ask_consent(self.services, limits, holder, number, name, "子女")
             code = self.code(phone if case.right_name else "")
-            family.give_consent(self.services, holder, code if case.right_code else f"{(int(code) + 1) % 10**6:06d}")
+            typed = code if case.right_code else f"{(int(code) + 1) % 10**6:06d}"
+            family.give_consent(self.services, limits, holder, typed)
         else:
             people = Person(HOLDER, HOLDER_NUMBER, HOLDER_PHONE), Person(name, number, phone)
             family.bind_at_desk(self.services, self.actor, case.way, *people, "子女", "户口本")

@@ -58,7 +58,7 @@ def test_the_his_may_ask_for_the_link_before_and_after(app: Flask, his: His) -> 
 def test_a_link_of_another_key_or_shape_is_no_link(app: Flask) -> None:
     client = app.test_client()
     for wrong in ("Z" + "a" * 22, "A" + "a" * 21, "A" + "a" * 23, "A" + "a" * 21 + "."):
-        assert client.get(f"/b/{wrong}").status_code == 404
+        assert client.get(f"/b/{wrong}", follow_redirects=True).status_code == 404
     unknown = client.get("/b/A" + "a" * 22).text
     waiting = client.get(link_of(app, "NEVER")).text
     by_chance = r"/b/[\w-]{23}|(value|nonce)=\"[^\"]*\""
@@ -115,7 +115,7 @@ def test_who_waits_is_told_once_and_forgotten(settings: DemoSettings, tmp_path: 
         look_again(worker)
         look_again(worker)
         told = [m for m in messages() if m["phone"] == PHONE]
-        assert len(told) == 1 and "已开具" in told[0]["text"] and "林" not in told[0]["text"]
+        assert len(told) == 1 and "已开具" in told[0]["text"] and "林演安" not in told[0]["text"]
         with services.database.read() as connection:
             row = connection.execute(select(LinkWatch.__table__)).one()
             assert row.phone is None and row.told_at is not None

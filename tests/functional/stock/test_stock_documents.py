@@ -18,7 +18,7 @@ from portal.domain.errors import Refusal
 from portal.domain.numbers import NumberRun
 from portal.domain.states.stock import AlarmRule, Fate
 from portal.models import BillKind, NumberSegment, Point, StockAlarm, StockMovement, StockReceipt, StockSlip
-from portal.stock import alarms, balances, rules
+from portal.stock import alarms, balances, rules, watch
 from portal.stock.books.fates import consistent, fate_map, identity
 from portal.stock.documents import applications, destructions, handouts, receipts, returns, voids
 from portal.stock.documents.applications import Application, Change
@@ -244,15 +244,16 @@ def test_the_watch_tops_up_and_warns_once(database: Database) -> None:
     window = point(database, "01")
     do(database, rules.set_rule_on, Rule(kind, window, 600, 200))
     do(database, rules.set_rule_on, Rule(kind, None, 900, 0))
-    assert balances.watch(database, 1) == 1  # the window was topped up, which took the unit under its line
-    assert balances.watch(database, 1) == 1
+    assert watch.watch(database, 1) == 1  # the window was topped up, which took the unit under its line
+    assert watch.watch(database, 1) == 1
     with database.read() as connection:
-        found = connection.execute(select(StockAlarm.rule, StockAlarm.subject, StockAlarm.text)).all()
+        warnings = select(StockAlarm.subject, StockAlarm.text).where(StockAlarm.rule == AlarmRule.LOW)
+        found = connection.execute(warnings).all()
         assert [row.subject for row in found] == [f"unit:{CODE}"] and "余 800 份，低于预警线 900 份" in found[0].text
         left = {each.place: each.left for each in balances.holdings(connection, 1) if each.bill_code == CODE}
     assert left[str(window)] == 700 and left["unit"] == 800
     do(database, rules.set_rule_on, Rule(kind, None, 800, 0))
-    assert balances.watch(database, 1) == 0
+    assert watch.watch(database, 1) == 0
     with database.read() as connection:
         assert alarms.standing(connection, 1, AlarmRule.LOW) == set()
 

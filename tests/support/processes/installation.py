@@ -12,6 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from portal.cli.processes import web_options
 from tests.support.processes import forks
 from tests.support.processes.forks import Forked
 from tests.support.processes.services import wait_for
@@ -35,7 +36,7 @@ class Installation:
     database_url: str
     port: int
     redis_url: str = ""
-    application: str = "portal.demo.wsgi:application"
+    application: str = "portal.demo.wsgi:gateway"
     environment: dict[str, str] = field(default_factory=dict)
     web_processes: int = 1
     processes: dict[str, Forked] = field(default_factory=dict)
@@ -59,9 +60,7 @@ class Installation:
             "PORT": str(self.port),
             **self.environment,
         }
-        web = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
-        web += ["--workers", str(self.web_processes), "--blocking-threads", "4", "--no-ws", "--log-level", "warning"]
-        web.append(self.application)
+        web = [*web_options(self.port, self.web_processes), self.application]
         arguments = web if name == "web" else []
         self.processes[name] = forks.program(PROGRAMS[name], arguments, environment, self.data_dir / f"{name}.log")
         pages = {"web": (self.port, "/healthz"), "simulators": (self.port + 1, "/")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.providers.breaker import Breaker
+from portal.core.breaker import Breaker
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""Choices of the stock's forms: kinds and points."""
+"""Choices of the stock's forms: kinds, years and points."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from wtforms.fields.choices import SelectChoice
 from admin.kit.forms import choices
 from admin.kit.security import current_staff
 from portal.stock import queries
-from portal.stock.balances import code_of
+from portal.stock.years import code_of, this_year
 from portal.web.edge import services
 
 
@@ -22,11 +22,16 @@ def kind_choices() -> list[SelectChoice]:
     return choices(kind_words().items())
 
 
-def code_for(kind_id: str) -> str:
-    """Return this year's bill code of a chosen kind; ``""`` when there is no such kind."""
+def year_choices() -> list[SelectChoice]:
+    """Return this year and the next, as years from now, for a select of a form."""
+    return choices((str(later), f"{this_year() + later} 年") for later in (0, 1))
+
+
+def code_for(kind_id: str, later: int = 0) -> str:
+    """Return the bill code of a chosen kind this year or ``later`` years from now; ``""`` for no such kind."""
     with services().database.read() as connection:
         kind = queries.kinds(connection).get(int(kind_id) if kind_id.isdigit() else 0)
-    return "" if kind is None else code_of(kind.prefix)
+    return "" if kind is None else code_of(kind.prefix, later)
 
 
 def point_choices(*kinds: str) -> list[SelectChoice]:

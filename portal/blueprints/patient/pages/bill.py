@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, g
 
 from portal import audit
-from portal.blueprints.patient.context import CHANNELS, handed_out, own_bill, page, patient, session_here, unit_of
+from portal.blueprints.patient.context import handed_out, own_bill, page, patient, session_here, unit_of
 from portal.delivery import requests as delivery_requests
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
@@ -20,6 +20,7 @@ from portal.rendering.pdf.face import face_alone
 from portal.retrieval import patient_requests
 from portal.retrieval.proof import identify
 from portal.web.edge import FACE_WIDTH, runtime, services
+from portal.web.headers import private_picture
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>")
@@ -46,7 +47,7 @@ def bill(unit_code: str, bill_id: int) -> Response:
         "sent": sent,
         "delivered": delivery_requests.how_far(sent),
     }
-    return page("bill.html", bill=facts, channels=CHANNELS, **values)
+    return page("bill.html", bill=facts, **values)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/details")
@@ -74,7 +75,7 @@ def pdf(unit_code: str, bill_id: int) -> Response:
 def face(unit_code: str, bill_id: int) -> Response:
     """Show a picture of the face, from the same source as the PDF."""
     _, file = _pdf(unit_code, bill_id)
-    return Response(runtime().faces.png(file.data, FACE_WIDTH), mimetype="image/png")
+    return private_picture(runtime().faces.png(file.data, FACE_WIDTH), "image/png")
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/einvoice.xml")

@@ -9,6 +9,7 @@ from flask import Response, request
 from portal.blueprints.patient import english, form_results
 from portal.blueprints.patient.context import CARE, patient
 from portal.blueprints.patient.form_results import Result
+from portal.web import cookies
 from portal.web.edge import see_other
 
 
@@ -30,6 +31,4 @@ def _switched(cookie: str) -> Response:
     where += f"?{back.query}" if back.query else ""
     typed = {} if "f=" in back.query else form_results.typed_so_far()
     response = form_results.show(where, Result(typed=typed)) if typed else see_other(where)
-    on = request.cookies.get(cookie) != "1"
-    response.set_cookie(cookie, "1" if on else "0", max_age=31_536_000, samesite="Lax", httponly=True)
-    return response
+    return cookies.remember(response, cookie, "0" if cookies.read(cookie) == "1" else "1", days=365)

@@ -7,12 +7,23 @@ from typing import Any
 
 from flask import Response, g, request, url_for
 
-from portal.blueprints.patient.context import caller, handed_out, page, patient, remember, session_here, unit_of
+from portal.blueprints.patient.context import (
+    caller,
+    handed_out,
+    page,
+    patient,
+    remember,
+    session_here,
+    session_of,
+    unit_of,
+)
 from portal.blueprints.patient.form_results import show_problem
+from portal.blueprints.patient.pages import codes
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_phone
 from portal.retrieval import company, files
+from portal.retrieval.proof import code_entry
 from portal.web.edge import limits, runtime, see_other, services
 
 
@@ -25,6 +36,12 @@ def company_entry(unit_code: str) -> Response:
     phone = request.form.get("phone", "")[:40]
     if not is_phone(phone):
         return show_problem(request.path, phone="手机号应为 11 位数字。")
+    with services().database.read() as connection:
+        session = session_of(connection)
+        same = code_entry.goes_on(services(), connection, session, (phone, ""), company.PURPOSE)
+    if session is not None and session.unit_id == unit.id and same:
+        sent = codes.resent(session, company.PURPOSE)
+        return see_other(url_for("patient.company_code", unit_code=unit_code, sent=sent))
     cookie = company.begin(services(), limits(), unit.id, phone, caller())
     return remember(see_other(url_for("patient.company_code", unit_code=unit_code)), cookie)
 
@@ -35,13 +52,26 @@ def company_code(unit_code: str) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection)
+        state = code_entry.state(connection, session, company.PURPOSE)
     if request.method == "GET":
-        return page("company_code.html")
+        return page("company_code.html", state=state, note=codes.note())
     try:
-        cookie = company.confirm(services(), session, request.form.get("code", "")[:20])
+        cookie = company.confirm(services(), limits(), session, request.form.get("code", "")[:20])
     except Refusal as refusal:
-        return show_problem(request.path, refusal.status, code=f"{refusal.why}。{refusal.remedy}。")
+        if refusal.code != "CODE_WRONG":
+            raise
+        return see_other(url_for("patient.company_code", unit_code=unit_code))
     return remember(see_other(url_for("patient.company_bills", unit_code=unit_code)), cookie)
+
+
+@patient.post("/h/<string:unit_code>/company/code/resend")
+def resend_company_code(unit_code: str) -> Response:
+    """重新发送: another code to the contact's phone."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection)
+    sent = codes.resent(session, company.PURPOSE)
+    return see_other(url_for("patient.company_code", unit_code=unit_code, sent=sent))
 
 
 @patient.route("/h/<string:unit_code>/company/bills", methods=["GET", "POST"])

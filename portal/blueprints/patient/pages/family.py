@@ -6,9 +6,11 @@ from flask import Response, request, url_for
 
 from portal.blueprints.patient.context import page, patient, session_here, unit_of
 from portal.blueprints.patient.form_results import show_problem
+from portal.blueprints.patient.pages import codes
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise, normalise_name
 from portal.retrieval import family
+from portal.retrieval.proof import code_entry, identify
 from portal.web.edge import limits, see_other, services
 
 
@@ -67,8 +69,18 @@ def consent(unit_code: str) -> Response:
     """Asks for the code that the other person got."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        session_here(connection, 2)
-    return page("consent.html")
+        session = session_here(connection, 2)
+        state = code_entry.state(connection, session, identify.CONSENT)
+    return page("consent.html", state=state, note=codes.note())
+
+
+@patient.post("/h/<string:unit_code>/family/consent/resend")
+def resend_consent(unit_code: str) -> Response:
+    """重新发送: another code to the person who is asked."""
+    unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_here(connection, 2)
+    return see_other(url_for("patient.consent", unit_code=unit_code, sent=codes.resent(session, identify.CONSENT)))
 
 
 @patient.post("/h/<string:unit_code>/family/consent")
@@ -78,11 +90,11 @@ def give_consent(unit_code: str) -> Response:
     with services().database.read() as connection:
         session = session_here(connection, 2)
     try:
-        family.give_consent(services(), session, request.form.get("code", "")[:20])
+        family.give_consent(services(), limits(), session, request.form.get("code", "")[:20])
     except Refusal as refusal:
         if refusal.code != "CODE_WRONG":
             raise
-        return show_problem(request.path, refusal.status, code=f"{refusal.why}。请向家人核对短信，或重新申请。")
+        return see_other(url_for("patient.consent", unit_code=unit_code))
     return see_other(url_for("patient.relatives", unit_code=unit_code))
 
 

@@ -1,17 +1,19 @@
-"""Finding one's bills: the hospital code's page, number and name, the code by SMS, leaving."""
+"""Finding one's bills: the hospital code's page, number and name, leaving."""
 
 from __future__ import annotations
 
 from flask import Response, g, redirect, request, url_for
 
-from portal.blueprints.patient.context import COOKIE, caller, page, patient, remember, session_here, session_of, unit_of
+from portal.blueprints.patient.context import COOKIE, caller, page, patient, remember, session_of, unit_of
 from portal.blueprints.patient.form_results import show_problem
+from portal.blueprints.patient.pages import codes
 from portal.blueprints.patient.pages import remembered as own_phone
 from portal.domain.errors import Refusal
 from portal.domain.identity import bare_slip_code, is_slip_code, normalise, normalise_name
 from portal.domain.texts import said_later
 from portal.hospital import queries as hospital_queries
-from portal.retrieval.proof import identify, remembered, sessions
+from portal.retrieval.proof import code_entry, identify, remembered, sessions
+from portal.web import cookies
 from portal.web.edge import limits, see_other, services
 
 NO_SUCH_CODE = said_later("取票码或姓名不对，或者取票码已经用过。请核对告知单，或用证件号查询。")
@@ -29,12 +31,15 @@ def home() -> Response:
 
 @patient.get("/h/<string:unit_code>")
 def entry(unit_code: str) -> Response:
-    """Show the hospital code's page: who are you."""
-    unit_of(unit_code)
+    """Show the hospital code's page: who are you. ``again``: what this browser typed a moment ago stands there."""
+    unit = unit_of(unit_code)
     with services().database.read() as connection:
         session = session_of(connection)
-        known = remembered.known(services(), connection, g.unit.id, own_phone.token())
-    return page("find.html", session=session, known=known)
+        known = remembered.known(services(), connection, unit.id, own_phone.token())
+    values: dict[str, object] = {"session": session, "known": known}
+    if "again" in request.args and session is not None and session.unit_id == unit.id and session.claim.typed:
+        values["typed"] = dict(zip(("number", "name"), session.claim.typed, strict=True))
+    return page("find.html", 0, **values)
 
 
 @patient.post("/h/<string:unit_code>")
@@ -55,6 +60,9 @@ def find(unit_code: str) -> Response:
         return opened
     with services().database.read() as connection:
         session = session_of(connection)
+        same = code_entry.goes_on(services(), connection, session, (number, name))
+    if session is not None and session.unit_id == unit.id and same:
+        return see_other(url_for("patient.code", unit_code=unit_code, sent=codes.resent(session, identify.FIND)))
     cookie = identify.begin(services(), limits(), unit.id, number, name, caller(), session)
     return remember(see_other(url_for("patient.code", unit_code=unit_code)), cookie)
 
@@ -72,28 +80,6 @@ def _by_code(unit_id: int, number: str, name: str) -> Response | None:
     return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=bill_id)), cookie)
 
 
-@patient.get("/h/<string:unit_code>/code")
-def code(unit_code: str) -> Response:
-    """Asks for the code that was sent."""
-    unit_of(unit_code)
-    with services().database.read() as connection:
-        session = session_here(connection)
-    return page("code.html", kind=session.claim.kind)
-
-
-@patient.post("/h/<string:unit_code>/code")
-def confirm(unit_code: str) -> Response:
-    """Check the code; right: the list."""
-    unit_of(unit_code)
-    with services().database.read() as connection:
-        session = session_here(connection)
-    try:
-        cookie = identify.confirm(services(), session, request.form.get("code", "")[:20])
-    except Refusal as refusal:
-        return show_problem(request.path, refusal.status, code=f"{refusal.why}。{refusal.remedy}。")
-    return remember(see_other(url_for("patient.bills", unit_code=unit_code)), cookie)
-
-
 @patient.post("/h/<string:unit_code>/leave")
 def leave(unit_code: str) -> Response:
     """End the session on the server."""
@@ -102,6 +88,4 @@ def leave(unit_code: str) -> Response:
     if session is not None:
         sessions.end(services(), session)
         g.patient_session = None
-    response = see_other(url_for("patient.entry", unit_code=unit_code))
-    response.delete_cookie(COOKIE)
-    return response
+    return cookies.forget(see_other(url_for("patient.entry", unit_code=unit_code)), COOKIE)

@@ -10,14 +10,15 @@ from portal.blueprints.patient.context import caller, page, patient, remember, s
 from portal.blueprints.patient.form_results import Result, show, show_problem, shown
 from portal.blueprints.patient.pages import vouchers
 from portal.blueprints.patient.pages.getting import handing_over
-from portal.delivery import link_alerts
+from portal.delivery import link_alerts, message_links
+from portal.delivery.message_links import MessageLink
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
 from portal.domain.link import TOKEN
 from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
-from portal.retrieval.proof import identify
+from portal.retrieval.proof import identify, sessions
 from portal.web.edge import limits, see_other, services
 
 
@@ -26,20 +27,27 @@ def link(token: str) -> Response:
     """Show a bill's link (slip, HIS answer, message): level 0, and the way on to level 1."""
     with services().database.read() as connection:
         try:
-            facts, payer = _linked(connection, token)
+            facts, payer, sent = _linked(connection, token)
         except _NotYet:
             return vouchers.link_page(token) or _waiting(token)
         session = session_of(connection)
         mine = session is not None and identify.own_bill(services(), connection, session, facts.bill_id) is not None
     unit_of(facts.unit_id)
-    return page("link.html", bill=facts, payer=mask_name(payer), mine=mine, token=token)
+    return page("link.html", bill=facts, payer=mask_name(payer), mine=mine, **_ways(token, sent))
+
+
+def _ways(token: str, sent: MessageLink | None) -> dict[str, Any]:
+    """Return the link's token and where 不是我的票 leads: from a message, to stopping its address."""
+    stop = None if sent is None else url_for("patient.stop_page", token=sent.stop_token)
+    return {"token": token, "not_mine": stop or url_for("patient.not_me", token=token)}
 
 
 @patient.post("/b/<string:token>")
 def open_link(token: str) -> Response:
     """Open this one bill by the payer's name, typed on the link's page."""
     with services().database.read() as connection:
-        facts, _ = _linked(connection, token)
+        facts, _, sent = _linked(connection, token)
+        joined = sent.joined(connection) if sent is not None else []
         session = session_of(connection)
     unit_of(facts.unit_id)
     name = request.form.get("name", "")[:100]
@@ -50,6 +58,9 @@ def open_link(token: str) -> Response:
             raise
         return show_problem(request.path, name=handing_over.not_opened(name))
     unit_code = g.unit.code
+    if joined:
+        sessions.add_bills(services(), cookie, joined)
+        return remember(see_other(url_for("patient.bills", unit_code=unit_code)), cookie)
     return remember(see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
 
 
@@ -91,12 +102,17 @@ def _waiting(token: str) -> Response:
     return page("waiting.html", unit=unit, token=token, noted="noted" in shown().told)
 
 
-def _linked(connection: Any, token: str) -> tuple[BillFacts, str]:
-    """Return the bill of a link and its payer's full name."""
+def _linked(connection: Any, token: str) -> tuple[BillFacts, str, MessageLink | None]:
+    """Return the bill of a link and its payer's full name; with them the message, when it is the link of one."""
+    sent = message_links.by_link(services(), connection, token)
+    if sent is not None and sent.bill_id is not None:
+        bill = ledger_bills.by_id(connection, sent.bill_id)
+        if bill is not None:
+            return bill, ledger_bills.payer_name(services(), connection, bill.bill_id), sent
     digest = services().index.digest("link", token)
     found = ledger_bills.by_link(services(), connection, digest) if TOKEN.fullmatch(token) else None
     if found is None and TOKEN.fullmatch(token) and token[0] in services().settings.link_key_ids:
         raise _NotYet
     if found is None:
         raise Refusal("LINK_INVALID")
-    return found
+    return *found, None

@@ -18,7 +18,7 @@ from portal.core.database import Connection
 from portal.domain.documents.settlement import Scene
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
-from portal.domain.states.bills import Standing
+from portal.domain.states.standing import Standing
 from portal.hospital import queries as hospital_queries
 from portal.ledger.bills import BillFacts
 from portal.retrieval import family, files

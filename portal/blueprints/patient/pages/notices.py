@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 from flask import Response, abort, request, url_for
 
-from portal.blueprints.patient import context
-from portal.blueprints.patient.context import CHANNELS, caller, own_bill, page, patient, session_here, unit_of
+from portal.blueprints.patient.context import caller, own_bill, page, patient, session_here, unit_of, way_of
 from portal.blueprints.patient.form_results import Result, show, shown
 from portal.core.clock import now
 from portal.core.database import Connection
@@ -28,6 +27,7 @@ TITLES = {
     Purpose.READY: "您等的票据开好了",
     Purpose.REQUESTED: "您要的票据",
     Purpose.NOTICE: "医院发来的通知",
+    Purpose.EXCHANGED: "票据换成纸质了",
 }
 """What a message says, in the person's words."""
 
@@ -51,7 +51,7 @@ def notices(unit_code: str) -> Response:
         found, _ = identify.visible_bills(services(), connection, session)
         bills = {bill.bill_id: bill for bill in found}
         shown = delivery_notices.notices(connection, session.unit_id, list(bills), _whose(session))
-    return page("notices.html", notices=shown, bills=bills, titles=TITLES, channels=CHANNELS)
+    return page("notices.html", notices=shown, bills=bills, titles=TITLES)
 
 
 @patient.post("/h/<string:unit_code>/notices")
@@ -79,11 +79,10 @@ def notice_not_me(unit_code: str, attempt_id: int) -> Response:
         if sent is None:
             raise Refusal("BILL_NOT_FOUND")
         own_bill(connection, sent.bill_id)
-    channel = CHANNELS.get(sent.channel, "消息")
     if request.method == "POST":
-        content = {"channel": channel, "address": sent.masked}
+        content = {"channel": way_of(sent.channel, ""), "address": sent.masked}
         patient_requests.ask(services(), limits(), unit.id, "not_me", content, caller(), sent.bill_id)
         delivery_requests.stop_address(services(), attempt_id)
         return show(request.path, Result(told={"done": True}))
-    way, back = context.way(sent), url_for("patient.notices", unit_code=unit_code)
+    way, back = way_of(sent.channel, sent.masked), url_for("patient.notices", unit_code=unit_code)
     return page("not_me.html", done="done" in shown().told, way=way, back=back)

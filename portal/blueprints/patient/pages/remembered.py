@@ -6,6 +6,7 @@ from flask import Response, request, url_for
 
 from portal.blueprints.patient.context import inside_app, page, patient, remember, session_here, unit_of
 from portal.retrieval.proof import remembered
+from portal.web import cookies
 from portal.web.edge import see_other, services
 
 COOKIE = "qp_known"
@@ -13,7 +14,7 @@ COOKIE = "qp_known"
 
 def token() -> str:
     """Return what this browser is remembered by, or ""."""
-    return request.cookies.get(COOKIE, "")
+    return cookies.read(COOKIE)
 
 
 @patient.get("/h/<string:unit_code>/phones")
@@ -34,9 +35,7 @@ def remember_phone(unit_code: str) -> Response:
         session = session_here(connection, 2)
     kept = remembered.remember(services(), session, inside_app() or _system())
     response = see_other(url_for("patient.phones", unit_code=unit_code))
-    seconds = int(remembered.LIVES.total_seconds())
-    response.set_cookie(COOKIE, kept, max_age=seconds, httponly=True, samesite="Lax", secure=request.is_secure)
-    return response
+    return cookies.remember(response, COOKIE, kept, remembered.LIVES.days)
 
 
 def _system() -> str:

@@ -75,7 +75,8 @@ def ask(unit_code: str, bill_id: int) -> Response:
         return see_other(request.path)
     back = f"{services().settings.outside}{url_for('patient_cards.cards', unit_code=unit_code, bill_id=bill_id)}"
     try:
-        link = runtime().wechat_cards.link(order, bill.total_fen, back)
+        with runtime().providers.permits.call("wechat"):
+            link = runtime().wechat_cards.link(order, bill.total_fen, back)
     except ChannelFault:
         problem = "微信现在没有应答，票据没有放入卡包。请稍后再试，或下载 PDF 保存。"
         return show_problem(request.path, 503, problem=problem)
@@ -158,10 +159,11 @@ def _login(platform: str, back: str, state: str) -> str:
 def _bind(session: sessions.Session, platform: str, code: str) -> str:
     providers = runtime().providers
     try:
-        if platform == "wechat":
-            subject = Subject(platform, providers.service.appid, "openid", providers.service.web_login(code))
-        else:
-            subject = Subject(platform, services().settings.alipay_app, *providers.alipay.login(code))
+        with providers.permits.call(platform):
+            if platform == "wechat":
+                subject = Subject(platform, providers.service.appid, "openid", providers.service.web_login(code))
+            else:
+                subject = Subject(platform, services().settings.alipay_app, *providers.alipay.login(code))
     except ChannelFault:
         return "failed"
     number, name = bytes.fromhex(session.claim.number), bytes.fromhex(session.claim.name)
