@@ -212,6 +212,22 @@ CATALOGUE: dict[str, Parameter] = {
             "link",
             {"link": "只放链接", "pdf": "附 PDF"},
         ),
+        Parameter(
+            "patient.list-department",
+            "取票页面",
+            "列表显示科室",
+            "用验证码查到的票据列表里是否写科室；敏感科室总是写通用名称",
+            "flag",
+            True,
+        ),
+        Parameter(
+            "patient.slip-details",
+            "取票页面",
+            "告知单可看明细",
+            "只凭告知单和姓名，是否可看费用清单（药品、科室）、取带数据文件（含完整证件号）的 PDF；否则要用手机验证码",
+            "flag",
+            False,
+        ),
     )
 }
 

@@ -212,7 +212,7 @@ def how_far(sent: Sequence[Shown]) -> tuple[str, str]:
     if AttemptState.DELIVERED in states:
         return said_later("已送达"), "done"
     if states & {AttemptState.ACCEPTED, AttemptState.EXPIRED, AttemptState.UNCERTAIN}:
-        return said_later("已发出"), "part"
+        return said_later("已通知您"), "part"
     if any(state.active for state in states):
         return said_later("正在送"), ""
     return (said_later("没送到") if states else said_later("待送达")), ""

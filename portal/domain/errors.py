@@ -297,7 +297,9 @@ CATALOGUE: dict[str, Text] = {
     ),
     "REQUEST_UNKNOWN": Text(404, "没有这个申请", "申请编号不对，或不属于本单位", "请核对申请编号，或到收费窗口查询"),
     "REQUEST_CLOSED": Text(409, "已经答复过", "这个申请已由{by}答复", "请在列表中查看答复"),
-    "CHOICE_EMPTY": Text(422, "没有选择票据", "一次可以选 1 至 {most} 张有效的票据", "请返回列表重新勾选"),
+    "CHOICE_EMPTY": Text(
+        422, "没有选择票据", "一张也没有选，或者选的超过了 {most} 张", "一次最多 {most} 张，请少选一些"
+    ),
     "SESSION_OVER": Text(401, "需要重新验证", "为保护隐私，验证结果只保留一段时间", "请重新填写"),
     # staff side
     "LOGIN_REFUSED": Text(

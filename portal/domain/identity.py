@@ -149,6 +149,12 @@ def is_slip_code(text: str) -> bool:
     return _SLIP_CODE.fullmatch(normalise(text)) is not None
 
 
+def bare_slip_code(text: str) -> str:
+    """Return the fetch code that somebody typed without its ``QP``, else "". It may be a card's number as well."""
+    whole = f"QP{normalise(text)}"
+    return whole if _SLIP_CODE.fullmatch(whole) and not normalise(text).isdigit() else ""
+
+
 def spoken_kind(text: str) -> str:
     """Return what a typed number looks like, in words for the person who typed it; says when an ID number does not
     add up."""

@@ -81,6 +81,7 @@ def settlement(method: str, message: Mapping[str, Any], account: HisAccount) -> 
         "remark": fields.text("remark", "备注", 200, cut=True),
         "circulating": fields.text("isArrears", "是否可流通", 10) != "0",
         "arrears_reason": fields.text("arrearsReason", "不可流通原因", 200, cut=True),
+        "replaces": fields.text("replacedBusNo", "被替换票据的业务流水号", 50),
     }
     if problems.count or business_at is None:
         raise Refusal("FIELD_INVALID", problems=problems.text())

@@ -16,6 +16,7 @@ from portal.models.tables import (
     CHARGE_ITEM,
     DEPARTMENT,
     INCOME_ITEM,
+    PARAMETER,
     POINT,
     POINT_KIND,
     PRINTER,
@@ -45,6 +46,15 @@ def general_department(connection: Connection, unit_id: int, name: str) -> str:
         select(DEPARTMENT.c.general_name).where(DEPARTMENT.c.unit_id == unit_id, DEPARTMENT.c.name == name)
     )
     return general or name
+
+
+def listed_departments(connection: Connection, unit_id: int) -> dict[str, str]:
+    """Return by what general name patients' lists show each department; nothing when the unit's lists name none
+    (``patient.list-department``). A department that is not registered may be a sensitive one and is not shown."""
+    wanted = (PARAMETER.c.unit_id == DEPARTMENT.c.unit_id) & (PARAMETER.c.key == "patient.list-department")
+    named = select(DEPARTMENT.c.name, DEPARTMENT.c.general_name, PARAMETER.c.value)
+    rows = connection.execute(named.outerjoin(PARAMETER, wanted).where(DEPARTMENT.c.unit_id == unit_id)).all()
+    return {row.name: row.general_name or row.name for row in rows if row.value is not False}
 
 
 def departments(unit_id: int) -> Select[Any]:

@@ -1,4 +1,4 @@
-"""What belongs to a bill: its red bill or original, the sheet that stands for it, the bill that counts instead."""
+"""What belongs to a bill: its red bill or original, the sheet that stands for it, the bill that was issued instead."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from portal.ledger.bills import FACTS, BillFacts, by_id, read_facts, red_of
 from portal.models.tables import (
     BILL,
     BILL_PARTY,
+    BILL_REPLACEMENT,
     BOOKING,
     DELIVERY,
     PAPER_BILL,
@@ -31,15 +32,17 @@ _BOOKED = select(_FEN).where(BOOKING.c.bill_id == BILL.c.id).scalar_subquery()
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """``counting``: live bills of the same person, day and scene, issued after this one was; for a reversed bill the
-    ones that count instead. ``supervised``: finance has signed, whatever the state is now. ``asked`` and ``sent``:
-    there are requests and deliveries about it, which cost a further question each. ``booked_fen``: how much of it
-    units have booked, ``None`` when none has. ``verified``: how often somebody did, ``verified_at`` last."""
+    """``replacement``: what was issued instead of a reversed bill, as the HIS stated; ``same_day``: the person's other
+    bills of that day that are good now, about which nobody has said anything. ``supervised``: finance has signed,
+    whatever the state is now. ``asked`` and ``sent``: there are requests and deliveries about it, which cost a
+    further question each. ``booked_fen``: how much of it units have booked, ``None`` when none has. ``verified``: how
+    often somebody did, ``verified_at`` last."""
 
     red: BillFacts | None
     original: BillFacts | None
     sheet: Sheet | None
-    counting: tuple[BillFacts, ...]
+    replacement: tuple[BillFacts, ...]
+    same_day: tuple[BillFacts, ...]
     supervised: bool
     asked: bool
     sent: bool
@@ -86,15 +89,18 @@ def standing_of(connection: Connection, bill: BillFacts) -> Standing:
 
 _OWN_KEYS = select(PARTY_KEY.c.digest).where(PARTY_KEY.c.bill_id == bindparam("bill"))
 _OWN_NAME = select(BILL_PARTY.c.name_digest).where(BILL_PARTY.c.bill_id == bindparam("bill")).scalar_subquery()
-_COUNTING = (
+_REPLACEMENT = (
+    FACTS.join(BILL_REPLACEMENT, BILL_REPLACEMENT.c.bill_id == BILL.c.id)
+    .where(BILL_REPLACEMENT.c.replaced_id == bindparam("bill"))
+    .order_by(BILL.c.issued_at)
+)
+_SAME_DAY = (
     FACTS.join(BILL_PARTY, BILL_PARTY.c.bill_id == BILL.c.id)
     .where(
         BILL.c.id.in_(select(PARTY_KEY.c.bill_id).where(PARTY_KEY.c.digest.in_(_OWN_KEYS))),
         BILL_PARTY.c.name_digest == _OWN_NAME,
         BILL.c.unit_id == bindparam("unit"),
         BILL.c.business_day == bindparam("day"),
-        BILL.c.scene == bindparam("of_scene"),
-        BILL.c.issued_at > bindparam("since"),
         BILL.c.state != BillState.REVERSED.value,
         BILL.c.red_of_id.is_(None),
     )
@@ -104,21 +110,20 @@ _COUNTING = (
 
 def of(connection: Connection, bill: BillFacts, row: Any) -> Relations:
     """Return what belongs to ``bill``; ``row`` comes from a statement :func:`with_relations`."""
-    counting: tuple[BillFacts, ...] = ()
+    replacement: tuple[BillFacts, ...] = ()
+    same_day: tuple[BillFacts, ...] = ()
     if bill.state is BillState.REVERSED:
-        wanted = {
-            "bill": bill.bill_id,
-            "unit": bill.unit_id,
-            "day": row.business_day,
-            "of_scene": bill.scene,
-            "since": bill.issued_at,
-        }
-        counting = tuple(read_facts(found) for found in connection.execute(_COUNTING, wanted))
+        replacement = tuple(map(read_facts, connection.execute(_REPLACEMENT, {"bill": bill.bill_id})))
+    if bill.state is BillState.REVERSED and not replacement:
+        wanted = {"bill": bill.bill_id, "unit": bill.unit_id, "day": row.business_day}
+        live = map(read_facts, connection.execute(_SAME_DAY, wanted))
+        same_day = tuple(one for one in live if one.standing in (Standing.VALID, Standing.WAITING))
     return Relations(
         red_of(connection, bill.bill_id) if bill.state is BillState.REVERSED else None,
         by_id(connection, row.red_of_id) if row.red_of_id else None,
         Sheet(row.paper_code, row.sheet) if row.sheet is not None else None,
-        counting,
+        replacement,
+        same_day,
         row.supervised is not None,
         bool(row.asked),
         bool(row.sent),

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, literal, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, literal, or_, select
 
 from portal.core.database import lock_row
 from portal.core.services import Services
 from portal.domain import link
 from portal.domain.errors import Refusal
 from portal.domain.numbers import BillNumber
-from portal.domain.states.bills import BillState, ReversalReason
+from portal.domain.states.bills import BillState, PaperState, ReversalReason
+from portal.domain.states.standing import Condition, Standing, standing
 from portal.models.tables import (
     BILL,
     BILL_DETAIL,
@@ -26,6 +27,7 @@ from portal.models.tables import (
     BOOKING,
     FINANCE_MESSAGE,
     HIS_ACCOUNT,
+    PAPER_BILL,
     POINT,
     REVERSAL,
     SUPERVISION,
@@ -65,11 +67,20 @@ class BillFacts:
     appid: str
     link_generation: int
     link_key: str
+    exchanged: bool
+    """A sheet of paper stands for it."""
+    booked: bool
+    """A unit has booked it, or a part of it."""
 
     @property
     def pair(self) -> str:
         """Code and number as people read them."""
         return f"{self.code} {self.number}"
+
+    @property
+    def standing(self) -> Standing:
+        """What it is good for now."""
+        return standing(Condition(self.state, self.total_fen < 0, self.exchanged, self.booked))
 
     @property
     def insured_fen(self) -> int:
@@ -79,7 +90,17 @@ class BillFacts:
 
 _NAMES = tuple(BillFacts.__dataclass_fields__)
 _NUMBER, _STATE = _NAMES.index("number"), _NAMES.index("state")
-_ELSEWHERE = {"bill_id": BILL.c.id, "code": BILL.c.bill_code, "point_code": POINT.c.code, "appid": HIS_ACCOUNT.c.appid}
+_SHEET, _BOOKING = PAPER_BILL.alias("standing_sheet"), BOOKING.alias("standing_booking")
+_ELSEWHERE = {
+    "bill_id": BILL.c.id,
+    "code": BILL.c.bill_code,
+    "point_code": POINT.c.code,
+    "appid": HIS_ACCOUNT.c.appid,
+    "exchanged": exists()
+    .where(_SHEET.c.bill_id == BILL.c.id, _SHEET.c.state == PaperState.VALID.value)
+    .correlate(BILL),
+    "booked": exists().where(_BOOKING.c.bill_id == BILL.c.id).correlate(BILL),
+}
 
 # Statements are built once: building and hashing one costs more than running it.
 FACTS: Select[Any] = (

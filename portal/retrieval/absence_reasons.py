@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from portal.core.clock import business_day
-from portal.domain.states.bills import BillState
+from portal.domain.states.standing import Standing
 from portal.ledger.bills import BillFacts
 
 NEAR = timedelta(days=3)
@@ -22,11 +22,13 @@ class Reason:
 
 
 _TEXTS = {
-    BillState.ISSUED: "已开具，正在等财政监制，通常几分钟内完成",
-    BillState.UPLOADED: "已送财政，正在等监制，通常几分钟内完成",
-    BillState.SUPERVISED: "已经可以用了，就在您的列表里",
-    BillState.REFUSED: "财政没有通过，医院正在处理",
-    BillState.REVERSED: "已冲红（作废），请看替它重开的那一张",
+    Standing.WAITING: "医院开好了，正在等财政盖章，通常几分钟内完成",
+    Standing.VALID: "已经可以用了，就在您的列表里",
+    Standing.EXCHANGED: "已打印成纸质票，报销用那张纸",
+    Standing.BOOKED: "已经可以用了，单位已用它报销",
+    Standing.REFUSED: "财政没有通过，医院正在处理",
+    Standing.REVERSED: "已作废，不能报销",
+    Standing.RED: "这是作废凭证，不用管它",
 }
 
 
@@ -38,6 +40,5 @@ def reasons(bills: Sequence[BillFacts], day: date | None, amount_fen: int | None
         near = day is not None and abs(business_day(bill.business_at) - day) <= NEAR
         same = amount_fen is not None and amount_fen in (bill.total_fen, bill.own_cash_fen)
         if near or same:
-            red = "这是红票，只用来冲销原票" if bill.total_fen < 0 else _TEXTS[bill.state]
-            found.append(Reason(bill, red))
+            found.append(Reason(bill, _TEXTS[bill.standing]))
     return found[:20]

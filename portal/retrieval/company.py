@@ -384,4 +384,5 @@ def bundle(
         rows = connection.execute(_SOME, _wanted(session, company=company.company_id, bills=list(bill_ids))).all()
     bills = [ledger_bills.read_facts(row) for row in rows]
     by = ("company.downloaded", f"company:{company.company_id}")
-    return files.bundle(services, faces, unit_code, company.name, bills, zipped, by)
+    order = files.Bundle(unit_code, company.name, zipped, by=by)
+    return files.bundle(services, faces, order, bills, {bill.bill_id for bill in bills})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -50,7 +50,7 @@ def spans(bills: Sequence[BillFacts], today: date) -> list[Span]:
     days = [business_day(bill.business_at) for bill in bills if counts(bill)]
     if not days:
         return []
-    found = [("最近一次就诊", max(days), max(days)), ("最近一个月", today - timedelta(days=30), today)]
+    found = [("最近一天", max(days), max(days)), ("最近一个月", today - timedelta(days=30), today)]
     found += [
         (f"{year} 年", date(year, 1, 1), date(year, 12, 31))
         for year in sorted({day.year for day in days}, reverse=True)
@@ -63,37 +63,45 @@ def within(bills: Sequence[BillFacts], first: date, last: date) -> list[BillFact
     return [bill for bill in bills if first <= business_day(bill.business_at) <= last]
 
 
-def bundle(
-    services: Services,
-    faces: FaceRenderer,
-    unit_code: str,
-    payer: str,
-    bills: Sequence[BillFacts],
-    zipped: bool,
-    by: tuple[str, str] = ("bill.downloaded", "patient:bundle"),
-) -> File:
-    """Put the chosen bills behind a cover sheet: one PDF to print, or a ZIP with every original and its data file.
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a bundle is to be: for which unit, in whose name (``payer``), a ZIP or a PDF, which part of :data:`MOST`
+    bills; ``by``: action and actor of the log entry of each bill."""
 
-    Red and reversed ones are left out and named on the cover. ``by``: action and actor of the log entry of each bill.
-    Raises CHOICE_EMPTY for none or too many that count.
+    unit_code: str
+    payer: str
+    zipped: bool
+    part: int = 1
+    by: tuple[str, str] = ("bill.downloaded", "patient:bundle")
+
+
+def bundle(
+    services: Services, faces: FaceRenderer, order: Bundle, bills: Sequence[BillFacts], ticked: Collection[int]
+) -> File:
+    """Put the ticked bills behind a cover sheet: one PDF to print, or a ZIP with every original and its data file.
+
+    Red and reversed ones are left out and named on the cover. Raises CHOICE_EMPTY when the part has none that counts.
     """
-    chosen = sorted((bill for bill in bills if counts(bill)), key=lambda bill: (bill.business_at, bill.bill_id))
-    if not 1 <= len(chosen) <= MOST:
+    counting = [bill for bill in bills if counts(bill) and bill.bill_id in ticked]
+    counting.sort(key=lambda bill: (bill.business_at, bill.bill_id))
+    parts = -(-len(counting) // MOST)
+    if not 1 <= order.part <= parts:
         raise Refusal("CHOICE_EMPTY", most=MOST)
+    chosen = counting[(order.part - 1) * MOST : order.part * MOST]
     with services.database.read() as connection:
-        desk = desk_of(connection, unit_code)
+        desk = desk_of(connection, order.unit_code)
         lines = [_line(bill, "已换开纸质" if valid_sheet(connection, bill.bill_id) else "") for bill in chosen]
         out = [_line(bill, "红票" if bill.total_fen < 0 else "已冲红") for bill in bills if not counts(bill)]
         made_at = f"{local(now()):%Y-%m-%d %H:%M}"
-        front = patient_papers.cover(desk, payer, lines, out, made_at, services.settings.banner)
+        front = patient_papers.cover(desk, order.payer, lines, out, made_at, services.settings.banner)
         files = [bill_pdf(services, connection, faces, bill) for bill in chosen]
-        if zipped:
+        if order.zipped:
             files += [bill_xml(services, connection, bill) for bill in chosen]
     with services.database.write() as connection:
         for bill in chosen:
-            audit.record(connection, Actor(by[1]), by[0], ("bill", bill.bill_id))
-    name = f"bundle-{local(now()):%Y%m%d}"
-    if not zipped:
+            audit.record(connection, Actor(order.by[1]), order.by[0], ("bill", bill.bill_id))
+    name = f"报销包-{local(now()):%Y%m%d}" + (f"-第{order.part}包共{parts}包" if parts > 1 else "")
+    if not order.zipped:
         return File(f"{name}.pdf", "application/pdf", merged([front, *(file.data for file in files)]))
     out_file = io.BytesIO()
     with zipfile.ZipFile(out_file, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,7 +1,7 @@
-"""Background work of retrieval: forgetting sessions, one-time codes and passes that are over."""
+"""Background work of retrieval: forgetting sessions, one-time codes, passes and remembered phones that are over."""
 
 from __future__ import annotations
 
-from portal.retrieval.proof import passes, sessions
+from portal.retrieval.proof import passes, remembered, sessions
 
-CLEANERS = (sessions.clean, passes.clean)
+CLEANERS = (sessions.clean, passes.clean, remembered.clean)

@@ -5,14 +5,16 @@ The patient gets a number, under which the answer can be read; whatever was type
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
-import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from portal import audit
 from portal.access import attempts
@@ -43,6 +45,7 @@ LOOK = Guard("request", "number", 5, 900)
 MOST_AN_HOUR = 60
 """Requests from one network address."""
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+_AGAIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,16 @@ def ask(
 ) -> str:
     """Hand a request to the desk; return its number, which is shown once. Raises ENTRY_INVALID, TRY_LATER.
 
+    The same request again within minutes (a form sent twice) is the same one.
+
     ``address`` is the caller's network address, counted by keyed hash; ``photo`` a JPEG or PNG as it was sent.
     """
     kept = {name: value.strip()[:300] for name, value in content.items() if value.strip()}
     if kept.get("phone") and not is_phone(kept["phone"]):
         raise Refusal("ENTRY_INVALID", problems="手机号应为 11 位数字")
+    number = _number(services, [unit_id, kind, bill_id, kept, hashlib.sha256(photo).hexdigest()])
+    if _asked_lately(services, number):
+        return number
     place = services.index.digest("address", attempts.network(address)).hex()[:24]
     most = MOST_AN_HOUR * (attempts.OWN if attempts.own(services, address) else 1)
     if not limits.hit(f"request.address:{place}", most, 3600):
@@ -96,30 +104,48 @@ def ask(
         kept_photo = photos.remade(photo) if photo else b""
     except ValueError as error:
         raise Refusal("ENTRY_INVALID", problems=str(error)) from error
-    number = "SQ" + "".join(secrets.choice(_LETTERS) for _ in range(10))
     request_id = new_id()
-    with services.database.write() as connection:
-        connection.execute(
-            insert(PATIENT_REQUEST),
-            {
-                "id": request_id,
-                "unit_id": unit_id,
-                "kind": kind,
-                "bill_id": bill_id,
-                "content": services.cipher.encrypt("patient_request.content", request_id, json.dumps(kept)),
-                "reference": _reference(services, number),
-                "state": "open",
-                "answer": None,
-                "created_at": now(),
-                "answered_at": None,
-                "answered_by": "",
-            },
-        )
+    row = {
+        "id": request_id,
+        "unit_id": unit_id,
+        "kind": kind,
+        "bill_id": bill_id,
+        "content": services.cipher.encrypt("patient_request.content", request_id, json.dumps(kept)),
+        "reference": _reference(services, number),
+        "state": "open",
+        "answer": None,
+        "created_at": now(),
+        "answered_at": None,
+        "answered_by": "",
+    }
+    with contextlib.suppress(IntegrityError), services.database.write() as connection:  # the other of two at once
+        connection.execute(insert(PATIENT_REQUEST), row)
         if kept_photo:
             sealed = services.cipher.encrypt("request_photo.photo", request_id, kept_photo)
             connection.execute(insert(REQUEST_PHOTO), {"request_id": request_id, "photo": sealed})
         audit.record(connection, Actor("patient"), "request.made", ("request", request_id), {"kind": kind})
     return number
+
+
+def _number(services: Services, asked: Sequence[object]) -> str:
+    """Return the number of a request: for whoever has no key it is random; the same request within :data:`_AGAIN` has
+    the same one."""
+    same = json.dumps(asked, sort_keys=True)
+    window = int(now().timestamp()) // int(_AGAIN.total_seconds())
+    numbers = [_letters(services.index.digest("request.number", f"{window - back}\0{same}")) for back in (0, 1)]
+    return numbers[1] if _asked_lately(services, numbers[1]) else numbers[0]
+
+
+def _letters(digest: bytes) -> str:
+    return "SQ" + "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:10])
+
+
+def _asked_lately(services: Services, number: str) -> bool:
+    lately = select(PATIENT_REQUEST.c.id).where(
+        PATIENT_REQUEST.c.reference == _reference(services, number), PATIENT_REQUEST.c.created_at > now() - _AGAIN
+    )
+    with services.database.read() as connection:
+        return connection.execute(lately).first() is not None
 
 
 def _reference(services: Services, number: str) -> bytes:
@@ -136,14 +162,20 @@ def read(services: Services, row: Any) -> Request:
 def by_number(services: Services, limits: Limits, unit_id: int, number: str, address: str) -> Request:
     """Return the request with this number. Raises REQUEST_UNKNOWN, TRY_LATER."""
     attempt = attempts.begin(services, limits, LOOK, _reference(services, number).hex()[:24], address)
+    with services.database.read() as connection:
+        found = numbered(services, connection, unit_id, number)
+    attempt.right()
+    return found
+
+
+def numbered(services: Services, connection: Connection, unit_id: int, number: str) -> Request:
+    """Return the request with this number, for whoever has shown to know it. Raises REQUEST_UNKNOWN."""
     wanted = select(PATIENT_REQUEST).where(
         PATIENT_REQUEST.c.reference == _reference(services, number), PATIENT_REQUEST.c.unit_id == unit_id
     )
-    with services.database.read() as connection:
-        row = connection.execute(wanted).one_or_none()
+    row = connection.execute(wanted).one_or_none()
     if row is None:
         raise Refusal("REQUEST_UNKNOWN")
-    attempt.right()
     return read(services, row)
 
 

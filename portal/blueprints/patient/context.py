@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, render_template, request
 from markupsafe import Markup
 
-from portal.blueprints.patient import english
+from portal.blueprints.patient import english, form_results
 from portal.core.clock import local
 from portal.core.database import Connection
 from portal.delivery.engine.channel import CODES, PUSH, lane_of
@@ -74,11 +74,15 @@ def keep_open(response: Response) -> Response:
     return response
 
 
-def page(template: str, status: int = 200, **values: Any) -> Response:
+def page(template: str, status: int = 0, **values: Any) -> Response:
     """Render a patient page. ``here`` is its own address: what lies below it is named from there.
 
-    It is in English when the browser wants that and the template is; ``english=False`` forbids it.
+    It shows what its form led to (``typed``, ``problem``, ``wrong``), whose status it has unless one is given. It is in
+    English when the browser wants that and the template is; ``english=False`` forbids it.
     """
+    result = form_results.shown()
+    values = {"typed": result.typed, "problem": result.problem, "wrong": result.wrong} | values
+    values["back"] = request.full_path.removesuffix("?") if request.method == "GET" else "/"
     wanted, translated = english.wanted(), template in english.PAGES
     g.english = values["english"] = wanted and translated and values.get("english", True)
     values["wants_english"] = wanted if wanted or translated else None
@@ -93,7 +97,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     values["inside_app"] = inside_app()
     banner = current_app.config["BANNER"]
     values["banner"] = banner.english or banner if g.english else banner
-    return Response(render_template(f"patient/{template}", **values), status=status)
+    return Response(render_template(f"patient/{template}", **values), status=status or result.status)
 
 
 def remember(response: Response, cookie: str) -> Response:
@@ -147,6 +151,17 @@ def clock(moment: datetime) -> str:
     return local(moment).strftime("%m-%d %H:%M")
 
 
+def tel(number: str) -> str:
+    """Return a desk's phone as a link that a phone dials; what is no plain number stays text."""
+    dialled = re.sub(r"[\s()（）-]", "", number)
+    return Markup('<a href="tel:{}">{}</a>').format(dialled, number) if dialled.isdigit() else number
+
+
+def hour(moment: datetime) -> str:
+    """``10:42`` in the hospital's time."""
+    return local(moment).strftime("%H:%M")
+
+
 def groups(text: str, size: int = 4) -> str:
     """Return a number in groups: ``9000 0001 23`` counted from the left."""
     return " ".join(text[start : start + size] for start in range(0, len(text), size))
@@ -158,11 +173,13 @@ def grouped(text: str) -> str:
 
 
 FILTERS = {
-    "way": way_of,
     "yuan": yuan,
     "micro": micro_text,
     "day": day,
     "time": clock,
+    "hour": hour,
+    "way": way_of,
+    "tel": tel,
     "groups": groups,
     "grouped": grouped,
 }

@@ -24,7 +24,9 @@ from portal.core.clock import local
 from portal.web import cookies
 
 COOKIE = "qp_english"
-PAGES = frozenset(f"{name}.html" for name in ("home", "find", "code", "list", "bill", "details", "link", "error"))
+PAGES = frozenset(
+    f"{name}.html" for name in ("home", "find", "code", "list", "bill", "details", "link", "error", "more_proof")
+)
 """Templates that are in English as a whole, with what they include."""
 
 _CATALOGUE = Path(portal.__file__).parent / "translations" / "en" / "LC_MESSAGES" / "patient.po"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from portal.blueprints.patient import english
+from portal.blueprints.patient import english, form_results
 from portal.blueprints.patient.context import FILTERS, keep_open, patient
 from portal.blueprints.patient.pages import (
     bill,
@@ -18,7 +18,9 @@ from portal.blueprints.patient.pages import (
     find,
     help_desk,
     link,
+    lists,
     notices,
+    remembered,
     verification,
 )
 from portal.blueprints.patient.pages.getting import handing_over, sending, stopping
@@ -35,6 +37,7 @@ def _prepare(state: Any) -> None:
     settings = state.app.extensions[KEY].services.settings
     state.app.jinja_env.filters.update(FILTERS)
     english.prepare(state.app.jinja_env)
+    state.app.jinja_env.globals.update(form_results.GLOBALS)
     state.app.jinja_env.globals["our_address"] = f"{settings.outside}/"
     state.app.jinja_env.globals["scene_title"] = lambda scene: Scene(scene).charged
 
@@ -52,7 +55,9 @@ PAGES = (
     handing_over,
     help_desk,
     link,
+    lists,
     notices,
+    remembered,
     sending,
     stopping,
     verification,

@@ -223,5 +223,7 @@ class Settlement:
     circulating: bool = True
     arrears_reason: str = ""
     purpose: Dealing | Donation | None = None
+    replaces: str = ""
+    """The serial of the reversed bill that this one is issued instead of."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
     sent: str = field(default="", compare=False, repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portal.domain.states.bills import BillState
+from portal.domain.texts import said_later
 from portal.domain.titled import Titled
 
 
@@ -18,6 +19,29 @@ class Standing(Titled):
     BOOKED = "booked", "已入账"
     REVERSED = "reversed", "已冲红"
     RED = "red", "红票"
+
+    @property
+    def spoken(self) -> str:
+        """Return the word that patients read."""
+        return _SPOKEN[self]
+
+    @property
+    def tone(self) -> str:
+        """Return the colour's name: none for what may be used, ``wait``, or ``red``."""
+        if self in (Standing.REVERSED, Standing.RED, Standing.REFUSED):
+            return "red"
+        return "" if self is Standing.VALID else "wait"
+
+
+_SPOKEN = {
+    Standing.VALID: said_later("有效"),
+    Standing.WAITING: said_later("财政处理中"),
+    Standing.REFUSED: said_later("医院处理中"),
+    Standing.EXCHANGED: said_later("已打印成纸质"),
+    Standing.BOOKED: said_later("单位已报销"),
+    Standing.REVERSED: said_later("已作废"),
+    Standing.RED: said_later("作废凭证"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from portal.domain.states.bills import BillState
 from portal.hospital.references import ReferenceCache
 from portal.issuing import numbering
 from portal.issuing.bills import content, document
+from portal.issuing.bills.replacement import replace_on
 from portal.issuing.bills.rows import Lines, lines
 from portal.issuing.events import BILL_ISSUED
 from portal.issuing.numbering import Numbering
@@ -187,6 +188,8 @@ class IssuingService:
                 _BILL, bill | {"range_id": taken.range_id, "number": taken.pair.number, "check_code": check_code}
             )
             connection.execute(_DOCUMENT, _document_row(services, ready, signed, moment))
+            if settlement.replaces:
+                replace_on(connection, account.id, settlement.replaces, ready.bill_id)
         return Issued(
             ready.bill_id,
             taken.pair.code,

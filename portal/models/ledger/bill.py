@@ -101,6 +101,16 @@ class Bill(Base):
     earlier_link_digest: Mapped[bytes | None] = mapped_column(LargeBinary(32))
 
 
+class BillReplacement(Base):
+    """The bill that was issued instead of another, as its HIS said in the push; nothing else makes one."""
+
+    __tablename__ = "bill_replacement"
+    __table_args__ = (Index(None, "replaced_id"),)
+
+    bill_id: Mapped[int] = _of_bill()
+    replaced_id: Mapped[int] = mapped_column(ForeignKey("bill.id"))
+
+
 class BillItem(Base):
     """收费项目 of a bill: fiscal code and name, and the hospital's own."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, UtcDateTime
@@ -30,6 +30,26 @@ class PatientPass(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RememberedPhone(Base):
+    """A browser that a patient, having proved who they are, asked us to remember; it opens their list until it ends.
+
+    ``person`` is the keyed hash of unit, number and name, by which a person sees and ends all of theirs; ``claim`` is
+    what was proved, sealed; ``place`` is what the browser seems to be, in a word."""
+
+    __tablename__ = "remembered_phone"
+    __table_args__ = (UniqueConstraint("digest"), Index(None, "person"), Index(None, "expires_at"))
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    person: Mapped[bytes] = mapped_column(LargeBinary(32))
+    claim: Mapped[bytes] = mapped_column(LargeBinary)
+    place: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class SlipCode(Base):

@@ -78,6 +78,11 @@ class Slip:
         return f"{self.number[:2]} {self.number[2:6]} {self.number[6:]}"
 
     @property
+    def page(self) -> str:
+        """The address of the patients' pages as somebody types it, who has the code and not the slip."""
+        return self.link.partition("/b/")[0].partition("://")[2]
+
+    @property
     def grouped_code(self) -> str:
         """The fetch code as people retype it: ``QP 7KM2 XPTA``."""
         code = self.fetch_code

@@ -89,6 +89,20 @@ class FaceRenderer:
         return out.getvalue()
 
 
+def face_alone(pdf: bytes) -> bytes:
+    """Return the face of a bill's PDF in a file of its own, without its list pages and without what is attached."""
+    with _pdfium:
+        face, whole = pypdfium2.PdfDocument.new(), pypdfium2.PdfDocument(pdf)
+        try:
+            face.import_pages(whole, [0])
+            out = io.BytesIO()
+            face.save(out)
+        finally:
+            whole.close()
+            face.close()
+        return out.getvalue()
+
+
 def merged(pdfs: Sequence[bytes]) -> bytes:
     """All pages of these files in one with the title of the first; what is attached to the others stays behind."""
     with _pdfium:

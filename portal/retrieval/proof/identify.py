@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, Row, Select, bindparam, exists, insert, or_, select, update
 
 from portal import audit
-from portal.access import attempts
+from portal.access import attempts, parameters
 from portal.access.attempts import Attempt, Guard
 from portal.access.limits import Limits
 from portal.core.clock import now
@@ -47,14 +47,25 @@ TYPED_CODE, TYPED_CODE_AT = Guard("code", "person", 20, 86_400), Guard("code", "
 """Wrong codes a day, however many were sent: for one number, and for one phone, which all numbers of a person share."""
 
 
-def begin(services: Services, limits: Limits, unit_id: int, number: str, name: str, address: str) -> str:
+def begin(
+    services: Services,
+    limits: Limits,
+    unit_id: int,
+    number: str,
+    name: str,
+    address: str,
+    session: Session | None = None,
+) -> str:
     """Take number and name and have a code sent if they match; returns the cookie of a new session.
 
     Whether they match is not even looked at here, but by the task that sends: what is not known while the page is
-    made cannot change its time. ``address`` is the caller's network address, counted by keyed hash.
+    made cannot change its time. What a slip has opened in ``session`` stays open. ``address`` is the caller's network
+    address, counted by keyed hash.
     Raises TRY_LATER when too often.
     """
     claim = counted_claim(services, limits, number, name, address)
+    kept = session.claim.bills if session is not None and session.unit_id == unit_id else ()
+    claim = replace(claim, bills=kept)
     return services.database.act(lambda connection: begin_on(services, connection, unit_id, claim))
 
 
@@ -67,7 +78,7 @@ def counted_claim(services: Services, limits: Limits, number: str, name: str, ad
 
 def begin_on(services: Services, connection: Connection, unit_id: int, claim: Claim) -> str:
     """Open a session for a counted claim and have its code sent, in the caller's transaction; return its cookie."""
-    cookie = sessions.start(services, connection, unit_id, 0, claim)
+    cookie = sessions.start(services, connection, unit_id, 1 if claim.bills else 0, claim)
     send_code(services, connection, services.index.digest("session", cookie))
     return cookie
 
@@ -351,6 +362,20 @@ def own_bill(
     """
     row = _own(connection, _OWN, session, bill_id)
     return None if row is None else (ledger_bills.read_facts(row), ledger_bills.read_payer(services, row))
+
+
+def may_see_details(services: Services, connection: Connection, session: Session, bill_id: int) -> bool:
+    """Whether the session may see detail lines and data file of a bill that it may open.
+
+    They name drugs and department and hold the whole ID number: who has a slip and a name only does not get them,
+    unless the hospital has decided so (``patient.slip-details``).
+    """
+    if session.level >= 2 and bill_id not in session.claim.bills:
+        return True
+    if parameters.value(connection, session.unit_id, "patient.slip-details"):
+        return True
+    by_person = replace(session, claim=replace(session.claim, bills=()))
+    return own_bill(services, connection, by_person, bill_id) is not None
 
 
 def own_bill_related(

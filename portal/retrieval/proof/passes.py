@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -72,9 +73,14 @@ def for_browser(services: Services, session: Session, bill: BillFacts) -> str:
         return make(services, connection, Purpose.BROWSER, session.unit_id, Claim(bills=(bill.bill_id,)))
 
 
-def for_window(services: Services, session: Session) -> str:
-    """Return what the QR for a window says: the clerk's search finds what this session may see, for a minute."""
+def for_window(services: Services, session: Session, bills: Sequence[int] = ()) -> str:
+    """Return what the QR for a window says: the clerk's search finds what this session may see, for a minute.
+
+    ``bills``: those of a family member alone, instead of one's own.
+    """
     claim = session.claim if session.level >= 2 else Claim(bills=session.claim.bills)
+    if bills:
+        claim = Claim(bills=tuple(bills))
     with services.database.write() as connection:
         audit.record(connection, Actor("patient"), "patient.shown", ("unit", session.unit_id))
         return make(services, connection, Purpose.WINDOW, session.unit_id, claim)

@@ -37,6 +37,7 @@ from portal.rendering import xml
 from tests.support import ledger
 from tests.support.console import Console
 from tests.support.his import His
+from tests.support.parameters import set_parameter
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "data-2026-11"
 EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
@@ -78,6 +79,25 @@ def words(html: str) -> str:
     return re.sub(r"\s+|<[^>]*>", "", html)
 
 
+TODAY = {
+    "可报销": "有效",
+    "已冲红": "已作废",
+    "红票": "作废凭证",
+    "这张票已冲红": "这张票已作废",
+    "这是红票": "这张是作废凭证",
+    "已换开纸质票据": "已打印成纸质票",
+}
+"""What pages say today for the words that were recorded."""
+
+
+def missing(row: dict[str, Any], recorded: list[str], html: str) -> list[str]:
+    """What was recorded and is not on a page, in the words of today; masks do not tell a name's length any more."""
+    said = [re.sub(r"\*{3,}", "**", TODAY.get(one, one)) for one in recorded]
+    if "已换开纸质票据" in row.get("bill_says", ()):
+        said = ["已打印成纸质" if one == "有效" else one for one in said]
+    return [one for one in said if one not in words(html)]
+
+
 def named(browser: FlaskClient, link: str, address: str, name: str) -> Any:
     """Open a link and send the payer's name with its form; the answer."""
     token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(link).text)
@@ -96,15 +116,15 @@ def test_the_data_are_those_that_are_described() -> None:
 
 def test_every_link_opens_its_bill_with_pdf_and_signed_xml(old: Flask, old_dir: Path) -> None:
     root = load_certificate(old_dir / "keys" / "ca.crt")
+    set_parameter(old, "patient.slip-details", True)
     for row in BILLS:
         browser = old.test_client()
         page = browser.get(row["link"])
         assert page.status_code == 200, row["serial"]
-        assert [said for said in row["link_says"] if said not in words(page.text)] == [], row["serial"]
+        assert missing(row, row["link_says"], page.text) == [], row["serial"]
         opened = named(browser, row["link"], row["link"], row["payer"])
         assert opened.status_code == 303 and opened.location.endswith(f"/bills/{row['id']}"), row["serial"]
-        bill = words(browser.get(opened.location).text)
-        assert [said for said in row["bill_says"] if said not in bill] == [], row["serial"]
+        assert missing(row, row["bill_says"], browser.get(opened.location).text) == [], row["serial"]
         document = browser.get(f"{opened.location}/einvoice.xml").data
         assert hashlib.sha256(document).hexdigest() == row["xml_sha256"], row["serial"]
         check_signatures(document, row, root)
@@ -130,7 +150,7 @@ def test_a_vouchers_link_opens(old: Flask, voucher: dict[str, Any]) -> None:
     browser = old.test_client()
     page = words(browser.get(voucher["link"]).text)
     assert [said for said in voucher["link_says"] if said not in page] == []
-    opened = named(browser, voucher["link"], f"{voucher['link']}/voucher", voucher["payer"])
+    opened = browser.get(named(browser, voucher["link"], f"{voucher['link']}/voucher", voucher["payer"]).location)
     assert opened.status_code == 200
     assert [said for said in voucher["opened_says"] if said not in words(opened.text)] == []
 

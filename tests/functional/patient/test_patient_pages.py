@@ -10,10 +10,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import Table, insert, select, update
 
+from portal.core.clock import now
 from portal.demo.accounts import DEMO_APPID
 from portal.domain.link import token
 from portal.domain.states.bills import BillState
-from portal.models import Bill, Unit
+from portal.models import Bill, Booking, Unit
 from tests.support import codes
 from tests.support.his import His, outpatient
 from tests.support.pages import Fetched, Pages, Rules
@@ -63,7 +64,7 @@ def test_by_slip(either: Pages, his: His) -> None:
     assert "不一致" in either.submit(link, {"name": "林演"}, 422, action=link.url).text
     bill = either.submit(link, {"name": NAME}, action=link.url)
     assert NAME in bill.text
-    assert "没有随这张票上传" in either.get(first(bill, "/details")).text
+    assert "这些内容要用验证码看" in either.get(first(bill, "/details")).text
     assert "只有用告知单打开" in either.get("/h/pgzx/bills").text
     assert "打开这张票" in either.get(link.url).text
     assert "已通过验证" in either.get("/h/pgzx").text
@@ -80,25 +81,67 @@ def test_every_state_of_a_bill(pages: Pages, his: His, app: Flask, state: BillSt
     assert "这次一共" in pages.get(first(listed, r"/bills/\d+")).text
 
 
+def bill_pages(pages: Pages, listed: Fetched) -> dict[str, str]:
+    return {address: pages.get(address).text for address in re.findall(r'href="([^"]*/bills/\d+)"', listed.text)}
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_reversed_bill_points_to_what_counts(either: Pages, his: His, app: Flask) -> None:
-    """The original says 已冲红 and leads to the bill issued instead; the red one leads back; nobody else's is named."""
+def test_a_reversed_bill_names_no_bill_as_its_replacement_by_guessing(either: Pages, his: His, app: Flask) -> None:
+    """Valid bills of the same day are called that and no more; the exchanged one and other people's are not named."""
     window = Window(his)
     bill = window.issue("P1")
     red = window.red(bill).payload
     window.issue("P2", totalAmt=20, chargeDetail=[{"chargeCode": "0101", "chargeName": "诊查费", "amt": 20}])
     window.issue("P3", payer="陈样英", cardNo="000000194809060023", tel="")
-    window.issue("P4", busType="03")
+    window.turn(window.issue("P4", busType="03"), window.next())
     listed = identified(either, app)
-    assert "红票" in listed.text and "已冲红" in listed.text and "<s>128.50 元</s>" in listed.text
-    pages = {address: either.get(address).text for address in re.findall(r'href="([^"]*/bills/\d+)"', listed.text)}
-    [original] = [page for page in pages.values() if "这张票已冲红" in page]
-    assert red["eScarletBillNo"] in original.replace(" ", "")
-    counting = re.findall(r'href="([^"]+)">现在有效的票：([\d.]+) 元', original)
-    assert [amount for _, amount in counting] == ["20.00"]
-    assert "这次一共 <b>20.00</b>" in pages[counting[0][0]]
-    [page] = [page for page in pages.values() if "这是红票" in page]
+    for words in ("作废凭证", "已作废", "已打印成纸质", "财政处理中", "<s>128.50 元</s>"):
+        assert words in listed.text
+    assert "可报销" not in listed.text
+    pages = bill_pages(either, listed)
+    [original] = [page for page in pages.values() if "这张票已作废" in page]
+    assert red["eScarletBillNo"] in original.replace(" ", "") and "新票" not in original
+    named = re.findall(r'href="([^"]+)">\s*门诊收费 ([\d.]+) 元', original.partition("同一天您还有这些有效的票")[2])
+    assert [amount for _, amount in named] == ["20.00"] and "这次一共 <b>20.00</b>" in pages[named[0][0]]
+    [page] = [page for page in pages.values() if "这张是作废凭证" in page]
     assert bill["billNo"] in page.replace(" ", "") and "看原票" in page
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_replacement_is_what_the_his_has_stated(pages: Pages, his: His, app: Flask) -> None:
+    """Tomorrow's bill as well as today's; a statement about another person's bill is none."""
+    window = Window(his)
+    window.red(window.issue("P1"))
+    window.red(window.issue("P2", payer="陈样英", cardNo="000000194809060023", tel=""))
+    window.issue("P3", replacedBusNo="P1", busDateTime="20261230080000000")
+    window.issue("P4", replacedBusNo="P2")
+    listed = identified(pages, app)
+    [original] = [page for page in bill_pages(pages, listed).values() if "这张票已作废" in page]
+    [new] = re.findall(r'href="[^"]+/(\d+)">\s*门诊收费', original.partition("医院换开了新票")[2])
+    with app.extensions["qupiao"].services.database.read() as connection:
+        assert connection.scalar(select(BILL.c.serial).where(BILL.c.id == int(new))) == "P3"
+    assert "同一天您还有" not in original
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_a_bill_is_good_for_is_said_everywhere_alike(pages: Pages, his: His, app: Flask) -> None:
+    """Exchanged, booked and waiting are never simply 有效: in the list and behind the link."""
+    window = Window(his)
+    answer = his.call("invoiceEBillOutpatient", outpatient("P1")).payload
+    link = re.sub(r"^https?://[^/]+", "", answer["pictureUrl"])
+    tag = '<span class="tag{}">{}</span>'
+    assert tag.format(" wait", "财政处理中") in pages.get(link).text
+    with app.extensions["qupiao"].services.database.write() as connection:
+        connection.execute(update(BILL).values(state=BillState.SUPERVISED.value))
+        bill_id = connection.scalar(select(BILL.c.id))
+    assert tag.format("", "有效") in pages.get(link).text
+    with app.extensions["qupiao"].services.database.write() as connection:
+        booked = {"bill_id": bill_id, "booked_by": "某单位", "amount_fen": 100, "voucher_no": "1"}
+        connection.execute(insert(Booking), booked | {"booked_at": now(), "recorded_at": now()})
+    assert tag.format(" wait", "单位已报销") in pages.get(link).text
+    window.turn({name: answer[name] for name in ("billBatchCode", "billNo")}, window.next())
+    for page in (pages.get(link), identified(pages, app)):
+        assert tag.format(" wait", "已打印成纸质") in page.text and ">有效<" not in page.text
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -108,7 +151,7 @@ def test_a_bill_on_paper_says_which_sheet(pages: Pages, his: His, app: Flask) ->
     window.turn(bill, window.next())
     listed = identified(pages, app)
     page = pages.get(first(listed, r"/bills/\d+")).text
-    assert f'已换开纸质票据，编号 <span class="mono">{codes.PAPER} 0000100001' in page
+    assert f'已打印成纸质票，编号 <span class="mono">{codes.PAPER} 0000100001' in page
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -117,7 +160,7 @@ def test_a_link_opened_before_its_bill(either: Pages, app: Flask) -> None:
     key = app.extensions["qupiao"].services.keyring.link_key("A", DEMO_APPID)
     link = f"/b/{token(key, 'A', 'pgzx', 'EARLY')}"
     early = either.get(link)
-    assert "正在生成" in early.text
+    assert "现在还看不到这张票" in early.text
     assert "11 位" in either.submit(early, {"phone": "12345"}, 422, action="/watch").text
     told = either.submit(early, {"phone": PHONE}, action="/watch")
     assert "记下了" in told.text and PHONE not in told.text
@@ -191,8 +234,9 @@ def test_every_template_was_among_them() -> None:
     parts = {"base.html", "state.html", "code_entry.html"}
     elsewhere = {"answer", "bundle", "consent", "correction", "elsewhere", "family", "not_me", "pass", "revoke"}
     elsewhere |= {"mail", "statement", "stop", "why", "window"} | {"cards", "binding", "verify", "notices"}
-    elsewhere |= {"company", "company_bills", "company_code"}
-    """Fetched in test_patient_ways.py, test_cards.py, test_verify.py, test_patient_notices.py and test_company.py."""
+    elsewhere |= {"company", "company_bills", "company_code", "phones"}
+    """Fetched in test_patient_ways.py, test_cards.py, test_verify.py, test_patient_notices.py,
+    test_remembered.py and test_company.py."""
     assert templates - parts - {f"{name}.html" for name in elsewhere} == {
         "bill.html",
         "code.html",
@@ -202,6 +246,7 @@ def test_every_template_was_among_them() -> None:
         "home.html",
         "link.html",
         "list.html",
+        "more_proof.html",
         "voucher.html",
         "waiting.html",
     }

@@ -181,6 +181,9 @@ def test_fetch_code_of_a_slip_opens_once(pages: Pages, his: His, app: Flask) -> 
     assert NAME in pages.submit(start, {"number": spoken, "name": NAME}, action="/h/pgzx").text
     other = Pages(app.test_client())
     other.submit(other.get("/h/pgzx"), {"number": code, "name": NAME}, 422, action="/h/pgzx")
+    third = slip_codes.of_print(services, bill_id, 2)[2:].lower()
+    bare = other.submit(other.get("/h/pgzx"), {"number": third, "name": "王测错"}, action="/h/pgzx")
+    assert "验证码" in bare.text, "eight letters may be a card's number as well"
     link = re.sub(r"^https?://[^/]+", "", answer["pictureUrl"])
     second = slip_codes.of_print(services, bill_id, 2)
     assert "这次一共" in other.submit(other.get(link), {"name": second}, action=link).text
@@ -195,7 +198,7 @@ def test_fetch_code_of_a_slip_opens_once(pages: Pages, his: His, app: Flask) -> 
             pages.client.post(f"{address}/revoke", data={"csrf_token": token_of(asked)}), address, 200
         ).text
     )
-    assert "正在生成" in Pages(app.test_client()).get(link).text, "as if there had never been a bill"
+    assert "旧链接可能已经作废" in Pages(app.test_client()).get(link).text, "as if there had never been a bill"
 
 
 def test_a_window_sees_what_the_phone_shows_for_a_minute(pages: Pages, his: His, app: Flask) -> None:
@@ -223,7 +226,7 @@ def test_getting_it_elsewhere(pages: Pages, his: His, app: Flask) -> None:
     assert his.call("invoiceEBillOutpatient", outpatient("P1")).ok
     assert his.call("invEBillRegistration", outpatient("P2", busType="06")).ok
     listed = identified(pages, app)
-    assert "本次就诊共 2 张" in listed.text
+    assert "共 2 张" in listed.text
     address = first(listed, r"/bills/\d+")
     pages.client.environ_base["HTTP_USER_AGENT"] = "Mozilla/5.0 MicroMessenger/8.0"
     bill = pages.get(address)
@@ -245,10 +248,11 @@ def test_getting_it_elsewhere(pages: Pages, his: His, app: Flask) -> None:
     assert len(ids) == 2 and "报销包" in text and "257.00" in text
     packed = zipfile.ZipFile(io.BytesIO(pages.client.post("/h/pgzx/bundle", data=data | {"form": "zip"}).data))
     assert len(packed.namelist()) == 5 and sum(name.endswith(".xml") for name in packed.namelist()) == 2
-    refused = pages.client.post("/h/pgzx/bundle", data={"csrf_token": data["csrf_token"], "form": "pdf"})
-    assert refused.status_code == 422 and "可以选 1 至 50 张" in refused.text
+    form = {"csrf_token": data["csrf_token"], "form": "pdf"}
+    refused = pages.client.post("/h/pgzx/bundle", data=form, follow_redirects=True)
+    assert refused.status_code == 422 and "一张也没有选" in refused.text
     earlier = pages.get("/h/pgzx/bundle?first=2020-01-01&last=2020-12-31")
-    assert "没有可以报销的票据" in earlier.text and "最近一次就诊 · 2 张" in earlier.text
+    assert "没有可以报销的票据" in earlier.text and "最近一天 · 2 张" in earlier.text
     assert "日期写错了" in pages.get("/h/pgzx/bundle?first=gestern", 422).text
     year = pages.get(first(listed, r"/years/\d+"))
     assert "2 张" in year.text and "257.00" in year.text
@@ -265,16 +269,23 @@ def test_help_reaches_the_desk_and_comes_back(pages: Pages, his: His, app: Flask
     assert "写成" in pages.submit(page, {"day": "昨天"}, 422, action="/why").text
     unknown = pages.submit(page, {"day": "2026-11-18", "amount": "128.50"}, action="/why").text
     assert "名下的票据" not in unknown, "nobody identified learns nothing"
+    assert "先要知道是谁在问" in unknown and 'value="2026-11-18"' in unknown and 'value="128.50"' in unknown
     assert "手机号" in pages.submit(page, {"ask": "1", "person": NAME, "phone": "123"}, 422, action="/why").text
     asked = pages.submit(page, {"ask": "1", "person": NAME, "phone": "10000000001", "card": NUMBER}, action="/why")
     number = re.search(r'sum mono">([A-Z0-9 ]+)<', asked.text).group(1)  # type: ignore[union-attr]
     listed = identified(pages, app)
-    assert "正在等财政监制" in pages.submit(pages.get("/h/pgzx/why"), {"amount": "128.50"}, action="/why").text
+    assert "正在等财政盖章" in pages.submit(pages.get("/h/pgzx/why"), {"amount": "128.50"}, action="/why").text
+    nothing = pages.submit(pages.get("/h/pgzx/why"), {}, action="/why").text
+    assert "填上日期或金额" in nothing and "128.50 元" in nothing and "您名下没有" not in nothing
+    assert "您名下没有" in pages.submit(pages.get("/h/pgzx/why"), {"amount": "1.00"}, action="/why").text
     address = first(listed, r"/bills/\d+")
     correction = pages.get(f"{address}/correction")
     token = token_of(correction)
-    sent = pages.client.post(f"{address}/correction", data={"csrf_token": token, "wrong": "name", "right": "林演按"})
-    assert "申请编号" in sent.text
+    form = {"csrf_token": token, "wrong": "name", "right": "林演按"}
+    sent = [pages.client.post(f"{address}/correction", data=form, follow_redirects=True) for _ in range(2)]
+    numbers = [re.search(r'sum mono">([A-Z0-9 ]+)<', one.text).group(1) for one in sent]  # type: ignore[union-attr]
+    assert numbers[0] == numbers[1], "sent twice within minutes, it is one request"
+    assert numbers[0] in pages.get(sent[1].request.full_path).text, "and stays after a reload"
     link = re.sub(r"^https?://[^/]+", "", answer["pictureUrl"])
     assert "请收费窗口核对" in pages.submit(pages.get(f"{link}/not-me"), {}, action="/not-me").text
     with services.database.read() as connection:

@@ -39,11 +39,11 @@ def form_token(html: str) -> str:
 def test_opened_early_it_waits_then_is_the_bill(app: Flask, his: His) -> None:
     client, link = app.test_client(), link_of(app, "OFF1")
     early = client.get(link)
-    assert early.status_code == 200 and "正在生成" in early.text and 'http-equiv="refresh"' not in early.text
+    assert early.status_code == 200 and "现在还看不到这张票" in early.text and 'http-equiv="refresh"' not in early.text
     answer = his.call("invoiceEBillOutpatient", outpatient("OFF1"))
     assert answer.ok and answer.payload["pictureUrl"].endswith(link)
     there = client.get(link)
-    assert there.status_code == 200 and "正在生成" not in there.text and "林**" in there.text
+    assert there.status_code == 200 and "现在还看不到这张票" not in there.text and "林**" in there.text
 
 
 def test_the_his_may_ask_for_the_link_before_and_after(app: Flask, his: His) -> None:
@@ -90,8 +90,9 @@ def test_one_account_cannot_compute_anothers_links(app: Flask) -> None:
 @pytest.mark.parametrize("typed", ["", "12345", "100000000011", "=1+1", "一二三"])
 def test_a_phone_that_is_none_is_refused_and_kept_in_the_form(app: Flask, typed: str) -> None:
     client, link = app.test_client(), link_of(app, "OFF3")
-    sent = client.post(f"{link}/watch", data={"csrf_token": form_token(client.get(link).text), "phone": typed})
-    assert sent.status_code == 422 and "11 位" in sent.text
+    form = {"csrf_token": form_token(client.get(link).text), "phone": typed}
+    sent = client.post(f"{link}/watch", data=form, follow_redirects=True)
+    assert sent.status_code == 422 and "11 位" in sent.text and f'value="{typed}"' in sent.text
     with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.execute(select(LinkWatch.id)).all() == []
 
@@ -103,7 +104,7 @@ def test_who_waits_is_told_once_and_forgotten(settings: DemoSettings, tmp_path: 
         client, link = app.test_client(), link_of(app, "OFF4")
         for _ in range(2):
             form = {"csrf_token": form_token(client.get(link).text), "phone": " １0000009999 "}
-            assert "记下了" in client.post(f"{link}/watch", data=form).text
+            assert "记下了" in client.post(f"{link}/watch", data=form, follow_redirects=True).text
         worker.drain()
         messages = lambda: httpx.get(simulators.url("/sms/messages"), trust_env=False).json()  # noqa: E731
         assert [m for m in messages() if m["phone"] == PHONE] == []

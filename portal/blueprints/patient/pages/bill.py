@@ -1,37 +1,26 @@
-"""A patient's bills and one bill: its page, detail lines, PDF, picture, signed document."""
+"""One bill: its page, detail lines, PDF, picture, signed document."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, g
 
 from portal import audit
 from portal.blueprints.patient.context import handed_out, own_bill, page, patient, session_here, unit_of
-from portal.blueprints.patient.pages import family, notices
 from portal.delivery import requests as delivery_requests
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.identity import mask_name
 from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.ledger.files import File, bill_pdf, bill_xml
+from portal.rendering.pdf.face import face_alone
 from portal.retrieval import patient_requests
 from portal.retrieval.proof import identify
 from portal.web.edge import FACE_WIDTH, runtime, services
 from portal.web.headers import private_picture
-
-
-@patient.get("/h/<string:unit_code>/bills")
-def bills(unit_code: str) -> Response:
-    """Show the person's bills of one year, grouped by visit day."""
-    unit_of(unit_code)
-    with services().database.read() as connection:
-        session = session_here(connection, 1)
-        found, name = identify.visible_bills(services(), connection, session)
-        unread = notices.unread(connection, session, found)
-    return family.show_list(found, mask_name(name), session, unread=unread)
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>")
@@ -47,8 +36,10 @@ def bill(unit_code: str, bill_id: int) -> Response:
         items = ledger_bills.items(connection, bill_id)
         asked = patient_requests.of_bill(services(), connection, bill_id) if related.asked else []
         sent = delivery_requests.state_for_patient(connection, facts.unit_id, "bill", bill_id) if related.sent else []
+        whole = identify.may_see_details(services(), connection, session, bill_id)
     values: dict[str, Any] = {
         "payer": payer,
+        "whole": whole,
         "items": items,
         "session": session,
         "related": related,
@@ -61,10 +52,12 @@ def bill(unit_code: str, bill_id: int) -> Response:
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/details")
 def details(unit_code: str, bill_id: int) -> Response:
-    """Show the list lines of one bill."""
+    """Show the list lines of one bill; to whoever has a slip only, how to get them."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        facts, *_ = own_bill(connection, bill_id)
+        facts, _, session = own_bill(connection, bill_id)
+        if not identify.may_see_details(services(), connection, session, bill_id):
+            return page("more_proof.html", bill=facts)
         rows = ledger_bills.detail_lines(connection, bill_id)
         department = hospital_queries.general_department(connection, facts.unit_id, facts.department)
     return page("details.html", bill=facts, rows=rows, department=department)
@@ -72,7 +65,7 @@ def details(unit_code: str, bill_id: int) -> Response:
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/bill.pdf")
 def pdf(unit_code: str, bill_id: int) -> Response:
-    """Show the bill's PDF, made from the signed bytes."""
+    """Show the bill's PDF, made from the signed bytes; to whoever has a slip only, its face."""
     facts, file = _pdf(unit_code, bill_id)
     _record("bill.downloaded", facts)
     return handed_out(file)
@@ -90,7 +83,9 @@ def einvoice(unit_code: str, bill_id: int) -> Response:
     """Show the signed document itself."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        facts, *_ = own_bill(connection, bill_id)
+        facts, _, session = own_bill(connection, bill_id)
+        if not identify.may_see_details(services(), connection, session, bill_id):
+            return page("more_proof.html", bill=facts)
         file = bill_xml(services(), connection, facts)
     _record("bill.downloaded", facts)
     return handed_out(file)
@@ -99,8 +94,11 @@ def einvoice(unit_code: str, bill_id: int) -> Response:
 def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, File]:
     unit_of(unit_code)
     with services().database.read() as connection:
-        facts, *_ = own_bill(connection, bill_id)
-        return facts, bill_pdf(services(), connection, runtime().faces, facts)
+        facts, _, session = own_bill(connection, bill_id)
+        file = bill_pdf(services(), connection, runtime().faces, facts)
+        if not identify.may_see_details(services(), connection, session, bill_id):
+            file = replace(file, data=face_alone(file.data))
+        return facts, file
 
 
 def _record(action: str, facts: BillFacts) -> None:

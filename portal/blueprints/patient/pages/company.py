@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 from flask import Response, g, request, url_for
 
@@ -16,6 +17,7 @@ from portal.blueprints.patient.context import (
     session_of,
     unit_of,
 )
+from portal.blueprints.patient.form_results import show_problem
 from portal.blueprints.patient.pages import codes
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
@@ -30,10 +32,10 @@ def company_entry(unit_code: str) -> Response:
     """Take the contact's phone; the next page asks for the code, whether an account is open for it or not."""
     unit = unit_of(unit_code)
     if request.method == "GET":
-        return page("company.html", phone="", problem="")
+        return page("company.html")
     phone = request.form.get("phone", "")[:40]
     if not is_phone(phone):
-        return page("company.html", 422, phone=phone, problem="手机号应为 11 位数字。")
+        return show_problem(request.path, phone="手机号应为 11 位数字。")
     with services().database.read() as connection:
         session = session_of(connection)
         same = code_entry.goes_on(services(), connection, session, (phone, ""), company.PURPOSE)
@@ -92,11 +94,21 @@ def company_bills(unit_code: str) -> Response:
         try:
             return handed_out(company.bundle(services(), session, faces, unit_code, chosen, picked, zipped))
         except Refusal as refusal:
-            problem = f"{refusal.why}。请至少勾选一张。"
+            here = request.full_path.removesuffix("?")
+            return show_problem(here, refusal.status, problem=f"{refusal.why}。请至少勾选一张。")
     kept = {"company": chosen.company_id, "first": first.isoformat(), "last": last.isoformat()}
-    values = {"mine": mine, "chosen": chosen, "ledger": ledger, "first": first, "last": last, "page_no": number}
+    values: dict[str, Any] = {
+        "mine": mine,
+        "chosen": chosen,
+        "ledger": ledger,
+        "first": first,
+        "last": last,
+        "page_no": number,
+    }
     values |= {"pages": -(-ledger.found // company.PAGE), "kept": kept, "counts": files.counts}
-    return page("company_bills.html", 422 if problem else 200, problem=problem, **values)
+    if problem:
+        return page("company_bills.html", 422, problem=problem, **values)
+    return page("company_bills.html", **values)
 
 
 def _range() -> tuple[date, date, str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from flask import Response, g, request, url_for
 
+from portal.blueprints.patient import form_results
 from portal.blueprints.patient.context import caller, own_bill, page, patient, session_of, unit_of
+from portal.blueprints.patient.form_results import Result, show, show_problem, shown
 from portal.domain.errors import Refusal
+from portal.domain.identity import is_phone
 from portal.domain.link import TOKEN
 from portal.domain.money import fen_of
 from portal.ledger import bills
@@ -22,36 +26,53 @@ PAID = {"wechat": "微信", "alipay": "支付宝", "card": "银行卡", "cash": 
 
 @patient.get("/h/<string:unit_code>/why")
 def why_not(unit_code: str) -> Response:
-    """为什么没有我的票: the reasons, and a form that asks."""
-    unit_of(unit_code)
-    return page("why.html", typed={}, paid=PAID, found=None, problem="", number="")
+    """为什么没有我的票: the reasons, a form that asks, and what it led to.
+
+    Whoever is identified sees the true state from their own bills; anybody else what an answer needs.
+    """
+    unit = unit_of(unit_code)
+    result = shown()
+    values: dict[str, Any] = {"paid": PAID, "number": result.told.get("number", ""), "asked": bool(result.told)}
+    with services().database.read() as connection:
+        session = session_of(connection)
+        known = session is not None and session.unit_id == unit.id and session.level >= 1
+        if session is not None and known and values["asked"]:
+            own, _ = identify.visible_bills(services(), connection, session)
+            day, amount = _meant(result.typed)
+            values |= {"own": own[:5], "found": absence_reasons.reasons(own, day, amount), "named": day or amount}
+    return page("why.html", known=known, whole=known and session is not None and session.level >= 2, **values)
+
+
+def _meant(typed: Mapping[str, str]) -> tuple[date | None, int | None]:
+    """Return the day and the amount that were typed. Raises ValueError."""
+    day, amount = typed["day"].strip(), typed["amount"].strip()
+    return date.fromisoformat(day) if day else None, fen_of(amount) if amount else None
 
 
 @patient.post("/h/<string:unit_code>/why")
 def ask_why(unit_code: str) -> Response:
-    """Show the true state from one's own bills when identified; and with name and phone, a request to the desk."""
+    """Look for the bill that is meant; and with name and phone, hand a request to the desk."""
     unit = unit_of(unit_code)
-    names = ("day", "amount", "paid", "person", "card", "phone", "note")
-    typed = {name: request.form.get(name, "")[:300] for name in names}
-    values: dict[str, Any] = {"typed": typed, "paid": PAID, "found": None, "problem": "", "number": ""}
-    try:
-        day = date.fromisoformat(typed["day"].strip()) if typed["day"].strip() else None
-        amount = fen_of(typed["amount"].strip()) if typed["amount"].strip() else None
-    except ValueError:
-        return page("why.html", 422, **values | {"problem": "日期请写成 2026-11-18 的样子，金额写成 128.50 的样子。"})
-    with services().database.read() as connection:
-        session = session_of(connection)
-        if session is not None and session.unit_id == unit.id and session.level >= 1:
-            own, _ = identify.visible_bills(services(), connection, session)
-            values["found"] = absence_reasons.reasons(own, day, amount)
-    if "ask" in request.form:
-        if not typed["person"].strip() or not typed["phone"].strip():
-            return page("why.html", 422, **values | {"problem": "请留下患者姓名和手机号，窗口才能答复您。"})
+    asked = form_results.typed("day", "amount", "paid", "person", "card", "phone", "note")
+    wrong = {}
+    for name, example in (("day", "日期请写成 2026-11-18 的样子。"), ("amount", "金额请写成 128.50 的样子。")):
         try:
-            values["number"] = patient_requests.ask(services(), limits(), unit.id, "missing", typed, caller())
+            _meant({"day": "", "amount": ""} | {name: asked[name]})
+        except ValueError:
+            wrong[name] = example
+    if "ask" in request.form and not asked["person"].strip():
+        wrong["person"] = "请留下患者姓名，窗口才能答复您。"
+    if "ask" in request.form and not is_phone(asked["phone"]):
+        wrong["phone"] = "请留下 11 位的手机号，窗口才能答复您。"
+    if wrong:
+        return show_problem(request.path, **wrong)
+    told: dict[str, Any] = {"looked": True}
+    if "ask" in request.form:
+        try:
+            told["number"] = patient_requests.ask(services(), limits(), unit.id, "missing", asked, caller())
         except Refusal as refusal:
-            return page("why.html", refusal.status, **values | {"problem": f"{refusal.why}。{refusal.remedy}。"})
-    return page("why.html", **values)
+            return show_problem(request.path, refusal.status, problem=f"{refusal.why}。{refusal.remedy}。")
+    return show(request.path, Result(typed=asked, told=told))
 
 
 @patient.route("/h/<string:unit_code>/bills/<int:bill_id>/correction", methods=["GET", "POST"])
@@ -61,40 +82,41 @@ def correction(unit_code: str, bill_id: int) -> Response:
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
         asked = patient_requests.of_bill(services(), connection, bill_id)
-    typed = {name: request.form.get(name, "")[:300] for name in ("wrong", "right", "phone")}
-    values: dict[str, Any] = {
-        "bill": facts,
-        "asked": asked,
-        "typed": typed,
-        "wrong": patient_requests.WRONG,
-        "problem": "",
-        "number": "",
-    }
     if request.method == "GET":
-        return page("correction.html", **values)
-    if typed["wrong"] not in patient_requests.WRONG or not typed["right"].strip():
-        return page("correction.html", 422, **values | {"problem": "请选择哪里写错了，并写上正确的内容。"})
+        number = shown().told.get("number", "")
+        return page("correction.html", bill=facts, asked=asked, places=patient_requests.WRONG, number=number)
+    typed = form_results.typed("wrong", "right", "phone")
+    mistakes = {}
+    if typed["wrong"] not in patient_requests.WRONG:
+        mistakes["wrong"] = "请选择哪里写错了。"
+    if not typed["right"].strip():
+        mistakes["right"] = "请写上正确的内容。"
+    if mistakes:
+        return show_problem(request.path, **mistakes)
     sent = request.files.get("photo")
     photo = sent.read(MOST_BYTES + 1) if sent is not None else b""
     try:
         number = patient_requests.ask(services(), limits(), unit.id, "correction", typed, caller(), bill_id, photo)
     except Refusal as refusal:
-        return page("correction.html", refusal.status, **values | {"problem": f"{refusal.why}。{refusal.remedy}。"})
-    return page("correction.html", **values | {"number": number})
+        return show_problem(request.path, refusal.status, problem=f"{refusal.why}。{refusal.remedy}。")
+    return show(request.path, Result(told={"number": number}))
 
 
 @patient.route("/h/<string:unit_code>/answer", methods=["GET", "POST"])
 def answer(unit_code: str) -> Response:
     """Show the desk's answer to a request, by the request's number."""
     unit = unit_of(unit_code)
-    number = request.form.get("number", "")[:40]
     if request.method == "GET":
-        return page("answer.html", request=None, number="", problem="")
+        if not (number := shown().told.get("number", "")):
+            return page("answer.html", request=None)
+        with services().database.read() as connection:
+            return page("answer.html", request=patient_requests.numbered(services(), connection, unit.id, number))
+    number = request.form.get("number", "")[:40]
     try:
-        found = patient_requests.by_number(services(), limits(), unit.id, number, caller())
+        patient_requests.by_number(services(), limits(), unit.id, number, caller())
     except Refusal as refusal:
-        return page("answer.html", refusal.status, request=None, number=number, problem=f"{refusal.why}。")
-    return page("answer.html", request=found, number=number, problem="")
+        return show_problem(request.path, refusal.status, number=f"{refusal.why}。")
+    return show(request.path, Result(typed={"number": number}, told={"number": number}))
 
 
 @patient.route("/b/<string:token>/not-me", methods=["GET", "POST"])
@@ -109,5 +131,6 @@ def not_me(token: str) -> Response:
     unit_of(facts.unit_id)
     if request.method == "POST":
         patient_requests.ask(services(), limits(), g.unit.id, "not_me", {}, caller(), facts.bill_id)
+        return show(request.path, Result(told={"done": True}))
     back = url_for("patient.link", token=token)
-    return page("not_me.html", done=request.method == "POST", back=back)
+    return page("not_me.html", done="done" in shown().told, back=back)

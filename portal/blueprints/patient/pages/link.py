@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, g, request, url_for
 
 from portal.blueprints.patient.context import caller, page, patient, remember, session_of, unit_of
+from portal.blueprints.patient.form_results import Result, show, show_problem, shown
 from portal.blueprints.patient.pages import vouchers
 from portal.blueprints.patient.pages.getting import handing_over
 from portal.delivery import link_alerts, message_links
@@ -28,11 +29,11 @@ def link(token: str) -> Response:
         try:
             facts, payer, sent = _linked(connection, token)
         except _NotYet:
-            return vouchers.show(token) or _waiting(token)
+            return vouchers.link_page(token) or _waiting(token)
         session = session_of(connection)
         mine = session is not None and identify.own_bill(services(), connection, session, facts.bill_id) is not None
     unit_of(facts.unit_id)
-    return page("link.html", bill=facts, payer=mask_name(payer), mine=mine, problem="", **_ways(token, sent))
+    return page("link.html", bill=facts, payer=mask_name(payer), mine=mine, **_ways(token, sent))
 
 
 def _ways(token: str, sent: MessageLink | None) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def _ways(token: str, sent: MessageLink | None) -> dict[str, Any]:
 def open_link(token: str) -> Response:
     """Open this one bill by the payer's name, typed on the link's page."""
     with services().database.read() as connection:
-        facts, payer, sent = _linked(connection, token)
+        facts, _, sent = _linked(connection, token)
         joined = sent.joined(connection) if sent is not None else []
         session = session_of(connection)
     unit_of(facts.unit_id)
@@ -55,9 +56,7 @@ def open_link(token: str) -> Response:
     except Refusal as refusal:
         if refusal.code != "NOT_MATCHED":
             raise
-        problem = handing_over.not_opened(name)
-        values = _ways(token, sent)
-        return page("link.html", 422, bill=facts, payer=mask_name(payer), mine=False, problem=problem, **values)
+        return show_problem(request.path, name=handing_over.not_opened(name))
     unit_code = g.unit.code
     if joined:
         sessions.add_bills(services(), cookie, joined)
@@ -67,7 +66,7 @@ def open_link(token: str) -> Response:
 
 @patient.post("/b/<string:token>/voucher")
 def open_voucher(token: str) -> Response:
-    """Show a voucher's balance after the patient's name was typed on its link's page."""
+    """Lead to a voucher's balance after the patient's name was typed on its link's page."""
     return vouchers.opened(token)
 
 
@@ -85,8 +84,8 @@ def watch_link(token: str) -> Response:
     try:
         link_alerts.register(services(), limits(), token, phone, caller())
     except Refusal as refusal:
-        return _waiting(token, refusal.status, phone=phone, problem=f"{refusal.why}。")
-    return _waiting(token, told=True)
+        return show_problem(url_for("patient.link", token=token), refusal.status, phone=f"{refusal.why}。")
+    return show(url_for("patient.link", token=token), Result(told={"noted": True}))
 
 
 class _NotYet(Refusal):
@@ -96,11 +95,11 @@ class _NotYet(Refusal):
         super().__init__("BILL_NOT_YET")
 
 
-def _waiting(token: str, status: int = 200, *, phone: str = "", problem: str = "", told: bool = False) -> Response:
+def _waiting(token: str) -> Response:
     with services().database.read() as connection:
         units = hospital_queries.units(connection, most=2)
     unit = units[0] if len(units) == 1 else None
-    return page("waiting.html", status, unit=unit, token=token, phone=phone, problem=problem, told=told)
+    return page("waiting.html", unit=unit, token=token, noted="noted" in shown().told)
 
 
 def _linked(connection: Any, token: str) -> tuple[BillFacts, str, MessageLink | None]:

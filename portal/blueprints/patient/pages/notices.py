@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from flask import Response, abort, request, url_for
 
 from portal.blueprints.patient.context import caller, own_bill, page, patient, session_here, unit_of, way_of
+from portal.blueprints.patient.form_results import Result, show, shown
 from portal.core.clock import now
 from portal.core.database import Connection
 from portal.delivery import notices as delivery_notices
@@ -82,5 +83,6 @@ def notice_not_me(unit_code: str, attempt_id: int) -> Response:
         content = {"channel": way_of(sent.channel, ""), "address": sent.masked}
         patient_requests.ask(services(), limits(), unit.id, "not_me", content, caller(), sent.bill_id)
         delivery_requests.stop_address(services(), attempt_id)
+        return show(request.path, Result(told={"done": True}))
     way, back = way_of(sent.channel, sent.masked), url_for("patient.notices", unit_code=unit_code)
-    return page("not_me.html", done=request.method == "POST", way=way, back=back)
+    return page("not_me.html", done="done" in shown().told, way=way, back=back)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Response, g, request
+from flask import Response, g, request, url_for
 
 from portal.blueprints.patient.context import page, unit_of
+from portal.blueprints.patient.form_results import Result, show, show_problem, shown
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
 from portal.domain.link import TOKEN
@@ -26,28 +27,29 @@ def _linked(token: str) -> tuple[VoucherFacts, str] | None:
     return found, payer
 
 
-def show(token: str) -> Response | None:
+def link_page(token: str) -> Response | None:
     """Show the page of a voucher's link; ``None`` when the token is no voucher's."""
     linked = _linked(token)
     if linked is None:
         return None
-    return page("voucher.html", voucher=linked[0], payer=linked[1], token=token, problem="", moved=None)
+    voucher, payer = linked
+    moved = None
+    if "opened" in shown().told:
+        with services().database.read() as connection:
+            moved = ledger_vouchers.movements(connection, [voucher.of_id or voucher.voucher_id])
+    return page("voucher.html", voucher=voucher, payer=payer, token=token, moved=moved)
 
 
 def opened(token: str) -> Response:
-    """Show the same page after the patient's name was typed. Raises LINK_INVALID, TRY_LATER."""
+    """Lead to the same page after the patient's name was typed. Raises LINK_INVALID, TRY_LATER."""
     linked = _linked(token)
     if linked is None:
         raise Refusal("LINK_INVALID")
-    voucher, payer = linked
-    name = request.form.get("name", "")[:100]
+    name, address = request.form.get("name", "")[:100], url_for("patient.link", token=token)
     try:
-        moved = voucher_access.open_by_slip(
-            services(), limits(), voucher, name, request.remote_addr or "", g.request_id
-        )
+        voucher_access.open_by_slip(services(), limits(), linked[0], name, request.remote_addr or "", g.request_id)
     except Refusal as refusal:
         if refusal.code != "NOT_MATCHED":
             raise
-        problem = "姓名与凭证上的患者不一致。请核对后再试，或到住院结算窗口查询。"
-        return page("voucher.html", 422, voucher=voucher, payer=payer, token=token, problem=problem, moved=None)
-    return page("voucher.html", voucher=voucher, payer=payer, token=token, problem="", moved=moved)
+        return show_problem(address, name="姓名与凭证上的患者不一致。请核对后再试，或到住院结算窗口查询。")
+    return show(address, Result(told={"opened": True}))

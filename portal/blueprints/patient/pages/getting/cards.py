@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, request, url_for
 
 from portal import audit
 from portal.blueprints.patient.context import keep_open, page, session_of, unit_of
+from portal.blueprints.patient.form_results import Result, show, show_problem, shown
 from portal.blueprints.patient.refusals import refused
 from portal.core.database import Connection
 from portal.delivery import bindings
@@ -57,7 +58,10 @@ def _who(session: sessions.Session) -> str:
 @patient_cards.get("/h/<string:unit_code>/bills/<int:bill_id>/cards")
 def cards(unit_code: str, bill_id: int) -> Response:
     """Which card packs there are for a bill, how far each has got, and what is handed to whom."""
-    return _shown(unit_code, bill_id)
+    with services().database.read() as connection:
+        bill, session = _bill(connection, unit_code, bill_id)
+        offers = orders.card_offers(services(), connection, bill)
+    return page("cards.html", bill=bill, session=session, offers=offers, link=shown().told.get("link", ""))
 
 
 @patient_cards.post("/h/<string:unit_code>/bills/<int:bill_id>/cards")
@@ -67,25 +71,18 @@ def ask(unit_code: str, bill_id: int) -> Response:
     with services().database.read() as connection:
         bill, session = _bill(connection, unit_code, bill_id)
     if request.form.get("agree") != "1":
-        return _shown(unit_code, bill_id, problem="请先勾选同意，再继续。", status=422)
+        return show_problem(request.path, problem="请先勾选同意，再继续。")
     order = orders.ask(services(), bill, platform, _who(session))
     if platform != "wechat":
-        return _shown(unit_code, bill_id)
+        return see_other(request.path)
     back = f"{services().settings.outside}{url_for('patient_cards.cards', unit_code=unit_code, bill_id=bill_id)}"
     try:
         with runtime().providers.permits.call("wechat"):
             link = runtime().wechat_cards.link(order, bill.total_fen, back)
     except ChannelFault:
         problem = "微信现在没有应答，票据没有放入卡包。请稍后再试，或下载 PDF 保存。"
-        return _shown(unit_code, bill_id, problem=problem, status=503)
-    return _shown(unit_code, bill_id, link=link)
-
-
-def _shown(unit_code: str, bill_id: int, status: int = 200, link: str = "", problem: str = "") -> Response:
-    with services().database.read() as connection:
-        bill, session = _bill(connection, unit_code, bill_id)
-        offers = orders.card_offers(services(), connection, bill)
-    return page("cards.html", status, bill=bill, session=session, offers=offers, link=link, problem=problem)
+        return show_problem(request.path, 503, problem=problem)
+    return show(request.path, Result(told={"link": link}))
 
 
 @patient_cards.get("/alipay/file/<string:token>")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import math
+from datetime import datetime, timedelta
 
 from flask import Response, g, request, url_for
 
@@ -16,11 +17,13 @@ from portal.blueprints.patient.context import (
     session_of,
     unit_of,
 )
+from portal.blueprints.patient.form_results import Result, show, show_problem, shown
 from portal.core.clock import local, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, mask_name
 from portal.domain.texts import said_later
 from portal.rendering import qr
+from portal.retrieval import family
 from portal.retrieval.proof import identify, passes
 from portal.retrieval.proof.passes import LIVES, Purpose
 from portal.web.edge import limits, see_other, services
@@ -42,7 +45,11 @@ def to_browser(unit_code: str, bill_id: int) -> Response:
 @patient.get("/t/<string:token>")
 def pass_page(token: str) -> Response:
     """Where a mail's link or the way to another browser lands: nothing is opened by looking (scanners look)."""
-    return _pass_page(token)
+    with services().database.read() as connection:
+        facts, payer, found = passes.bill_of(services(), connection, token)
+    unit_of(facts.unit_id)
+    until = f"{local(found.expires_at):%m 月 %d 日 %H:%M}"
+    return page("pass.html", bill=facts, payer=mask_name(payer), token=token, until=until)
 
 
 def not_opened(typed: str) -> str:
@@ -50,14 +57,6 @@ def not_opened(typed: str) -> str:
     if is_slip_code(typed):
         return said_later("取票码不对，或者已经用过。请核对告知单，或填交款人姓名。")
     return said_later("姓名与票据上的交款人不一致。请核对后再试，或到收费窗口查询。")
-
-
-def _pass_page(token: str, status: int = 200, problem: str = "") -> Response:
-    with services().database.read() as connection:
-        facts, payer, found = passes.bill_of(services(), connection, token)
-    unit_of(facts.unit_id)
-    until = f"{local(found.expires_at):%m 月 %d 日 %H:%M}"
-    return page("pass.html", status, bill=facts, payer=mask_name(payer), token=token, until=until, problem=problem)
 
 
 @patient.post("/t/<string:token>")
@@ -73,21 +72,32 @@ def open_pass(token: str) -> Response:
     except Refusal as refusal:
         if refusal.code != "NOT_MATCHED":
             raise
-        return _pass_page(token, 422, not_opened(name))
+        return show_problem(request.path, name=not_opened(name))
     return remember(see_other(url_for("patient.bill", unit_code=g.unit.code, bill_id=facts.bill_id)), cookie)
 
 
-@patient.post("/h/<string:unit_code>/window")
-def at_window(unit_code: str) -> Response:
+@patient.route("/h/<string:unit_code>/window", methods=["GET", "POST"], defaults={"link_id": 0})
+@patient.route("/h/<string:unit_code>/family/<int:link_id>/window", methods=["GET", "POST"])
+def at_window(unit_code: str, link_id: int) -> Response:
     """Show a QR for the clerk's scanner, good for a minute; no number has to be read aloud."""
     unit_of(unit_code)
     with services().database.read() as connection:
-        session = session_here(connection, 1)
-    code = passes.for_window(services(), session)
-    seconds = int(LIVES[Purpose.WINDOW] / timedelta(seconds=1))
-    until = f"{local(now() + LIVES[Purpose.WINDOW]):%H:%M:%S}"
-    drawing = qr.drawing(code, {"role": "img", "aria-label": "给窗口看的二维码"})
-    return page("window.html", qr=drawing, seconds=seconds, until=until)
+        session = session_here(connection, 2 if link_id else 1)
+        of_member = family.bills(services(), connection, session, link_id)[1] if link_id else []
+    if request.method == "POST":
+        bills = [bill.bill_id for bill in of_member]
+        told = {
+            "code": passes.for_window(services(), session, bills),
+            "until": (now() + LIVES[Purpose.WINDOW]).isoformat(),
+        }
+        return show(request.path, Result(told=told))
+    told = dict(shown().told)
+    until = datetime.fromisoformat(told["until"]) if told else now()
+    seconds = math.ceil((until - now()) / timedelta(seconds=1))
+    if seconds <= 0:
+        return page("window.html", qr="")
+    drawing = qr.drawing(told["code"], {"role": "img", "aria-label": "给窗口看的二维码"})
+    return page("window.html", qr=drawing, seconds=seconds, until=f"{local(until):%H:%M:%S}")
 
 
 @patient.get("/h/<string:unit_code>/bills/<int:bill_id>/elsewhere")
@@ -107,4 +117,5 @@ def revoke_link(unit_code: str, bill_id: int) -> Response:
         facts, *_ = own_bill(connection, bill_id, 2)
     if request.method == "POST":
         passes.revoke_links(services(), unit_code, facts, "patient", g.request_id)
-    return page("revoke.html", bill=facts, done=request.method == "POST")
+        return show(request.path, Result(told={"done": True}))
+    return page("revoke.html", bill=facts, done="done" in shown().told)

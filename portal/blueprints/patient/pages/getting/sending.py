@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response, g, request, url_for
 
+from portal.blueprints.patient import form_results
 from portal.blueprints.patient.context import own_bill, page, patient, unit_of
+from portal.blueprints.patient.form_results import Result, show, show_problem
 from portal.delivery import mail_text, requests
 from portal.domain import mail_address
 from portal.domain.actor import Actor
@@ -23,21 +23,19 @@ def mail(unit_code: str, bill_id: int) -> Response:
     with services().database.read() as connection:
         facts, *_ = own_bill(connection, bill_id)
         standing = bill_relations.standing_of(connection, facts)
-    values: dict[str, Any] = {"bill": facts, "asked": False, "meant": "", "problem": ""}
-    values["state"] = "" if standing is Standing.VALID else mail_text.STANDING[standing]
-    typed = mail_address.tidy(request.form.get("address", "")[:200])
     if request.method == "GET":
-        return page("mail.html", **values, address="")
+        told = form_results.shown().told
+        state = "" if standing is Standing.VALID else mail_text.STANDING[standing]
+        return page("mail.html", bill=facts, state=state, asked="meant" in told, meant=told.get("meant", ""))
+    typed = mail_address.tidy(request.form.get("address", "")[:200])
     if not mail_address.is_address(typed):
-        problem = "邮箱地址不完整，例如 name@qq.com。"
-        return page("mail.html", 422, **values | {"address": typed, "problem": problem})
+        return show_problem(request.path, address="邮箱地址不完整，例如 name@qq.com。")
     if "sure" not in request.form:
-        meant = mail_address.suggestion(typed)
-        return page("mail.html", **values | {"address": typed, "asked": True, "meant": meant})
+        told = {"meant": mail_address.suggestion(typed)}
+        return show(request.path, Result(typed={"address": typed}, told=told))
     try:
         actor = Actor("patient", "患者", unit.id, g.request_id)
         requests.send_bill_by_mail(services(), limits(), actor, bill_id, typed)
     except Refusal as refusal:
-        problem = f"{refusal.why}。{refusal.remedy}。"
-        return page("mail.html", refusal.status, **values | {"address": typed, "problem": problem})
+        return show_problem(request.path, refusal.status, address=f"{refusal.why}。{refusal.remedy}。")
     return see_other(f"{url_for('patient.bill', unit_code=unit_code, bill_id=bill_id)}#sent")
