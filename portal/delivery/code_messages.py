@@ -52,7 +52,6 @@ class CodeMessages:
             if not sent:
                 codes.void(connection, code_id)
                 return Done()
-            codes.end_earlier(connection, code_id)
             delivery_id, new = add_delivery(services, connection, order)
             if new:
                 self._engine.begin(services, connection, delivery_id)

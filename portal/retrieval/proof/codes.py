@@ -85,16 +85,3 @@ def void(connection: Connection, code_id: int) -> None:
     """Remove a code that nobody is to get: what was not sent must not be guessed. Tries at it are counted as ever."""
     nothing = {"code": None, "code_digest": secrets.token_bytes(32)}
     connection.execute(update(ONE_TIME_CODE).where(ONE_TIME_CODE.c.id == code_id).values(nothing))
-
-
-def end_earlier(connection: Connection, code_id: int) -> None:
-    """Let a code that goes out take the place of the earlier ones of its session and purpose."""
-    mine = select(ONE_TIME_CODE.c.session_digest, ONE_TIME_CODE.c.purpose).where(ONE_TIME_CODE.c.id == code_id)
-    row = connection.execute(mine).one()
-    earlier = (
-        (ONE_TIME_CODE.c.session_digest == row.session_digest)
-        & (ONE_TIME_CODE.c.purpose == row.purpose)
-        & (ONE_TIME_CODE.c.id < code_id)
-        & ONE_TIME_CODE.c.used_at.is_(None)
-    )
-    connection.execute(update(ONE_TIME_CODE).where(earlier).values(used_at=now(), code=None))
