@@ -7,16 +7,21 @@ at the screen. Every printer feeds a little differently, so its offset moves eve
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
 
 from portal.domain.banner import Banner
 from portal.domain.documents.bill import BillDocument
+from portal.rendering.pdf.compiled import Ink, Slot
 from portal.rendering.pdf.contents import FORMS, Look, sheets
+from portal.rendering.pdf.fitting import ELLIPSIS, LEADING, fit
 from portal.rendering.pdf.fonts import FAMILIES
-from portal.rendering.pdf.layout import lay_out
+from portal.rendering.pdf.glyphs import UNITS, Uncovered, glyphs
+from portal.rendering.pdf.layout import to_scale
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1] / "forms"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -91,7 +96,36 @@ def pdf(
         underlay=underlay,
         banner=banner,
     )
-    return bytes(lay_out(source).write_pdf() or b"")
+    return to_scale(source)
+
+
+_POINTS = 72 / 25.4
+"""Points of a millimetre."""
+
+
+def fitted(text: str, width: float, height: float, size: float, align: str) -> Markup:
+    """Return a text as it stands in a box of millimetres, by the rule of the face: whole, else smaller, else in lines,
+    else cut with an ellipsis. ``size`` in points; ``align``: left or right."""
+    box = (0.0, 0.0, width * _POINTS, height * _POINTS)
+    slot = Slot("", align, (1, 0, 0, 1, 0, 0), size, (Ink("", 1),), box)
+    lines = fit((text,), slot, _advances(text + ELLIPSIS)).lines
+    pitch = lines[0].size * LEADING
+    above = (box[3] - len(lines) * pitch) / 2
+    style = f"padding-top:{above:.2f}pt;font-size:{lines[0].size:.2f}pt;line-height:{pitch:.2f}pt"
+    words = Markup("<br>").join("".join(part for _, part in line.parts) for line in lines)
+    return Markup('<div style="{}">{}</div>').format(style, words)
+
+
+def _advances(text: str) -> dict[str, int]:
+    """Return the widths of the characters; of one that no font draws that of the box which stands for it."""
+    known = glyphs()
+    for char in set(text):
+        with suppress(Uncovered):
+            known.learn(char)
+    return {char: known.advances.get(char, UNITS) for char in set(text)}
+
+
+_environment.globals["fitted"] = fitted
 
 
 def calibration_page(offset: Offset) -> bytes:
@@ -100,4 +134,4 @@ def calibration_page(offset: Offset) -> bytes:
     source = _environment.get_template("calibration.html").render(
         crosses=crosses, x=offset.x / 10, y=offset.y / 10, families=FAMILIES
     )
-    return bytes(lay_out(source).write_pdf() or b"")
+    return to_scale(source)

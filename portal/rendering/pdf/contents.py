@@ -14,11 +14,15 @@ from portal.domain.money import micro_text, words, yuan
 
 Value = str | tuple[str, str]
 Fields = dict[str, Value]
+Fact = tuple[str, str]
+"""Label and value of a line of 其他信息."""
 
 FACE_ROWS = 10
 LIST_ROWS = 34
-LIST = "list"
+LIST, FURTHER = "list", "further"
 FACTS = 24
+_FACT_ROOM, _VALUE_ROOM = 54, 100
+"""Characters that surely stand whole in a fact of the face, and in a row of the further page."""
 
 MARKS = {"preview": "预览", "issued": "待监制", "uploaded": "待监制", "refused": "待监制", "reversed": "已冲红"}
 
@@ -76,10 +80,37 @@ def sheets(document: BillDocument, look: Look) -> list[Sheet]:
     form = FORMS[name]
     cells, listed = form.table(document)
     fields = {**_common(document), "mark": look.mark(document), **_cells(cells)}
-    for place, fact in enumerate(form.facts(document)[:FACTS]):
+    facts, further = _placed(form.facts(document))
+    for place, fact in enumerate(facts):
         fields[f"fact.{place}"] = (f"{fact[0]}：", fact[1])
     groups = frozenset({"supervised"} if look.supervised else ())
-    return [Sheet(name, fields, groups), *(_list(document, form.room) if listed else ())]
+    lists = _list(document, form.room) if listed else []
+    return [Sheet(name, fields, groups), *lists, *_further(document, further)]
+
+
+def _placed(facts: list[Fact]) -> tuple[list[Fact], list[Fact]]:
+    """Return the facts of the face and those of the further page: what has no place, and whole what is cut."""
+    cut = [fact for fact in facts[:FACTS] if len("".join(fact)) > _FACT_ROOM]
+    if len(facts) <= FACTS:
+        return facts, cut
+    shown, rest = facts[: FACTS - 1], facts[FACTS - 1 :]
+    return [*shown, ("其余", f"{len(rest)} 项见电子票据续页")], [fact for fact in cut if fact in shown] + rest
+
+
+def _further(document: BillDocument, facts: list[Fact]) -> list[Sheet]:
+    rows = [
+        (label if start == 0 else "", value[start : start + _VALUE_ROOM])
+        for label, value in facts
+        for start in range(0, max(len(value), 1), _VALUE_ROOM)
+    ]
+    pages = [rows[start : start + LIST_ROWS] for start in range(0, len(rows), LIST_ROWS)]
+    common, sheets = _common(document), []
+    for number, page in enumerate(pages, 1):
+        fields = {**common, "page": f"续页第 {number} 页，共 {len(pages)} 页"}
+        for place, (label, value) in enumerate(page):
+            fields |= {f"further.{place}.name": label, f"further.{place}.value": value}
+        sheets.append(Sheet(FURTHER, fields))
+    return sheets
 
 
 def _common(document: BillDocument) -> Fields:
@@ -113,7 +144,8 @@ def _list(document: BillDocument, room: int) -> list[Sheet]:
     """Return the details, after the categories that the face has no room for; without details, all categories."""
     rows = [_aux(row) for row in document.aux_items]
     if len(document.items) > room or not rows:
-        items = [_item(item) for item in document.items[room if rows else 0 :]]
+        shown = (room if len(document.items) <= room else room - 1) if rows else 0
+        items = [_item(item) for item in document.items[shown:]]
         rows = [*items, SEPARATOR, *rows] if rows else items
     pages = [rows[start : start + LIST_ROWS] for start in range(0, len(rows), LIST_ROWS)]
     common = _common(document)
@@ -151,12 +183,22 @@ def _outpatient_table(document: BillDocument) -> tuple[list[Cell], bool]:
     details = [_face_aux(row) for row in document.aux_items]
     if details and len(cells) + 1 + len(details) <= room:
         return [*cells, SEPARATOR, *details], False
-    return cells[:room], bool(details) or len(cells) > room
+    return _roomed(document, cells, room), bool(details) or len(cells) > room
+
+
+def _roomed(document: BillDocument, cells: list[Cell], room: int) -> list[Cell]:
+    """Return the categories that have room; the last line says how many more the list has, and their sum."""
+    if len(cells) <= room:
+        return cells
+    rest = document.items[room - 1 :]
+    amount = yuan(sum(item.amount_fen for item in rest))
+    return [*cells[: room - 1], Cell(f"其余 {len(rest)} 项（见电子票据清单）", "", amount, "")]
 
 
 def _inpatient_table(document: BillDocument) -> tuple[list[Cell], bool]:
     room = _INPATIENT_ROOM
-    return [_item(item) for item in document.items][:room], bool(document.aux_items) or len(document.items) > room
+    cells = [_item(item) for item in document.items]
+    return _roomed(document, cells, room), bool(document.aux_items) or len(cells) > room
 
 
 def _plain_table(document: BillDocument) -> tuple[list[Cell], bool]:
@@ -165,14 +207,14 @@ def _plain_table(document: BillDocument) -> tuple[list[Cell], bool]:
     details = [_priced(_face_aux(row), row.price_micro) for row in document.aux_items]
     if details and len(cells) + 1 + len(details) <= _PLAIN_ROOM:
         return [*cells, SEPARATOR, *details], False
-    return cells[:_PLAIN_ROOM], bool(details) or len(cells) > _PLAIN_ROOM
+    return _roomed(document, cells, _PLAIN_ROOM), bool(details) or len(cells) > _PLAIN_ROOM
 
 
 def _priced(cell: Cell, price_micro: int | None) -> Cell:
     return replace(cell, price="" if price_micro is None else micro_text(price_micro, 2))
 
 
-def _plain_facts(document: BillDocument) -> list[tuple[str, str]]:
+def _plain_facts(document: BillDocument) -> list[Fact]:
     """Return what a 往来 or 捐赠 bill is for stands in its open list."""
     remark = [("备注", document.remark)] if document.remark else []
     return [("业务流水号", document.serial), *document.ext.extras, *remark]
@@ -182,7 +224,7 @@ def _day(value: object) -> str:
     return f"{value:%Y%m%d}" if value else ""
 
 
-def _outpatient_facts(document: BillDocument) -> list[tuple[str, str]]:
+def _outpatient_facts(document: BillDocument) -> list[Fact]:
     ext = document.ext
     return [
         ("业务流水号", document.serial),
@@ -193,7 +235,7 @@ def _outpatient_facts(document: BillDocument) -> list[tuple[str, str]]:
     ]
 
 
-def _inpatient_facts(document: BillDocument) -> list[tuple[str, str]]:
+def _inpatient_facts(document: BillDocument) -> list[Fact]:
     ext = document.ext
     return [
         ("业务流水号", document.serial),
@@ -208,7 +250,7 @@ def _inpatient_facts(document: BillDocument) -> list[tuple[str, str]]:
     ]
 
 
-def _insurance_facts(document: BillDocument) -> list[tuple[str, str]]:
+def _insurance_facts(document: BillDocument) -> list[Fact]:
     ext = document.ext
     facts = [
         ("医疗机构类型", ext.org_type),
@@ -237,7 +279,7 @@ class Form:
     """Cells of the face's table."""
     table: Callable[[BillDocument], tuple[list[Cell], bool]]
     """What stands in them, and whether list pages follow."""
-    facts: Callable[[BillDocument], list[tuple[str, str]]]
+    facts: Callable[[BillDocument], list[Fact]]
     """其他信息."""
 
 

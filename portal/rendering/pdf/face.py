@@ -19,7 +19,7 @@ from portal.domain.banner import Banner
 from portal.domain.documents.bill import BillDocument
 from portal.rendering.pdf import templates
 from portal.rendering.pdf.compiled import FormError, page
-from portal.rendering.pdf.contents import LIST, Look, sheets
+from portal.rendering.pdf.contents import FURTHER, LIST, Look, sheets
 from portal.rendering.pdf.glyphs import Uncovered
 from portal.rendering.pdf.layout import attachment, lay_out
 from portal.rendering.pdf.stamp import ATTACHMENT, DESCRIPTION, stamp
@@ -60,7 +60,7 @@ class FaceRenderer:
 
     def stamped(self, document: BillDocument, look: Look, *, qr_text: str, xml: bytes) -> bytes:
         """By the compiled form. Raises FormError without one, Uncovered for a character that no font draws."""
-        imprints = {LIST: Imprint(self._banner)}
+        imprints = dict.fromkeys((LIST, FURTHER), Imprint(self._banner))
         face = self._imprint(document)
         pages = [(page(sheet.form, imprints.get(sheet.form, face)), sheet) for sheet in sheets(document, look)]
         return stamp(pages, title=_title(document), qr_text=qr_text, xml=xml, issued_at=document.issued_at)

@@ -14,6 +14,15 @@ def lay_out(source: str) -> Any:
     return HTML(string=source, url_fetcher=_refuse).render(font_config=FontConfiguration())
 
 
+def to_scale(source: str) -> bytes:
+    """Return the PDF of an HTML text that a viewer prints in its true size: a form's offset mends no scale."""
+    return bytes(lay_out(source).write_pdf(finisher=_unscaled) or b"")
+
+
+def _unscaled(_document: Any, file: Any) -> None:
+    file.catalog["ViewerPreferences"] = "<</PrintScaling/None>>"
+
+
 def attachment(data: bytes, name: str, description: str) -> Any:
     """Return a file to be embedded by ``lay_out(…).write_pdf(…)`` as the data of the page."""
     from weasyprint import Attachment

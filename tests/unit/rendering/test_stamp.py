@@ -25,7 +25,7 @@ from portal.domain.documents.bill import BillDocument
 from portal.rendering import qr
 from portal.rendering.papers import numbered_form
 from portal.rendering.pdf import compiled, fonts
-from portal.rendering.pdf.contents import FORMS, LIST, Look
+from portal.rendering.pdf.contents import FORMS, FURTHER, LIST, Look
 from portal.rendering.pdf.face import FaceRenderer
 from portal.rendering.pdf.glyphs import Uncovered
 from portal.rendering.pdf.templates import Imprint
@@ -80,12 +80,13 @@ def plain(name: str) -> bytes:
 
 
 @pytest.mark.parametrize("banner", [BANNER, Banner()], ids=["demo", "production"])
-@pytest.mark.parametrize("form", [*FORMS, LIST])
+@pytest.mark.parametrize("form", [*FORMS, LIST, FURTHER])
 def test_every_form_compiles_and_knows_its_slots(form: str, banner: Banner) -> None:
     page = compiled.page(form, Imprint(banner, SEAL, SUPERVISION))
     keys = [item.key for item in page.items if isinstance(item, compiled.Slot)]
     assert len(keys) == len(set(keys))
-    assert {"code", "number", "payer", "unit", "cell.0.name"} <= set(keys)
+    assert {"code", "number", "payer", "unit"} <= set(keys)
+    assert {"cell.0.name", "further.0.name"} & set(keys)
     for item in page.items:
         if isinstance(item, compiled.Slot):
             left, bottom, right, top = item.box
@@ -180,9 +181,31 @@ def test_categories_without_room_on_the_face_go_to_the_list(tmp_path: Path) -> N
     document = faces.outpatient(25, 3)
     face, listing, _ = run("pdftotext", "-raw", "{}", "-", data=stamped(document), folder=tmp_path).split("\f")
     assert "13.33" in face
-    for item in document.items[20:]:
+    for item in document.items[19:]:
         assert f"{item.amount_fen / 100:.2f}" not in face
         assert f"{item.amount_fen / 100:.2f}" in listing
+    rest = sum(item.amount_fen for item in document.items[19:])
+    assert "其余6项（见电子票据清单）" in squeezed(face) and f"{rest / 100:.2f}" in face
+
+
+@pytest.mark.parametrize("more", [0, 1, 6, 60])
+@pytest.mark.parametrize("form", ["outpatient", "inpatient"])
+def test_other_information_without_room_on_the_face_goes_to_a_further_page(
+    form: str, more: int, tmp_path: Path
+) -> None:
+    document = getattr(faces, form)(3, 3)
+    extras = tuple((f"补充{number:02d}", f"{number}号内容{100 + number}.00") for number in range(more))
+    long = ("大病保险说明", "补偿说明" * 40 + "完")
+    document = replace(document, ext=replace(document.ext, extras=(long, *extras)))
+    sheets = list(
+        map(squeezed, run("pdftotext", "-raw", "{}", "-", data=stamped(document), folder=tmp_path).split("\f"))
+    )
+    face, further = sheets[0], "".join(sheets[1:])
+    for label, value in extras:
+        assert (f"{label}：{value}" in face) != (f"{label}{value}" in further)
+    assert "补偿说明" * 40 + "完" in further.replace("\n", ""), "what the face cuts stands whole behind it"
+    left = sum(f"{label}{value}" in further for label, value in extras)
+    assert (f"其余：{left}项见电子票据续页" in face) == (left > 0)
 
 
 def test_the_reading_order_is_that_of_the_form(tmp_path: Path) -> None:
