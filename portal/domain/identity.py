@@ -214,9 +214,9 @@ def _mask(text: str, head: int, tail: int) -> str:
 
 
 def mask_name(name: str) -> str:
-    """林演安 → 林**; one character → ``*``; blanks around are dropped."""
+    """林演安, 林演 → 林**: a mask does not tell the length; one character → ``*``; blanks around are dropped."""
     name = name.strip()
-    return name[:1] + "*" * (len(name) - 1) if len(name) > 1 else "*" * len(name)
+    return f"{name[0]}**" if len(name) > 1 else "*" * len(name)
 
 
 def mask_id(number: str) -> str:

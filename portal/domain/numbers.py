@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -20,6 +21,14 @@ def bill_number(code: str, number: int | str) -> str:
     """Write ``9906 0126-90 0000 0412``: how numbers are read aloud and retyped."""
     digits = ten_digits(int(number))
     return f"{code[:4]} {code[4:]}-{digits[:2]} {digits[2:6]} {digits[6:]}"
+
+
+_SPOKEN = re.compile(r"(?<!\d)(\d{4}) (\d{4})-(\d{2}) (\d{4}) (\d{4})(?!\d)", re.ASCII)
+
+
+def searchable(text: str) -> str:
+    """Return a text with bill numbers as they stand on paper and are looked for: ``99060126 9000000412``."""
+    return _SPOKEN.sub(r"\1\2 \3\4\5", text)
 
 
 @dataclass(frozen=True, slots=True)

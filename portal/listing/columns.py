@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from portal.core.clock import local
 from portal.domain.money import MICRO
+from portal.domain.numbers import searchable
 from portal.listing import values
 from portal.listing.values import State
 from portal.rendering.tables import spreadsheet
@@ -72,7 +73,10 @@ class Column:
         return "" if value is None else str(value)
 
     def cell(self, row: Any) -> spreadsheet.Value:
-        """Return the value of a row for Excel: yuan as a number, times in the hospital's time, the rest as text."""
+        """Return the value of a row for Excel: yuan as a number, times in the hospital's time, the rest as text.
+
+        Bill numbers are without the gaps for reading, so that a sheet can be searched for them.
+        """
         value = self.of(row)
         if value is None:
             return None
@@ -84,4 +88,4 @@ class Column:
             return local(value) if self.kind == "time" else local(value).date()
         if self.kind in ("count", "date"):
             return value  # type: ignore[no-any-return]
-        return self.text(row)
+        return searchable(self.text(row))

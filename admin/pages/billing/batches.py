@@ -105,7 +105,7 @@ def batch_template() -> Response:
         if item.active
     ]
     data = fill_in_form.form(batch_file.SHEET, columns, {"收费明细": (heads, items)}, NOTES, batch_file.MOST_BILLS * 4)
-    return _download(data, "批量开票模板.xlsx")
+    return file_response(data, spreadsheet.MIMETYPE, "批量开票模板.xlsx")
 
 
 _PLAIN = frozenset({"order", "quantity", "price", "amount"})
@@ -180,8 +180,5 @@ def batch_failures(batch_id: int) -> Response:
         spreadsheet.SheetColumn(title)
         for title in (*(column.title for column in batch_file.COLUMNS), *batch_file.RESULTS)
     ]
-    return _download(spreadsheet.workbook(batch_file.SHEET, heads, rows), f"失败记录-{batch_id}.xlsx")
-
-
-def _download(data: bytes, name: str) -> Response:
-    return file_response(data, spreadsheet.MIMETYPE, name)
+    data = spreadsheet.workbook(batch_file.SHEET, heads, rows)
+    return file_response(data, spreadsheet.MIMETYPE, f"失败记录-{batch_id}.xlsx")

@@ -16,7 +16,7 @@ from portal.listing.filters import Filter, day_filters
 from portal.listing.lists import ListPage
 from portal.models.tables import BILL
 from portal.rendering.papers.slip import Paper
-from portal.web.edge import see_other, services
+from portal.web.edge import file_response, see_other, services
 
 PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'none'"
 """A browser's own PDF viewer is a page with styles of its own."""
@@ -90,8 +90,7 @@ def chosen_paper() -> Paper:
 
 def pdf_response(data: bytes, name: str) -> Response:
     """Answer a PDF for the browser's own viewer, from which it is printed."""
-    response = Response(data, mimetype="application/pdf")
-    response.headers.set("Content-Disposition", "inline", filename=name)
+    response = file_response(data, "application/pdf", name, "inline")
     response.headers["Content-Security-Policy"] = PDF_POLICY
     return response
 

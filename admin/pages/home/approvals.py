@@ -24,7 +24,7 @@ from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
 from portal.listing.values import State
 from portal.models.tables import APPROVAL
-from portal.web.edge import runtime, see_other, services
+from portal.web.edge import file_response, runtime, see_other, services
 
 _TONES = {
     ApprovalState.PENDING: "wait",
@@ -161,9 +161,7 @@ def statement_attachment(approval_id: int) -> Response:
     if not data:
         raise Refusal("PAGE_NOT_FOUND")
     kind, ending = next((file for start, file in FILES.items() if data.startswith(start)), FILES[b""])
-    response = Response(data, mimetype=kind)
-    response.headers.set("Content-Disposition", "attachment", filename=f"statement-{approval_id}{ending}")
-    return response
+    return file_response(data, kind, f"statement-{approval_id}{ending}")
 
 
 def _lost_sheet(approval_id: int) -> LostSheet:

@@ -16,12 +16,12 @@ from markupsafe import Markup
 
 from portal.domain.banner import Banner
 from portal.domain.documents.bill import BillDocument
+from portal.rendering.pdf import layout
 from portal.rendering.pdf.compiled import Ink, Slot
 from portal.rendering.pdf.contents import FORMS, Look, sheets
 from portal.rendering.pdf.fitting import ELLIPSIS, LEADING, fit
 from portal.rendering.pdf.fonts import FAMILIES
 from portal.rendering.pdf.glyphs import UNITS, Uncovered, glyphs
-from portal.rendering.pdf.layout import to_scale
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1] / "forms"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -96,7 +96,7 @@ def pdf(
         underlay=underlay,
         banner=banner,
     )
-    return to_scale(source)
+    return layout.pdf(source, to_scale=True)
 
 
 _POINTS = 72 / 25.4
@@ -134,4 +134,4 @@ def calibration_page(offset: Offset) -> bytes:
     source = _environment.get_template("calibration.html").render(
         crosses=crosses, x=offset.x / 10, y=offset.y / 10, families=FAMILIES
     )
-    return to_scale(source)
+    return layout.pdf(source, to_scale=True)

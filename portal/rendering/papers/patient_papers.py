@@ -15,8 +15,8 @@ from portal.domain.banner import Banner
 from portal.domain.money import yuan
 from portal.rendering import qr
 from portal.rendering.papers.slip import VERIFY_AT, Desk
+from portal.rendering.pdf import layout
 from portal.rendering.pdf.fonts import FAMILIES
-from portal.rendering.pdf.layout import lay_out
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1] / "forms"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -44,7 +44,7 @@ class Line:
 
 def _pdf(template: str, **values: object) -> bytes:
     source = _environment.get_template(template).render(families=FAMILIES, verify_at=VERIFY_AT, **values)
-    return bytes(lay_out(source).write_pdf() or b"")
+    return layout.pdf(source)
 
 
 def cover(

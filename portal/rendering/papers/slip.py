@@ -17,8 +17,8 @@ from portal.domain.banner import Banner
 from portal.domain.money import words, yuan
 from portal.domain.titled import Titled
 from portal.rendering import qr
+from portal.rendering.pdf import layout
 from portal.rendering.pdf.fonts import FAMILIES
-from portal.rendering.pdf.layout import lay_out
 
 VERIFY_AT = "财政部全国财政电子票据查验平台，或“广东财政”微信公众号"
 """Where a bill is verified officially."""
@@ -94,4 +94,4 @@ def pdf(slips: Sequence[Slip], paper: Paper, banner: Banner, printed_at: str) ->
     source = _environment.get_template("slip.html").render(
         slips=slips, paper=paper.value, banner=banner, printed_at=printed_at, families=FAMILIES, verify_at=VERIFY_AT
     )
-    return bytes(lay_out(source).write_pdf() or b"")
+    return layout.pdf(source, to_scale=True)

@@ -90,11 +90,11 @@ class FaceRenderer:
 
 
 def merged(pdfs: Sequence[bytes]) -> bytes:
-    """All pages of these files in one; what is attached to them stays behind."""
+    """All pages of these files in one with the title of the first; what is attached to the others stays behind."""
     with _pdfium:
-        whole = pypdfium2.PdfDocument.new()
+        whole = pypdfium2.PdfDocument(pdfs[0])
         try:
-            for data in pdfs:
+            for data in pdfs[1:]:
                 part = pypdfium2.PdfDocument(data)
                 whole.import_pages(part)
                 part.close()

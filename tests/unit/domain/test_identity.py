@@ -158,6 +158,8 @@ def test_names(typed: str, normal: str) -> None:
 def test_masks() -> None:
     """The forms of the declared table."""
     assert identity.mask_name("林演安") == "林**"
+    assert identity.mask_name("林演") == "林**", "the mask does not tell the length"
+    assert identity.mask_name("阿" * 96) == "阿**"
     assert identity.mask_name("林") == "*"
     assert identity.mask_name("") == ""
     assert identity.mask_id("000000195203150010") == "000000********0010"
