@@ -72,12 +72,27 @@ def is_phone(text: str) -> bool:
     return _PHONE.fullmatch(normalise(text)) is not None
 
 
+_CREDIT_CHARACTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CREDIT_CODE = re.compile(r"[0-9A-Z]{15,20}", re.ASCII)
 
 
 def is_credit_code(text: str) -> bool:
-    """Whether this has the shape of a 统一社会信用代码 (18 characters) or an older code of an organisation."""
-    return _CREDIT_CODE.fullmatch(normalise(text)) is not None
+    """Whether this is a 统一社会信用代码 with its right check character, or has the shape of an older code.
+
+    Codes of invented organisations have ``TEST`` in them, which no real one can have (it has no S); they pass.
+    """
+    code = normalise(text)
+    if not _CREDIT_CODE.fullmatch(code):
+        return False
+    if len(code) != 18 or "TEST" in code:
+        return True
+    return set(code) <= set(_CREDIT_CHARACTERS) and code[17] == credit_check_character(code[:17])
+
+
+def credit_check_character(first17: str) -> str:
+    """Return the 18th character of a 统一社会信用代码 (GB 32100-2015, GB/T 17710 MOD 31)."""
+    total = sum(_CREDIT_CHARACTERS.index(char) * pow(3, place, 31) for place, char in enumerate(first17))
+    return _CREDIT_CHARACTERS[-total % 31]
 
 
 def id_check_character(first17: str) -> str:

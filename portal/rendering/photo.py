@@ -19,6 +19,22 @@ def remade(data: bytes) -> bytes:
     profile. Raises ValueError with a Chinese reason."""
     if len(data) > MOST_BYTES:
         raise ValueError("照片超过 3 MB，请用较小的尺寸重新拍")
+    flat = _opened(data)
+    out = io.BytesIO()
+    flat.save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def is_picture(data: bytes) -> bool:
+    """Return whether this is a JPEG or PNG that can be shown, of a size that can be opened."""
+    try:
+        _opened(data)
+    except ValueError:
+        return False
+    return True
+
+
+def _opened(data: bytes) -> Image.Image:
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # WeasyPrint lets half pictures pass in the whole process
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as found:
@@ -28,9 +44,7 @@ def remade(data: bytes) -> bytes:
         raise ValueError("照片打不开，请用 JPG 或 PNG 照片") from error
     if flat is None:
         raise ValueError("照片的像素太多，请用较小的尺寸重新拍")
-    out = io.BytesIO()
-    flat.save(out, "JPEG", quality=80)
-    return out.getvalue()
+    return flat
 
 
 def _flat(found: Image.Image) -> Image.Image:

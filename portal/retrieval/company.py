@@ -130,7 +130,9 @@ def open_account(services: Services, actor: Actor, name: str, code: str, terms: 
     """Open an account for a company at the actor's unit; return its id. Raises ENTRY_INVALID, COMPANY_KNOWN."""
     content = {"name": name.strip(), "code": normalise(code)} | _checked(terms)
     if not normalise_name(name) or not is_credit_code(code) or is_id_card(code):
-        raise Refusal("ENTRY_INVALID", problems="请填写单位名称和 18 位统一社会信用代码；个人的票据请本人查询")
+        raise Refusal(
+            "ENTRY_INVALID", problems="请填写单位名称和 18 位统一社会信用代码，并核对校验位；个人的票据请本人查询"
+        )
     company_id = new_id()
     row = _row(services, company_id, content, terms.until) | {
         "id": company_id,

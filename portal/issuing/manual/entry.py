@@ -237,7 +237,7 @@ class _Reader:
         if number and kind == "2":
             id_type = "credit_code"
             if not is_credit_code(number):
-                self.problem("id_no", title, "不像统一社会信用代码", "应为 18 位数字和大写字母")
+                self.problem("id_no", title, "不是统一社会信用代码，或校验位不对", "应为 18 位数字和大写字母，请核对")
         elif number:
             found = [what.value for what in recognise(number)]
             id_type = id_type or (found[0] if found else "other")

@@ -31,6 +31,8 @@ from portal.models.tables import BILL_KIND, PAPER_BILL, PAPER_CHECK, POINT, STOC
 from portal.outbox import tasks
 from portal.outbox.events import publish
 from portal.outbox.topics import topic
+from portal.rendering import photo
+from portal.rendering.pdf import face
 from portal.stock.documents.voids import Void, void_blank_on
 from portal.stock.ranges import peek, take_given
 
@@ -142,12 +144,15 @@ def void(services: Services, actor: Actor, ending: Ending) -> int:
 def check_ending(ending: Ending) -> None:
     """Check how a sheet ends.
 
-    Raises FIELD_INVALID: no reason, an attachment too large, or a lost sheet without a statement.
+    Raises FIELD_INVALID: no reason, an attachment too large or that nobody can open, or a lost sheet without a
+    statement.
     """
     if not ending.reason.strip():
         raise Refusal("FIELD_INVALID", problems="reason（作废原因）不能为空，请填写作废原因")
     if len(ending.attachment) > MOST_ATTACHED:
         raise Refusal("FIELD_INVALID", problems="附件超过 4 MB，请压缩后重新上传")
+    if ending.attachment and not (photo.is_picture(ending.attachment) or face.opens(ending.attachment)):
+        raise Refusal("FIELD_INVALID", problems="附件打不开，请上传 JPG、PNG 照片或 PDF")
     if not ending.recovered and not ending.statement.strip():
         raise Refusal("FIELD_INVALID", problems="遗失声明不能为空，请写明遗失经过并由交款人签字")
 

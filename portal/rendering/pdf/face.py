@@ -119,5 +119,18 @@ def merged(pdfs: Sequence[bytes]) -> bytes:
     return out.getvalue()
 
 
+def opens(data: bytes) -> bool:
+    """Return whether this is a PDF with a page that can be opened."""
+    with _pdfium:
+        try:
+            document = pypdfium2.PdfDocument(data)
+        except pypdfium2.PdfiumError:
+            return False
+        try:
+            return len(document) > 0
+        finally:
+            document.close()
+
+
 def _title(document: BillDocument) -> str:
     return f"{document.name} {document.code} {document.number}"

@@ -9,6 +9,7 @@ from typing import Any
 import pypdf
 import pytest
 from flask import Flask
+from PIL import Image
 from sqlalchemy import Table, select, update
 
 from portal.domain.actor import Actor
@@ -187,15 +188,19 @@ def test_large_reversal_and_lost_paper_by_four_eyes(app: Flask) -> None:
     path = f"/console/billing/bills/{bill}"
     number = "100001"
     at_window(app, "cashier").send(f"{path}/exchange", "换开", number=number)
-    missing = lead.send(f"{path}/void-paper", "作废纸质票", recovered="lost", reason="退费")
+    lost = {"recovered": "lost", "reason": "退费", "statement": "本人遗失，声明作废"}
+    missing = lead.send(f"{path}/void-paper", "作废纸质票", **lost | {"statement": ""})
     assert missing.status_code == 422 and "遗失声明" in missing.text
+    for data in (b"\xff\xd8\xff picture", b"%PDF-1.7 nothing", b"x" * 108):
+        broken = lead.send(f"{path}/void-paper", "作废纸质票", **lost, attachment=(io.BytesIO(data), "a.jpg"))
+        assert broken.status_code == 422 and "附件打不开" in broken.text
+    photo = io.BytesIO()
+    Image.new("RGB", (40, 20)).save(photo, "JPEG")
     asked = lead.send(
         f"{path}/void-paper",
         "作废纸质票",
-        recovered="lost",
-        reason="退费",
-        statement="本人遗失，声明作废",
-        attachment=(io.BytesIO(b"\xff\xd8\xff picture"), "a.jpg"),
+        **lost,
+        attachment=(io.BytesIO(photo.getvalue()), "a.jpg"),
     )
     page = lead.follow(asked)
     assert "等待复核" in page and acts(page) <= {"打印纸质票"}
@@ -206,7 +211,7 @@ def test_large_reversal_and_lost_paper_by_four_eyes(app: Flask) -> None:
     assert "本人遗失，声明作废" in shown.text
     token = supervisor.form(request[1], "同意并办理").values["csrf_token"]
     picture = supervisor.client.post(f"{request[1]}/attachment", data={"csrf_token": token})
-    assert picture.mimetype == "image/jpeg" and picture.data.endswith(b"picture")
+    assert picture.mimetype == "image/jpeg" and picture.data == photo.getvalue()
     approve(supervisor, "作废遗失的纸质票据")
     assert sheets(app)[0].state == "void" and sheets(app)[0].approver
     assert "提交复核" in lead.get(f"{path}/reverse").text

@@ -229,3 +229,18 @@ def test_an_ordinary_number_has_its_own_spelling_first(number: str) -> None:
     """And a birthday of this century has no 15 digits."""
     assert identity.spellings(number)[0] == identity.normalise(number)
     assert identity.spellings("00000020240110005X") == ("00000020240110005X",)
+
+
+@pytest.mark.parametrize("code", ["91350100M000100Y43", "12440000TEST00001X", "TEST0000000000001X", "440100123456789"])
+def test_codes_of_organisations(code: str) -> None:
+    assert identity.is_credit_code(code) and identity.is_credit_code(code.lower())
+
+
+CREDIT = st.text("0123456789ABCDEFGHJKLMNPQRTUWXY", min_size=17, max_size=17).filter(lambda text: "TEST" not in text)
+
+
+@given(CREDIT, st.integers(0, 17), st.sampled_from("0123456789ABCDEFGHJKLMNPQRTUWXYIOSVZ"))
+def test_a_changed_character_of_a_credit_code_is_noticed(first17: str, place: int, other: str) -> None:
+    code = first17 + identity.credit_check_character(first17)
+    assert identity.is_credit_code(code)
+    assert identity.is_credit_code(code[:place] + other + code[place + 1 :]) == (code[place] == other)

@@ -14,7 +14,7 @@ def test_a_chinese_name_is_coded(name: str) -> None:
     header = file_response(b"", "application/pdf", name).headers["Content-Disposition"]
     assert header.isascii(), "a header is Latin-1 only"
     plain, _, coded = header.removeprefix("attachment; filename=").partition("; filename*=UTF-8''")
-    assert plain == f"download.{name.rpartition('.')[2]}"
+    assert plain == f"file.{name.rpartition('.')[2]}"
     assert unquote(coded) == name
 
 
