@@ -69,6 +69,6 @@ def file_response(data: bytes, mimetype: str, name: str, disposition: str = "att
     response = Response(data, mimetype=mimetype)
     names = {"filename": name}
     if not name.isascii():
-        names = {"filename": f"download{Path(name).suffix}", "filename*": f"UTF-8''{quote(name, safe='')}"}
+        names = {"filename": f"file{Path(name).suffix}", "filename*": f"UTF-8''{quote(name, safe='')}"}
     response.headers.set("Content-Disposition", disposition, **names)
     return response
