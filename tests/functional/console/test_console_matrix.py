@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
-from werkzeug.routing import Rule
+from werkzeug.routing import IntegerConverter, Rule
 
 from admin.kit.security import requirement_of
 from portal.access.permissions import ROLES, Role
@@ -23,7 +23,7 @@ def rules(app: Flask, method: str) -> list[Rule]:
 def address(rule: Rule) -> str:
     """The address with ids of nothing that exists."""
     values = {
-        name: 999 if "int" in type(rule._converters[name]).__name__.lower() else "nothing" for name in rule.arguments
+        name: 999 if isinstance(rule._converters[name], IntegerConverter) else "nothing" for name in rule.arguments
     }
     built = rule.build(values)
     assert built is not None

@@ -71,7 +71,7 @@ def test_a_double_click_is_one_deposit(app: Flask) -> None:
         ({"payer": ""}, "必填"),
         ({"hospital_no": ""}, "住院预交金请填写住院号"),
         ({"id_no": "000000196506300085"}, "身份证号码不正确"),
-        ({"phone": "12345"}, "手机号不正确"),
+        ({"phone": "12345"}, "应为 11 位内地手机号"),
     ],
 )
 def test_what_is_wrong_is_said_at_its_field(app: Flask, values: dict[str, str], told: str) -> None:
