@@ -58,6 +58,7 @@ IDS = {
     "mark_id": "SELECT max(id) FROM marked_person",
     "payer_id": "SELECT max(id) FROM known_payer",
     "printer_id": "SELECT max(id) FROM printer",
+    "refusal_id": "SELECT max(id) FROM his_refusal",
     "request_id": "SELECT max(id) FROM patient_request",
     "segment_id": "SELECT max(id) FROM number_segment",
     "sheet_id": "SELECT max(id) FROM paper_bill",
@@ -158,6 +159,7 @@ def units(app: Flask, his: His) -> Units:
         alarm = {"unit_id": 1, "rule": "low", "subject": "x", "text": "低", "raised_at": now(), "cleared_by": ""}
         connection.execute(insert(StockAlarm), alarm)
     assert his.call("invoiceEBillOutpatient", outpatient("S1")).ok
+    assert not his.call("invoiceEBillOutpatient", outpatient("S2", payer="")).ok
     paid_in(his)
     at_desk, child = Actor("staff:desk", "甲", 1), Person("林小验", "000000202003030019", "")
     guardian = Person("王护验", "000000198005050018", "10000000088")

@@ -172,4 +172,4 @@ def test_a_joined_bill_whose_links_were_revoked_is_not_opened(app: Flask, his: H
     with first.services.database.write() as connection:
         connection.execute(update(BILL).where(BILL.c.id == second.bill_id).values(link_generation=1))
     pages = Pages(app.test_client(), Rules(personal=PERSONAL))
-    assert "查验要素" in pages.submit(pages.get(f"/b/{params['token']}"), {"name": NAME}).text
+    assert "查真伪要填的内容" in pages.submit(pages.get(f"/b/{params['token']}"), {"name": NAME}).text

@@ -63,7 +63,7 @@ def test_a_text_message_brings_the_bill(app: Flask, his: His, pages: Pages) -> N
     page = pages.get(f"/b/{params['token']}")
     assert "128.50" in page.text and NAME not in page.text
     assert "姓名与票据上的交款人不一致" in pages.submit(page, {"name": "王无此"}, 422).text
-    assert "查验要素" in pages.submit(page, {"name": NAME}).text
+    assert "查真伪要填的内容" in pages.submit(page, {"name": NAME}).text
 
 
 def test_amount_and_link_are_settings(app: Flask, his: His) -> None:
