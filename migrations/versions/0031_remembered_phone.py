@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.support import KEY
+
 revision = "0031"
 down_revision = "0030"
 branch_labels = None
@@ -16,7 +18,7 @@ def upgrade() -> None:
         "remembered_phone",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("unit_id", sa.Integer(), nullable=False),
+        sa.Column("unit_id", KEY, nullable=False),
         sa.Column("person", sa.LargeBinary(length=32), nullable=False),
         sa.Column("claim", sa.LargeBinary(), nullable=False),
         sa.Column("place", sa.String(length=20), nullable=False),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 from playwright.sync_api import Browser, BrowserContext, Request
+from sqlalchemy import create_engine, insert
 
+from portal.core.clock import now
+from portal.models.tables import PARAMETER
 from tests.support.console import PASSWORD
 from tests.support.his import http, outpatient
 from tests.support.length import SOAK
@@ -45,8 +48,11 @@ class Watch:
 
 
 def bills(installation: Installation) -> list[str]:
-    """The links of bills whose lines are named by all payloads."""
+    """The links of bills whose lines are named by all payloads, which a slip shows here."""
     call, links = http(installation.base), []
+    shown = {"unit_id": 1, "key": "patient.slip-details", "value": True, "changed_by": "test", "changed_at": now()}
+    with create_engine(installation.database_url).begin() as connection:
+        connection.execute(insert(PARAMETER), shown)
     for place in range(0, len(PAYLOADS) if SOAK else EACH, EACH):
         values = outpatient(f"W{place}", payer=PAYER, payee=PAYLOADS[1][:20], patientCategory=PAYLOADS[2][:40])
         first, second = values["listDetail"]

@@ -129,7 +129,7 @@ def test_patients_may_type_anything(app: Flask, his: His) -> None:
         return forms(client, [listed.url, "/h/pgzx", "/h/pgzx/verify"], ("/h/pgzx", "/b/"))
 
     answers = run(again, client, 12)
-    assert answers[303] and answers[422] and answers[200], answers
+    assert answers[303] and answers[200], answers
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

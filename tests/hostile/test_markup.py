@@ -117,7 +117,8 @@ def test_in_pdfs_they_are_letters_too(app: Flask, his: His) -> None:
     listed = squeezed(paper)
     missing = [name for name in names if "".join(name.split()) not in listed]
     assert missing == []
-    cover = PdfReader(io.BytesIO(files.bundle(services, faces, "pgzx", PAYLOADS[0], [bill], False).data))
+    order = files.Bundle("pgzx", PAYLOADS[0], zipped=False)
+    cover = PdfReader(io.BytesIO(files.bundle(services, faces, order, [bill], {bill.bill_id}).data))
     job = notice_slips.start(services, ACTOR, notice_slips.BILLS, [bill.bill_id], Paper.ROLL)
     slip = PdfReader(io.BytesIO(notice_slips.job_pdf(services, 1, job)))
     for document in (paper, cover, slip):

@@ -12,19 +12,17 @@ from portal.blueprints.patient.context import FILTERS, keep_open, patient
 from portal.blueprints.patient.pages import (
     bill,
     choices,
-    codes,
     company,
     family,
-    find,
     help_desk,
     link,
     lists,
     notices,
-    remembered,
     verification,
 )
 from portal.blueprints.patient.pages.getting import handing_over, sending, stopping
 from portal.blueprints.patient.pages.getting.cards import patient_cards
+from portal.blueprints.patient.pages.proof import codes, find, remembered
 from portal.blueprints.patient.refusals import broken, http_error
 from portal.domain.documents.settlement import Scene
 from portal.web.edge import KEY

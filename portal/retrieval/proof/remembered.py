@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from portal import audit
 from portal.core.clock import now
@@ -83,7 +83,7 @@ def remember(services: Services, session: Session, place: str) -> str:
     return token
 
 
-def _row(services: Services, connection: Connection, unit_id: int, token: str) -> Any:
+def _row(services: Services, connection: Connection, unit_id: int, token: str) -> Row[Any] | None:
     known = select(REMEMBERED_PHONE).where(
         REMEMBERED_PHONE.c.digest == services.index.digest("remembered", token),
         REMEMBERED_PHONE.c.unit_id == unit_id,

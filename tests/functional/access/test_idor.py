@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import pytest
 from flask import Flask
-from PIL import Image
 from sqlalchemy import insert, select, text
 from werkzeug.routing import Rule
 
@@ -34,6 +33,7 @@ from tests.support.console import PASSWORD, Console, at_window
 from tests.support.desk import GOOD, issue, press, start, upload
 from tests.support.his import His, outpatient
 from tests.support.patients import visitor
+from tests.support.pictures import photo
 from tests.support.vouchers import paid_in
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -165,9 +165,7 @@ def units(app: Flask, his: His) -> Units:
     guardian = Person("王护验", "000000198005050018", "10000000088")
     family.bind_at_desk(services, at_desk, "proxy", guardian, child, "子女", "户口本")
     limits = app.extensions["qupiao"].limits
-    photo = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(photo, "PNG")
-    patients.ask(services, limits, 1, "missing", {"person": "林演安"}, "127.0.0.1", photo=photo.getvalue())
+    patients.ask(services, limits, 1, "missing", {"person": "林演安"}, "127.0.0.1", photo=photo())
     delivery_requests.send_bill_by_mail(
         services, limits, at_desk, int(str(found.one(IDS["bill_id"]))), "lin@example.com"
     )
@@ -193,7 +191,7 @@ def units(app: Flask, his: His) -> Units:
     supervisor = Console(app, "supervisor")
     supervisor.send(f"/console/home/approvals/{found.one(IDS['approval_id'])}", "同意并办理", opinion="同意")
     keeper.send(f"{stock}/destructions/new", "提交复核", **paper, first="301001", last="301010", witness="丙")
-    lost = {"recovered": "lost", "reason": "退费", "statement": "遗失", "attachment": (io.BytesIO(b"%PDF-"), "a.pdf")}
+    lost = {"recovered": "lost", "reason": "退费", "statement": "遗失", "attachment": (io.BytesIO(photo()), "a.jpg")}
     at_window(app, "lead").send(f"{bill}/void-paper", "作废纸质票", **lost)
     Console(app, "system").send("/console/basics/kiosks/new", "登记", name="自助机B", sheets="10")
     keeper.send("/console/basics/printers/new", "保存", name="针打", offset_x="15", offset_y="-5")

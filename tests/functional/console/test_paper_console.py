@@ -9,7 +9,6 @@ from typing import Any
 import pypdf
 import pytest
 from flask import Flask
-from PIL import Image
 from sqlalchemy import Table, select, update
 
 from portal.domain.actor import Actor
@@ -21,6 +20,7 @@ from portal.models import AuditEntry, Bill, PaperBill
 from tests.support import codes
 from tests.support.console import Console, approve, at_window
 from tests.support.his import His, outpatient
+from tests.support.pictures import photo
 
 BILL: Table = Bill.__table__
 PAPER: Table = PaperBill.__table__
@@ -194,13 +194,11 @@ def test_large_reversal_and_lost_paper_by_four_eyes(app: Flask) -> None:
     for data in (b"\xff\xd8\xff picture", b"%PDF-1.7 nothing", b"x" * 108):
         broken = lead.send(f"{path}/void-paper", "作废纸质票", **lost, attachment=(io.BytesIO(data), "a.jpg"))
         assert broken.status_code == 422 and "附件打不开" in broken.text
-    photo = io.BytesIO()
-    Image.new("RGB", (40, 20)).save(photo, "JPEG")
     asked = lead.send(
         f"{path}/void-paper",
         "作废纸质票",
         **lost,
-        attachment=(io.BytesIO(photo.getvalue()), "a.jpg"),
+        attachment=(io.BytesIO(photo()), "a.jpg"),
     )
     page = lead.follow(asked)
     assert "等待复核" in page and acts(page) <= {"打印纸质票"}
@@ -211,7 +209,7 @@ def test_large_reversal_and_lost_paper_by_four_eyes(app: Flask) -> None:
     assert "本人遗失，声明作废" in shown.text
     token = supervisor.form(request[1], "同意并办理").values["csrf_token"]
     picture = supervisor.client.post(f"{request[1]}/attachment", data={"csrf_token": token})
-    assert picture.mimetype == "image/jpeg" and picture.data == photo.getvalue()
+    assert picture.mimetype == "image/jpeg" and picture.data == photo()
     approve(supervisor, "作废遗失的纸质票据")
     assert sheets(app)[0].state == "void" and sheets(app)[0].approver
     assert "提交复核" in lead.get(f"{path}/reverse").text

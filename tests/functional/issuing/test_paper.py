@@ -21,6 +21,7 @@ from portal.models import AuditEntry, Bill, NumberRange, PaperBill, StockMovemen
 from portal.stock.ranges import take_number
 from tests.support import codes
 from tests.support.his import His, at
+from tests.support.pictures import photo
 from tests.support.window import CODE, Window, shift
 
 BILL: Table = Bill.__table__
@@ -235,7 +236,7 @@ def test_a_lost_sheet_needs_statement_and_approval(window: Window, app: Flask) -
     with pytest.raises(Refusal) as refused:
         exchange.void(services, STAFF, Ending(lost, "退费", recovered=False, statement="本人林演安遗失该票"))
     assert refused.value.code == "PAPER_LOST_NEEDS_APPROVAL"
-    ending = Ending(lost, "退费", False, "本人林演安遗失该票", b"%PDF-", "赵主管")
+    ending = Ending(lost, "退费", False, "本人林演安遗失该票", photo(), "赵主管")
     exchange.void(services, STAFF, ending)
     [sheet] = sheets(app)
     assert (sheet.state, sheet.approver) == ("void", "赵主管")

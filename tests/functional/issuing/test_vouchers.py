@@ -307,7 +307,8 @@ def test_a_vouchers_link_opens_like_a_bills(his: His, app: Flask) -> None:
     def typed(name: str) -> tuple[int, str]:
         token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(address).text)
         assert token
-        answer = client.post(f"{address}/voucher", data={"csrf_token": token[1], "name": name})
+        values = {"csrf_token": token[1], "name": name}
+        answer = client.post(f"{address}/voucher", data=values, follow_redirects=True)
         return answer.status_code, valid(answer.text)
 
     status, page = typed("陈样英")

@@ -65,7 +65,7 @@ def test_new_until_looked_at_and_only_ones_own(pages: Pages, app: Flask, his: Hi
     assert count(pages) == "2"
     pages.submit(page, {}, action="/notices")
     assert count(pages) == "1", "a message that came after the page is new"
-    assert "没有看懂" in pages.submit(page, {"seen": "gestern"}, 400, "/notices").text
+    assert "打不开" in pages.submit(page, {"seen": "gestern"}, 400, "/notices").text
     pages.submit(page, {"seen": "2020-01-01T00:00:00+00:00"}, action="/notices")
     assert count(pages) == "1", "what was seen stays seen"
     both = pages.get(NOTICES).text

@@ -224,7 +224,7 @@ def test_something_broken_and_several_hospitals(pages: Pages, app: Flask, monkey
         connection.execute(insert(Unit), one)
     assert "第二医院" in pages.get("/").text
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    monkeypatch.setattr("portal.blueprints.patient.pages.find.unit_of", None)
+    monkeypatch.setattr("portal.blueprints.patient.pages.proof.find.unit_of", None)
     assert "编号" in pages.get("/h/pgzx", 500).text
 
 

@@ -18,7 +18,7 @@ from portal.blueprints.patient.context import (
     unit_of,
 )
 from portal.blueprints.patient.form_results import show_problem
-from portal.blueprints.patient.pages import codes
+from portal.blueprints.patient.pages.proof import codes
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_phone

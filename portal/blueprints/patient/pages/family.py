@@ -6,7 +6,7 @@ from flask import Response, request, url_for
 
 from portal.blueprints.patient.context import page, patient, session_here, unit_of
 from portal.blueprints.patient.form_results import show_problem
-from portal.blueprints.patient.pages import codes
+from portal.blueprints.patient.pages.proof import codes
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise, normalise_name
 from portal.retrieval import family

@@ -6,8 +6,8 @@ from flask import Response, g, redirect, request, url_for
 
 from portal.blueprints.patient.context import COOKIE, caller, page, patient, remember, session_of, unit_of
 from portal.blueprints.patient.form_results import show_problem
-from portal.blueprints.patient.pages import codes
-from portal.blueprints.patient.pages import remembered as own_phone
+from portal.blueprints.patient.pages.proof import codes
+from portal.blueprints.patient.pages.proof import remembered as own_phone
 from portal.domain.errors import Refusal
 from portal.domain.identity import bare_slip_code, is_slip_code, normalise, normalise_name
 from portal.domain.texts import said_later
