@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Request
 from sqlalchemy import create_engine, insert
 
 from portal.core.clock import now
+from portal.demo.settings import DemoSettings
 from portal.models.tables import PARAMETER
 from tests.support.console import PASSWORD
 from tests.support.his import http, outpatient
@@ -51,7 +52,7 @@ def bills(installation: Installation) -> list[str]:
     """The links of bills whose lines are named by all payloads, which a slip shows here."""
     call, links = http(installation.base), []
     shown = {"unit_id": 1, "key": "patient.slip-details", "value": True, "changed_by": "test", "changed_at": now()}
-    with create_engine(installation.database_url).begin() as connection:
+    with create_engine(DemoSettings(data_dir=installation.data_dir).database).begin() as connection:
         connection.execute(insert(PARAMETER), shown)
     for place in range(0, len(PAYLOADS) if SOAK else EACH, EACH):
         values = outpatient(f"W{place}", payer=PAYER, payee=PAYLOADS[1][:20], patientCategory=PAYLOADS[2][:40])
