@@ -53,7 +53,7 @@ def _missing(balances: list[Holding], later: int) -> dict[str, str]:
 
 def _words(each: Holding, code: str, later: int) -> str:
     year = years.year_of(code)
-    what = f"{each.point_name}还没有 {year} 年的 {each.kind_name}号码（代码 {code}）"
+    what = f"{each.point_name}还没有 {year} 年的{each.kind_name}号码（代码 {code}）"
     if later:
         cure = "请尽早向财政申领并入库" if each.point_id is None else "请提前分发"
         return f"{what}：{cure}，否则 {year} 年 1 月 1 日零时起不能开票"
@@ -68,7 +68,7 @@ def _left_over(balances: list[Holding]) -> dict[str, str]:
         if each.over and (count := each.left + each.reserved):
             left[each.bill_code] = left.get(each.bill_code, 0) + count
     return {
-        f"unit:{code}": f"{years.year_of(code)} 年的 {names[code]}（代码 {code}）余 {count:,} 份，已跨年停用："
+        f"unit:{code}": f"{years.year_of(code)} 年的{names[code]}（代码 {code}）余 {count:,} 份，已跨年停用："
         "请撤回各开票点未用的号码，再向财政申退"
         for code, count in left.items()
     }
