@@ -41,7 +41,7 @@ RESULT_CODES: Mapping[str, str] = {
     "SERIAL_REVERSED": "E2006",
     "NAME_UNRENDERABLE": "E2007",
     "STOCK_EXHAUSTED": "E3001",
-    "YEAR_CODE_MISSING": "E3001",
+    "YEAR_CODE_MISSING": "E3006",
     "BILL_NOT_FOUND": "E4001",
     "STATE_ILLEGAL": "E4002",
     "ALREADY_REVERSED": "E4003",
@@ -57,7 +57,7 @@ RESULT_CODES: Mapping[str, str] = {
     "PAPER_TAKEN": "E4013",
     "UNPRINTED_NONE": "E4014",
     "NUMBER_NOT_NEXT": "E3002",
-    "YEAR_WRONG": "E3002",
+    "YEAR_WRONG": "E3007",
     "NUMBERS_NOT_UNUSED": "E3003",
     "PAPER_EXHAUSTED": "E3004",
     "PAPER_FORM_WRONG": "E3005",
@@ -69,7 +69,6 @@ RESULT_CODES: Mapping[str, str] = {
     "VOUCHER_PAPER": "E5005",
     "VOUCHER_NEEDS_APPROVAL": "E5006",
     "BUSY": "E9001",
-    "DATABASE_AWAY": "E9001",
 }
 """Refusal code → result code of the answer, one to one. The contract fixes no list; ours is documented."""
 

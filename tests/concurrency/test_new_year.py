@@ -65,7 +65,7 @@ def exchange(window: Window, turn: int) -> Answer:
     while True:
         sheet = window.his.call("getPaperBillNo", {"placeCode": "01", "pBillBatchCode": "990621"}).payload
         answer = window.turn(bill, sheet["pBillNo"], pBillBatchCode=sheet["pBillBatchCode"])
-        if answer.result != "E3002":
+        if answer.result != "E3007":
             return answer
 
 

@@ -29,6 +29,7 @@ log = structlog.get_logger("qupiao.his")
 
 _TAIL = re.compile(r"/+api/+medical/+([^/]*)/*", re.ASCII)
 _METHOD = re.compile(r"[A-Za-z]{1,60}", re.ASCII)
+_AWAY = "数据库暂时没有应答"
 
 
 class _TailConverter(BaseConverter):
@@ -104,7 +105,7 @@ def _answer(sent_method: str) -> bytes:
         return envelope.refusal_answer(sender, key, refusal, noise)
     except Exception as error:  # noqa: BLE001 - the contract knows no other answer than an envelope
         _log_fault(method, error)
-        fault = Refusal("DATABASE_AWAY") if is_away(error) else Refusal("INTERNAL", request_id=_request_id())
+        fault = Refusal("BUSY", reason=_AWAY) if is_away(error) else Refusal("INTERNAL", request_id=_request_id())
         if proven is not None and method in refusals.TITLES and fault.code == "INTERNAL":
             _keep(proven, method, sent[0] if sent else {}, fault)
         return envelope.refusal_answer(sender, key, fault, noise)

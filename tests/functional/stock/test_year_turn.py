@@ -124,7 +124,7 @@ def test_the_new_year_names_its_code(services: Services, his: His, monkeypatch: 
     assert his.call("invoiceEBillOutpatient", outpatient("Y1")).payload["billBatchCode"] == OLD
     clock.move(monkeypatch, NEW_YEAR)
     answer = his.call("invoiceEBillOutpatient", outpatient("Y2"))
-    assert answer.result == "E3001" and NEW in answer.message and f"{YEAR + 1} 年的号段" in answer.message
+    assert answer.result == "E3006" and NEW in answer.message and f"{YEAR + 1} 年的号段" in answer.message
     assert f"unit:{NEW}" in standing(services, AlarmRule.THIS_YEAR)
     assert "现在不能开票" in words(services, f"unit:{NEW}")
     assert standing(services, AlarmRule.NEXT_YEAR) == set(), "December's text is over"
