@@ -17,26 +17,26 @@ from portal.models.tables import AUDIT_ENTRY
 
 
 def row(
+    actor: Actor,
     action: str,
-    object_kind: str,
-    object_id: object,
-    actor: str,
+    subject: tuple[str, object],
+    details: Mapping[str, Any] | None = None,
+    *,
     at: datetime,
-    request_id: str = "",
-    details: dict[str, Any] | None = None,
-    unit_id: int | None = None,
+    unit_id: int | None,
 ) -> dict[str, Any]:
-    """Return the values of an entry. ``action`` like ``bill.issued``; ``details`` never hold personal data in clear;
-    ``unit_id`` bounds which auditor reads it."""
+    """Return the values of an entry. ``action`` like ``bill.issued``; ``subject`` is the object's kind and id;
+    ``details`` never hold personal data in clear; ``unit_id`` bounds which auditor reads it."""
+    kind, object_id = subject
     return {
         "id": new_id(),
         "at": at,
-        "actor": actor,
+        "actor": actor.label,
         "action": action,
-        "object_kind": object_kind,
+        "object_kind": kind,
         "object_id": str(object_id),
-        "request_id": request_id,
-        "details": details or {},
+        "request_id": actor.request_id,
+        "details": dict(details or {}),
         "unit_id": unit_id,
     }
 
@@ -51,13 +51,11 @@ def record(
     at: datetime | None = None,
     unit_id: int | None = None,
 ) -> None:
-    """Write the entry of an act into the act's own transaction.
+    """Write the entry of an act, as :func:`row` makes it, into the act's own transaction.
 
-    ``subject`` is the object's kind and id, such as ``("bill", bill_id)``. A unit that is not named is looked up by
-    :func:`portal.audit.units.unit_of`.
+    A unit that is not named is looked up by :func:`portal.audit.units.unit_of`.
     """
-    kind, object_id = subject
-    values = row(action, kind, object_id, actor.label, at or now(), actor.request_id, dict(details or {}), unit_id)
+    values = row(actor, action, subject, details, at=at or now(), unit_id=unit_id)
     if unit_id is None:
         values["unit_id"] = units.unit_of(values)
     connection.execute(insert(AUDIT_ENTRY).values(values))

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.errors import Refusal
+from portal.domain.numbers import BillNumber
 from portal.fiscal.stock import refusal
 from portal.fiscal.units import agencies
 from portal.issuing.bills import booking
@@ -55,7 +56,7 @@ def pull(services: Services, _task: Task, link: FinanceLink) -> Outcome:
 
 def _take_in(services: Services, unit_id: int, each: UnitBooking) -> None:
     try:
-        booking.change(services, unit_id, each.code, each.number, each.unit, each.amount_fen, each.day)
+        booking.change(services, unit_id, BillNumber(each.code, each.number), each.unit, each.amount_fen, each.day)
     except Refusal as refused:
         if refused.code != "BILL_NOT_FOUND":  # finance knows bills of before our time
             raise

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 from portal.core import strict_json
 from portal.core.services import Services
 from portal.delivery.engine import receipts
+from portal.delivery.engine.receipts import Receipt
 from portal.providers.mail import bounces
 from portal.providers.sms import PROVIDERS
 from portal.web.edge import runtime
@@ -35,9 +36,10 @@ def mail(secret: str) -> Response:
     if (request.content_length or 0) > bounces.MOST_BYTES:
         abort(413)
     found = bounces.read(request.get_data(cache=False))
-    known = found is not None and receipts.receive(
-        services, "mail", ref=found.ref, good=found.good, code=found.code, text="" if found.good else "邮件被退回"
-    )
+    known = False
+    if found is not None:
+        text = "" if found.good else "邮件被退回"
+        known = receipts.receive(services, Receipt("mail", found.good, ref=found.ref, code=found.code, text=text))
     return jsonify({"known": known})
 
 
@@ -52,7 +54,5 @@ def sms(provider: str, secret: str) -> Response:
     except (KeyError, TypeError, ValueError, AttributeError):
         abort(400)
     for one in found:
-        receipts.receive(
-            services, "sms", ref=one.ref, their_ref=one.their_ref, good=one.good, code=one.code, text=one.text
-        )
+        receipts.receive(services, Receipt("sms", one.good, one.ref, one.their_ref, one.code, one.text))
     return jsonify(PROVIDERS[provider].receipts_answer)

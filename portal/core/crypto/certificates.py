@@ -27,21 +27,22 @@ def issue_certificate(
     issuer_key: PrivateKey,
     *,
     ca: bool = False,
-    start: datetime | None = None,
-    lifetime: timedelta = _YEARS,
+    validity: tuple[datetime, datetime] | None = None,
 ) -> bytes:
     """DER of a certificate for the SubjectPublicKeyInfo ``public``, signed SM2-with-SM3 by ``issuer_key``.
 
-    ``ca`` makes a certificate that may only issue others; all others may only sign. ``start`` defaults to 60 days ago.
+    ``ca`` makes a certificate that may only issue others; all others may only sign. ``validity`` is its first
+    and last moment; by default ten years from 60 days ago on.
     """
-    start = (start or datetime.now(UTC) - _EARLIER).replace(microsecond=0)
+    begin = datetime.now(UTC) - _EARLIER
+    first, last = validity or (begin, begin + _YEARS)
     body = x509.TbsCertificate(
         {
             "version": "v3",
             "serial_number": secrets.randbits(120) | 1 << 119,
             "signature": {"algorithm": SM2_WITH_SM3},
             "issuer": x509.Name.build({"country_name": "CN", "common_name": issuer}),
-            "validity": {"not_before": _time(start), "not_after": _time(start + lifetime)},
+            "validity": {"not_before": _time(first), "not_after": _time(last)},
             "subject": x509.Name.build({"country_name": "CN", "common_name": subject}),
             "subject_public_key_info": keys.PublicKeyInfo.load(public),
             "extensions": _extensions(public, issuer_key, ca),
@@ -69,7 +70,8 @@ def _extensions(public: bytes, issuer_key: PrivateKey, ca: bool) -> list[dict[st
 
 
 def _time(moment: datetime) -> x509.Time:
-    return x509.Time({"utc_time" if moment.year < 2050 else "general_time": moment})  # RFC 5280 §4.1.2.5
+    kind = "utc_time" if moment.year < 2050 else "general_time"  # RFC 5280 §4.1.2.5
+    return x509.Time({kind: moment.replace(microsecond=0)})
 
 
 def load_certificate(path: Path) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from portal.core.clock import now
 from portal.core.services import Services
@@ -39,56 +40,36 @@ _OF_PROVIDER = {"sms": ("sms", CODES)}
 """Channels whose receipts arrive at one address."""
 
 
-def receive(
-    services: Services,
-    channel: str,
-    *,
-    ref: str = "",
-    their_ref: str = "",
-    good: bool,
-    code: str = "",
-    text: str = "",
-    read: bool = False,
-    unit_id: int | None = None,
-) -> bool:
-    """Take in a receipt for the attempt with our number ``ref`` or the provider's; returns whether we know it.
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says of one message, named by our number ``ref`` or by its own."""
 
-    ``good`` off: it did not arrive (a bounce), the next channel begins. ``read``: its person has read it.
-    ``unit_id``: whose messages the sender may speak of, where it is not one for all. ``text`` without personal data.
-    The same receipt again changes nothing.
-    """
-    with services.database.write() as connection:
-        return apply(
-            connection,
-            channel,
-            ref=ref,
-            their_ref=their_ref,
-            good=good,
-            code=code,
-            text=text,
-            read=read,
-            unit_id=unit_id,
-        )
+    channel: str
+    good: bool
+    """Off: it did not arrive (a bounce), the next channel begins."""
+    ref: str = ""
+    their_ref: str = ""
+    code: str = ""
+    text: str = ""
+    """The provider's words, without personal data."""
+    read: bool = False
+    """Its person has read it."""
+    unit_id: int | None = None
+    """Whose messages the sender may speak of, where it is not one for all."""
 
 
-def apply(
-    connection: Connection,
-    channel: str,
-    *,
-    ref: str = "",
-    their_ref: str = "",
-    good: bool,
-    code: str,
-    text: str,
-    read: bool = False,
-    unit_id: int | None = None,
-) -> bool:
+def receive(services: Services, receipt: Receipt) -> bool:
+    """Take in a receipt. Returns whether its message is known. The same receipt again changes nothing."""
+    return services.database.act(lambda connection: receive_on(connection, receipt))
+
+
+def receive_on(connection: Connection, receipt: Receipt) -> bool:
     """Take in a receipt as :func:`receive` does, in the caller's transaction."""
-    known = _find(connection, channel, ref, their_ref, unit_id)
+    known, good = _find(connection, receipt), receipt.good
     if known is None:
-        log.warning("delivery.receipt_unknown", channel=channel)
+        log.warning("delivery.receipt_unknown", channel=receipt.channel)
         return False
-    if read:
+    if receipt.read:
         unread = (DELIVERY_ATTEMPT.c.id == known.id) & DELIVERY_ATTEMPT.c.read_at.is_(None)
         connection.execute(update(DELIVERY_ATTEMPT).where(unread).values(read_at=now()))
     delivery = hold(connection, known.delivery_id)
@@ -97,8 +78,9 @@ def apply(
     if attempt.state not in _OPEN and not late_bounce:
         return True
     state = AttemptState.DELIVERED if good else AttemptState.FAILED
-    values: dict[str, Any] = {"state": state.value, "result_class": "receipt", "code": code[:60], "message": text[:300]}
-    values |= {"next_at": None, "ended_at": now()} | ({"their_ref": their_ref[:80]} if their_ref else {})
+    values: dict[str, Any] = {"state": state.value, "result_class": "receipt", "next_at": None, "ended_at": now()}
+    values |= {"code": receipt.code[:60], "message": receipt.text[:300]}
+    values |= {"their_ref": receipt.their_ref[:80]} if receipt.their_ref else {}
     connection.execute(update(DELIVERY_ATTEMPT).where(DELIVERY_ATTEMPT.c.id == known.id).values(**values))
     if not good and delivery.step < len(delivery.policy):
         call_next(connection, delivery.id, delivery.step)
@@ -107,25 +89,15 @@ def apply(
     return True
 
 
-def nearest(
-    services: Services,
-    connection: Connection,
-    channel: str,
-    address: str,
-    at: datetime,
-    *,
-    their_ref: str,
-    good: bool,
-    code: str,
-    text: str,
+def receive_nearest_on(
+    services: Services, connection: Connection, receipt: Receipt, address: str, at: datetime
 ) -> bool:
     """Take in a receipt of a provider that told no number when it took the message.
 
     It is for the message to ``address`` whose try began nearest to ``at``. The same receipt again changes nothing.
     """
-    known = their_ref and _find(connection, channel, "", their_ref, None) is not None
-    ref = ""
-    if not known:
+    channel = receipt.channel
+    if _find(connection, receipt) is None:
         unnumbered = (
             (DELIVERY_ATTEMPT.c.channel == channel)
             & DELIVERY_ATTEMPT.c.state.in_(_OPEN)
@@ -136,20 +108,24 @@ def nearest(
         attempts = connection.execute(
             select(DELIVERY_ATTEMPT.c.our_ref, DELIVERY_ATTEMPT.c.sent_at).where(unnumbered, to_address, began)
         ).all()
-        ref = min(attempts, key=lambda attempt: abs(attempt.sent_at - at)).our_ref if attempts else ""
-    return apply(connection, channel, ref=ref, their_ref=their_ref, good=good, code=code, text=text)
+        if attempts:
+            receipt = replace(receipt, ref=min(attempts, key=lambda attempt: abs(attempt.sent_at - at)).our_ref)
+    return receive_on(connection, receipt)
 
 
-def _find(connection: Connection, channel: str, ref: str, their_ref: str, unit_id: int | None) -> Any:
-    number = DELIVERY_ATTEMPT.c.our_ref == ref if ref else DELIVERY_ATTEMPT.c.their_ref == their_ref
+def _find(connection: Connection, receipt: Receipt) -> Row[Any, Any] | None:
+    """Return the attempt that the receipt names and its delivery."""
+    ref, their_ref = receipt.ref, receipt.their_ref
     if not (ref or their_ref):
         return None
+    number = DELIVERY_ATTEMPT.c.our_ref == ref if ref else DELIVERY_ATTEMPT.c.their_ref == their_ref
+    channels = _OF_PROVIDER.get(receipt.channel, (receipt.channel,))
     numbered = select(DELIVERY_ATTEMPT.c.id, DELIVERY_ATTEMPT.c.delivery_id).where(
-        DELIVERY_ATTEMPT.c.channel.in_(_OF_PROVIDER.get(channel, (channel,))), number
+        DELIVERY_ATTEMPT.c.channel.in_(channels), number
     )
-    if unit_id is not None:
+    if receipt.unit_id is not None:
         numbered = numbered.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id).where(
-            DELIVERY.c.unit_id == unit_id
+            DELIVERY.c.unit_id == receipt.unit_id
         )
     return connection.execute(numbered).first()
 

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from portal.core import strict_json
 from portal.core.services import Services
 from portal.delivery.engine import receipts
+from portal.delivery.engine.receipts import Receipt
 from portal.delivery.inbound import inbox
 from portal.delivery.inbound.inbox import Act
 from portal.delivery.push.targets import keys
@@ -88,7 +89,8 @@ def _act(services: Services, fields: Mapping[str, Any]) -> None:
     good, read = fields["status"] != "failed", fields["status"] == "read"
     text = "" if good else "接收方没有送达"
     for unit_id, code in fields["targets"]:
-        receipts.receive(services, code, their_ref=fields["event_id"], good=good, text=text, unit_id=unit_id, read=read)
+        receipt = Receipt(code, good, their_ref=fields["event_id"], text=text, read=read, unit_id=unit_id)
+        receipts.receive(services, receipt)
 
 
 ACTS: dict[tuple[str, str], Act] = {(SOURCE, EVENT): _act}

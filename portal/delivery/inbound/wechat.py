@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.delivery.engine import receipts
+from portal.delivery.engine.receipts import Receipt
 from portal.delivery.inbound.inbox import Act
 from portal.providers.faults import plain_text
 from portal.providers.wechat import codes
@@ -30,9 +32,8 @@ def _who(services: Services, fields: dict[str, Any], platform: str = SOURCE) -> 
 def _template_sent(services: Services, fields: dict[str, Any]) -> None:
     status = str(fields.get("Status", ""))
     good = status == "success"
-    receipts.receive(
-        services, "wechat", their_ref=str(fields.get("MsgID", "")), good=good, code="" if good else status[:40]
-    )
+    their_ref = str(fields.get("MsgID", ""))
+    receipts.receive(services, Receipt("wechat", good, their_ref=their_ref, code="" if good else status[:40]))
 
 
 def _followed(services: Services, fields: dict[str, Any]) -> None:
@@ -69,17 +70,10 @@ def _subscription_sent(platform: str, services: Services, fields: dict[str, Any]
         with services.database.write() as connection:
             if code == str(codes.NO_PERMISSION):
                 bindings.allow_on(services, connection, subject, str(one.get("TemplateId"))[:64], 0)
-            receipts.nearest(
-                services,
-                connection,
-                CHANNELS[platform],
-                subject.value,
-                at,
-                their_ref=their_ref,
-                good=good,
-                code="" if good else code,
-                text="" if good else plain_text(one.get("ErrorStatus", ""), subject.value),
-            )
+            receipt = Receipt(CHANNELS[platform], good, their_ref=their_ref)
+            if not good:
+                receipt = replace(receipt, code=code, text=plain_text(one.get("ErrorStatus", ""), subject.value))
+            receipts.receive_nearest_on(services, connection, receipt, subject.value, at)
 
 
 ACTS: dict[tuple[str, str], Act] = {

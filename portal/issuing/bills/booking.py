@@ -12,6 +12,7 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.domain.numbers import BillNumber
 from portal.models.tables import BILL, BOOKING
 
 
@@ -22,7 +23,7 @@ def is_booked(connection: Connection, bill_id: int) -> bool:
 
 
 def change(
-    services: Services, unit_id: int, code: str, number: int, party: str, amount_fen: int | None, day: datetime
+    services: Services, unit_id: int, bill: BillNumber, party: str, amount_fen: int | None, day: datetime
 ) -> bool:
     """Note that ``party`` has booked ``amount_fen`` of the bill on ``day``; ``None``: it no longer has. Whether that
     was news.
@@ -32,7 +33,7 @@ def change(
     must see. Raises BILL_NOT_FOUND.
     """
     with services.database.write() as connection:
-        mine = (BILL.c.unit_id == unit_id) & (BILL.c.bill_code == code) & (BILL.c.number == number)
+        mine = (BILL.c.unit_id == unit_id) & (BILL.c.bill_code == bill.code) & (BILL.c.number == bill.number)
         bill_id = connection.scalar(select(BILL.c.id).where(mine).with_for_update())
         if bill_id is None:
             raise Refusal("BILL_NOT_FOUND")

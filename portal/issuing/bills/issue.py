@@ -118,7 +118,7 @@ class IssuingService:
         refusal leaves nothing behind but its audit entry.
         """
         sent = content.digests(self.services.index, settlement)
-        actor = actor or f"his:{account.appid}"
+        by = Actor(actor or f"his:{account.appid}", settlement.cashier, account.unit_id, request_id)
         moment = at or now()
 
         def attempt() -> Issued:
@@ -126,9 +126,9 @@ class IssuingService:
             with self.services.database.read() as connection:
                 known = _by_serial(connection, account.id, settlement.serial)
             if known is not None:
-                return self._again(account, settlement, known, request_id, actor)
+                return self._again(account, settlement, known, by)
             ready = self._ready(account, settlement, sent, moment)
-            return self._write(account, settlement, ready, moment, request_id, actor)
+            return self._write(account, settlement, ready, moment, by)
 
         return self.services.database.repeat(attempt)
 
@@ -158,27 +158,16 @@ class IssuingService:
         key = self.services.keyring.link_key(key_id, account.appid)
         return link.token(key, key_id, account.unit_code, serial, generation)
 
-    def _write(
-        self,
-        account: HisAccount,
-        settlement: Settlement,
-        ready: _Ready,
-        moment: datetime,
-        request_id: str,
-        actor: str,
-    ) -> Issued:
+    def _write(self, account: HisAccount, settlement: Settlement, ready: _Ready, moment: datetime, by: Actor) -> Issued:
         services, check_code = self.services, CheckCode.draw()
         with services.database.write() as connection:
             _insert_lines(connection, ready.lines)
             told = list(ready.outside)
             if settlement.vouchers:
-                person = Actor(actor, settlement.cashier, account.unit_id, request_id)
                 consumption = Consumption(account, settlement, ready.bill_id, moment)
-                told = movements.consume(services, connection, person, consumption)
-            connection.execute(
-                _AUDIT,
-                entries.row("bill.issued", "bill", ready.bill_id, actor, moment, request_id, None, account.unit_id),
-            )
+                told = movements.consume(services, connection, by, consumption)
+            entry = entries.row(by, "bill.issued", ("bill", ready.bill_id), at=moment, unit_id=account.unit_id)
+            connection.execute(_AUDIT, entry)
             publish(connection, BILL_ISSUED, ready.bill_id, {"bill": ready.bill_id}, moment)
             taken = numbering.take(connection, ready.numbering)
             signed = ready.prepared.finish(taken.pair.digits, check_code, moment)
@@ -202,14 +191,7 @@ class IssuingService:
             duplicate=False,
         )
 
-    def _again(
-        self,
-        account: HisAccount,
-        settlement: Settlement,
-        known: Any,
-        request_id: str,
-        actor: str,
-    ) -> Issued:
+    def _again(self, account: HisAccount, settlement: Settlement, known: Any, by: Actor) -> Issued:
         pair = BillNumber(known.bill_code, known.number)
         differing = content.changed(self.services, account, settlement, known.id, known.content)
         if not differing and known.state != BillState.REVERSED:
@@ -219,13 +201,8 @@ class IssuingService:
                 known.id, pair.code, pair.digits, known.check_code, issued_at, business_at, known.serial, token, True
             )
         with self.services.database.write() as connection:
-            audit.record(
-                connection,
-                Actor(actor, request_id=request_id),
-                "bill.conflict",
-                ("bill", known.id),
-                {"parts": differing, "total_fen": settlement.total_fen},
-            )
+            details = {"parts": differing, "total_fen": settlement.total_fen}
+            audit.record(connection, by, "bill.conflict", ("bill", known.id), details)
         if known.state == BillState.REVERSED:
             raise Refusal("SERIAL_REVERSED", serial=known.serial, bill=str(pair))
         raise Refusal("SERIAL_CONFLICT", serial=known.serial, bill=str(pair), fields="、".join(differing))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
@@ -24,23 +24,35 @@ def serial_of(code: str, number: str) -> str:
     return f"CH-{code}-{number}"
 
 
-def document(
-    original: BillDocument, *, code: str, name: str, specimen_code: str, cashier: str, reason: str, checker: str
-) -> BillDocument:
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The head of a red bill: code, name and specimen of its kind, and who makes it.
+
+    ``checker`` is empty when nobody had to approve; then the original's checker stands.
+    """
+
+    code: str
+    name: str
+    specimen_code: str
+    cashier: str
+    checker: str
+
+
+def document(original: BillDocument, heading: Heading, reason: str) -> BillDocument:
     """Make the red bill's document without number, check code and time of issue. It names the original."""
     remark = f"冲红原票 {original.code} {original.number}，原因：{reason}"
     return replace(
         original,
-        name=name,
-        code=code,
+        name=heading.name,
+        code=heading.code,
         number="",
         check_code="",
-        specimen_code=specimen_code,
-        tag=f"CZ-EI-{code[:2]}",
+        specimen_code=heading.specimen_code,
+        tag=f"CZ-EI-{heading.code[:2]}",
         total_fen=-original.total_fen,
         serial=serial_of(original.code, original.number),
-        cashier=cashier,
-        checker=checker or original.checker,
+        cashier=heading.cashier,
+        checker=heading.checker or original.checker,
         ext=_ext(original),
         items=tuple(map(_item, original.items)),
         aux_items=tuple(map(_aux, original.aux_items)),

@@ -11,6 +11,7 @@ import json
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, update
@@ -138,8 +139,10 @@ def standing(connection: Connection, bill: BillRecord) -> Standing:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """The parts of a red bill that are made before the transaction."""
+    """The parts of a red bill that are made before the transaction; ``moment`` is its time of issue."""
 
+    moment: datetime
+    reason: str
     red_id: int
     numbering: Numbering
     bill: dict[str, Any]
@@ -160,16 +163,15 @@ def reverse(services: Services, actor: Actor, order: Order) -> Red:
         moment = now()
         ready = _prepare(services, actor, order, reason, moment)
         with services.database.write() as connection:
-            return _write(services, connection, actor, order, reason, ready, moment)
+            return _write(services, connection, actor, order, ready)
 
     return services.database.repeat(attempt)
 
 
 def reverse_on(services: Services, connection: Connection, actor: Actor, order: Order) -> Red:
     """As :func:`reverse`, in the caller's transaction (an approval's decision)."""
-    reason, moment = _reason(order), now()
-    ready = _prepare_on(services, connection, actor, order, reason, moment)
-    return _write(services, connection, actor, order, reason, ready, moment)
+    ready = _prepare_on(services, connection, actor, order, _reason(order), now())
+    return _write(services, connection, actor, order, ready)
 
 
 def _reason(order: Order) -> str:
@@ -195,15 +197,8 @@ def _prepare_on(
     signed = stored_document(services, connection, original.id).signed
     made = list(red.lines(services, connection, original.id, red_id))
     place = Numbering(point_id, order.point_code, kind.id, kind.name, code_at(kind.prefix, moment))
-    document = red.document(
-        xml.read(signed),
-        code=place.bill_code,
-        name=kind.name,
-        specimen_code=kind.specimen_code,
-        cashier=actor.name,
-        reason=reason,
-        checker=order.approver,
-    )
+    heading = red.Heading(place.bill_code, kind.name, kind.specimen_code, actor.name, order.approver)
+    document = red.document(xml.read(signed), heading, reason)
     key_id = services.settings.link_key_ids[0]
     token = link.token(services.keyring.link_key(key_id, original.appid), key_id, original.unit_code, document.serial)
     columns = {name: original._mapping[name] for name in BILL.c.keys()}  # noqa: SIM118 - a column collection
@@ -228,7 +223,7 @@ def _prepare_on(
         "link_key": key_id,
         "earlier_link_digest": None,
     }
-    return _Ready(red_id, place, bill, xml.prepare(document), made, token)
+    return _Ready(moment, reason, red_id, place, bill, xml.prepare(document), made, token)
 
 
 def _facts(connection: Connection, actor: Actor, order: Order) -> tuple[Any, Any, int]:
@@ -250,22 +245,20 @@ def _facts(connection: Connection, actor: Actor, order: Order) -> tuple[Any, Any
     return original, connection.execute(select(BILL_KIND).where(BILL_KIND.c.id == original.kind_id)).one(), point_id
 
 
-def _write(
-    services: Services, connection: Connection, actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime
-) -> Red:
-    check_code, original_id = CheckCode.draw(), order.bill_id
+def _write(services: Services, connection: Connection, actor: Actor, order: Order, ready: _Ready) -> Red:
+    check_code, original_id, moment = CheckCode.draw(), order.bill_id, ready.moment
     standing(connection, lock_bill(connection, original_id)).check()
     movements.release(connection, original_id, actor, moment)
     for table, rows in ready.lines:
         if rows:
             connection.execute(insert(table), rows)
-    _record(connection, actor, order, ready, moment)
+    _record(connection, actor, order, ready)
     taken = take(connection, ready.numbering)
     signed = ready.prepared.finish(taken.pair.digits, check_code, moment)
     numbered = {"range_id": taken.range_id, "number": taken.pair.number, "check_code": check_code}
     connection.execute(insert(BILL), ready.bill | numbered)
-    connection.execute(insert(BILL_DOCUMENT), _document(services, ready.red_id, signed, actor, reason, moment))
-    connection.execute(insert(REVERSAL), _reversal(actor, order, reason, ready, moment))
+    connection.execute(insert(BILL_DOCUMENT), _document(services, actor, ready, signed))
+    connection.execute(insert(REVERSAL), _reversal(actor, order, ready))
     connection.execute(
         update(BILL).where(BILL.c.id == original_id).values(state=BillState.REVERSED.value, state_at=moment)
     )
@@ -280,13 +273,14 @@ def _write(
     )
 
 
-def _record(connection: Connection, actor: Actor, order: Order, ready: _Ready, moment: datetime) -> None:
+def _record(connection: Connection, actor: Actor, order: Order, ready: _Ready) -> None:
     """Write the audit entries of both bills and publish them; the red one waits for its original's supervision."""
+    moment = ready.moment
     told = {"red": ready.red_id, "kind": order.kind.value, "approver": order.approver}
-    by = (actor.label, moment, actor.request_id)
+    row = partial(entries.row, actor, at=moment, unit_id=actor.unit_id)
     audit = [
-        entries.row("bill.reversed", "bill", order.bill_id, *by, told, actor.unit_id),
-        entries.row("bill.issued", "bill", ready.red_id, *by, {"red_of": order.bill_id}, actor.unit_id),
+        row("bill.reversed", ("bill", order.bill_id), told),
+        row("bill.issued", ("bill", ready.red_id), {"red_of": order.bill_id}),
     ]
     connection.execute(insert(AUDIT_ENTRY), audit)
     connection.execute(
@@ -298,30 +292,28 @@ def _record(connection: Connection, actor: Actor, order: Order, ready: _Ready, m
     )
 
 
-def _document(
-    services: Services, red_id: int, signed: bytes, actor: Actor, reason: str, moment: datetime
-) -> dict[str, Any]:
-    cipher = services.cipher
-    sent = json.dumps({"reason": reason, "operator": actor.name}, ensure_ascii=False).encode()
+def _document(services: Services, actor: Actor, ready: _Ready, signed: bytes) -> dict[str, Any]:
+    cipher, red_id = services.cipher, ready.red_id
+    sent = json.dumps({"reason": ready.reason, "operator": actor.name}, ensure_ascii=False).encode()
     return {
         "bill_id": red_id,
         "signed": cipher.encrypt("bill_document.signed", red_id, zlib.compress(signed, 3)),
         "signature": services.signer.sign(signed),
-        "signed_at": moment,
+        "signed_at": ready.moment,
         "certificate_serial": services.signer.serial_hex,
         "sent": cipher.encrypt("bill_document.sent", red_id, zlib.compress(sent, 1)),
     }
 
 
-def _reversal(actor: Actor, order: Order, reason: str, ready: _Ready, moment: datetime) -> dict[str, Any]:
+def _reversal(actor: Actor, order: Order, ready: _Ready) -> dict[str, Any]:
     return {
         "bill_id": order.bill_id,
         "red_id": ready.red_id,
         "point_id": ready.numbering.point_id,
         "kind": order.kind.value,
-        "reason": reason,
+        "reason": ready.reason,
         "actor": actor.label,
         "operator": actor.name,
         "approver": order.approver,
-        "at": moment,
+        "at": ready.moment,
     }

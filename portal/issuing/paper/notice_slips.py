@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select
@@ -83,13 +85,10 @@ def _write(
     ]
     connection.execute(insert(SLIP_PRINT), rows)
     if kind == BILLS:
-        for row in rows:
-            slip_codes.write(services, connection, row["object_id"], row["line"])
-    by = (actor.label, moment, actor.request_id)
-    audit = [
-        entries.row("notice.printed", kind, row["object_id"], *by, {"print": row["line"]}, actor.unit_id)
-        for row in rows
-    ]
+        for one in rows:
+            slip_codes.write(services, connection, one["object_id"], one["line"])
+    row = partial(entries.row, actor, "notice.printed", at=moment, unit_id=actor.unit_id)
+    audit = [row((kind, one["object_id"]), {"print": one["line"]}) for one in rows]
     connection.execute(insert(AUDIT_ENTRY), audit)
     return job
 
@@ -110,10 +109,11 @@ def job_pdf(services: Services, unit_id: int, job: int) -> bytes:
         rows = connection.execute(select(SLIP_PRINT).where(SLIP_PRINT.c.job == job).order_by(SLIP_PRINT.c.place)).all()
         unit = connection.execute(select(UNIT).where(UNIT.c.id == unit_id)).one()
         desk = Desk(unit.name, unit.desk_place, unit.desk_phone, unit.desk_hours)
+        issuer = _Issuer(unit_id, unit.code, desk)
         slips = [
-            _bill_slip(services, connection, unit_id, unit.code, desk, row.object_id, row.line)
-            if row.object_kind == BILLS
-            else _voucher_slip(services, connection, unit_id, unit.code, desk, row.object_id, row.line)
+            (_bill_slip if row.object_kind == BILLS else _voucher_slip)(
+                services, connection, issuer, row.object_id, row.line
+            )
             for row in rows
         ]
     if not slips:
@@ -122,18 +122,25 @@ def job_pdf(services: Services, unit_id: int, job: int) -> bytes:
     return slip.pdf(slips, Paper(rows[0].paper), services.settings.banner, printed_at)
 
 
-def _bill_slip(
-    services: Services, connection: Connection, unit_id: int, unit_code: str, desk: Desk, bill_id: int, printed: int
-) -> Slip:
+@dataclass(frozen=True, slots=True)
+class _Issuer:
+    """The unit whose slips are printed."""
+
+    unit_id: int
+    code: str
+    desk: Desk
+
+
+def _bill_slip(services: Services, connection: Connection, issuer: _Issuer, bill_id: int, printed: int) -> Slip:
     bill = bills.by_id(connection, bill_id)
-    if bill is None or bill.unit_id != unit_id:
+    if bill is None or bill.unit_id != issuer.unit_id:
         raise Refusal("PAGE_NOT_FOUND")
     exchanged = connection.scalar(
         select(PAPER_BILL.c.id).where(PAPER_BILL.c.bill_id == bill_id, PAPER_BILL.c.state == PaperState.VALID.value)
     )
     state = "已冲红" if bill.state is BillState.REVERSED else "红票" if bill.total_fen < 0 else ""
     return Slip(
-        desk=desk,
+        desk=issuer.desk,
         name=bill.title,
         code=bill.code,
         number=bill.number,
@@ -141,17 +148,15 @@ def _bill_slip(
         payer=mask_name(bills.payer_name(services, connection, bill_id)),
         amount_fen=bill.total_fen,
         day=f"{business_day(bill.business_at):%Y-%m-%d}",
-        link=services.settings.bill_address(bills.token_of(services, unit_code, bill)),
+        link=services.settings.bill_address(bills.token_of(services, issuer.code, bill)),
         printed=printed,
         state=state or ("已换开纸质" if exchanged else ""),
         fetch_code="" if state else slip_codes.of_print(services, bill_id, printed),
     )
 
 
-def _voucher_slip(
-    services: Services, connection: Connection, unit_id: int, unit_code: str, desk: Desk, voucher_id: int, printed: int
-) -> Slip:
-    voucher = vouchers.by_id(connection, unit_id, voucher_id)
+def _voucher_slip(services: Services, connection: Connection, issuer: _Issuer, voucher_id: int, printed: int) -> Slip:
+    voucher = vouchers.by_id(connection, issuer.unit_id, voucher_id)
     if voucher is None:
         raise Refusal("PAGE_NOT_FOUND")
     person = vouchers.identity(services, connection, voucher)
@@ -164,7 +169,7 @@ def _voucher_slip(
         ("收款人", voucher.cashier),
     )
     return Slip(
-        desk=desk,
+        desk=issuer.desk,
         name=voucher.title,
         code=voucher.code,
         number=voucher.number,
@@ -172,7 +177,7 @@ def _voucher_slip(
         payer=vouchers.payer_name(services, connection, voucher),
         amount_fen=voucher.amount_fen,
         day=f"{business_day(voucher.business_at):%Y-%m-%d}",
-        link=services.settings.bill_address(vouchers.token_of(services, unit_code, voucher)),
+        link=services.settings.bill_address(vouchers.token_of(services, issuer.code, voucher)),
         printed=printed,
         state="已撤销" if voucher.cancelled else "",
         facts=tuple((label, value) for label, value in facts if value),

@@ -48,7 +48,7 @@ def fit(texts: tuple[str, ...], slot: Slot, advances: Mapping[str, int]) -> Sett
         y = slot.matrix[5] - slot.matrix[1] * width / 2
         return Setting((Line(x, y, slot.size, _parts(texts, 0, len(text))),), True)
     if width <= room:
-        return Setting((_line(texts, 0, len(text), width, slot, start, slot.matrix[5], 1),), True)
+        return Setting((_line(texts, (0, len(text), width), slot, start, slot.matrix[5], 1),), True)
     if slot.align == "right":
         return Setting(_place(texts, [(0, len(text), width)], slot, start, room / width), True)
     for scale in STEPS:
@@ -108,15 +108,13 @@ def _place(
     middle = (slot.box[1] + slot.box[3]) / 2
     pitch = slot.size * scale * LEADING
     base = middle + (slot.matrix[5] - middle) * scale + (len(lines) - 1) / 2 * pitch
-    return tuple(
-        _line(texts, first, end, width * scale, slot, start, base - place * pitch, scale)
-        for place, (first, end, width) in enumerate(lines)
-    )
+    return tuple(_line(texts, line, slot, start, base - place * pitch, scale) for place, line in enumerate(lines))
 
 
 def _line(
-    texts: tuple[str, ...], first: int, end: int, width: float, slot: Slot, start: float, y: float, scale: float
+    texts: tuple[str, ...], line: tuple[int, int, float], slot: Slot, start: float, y: float, scale: float
 ) -> Line:
+    first, end, width = line[0], line[1], line[2] * scale
     if slot.align == "right":
         start = slot.box[2] - width
     elif slot.align == "center":

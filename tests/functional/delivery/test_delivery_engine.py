@@ -15,6 +15,7 @@ from portal.delivery import jobs, operations, requests
 from portal.delivery.engine import messages, receipts, triggers
 from portal.delivery.engine.deliveries import NEXT_TOPIC
 from portal.delivery.engine.driver import Engine
+from portal.delivery.engine.receipts import Receipt
 from portal.domain.actor import Actor
 from portal.domain.states.delivery import (
     Accepted,
@@ -105,23 +106,23 @@ def test_without_a_receipt_the_next_channel_goes_and_a_bounce_calls_it_at_once(a
         )
     receipts.sweep(silent.services, None)  # type: ignore[arg-type]
     assert {row[1] for row in silent.attempts(waits)} == {"expired"} and silent.state(waits) == "sent"
-    assert receipts.receive(silent.services, "two", ref=two.calls[0].ref, good=True), "a late receipt still counts"
+    assert receipts.receive(silent.services, Receipt("two", True, two.calls[0].ref)), "a late receipt still counts"
     assert silent.state(waits) == "done"
 
     refused = bounced.open("one two")
     bounced.run(one, two)
     assert [row[:2] for row in bounced.attempts(refused)] == [("one", "accepted")], "no wait, so only a failure counts"
     for _ in range(2):
-        assert receipts.receive(bounced.services, "one", ref=one.calls[-1].ref, good=False, code="550")
+        assert receipts.receive(bounced.services, Receipt("one", False, one.calls[-1].ref, code="550"))
     bounced.run(one, two)
     assert [row[:2] for row in bounced.attempts(refused)] == [("one", "failed"), ("two", "accepted")]
 
     good = told.open("one:10 two")
     Worker(told.services, jobs.with_engine(Engine([one, two])), threads=1).drain()
-    assert receipts.receive(told.services, "one", their_ref="", ref=one.calls[-1].ref, good=True)
+    assert receipts.receive(told.services, Receipt("one", True, one.calls[-1].ref))
     told.run(one, two)
     assert told.attempts(good) == [("one", "delivered", "receipt", 1, 0)] and told.state(good) == "done"
-    assert not receipts.receive(told.services, "one", ref="qp1", good=True), "a receipt of nobody's changes nothing"
+    assert not receipts.receive(told.services, Receipt("one", True, "qp1")), "a receipt of nobody's changes nothing"
 
 
 @contextmanager

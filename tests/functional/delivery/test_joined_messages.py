@@ -15,6 +15,7 @@ from portal.delivery import jobs, requests
 from portal.delivery.channels.sms import Sms
 from portal.delivery.engine import messages, receipts, triggers
 from portal.delivery.engine.driver import Engine
+from portal.delivery.engine.receipts import Receipt
 from portal.domain.actor import Actor
 from portal.domain.states.delivery import Never, Purpose
 from portal.models.tables import BILL, DELIVERY_ATTEMPT
@@ -69,7 +70,7 @@ def test_a_later_bill_joins_what_went_and_a_receipt_is_theirs_too(app: Flask, hi
     assert sent(second) == [] and states(first, one, two) == ["accepted", "joined"]
     with first.services.database.read() as connection:
         ref = connection.scalar(select(DELIVERY_ATTEMPT.c.our_ref).where(DELIVERY_ATTEMPT.c.delivery_id == one))
-    assert receipts.receive(first.services, "sms", ref=str(ref), good=True)
+    assert receipts.receive(first.services, Receipt("sms", True, ref=str(ref)))
     assert [first.state(each) for each in (one, two)] == ["done", "done"]
 
 

@@ -13,6 +13,7 @@ from portal.core.breaker import Breaker
 from portal.core.clock import business_day, now
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
+from portal.domain.numbers import BillNumber
 from portal.fiscal import bookings, jobs
 from portal.issuing.bills import booking
 from portal.ledger import bills
@@ -78,7 +79,7 @@ def test_a_booked_bill_stays_until_the_booking_is_taken_back(world: World, monke
     numbers = {row.message_no for row in world.rows(FinanceMessage.__table__, bill_id=None)}
     assert numbers == {booking_messages.PULL}
     with pytest.raises(Refusal) as unknown:
-        booking.change(world.services, 1, codes.OUTPATIENT, 1, UNIT, 100, now())
+        booking.change(world.services, 1, BillNumber(codes.OUTPATIENT, 1), UNIT, 100, now())
     assert unknown.value.code == "BILL_NOT_FOUND"
 
 

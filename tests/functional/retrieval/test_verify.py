@@ -16,6 +16,7 @@ from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
+from portal.domain.numbers import BillNumber
 from portal.domain.states.bills import BillState
 from portal.issuing.bills import booking
 from portal.ledger import bills
@@ -147,9 +148,8 @@ def _part_booked(app: Flask, _window: Window, bill: dict[str, str]) -> tuple[Bil
 
 
 def _book(app: Flask, bill: BillFacts, fen: int, told: tuple[str, ...]) -> tuple[str, ...]:
-    booking.change(
-        app.extensions["qupiao"].services, bill.unit_id, bill.code, int(bill.number), "阳江示例五金厂", fen, now()
-    )
+    pair = BillNumber(bill.code, int(bill.number))
+    booking.change(app.extensions["qupiao"].services, bill.unit_id, pair, "阳江示例五金厂", fen, now())
     return told
 
 

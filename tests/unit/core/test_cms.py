@@ -221,12 +221,12 @@ def test_another_customer_of_the_ca_is_not_the_expected_signer() -> None:
 
 def test_validity_is_judged_at_the_time_of_signing() -> None:
     start = datetime(2020, 3, 1, tzinfo=UTC)
-    old = issue_certificate("开票单位", UNIT_KEY.public_der(), "测试 CA", CA_KEY, start=start, lifetime=10 * DAY)
+    old = issue_certificate("开票单位", UNIT_KEY.public_der(), "测试 CA", CA_KEY, validity=(start, start + 10 * DAY))
     root = issue_certificate(
-        "测试 CA", CA_KEY.public_der(), "测试 CA", CA_KEY, ca=True, start=start + DAY, lifetime=5 * DAY
+        "测试 CA", CA_KEY.public_der(), "测试 CA", CA_KEY, ca=True, validity=(start + DAY, start + 6 * DAY)
     )
     always = issue_certificate(
-        "测试 CA", CA_KEY.public_der(), "测试 CA", CA_KEY, ca=True, start=start - DAY, lifetime=12000 * DAY
+        "测试 CA", CA_KEY.public_der(), "测试 CA", CA_KEY, ca=True, validity=(start - DAY, start + 11999 * DAY)
     )
     signed, second = signed_with(old), timedelta(seconds=1)
     for at in (start, start + 10 * DAY):
