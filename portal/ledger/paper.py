@@ -121,6 +121,11 @@ class SheetFacts:
         """Code and number."""
         return Sheet(self.paper_code, self.number)
 
+    @property
+    def printed(self) -> str:
+        """Code and number as they stand on the sheet."""
+        return str(self.sheet)
+
 
 SHEET_FACTS = select(*(PAPER_BILL.c[name] for name in SheetFacts.__dataclass_fields__))
 _OF_UNIT = SHEET_FACTS.select_from(PAPER_BILL.join(BILL, BILL.c.id == PAPER_BILL.c.bill_id))

@@ -350,12 +350,15 @@ def holding_bills(connection: Connection, voucher_id: int) -> list[str]:
 
 def valid_paper(connection: Connection, voucher_id: int) -> str:
     """Code and number of the valid sheet of a voucher, or ``""``."""
-    row = connection.execute(
-        select(VOUCHER_PAPER.c.paper_code, VOUCHER_PAPER.c.paper_number).where(
-            VOUCHER_PAPER.c.voucher_id == voucher_id, VOUCHER_PAPER.c.void_at.is_(None)
-        )
-    ).one_or_none()
-    return "" if row is None else f"{row.paper_code} {row.paper_number}"
+    sheet = sheet_in_force(connection, voucher_id)
+    return "" if sheet is None else sheet.printed
+
+
+def sheet_in_force(connection: Connection, voucher_id: int) -> VoucherSheet | None:
+    """Read the sheet that stands for a voucher now."""
+    valid = (VOUCHER_PAPER.c.voucher_id == voucher_id) & VOUCHER_PAPER.c.void_at.is_(None)
+    row = connection.execute(SHEETS.where(valid)).one_or_none()
+    return None if row is None else VoucherSheet(*row)
 
 
 def payments(connection: Connection, voucher_id: int) -> list[tuple[str, int]]:
@@ -378,6 +381,11 @@ class VoucherSheet:
     printed_by: str
     void_at: datetime | None
     void_reason: str
+
+    @property
+    def printed(self) -> str:
+        """Code and number as they stand on the sheet."""
+        return f"{self.paper_code} {self.paper_number}"
 
 
 SHEETS = select(*(VOUCHER_PAPER.c[name] for name in VoucherSheet.__dataclass_fields__))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -22,7 +22,7 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.numbers import NumberRun, Sheet
+from portal.domain.numbers import BillNumber, NumberRun, Sheet
 from portal.domain.states.bills import BillState, PaperState
 from portal.issuing.events import PAPER_EXCHANGED
 from portal.ledger.bills import BillRecord, lock_bill
@@ -86,50 +86,111 @@ def point_id(connection: Connection, unit_id: int, code: str) -> int:
     return found
 
 
-def exchange(services: Services, actor: Actor, order: Exchange) -> int:
-    """换开: this sheet stands for this bill from now on; returns the sheet's row id.
+class Document(Protocol):
+    """A bill or voucher that goes onto paper."""
 
-    Raises :class:`Refusal`: BILL_NOT_FOUND, POINT_UNKNOWN, PAPER_NOT_ALLOWED (red, reversed or refused bill),
-    PAPER_EXCHANGED (another sheet is valid), PAPER_ENDED (this sheet is spent), PAPER_FORM_WRONG, PAPER_NOT_CONFIRMED,
-    NUMBER_NOT_NEXT, STOCK_EXHAUSTED, BUSY.
+    @property
+    def id(self) -> int:
+        """Its row id."""
+
+    @property
+    def pair(self) -> BillNumber:
+        """Its code and number."""
+
+
+class SheetInForce(Protocol):
+    """The sheet that stands for a document now."""
+
+    @property
+    def id(self) -> int:
+        """Its row id."""
+
+    @property
+    def printed(self) -> str:
+        """Code and number as they stand on the sheet."""
+
+
+D = TypeVar("D", bound=Document)
+S = TypeVar("S", bound=SheetInForce)
+
+
+class Book(Protocol[D, S]):
+    """Documents of one sort, each with at most one sheet in force."""
+
+    first_action: str
+    """The audit action of a first sheet."""
+    later_action: str
+    """The audit action of a sheet that replaces one."""
+
+    def hold(self, connection: Connection, actor: Actor, document_id: int) -> D:
+        """Hold a document to the commit. Raises why it may not go onto paper."""
+
+    def in_force(self, connection: Connection, document_id: int, /) -> S | None:
+        """Read the sheet that stands for a document now."""
+
+    def take(self, connection: Connection, actor: Actor, document: D, order: Exchange, action: str) -> int:
+        """Draw the sheet of the order for a document, with this action's entry. Returns the sheet's row id."""
+
+    def end(self, connection: Connection, actor: Actor, sheet: S, reason: str) -> None:
+        """End a sheet that was taken back."""
+
+
+def exchange_in(book: Book[D, S], services: Services, actor: Actor, order: Exchange) -> int:
+    """换开: this sheet stands for this document from now on; returns the sheet's row id.
+
+    Raises PAPER_EXCHANGED (another sheet is in force), what the book raises, BUSY.
     """
 
     def act(connection: Connection) -> int:
-        bill = _exchangeable(connection, actor, order.bill_id)
-        current = valid_sheet(connection, bill.id)
-        if current is not None:
-            if current.sheet == order.sheet:
-                return current.id
-            raise Refusal("PAPER_EXCHANGED", paper=str(current.sheet))
-        return _take(connection, actor, bill, order, "paper.exchanged")
+        document = book.hold(connection, actor, order.bill_id)
+        current = book.in_force(connection, document.id)
+        if current is None:
+            return book.take(connection, actor, document, order, book.first_action)
+        if current.printed != str(order.sheet):
+            raise Refusal("PAPER_EXCHANGED", paper=current.printed)
+        return current.id
 
     return services.database.act(act)
+
+
+def re_exchange_in(book: Book[D, S], services: Services, actor: Actor, order: Exchange) -> int:
+    """重新换开: the sheet in force is taken back and ended, a new one takes its place; returns the new row id.
+
+    Raises as :func:`exchange_in`, PAPER_NOT_EXCHANGED when no sheet is in force, PAPER_EXCHANGED when it is another
+    than the one that is to be replaced: of two windows that take back the same sheet, one is told.
+    """
+    with services.database.read() as connection:
+        before = book.in_force(connection, order.bill_id)
+        seen = str(order.replaces) if order.replaces else before and before.printed
+
+    def act(connection: Connection) -> int:
+        document = book.hold(connection, actor, order.bill_id)
+        current = book.in_force(connection, document.id)
+        if current is None:
+            raise Refusal("PAPER_NOT_EXCHANGED", bill=str(document.pair))
+        if current.printed == str(order.sheet):
+            return current.id
+        if current.printed != seen:
+            raise Refusal("PAPER_EXCHANGED", paper=current.printed)
+        book.end(connection, actor, current, order.reason or MISPRINTED)
+        return book.take(connection, actor, document, order, book.later_action)
+
+    return services.database.act(act)
+
+
+def exchange(services: Services, actor: Actor, order: Exchange) -> int:
+    """换开 of a bill, as :func:`exchange_in`.
+
+    Raises :class:`Refusal`: BILL_NOT_FOUND, POINT_UNKNOWN, PAPER_NOT_ALLOWED (red, reversed or refused bill),
+    PAPER_EXCHANGED, PAPER_ENDED (this sheet is spent), PAPER_FORM_WRONG, PAPER_NOT_CONFIRMED, NUMBER_NOT_NEXT,
+    STOCK_EXHAUSTED, BUSY.
+    """
+    return exchange_in(_Bills(), services, actor, order)
 
 
 def re_exchange(services: Services, actor: Actor, order: Exchange) -> int:
-    """重新换开: the sheet in force is taken back and ended, a new one takes its place; returns the new row id.
-
-    Raises as :func:`exchange`, PAPER_NOT_EXCHANGED when no sheet is in force, PAPER_EXCHANGED when it is another than
-    the one that is to be replaced: of two windows that take back the same sheet, one is told.
-    """
-    with services.database.read() as connection:
-        seen = order.replaces
-        if seen is None and (valid := valid_sheet(connection, order.bill_id)) is not None:
-            seen = valid.sheet
-
-    def act(connection: Connection) -> int:
-        bill = _exchangeable(connection, actor, order.bill_id)
-        current = valid_sheet(connection, bill.id)
-        if current is None:
-            raise Refusal("PAPER_NOT_EXCHANGED", bill=str(bill.pair))
-        if current.sheet == order.sheet:
-            return current.id
-        if current.sheet != seen:
-            raise Refusal("PAPER_EXCHANGED", paper=str(current.sheet))
-        _end(services, connection, actor, current, Ending(order.sheet, order.reason or MISPRINTED))
-        return _take(connection, actor, bill, order, "paper.re_exchanged")
-
-    return services.database.act(act)
+    """重新换开 of a bill, as :func:`re_exchange_in`; raises also as :func:`exchange`."""
+    return re_exchange_in(_Bills(), services, actor, order)
 
 
 def void(services: Services, actor: Actor, ending: Ending) -> int:
@@ -162,7 +223,9 @@ def void_on(services: Services, connection: Connection, actor: Actor, ending: En
     row = held_sheet(connection, actor, ending.sheet)
     if not ending.recovered and not ending.approver:
         raise Refusal("PAPER_LOST_NEEDS_APPROVAL", paper=str(ending.sheet))
-    _end(services, connection, actor, row, ending)
+    _end(connection, actor, row, ending)
+    if ending.statement:
+        keep_statement(services, connection, row.id, ending.statement, ending.attachment)
     return row.bill_id
 
 
@@ -279,24 +342,10 @@ def _ended(sheet: SheetFacts) -> Refusal:
     return Refusal("PAPER_ENDED", paper=str(sheet.sheet), state=sheet.state.title)
 
 
-def _exchangeable(connection: Connection, actor: Actor, bill_id: int) -> BillRecord:
-    bill = lock_bill(connection, bill_id)
-    if bill.unit_id != actor.unit_id:
-        raise Refusal("BILL_NOT_FOUND")
-    state = bill.state
-    if bill.red_of_id is not None:
-        raise Refusal("PAPER_NOT_ALLOWED", state="红票", next="红票不换开纸质票据；请换开有效的蓝票")
-    if state is BillState.REVERSED:
-        raise Refusal("PAPER_NOT_ALLOWED", state=state.title, next="已冲红的票据不能换开；如已重新开票，请换开新票")
-    if state is BillState.REFUSED:
-        raise Refusal("PAPER_NOT_ALLOWED", state=state.title, next="请先处理监制未通过的原因，或冲红后重新开票")
-    return bill
-
-
-def _take(connection: Connection, actor: Actor, bill: BillRecord, order: Exchange, action: str) -> int:
+def _take(connection: Connection, actor: Actor, document: BillRecord, order: Exchange, action: str) -> int:
     """Give the bill this sheet: form, confirmation, number, row, audit."""
     sheet, moment = order.sheet, now()
-    check_form(connection, bill.kind_id, bill.title, sheet)
+    check_form(connection, document.kind_id, document.title, sheet)
     spent = sheet_row(connection, actor.unit_id, sheet)
     if spent is not None:
         raise _ended(spent) if spent.state is not PaperState.VALID else Refusal("PAPER_TAKEN", paper=str(sheet))
@@ -306,7 +355,7 @@ def _take(connection: Connection, actor: Actor, bill: BillRecord, order: Exchang
         insert(PAPER_BILL),
         {
             "id": row_id,
-            "bill_id": bill.id,
+            "bill_id": document.id,
             "point_id": place,
             "range_id": range_id,
             "paper_code": sheet.code,
@@ -327,9 +376,9 @@ def _take(connection: Connection, actor: Actor, bill: BillRecord, order: Exchang
             "end_told_at": None,
         },
     )
-    _audit(connection, actor, action, bill.id, {"paper": str(sheet), "skipped": skipped})
-    publish(connection, PAPER_EXCHANGED, row_id, {"bill": bill.id, "sheet": row_id})
-    _tell_finance(connection, bill.id, f"{row_id}:exchanged")
+    _audit(connection, actor, action, document.id, {"paper": str(sheet), "skipped": skipped})
+    publish(connection, PAPER_EXCHANGED, row_id, {"bill": document.id, "sheet": row_id})
+    _tell_finance(connection, document.id, f"{row_id}:exchanged")
     return row_id
 
 
@@ -383,7 +432,7 @@ def _skip(connection: Connection, actor: Actor, place: int, order: Exchange) -> 
     return void_blank_on(connection, actor, Void(skipped, order.reason or SKIPPED, place))
 
 
-def _end(services: Services, connection: Connection, actor: Actor, sheet: SheetFacts, ending: Ending) -> None:
+def _end(connection: Connection, actor: Actor, sheet: SheetFacts, ending: Ending) -> None:
     state = PaperState.RECOVERED if ending.recovered else PaperState.VOID
     connection.execute(
         update(PAPER_BILL)
@@ -396,8 +445,6 @@ def _end(services: Services, connection: Connection, actor: Actor, sheet: SheetF
             approver=ending.approver,
         )
     )
-    if ending.statement:
-        keep_statement(services, connection, sheet.id, ending.statement, ending.attachment)
     _audit(connection, actor, "paper.ended", sheet.bill_id, {"paper": str(sheet.sheet), "state": state.value})
     _tell_finance(connection, sheet.bill_id, f"{sheet.id}:ended")
 
@@ -405,3 +452,31 @@ def _end(services: Services, connection: Connection, actor: Actor, sheet: SheetF
 def _audit(connection: Connection, actor: Actor, action: str, bill_id: int, details: dict[str, Any]) -> None:
     told = {name: value for name, value in details.items() if value not in ("", None)}
     audit.record(connection, actor, action, ("bill", bill_id), told)
+
+
+class _Bills:
+    """Bills on paper: a book of :func:`exchange_in`."""
+
+    first_action, later_action = "paper.exchanged", "paper.re_exchanged"
+    in_force = staticmethod(valid_sheet)
+    take = staticmethod(_take)
+
+    @staticmethod
+    def hold(connection: Connection, actor: Actor, document_id: int) -> BillRecord:
+        """Hold a bill. Raises BILL_NOT_FOUND, PAPER_NOT_ALLOWED."""
+        bill = lock_bill(connection, document_id)
+        if bill.unit_id != actor.unit_id:
+            raise Refusal("BILL_NOT_FOUND")
+        state = bill.state
+        if bill.red_of_id is not None:
+            raise Refusal("PAPER_NOT_ALLOWED", state="红票", next="红票不换开纸质票据；请换开有效的蓝票")
+        if state is BillState.REVERSED:
+            raise Refusal("PAPER_NOT_ALLOWED", state=state.title, next="已冲红的票据不能换开；如已重新开票，请换开新票")
+        if state is BillState.REFUSED:
+            raise Refusal("PAPER_NOT_ALLOWED", state=state.title, next="请先处理监制未通过的原因，或冲红后重新开票")
+        return bill
+
+    @staticmethod
+    def end(connection: Connection, actor: Actor, sheet: SheetFacts, reason: str) -> None:
+        """End a sheet that was taken back."""
+        _end(connection, actor, sheet, Ending(sheet.sheet, reason))

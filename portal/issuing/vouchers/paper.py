@@ -27,8 +27,8 @@ from portal.ledger.vouchers import (
     VoucherRecord,
     VoucherSheet,
     cancellation,
-    papers,
     record,
+    sheet_in_force,
     valid_paper,
 )
 from portal.models.tables import BILL_KIND, VOUCHER, VOUCHER_PAPER
@@ -50,78 +50,61 @@ def code_for(connection: Connection, voucher_id: int, point_id: int) -> str:
     return codes[0] if codes else ""
 
 
-def exchange(services: Services, actor: Actor, order: Exchange) -> None:
-    """换开: this sheet of the stock stands for this deposit from now on. The same again is the same success.
+def exchange(services: Services, actor: Actor, order: Exchange) -> int:
+    """换开 of a deposit, as :func:`portal.issuing.paper.exchange.exchange_in`.
 
-    Raises VOUCHER_NOT_FOUND, VOUCHER_STATE (no deposit, cancelled), PAPER_EXCHANGED (another sheet is valid) and as
-    :func:`portal.issuing.paper.exchange`.
+    Raises VOUCHER_NOT_FOUND, VOUCHER_STATE (no deposit, cancelled) and as an exchange of a bill.
     """
-
-    def act(connection: Connection) -> None:
-        voucher = _exchangeable(connection, actor, order.bill_id)
-        valid = valid_paper(connection, voucher.id)
-        if valid == str(order.sheet):
-            return
-        if valid:
-            raise Refusal("PAPER_EXCHANGED", paper=valid)
-        _take(connection, actor, voucher, order)
-
-    services.database.act(act)
+    return paper_exchange.exchange_in(_Vouchers(), services, actor, order)
 
 
-def re_exchange(services: Services, actor: Actor, order: Exchange) -> None:
-    """重新换开: the sheet in force is taken back and void, a new one takes its place.
-
-    Raises as :func:`exchange`, PAPER_NOT_EXCHANGED when no sheet is in force, PAPER_EXCHANGED when it is another than
-    the one that is to be replaced.
-    """
-    with services.database.read() as connection:
-        seen = str(order.replaces) if order.replaces else valid_paper(connection, order.bill_id)
-
-    def act(connection: Connection) -> None:
-        voucher = _exchangeable(connection, actor, order.bill_id)
-        valid = valid_paper(connection, voucher.id)
-        if not valid:
-            raise Refusal("PAPER_NOT_EXCHANGED", bill=str(voucher.pair))
-        if valid == str(order.sheet):
-            return
-        if valid != seen:
-            raise Refusal("PAPER_EXCHANGED", paper=valid)
-        current = next(sheet for sheet in papers(connection, voucher.id) if sheet.void_at is None)
-        _end(connection, actor, current, valid, order.reason or paper_exchange.MISPRINTED)
-        _take(connection, actor, voucher, order)
-
-    services.database.act(act)
+def re_exchange(services: Services, actor: Actor, order: Exchange) -> int:
+    """重新换开 of a deposit, as :func:`portal.issuing.paper.exchange.re_exchange_in`."""
+    return paper_exchange.re_exchange_in(_Vouchers(), services, actor, order)
 
 
-def _exchangeable(connection: Connection, actor: Actor, voucher_id: int) -> VoucherRecord:
-    lock(connection, voucher_id)
-    voucher = record(connection, voucher_id)
-    if voucher is None or voucher.unit_id != actor.unit_id:
-        raise Refusal("VOUCHER_NOT_FOUND", voucher=str(voucher_id))
-    pair = str(voucher.pair)
-    if voucher.form is not VoucherForm.DEPOSIT:
-        state = f"是{voucher.form.title}"
-        raise Refusal("VOUCHER_STATE", voucher=pair, state=state, next="只有预交金凭证换开纸质凭证")
-    if cancellation(connection, voucher.id) is not None:
-        raise Refusal("VOUCHER_STATE", voucher=pair, state="已撤销", next="已撤销的凭证不能换开纸质凭证")
-    return voucher
+class _Vouchers:
+    """Vouchers on sheets of the stock: a book of the exchange."""
+
+    first_action = later_action = "voucher.paper_printed"
+    in_force = staticmethod(sheet_in_force)
+
+    @staticmethod
+    def hold(connection: Connection, actor: Actor, document_id: int) -> VoucherRecord:
+        """Hold a deposit. Raises VOUCHER_NOT_FOUND, VOUCHER_STATE."""
+        lock(connection, document_id)
+        voucher = record(connection, document_id)
+        if voucher is None or voucher.unit_id != actor.unit_id:
+            raise Refusal("VOUCHER_NOT_FOUND", voucher=str(document_id))
+        pair = str(voucher.pair)
+        if voucher.form is not VoucherForm.DEPOSIT:
+            state = f"是{voucher.form.title}"
+            raise Refusal("VOUCHER_STATE", voucher=pair, state=state, next="只有预交金凭证换开纸质凭证")
+        if cancellation(connection, voucher.id) is not None:
+            raise Refusal("VOUCHER_STATE", voucher=pair, state="已撤销", next="已撤销的凭证不能换开纸质凭证")
+        return voucher
+
+    @staticmethod
+    def take(connection: Connection, actor: Actor, document: VoucherRecord, order: Exchange, action: str) -> int:
+        """Draw a sheet for a deposit."""
+        sheet = order.sheet
+        paper_exchange.check_form(connection, document.kind_id, document.title, sheet)
+        _, range_id, skipped = paper_exchange.draw(connection, actor, order, now())
+        row = {"paper_code": sheet.code, "paper_number": sheet.digits, "range_id": range_id, "number": sheet.number}
+        row_id = _insert(connection, actor, document.id, row)
+        _record(connection, actor, action, document.id, str(sheet), skipped=skipped)
+        return row_id
+
+    @staticmethod
+    def end(connection: Connection, actor: Actor, sheet: VoucherSheet, reason: str) -> None:
+        """Make a sheet void that was taken back."""
+        _end(connection, actor, sheet, reason)
 
 
-def _take(connection: Connection, actor: Actor, voucher: VoucherRecord, order: Exchange) -> None:
-    sheet, moment = order.sheet, now()
-    paper_exchange.check_form(connection, voucher.kind_id, voucher.title, sheet)
-    _, range_id, skipped = paper_exchange.draw(connection, actor, order, moment)
-    row = {"paper_code": sheet.code, "paper_number": sheet.digits, "range_id": range_id}
-    _insert(connection, actor, voucher.id, row | {"number": sheet.number})
-    _record(connection, actor, "voucher.paper_printed", voucher.id, str(sheet), skipped=skipped)
-
-
-def _insert(connection: Connection, actor: Actor, voucher_id: int, row: dict[str, Any]) -> None:
-    who = {"voucher_id": voucher_id, "printed_at": now(), "printed_by": actor.name or actor.label}
-    connection.execute(
-        insert(VOUCHER_PAPER), {"range_id": None, "number": None, "void_by": "", "void_reason": ""} | who | row
-    )
+def _insert(connection: Connection, actor: Actor, voucher_id: int, row: dict[str, Any]) -> int:
+    values = {"voucher_id": voucher_id, "printed_at": now(), "printed_by": actor.name or actor.label}
+    values |= {"range_id": None, "number": None, "void_by": "", "void_reason": ""} | row
+    return int(connection.execute(insert(VOUCHER_PAPER).values(values).returning(VOUCHER_PAPER.c.id)).scalar_one())
 
 
 def register(
@@ -178,13 +161,13 @@ def void(services: Services, actor: Actor, paper_code: str, paper_number: str, r
         registered = VoucherSheet(**row._mapping)
         if registered.void_at is not None:
             raise Refusal("VOUCHER_PAPER", paper=sheet, state="已经作废")
-        _end(connection, actor, registered, sheet, reason)
+        _end(connection, actor, registered, reason)
 
 
-def _end(connection: Connection, actor: Actor, registered: VoucherSheet, sheet: str, reason: str) -> None:
+def _end(connection: Connection, actor: Actor, registered: VoucherSheet, reason: str) -> None:
     ended = {"void_at": now(), "void_by": actor.name or actor.label, "void_reason": reason}
     connection.execute(update(VOUCHER_PAPER).where(VOUCHER_PAPER.c.id == registered.id).values(ended))
-    _record(connection, actor, "voucher.paper_void", registered.voucher_id, sheet, reason=reason)
+    _record(connection, actor, "voucher.paper_void", registered.voucher_id, registered.printed, reason=reason)
 
 
 def _record(connection: Connection, actor: Actor, action: str, voucher_id: int, sheet: str, **told: str) -> None:
