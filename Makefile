@@ -42,7 +42,7 @@ run: setup ## start Qupiao with demo data at http://127.0.0.1:$PORT (8000)
 demo-days: setup ## make DAYS=90 days of demo bills in DATA_DIR
 	@exec $(py) -m portal.cli demo days $(DAYS)
 
-test: setup-test lint types imports pytest ## everything: style, types, import direction, all tests on both databases
+test: setup-test lint types imports pytest ## everything: style, types, import direction, all tests
 
 lint: setup-test ## style and format
 	@$(py) -m ruff check .
@@ -58,15 +58,15 @@ types: setup-test ## static types
 imports: setup-test ## the layers of the code: imports run downwards only
 	@.venv/bin/lint-imports --no-logo
 
-pytest: setup-test ## all tests, on SQLite and on a PostgreSQL and Redis of their own
+pytest: setup-test ## all tests, where the database matters on SQLite and PostgreSQL
 	@exec $(py) -m pytest -n $(WORKERS) $(ARGS)
 
 unit: setup-test ## the fast tests only (no database, no browser)
 	@exec $(py) -m pytest tests/unit $(ARGS)
 
-soak: setup-test ## races, kills, outages and hostile input at full length
+soak: setup-test ## races, kills, outages and hostile input at full length, all else on both databases
 	@export QUPIAO_SOAK=1
-	exec $(py) -m pytest tests/bench tests/concurrency tests/crash tests/hostile tests/browser/test_every_page.py $(ARGS)
+	exec $(py) -m pytest tests/bench tests/concurrency tests/crash tests/hostile tests/browser/test_every_page.py tests/functional $(ARGS)
 
 bench: setup-test ## ratios against floors, in turns in one run: make bench ARGS="issue --rounds 3"
 	@exec $(py) -m bench $(ARGS)

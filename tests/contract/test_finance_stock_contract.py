@@ -48,6 +48,7 @@ from portal.stock.documents import applications, receipts, returns
 from portal.stock.documents.applications import Application, Change
 from portal.stock.documents.returns import Return
 from tests.support import codes
+from tests.support.length import sqlite_first
 from tests.support.processes.simulators import Simulators, running_simulators
 
 AGENCY = "TEST0000000000001X"
@@ -143,6 +144,7 @@ def unit(app: Flask, finance: Simulators) -> Unit:
     return Unit(app, finance)
 
 
+@sqlite_first
 def test_from_application_to_stock(unit: Unit) -> None:
     """申领 → 上报 → 通过 → 下发 → 入库确认: stock grows by the count; finance sees the confirmation once."""
     no = unit.apply(300)
@@ -164,6 +166,7 @@ def test_from_application_to_stock(unit: Unit) -> None:
     unit.holds()
 
 
+@sqlite_first
 def test_approved_for_less(unit: Unit) -> None:
     unit.finance.post("/finance/stock/mode", {"mode": "less"})
     no = unit.apply(301)
@@ -174,6 +177,7 @@ def test_approved_for_less(unit: Unit) -> None:
     assert unit.receipts(application_id=row.id)[0].count == 150
 
 
+@sqlite_first
 def test_returned_with_opinion_then_reported_again(unit: Unit) -> None:
     """A returned application is edited and goes out under a new ApplyNo; twice returned works too."""
     unit.finance.post("/finance/stock/mode", {"mode": "return"})
@@ -194,6 +198,7 @@ def test_returned_with_opinion_then_reported_again(unit: Unit) -> None:
     assert {no, f"{no}-2", f"{no}-3"} <= set(numbers)
 
 
+@sqlite_first
 def test_decided_by_hand(unit: Unit) -> None:
     unit.finance.post("/finance/stock/mode", {"mode": "hand"})
     no = unit.apply(300)
@@ -208,6 +213,7 @@ def test_decided_by_hand(unit: Unit) -> None:
     assert (row.state, row.approved, row.opinion) == ("issued", 250, "按上月用量核减")
 
 
+@sqlite_first
 def test_withdrawn_while_finance_waits_and_too_late_after(unit: Unit) -> None:
     unit.finance.post("/finance/stock/mode", {"mode": "hand"})
     first = unit.apply(300)
@@ -227,6 +233,7 @@ def test_withdrawn_while_finance_waits_and_too_late_after(unit: Unit) -> None:
     assert unit.application(second).state == "issued"
 
 
+@sqlite_first
 @pytest.mark.parametrize("fault", ["answer_lost", "half_answer", "down", "busy", "hang_up", "wrong_digest"])
 def test_every_act_survives_a_bad_line(unit: Unit, fault: str) -> None:
     """Each message fails once and is sent again: one application, one confirmation, one return at finance."""
@@ -252,6 +259,7 @@ def test_every_act_survives_a_bad_line(unit: Unit, fault: str) -> None:
     unit.holds()
 
 
+@sqlite_first
 def test_slow_finance_times_out_and_is_asked_again(unit: Unit) -> None:
     unit.finance.faults("finance", slow={"count": 1, "value": 1500})
     no = unit.apply(300)
@@ -261,6 +269,7 @@ def test_slow_finance_times_out_and_is_asked_again(unit: Unit) -> None:
     assert unit.application(no).state == "reviewing"
 
 
+@sqlite_first
 @pytest.mark.parametrize(
     ("fault", "word"),
     [
@@ -287,6 +296,7 @@ def test_bad_segments_are_refused_and_finance_is_told(unit: Unit, fault: str, wo
     unit.holds()
 
 
+@sqlite_first
 def test_the_same_segment_twice_is_one(unit: Unit) -> None:
     unit.finance.faults("finance", segment_twice={"count": 3})
     unit.finance.post("/finance/stock/push", {"agency": AGENCY, "bill_code": CODE, "quantity": 100})
@@ -296,6 +306,7 @@ def test_the_same_segment_twice_is_one(unit: Unit) -> None:
     assert len(unit.finance.get("/finance/stock/grants.json")) == 1
 
 
+@sqlite_first
 def test_refused_returns_come_back(unit: Unit) -> None:
     unit.finance.faults("finance", return_refused={"count": 1})
     with unit.database.write() as connection:
@@ -309,6 +320,7 @@ def test_refused_returns_come_back(unit: Unit) -> None:
     unit.holds()
 
 
+@sqlite_first
 def test_comparison_lists_differences_and_alarms_once(unit: Unit) -> None:
     """9206: equal first; then finance counts otherwise: listed by name, one alarm; equal again: cleared."""
 
@@ -371,6 +383,7 @@ def test_a_stranger_cannot_apply(finance: Simulators) -> None:
     assert "SLX9" not in str(finance.get("/finance/stock/applications.json"))
 
 
+@sqlite_first
 def test_a_worker_that_dies_after_the_effect_repeats_it_harmlessly(unit: Unit) -> None:
     """The confirmation reached finance, the worker died before saying so: the next one is told 4001."""
     unit.finance.post("/finance/stock/push", {"agency": AGENCY, "bill_code": CODE, "quantity": 20})

@@ -10,6 +10,9 @@ from sqlalchemy import func, select
 from portal.access.his import accounts
 from portal.models import HisAccount
 from tests.support.his import decode, encode, outpatient
+from tests.support.length import sqlite_first
+
+pytestmark = sqlite_first
 
 
 def test_it_is_made_once_however_many_ask(app: Flask) -> None:

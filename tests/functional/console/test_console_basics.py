@@ -26,6 +26,9 @@ from portal.models import (
 )
 from tests.support.console import Console
 from tests.support.his import Answer, His, encode, outpatient
+from tests.support.length import sqlite_first
+
+pytestmark = sqlite_first
 
 ACCOUNTS = "/console/system/his-accounts"
 
@@ -220,7 +223,6 @@ def test_what_finance_sends_is_read_only_and_faces_are_shown(app: Flask) -> None
         assert keeper.client.post(f"{BASICS}/{name}").status_code in (400, 405)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_who_may_only_look_cannot_type(app: Flask) -> None:
     """Fields that nothing would come of are shut, for who may change them they are open."""
     for path, looks, changes in (

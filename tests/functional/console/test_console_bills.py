@@ -15,6 +15,9 @@ from portal.domain.actor import Actor
 from tests.support import codes
 from tests.support.console import PASSWORD, Console
 from tests.support.his import His, day, outpatient
+from tests.support.length import sqlite_first
+
+pytestmark = sqlite_first
 
 ID, PHONE, NAME = "000000195203150010", "10000000001", "林演安"
 

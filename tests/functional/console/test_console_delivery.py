@@ -15,7 +15,10 @@ from portal.models.tables import AUDIT_ENTRY, CHANNEL_PAUSE, DELIVERY_STOP
 from tests.support.channels import Bench, Scripted
 from tests.support.console import Console
 from tests.support.his import His
+from tests.support.length import sqlite_first
 from tests.support.processes.simulators import running_simulators
+
+pytestmark = sqlite_first
 
 
 def test_a_dead_letter_is_found_looked_at_and_sent_again(app: Flask, his: His) -> None:

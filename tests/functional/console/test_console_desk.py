@@ -18,6 +18,9 @@ from tests.factories.batch_files import bad_row, csv_file, row, xlsx
 from tests.support import ledger
 from tests.support.console import Console
 from tests.support.desk import BATCHES, DESK, GOOD, issue, press, start, upload
+from tests.support.length import sqlite_first
+
+pytestmark = sqlite_first
 
 
 @pytest.fixture

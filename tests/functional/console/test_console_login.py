@@ -22,6 +22,7 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import STAFF_ACCOUNT, STAFF_SESSION
 from tests.support.console import PASSWORD, Console
+from tests.support.length import sqlite_first
 
 WRONG = "not the password 1"
 
@@ -39,6 +40,7 @@ def actions(app: Flask, username: str) -> list[str]:
         return list(connection.scalars(found, {"a": f"staff:{username}"}))
 
 
+@sqlite_first
 def test_wrong_unknown_locked_and_disabled_look_the_same(app: Flask) -> None:
     change(app, "lead", active=False)
     change(app, "keeper", locked_until=login.FOREVER)
@@ -52,6 +54,7 @@ def test_wrong_unknown_locked_and_disabled_look_the_same(app: Flask) -> None:
     assert len(seen) == 1
 
 
+@sqlite_first
 def test_ten_wrong_passwords_pause_the_account_but_not_a_known_browser(app: Flask) -> None:
     known = Console(app, "cashier")
     known.send("/console/home", "退出")
@@ -63,6 +66,7 @@ def test_ten_wrong_passwords_pause_the_account_but_not_a_known_browser(app: Flas
     assert Console(app).sign_in("lead", PASSWORD).status_code == 303, "nobody else is touched"
 
 
+@sqlite_first
 def test_a_pause_ends_and_an_administrator_ends_it_sooner(app: Flask) -> None:
     attacker = Console(app)
     for _ in range(login.TRIES):
@@ -78,6 +82,7 @@ def test_a_pause_ends_and_an_administrator_ends_it_sooner(app: Flask) -> None:
     assert Console(app).sign_in("lead", PASSWORD).status_code == 303
 
 
+@sqlite_first
 def test_never_more_than_a_hundred_wrong_passwords_in_a_row(app: Flask) -> None:
     change(app, "cashier", failures=login.MOST_FAILURES - 1)
     services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
@@ -88,6 +93,7 @@ def test_never_more_than_a_hundred_wrong_passwords_in_a_row(app: Flask) -> None:
     assert str(until).startswith("9999")
 
 
+@sqlite_first
 def test_a_known_browser_that_guesses_loses_its_trust(app: Flask) -> None:
     known = Console(app, "cashier")
     known.send("/console/home", "退出")
@@ -98,6 +104,7 @@ def test_a_known_browser_that_guesses_loses_its_trust(app: Flask) -> None:
     assert known.sign_in("cashier", PASSWORD).status_code == 401, "counted like a stranger, and locked like one"
 
 
+@sqlite_first
 def test_one_address_cannot_try_for_ever(app: Flask) -> None:
     services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
     bucket = f"login:a:{services.index.digest('address', '10.9.9.9').hex()[:24]}"
@@ -108,6 +115,7 @@ def test_one_address_cannot_try_for_ever(app: Flask) -> None:
     assert refused.value.code == "TRY_LATER"
 
 
+@sqlite_first
 def test_the_first_password_must_be_changed_and_meets_the_policy(app: Flask) -> None:
     services = app.extensions["qupiao"].services
     actor = Actor("staff:system", "吴某", 1)
@@ -152,6 +160,7 @@ def enrol(person: Console) -> tuple[str, int]:
     return secret[1], step
 
 
+@sqlite_first
 def test_the_second_factor_once_a_step_and_only_another_takes_it_away(app: Flask) -> None:
     person = Console(app, "auditor")
     before = person.client.get_cookie("qp_staff")
@@ -182,6 +191,7 @@ def test_the_second_factor_once_a_step_and_only_another_takes_it_away(app: Flask
     assert Console(app, "auditor").client.get("/console/system/log").status_code == 200
 
 
+@sqlite_first
 def test_nobody_frees_oneself(app: Flask) -> None:
     services = app.extensions["qupiao"].services
     with services.database.read() as connection:
@@ -206,6 +216,7 @@ def leave_the_demo(app: Flask) -> None:
     )
 
 
+@sqlite_first
 def test_officers_must_enrol_outside_the_demo(app: Flask) -> None:
     people = {name: Console(app, name) for name in ("system", "security", "auditor", "supervisor", "cashier")}
     leave_the_demo(app)
@@ -214,6 +225,7 @@ def test_officers_must_enrol_outside_the_demo(app: Flask) -> None:
         assert (where.location == "/console/home/totp") is (name != "cashier"), name
 
 
+@sqlite_first
 def test_the_given_password_goes_before_a_second_factor_can_be_enrolled(app: Flask) -> None:
     """Who handed the first password out must not be able to put their own phone on the account with it."""
     services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
@@ -239,6 +251,7 @@ def test_the_given_password_goes_before_a_second_factor_can_be_enrolled(app: Fla
     assert owner.client.get("/console/home").status_code == 200
 
 
+@sqlite_first
 def test_sessions_fixation_logout_disabling_and_time(app: Flask) -> None:
     person = Console(app)
     person.client.set_cookie("qp_staff", "chosen-by-an-attacker")
@@ -262,6 +275,7 @@ def test_sessions_fixation_logout_disabling_and_time(app: Flask) -> None:
     assert person.client.get("/console/home").status_code == 303, "at once"
 
 
+@sqlite_first
 def test_sessions_are_shown_closed_and_bounded(app: Flask) -> None:
     people = [Console(app, "cashier") for _ in range(7)]
     assert [person.client.get("/console/home").status_code for person in people] == [303, 303, 200, 200, 200, 200, 200]
@@ -272,6 +286,7 @@ def test_sessions_are_shown_closed_and_bounded(app: Flask) -> None:
     assert "staff.session-closed" in actions(app, "cashier")
 
 
+@sqlite_first
 def test_the_cookie_is_bound_to_host_and_tls_when_served_by_https(settings: DemoSettings) -> None:
     from portal.app import create_app
 
@@ -291,6 +306,7 @@ def test_the_cookie_is_bound_to_host_and_tls_when_served_by_https(settings: Demo
     app.extensions["qupiao"].services.database.engine.dispose()
 
 
+@sqlite_first
 def test_a_form_acts_once(app: Flask) -> None:
     system = Console(app, "system")
     form = [one for one in system.forms(system.get("/console/system/parameters").text) if "login.totp" in one.action]
@@ -307,6 +323,7 @@ def test_a_form_acts_once(app: Flask) -> None:
     assert wrong.status_code == 422
 
 
+@sqlite_first
 def test_everybody_who_shares_a_computer_is_known_to_it(app: Flask) -> None:
     """An attack on all names shuts nobody out who has signed in there before, whoever came last."""
     services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
@@ -323,6 +340,7 @@ def test_everybody_who_shares_a_computer_is_known_to_it(app: Flask) -> None:
             login.sign_in(services, limits, name, WRONG, Browser("10.1.0.1", "test"))
 
 
+@sqlite_first
 def test_a_known_browser_is_counted_apart_from_its_address(app: Flask) -> None:
     services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
     device = login.sign_in(services, limits, "cashier", PASSWORD, Browser("10.2.0.1", "test")).device
@@ -332,6 +350,7 @@ def test_a_known_browser_is_counted_apart_from_its_address(app: Flask) -> None:
     assert login.sign_in(services, limits, "cashier", PASSWORD, Browser("10.2.0.1", "test", device))
 
 
+@sqlite_first
 def test_an_officer_whom_nobody_else_could_is_unlocked_from_the_command_line(app: Flask) -> None:
     services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
     for _ in range(login.TRIES):
@@ -345,6 +364,7 @@ def test_an_officer_whom_nobody_else_could_is_unlocked_from_the_command_line(app
         administration.unlock_named(services, "nobody")
 
 
+@sqlite_first
 def test_codes_of_the_second_factor_are_not_guessed_for_long(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty wrong codes a day, then not even the right one, and the auditor is told once."""
     services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits

@@ -18,6 +18,9 @@ from portal.stock.books.fates import consistent, identity
 from tests.support import codes
 from tests.support.console import Console
 from tests.support.his import His, outpatient
+from tests.support.length import sqlite_first
+
+pytestmark = sqlite_first
 
 BASE = "/console/stock"
 PAPER = "8"

@@ -14,7 +14,10 @@ from portal.stock.books.fates import fate_map, identity
 from tests.support.console import Console, at_window
 from tests.support.desk import NEW, PERSON, voucher_page
 from tests.support.his import His
+from tests.support.length import sqlite_first
 from tests.support.vouchers import paid_in, settlement
+
+pytestmark = sqlite_first
 
 
 def test_a_deposit_from_the_drawer_to_the_statement(app: Flask) -> None:

@@ -17,7 +17,10 @@ from portal.models import AuditEntry, MarkedPerson
 from tests.support.console import Console, approve, at_window
 from tests.support.desk import GOOD, issue, press, start
 from tests.support.his import His, outpatient
+from tests.support.length import sqlite_first
 from tests.support.vouchers import paid_in
+
+pytestmark = sqlite_first
 
 NUMBER = "000000195203150010"
 ASKS = "此人受特别保护：请先说明原因"

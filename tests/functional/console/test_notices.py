@@ -19,6 +19,9 @@ from portal.rendering.papers.slip import Paper
 from tests.support.console import Console
 from tests.support.desk import GOOD, issue, press, start
 from tests.support.his import DAY, His, at, outpatient
+from tests.support.length import sqlite_first
+
+pytestmark = sqlite_first
 
 ACTOR = Actor("staff:x", "演示收费员甲", 1)
 

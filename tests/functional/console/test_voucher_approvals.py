@@ -13,7 +13,10 @@ from portal.models.tables import APPROVAL
 from tests.support.console import Console, at_window
 from tests.support.desk import voucher_page
 from tests.support.his import His, at
+from tests.support.length import sqlite_first
 from tests.support.vouchers import paid_in, policies, settlement, taking
+
+pytestmark = sqlite_first
 
 LIMIT = "500.00"
 

@@ -31,8 +31,11 @@ from portal.simulators.mail.rules import report
 from portal.worker import build
 from tests.support.channels import Bench
 from tests.support.his import His, outpatient
+from tests.support.length import sqlite_first
 from tests.support.processes.simulators import Simulators, running_simulators
 from tests.support.window import Window
+
+pytestmark = sqlite_first
 
 CLERK = Actor("patient:test", "", 1)
 

@@ -22,10 +22,13 @@ from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX
 from portal.simulators.server import listen
 from portal.simulators.wechat import pushes
 from tests.support import platforms
+from tests.support.length import sqlite_first
 from tests.support.platform_bench import MINI, SERVICE, Bench
 from tests.support.platforms import MINI_USER
 from tests.support.processes.services import wait_for
 from tests.support.processes.simulators import Simulators, running_simulators
+
+pytestmark = sqlite_first
 
 HOOK = "/wechat/callback/mini"
 MINI_TEMPLATE, SUBSCRIPTION = DEMO_TEMPLATES["mini_subscription"], DEMO_TEMPLATES["wechat_subscription"]

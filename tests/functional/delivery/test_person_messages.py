@@ -26,7 +26,10 @@ from portal.retrieval.family import Person
 from portal.retrieval.proof import identify
 from portal.retrieval.proof.identify import SMS_TOPIC
 from tests.support.his import His, outpatient
+from tests.support.length import sqlite_first
 from tests.support.text_messages import Inbox
+
+pytestmark = sqlite_first
 
 NUMBER, NAME, PHONE = "000000195203150010", "林演安", "10000000001"
 

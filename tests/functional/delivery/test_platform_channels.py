@@ -21,6 +21,7 @@ from portal.models.tables import DELIVERY_ATTEMPT, PLATFORM_INBOX
 from portal.providers.wechat import callback
 from portal.simulators.wechat import pushes
 from tests.support import platforms
+from tests.support.length import sqlite_first
 from tests.support.platform_bench import ALIPAY, MINI, SERVICE, Bench
 from tests.support.platforms import FOLLOWER, MINI_USER
 from tests.support.processes.simulators import Simulators, running_simulators
@@ -56,6 +57,7 @@ def event(name: str, fields: str = "", openid: str = FOLLOWER) -> str:
     return pushes.event(openid, name, fields)
 
 
+@sqlite_first
 def test_a_bill_reaches_every_platform(app: Flask, process: Simulators) -> None:
     """Template with a receipt by event; subscription messages within their permissions; Alipay; no name in any."""
     bench, client = Bench(app, "WX-ALL-1"), app.test_client()
@@ -89,6 +91,7 @@ def test_a_bill_reaches_every_platform(app: Flask, process: Simulators) -> None:
     assert bench.remaining(MINI) == 0, "the platform knows better: none is left"
 
 
+@sqlite_first
 def test_permissions_follow_the_events(app: Flask, process: Simulators) -> None:
     """+1 on accept, −1 on a send, none after a refusal; an unfollower is not written to until he follows again."""
     bench, client, template = Bench(app, "WX-SUB-1"), app.test_client(), DEMO_TEMPLATES["wechat_subscription"]
@@ -123,6 +126,7 @@ def test_permissions_follow_the_events(app: Flask, process: Simulators) -> None:
     assert bench.states() == ["active"]
 
 
+@sqlite_first
 def test_tokens_that_expire_in_a_storm_stop_no_channel(app: Flask, process: Simulators) -> None:
     """A fresh token that is refused as well is waited out; refused time after time, it is our set-up's fault."""
     bench, path = Bench(app, "WX-STORM"), "cgi-bin/message/template/send"
@@ -151,6 +155,7 @@ class process_allows:  # noqa: N801
         return None
 
 
+@sqlite_first
 def test_pushes_are_written_once_and_strangers_never(app: Flask) -> None:
     """A repeat is one row; wrong signature, old timestamp, plain mode, broken text: 403 and no row."""
     bench, client = Bench(app, "WX-IN-1"), app.test_client()

@@ -29,7 +29,10 @@ from portal.providers.push.signature import signature
 from tests.support.channels import Bench
 from tests.support.console import Console
 from tests.support.his import His
+from tests.support.length import sqlite_first
 from tests.support.processes.simulators import running_simulators
+
+pytestmark = sqlite_first
 
 ACTOR = Actor("staff:system", "系统管理员", 1)
 PATH = "/his-callback"

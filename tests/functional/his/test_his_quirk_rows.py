@@ -12,6 +12,9 @@ import pytest
 from flask import Flask
 
 from tests.support.his import Answer, His, decode, encode, outpatient
+from tests.support.length import sqlite_first
+
+pytestmark = sqlite_first
 
 BASE = "/medical-web/api/medical/"
 OUTPATIENT, REGISTRATION, INPATIENT = "invoiceEBillOutpatient", "invEBillRegistration", "invEBillHospitalized"

@@ -19,9 +19,12 @@ from portal.retrieval.proof import passes
 from portal.simulators.sms import rules
 from tests.support.channels import Bench
 from tests.support.his import His
+from tests.support.length import sqlite_first
 from tests.support.pages import Pages, Rules
 from tests.support.patients import NAME, NUMBER, PERSONAL
 from tests.support.text_messages import Inbox
+
+pytestmark = sqlite_first
 
 CLERK = Actor("staff:test", "测试", 1)
 

@@ -20,9 +20,12 @@ from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, PATIENT_SESSION
 from portal.retrieval.proof.sessions import Claim
 from tests.support.his import His, outpatient
+from tests.support.length import sqlite_first
 from tests.support.patients import visitor
 from tests.support.statements import statements
 from tests.support.window import Window
+
+pytestmark = sqlite_first
 
 MOST_QUERIES = 4
 ID_NO, NAME = "000000195203150010", "林演安"

@@ -18,7 +18,10 @@ from portal.domain.link import token
 from portal.models import LinkWatch
 from portal.worker import build
 from tests.support.his import His, outpatient
+from tests.support.length import sqlite_first
 from tests.support.processes.simulators import running_simulators
+
+pytestmark = sqlite_first
 
 PHONE = "10000009999"
 

@@ -13,8 +13,11 @@ from portal.retrieval.proof.identify import open_by_slip
 from portal.retrieval.proof.phones import phone_of
 from portal.retrieval.proof.spellings import claim_of
 from tests.support.his import His, outpatient
+from tests.support.length import sqlite_first
 from tests.support.pages import Pages, Rules
 from tests.support.patients import person
+
+pytestmark = sqlite_first
 
 NAME, PHONE = "买买提·艾合买提", "10000000001"
 ADULT = "000000196802030349"
