@@ -34,6 +34,11 @@ STANDING = {
     Standing.RED: "这是一张红票，只作冲销凭证，不能报销。",
 }
 """What a bill is good for, in a sentence."""
+FACE_ALONE = (
+    "附件只有票面，没有费用清单和数据文件（XML）。需要的，请在取票页面用证件号或手机号加短信验证码查一次，"
+    "再下载或发到邮箱。"
+)
+"""How to get what such a PDF lacks: the data file holds the whole ID number, which no message carries unasked."""
 _VOUCHER = "这是预交金凭证，不能报销；出院结算后另开票据。"
 
 
@@ -51,7 +56,7 @@ def paragraphs(message: Message, attached: bool) -> Sequence[Paragraph]:
     standing = _VOUCHER if voucher else STANDING[_standing(message)]
     if attached:
         said = [Paragraph(f"{what} 的医疗电子票据见附件（PDF）。"), Paragraph(standing)]
-        said.append(Paragraph("附件里有个人信息，请只交给需要报销的单位。"))
+        said.append(Paragraph("附件里有个人信息，请只交给需要报销的单位。" if message.whole else FACE_ALONE))
     else:
         said = [Paragraph(f"{what} 的{'凭证' if voucher else '医疗电子票据'}：{standing}")]
         said.append(Paragraph("打开链接并填写姓名后查看、下载（7 天内有效）：", message.link))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,15 +44,30 @@ class Asked:
     new: bool
 
 
-def send_bill_by_mail(services: Services, limits: Limits, actor: Actor, bill_id: int, address: str) -> Asked:
+@dataclass(frozen=True, slots=True)
+class SentTo:
+    """Where a bill or voucher (``kind``, id) is to go: channel and address; ``whole``: whoever asks may have a bill's
+    list pages and data file."""
+
+    kind: str
+    object_id: int
+    channel: str
+    address: str
+    whole: bool = False
+
+
+def send_bill_by_mail(
+    services: Services, limits: Limits, actor: Actor, bill_id: int, address: str, *, whole: bool = False
+) -> Asked:
     """Send a bill of the actor's unit to an e-mail address that somebody has typed and confirmed; audited.
 
-    The caller has checked that the person may see the bill. Raises ENTRY_INVALID, BILL_NOT_FOUND, TRY_LATER.
+    The caller has checked that the person may see the bill, ``whole``: with detail lines and data file. Raises
+    ENTRY_INVALID, BILL_NOT_FOUND, TRY_LATER.
     """
     address = address.strip()
     if not mail_address.is_address(address):
         raise Refusal("ENTRY_INVALID", problems="邮箱地址格式不正确，例如 name@example.com")
-    return send_to(services, limits, actor, "bill", bill_id, "mail", address)
+    return send_to(services, limits, actor, SentTo("bill", bill_id, "mail", address, whole))
 
 
 def send_notices(services: Services, actor: Actor, bill_id: int, addresses: Sequence[tuple[str, str]]) -> None:
@@ -67,21 +82,29 @@ def send_notices(services: Services, actor: Actor, bill_id: int, addresses: Sequ
     services.database.act(work)
 
 
-def send_to(
-    services: Services, limits: Limits, actor: Actor, kind: str, object_id: int, channel: str, address: str
-) -> Asked:
+def send_to(services: Services, limits: Limits, actor: Actor, order: SentTo) -> Asked:
     """Send one bill or voucher to a named address on one channel, as patient or desk has asked; audited.
 
     Raises BILL_NOT_FOUND, TRY_LATER (more than 5 an hour for one bill, 10 for one address).
     """
-    digest = services.index.digest(f"recipient.{channel}", address).hex()[:24]
+    kind, object_id, channel = order.kind, order.object_id, order.channel
+    digest = services.index.digest(f"recipient.{channel}", order.address).hex()[:24]
     for bucket, most in ((f"deliver.object:{kind}{object_id}", 5), (f"deliver.address:{digest}", 10)):
         if not limits.hit(bucket, most, 3600):
             raise Refusal("TRY_LATER", minutes=60)
+    wanted = Wanted(
+        actor.unit_id,
+        kind,
+        object_id,
+        Purpose.REQUESTED,
+        (Step(channel),),
+        actor.label[:80],
+        order.address,
+        whole=order.whole,
+    )
     with services.database.write() as connection:
         if messages.facts(services, connection, actor.unit_id, kind, object_id) is None:
             raise Refusal("BILL_NOT_FOUND")
-        wanted = Wanted(actor.unit_id, kind, object_id, Purpose.REQUESTED, (Step(channel),), actor.label[:80], address)
         latest = connection.execute(
             select(DELIVERY)
             .where(
@@ -94,18 +117,10 @@ def send_to(
             .limit(1)
         ).one_or_none()
         if latest is not None:
-            if latest.state == DeliveryState.OPEN or latest.created_at > now() - AGAIN_AFTER:
+            lately = latest.state == DeliveryState.OPEN or latest.created_at > now() - AGAIN_AFTER
+            if lately and (latest.whole or not order.whole):
                 return Asked(latest.id, DeliveryState(latest.state), False)
-            wanted = Wanted(
-                actor.unit_id,
-                kind,
-                object_id,
-                Purpose.REQUESTED,
-                (Step(channel),),
-                actor.label[:80],
-                address,
-                latest.version + 1,
-            )
+            wanted = replace(wanted, version=latest.version + 1)
         delivery_id, new = open_delivery(services, connection, wanted)
         details = {"delivery": delivery_id, "channel": channel}
         audit.record(connection, actor, "delivery.asked", (kind, object_id), details)

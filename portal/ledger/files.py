@@ -12,7 +12,7 @@ from portal.ledger.bills import BillFacts
 from portal.ledger.paper import valid_sheet
 from portal.models.tables import UNIT
 from portal.rendering import xml
-from portal.rendering.pdf.face import FaceRenderer
+from portal.rendering.pdf.face import FaceRenderer, face_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,12 @@ class File:
     data: bytes
 
 
-def bill_pdf(services: Services, connection: Connection, faces: FaceRenderer, bill: BillFacts) -> File:
-    """Make the bill's PDF from the signed bytes, which it carries."""
+def bill_pdf(
+    services: Services, connection: Connection, faces: FaceRenderer, bill: BillFacts, *, whole: bool = True
+) -> File:
+    """Make the bill's PDF from the signed bytes, which it carries; not ``whole``: its face alone, since list pages name
+    drugs and department, and the signed bytes hold the whole ID number.
+    """
     stored = bills.stored_document(services, connection, bill.bill_id)
     unit_code = connection.execute(select(UNIT.c.code).where(UNIT.c.id == bill.unit_id)).scalar_one()
     data = faces.pdf(
@@ -36,7 +40,7 @@ def bill_pdf(services: Services, connection: Connection, faces: FaceRenderer, bi
         supervised=stored.supervisor_element is not None,
         exchanged=valid_sheet(connection, bill.bill_id) is not None,
     )
-    return File(f"{bill.code}-{bill.number}.pdf", "application/pdf", data)
+    return File(f"{bill.code}-{bill.number}.pdf", "application/pdf", data if whole else face_alone(data))
 
 
 def bill_xml(services: Services, connection: Connection, bill: BillFacts) -> File:

@@ -20,6 +20,7 @@ from portal.app import create_app
 from portal.core.services import Services
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import orders
+from portal.delivery.cards.orders import Asker
 from portal.delivery.cards.worker import CardDesk
 from portal.demo.accounts import DEMO_ALIPAY_APP
 from portal.demo.settings import DemoSettings
@@ -82,8 +83,8 @@ def ask(app: Flask, services: Services, simulators: Simulators) -> list[BillFact
     bound(app, bills[0].bill_id, Subject("alipay", DEMO_ALIPAY_APP, "open_id", ALIPAY_USER))
     desk = CardDesk(services)
     for bill in bills:
-        orders.ask(services, bill, "alipay", "patient:test")
-        order = orders.ask(services, bill, "wechat", "patient:test")
+        orders.ask(services, bill, "alipay", Asker("patient:test", whole=True))
+        order = orders.ask(services, bill, "wechat", Asker("patient:test", whole=True))
         link = desk.wechat.link(order, bill.total_fen, "https://x.invalid/")
         httpx.post(link, data={"openid": FOLLOWER, "silent": "1"}, trust_env=False).raise_for_status()
         assert orders.authorised(services, order.order_id, FOLLOWER)

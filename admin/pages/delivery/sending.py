@@ -47,7 +47,8 @@ def send_bill(bill_id: int) -> Response:
 
 def _send(bill_id: int, channel: str, address: str) -> requests.Asked:
     if channel == "mail":
-        return requests.send_bill_by_mail(services(), limits(), current_actor(), bill_id, address)
+        return requests.send_bill_by_mail(services(), limits(), current_actor(), bill_id, address, whole=True)
     if not is_phone(address):
         raise Refusal("ENTRY_INVALID", problems="手机号应为 11 位数字，只有内地手机号能收短信")
-    return requests.send_to(services(), limits(), current_actor(), "bill", bill_id, channel, normalise(address))
+    order = requests.SentTo("bill", bill_id, channel, normalise(address))
+    return requests.send_to(services(), limits(), current_actor(), order)

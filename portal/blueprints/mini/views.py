@@ -215,9 +215,10 @@ def deliver(bill_id: int) -> Response:
     """To an e-mail address that the person has typed."""
     with services().database.read() as connection:
         facts, _, session = _own(connection, bill_id)
+        whole = identify.may_see_details(services(), connection, session, bill_id)
     address = _body("Deliver")["address"]
     actor = Actor(f"patient:{session.claim.number[:12]}", "患者", facts.unit_id, g.request_id)
-    asked = requests.send_bill_by_mail(services(), limits(), actor, bill_id, address)
+    asked = requests.send_bill_by_mail(services(), limits(), actor, bill_id, address, whole=whole)
     return jsonify(state=asked.state.title, new=asked.new)
 
 

@@ -25,7 +25,8 @@ from portal.web import cookies
 
 COOKIE = "qp_english"
 PAGES = frozenset(
-    f"{name}.html" for name in ("home", "find", "code", "list", "bill", "details", "link", "error", "more_proof")
+    f"{name}.html"
+    for name in ("home", "find", "code", "list", "bill", "details", "link", "pass", "error", "more_proof")
 )
 """Templates that are in English as a whole, with what they include."""
 

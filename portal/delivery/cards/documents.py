@@ -29,8 +29,8 @@ class Paper:
         with services.database.read() as connection:
             return bills.payer_name(services, connection, bill_id)
 
-    def pdf(self, services: Services, bill_id: int) -> bytes:
-        """Make the bill's PDF from the signed bytes."""
+    def pdf(self, services: Services, bill_id: int, whole: bool = True) -> bytes:
+        """Make the bill's PDF from the signed bytes; not ``whole``: its face alone."""
         facts = self.facts(services, bill_id)
         with services.database.read() as connection:
-            return bill_pdf(services, connection, self._faces, facts).data
+            return bill_pdf(services, connection, self._faces, facts, whole=whole).data

@@ -32,7 +32,7 @@ from portal.outbox.topics import topic
 log = structlog.get_logger("qupiao.cards")
 
 WORK_TOPIC, WATCH_TOPIC, CANCEL_TOPIC = topic("card.work"), topic("card.watch"), topic("card.cancel")
-CONSENT_TEXT = "2026-11"
+CONSENT_TEXT = "2026-12"
 """Version of the text on the page (templates/patient/cards.html)."""
 TITLES = {"wechat": "微信卡包", "alipay": "支付宝发票管家"}
 REIMBURSED = {"lock": "已被报销单位锁定，正在报销", "closure": "已经报销"}
@@ -63,8 +63,17 @@ class CardOffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for a card: ``who`` as the log names them (``patient:…``), ``whole``: they may have detail lines and
+    data file; whoever has a slip and a name gets a card with the face alone, and into WeChat only."""
+
+    who: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """One order as the work needs it; ``since``: when it came to its state."""
+    """One order as the work needs it; ``since``: when it came to its state; ``whole`` as of :class:`Asker`."""
 
     card_id: int
     bill_id: int
@@ -75,18 +84,19 @@ class Order:
     reason: str
     reimburse: str
     since: datetime
+    whole: bool
 
 
-def card_offers(services: Services, connection: Connection, bill: BillFacts) -> list[CardOffer]:
-    """Return the card packs that this installation has, as they stand for a bill; empty when there is none."""
-    return [_offer(services, connection, bill, platform) for platform in open_platforms(services)]
+def card_offers(services: Services, connection: Connection, bill: BillFacts, asker: Asker) -> list[CardOffer]:
+    """Return the card packs that are open to who asks, as they stand for a bill; empty when there is none."""
+    return [_offer(services, connection, bill, platform) for platform in open_platforms(services, asker.whole)]
 
 
-def open_platforms(services: Services) -> list[str]:
-    """Which card packs are set up."""
+def open_platforms(services: Services, whole: bool) -> list[str]:
+    """Which card packs are set up; Alipay's, whose account a person binds by a code, only with the ``whole`` bill."""
     settings = services.settings
     found = ["wechat"] if settings.cards != "off" and settings.wechat_service else []
-    return found + (["alipay"] if settings.alipay_cards else [])
+    return found + (["alipay"] if settings.alipay_cards and whole else [])
 
 
 def _offer(services: Services, connection: Connection, bill: BillFacts, platform: str) -> CardOffer:
@@ -119,13 +129,13 @@ def _latest(connection: Connection, bill_id: int, platform: str, lock: bool = Fa
     return connection.execute(found.with_for_update() if lock else found).first()
 
 
-def ask(services: Services, bill: BillFacts, platform: str, actor: str) -> Order:
+def ask(services: Services, bill: BillFacts, platform: str, asker: Asker) -> Order:
     """Take consent and order of a card in one act; the order's work comes after it. Audited.
 
-    A new try where the last one was refused or failed; else the order that is already open. ``actor`` names who
-    (``patient:…``). Raises CARD_UNAVAILABLE.
+    A new try where the last one was refused or failed; else the order that is already open, which has no more than
+    each of its askers may have: whoever holds its link takes the card. Raises CARD_UNAVAILABLE.
     """
-    if platform not in open_platforms(services):
+    if platform not in open_platforms(services, asker.whole):
         raise Refusal("CARD_UNAVAILABLE", why="本院没有开通")
     with services.database.write() as connection:
         offer = _offer(services, connection, bill, platform)
@@ -133,6 +143,8 @@ def ask(services: Services, bill: BillFacts, platform: str, actor: str) -> Order
             raise Refusal("CARD_UNAVAILABLE", why=offer.words)
         latest = _latest(connection, bill.bill_id, platform, lock=True)
         if latest is not None and latest.state == "offered":
+            if latest.whole and not asker.whole:
+                connection.execute(update(BILL_CARD).where(BILL_CARD.c.id == latest.id).values(whole=False))
             return _order(latest)
         moment, number = now(), 1 if latest is None else latest.try_no + 1
         card_id = new_id()
@@ -150,22 +162,28 @@ def ask(services: Services, bill: BillFacts, platform: str, actor: str) -> Order
             "card_code": "",
             "reimburse": "",
             "reason": "",
+            "whole": asker.whole,
             "created_at": moment,
         }
         connection.execute(insert(BILL_CARD), values)
-        consent = {"unit_id": bill.unit_id, "bill_id": bill.bill_id, "purpose": f"card.{platform}", "given_by": actor}
+        consent = {
+            "unit_id": bill.unit_id,
+            "bill_id": bill.bill_id,
+            "purpose": f"card.{platform}",
+            "given_by": asker.who,
+        }
         connection.execute(
             insert(CONSENT),
             {"id": new_id(), "text_version": CONSENT_TEXT, "given_at": moment, "withdrawn_at": None, **consent},
         )
-        audit.record(connection, Actor(actor), "card.asked", ("bill", bill.bill_id), {"platform": platform})
+        audit.record(connection, Actor(asker.who), "card.asked", ("bill", bill.bill_id), {"platform": platform})
         if state == "authorised":
             tasks.enqueue(connection, WORK_TOPIC, f"{WORK_TOPIC}:{card_id}", {"card": card_id})
-        return Order(card_id, bill.bill_id, platform, str(values["order_id"]), state, "", "", "", moment)
+        return Order(card_id, bill.bill_id, platform, str(values["order_id"]), state, "", "", "", moment, asker.whole)
 
 
 def _order(row: Any) -> Order:
-    told = (row.card_code, row.reason, row.reimburse, row.state_at)
+    told = (row.card_code, row.reason, row.reimburse, row.state_at, row.whole)
     return Order(row.id, row.bill_id, row.platform, row.order_id, row.state, *told)
 
 

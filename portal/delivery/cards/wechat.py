@@ -92,7 +92,7 @@ class WeChatCards:
         return Done()
 
     def _insert(self, services: Services, order: Order, bill: Any) -> str:
-        client, pdf = self._providers.service, self._paper.pdf(services, order.bill_id)
+        client, pdf = self._providers.service, self._paper.pdf(services, order.bill_id, order.whole)
         number, code = bill.number, bill.code
         first, second = (number, code) if self._settings.card_number_first else (code, number)
         for last in (False, True):  # the PDF is never stored as lasting: uploaded just before it is used (trap 3)

@@ -59,7 +59,7 @@ class CardDesk:
         return self._packs[order.platform].cancel(services, order)
 
     def _sweep(self, services: Services, _task: Task) -> Outcome:
-        if "wechat" in orders.open_platforms(services):
+        if "wechat" in orders.open_platforms(services, whole=True):
             self.wechat.sweep(services)
         return Done()
 

@@ -73,14 +73,18 @@ class Mail:
     def send(self, services: Services, message: Message) -> Result:
         """Compose and hand over to the mail server; the link of a bill is good for a week and asks for the name."""
         with services.database.read() as connection:
-            form = parameters.value(connection, message.target.unit_id, "delivery.mail-form")
+            form, details = (
+                parameters.value(connection, message.target.unit_id, key)
+                for key in ("delivery.mail-form", "patient.slip-details")
+            )
+        message = replace(message, whole=message.whole or details)
         bill = message.target.kind == "bill"
         attached = form == "pdf" and bill and message.purpose is not Purpose.REVERSED
         if bill and not attached:
             bill_id = message.target.object_id
             token, _ = pass_rows.for_message(services, message.target.unit_id, bill_id, pass_rows.MAIL_LIVES)
             message = replace(message, link=f"{services.settings.outside}/t/{token}")
-        data = self._pdf(services, message.target.object_id) if attached else b""
+        data = self._pdf(services, message) if attached else b""
         if len(data) > MOST_BYTES:
             return Bug("attachment", "TOO_LARGE")
         mail = self.compose(message, data)
@@ -105,12 +109,12 @@ class Mail:
             list(mail.iter_attachments())[-1].set_param("name", message.file_name)
         return mail
 
-    def _pdf(self, services: Services, bill_id: int) -> bytes:
+    def _pdf(self, services: Services, message: Message) -> bytes:
         with services.database.read() as connection:
-            facts = bills.by_id(connection, bill_id)
+            facts = bills.by_id(connection, message.target.object_id)
             if facts is None:
                 raise LookupError("no such bill")
-            return bill_pdf(services, connection, self._faces, facts).data
+            return bill_pdf(services, connection, self._faces, facts, whole=message.whole).data
 
 
 def channels(services: Services, _providers: Providers) -> list[Channel | Family]:

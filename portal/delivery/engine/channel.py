@@ -56,8 +56,8 @@ class Message:
     and nothing else (no name, department, items, number). ``link`` is the bill's own page, ``own_link`` the page of
     what this one message tells of (its bill and those that joined it), ``stop_link`` is "不是我". ``ref`` is ours: tell
     it to the provider with every try. ``first_at`` is when the first try began. ``file_name`` is that of the PDF,
-    ``joined`` how many more bills the message tells of. A message that is about no bill has a ``template`` with
-    ``params`` instead of kind, amount, date and links.
+    which is ``whole`` (list pages, data file) or the face alone; ``joined``: how many more bills the message tells of.
+    A message that is about no bill has a ``template`` with ``params`` instead of kind, amount, date and links.
     """
 
     ref: str
@@ -81,6 +81,7 @@ class Message:
     payer: str = ""
     standing: Standing = Standing.VALID
     file_name: str = ""
+    whole: bool = False
     joined: int = 0
 
     @property

@@ -36,7 +36,8 @@ class Wanted:
     """An order for a delivery.
 
     ``recipient`` is an address that somebody named, for the one channel of ``steps``; empty: each channel finds the
-    patient's own. ``version`` grows when staff or patient ask for the message once more.
+    patient's own. ``version`` grows when staff or patient ask for the message once more. ``whole``: whoever asks may
+    have a bill's list pages and data file.
     """
 
     unit_id: int
@@ -47,6 +48,7 @@ class Wanted:
     asked_by: str
     recipient: str = ""
     version: int = 1
+    whole: bool = False
 
 
 def insert_once(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
@@ -90,6 +92,7 @@ def add_delivery(services: Services, connection: Connection, wanted: Wanted) -> 
         "state": DeliveryState.OPEN.value,
         "reason": "",
         "asked_by": wanted.asked_by,
+        "whole": wanted.whole,
         "created_at": moment,
         "ended_at": None,
     }

@@ -149,6 +149,7 @@ def message(services: Services, attempt: Any, delivery: Any, facts: Facts, recip
         payer=facts.payer,
         standing=facts.standing,
         file_name=facts.file_name,
+        whole=delivery.whole,
         tries=attempt.tries,
         first_at=attempt.sent_at or attempt.created_at,
         delivery_id=delivery.id,

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.models.base import Base, UtcDateTime
@@ -137,6 +148,8 @@ class BillCard(Base):
     reimburse: Mapped[str] = mapped_column(String(12))
     """'', lock or closure: what the platform says of its reimbursement."""
     reason: Mapped[str] = mapped_column(String(300))
+    whole: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether its PDF has list pages and data file; else it is the face alone."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

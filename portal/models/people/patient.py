@@ -13,11 +13,12 @@ from portal.models.base import Base, UtcDateTime
 class PatientPass(Base):
     """A random token that stands for some bills for a while: in a mail, for another browser, at a window.
 
-    Only its keyed hash is kept. ``claim`` is sealed JSON of what it opens; ``bill_id`` the one bill of a mail."""
+    Only its keyed hash is kept. ``claim`` is sealed JSON of what it opens; ``bill_id`` the one bill of a mail;
+    ``used_at`` when the proof that it carried was used up."""
 
     __tablename__ = "patient_pass"
     __table_args__ = (
-        CheckConstraint("purpose IN ('mail', 'browser', 'window')", name="purpose"),
+        CheckConstraint("purpose IN ('mail', 'browser', 'window', 'share')", name="purpose"),
         Index(None, "expires_at"),
         Index(None, "bill_id"),
     )
@@ -30,6 +31,7 @@ class PatientPass(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class RememberedPhone(Base):

@@ -64,8 +64,8 @@ def begin(
     Raises TRY_LATER when too often.
     """
     claim = counted_claim(services, limits, number, name, address)
-    kept = session.claim.bills if session is not None and session.unit_id == unit_id else ()
-    claim = replace(claim, bills=kept)
+    if session is not None and session.unit_id == unit_id:
+        claim = replace(claim, bills=session.claim.bills, whole=session.claim.whole)
     return services.database.act(lambda connection: begin_on(services, connection, unit_id, claim))
 
 
@@ -214,10 +214,10 @@ def _open_by_slip_on(
     if is_slip_code(typed):
         if _use_code(connection, slip_codes.digest(services, typed), bill.bill_id) is None:
             raise Refusal("NOT_MATCHED")
-        return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip-code")
+        return open_on(services, connection, bill.unit_id, Claim(bills=(bill.bill_id,)), session, "patient:slip-code")
     if not is_name(services, ledger_bills.payer_name(services, connection, bill.bill_id), typed):
         raise Refusal("NOT_MATCHED")
-    return _open(services, connection, bill.unit_id, bill.bill_id, session, "patient:slip")
+    return open_on(services, connection, bill.unit_id, Claim(bills=(bill.bill_id,)), session, "patient:slip")
 
 
 def open_by_code(
@@ -238,7 +238,8 @@ def open_by_code(
             raise Refusal("NOT_MATCHED")
         if _use_code(connection, digest, known.bill_id) is None:
             raise Refusal("NOT_MATCHED")
-        return _open(services, connection, unit_id, known.bill_id, session, "patient:slip-code"), known.bill_id
+        opened = Claim(bills=(known.bill_id,))
+        return open_on(services, connection, unit_id, opened, session, "patient:slip-code"), known.bill_id
 
     opened = services.database.act(work)
     attempt.right()
@@ -261,19 +262,21 @@ def _use_code(connection: Connection, digest: bytes, bill_id: int) -> int | None
     return connection.execute(used).scalar_one_or_none()
 
 
-def _open(
-    services: Services, connection: Connection, unit_id: int, bill_id: int, session: Session | None, actor: str
+def open_on(
+    services: Services, connection: Connection, unit_id: int, opened: Claim, session: Session | None, actor: str
 ) -> str:
-    """Return a session that may see this bill, besides what the present one may."""
+    """Open a session that may see the bills of ``opened``, besides what the present one may; return its cookie."""
     claim, level = Claim(), 1
     if session is not None and session.unit_id == unit_id:
         claim, level = session.claim, max(session.level, 1)
         sessions.end_on(connection, session)
         if session.level < 2:
-            claim = Claim(bills=claim.bills)
-    bills = tuple(dict.fromkeys((*claim.bills, bill_id)))[-20:]
-    audit.record(connection, Actor(actor), "bill.opened", ("bill", bill_id))
-    return sessions.start(services, connection, unit_id, level, replace(claim, bills=bills))
+            claim = Claim(bills=claim.bills, whole=claim.whole)
+    bills = tuple(dict.fromkeys((*claim.bills, *opened.bills)))[-sessions.MOST_BILLS :]
+    whole = tuple(bill for bill in bills if bill in claim.whole or bill in opened.whole)
+    for bill_id in opened.bills:
+        audit.record(connection, Actor(actor), "bill.opened", ("bill", bill_id))
+    return sessions.start(services, connection, unit_id, level, replace(claim, bills=bills, whole=whole))
 
 
 # Statements are built once: building and hashing one costs more than running it.
@@ -368,9 +371,9 @@ def may_see_details(services: Services, connection: Connection, session: Session
     """Whether the session may see detail lines and data file of a bill that it may open.
 
     They name drugs and department and hold the whole ID number: who has a slip and a name only does not get them,
-    unless the hospital has decided so (``patient.slip-details``).
+    unless the hospital has decided so (``patient.slip-details``) or a person proved has passed the bill on.
     """
-    if session.level >= 2 and bill_id not in session.claim.bills:
+    if (session.level >= 2 and bill_id not in session.claim.bills) or bill_id in session.claim.whole:
         return True
     if parameters.value(connection, session.unit_id, "patient.slip-details"):
         return True

@@ -1,7 +1,9 @@
 """Short-lived tokens in a patient's hand: the link in a mail, the way to another browser, the QR for a window.
 
-A pass opens no more than its maker had proved, and only while it lasts. Mail and browser ask for the payer's name
-again (a forwarded mail is not yet a bill), a window's clerk sees the person.
+A pass opens no more than its maker had proved, and only while it lasts. A mail's asks for the payer's name again (a
+forwarded mail is not yet a bill), a window's clerk sees the person. The one to another browser carries its maker's
+proof, since the name was typed a minute ago: for ten minutes, to the first browser that takes it. Afterwards it asks
+for the name as well.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from portal.domain.errors import Refusal
 from portal.ledger import bills
 from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, PATIENT_PASS, SLIP_CODE
+from portal.retrieval.proof import identify
 from portal.retrieval.proof.sessions import Claim, Session, read_claim
 
 
@@ -42,6 +45,8 @@ LIVES = {
     Purpose.BROWSER: timedelta(minutes=30),
     Purpose.WINDOW: timedelta(seconds=60),
 }
+PROOF_LIVES = timedelta(minutes=10)
+"""How long a pass to another browser needs no name; people change browsers within a minute."""
 WINDOW_PREFIX = "QPW"
 """A window's scanner sends keystrokes: the code is capital letters and digits only."""
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -49,12 +54,14 @@ _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """An open pass: ``claim`` as its maker's session had proved, ``bill_id`` when it is for one bill."""
+    """An open pass: ``claim`` as its maker's session had proved, ``bill_id`` when it is for one bill; ``proves``: it
+    opens that bill without the name."""
 
     unit_id: int
     bill_id: int | None
     claim: Claim
     expires_at: datetime
+    proves: bool
 
 
 def make(services: Services, connection: Connection, purpose: Purpose, unit_id: int, claim: Claim) -> str:
@@ -67,10 +74,31 @@ def make(services: Services, connection: Connection, purpose: Purpose, unit_id: 
     return token
 
 
-def for_browser(services: Services, session: Session, bill: BillFacts) -> str:
-    """Return the token by which another browser goes on to this one bill."""
+def for_browser(services: Services, bill: BillFacts, whole: bool) -> str:
+    """Return the token by which another browser goes on to this one bill, which its maker has opened; ``whole``: with
+    detail lines and data file."""
+    opened = (bill.bill_id,)
+    claim = Claim(bills=opened, whole=opened if whole else ())
     with services.database.write() as connection:
-        return make(services, connection, Purpose.BROWSER, session.unit_id, Claim(bills=(bill.bill_id,)))
+        return make(services, connection, Purpose.BROWSER, bill.unit_id, claim)
+
+
+def open_by_pass(services: Services, token: str, session: Session | None) -> str:
+    """Use up the proof of a pass to another browser; return the cookie of a session that may see its bill.
+
+    Raises NOT_MATCHED when the proof is used up or too old: the name opens the bill then. Two at once: one gets it.
+    """
+
+    def work(connection: Connection) -> str:
+        found = read(services, connection, token, Purpose.BROWSER)
+        used = update(PATIENT_PASS).where(
+            PATIENT_PASS.c.digest == services.index.digest("pass", token), PATIENT_PASS.c.used_at.is_(None)
+        )
+        if found is None or not found.proves or connection.execute(used.values(used_at=now())).rowcount != 1:
+            raise Refusal("NOT_MATCHED")
+        return identify.open_on(services, connection, found.unit_id, found.claim, session, "patient:pass")
+
+    return services.database.act(work)
 
 
 def for_window(services: Services, session: Session, bills: Sequence[int] = ()) -> str:
@@ -100,7 +128,9 @@ def read(services: Services, connection: Connection, token: str, *purposes: Purp
     if row is None:
         return None
     claim = json.loads(services.cipher.decrypt("patient_pass.claim", digest.hex(), row.claim))
-    return Pass(row.unit_id, row.bill_id, read_claim(claim), row.expires_at)
+    fresh = row.used_at is None and row.created_at > now() - PROOF_LIVES
+    proves = row.purpose == Purpose.BROWSER and fresh
+    return Pass(row.unit_id, row.bill_id, read_claim(claim), row.expires_at, proves)
 
 
 def revoke_links(services: Services, unit_code: str, bill: BillFacts, actor: str, request_id: str = "") -> None:

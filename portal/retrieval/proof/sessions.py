@@ -31,6 +31,7 @@ class Claim:
 
     ``kind``: what the typed number looks like, in words; ``phone``: digest of the phone that got the code (level 2).
     ``company``: digest of the phone of a company's contact, proved by a code; it opens no person's bill at any level.
+    ``whole``: those of ``bills`` with detail lines and data file, since a person proved at level 2 has passed them on.
     ``typed``: number and name as they were typed, to type them no second time, until a code has proved them.
     """
 
@@ -41,6 +42,7 @@ class Claim:
     phone: str = ""
     company: str = ""
     typed: tuple[str, ...] = ()
+    whole: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def by_digest(services: Services, connection: Connection, digest: bytes) -> Sess
 
 def read_claim(claim: dict[str, Any]) -> Claim:
     """Return a claim from its sealed form."""
-    return Claim(**claim | {name: tuple(claim.get(name, ())) for name in ("bills", "typed")})
+    return Claim(**claim | {name: tuple(claim.get(name, ())) for name in ("bills", "typed", "whole")})
 
 
 def start(services: Services, connection: Connection, unit_id: int, level: int, claim: Claim) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import orders
+from portal.delivery.cards.orders import Asker
 from portal.delivery.cards.worker import CardDesk
 from portal.delivery.inbound import alipay
 from portal.delivery.inbound.inbox import TOPIC, InboxDesk
@@ -47,7 +48,7 @@ class World(Bench):
         handlers = CardDesk(self.services).handlers() | {TOPIC: InboxDesk(alipay.ACTS)}
         self.worker = Worker(self.services, handlers, threads=1)
         platforms.bound(self.app, self.bill_id, Subject("alipay", DEMO_ALIPAY_APP, "open_id", ALIPAY_USER))
-        orders.ask(self.services, self.facts(), "alipay", "patient:test")
+        orders.ask(self.services, self.facts(), "alipay", Asker("patient:test", whole=True))
         self.worker.drain()
         assert self.card("alipay").state == "inserted"
 

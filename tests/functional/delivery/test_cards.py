@@ -17,6 +17,7 @@ from portal.delivery import channels
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import alipay as alipay_cards
 from portal.delivery.cards import orders
+from portal.delivery.cards.orders import Asker
 from portal.delivery.cards.worker import CardDesk
 from portal.demo.accounts import DEMO_ALIPAY_APP
 from portal.demo.settings import DemoSettings
@@ -58,7 +59,8 @@ def test_a_bill_becomes_a_card_and_ends_with_it(bench: Bench) -> None:
     bill, data = bench.facts(), there["data"]
     assert (data["billing_no"], data["billing_code"], data["fee"]) == (bill.code, bill.number, bill.total_fen)
     pdf = httpx.get(bench.process.url(f"/wechat/pdf/{there['media_id']}"), trust_env=False).content
-    assert bill.number in pypdf.PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
+    read = pypdf.PdfReader(io.BytesIO(pdf))
+    assert bill.number in read.pages[0].extract_text() and set(read.attachments) == {"einvoice.xml"}
     assert "已放入" in bench.pages.get(bench.address).text
     bench.authorised()
     assert len(bench.at_wechat()) == 1, "the same event again makes no second card"
@@ -68,6 +70,26 @@ def test_a_bill_becomes_a_card_and_ends_with_it(bench: Bench) -> None:
     assert bench.card().state == "cancelled"
     assert bench.at_wechat()[0]["status"] == "INVOICE_REIMBURSE_CANCEL"
     assert "已撤销" in bench.pages.get(bench.address).text
+
+
+@pytest.mark.parametrize("level", ["slip", "code then slip"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_by_slip_the_card_has_the_face_alone(bench: Bench, level: str) -> None:
+    """WeChat's pack only; the PDF without list pages and data file, also when the order was begun by the patient."""
+    if level == "code then slip":
+        bench.order()
+    bench.by_slip()
+    page = bench.pages.get(bench.address)
+    assert "凭告知单放入的 PDF 只有票面" in page.text and "支付宝" not in page.text
+    with pytest.raises(Refusal):
+        orders.ask(bench.services, bench.facts(), "alipay", Asker("patient:slip", whole=False))
+    bench.authorise(bench.order())
+    bench.authorised()
+    [there] = bench.at_wechat()
+    data = httpx.get(bench.process.url(f"/wechat/pdf/{there['media_id']}"), trust_env=False).content
+    pdf = pypdf.PdfReader(io.BytesIO(data))
+    assert len(pdf.pages) == 1 and dict(pdf.attachments) == {}
+    assert "000000195203150010" not in pdf.pages[0].extract_text()
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -144,7 +166,7 @@ def test_what_the_person_is_told_when_it_does_not_work(bench: Bench) -> None:
     assert (bench.card().state, bench.card().reason[:5]) == ("failed", "72031")
     assert "请下载 PDF" in bench.pages.get(bench.address).text
     with pytest.raises(Refusal):
-        orders.ask(bench.services, bench.facts(), "alipay", "patient:test")
+        orders.ask(bench.services, bench.facts(), "alipay", Asker("patient:test", whole=True))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

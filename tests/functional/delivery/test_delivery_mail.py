@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pypdf
 import pypdfium2
 import pytest
 from flask import Flask
@@ -121,6 +122,35 @@ def test_the_bill_arrives_as_a_pdf_that_opens_or_as_a_link(app: Flask, simulator
     assert app.test_client().get(found[0]).status_code == 404, "a week later it opens nothing"
     page = httpx.get(simulators.url("/mail"), trust_env=False).text
     assert "lin@example.com" in page and "附件" in page
+
+
+def attached(simulators: Simulators) -> tuple[int, set[str]]:
+    """Pages and files of the newest mail's PDF."""
+    mail = simulators.get("/mail/messages")[0]
+    data = httpx.get(simulators.url(f"/mail/messages/{mail['id']}/0"), trust_env=False).content
+    read = pypdf.PdfReader(io.BytesIO(data))
+    return len(read.pages), set(read.attachments)
+
+
+def test_a_pdf_by_mail_has_what_its_asker_may_have(app: Flask, simulators: Simulators) -> None:
+    """By slip the face alone, which says how to get the rest; by a code all, also after the slip's; or by parameter."""
+    services, limits, worker = app.extensions["qupiao"].services, app.extensions["qupiao"].limits, build(app)
+    first, second = bill_of(app, "MW1"), bill_of(app, "MW2")
+    requests.send_bill_by_mail(services, limits, CLERK, first, "lin@example.com")
+    delivering(worker)
+    assert attached(simulators) == (1, set())
+    text = simulators.get("/mail/messages")[0]["text"]
+    assert "附件只有票面" in text and "短信验证码查一次" in text
+    assert requests.send_bill_by_mail(services, limits, CLERK, first, "lin@example.com", whole=True).new
+    delivering(worker)
+    assert attached(simulators)[1] == {"einvoice.xml"}
+    assert "附件只有票面" not in simulators.get("/mail/messages")[0]["text"]
+    assert not requests.send_bill_by_mail(services, limits, CLERK, first, "lin@example.com").new
+    with services.database.write() as connection:
+        parameters.change(connection, "patient.slip-details", "1", CLERK)
+    requests.send_bill_by_mail(services, limits, CLERK, second, "lin@example.com")
+    delivering(worker)
+    assert attached(simulators)[1] == {"einvoice.xml"}
 
 
 def test_a_mail_says_what_the_bill_is_good_for_in_text_and_html(app: Flask, simulators: Simulators) -> None:

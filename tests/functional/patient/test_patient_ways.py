@@ -20,7 +20,7 @@ from portal.domain.identity import id_check_character
 from portal.issuing.paper import notice_slips, slip_codes
 from portal.ledger import search
 from portal.models import Bill, FamilyLink, OutboxTask, PatientPass, Unit
-from portal.models.tables import PATIENT_REQUEST
+from portal.models.tables import DELIVERY, PATIENT_REQUEST
 from portal.rendering.papers.slip import Paper
 from portal.retrieval import family, patient_requests
 from portal.retrieval.family import Person
@@ -189,7 +189,7 @@ def test_fetch_code_of_a_slip_opens_once(pages: Pages, his: His, app: Flask) -> 
     assert "这次一共" in other.submit(other.get(link), {"name": second}, action=link).text
     address = first(pages.get("/h/pgzx/bills"), r"/bills/\d+")
     pages.get(f"{address}/revoke", 401)
-    pages.get(f"{address}/cards", 401)
+    assert "财政监制完成后才能放入" in pages.get(f"{address}/cards").text
     person(pages, app)
     asked = pages.get(f"{address}/revoke")
     assert (
@@ -232,11 +232,9 @@ def test_getting_it_elsewhere(pages: Pages, his: His, app: Flask) -> None:
     bill = pages.get(address)
     assert "微信里存不了 PDF" in bill.text and "bill.pdf" not in bill.text
     landing = pages.submit(bill, {}, action="/browser")
-    assert "在浏览器打开" in landing.text
+    assert "在浏览器打开" in landing.text and "不用再填姓名" in landing.text
     fresh = Pages(app.test_client())
     assert "林**" in fresh.get(landing.url).text and "在浏览器打开" not in fresh.get(landing.url).text
-    assert "不一致" in fresh.submit(fresh.get(landing.url), {"name": "王"}, 422).text
-    assert "存到手机（PDF）" in fresh.submit(fresh.get(landing.url), {"name": NAME}).text
     fresh.get("/t/AAAA", 404)
     elsewhere = pages.get(f"{address}/elsewhere")
     assert elsewhere.text.count("data-copy") == 5 and "pjcy.mof.gov.cn" in elsewhere.text
@@ -258,6 +256,58 @@ def test_getting_it_elsewhere(pages: Pages, his: His, app: Flask) -> None:
     assert "2 张" in year.text and "257.00" in year.text
     statement = PdfReader(io.BytesIO(pages.get(first(year, r"self-pay\.pdf")).body))
     assert "只包含本院" in statement.pages[0].extract_text()
+
+
+WECHAT = {"HTTP_USER_AGENT": "Mozilla/5.0 MicroMessenger/8.0"}
+
+
+def pdf_of(pages: Pages, page: Fetched) -> PdfReader:
+    """The file behind 存到手机 of a pass's page."""
+    form = {"csrf_token": token_of(page), "to": "pdf"}
+    answer = pages.client.post(f"{page.url}/take", data=form, follow_redirects=True)
+    assert answer.status_code == 200 and answer.mimetype == "application/pdf"
+    return PdfReader(io.BytesIO(answer.data))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_way_out_of_wechat_carries_the_proof(pages: Pages, his: His, app: Flask) -> None:
+    """Slip, name, 存到手机, the browser: the file, without the name again; to one browser, once."""
+    answer = his.call("invoiceEBillOutpatient", outpatient("W1")).payload
+    link = re.sub(r"^https?://[^/]+", "", answer["pictureUrl"])
+    pages.client.environ_base |= WECHAT
+    landing = pages.submit(pages.get(link), {"name": NAME, "to": "browser"}, action=link)
+    assert "点“存到手机”，不用再填姓名" in landing.text and 'name="name"' not in landing.text
+    fresh, other = Pages(app.test_client()), Pages(app.test_client())
+    for browser in (fresh, other, other):
+        assert "存到手机（PDF）" in browser.get(landing.url).text, "looking uses nothing up"
+    waited, mine = other.get(landing.url), fresh.get(landing.url)
+    file = pdf_of(fresh, mine)
+    assert len(file.pages) == 1 and dict(file.attachments) == {}, "a slip opens the face alone"
+    assert "看这张票" in fresh.get(landing.url).text and pdf_of(fresh, mine), "pressed twice"
+    asked = other.submit(waited, {"to": "pdf"}, action="/take")
+    assert "交款人姓名（全名）" in asked.text, "used up: the name opens it"
+    assert "不一致" in other.submit(asked, {"name": "王"}, 422).text
+    assert "存到手机（PDF）" in other.submit(asked, {"name": NAME}).text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_pass_ends_and_brings_what_its_maker_may_have(pages: Pages, his: His, app: Flask) -> None:
+    assert his.call("invoiceEBillOutpatient", outpatient("W2")).ok
+    address = first(identified(pages, app), r"/bills/\d+")
+    pages.client.environ_base |= WECHAT
+    landing = pages.submit(pages.get(address), {}, action="/browser")
+    fresh = Pages(app.test_client())
+    file = pdf_of(fresh, fresh.get(landing.url))
+    assert set(file.attachments) == {"einvoice.xml"}, "a person proved by a code takes the whole bill along"
+    assert "只有用告知单打开" in fresh.get("/h/pgzx/bills").text, "and no other bill"
+    fresh.get(f"{address}/revoke", 401)
+    second = pages.submit(pages.get(address), {}, action="/browser")
+    late = Pages(app.test_client())
+    page = late.get(second.url)
+    with app.extensions["qupiao"].services.database.write() as connection:
+        connection.execute(update(PASS).values(created_at=now() - passes.PROOF_LIVES))
+    assert "交款人姓名（全名）" in late.submit(page, {"to": "bill"}, action="/take").text
+    late.get(address, 401)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -317,6 +367,23 @@ def test_to_an_address_that_was_shown_back(pages: Pages, his: His, app: Flask) -
     known, unknown = pages.get("/n/whatever"), pages.get("/n/else")
     assert "不会再往您这里发" in pages.submit(known, {}).text
     assert token_of(unknown)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_mail_asked_for_by_slip_is_for_the_face_alone(pages: Pages, his: His, app: Flask) -> None:
+    answer = his.call("invoiceEBillOutpatient", outpatient("M2")).payload
+    link = re.sub(r"^https?://[^/]+", "", answer["pictureUrl"])
+    bill = pages.submit(pages.get(link), {"name": NAME}, action=link)
+    page = pages.get(first(bill, "/mail"))
+    assert "凭告知单发出的 PDF 只有票面" in page.text
+    pages.submit(pages.submit(page, {"address": "lin@example.com"}), {"sure": "1"})
+    person(pages, app)
+    page = pages.get(page.url)
+    assert "只有票面" not in page.text
+    pages.submit(pages.submit(page, {"address": "an@example.com"}), {"sure": "1"})
+    with app.extensions["qupiao"].services.database.read() as connection:
+        found = select(DELIVERY.c.whole).where(DELIVERY.c.purpose == "requested").order_by(DELIVERY.c.id)
+        assert list(connection.scalars(found)) == [False, True]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

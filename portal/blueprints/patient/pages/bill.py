@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from flask import Response, g
@@ -10,14 +9,14 @@ from flask import Response, g
 from portal import audit
 from portal.blueprints.patient.context import handed_out, own_bill, page, patient, session_here, unit_of
 from portal.delivery import requests as delivery_requests
+from portal.delivery.cards import orders
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.ledger.files import File, bill_pdf, bill_xml
-from portal.rendering.pdf.face import face_alone
-from portal.retrieval import patient_requests
+from portal.retrieval import files, patient_requests
 from portal.retrieval.proof import identify
 from portal.web.edge import FACE_WIDTH, runtime, services
 from portal.web.headers import private_picture
@@ -46,6 +45,7 @@ def bill(unit_code: str, bill_id: int) -> Response:
         "asked": asked,
         "sent": sent,
         "delivered": delivery_requests.how_far(sent),
+        "packs": orders.open_platforms(services(), whole) if files.counts(facts) else [],
     }
     return page("bill.html", bill=facts, **values)
 
@@ -95,10 +95,8 @@ def _pdf(unit_code: str, bill_id: int) -> tuple[BillFacts, File]:
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, _, session = own_bill(connection, bill_id)
-        file = bill_pdf(services(), connection, runtime().faces, facts)
-        if not identify.may_see_details(services(), connection, session, bill_id):
-            file = replace(file, data=face_alone(file.data))
-        return facts, file
+        whole = identify.may_see_details(services(), connection, session, bill_id)
+        return facts, bill_pdf(services(), connection, runtime().faces, facts, whole=whole)
 
 
 def _record(action: str, facts: BillFacts) -> None:

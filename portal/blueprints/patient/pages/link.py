@@ -44,7 +44,7 @@ def _ways(token: str, sent: MessageLink | None) -> dict[str, Any]:
 
 @patient.post("/b/<string:token>")
 def open_link(token: str) -> Response:
-    """Open this one bill by the payer's name, typed on the link's page."""
+    """Open this one bill by the payer's name, typed on the link's page; or lead it straight on to another browser."""
     with services().database.read() as connection:
         facts, _, sent = _linked(connection, token)
         joined = sent.joined(connection) if sent is not None else []
@@ -58,6 +58,8 @@ def open_link(token: str) -> Response:
             raise
         return show_problem(request.path, name=handing_over.not_opened(name))
     unit_code = g.unit.code
+    if request.form.get("to") == "browser":
+        return remember(handing_over.on_to_browser(facts, whole=False), cookie)
     if joined:
         sessions.add_bills(services(), cookie, joined)
         return remember(see_other(url_for("patient.bills", unit_code=unit_code)), cookie)

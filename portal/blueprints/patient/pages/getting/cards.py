@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, g, request, url_for
 
 from portal import audit
-from portal.blueprints.patient.context import keep_open, page, session_of, unit_of
+from portal.blueprints.patient.context import keep_open, own_bill, page, session_of, unit_of
 from portal.blueprints.patient.form_results import Result, show, show_problem, shown
 from portal.blueprints.patient.refusals import refused
 from portal.core.database import Connection
@@ -20,6 +20,7 @@ from portal.delivery import bindings
 from portal.delivery.bindings import Subject
 from portal.delivery.cards import orders
 from portal.delivery.cards.alipay import file_token
+from portal.delivery.cards.orders import Asker
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.texts import said_later
@@ -39,29 +40,21 @@ def _prepare(state: Any) -> None:
     state.app.jinja_env.globals["told_over"] = _told_over
 
 
-def _bill(connection: Connection, unit_code: str, bill_id: int) -> tuple[BillFacts, sessions.Session]:
-    """Return the bill of somebody who was proved: a slip alone puts nothing into a card pack."""
-    unit = unit_of(unit_code)
-    session = session_of(connection)
-    if session is None or session.unit_id != unit.id or session.level < 2:
-        raise Refusal("SESSION_OVER")
-    found = identify.own_bill(services(), connection, session, bill_id)
-    if found is None:
-        raise Refusal("BILL_NOT_FOUND")
-    return found[0], session
-
-
-def _who(session: sessions.Session) -> str:
-    return f"patient:{session.claim.number[:12] if session.level >= 2 else 'slip'}"
+def _bill(connection: Connection, unit_code: str, bill_id: int) -> tuple[BillFacts, Asker]:
+    """Return a bill that the session has opened and who asks for its card."""
+    unit_of(unit_code)
+    bill, _, session = own_bill(connection, bill_id)
+    who = f"patient:{session.claim.number[:12] if session.level >= 2 else 'slip'}"
+    return bill, Asker(who, identify.may_see_details(services(), connection, session, bill_id))
 
 
 @patient_cards.get("/h/<string:unit_code>/bills/<int:bill_id>/cards")
 def cards(unit_code: str, bill_id: int) -> Response:
     """Which card packs there are for a bill, how far each has got, and what is handed to whom."""
     with services().database.read() as connection:
-        bill, session = _bill(connection, unit_code, bill_id)
-        offers = orders.card_offers(services(), connection, bill)
-    return page("cards.html", bill=bill, session=session, offers=offers, link=shown().told.get("link", ""))
+        bill, asker = _bill(connection, unit_code, bill_id)
+        offers = orders.card_offers(services(), connection, bill, asker)
+    return page("cards.html", bill=bill, whole=asker.whole, offers=offers, link=shown().told.get("link", ""))
 
 
 @patient_cards.post("/h/<string:unit_code>/bills/<int:bill_id>/cards")
@@ -69,10 +62,10 @@ def ask(unit_code: str, bill_id: int) -> Response:
     """Take consent and order; for WeChat the page then leads on to where the card is taken."""
     platform = request.form.get("platform", "")
     with services().database.read() as connection:
-        bill, session = _bill(connection, unit_code, bill_id)
+        bill, asker = _bill(connection, unit_code, bill_id)
     if request.form.get("agree") != "1":
         return show_problem(request.path, problem="请先勾选同意，再继续。")
-    order = orders.ask(services(), bill, platform, _who(session))
+    order = orders.ask(services(), bill, platform, asker)
     if platform != "wechat":
         return see_other(request.path)
     back = f"{services().settings.outside}{url_for('patient_cards.cards', unit_code=unit_code, bill_id=bill_id)}"

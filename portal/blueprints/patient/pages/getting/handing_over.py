@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Response, g, request, url_for
 
@@ -19,9 +20,11 @@ from portal.blueprints.patient.context import (
 )
 from portal.blueprints.patient.form_results import Result, show, show_problem, shown
 from portal.core.clock import local, now
+from portal.core.database import Connection
 from portal.domain.errors import Refusal
 from portal.domain.identity import is_slip_code, mask_name
 from portal.domain.texts import said_later
+from portal.ledger.bills import BillFacts
 from portal.rendering import qr
 from portal.retrieval import family
 from portal.retrieval.proof import identify, passes
@@ -38,8 +41,13 @@ def to_browser(unit_code: str, bill_id: int) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         facts, _, session = own_bill(connection, bill_id)
-    token = passes.for_browser(services(), session, facts)
-    return see_other(url_for("patient.pass_page", token=token))
+        whole = identify.may_see_details(services(), connection, session, bill_id)
+    return on_to_browser(facts, whole)
+
+
+def on_to_browser(facts: BillFacts, whole: bool) -> Response:
+    """Lead to the page that leads on to the phone's own browser; the caller has proved that the bill may be seen."""
+    return see_other(url_for("patient.pass_page", token=passes.for_browser(services(), facts, whole)))
 
 
 @patient.get("/t/<string:token>")
@@ -47,9 +55,34 @@ def pass_page(token: str) -> Response:
     """Where a mail's link or the way to another browser lands: nothing is opened by looking (scanners look)."""
     with services().database.read() as connection:
         facts, payer, found = passes.bill_of(services(), connection, token)
+        mine = _opened(connection, facts)
     unit_of(facts.unit_id)
-    until = f"{local(found.expires_at):%m 月 %d 日 %H:%M}"
-    return page("pass.html", bill=facts, payer=mask_name(payer), token=token, until=until)
+    values: dict[str, Any] = {"payer": mask_name(payer), "token": token, "mine": mine, "proves": found.proves}
+    return page("pass.html", bill=facts, until=local(found.expires_at), **values)
+
+
+def _opened(connection: Connection, facts: BillFacts) -> bool:
+    session = session_of(connection)
+    return session is not None and identify.own_bill(services(), connection, session, facts.bill_id) is not None
+
+
+@patient.post("/t/<string:token>/take")
+def take_pass(token: str) -> Response:
+    """Open the bill by the proof that the pass carries, and go on to what was pressed: the file, or the bill's page."""
+    with services().database.read() as connection:
+        facts, *_ = passes.bill_of(services(), connection, token)
+        mine, session = _opened(connection, facts), session_of(connection)
+    unit_of(facts.unit_id)
+    wanted = "patient.pdf" if request.form.get("to") == "pdf" else "patient.bill"
+    response = see_other(url_for(wanted, unit_code=g.unit.code, bill_id=facts.bill_id))
+    if mine:  # pressed twice
+        return response
+    try:
+        return remember(response, passes.open_by_pass(services(), token, session))
+    except Refusal as refusal:
+        if refusal.code != "NOT_MATCHED":
+            raise
+        return see_other(url_for("patient.pass_page", token=token))
 
 
 def not_opened(typed: str) -> str:

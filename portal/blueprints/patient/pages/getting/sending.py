@@ -13,6 +13,7 @@ from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.domain.states.standing import Standing
 from portal.ledger import bill_relations
+from portal.retrieval.proof import identify
 from portal.web.edge import limits, see_other, services
 
 
@@ -21,12 +22,14 @@ def mail(unit_code: str, bill_id: int) -> Response:
     """发到邮箱: type, look at it once more, send; nothing typed stands in an address."""
     unit = unit_of(unit_code)
     with services().database.read() as connection:
-        facts, *_ = own_bill(connection, bill_id)
+        facts, _, session = own_bill(connection, bill_id)
+        whole = identify.may_see_details(services(), connection, session, bill_id)
         standing = bill_relations.standing_of(connection, facts)
     if request.method == "GET":
         told = form_results.shown().told
         state = "" if standing is Standing.VALID else mail_text.STANDING[standing]
-        return page("mail.html", bill=facts, state=state, asked="meant" in told, meant=told.get("meant", ""))
+        asked, meant = "meant" in told, told.get("meant", "")
+        return page("mail.html", bill=facts, state=state, whole=whole, asked=asked, meant=meant)
     typed = mail_address.tidy(request.form.get("address", "")[:200])
     if not mail_address.is_address(typed):
         return show_problem(request.path, address="邮箱地址不完整，例如 name@qq.com。")
@@ -35,7 +38,7 @@ def mail(unit_code: str, bill_id: int) -> Response:
         return show(request.path, Result(typed={"address": typed}, told=told))
     try:
         actor = Actor("patient", "患者", unit.id, g.request_id)
-        requests.send_bill_by_mail(services(), limits(), actor, bill_id, typed)
+        requests.send_bill_by_mail(services(), limits(), actor, bill_id, typed, whole=whole)
     except Refusal as refusal:
         return show_problem(request.path, refusal.status, address=f"{refusal.why}。{refusal.remedy}。")
     return see_other(f"{url_for('patient.bill', unit_code=unit_code, bill_id=bill_id)}#sent")
