@@ -168,6 +168,10 @@ class Settings(PlatformSettings):
         """Return the address of a bill's page as patients' phones open it."""
         return link.address(self.outside, token)
 
+    def pass_address(self, token: str) -> str:
+        """Return the address of a pass: of a mail or push, of the way to another browser, of an accountant."""
+        return f"{self.outside}/t/{token}"
+
     @property
     def banner(self) -> Banner:
         """The texts that mark an installation with invented data; empty in production."""

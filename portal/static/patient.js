@@ -1,4 +1,4 @@
-// Comforts only, every page works without: copy an element, read aloud, count down.
+// Comforts only, every page works without: copy an element, share the PDF, read aloud, count down.
 // Dialect of all our scripts: ECMAScript 2015 (const, let, arrow functions, for…of, template strings) and nothing later,
 // as a file that browsers run as it is. Every browser since 2016 knows it, so what runs today's WeChat or Alipay does;
 // an older one skips the whole file. The block keeps our names out of the page's global ones.
@@ -10,6 +10,33 @@
       navigator.clipboard.writeText(button.dataset.copy).then(() => {
         button.textContent = "已复制";
       });
+    });
+  }
+
+  // The PDF itself, handed to another app; a browser that asks for a fresh tap after loading gets one.
+  for (const button of document.querySelectorAll("button[data-share]")) {
+    const type = "application/pdf";
+    const fits = (file) => navigator.canShare && navigator.canShare({ files: [file] });
+    button.hidden = typeof File !== "function" || !fits(new File([""], "a.pdf", { type }));
+    let loaded = null;
+    button.addEventListener("click", () => {
+      const file = loaded
+        ? Promise.resolve(loaded)
+        : fetch(button.dataset.share)
+            .then((answer) => (answer.ok ? answer.blob() : Promise.reject(new Error("no file"))))
+            .then((data) => new File([data], button.dataset.name, { type }));
+      file
+        .then((found) => {
+          loaded = found;
+          return navigator.share({ files: [found] });
+        })
+        .catch((error) => {
+          if (error.name === "NotAllowedError") {
+            button.textContent = button.dataset.again;
+          } else if (error.name !== "AbortError") {
+            location.assign(button.dataset.share);
+          }
+        });
     });
   }
 

@@ -53,10 +53,12 @@ def private_picture(data: bytes, mimetype: str) -> Response:
 def finish(response: Response) -> Response:
     """Complete every answer."""
     nonce = getattr(g, "nonce", "")
+    fetching = "connect-src 'self'; " if g.get("fetches") else ""
     headers = response.headers
     headers.setdefault(
         "Content-Security-Policy",
         f"default-src 'none'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; script-src 'nonce-{nonce}'; "
+        f"{fetching}"
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
     )
     headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -39,6 +39,8 @@ CHANNELS = {
     CODES: "短信验证码",
 }
 """What the lanes of messages are called to patients; a test holds that none is missing."""
+OFFICIAL = (("财政部全国财政电子票据查验平台", "https://pjcy.mof.gov.cn", "pjcy.mof.gov.cn"),)
+"""Where finance shows and verifies bills."""
 _READABLE = ("sms", "mail", CODES)
 """Channels whose addresses a person knows, even masked."""
 

@@ -24,10 +24,8 @@ from portal.core.clock import local
 from portal.web import cookies
 
 COOKIE = "qp_english"
-PAGES = frozenset(
-    f"{name}.html"
-    for name in ("home", "find", "code", "list", "bill", "details", "link", "pass", "error", "more_proof")
-)
+_ENGLISH_PAGES = "home find code list bill details link pass share reimbursement error more_proof"
+PAGES = frozenset(f"{name}.html" for name in _ENGLISH_PAGES.split())
 """Templates that are in English as a whole, with what they include."""
 
 _CATALOGUE = Path(portal.__file__).parent / "translations" / "en" / "LC_MESSAGES" / "patient.po"

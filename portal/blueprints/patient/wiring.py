@@ -20,7 +20,7 @@ from portal.blueprints.patient.pages import (
     notices,
     verification,
 )
-from portal.blueprints.patient.pages.getting import handing_over, sending, stopping
+from portal.blueprints.patient.pages.getting import handing_over, sending, sharing, stopping
 from portal.blueprints.patient.pages.getting.cards import patient_cards
 from portal.blueprints.patient.pages.proof import codes, find, remembered
 from portal.blueprints.patient.refusals import broken, http_error
@@ -57,6 +57,7 @@ PAGES = (
     notices,
     remembered,
     sending,
+    sharing,
     stopping,
     verification,
 )

@@ -109,7 +109,7 @@ class PushChannel:
             values = self._values(services, connection, message, bill)
         token, until = pass_rows.for_message(services, bill.unit_id, bill.bill_id, pass_rows.PUSH_LIVES)
         values |= {
-            "view_url": f"{services.settings.outside}/t/{token}",
+            "view_url": services.settings.pass_address(token),
             "expires_at": local(until).isoformat(timespec="seconds"),
         }
         return self._post(values)

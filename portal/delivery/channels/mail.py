@@ -83,7 +83,7 @@ class Mail:
         if bill and not attached:
             bill_id = message.target.object_id
             token, _ = pass_rows.for_message(services, message.target.unit_id, bill_id, pass_rows.MAIL_LIVES)
-            message = replace(message, link=f"{services.settings.outside}/t/{token}")
+            message = replace(message, link=services.settings.pass_address(token))
         data = self._pdf(services, message) if attached else b""
         if len(data) > MOST_BYTES:
             return Bug("attachment", "TOO_LARGE")

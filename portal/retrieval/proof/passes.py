@@ -38,12 +38,14 @@ class Purpose(StrEnum):
     MAIL = pass_rows.MAIL
     BROWSER = "browser"
     WINDOW = "window"
+    SHARE = "share"
 
 
 LIVES = {
     Purpose.MAIL: pass_rows.MAIL_LIVES,
     Purpose.BROWSER: timedelta(minutes=30),
     Purpose.WINDOW: timedelta(seconds=60),
+    Purpose.SHARE: timedelta(days=30),
 }
 PROOF_LIVES = timedelta(minutes=10)
 """How long a pass to another browser needs no name; people change browsers within a minute."""
@@ -155,12 +157,13 @@ def revoke_links(services: Services, unit_code: str, bill: BillFacts, actor: str
         audit.record(connection, Actor(actor, request_id=request_id), "link.revoked", ("bill", bill.bill_id))
 
 
-def bill_of(services: Services, connection: Connection, token: str) -> tuple[BillFacts, str, Pass]:
-    """Return the one bill of a mail's or browser's pass, its payer's full name (the caller masks it), the pass.
+def bill_of(services: Services, connection: Connection, token: str, *purposes: Purpose) -> tuple[BillFacts, str, Pass]:
+    """Return the one bill of a pass, its payer's full name (the caller masks it), the pass: of a mail or browser unless
+    ``purposes`` say otherwise.
 
     Raises LINK_INVALID.
     """
-    found = read(services, connection, token, Purpose.MAIL, Purpose.BROWSER)
+    found = read(services, connection, token, *(purposes or (Purpose.MAIL, Purpose.BROWSER)))
     facts = bills.by_id(connection, found.bill_id) if found is not None and found.bill_id else None
     if found is None or facts is None:
         raise Refusal("LINK_INVALID")

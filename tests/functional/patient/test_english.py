@@ -154,7 +154,13 @@ def test_the_whole_way_in_english(pages: Pages, his: His, app: Flask) -> None:
     bills = set(re.findall(r'href="([^"]*/bills/\d+)"', "".join(page.text for page in seen[-len(years) :])))
     assert len(bills) == 5
     for bill in sorted(bills):
-        seen += [pages.get(bill), pages.get(f"{bill}/details")]
+        seen += [pages.get(bill), pages.get(f"{bill}/details"), pages.get(f"{bill}/share")]
+    seen += [pages.submit(seen[-1], {}, action="/share"), pages.get("/h/pgzx/reimbursement")]
+    pages.client.environ_base["HTTP_USER_AGENT"] = "Mozilla/5.0 MicroMessenger/8.0"
+    seen.append(pages.submit(pages.get(bill), {}, action="/browser"))
+    other = Pages(app.test_client(), Rules(personal=PERSONAL))
+    other.submit(other.get("/h/pgzx"), {}, action="/language")
+    seen.append(other.get(seen[-1].url))
     link = re.sub(r"^https?://[^/]+", "", answer["pictureUrl"])
     seen.append(pages.get(link))
     stranger = Pages(app.test_client(), Rules(personal=PERSONAL))

@@ -234,9 +234,9 @@ def test_every_template_was_among_them() -> None:
     parts = {"base.html", "state.html", "code_entry.html"}
     elsewhere = {"answer", "bundle", "consent", "correction", "elsewhere", "family", "not_me", "pass", "revoke"}
     elsewhere |= {"mail", "statement", "stop", "why", "window"} | {"cards", "binding", "verify", "notices"}
-    elsewhere |= {"company", "company_bills", "company_code", "phones"}
+    elsewhere |= {"company", "company_bills", "company_code", "phones", "share", "shared", "reimbursement"}
     """Fetched in test_patient_ways.py, test_cards.py, test_verify.py, test_patient_notices.py,
-    test_remembered.py and test_company.py."""
+    test_remembered.py, test_sharing.py and test_company.py."""
     assert templates - parts - {f"{name}.html" for name in elsewhere} == {
         "bill.html",
         "code.html",

@@ -75,6 +75,16 @@ def ask_why(unit_code: str) -> Response:
     return show(request.path, Result(typed=asked, told=told))
 
 
+@patient.get("/h/<string:unit_code>/reimbursement")
+def reimbursement(unit_code: str) -> Response:
+    """Show what a bill is worth, what to do when an employer asks for an original, how to print, how to get paper."""
+    unit = unit_of(unit_code)
+    with services().database.read() as connection:
+        session = session_of(connection)
+    known = session is not None and session.unit_id == unit.id and session.level >= 1
+    return page("reimbursement.html", known=known)
+
+
 @patient.route("/h/<string:unit_code>/bills/<int:bill_id>/correction", methods=["GET", "POST"])
 def correction(unit_code: str, bill_id: int) -> Response:
     """Something on the bill is wrong: a request to the desk."""

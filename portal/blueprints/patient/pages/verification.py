@@ -9,9 +9,8 @@ from typing import Any
 from flask import Response, request
 
 from portal.blueprints.patient import form_results
-from portal.blueprints.patient.context import caller, page, patient, unit_of
+from portal.blueprints.patient.context import OFFICIAL, caller, page, patient, unit_of
 from portal.blueprints.patient.form_results import Result, show
-from portal.blueprints.patient.pages.getting.handing_over import OFFICIAL
 from portal.retrieval import verification as retrieval_verification
 from portal.web.edge import limits, services
 

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, g, request, url_for
 
 from portal.blueprints.patient.context import (
+    OFFICIAL,
     caller,
     own_bill,
     page,
@@ -19,6 +20,7 @@ from portal.blueprints.patient.context import (
     unit_of,
 )
 from portal.blueprints.patient.form_results import Result, show, show_problem, shown
+from portal.blueprints.patient.pages.getting import sharing
 from portal.core.clock import local, now
 from portal.core.database import Connection
 from portal.domain.errors import Refusal
@@ -30,9 +32,6 @@ from portal.retrieval import family
 from portal.retrieval.proof import identify, passes
 from portal.retrieval.proof.passes import LIVES, Purpose
 from portal.web.edge import limits, see_other, services
-
-OFFICIAL = (("财政部全国财政电子票据查验平台", "https://pjcy.mof.gov.cn", "pjcy.mof.gov.cn"),)
-"""Where finance shows and verifies bills."""
 
 
 @patient.post("/h/<string:unit_code>/bills/<int:bill_id>/browser")
@@ -52,7 +51,12 @@ def on_to_browser(facts: BillFacts, whole: bool) -> Response:
 
 @patient.get("/t/<string:token>")
 def pass_page(token: str) -> Response:
-    """Where a mail's link or the way to another browser lands: nothing is opened by looking (scanners look)."""
+    """Where a mail's link, the way to another browser or an accountant's link lands.
+
+    Nothing is opened by looking (scanners look); what an accountant sees is all that their link has.
+    """
+    if (shared := sharing.shared_page(token)) is not None:
+        return shared
     with services().database.read() as connection:
         facts, payer, found = passes.bill_of(services(), connection, token)
         mine = _opened(connection, facts)
