@@ -1,4 +1,4 @@
-// Comforts only, every page works without: copy an element, share the PDF, read aloud, count down.
+// Comforts only, every page works without: copy an element, share the PDF, read aloud, count down, look again.
 // Dialect of all our scripts: ECMAScript 2015 (const, let, arrow functions, for…of, template strings) and nothing later,
 // as a file that browsers run as it is. Every browser since 2016 knows it, so what runs today's WeChat or Alipay does;
 // an older one skips the whole file. The block keeps our names out of the page's global ones.
@@ -63,6 +63,21 @@
       }
     };
     show();
+  }
+
+  // A bill to come: look again, but not while somebody types or the page lies behind another.
+  for (const element of document.querySelectorAll("[data-look]")) {
+    const look = () => {
+      const typing = Array.from(document.querySelectorAll("main input:not([type=hidden])")).some(
+        (field) => field === document.activeElement || field.value
+      );
+      if (typing || document.hidden) {
+        setTimeout(look, 5000);
+      } else {
+        location.replace(element.dataset.next);
+      }
+    };
+    setTimeout(look, Number(element.dataset.look) * 1000);
   }
 
   for (const element of document.querySelectorAll("[data-count]")) {

@@ -18,12 +18,12 @@ from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.errors import Refusal
-from portal.domain.identity import normalise_name
-from portal.ledger.persons import number_digest
+from portal.ledger.persons import number_digests
 from portal.models.tables import ONE_TIME_CODE
 from portal.retrieval.proof import identify
 from portal.retrieval.proof.identify import CODE_TRIES, FIND, LOOK_UP, send_code
 from portal.retrieval.proof.sessions import Session
+from portal.retrieval.proof.spellings import is_name
 
 AGAIN_AFTER = timedelta(seconds=60)
 """A phone gets one code in a minute; one that is asked for sooner would not be sent."""
@@ -85,13 +85,15 @@ def resend(services: Services, limits: Limits, session: Session, purpose: str, a
 def goes_on(
     services: Services, connection: Connection, session: Session | None, typed: tuple[str, str], purpose: str = FIND
 ) -> bool:
-    """Say whether a browser that types this number and name (a company's phone and ``""``) has asked for just them.
+    """Say whether a browser that types this number and name (a company's phone and ``""``) has asked for just them,
+    however they are spelled.
 
     Then its session goes on: a new one would make the code in the person's hand a wrong one.
     """
     if session is None:
         return False
     number, name = typed
-    named = services.index.digest("name", normalise_name(name)).hex() if name else ""
-    asked = (number_digest(services, number).hex(), named) == (session.claim.number, session.claim.name)
+    numbers = {digest.hex() for digest in number_digests(services, number)}
+    before = session.claim.typed[1] if session.claim.typed else ""
+    asked = session.claim.number in numbers and (is_name(services, before, name) if name else not session.claim.name)
     return asked and not session.level and _newest(connection, session, purpose) is not None

@@ -11,7 +11,14 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from portal.core.clock import now
+from portal.delivery.channels.sms import CodeSms, Sms
+from portal.delivery.code_messages import CodeMessages
+from portal.delivery.engine.driver import Engine
+from portal.domain.states.delivery import Accepted, Unknown
 from portal.models.tables import ONE_TIME_CODE, PATIENT_SESSION
+from portal.outbox.tasks import Task
+from portal.outbox.worker import Worker
+from portal.retrieval.proof.identify import SMS_TOPIC
 from tests.support.his import His, outpatient
 from tests.support.pages import Fetched, Pages, Rules
 from tests.support.patients import NAME, NUMBER, PERSONAL
@@ -128,3 +135,62 @@ def test_a_company_and_a_relative_are_told_the_same(pages: Pages, app: Flask) ->
     assert "1 分钟内只发一条" in pages.submit(page, {}, action="/resend").text
     page = pages.submit(pages.get("/h/pgzx/company"), {"phone": "10000009999"}, action="/company")
     assert "1 分钟内只发一条" in page.text and count(app, ONE_TIME_CODE) == 1
+
+
+class Away:
+    """A gateway that does not answer, and one day does."""
+
+    remembers = True
+    answers = False
+
+    def send(self, _phone: str, _template: str, _params: dict[str, str], _out_id: str) -> Accepted | Unknown:
+        """Answer, or not."""
+        return Accepted("") if self.answers else Unknown("timed out", "TIMEOUT")
+
+
+def asked_for(app: Flask, his: His, gateway: Away, phones: int) -> None:
+    """So many patients ask for a code, which the worker tries to send."""
+    services = app.extensions["qupiao"].services
+    settings = services.settings
+    engine = Engine([Sms(settings, gateway), CodeSms(settings, gateway)])  # type: ignore[arg-type]
+    for number in range(phones):
+        card = f"AW{number:07d}"
+        body = outpatient(f"AW{number}", payer=NAME, idCardNo="", cardNo=card, cardType="999999", patientNo=card)
+        assert his.call("invoiceEBillOutpatient", body | {"tel": f"1000000010{number}"}).ok
+        other = Pages(app.test_client())
+        other.submit(other.get("/h/pgzx"), {"number": card, "name": NAME}, action="/h/pgzx")
+        with services.database.read() as connection:
+            newest = connection.scalar(select(ONE_TIME_CODE.c.id).order_by(ONE_TIME_CODE.c.id.desc()).limit(1))
+        CodeMessages(app.extensions["qupiao"].limits, engine)(
+            services, Task(1, SMS_TOPIC, "k", {"code": newest}, 2, now())
+        )
+        Worker(services, engine.handlers(), threads=1).drain()
+
+
+def test_everybody_is_told_when_no_text_message_leaves(pages: Pages, his: His, app: Flask) -> None:
+    """Known and unknown alike, in the same words, with the window as the other way; not for one phone's trouble."""
+    gateway, told = Away(), "短信现在发不出去，对所有人都是这样"
+    asked_for(app, his, gateway, 2)
+    assert told not in begin(pages).text, "two phones may be anybody's"
+    asked_for(app, his, gateway, 3)
+    shown = []
+    for name in (NAME, "王测错"):
+        other = Pages(app.test_client())
+        page = other.submit(other.get("/h/pgzx"), {"number": NUMBER, "name": name}, action="/h/pgzx").text
+        shown.append(re.sub(r'value="[^"]*"|nonce="[^"]*"|data-wait="\d+"', "", page))
+    assert told in shown[0] and shown[0] == shown[1]
+    assert "1号收费窗口" in shown[0].partition(told)[2].partition("</p>")[0] and "已经发到" not in shown[0]
+    gateway.answers = True
+    asked_for(app, his, gateway, 1)
+    assert told not in pages.get("/h/pgzx/code").text, "one that went out ends it"
+
+
+@pytest.mark.parametrize(("number", "name"), [("（Ａ）１２３４５６（３）", "林 演安"), ("a1234563", "林·演安")])
+def test_another_spelling_of_the_same_goes_on(pages: Pages, his: His, app: Flask, number: str, name: str) -> None:
+    """Starting again with brackets, wide characters, a dot: the code in the person's hand stays the right one."""
+    body = outpatient("SP1", idCardNo="", cardNo="A123456(3)", cardType="04")
+    assert his.call("invoiceEBillOutpatient", body).ok
+    pages.submit(pages.get("/h/pgzx"), {"number": "A123456(3)", "name": NAME}, action="/h/pgzx")
+    before = count(app, PATIENT_SESSION)
+    again = pages.submit(pages.get("/h/pgzx"), {"number": number, "name": name}, action="/h/pgzx")
+    assert "请用刚才那条" in again.text and count(app, PATIENT_SESSION) == before

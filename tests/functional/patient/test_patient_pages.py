@@ -155,15 +155,23 @@ def test_a_bill_on_paper_says_which_sheet(pages: Pages, his: His, app: Flask) ->
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_link_opened_before_its_bill(either: Pages, app: Flask) -> None:
+def test_a_link_opened_before_its_bill(either: Pages, app: Flask, his: His) -> None:
     """What the page says before, with a wrong phone, and when a phone was noted."""
     key = app.extensions["qupiao"].services.keyring.link_key("A", DEMO_APPID)
     link = f"/b/{token(key, 'A', 'pgzx', 'EARLY')}"
     early = either.get(link)
-    assert "现在还看不到这张票" in early.text
+    assert "现在还看不到这张票" in early.text and "会自己再看一次" in early.text
+    assert f'content="60;url={link}?n=1"' in early.text and 'data-look="15"' in early.text
+    later = either.get(f"{link}?n=3")
+    assert f'content="480;url={link}?n=4"' in later.text and 'data-look="120"' in later.text
+    assert "自己再看" not in either.get(f"{link}?n=10").text and "再打开看看" in either.get(f"{link}?n=99").text
     assert "11 位" in either.submit(early, {"phone": "12345"}, 422, action="/watch").text
     told = either.submit(early, {"phone": PHONE}, action="/watch")
     assert "记下了" in told.text and PHONE not in told.text
+    [onward] = re.findall(r'content="60;url=([^"]+)"', told.text)
+    assert "记下了" in either.get(onward.replace("&amp;", "&")).text, "looking again forgets nothing"
+    assert his.call("invoiceEBillOutpatient", outpatient("EARLY")).ok
+    assert "打开这张票" in either.get(onward.replace("&amp;", "&")).text, "and shows the bill once it is there"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -40,38 +40,26 @@ def company_entry(unit_code: str) -> Response:
         session = session_of(connection)
         same = code_entry.goes_on(services(), connection, session, (phone, ""), company.PURPOSE)
     if session is not None and session.unit_id == unit.id and same:
-        sent = codes.resent(session, company.PURPOSE)
-        return see_other(url_for("patient.company_code", unit_code=unit_code, sent=sent))
+        return CODE.sent_again(session)
     cookie = company.begin(services(), limits(), unit.id, phone, caller())
     return remember(see_other(url_for("patient.company_code", unit_code=unit_code)), cookie)
 
 
+CODE = codes.CodePage("patient.company_code", "company_code.html", company.PURPOSE)
+
+
 @patient.route("/h/<string:unit_code>/company/code", methods=["GET", "POST"])
 def company_code(unit_code: str) -> Response:
-    """Asks for the code; right: the company's bills."""
-    unit_of(unit_code)
-    with services().database.read() as connection:
-        session = session_here(connection)
-        state = code_entry.state(connection, session, company.PURPOSE)
+    """Ask for the code; right: the company's bills."""
     if request.method == "GET":
-        return page("company_code.html", state=state, note=codes.note())
-    try:
-        cookie = company.confirm(services(), limits(), session, request.form.get("code", "")[:20])
-    except Refusal as refusal:
-        if refusal.code != "CODE_WRONG":
-            raise
-        return see_other(url_for("patient.company_code", unit_code=unit_code))
-    return remember(see_other(url_for("patient.company_bills", unit_code=unit_code)), cookie)
+        return CODE.show(unit_code)
+    return CODE.take(unit_code, company.confirm, "patient.company_bills")
 
 
 @patient.post("/h/<string:unit_code>/company/code/resend")
 def resend_company_code(unit_code: str) -> Response:
-    """重新发送: another code to the contact's phone."""
-    unit_of(unit_code)
-    with services().database.read() as connection:
-        session = session_here(connection)
-    sent = codes.resent(session, company.PURPOSE)
-    return see_other(url_for("patient.company_code", unit_code=unit_code, sent=sent))
+    """Send another code to the contact's phone."""
+    return CODE.resend(unit_code)
 
 
 @patient.route("/h/<string:unit_code>/company/bills", methods=["GET", "POST"])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from flask import Response, request, url_for
 
+from portal.access.limits import Limits
 from portal.blueprints.patient.context import page, patient, session_here, unit_of
 from portal.blueprints.patient.form_results import show_problem
 from portal.blueprints.patient.pages.proof import codes
+from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise, normalise_name
 from portal.retrieval import family
-from portal.retrieval.proof import code_entry, identify
+from portal.retrieval.proof import identify
+from portal.retrieval.proof.sessions import Session
 from portal.web.edge import limits, see_other, services
 
 
@@ -64,38 +67,29 @@ def ask_consent(unit_code: str) -> Response:
     return see_other(url_for("patient.consent", unit_code=unit_code))
 
 
+CONSENT = codes.CodePage("patient.consent", "consent.html", identify.CONSENT, level=2)
+
+
 @patient.get("/h/<string:unit_code>/family/consent")
 def consent(unit_code: str) -> Response:
-    """Asks for the code that the other person got."""
-    unit_of(unit_code)
-    with services().database.read() as connection:
-        session = session_here(connection, 2)
-        state = code_entry.state(connection, session, identify.CONSENT)
-    return page("consent.html", state=state, note=codes.note())
+    """Ask for the code that the other person got."""
+    return CONSENT.show(unit_code)
 
 
 @patient.post("/h/<string:unit_code>/family/consent/resend")
 def resend_consent(unit_code: str) -> Response:
-    """重新发送: another code to the person who is asked."""
-    unit_of(unit_code)
-    with services().database.read() as connection:
-        session = session_here(connection, 2)
-    return see_other(url_for("patient.consent", unit_code=unit_code, sent=codes.resent(session, identify.CONSENT)))
+    """Send another code to the person who is asked."""
+    return CONSENT.resend(unit_code)
 
 
 @patient.post("/h/<string:unit_code>/family/consent")
 def give_consent(unit_code: str) -> Response:
     """Check it; right: the family page with one more on it."""
-    unit_of(unit_code)
-    with services().database.read() as connection:
-        session = session_here(connection, 2)
-    try:
-        family.give_consent(services(), limits(), session, request.form.get("code", "")[:20])
-    except Refusal as refusal:
-        if refusal.code != "CODE_WRONG":
-            raise
-        return see_other(url_for("patient.consent", unit_code=unit_code))
-    return see_other(url_for("patient.relatives", unit_code=unit_code))
+    return CONSENT.take(unit_code, _consented, "patient.relatives")
+
+
+def _consented(services: Services, limits: Limits, session: Session, typed: str) -> None:
+    family.give_consent(services, limits, session, typed)
 
 
 @patient.post("/h/<string:unit_code>/family/<int:link_id>/revoke")

@@ -21,6 +21,12 @@ from portal.ledger.bills import BillFacts
 from portal.retrieval.proof import identify, sessions
 from portal.web.edge import limits, see_other, services
 
+LOOK_AFTER = (15, 60)
+"""Seconds until the page of a bill to come looks again: by a script, which spares whoever is typing, and without one.
+Each look waits twice as long as the last, ten minutes at most."""
+MOST_LOOKS = 10
+"""So often, about an hour; then it waits to be asked."""
+
 
 @patient.get("/b/<string:token>")
 def link(token: str) -> Response:
@@ -101,7 +107,12 @@ def _waiting(token: str) -> Response:
     with services().database.read() as connection:
         units = hospital_queries.units(connection, most=2)
     unit = units[0] if len(units) == 1 else None
-    return page("waiting.html", unit=unit, token=token, noted="noted" in shown().told)
+    values: dict[str, Any] = {}
+    if (times := min(max(request.args.get("n", 0, type=int), 0), MOST_LOOKS)) < MOST_LOOKS:
+        result = request.args.get("f")  # that a phone was noted stays on the page
+        values["again"] = url_for("patient.link", token=token, n=times + 1, f=result)
+        values["pauses"] = [min(first * 2**times, 600) for first in LOOK_AFTER]
+    return page("waiting.html", unit=unit, token=token, noted="noted" in shown().told, **values)
 
 
 def _linked(connection: Any, token: str) -> tuple[BillFacts, str, MessageLink | None]:

@@ -62,7 +62,7 @@ def find(unit_code: str) -> Response:
         session = session_of(connection)
         same = code_entry.goes_on(services(), connection, session, (number, name))
     if session is not None and session.unit_id == unit.id and same:
-        return see_other(url_for("patient.code", unit_code=unit_code, sent=codes.resent(session, identify.FIND)))
+        return codes.OWN.sent_again(session)
     cookie = identify.begin(services(), limits(), unit.id, number, name, caller(), session)
     return remember(see_other(url_for("patient.code", unit_code=unit_code)), cookie)
 
