@@ -28,10 +28,10 @@ STANDING = {
     Standing.VALID: "可以用于报销。",
     Standing.WAITING: "财政还没有监制完，现在的文件带有“待监制”字样，还不能报销；请过几分钟再到取票页面取一次。",
     Standing.REFUSED: "财政没有通过这张票据，医院正在处理，现在不能报销。",
-    Standing.EXCHANGED: "这张票据已换开纸质票据，报销请用那张纸质票据。",
+    Standing.EXCHANGED: "这张票据已打印成纸质，报销请用那张纸质票据。",
     Standing.BOOKED: "这张票据已由单位入账，不能再次报销。",
-    Standing.REVERSED: "这张票据已冲红作废，请勿再用于报销。",
-    Standing.RED: "这是一张红票，只作冲销凭证，不能报销。",
+    Standing.REVERSED: "这张票据已作废（冲红），请勿再用于报销。",
+    Standing.RED: "这是一张作废凭证（红票），不用管它，不能报销。",
 }
 """What a bill is good for, in a sentence."""
 FACE_ALONE = (

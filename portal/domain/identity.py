@@ -24,7 +24,7 @@ class Kind(Titled):
     TAIWAN = "taiwan", "台湾居民来往大陆通行证"
     PASSPORT = "passport", "护照"
     PHONE = "phone", "手机号"
-    CARD = "card", "医保卡、就诊卡或社保卡"
+    CARD = "card", "医保卡、就诊卡、社保卡"
 
 
 _DASHES = "-‐‑‒–—―−﹣ー_"
@@ -177,7 +177,7 @@ def spoken_kind(text: str) -> str:
     if _ID18.fullmatch(number) and not is_id_card(number):
         return said_later("卡号。如果填的是身份证，它的最后一位对不上，请核对")
     kinds = recognise(number)
-    return "或".join(kind.title for kind in kinds[:2]) if kinds else ""
+    return "，或".join(kind.title for kind in kinds[:2]) if kinds else ""
 
 
 def normalise_name(text: str) -> str:

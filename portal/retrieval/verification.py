@@ -154,22 +154,22 @@ def verdict(bill: BillFacts, related: Relations) -> list[Standing]:
     used = related.booked_fen
     told = [_state(bill, related)] if related.original or bill.state != BillState.SUPERVISED or related.sheet else []
     if used is None:
-        return told or [Standing("正常", "ok", "财政已监制，没有冲红，没有换开。")]
+        return told or [Standing("有效", "ok", "财政盖过章，没有作废，没有打印成纸质。")]
     if used < bill.total_fen:
         part = f"有单位已经用它报销入账 {yuan(used)} 元，这部分不能再报一次。"
-        return [*told, Standing("部分入账", "wait", part)]
-    return [*told, Standing("已入账", "wait", "有单位已经用它报销入账，不能再报一次。")]
+        return [*told, Standing("单位报销了一部分", "wait", part)]
+    return [*told, Standing("单位已报销", "wait", "有单位已经用它报销入账，不能再报一次。")]
 
 
 def _state(bill: BillFacts, related: Relations) -> Standing:
     if related.original:
-        return Standing("红票", "red", f"只用来冲销原票 {related.original.number}，不能报销。")
+        return Standing("作废凭证", "red", f"这是一张红票，只用来冲掉原票 {related.original.number}，不能报销。")
     if bill.state == BillState.REVERSED:
-        red = f"冲销它的红票是 {related.red.number}。" if related.red else ""
-        return Standing("已冲红", "red", f"这张票已经作废，不能报销。{red}")
+        red = f"冲掉它的红票是 {related.red.number}。" if related.red else ""
+        return Standing("已作废", "red", f"这张票已冲红，不能报销。{red}")
     if bill.state == BillState.REFUSED:
-        return Standing("监制未通过", "red", "财政没有通过这张票，医院正在处理，现在不能报销。")
+        return Standing("医院处理中", "red", "财政没有通过这张票，医院正在处理，现在不能报销。")
     if related.sheet:
         paper = f"已换成纸质票据 {related.sheet}，报销请用那张纸质票据，不要两张都报。"
-        return Standing("已换开", "wait", paper)
-    return Standing("待监制", "wait", "财政还没有监制完，通常几分钟内完成，请稍后再查验。")
+        return Standing("已打印成纸质", "wait", paper)
+    return Standing("财政处理中", "wait", "财政还没盖章，通常几分钟内完成，请稍后再查验。")

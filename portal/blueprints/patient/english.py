@@ -69,7 +69,7 @@ def chinese(text: str) -> str:
 
 def said_kind(kind: str) -> str:
     """Return the words of :func:`portal.domain.identity.spoken_kind` in the page's language."""
-    return " or ".join(map(said, kind.split("或"))) if g.get("english") else kind
+    return " or ".join(map(said, kind.split("，或"))) if g.get("english") else kind
 
 
 def spoken_day(moment: datetime) -> str:

@@ -43,7 +43,7 @@ WORDS = {
     "authorised": "已同意，正在放入",
     "handed_over": "已同意，等财政平台放入；急用请先下载 PDF 报销",
     "inserted": "已放入",
-    "cancelled": "已撤销（票据已冲红）",
+    "cancelled": "已撤销（票据已作废）",
     "refused": "您没有同意放入，可以再试",
     "failed": "没有放成，请下载 PDF 报销",
 }
@@ -104,7 +104,7 @@ def _offer(services: Services, connection: Connection, bill: BillFacts, platform
     state = "" if latest is None else str(latest.state)
     good = bill.state is BillState.SUPERVISED and bill.total_fen >= 0
     may_ask = good and state in ("", "offered", "refused", "failed")
-    words = WORDS[state] if good or state else "财政监制完成后才能放入"
+    words = WORDS[state] if good or state else "财政盖章后才能放入"
     unbound = platform == "alipay" and may_ask and not alipay_user(services, connection, bill)
     if unbound:
         may_ask, words = False, "请先绑定支付宝，再放入"

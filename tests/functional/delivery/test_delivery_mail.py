@@ -162,8 +162,8 @@ def test_a_mail_says_what_the_bill_is_good_for_in_text_and_html(app: Flask, simu
     red = window.red(gone).payload
     wanted = {
         paper["billNo"]: "报销请用那张纸质票据",
-        gone["billNo"]: "已冲红作废",
-        red["eScarletBillNo"]: "只作冲销凭证",
+        gone["billNo"]: "已作废（冲红）",
+        red["eScarletBillNo"]: "作废凭证（红票），不用管它",
         window.issue("MS3")["billNo"]: "还不能报销",
     }
     for number in wanted:

@@ -92,7 +92,7 @@ def test_who_holds_a_bill_verifies_it(app: Flask, process: Simulators) -> None:
     face = {"code": answer["billBatchCode"], "number": answer["billNo"], "check": answer["random"]}
     face |= {"day": f"{business_day(now()):%Y-%m-%d}", "amount": "128.50"}
     told = phone.call("post", "/verify", **face)
-    assert told["matched"] and told["times"] == 1 and [one["title"] for one in told["standing"]] == ["待监制"]
+    assert told["matched"] and told["times"] == 1 and [one["title"] for one in told["standing"]] == ["财政处理中"]
     for name, text in {"code": "99060226", "check": "000000", "day": "2026-01-01", "amount": "1"}.items():
         other = phone.call("post", "/verify", **face | {name: text})
         assert other == {"matched": False, "standing": [], "times": 0}

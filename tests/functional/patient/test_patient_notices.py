@@ -69,7 +69,7 @@ def test_new_until_looked_at_and_only_ones_own(pages: Pages, app: Flask, his: Hi
     pages.submit(page, {"seen": "2020-01-01T00:00:00+00:00"}, action="/notices")
     assert count(pages) == "1", "what was seen stays seen"
     both = pages.get(NOTICES).text
-    assert both.index("票据冲红了") < both.index("票据开好了") and both.count(">新<") == 1
+    assert both.index("票据作废了") < both.index("票据开好了") and both.count(">新<") == 1
     hers = Pages(app.test_client())
     person(hers, app, MOTHER_NUMBER, MOTHER)
     assert count(hers) == "1" and hers.get(NOTICES).text.count("<section") == 1

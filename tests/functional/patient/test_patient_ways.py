@@ -189,7 +189,7 @@ def test_fetch_code_of_a_slip_opens_once(pages: Pages, his: His, app: Flask) -> 
     assert "这次一共" in other.submit(other.get(link), {"name": second}, action=link).text
     address = first(pages.get("/h/pgzx/bills"), r"/bills/\d+")
     pages.get(f"{address}/revoke", 401)
-    assert "财政监制完成后才能放入" in pages.get(f"{address}/cards").text
+    assert "财政盖章后才能放入" in pages.get(f"{address}/cards").text
     person(pages, app)
     asked = pages.get(f"{address}/revoke")
     assert (

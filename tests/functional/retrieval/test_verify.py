@@ -92,7 +92,7 @@ def test_a_match_however_it_was_typed(pages: Pages, window: Window, app: Flask) 
     put(app, bill, BillState.SUPERVISED)
     typed = elements(bill)
     plain = ask(pages, typed)
-    assert "对上了" in plain.text and ">正常<" in plain.text and "查验过 1 次" in plain.text
+    assert "对上了" in plain.text and ">有效<" in plain.text and "查验过 1 次" in plain.text
     assert "pjcy.mof.gov.cn" in plain.text
     year, month, day = typed["day"].split("-")
     spoken = {
@@ -120,31 +120,31 @@ def _in(state: BillState, *says: str) -> State:
 
 def _reversed(app: Flask, window: Window, bill: dict[str, str]) -> tuple[BillFacts, tuple[str, ...]]:
     red = window.red(bill).payload["eScarletBillNo"]
-    return facts_of(app, bill), ("已冲红", red)
+    return facts_of(app, bill), ("已作废", red)
 
 
 def _red(app: Flask, window: Window, bill: dict[str, str]) -> tuple[BillFacts, tuple[str, ...]]:
     answer = window.red(bill).payload
     red = {"billBatchCode": answer["eScarletBillBatchCode"], "billNo": answer["eScarletBillNo"]}
-    return facts_of(app, red), ("红票", bill["billNo"])
+    return facts_of(app, red), ("作废凭证", bill["billNo"])
 
 
 def _on_paper(app: Flask, window: Window, bill: dict[str, str]) -> tuple[BillFacts, tuple[str, ...]]:
     number = window.next()
     assert window.turn(bill, number).ok
-    return facts_of(app, bill), ("已换开", number)
+    return facts_of(app, bill), ("已打印成纸质", number)
 
 
 def _booked(app: Flask, _window: Window, bill: dict[str, str]) -> tuple[BillFacts, tuple[str, ...]]:
     found = facts_of(app, bill)
     put(app, found, BillState.SUPERVISED)
-    return found, _book(app, found, found.total_fen, ("已入账", "不能再报"))
+    return found, _book(app, found, found.total_fen, ("单位已报销", "不能再报"))
 
 
 def _part_booked(app: Flask, _window: Window, bill: dict[str, str]) -> tuple[BillFacts, tuple[str, ...]]:
     found = facts_of(app, bill)
     put(app, found, BillState.SUPERVISED)
-    return found, _book(app, found, 1000, ("部分入账", "10.00", "这部分不能再报"))
+    return found, _book(app, found, 1000, ("单位报销了一部分", "10.00", "这部分不能再报"))
 
 
 def _book(app: Flask, bill: BillFacts, fen: int, told: tuple[str, ...]) -> tuple[str, ...]:
@@ -154,9 +154,9 @@ def _book(app: Flask, bill: BillFacts, fen: int, told: tuple[str, ...]) -> tuple
 
 
 STATES: dict[str, State] = {
-    "issued": _in(BillState.ISSUED, "待监制"),
-    "uploaded": _in(BillState.UPLOADED, "待监制"),
-    "refused": _in(BillState.REFUSED, "监制未通过"),
+    "issued": _in(BillState.ISSUED, "财政处理中"),
+    "uploaded": _in(BillState.UPLOADED, "财政处理中"),
+    "refused": _in(BillState.REFUSED, "医院处理中"),
     "reversed": _reversed,
     "red": _red,
     "on paper": _on_paper,
@@ -174,7 +174,7 @@ def test_each_state_says_what_it_means(pages: Pages, window: Window, app: Flask,
         assert word in text.replace(" ", ""), word
         if re.fullmatch(r"\d{10}", word):
             assert f"{word[:4]} {word[4:8]} {word[8:]}" in text, "long numbers are read in groups"
-    assert ">正常<" not in text and "五金厂" not in text
+    assert ">有效<" not in text and "五金厂" not in text
 
 
 def without_typed(answer: bytes, typed: dict[str, str]) -> bytes:

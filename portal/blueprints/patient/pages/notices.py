@@ -23,7 +23,7 @@ from portal.web.edge import limits, see_other, services
 
 TITLES = {
     Purpose.ISSUED: "票据开好了",
-    Purpose.REVERSED: "票据冲红了",
+    Purpose.REVERSED: "票据作废了",
     Purpose.READY: "您等的票据开好了",
     Purpose.REQUESTED: "您要的票据",
     Purpose.NOTICE: "医院发来的通知",
