@@ -210,10 +210,19 @@ def test_every_page(installation: Installation, browser: Browser, tmp_path: Path
     bill = page.url
     walk.look("bill", False)
     walk.look_in_english("bill")
-    for name in ("details", "elsewhere", "mail", "correction", "revoke"):
+    for name in ("details", "elsewhere", "mail", "share", "correction", "revoke"):
         walk.go(f"{bill}/{name}")
         walk.look(name)
+    walk.go(f"{bill}/share")
+    walk.submit()
+    walk.look("share, a link")
+    walk.go(page.inner_text(".mono.address"))
+    walk.look("shared")
+    walk.go("/h/pgzx/reimbursement")
+    walk.look("reimbursement")
     walk.go(f"{bill}/mail")
+    walk.submit(address="林演安的信箱@一个很长的地址没有结尾")
+    walk.look("mail, mistaken")
     walk.submit(address="lin@qq.con")
     walk.look("mail, shown back")
     page.click("main form button")
@@ -293,7 +302,7 @@ def test_every_page(installation: Installation, browser: Browser, tmp_path: Path
         ]
         (tmp_path / "pages.md").write_text("\n".join(rows), encoding="utf-8")
     assert {name: some for name, some in walk.found.items() if some} == {}
-    assert len(walk.found) >= 44
+    assert len(walk.found) >= 49
     assert all(size <= MOST_BYTES for size in weights.values()), weights
     at_home = (installation.base, installation.simulators, "data:")
     assert all(line.startswith(at_home) for line in walk.sent + wechat.sent + accountant.sent)

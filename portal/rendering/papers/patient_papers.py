@@ -42,9 +42,9 @@ class Line:
     note: str = ""
 
 
-def _pdf(template: str, **values: object) -> bytes:
+def _pdf(template: str, *, tagged: bool = False, **values: object) -> bytes:
     source = _environment.get_template(template).render(families=FAMILIES, verify_at=VERIFY_AT, **values)
-    return layout.pdf(source)
+    return layout.pdf(source, tagged=tagged)
 
 
 def cover(
@@ -67,7 +67,7 @@ def statement(desk: Desk, payer: str, year: int, lines: Sequence[Line], made_at:
         for name in ("total_fen", "insured_fen", "self_pay_fen", "own_cost_fen", "own_cash_fen")
     }
     values = {"desk": desk, "payer": payer, "year": year, "lines": lines, "totals": totals}
-    return _pdf("statement.html", made_at=made_at, banner=banner, **values)
+    return _pdf("statement.html", tagged=True, made_at=made_at, banner=banner, **values)
 
 
 def poster(desk: Desk, address: str, domain: str, size: str, banner: Banner) -> bytes:

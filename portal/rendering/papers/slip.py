@@ -74,8 +74,8 @@ class Slip:
 
     @property
     def grouped(self) -> str:
-        """The number as people retype it: ``90 0000 0123``."""
-        return f"{self.number[:2]} {self.number[2:6]} {self.number[6:]}"
+        """The number in the groups in which every page shows it: ``9000 0001 23``."""
+        return f"{self.number[:4]} {self.number[4:8]} {self.number[8:]}"
 
     @property
     def page(self) -> str:

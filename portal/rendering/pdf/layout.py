@@ -17,10 +17,11 @@ def lay_out(source: str) -> Any:
     return HTML(string=source, url_fetcher=_refuse).render(font_config=FontConfiguration())
 
 
-def pdf(source: str, to_scale: bool = False) -> bytes:
+def pdf(source: str, to_scale: bool = False, *, tagged: bool = False) -> bytes:
     """Return the PDF of an HTML text, with fonts of no more than its characters.
 
-    ``to_scale``: a viewer prints it in its true size, which matters on a form: its offset mends no scale.
+    ``to_scale``: a viewer prints it in its true size, which matters on a form: its offset mends no scale. ``tagged``: a
+    screen reader finds headings and the cells of tables.
     """
 
     def finish(_document: Any, file: Any) -> None:
@@ -32,7 +33,7 @@ def pdf(source: str, to_scale: bool = False) -> bytes:
         if to_scale:
             file.catalog["ViewerPreferences"] = "<</PrintScaling/None>>"
 
-    return bytes(lay_out(source).write_pdf(finisher=finish) or b"")
+    return bytes(lay_out(source).write_pdf(finisher=finish, pdf_tags=tagged) or b"")
 
 
 def _outlines(font: bytes) -> bytes:

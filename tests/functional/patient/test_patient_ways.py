@@ -409,3 +409,36 @@ def test_the_desk_binds_and_answers(pages: Pages, his: His, app: Flask) -> None:
     keeper = Console(app, "keeper")
     assert keeper.client.get("/console/basics/unit/poster/a3").data.startswith(b"%PDF")
     keeper.get("/console/basics/unit/poster/a5", 404)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_small_things_of_the_pages(pages: Pages, his: His, app: Flask) -> None:
+    """The desk's phone dials, on refusals as well; one main button on a bill; a sum and its unit stay in one line; the
+    year says what was paid; nothing is chosen for a relative; a kind of number is said once."""
+    assert his.call("invoiceEBillOutpatient", outpatient("L1")).ok
+    code = pages.submit(pages.get("/h/pgzx"), {"number": "1234567890", "name": NAME}, action="/h/pgzx")
+    assert "按台湾居民来往大陆通行证，或医保卡、就诊卡、社保卡查询。" in code.text
+    listed = identified(pages, app)
+    bill = pages.get(first(listed, r"/bills/\d+"))
+    for page in (listed, bill, pages.get("/h/pgzx/bills/1", 404), pages.get("/h/pgzx/why")):
+        assert re.search(r'<a href="tel:\d+">[\d-]+</a>', page.text), page.url
+    assert len(re.findall(r'class="btn"', bill.text)) == 1
+    assert '<span class="clause">您付了 <b>48.50</b> 元。</span>' in bill.text
+    year = pages.get(first(listed, r"/years/\d+"))
+    assert re.search(r"<b>自己付的现金</b></dt><dd><b>48.50</b>", year.text)
+    assert " selected" not in pages.get("/h/pgzx/family").text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_slip_names_the_page_for_its_code_in_the_groups_of_the_page(pages: Pages, his: His, app: Flask) -> None:
+    services = app.extensions["qupiao"].services
+    assert his.call("invoiceEBillOutpatient", outpatient("L2")).ok
+    with services.database.read() as connection:
+        bill_id = connection.scalar(select(BILL.c.id)) or 0
+    job = notice_slips.start(services, actor(app), notice_slips.BILLS, [bill_id], Paper.ROLL)
+    text = PdfReader(io.BytesIO(notice_slips.job_pdf(services, actor(app).unit_id, job))).pages[0].extract_text()
+    printed = re.sub(r"\s+", "", text)
+    assert "在取票页面127.0.0.1:18000输入取票码QP" in printed
+    page = person(pages, app)
+    number = re.search(r'票据号码</dt><dd class="mono">([\d ]+)<', pages.get(first(page, r"/bills/\d+")).text)
+    assert number and number[1] in text

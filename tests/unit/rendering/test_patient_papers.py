@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from collections import Counter
 from functools import partial
+from typing import Any
 
+import pypdf
 import pypdfium2
 import pytest
 from PIL import ImageChops
@@ -48,3 +52,21 @@ def test_a_paper_is_small_and_looks_and_reads_the_same(name: str, monkeypatch: p
     assert text == words
     different = ImageChops.difference(picture, oracle).point(lambda value: 255 if value > 100 else 0)
     assert different.getbbox() is None
+
+
+def test_a_screen_reader_finds_the_cells_of_the_statement() -> None:
+    """Marked as tagged, with a tree that has a title and the rows of the table."""
+    root = pypdf.PdfReader(io.BytesIO(PAPERS["statement"]())).trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"]
+    kinds: Counter[str] = Counter()
+
+    def walk(node: Any) -> None:
+        kinds[str(node.get("/S", ""))] += 1
+        below = node.get("/K", [])
+        for one in below if isinstance(below, list) else [below]:
+            child = one.get_object()
+            if isinstance(child, dict) and child.get("/Type") != "/MCR":
+                walk(child)
+
+    walk(root["/StructTreeRoot"])
+    assert kinds["/H1"] == 1 and kinds["/TR"] == 3 and kinds["/TD"] == 7 and kinds["/TH"] == 13
