@@ -221,7 +221,7 @@ def test_every_page(installation: Installation, browser: Browser, tmp_path: Path
     walk.go("/h/pgzx/reimbursement")
     walk.look("reimbursement")
     walk.go(f"{bill}/mail")
-    walk.submit(address="林演安的信箱@一个很长的地址没有结尾")
+    walk.submit(address="lin@")
     walk.look("mail, mistaken")
     walk.submit(address="lin@qq.con")
     walk.look("mail, shown back")

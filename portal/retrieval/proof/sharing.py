@@ -1,6 +1,6 @@
 """Links for a payer's accountant (转给单位会计): for 30 days they show a bill's face and what verifies it, no more.
 
-Such a link asks for no name, since the accountant has the face in hand anyway, and opens nothing else: no list lines,
+Such a link asks for no name, since the accountant has the face in hand anyway, and opens nothing else: no list pages,
 no data file, no other bill. It is a pass: its token is kept as a keyed hash, and whoever may see the bill can end it.
 """
 
