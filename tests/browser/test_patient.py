@@ -21,6 +21,7 @@ from portal.domain.actor import Actor
 from portal.issuing.paper import notice_slips
 from portal.models.tables import BILL
 from portal.rendering.papers.slip import Paper
+from tests.browser.errand import Errand
 from tests.support.his import http, outpatient
 from tests.support.phone import WIDTH, last_code
 from tests.support.processes.installation import Installation
@@ -106,36 +107,6 @@ def test_the_desk_pushes_every_scene(installation: Installation, phone: Page) ->
         assert "已开票" in phone.inner_text("main")
     phone.click("text=打开患者看到的票据")
     assert "收费票据" in phone.inner_text("h1")
-
-
-class Errand:
-    """What an errand costs its runner: every screen that comes up, every field that is typed into."""
-
-    def __init__(self, page: Page, pictures: Path) -> None:
-        self.page, self.pictures = page, pictures
-        self.screens: list[str] = []
-        self.typed: list[str] = []
-
-    def look(self) -> str:
-        """The text of the screen that is there now; kept as a picture."""
-        self.page.wait_for_load_state("load")
-        self.screens.append(self.page.inner_text("h1"))
-        place = sum(1 for _ in self.pictures.glob("*.png"))
-        self.page.screenshot(path=self.pictures / f"{place}.png", full_page=True)
-        return self.page.inner_text("main")
-
-    def go(self, address: str) -> str:
-        """Scan or open an address."""
-        self.page.goto(address)
-        return self.look()
-
-    def send(self, **typed: str) -> str:
-        """Type and press the form's button."""
-        for name, value in typed.items():
-            self.page.fill(f"#{name}", value)
-            self.typed.append(name)
-        self.page.click("main form button")
-        return self.look()
 
 
 def slip_of(installation: Installation, answer: dict[str, str], folder: Path) -> tuple[str, str]:

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from portal.blueprints.patient.pages.lists import MOST
+from tests.browser.errand import Errand
 from tests.browser.layout import faults
-from tests.browser.test_patient import Errand
 from tests.support.his import http, outpatient
 from tests.support.phone import WIDTH, last_code
 from tests.support.processes.installation import Installation
