@@ -19,7 +19,7 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
-from portal.ledger.persons import number_digest
+from portal.ledger.persons import number_digests
 from portal.models.tables import ONE_TIME_CODE
 from portal.retrieval.proof import identify
 from portal.retrieval.proof.identify import CODE_TRIES, FIND, LOOK_UP, send_code
@@ -93,5 +93,5 @@ def goes_on(
         return False
     number, name = typed
     named = services.index.digest("name", normalise_name(name)).hex() if name else ""
-    asked = (number_digest(services, number).hex(), named) == (session.claim.number, session.claim.name)
+    asked = (number_digests(services, number)[0].hex(), named) == (session.claim.number, session.claim.name)
     return asked and not session.level and _newest(connection, session, purpose) is not None
