@@ -14,6 +14,7 @@ from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine import messages
+from portal.delivery.engine.channel import Target
 from portal.delivery.engine.deliveries import (
     WAITING,
     WITH_ANCHOR,
@@ -79,7 +80,7 @@ def send_to(
         if not limits.hit(bucket, most, 3600):
             raise Refusal("TRY_LATER", minutes=60)
     with services.database.write() as connection:
-        if messages.facts(services, connection, actor.unit_id, kind, object_id) is None:
+        if messages.facts(services, connection, Target(actor.unit_id, kind, object_id, Purpose.REQUESTED)) is None:
             raise Refusal("BILL_NOT_FOUND")
         wanted = Wanted(actor.unit_id, kind, object_id, Purpose.REQUESTED, (Step(channel),), actor.label[:80], address)
         latest = connection.execute(

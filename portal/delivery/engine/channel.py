@@ -31,12 +31,16 @@ PAUSES: tuple[float, ...] = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a message is about, by ``kind``: ``bill``, ``voucher``, ``family`` link, ``request`` or ``code``."""
+    """What a message is about, by ``kind``: ``bill``, ``voucher``, ``family`` link, ``request``, ``code``, ``phone``.
+
+    ``version`` is that of its delivery; of a voucher that was used, the line of the movement.
+    """
 
     unit_id: int
     kind: str
     object_id: int
     purpose: Purpose
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class Message:
     and nothing else (no name, department, items, number). ``link`` is the bill's own page, ``own_link`` the page of
     what this one message tells of (its bill and those that joined it), ``stop_link`` is "不是我". ``ref`` is ours: tell
     it to the provider with every try. ``first_at`` is when the first try began. ``file_name`` is that of the PDF,
-    ``joined`` how many more bills the message tells of. A message that is about no bill has a ``template`` with
-    ``params`` instead of kind, amount, date and links.
+    ``joined`` how many more bills the message tells of. Of a voucher ``document`` is its name, ``news`` what has become
+    of it. A message that is about neither has a ``template`` with ``params`` instead of kind, amount, date and links.
     """
 
     ref: str
@@ -81,6 +85,8 @@ class Message:
     payer: str = ""
     standing: Standing = Standing.VALID
     file_name: str = ""
+    document: str = ""
+    news: str = ""
     joined: int = 0
 
     @property
