@@ -155,13 +155,18 @@ BILLS, DEPOSITS = _within(PARTY_KEY, BILL, "bill_id"), _within(VOUCHER_KEY, VOUC
 
 
 def limit_of(services: Services, connection: Connection, session: Session) -> Limit | None:
-    """Return the limit of a session; ``None`` when its phone is known or was confirmed, be it a moment ago."""
+    """Return the limit of a session; ``None`` when its phone is known or was confirmed, be it a moment ago.
+
+    Raises SESSION_OVER for a phone that the older one has refused.
+    """
     claim = session.claim
     if not claim.since or session.level < 2:
         return None
     phone, when = bytes.fromhex(claim.phone), datetime.fromisoformat(claim.since)
-    states = _states(services, connection, session.unit_id, claim, [Known(phone, when, when)])
-    return None if states.get(phone) == CONFIRMED else Limit(phone, when)
+    state = _states(services, connection, session.unit_id, claim, [Known(phone, when, when)]).get(phone)
+    if state == REFUSED:
+        raise Refusal("SESSION_OVER")
+    return None if state == CONFIRMED else Limit(phone, when)
 
 
 def need_whole(services: Services, connection: Connection, session: Session) -> None:

@@ -130,8 +130,9 @@ def test_the_older_phone_refuses_and_codes_go_to_it_again(pages: Pages, app: Fla
         assert phones.phone_of(services, connection, 1, claim_of(services, NUMBER, NAME)) == PHONE
     own = Pages(app.test_client())
     assert cards(person(own, app)) == 4
-    assert cards(pages.get("/h/pgzx/bills")) == 1
+    pages.get("/h/pgzx/bills", 401)
     assert "已确认" in older.submit(older.get(f"/p/{params['token']}"), {"mine": "1"}).text, "a wrong press is mended"
+    assert cards(pages.get("/h/pgzx/bills")) == 4
 
 
 def test_a_card_of_before_confirms_and_others_do_not(pages: Pages, app: Flask, his: His) -> None:

@@ -107,14 +107,7 @@ def bills(unit_code: str, link_id: int) -> Response:
         "session": whose.session,
         "since": None if limit is None else limit.since,
     }
-    return page(
-        "list.html",
-        whose=whose,
-        name=mask_name(whose.name),
-        unread=0 if news is None else news.unread,
-        session=whose.session,
-        **values,
-    )
+    return page("list.html", whose=whose, name=mask_name(whose.name), **values)
 
 
 def _months(bills: Sequence[BillFacts], wanted: str, number: int) -> list[Month]:
