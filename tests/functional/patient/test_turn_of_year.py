@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.access import pass_rows
+from portal.access import parameters, pass_rows
 from portal.core.clock import local, midnight, now, stamp17
 from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import verify_detached
@@ -20,15 +20,18 @@ from portal.ledger import bills, document_check
 from portal.models.tables import BILL, POINT
 from portal.rendering import xml
 from portal.rendering.papers.slip import Paper
+from portal.retrieval.proof import remembered, sessions
 from portal.retrieval.proof.sessions import Claim
 from portal.stock.documents import handouts, receipts
 from portal.stock.documents.handouts import HandOut
 from tests.support import clock
 from tests.support.his import His, outpatient
+from tests.support.length import sqlite_first
 from tests.support.pages import Pages, Rules
-from tests.support.patients import NAME, PERSONAL, first, identified, visitor
+from tests.support.patients import NAME, PERSONAL, first, identified, sent_code, visitor
 from tests.support.text_messages import Inbox
 
+pytestmark = sqlite_first
 YEAR = local(now()).year
 NEW_YEAR = midnight(datetime(YEAR + 1, 1, 1, tzinfo=UTC).date())
 KEEPER, OTHER = Actor("staff:keeper", "甲", 1), Actor("staff:other", "乙", 1)
@@ -62,10 +65,6 @@ def turned(app: Flask, his: His, monkeypatch: pytest.MonkeyPatch) -> dict[str, d
 def pages(app: Flask) -> Pages:
     """A patient's browser."""
     return Pages(app.test_client(), Rules(personal=PERSONAL))
-
-
-def sums(text: str) -> list[str]:
-    return re.findall(r"\d{4}-\d\d-\d\d", text)
 
 
 def test_a_bill_is_of_the_year_in_which_it_was_paid(
@@ -122,8 +121,6 @@ def test_a_session_and_a_code_live_through_midnight(app: Flask, his: His, monkey
     pages = Pages(app.test_client(), Rules(personal=PERSONAL))
     page = pages.submit(pages.get("/h/pgzx"), {"number": "000000195203150010", "name": NAME}, action="/h/pgzx")
     clock.move(monkeypatch, NEW_YEAR + timedelta(minutes=1))
-    from tests.support.patients import sent_code
-
     listed = pages.submit(page, {"code": sent_code(app)}, action="/code")
     assert f"{YEAR} 年" in listed.text, "the list opens at the year that has bills"
     clock.move(monkeypatch, NEW_YEAR + timedelta(minutes=14))
@@ -136,8 +133,6 @@ def test_a_message_of_the_last_evening_opens_its_bill_next_year(
     app: Flask, his: His, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = app.extensions["qupiao"].services
-    from portal.access import parameters
-
     with services.database.write() as connection:
         parameters.change(connection, "delivery.quiet", "", KEEPER)
         parameters.change(connection, "delivery.wait-supervision", "0", KEEPER)
@@ -175,8 +170,6 @@ def test_what_was_sealed_before_midnight_is_good_after_it(
 def test_a_phone_remembered_in_december_is_known_for_ninety_days(
     app: Flask, his: His, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from portal.retrieval.proof import remembered, sessions
-
     services = app.extensions["qupiao"].services
     clock.move(monkeypatch, NEW_YEAR - SECOND)
     client = visitor(app, Claim("00" * 32, "11" * 32), 2)

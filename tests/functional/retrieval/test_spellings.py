@@ -39,7 +39,6 @@ def on_file(app: Flask, number: str, name: str = NAME) -> str:
         return phone_of(services, connection, 1, claim_of(services, number, name))
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_all_spellings_of_a_number_are_one_count(app: Flask) -> None:
     """Five look-ups of a person in half an hour, however the number is typed."""
     held = app.extensions["qupiao"]
@@ -51,7 +50,6 @@ def test_all_spellings_of_a_number_are_one_count(app: Flask) -> None:
         assert refused.value.code == "TRY_LATER"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("typed", ["买买提艾合买提", "买买提 艾合买提", "买买提·艾合买提", "买买提．艾合买提"])
 def test_the_window_finds_a_name_with_and_without_its_dot(app: Flask, his: His, typed: str) -> None:
     settle(his, "DOT", ADULT)
@@ -61,7 +59,6 @@ def test_the_window_finds_a_name_with_and_without_its_dot(app: Flask, his: His, 
         assert ledger_search.find(services, connection, 1, "买买提艾合").rows == []
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("number", "name"), [("000000680203034", "买买提艾合买提"), (ADULT, "买买提 艾合买提")])
 def test_a_relative_asks_however_name_and_number_are_spelled(
     pages: Pages, app: Flask, his: His, number: str, name: str
