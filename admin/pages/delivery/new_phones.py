@@ -14,7 +14,7 @@ from portal.core.clock import local
 from portal.domain.errors import Refusal
 from portal.ledger import bills as ledger_bills
 from portal.retrieval.proof import changed_phone
-from portal.web.edge import services
+from portal.web.edge import see_other, services
 
 
 class PhoneForm(Form):
@@ -30,11 +30,13 @@ def confirm_phone(bill_id: int) -> Response:
     unit_id = current_staff().unit_id
     with services().database.read() as connection:
         facts = ledger_bills.by_id(connection, bill_id)
-        of_unit = facts is not None and facts.unit_id == unit_id
-        found = changed_phone.of_bill(services(), connection, unit_id, bill_id) if of_unit else None
-    if found is None:
-        raise Refusal("PAGE_NOT_FOUND")
+        if facts is None or facts.unit_id != unit_id:
+            raise Refusal("PAGE_NOT_FOUND")
+        found = changed_phone.of_bill(services(), connection, unit_id, bill_id)
     form, back = PhoneForm(), url_for("billing.bill", bill_id=bill_id)
+    if found is None:
+        say("这张票上的手机号和以前一样，不需要确认。")
+        return see_other(back)
 
     def act() -> str:
         changed_phone.confirm_at_desk(services(), current_actor(), bill_id, form.document.data)

@@ -174,6 +174,8 @@ def test_the_window_confirms_after_seeing_a_document(pages: Pages, app: Flask, h
     assert "手机号与更早的票据不同" not in desk.get(f"/console/billing/bills/{old}").text
     form = desk.get(first(Fetched("", 200, {}, shown.text.encode()), r"/bills/\d+/phone"))
     assert "才登记" in form.text
+    unneeded = desk.get(f"/console/delivery/bills/{old}/phone", 303)
+    assert unneeded.location == f"/console/billing/bills/{old}"
     services = app.extensions["qupiao"].services
     for bill, document, code in ((new, " ", "ENTRY_INVALID"), (old, "身份证", "BILL_NOT_FOUND")):
         with pytest.raises(Refusal) as refused:
