@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal import audit
@@ -18,7 +18,15 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.delivery.engine.channel import Target
 from portal.domain.actor import Actor
-from portal.models.tables import BILL_PARTY, CHANNEL_BINDING, MESSAGE_PERMISSION, PARTY_KEY
+from portal.models.tables import (
+    BILL_PARTY,
+    CHANNEL_BINDING,
+    MESSAGE_PERMISSION,
+    PARTY_KEY,
+    VOUCHER,
+    VOUCHER_KEY,
+    VOUCHER_PARTY,
+)
 
 _ACTIVE = ("active",)
 BOUND = ("active", "stale")
@@ -89,6 +97,22 @@ def persons(services: Services, connection: Connection, subject: Subject) -> lis
     return [(row.unit_id, row.number_digest, row.name_digest) for row in connection.execute(found)]
 
 
+_OWNER = (
+    select(func.coalesce(VOUCHER.c.of_id, VOUCHER.c.id)).where(VOUCHER.c.id == bindparam("object")).scalar_subquery()
+)
+_PERSONS = {
+    "bill": select(PARTY_KEY.c.digest.label("number"), BILL_PARTY.c.name_digest.label("name"))
+    .join(BILL_PARTY, BILL_PARTY.c.bill_id == PARTY_KEY.c.bill_id)
+    .where(PARTY_KEY.c.bill_id == bindparam("object"))
+    .subquery(),
+    "voucher": select(VOUCHER_KEY.c.digest.label("number"), VOUCHER_PARTY.c.name_digest.label("name"))
+    .join(VOUCHER_PARTY, VOUCHER_PARTY.c.voucher_id == VOUCHER_KEY.c.voucher_id)
+    .where(VOUCHER_KEY.c.voucher_id == _OWNER)
+    .subquery(),
+}
+"""The person of a bill or voucher, as bindings name it: every number with the name."""
+
+
 def recipient(
     services: Services,
     connection: Connection,
@@ -97,19 +121,16 @@ def recipient(
     target: Target,
     states: Sequence[str] = _ACTIVE,
 ) -> str:
-    """Return the account of a bill's patient at a platform: for Alipay with its kind (``open_id:…``); ``""`` for
-    none."""
-    if target.kind != "bill":
+    """Return the account of the patient of a bill or voucher at a platform: for Alipay with its kind (``open_id:…``);
+    ``""`` for none."""
+    person = _PERSONS.get(target.kind)
+    if person is None:
         return ""
+    same = (CHANNEL_BINDING.c.number_digest == person.c.number) & (CHANNEL_BINDING.c.name_digest == person.c.name)
     found = (
         select(CHANNEL_BINDING.c.subject, CHANNEL_BINDING.c.subject_digest, CHANNEL_BINDING.c.subject_kind)
-        .select_from(PARTY_KEY.join(BILL_PARTY, BILL_PARTY.c.bill_id == PARTY_KEY.c.bill_id))
-        .join(
-            CHANNEL_BINDING,
-            (CHANNEL_BINDING.c.number_digest == PARTY_KEY.c.digest)
-            & (CHANNEL_BINDING.c.name_digest == BILL_PARTY.c.name_digest),
-        )
-        .where(PARTY_KEY.c.bill_id == target.object_id, CHANNEL_BINDING.c.unit_id == target.unit_id)
+        .select_from(person.join(CHANNEL_BINDING, same))
+        .where(CHANNEL_BINDING.c.unit_id == target.unit_id)
         .where(
             CHANNEL_BINDING.c.platform == platform,
             CHANNEL_BINDING.c.appid == appid,
@@ -118,7 +139,7 @@ def recipient(
         .order_by(CHANNEL_BINDING.c.verified_at.desc())
         .limit(1)
     )
-    row = connection.execute(found).first()
+    row = connection.execute(found, {"object": target.object_id}).first()
     if row is None:
         return ""
     value = services.cipher.decrypt_text("channel_binding.subject", row.subject_digest.hex(), row.subject)

@@ -39,11 +39,13 @@ FACE_ALONE = (
     "再下载或发到邮箱。"
 )
 """How to get what such a PDF lacks: the data file holds the whole ID number, which no message carries unasked."""
-_VOUCHER = "这是预交金凭证，不能报销；出院结算后另开票据。"
+_VOUCHER = "预交金凭证不能报销；出院结算后另开票据。"
 
 
 def subject(message: Message) -> str:
     """Return the subject: hospital, kind, and what the bill is good for unless it is simply good; no amount."""
+    if message.document:
+        return f"{message.hospital}{message.document}{message.news}"
     standing = _standing(message)
     more = "" if standing is Standing.VALID else f"（{standing.title}）"
     return f"{message.hospital}{message.what}电子票据{more}"
@@ -52,13 +54,16 @@ def subject(message: Message) -> str:
 def paragraphs(message: Message, attached: bool) -> Sequence[Paragraph]:
     """Return what a mail says; ``attached``: it has the PDF and no link."""
     what = f"{message.hospital} {message.day:%Y-%m-%d} {message.what}费用 {yuan(message.total_fen)} 元"
-    voucher = message.target.kind == "voucher"
-    standing = _VOUCHER if voucher else STANDING[_standing(message)]
-    if attached:
+    standing, said = STANDING[_standing(message)], []
+    if message.document:
+        what = f"{message.hospital} {message.day:%Y-%m-%d} {message.document} {yuan(message.total_fen)} 元"
+        said = [Paragraph(f"{what} {message.news}。{_VOUCHER}")]
+        said.append(Paragraph("打开链接并填写患者姓名后查看余额、下载凭证：", message.link))
+    elif attached:
         said = [Paragraph(f"{what} 的医疗电子票据见附件（PDF）。"), Paragraph(standing)]
         said.append(Paragraph("附件里有个人信息，请只交给需要报销的单位。" if message.whole else FACE_ALONE))
     else:
-        said = [Paragraph(f"{what} 的{'凭证' if voucher else '医疗电子票据'}：{standing}")]
+        said = [Paragraph(f"{what} 的医疗电子票据：{standing}")]
         said.append(Paragraph("打开链接并填写姓名后查看、下载（7 天内有效）：", message.link))
     return (
         *said,

@@ -1,4 +1,4 @@
-"""The link in one message: its bill, those that joined the message, and the address that it went to.
+"""The link in one message: its bill or voucher, those that joined the message, and the address that it went to.
 
 Whoever has it got the message, so 不是我 stops that address and no other. It opens what the bill's own link opens, by
 the payer's name, and ends with it.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
+from portal.core.crypto import tokens
 from portal.core.services import Services
 from portal.delivery.engine import messages
-from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
+from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP, VOUCHER
 
 MOST = 19
 """A session opens twenty bills by links at most."""
@@ -22,7 +23,7 @@ MOST = 19
 class MessageLink:
     """A message whose link or 不是我 was opened; ``stopped``: nothing more goes to its address.
 
-    ``link_token`` opens its bill; empty when it is about no bill.
+    ``link_token`` opens its bill or voucher; empty when it is about neither.
     """
 
     attempt_id: int
@@ -30,6 +31,7 @@ class MessageLink:
     channel: str
     masked: str
     bill_id: int | None
+    voucher_id: int | None
     stop_token: str
     link_token: str
     stopped: bool
@@ -43,11 +45,20 @@ class MessageLink:
         told = select(BILL.c.id).select_from(about).where(of_message, BILL.c.id != self.bill_id)
         return list(connection.scalars(told.order_by(BILL.c.id).limit(MOST)))
 
+    def joined_vouchers(self, connection: Connection) -> list[int]:
+        """Read the other deposits that the message tells of; of a refund, its deposit."""
+        about = DELIVERY_ATTEMPT.join(DELIVERY, DELIVERY.c.id == DELIVERY_ATTEMPT.c.delivery_id).join(
+            VOUCHER, (DELIVERY.c.object_kind == "voucher") & (VOUCHER.c.id == DELIVERY.c.object_id)
+        )
+        of_message = (DELIVERY_ATTEMPT.c.joined_id == self.attempt_id) & (VOUCHER.c.link_generation == 0)
+        told = select(func.coalesce(VOUCHER.c.of_id, VOUCHER.c.id)).select_from(about).where(of_message).distinct()
+        return list(connection.scalars(told.limit(MOST)))
+
 
 def by_link(services: Services, connection: Connection, token: str) -> MessageLink | None:
-    """Return the message of a link's token; ``None`` for one that is not ours or whose bill's link was renewed."""
-    found = _message(services, connection, messages.named_attempt(token))
-    return found if found is not None and found.link_token and messages.equal(token, found.link_token) else None
+    """Return the message of a link's token; ``None`` for one that is not ours or whose link was renewed."""
+    found = _message(services, connection, tokens.number_in(token))
+    return found if found is not None and found.link_token and tokens.equal(token, found.link_token) else None
 
 
 def by_stop(services: Services, connection: Connection, token: str) -> MessageLink | None:
@@ -56,9 +67,10 @@ def by_stop(services: Services, connection: Connection, token: str) -> MessageLi
 
 
 def _message(services: Services, connection: Connection, attempt_id: int | None) -> MessageLink | None:
-    if attempt_id is None or attempt_id >= 1 << 63:
+    if attempt_id is None:
         return None
     of_bill = (DELIVERY.c.object_kind == "bill") & (BILL.c.id == DELIVERY.c.object_id)
+    of_voucher = (DELIVERY.c.object_kind == "voucher") & (VOUCHER.c.id == DELIVERY.c.object_id)
     stopped = (
         (DELIVERY_STOP.c.unit_id == DELIVERY.c.unit_id)
         & (DELIVERY_STOP.c.channel == DELIVERY_ATTEMPT.c.channel)
@@ -70,11 +82,12 @@ def _message(services: Services, connection: Connection, attempt_id: int | None)
             DELIVERY.c.unit_id,
             DELIVERY_ATTEMPT.c.channel,
             DELIVERY_ATTEMPT.c.masked,
-            BILL.c.id,
-            BILL.c.link_generation,
+            BILL.c.id.label("bill_id"),
+            VOUCHER.c.id.label("voucher_id"),
+            func.coalesce(BILL.c.link_generation, VOUCHER.c.link_generation).label("generation"),
             DELIVERY_STOP.c.channel.is_not(None).label("stopped"),
         )
-        .select_from(attempts.outerjoin(BILL, of_bill).outerjoin(DELIVERY_STOP, stopped))
+        .select_from(attempts.outerjoin(BILL, of_bill).outerjoin(VOUCHER, of_voucher).outerjoin(DELIVERY_STOP, stopped))
         .where(DELIVERY_ATTEMPT.c.id == attempt_id)
     ).one_or_none()
     if row is None:
@@ -84,8 +97,9 @@ def _message(services: Services, connection: Connection, attempt_id: int | None)
         row.unit_id,
         row.channel,
         row.masked,
-        row.id,
+        row.bill_id,
+        row.voucher_id,
         messages.stop_token(services, attempt_id),
-        "" if row.id is None else messages.link_token(services, attempt_id, row.link_generation),
+        "" if row.generation is None else messages.link_token(services, attempt_id, row.generation),
         bool(row.stopped),
     )

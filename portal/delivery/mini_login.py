@@ -8,7 +8,6 @@ SMS or with the phone that WeChat vouches for, when it is the one on file.
 from __future__ import annotations
 
 import hmac
-from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Connection, insert, select
@@ -26,10 +25,10 @@ from portal.domain.errors import Refusal
 from portal.models.tables import MINI_LOGIN
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault, FaultKind
-from portal.retrieval.proof import identify, sessions
+from portal.retrieval.proof import changed_phone, identify, sessions
 from portal.retrieval.proof.phones import phone_on_file
 from portal.retrieval.proof.sessions import Claim, Session
-from portal.retrieval.proof.spellings import claim_of, resolved
+from portal.retrieval.proof.spellings import claim_of
 
 LOG_IN = Guard("mini", "code", 5, 1800)
 AWAY = "微信暂时没有应答"
@@ -136,7 +135,6 @@ def by_phone(
     asked = Session(session.digest, session.unit_id, 0, claim, session.expires_at)
     with services.database.read() as connection:
         on_file = phone_on_file(services, connection, asked)
-        claim = replace(resolved(services, connection, session.unit_id, claim), typed=())
         openid = openid_of(services, connection, session)
     same = hmac.compare_digest(on_file.encode().ljust(20), phone.encode().ljust(20))
     if not (same and on_file):
@@ -144,9 +142,11 @@ def by_phone(
     attempt.right()
 
     def work(connection: Connection) -> str:
+        proved = identify.proved_by(services, connection, session.unit_id, claim, on_file)
         sessions.end_on(connection, session)
-        audit.record(connection, Actor(f"patient:{claim.number[:12]}"), "patient.identified", ("unit", session.unit_id))
-        token = sessions.start(services, connection, session.unit_id, 2, claim)
+        actor = Actor(f"patient:{proved.number[:12]}")
+        audit.record(connection, actor, "patient.identified", ("unit", session.unit_id))
+        token = sessions.start(services, connection, session.unit_id, 2, proved)
         _bind_on(services, connection, openid, token, "wechat")
         return token
 
@@ -159,4 +159,6 @@ def _bind_on(services: Services, connection: Connection, openid: str, token: str
         return
     number, name = bytes.fromhex(session.claim.number), bytes.fromhex(session.claim.name)
     _remember(services, connection, token, openid)
+    if changed_phone.limit_of(services, connection, session) is not None:
+        return  # a binding opens the whole person at every log-in
     bindings.bind_on(services, connection, session.unit_id, subject_of(services, openid), number, name, by)

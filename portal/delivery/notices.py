@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.requests import SHOWN, Shown, read_shown, with_attempts
 from portal.domain.states.delivery import Purpose
-from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, NOTICE_SEEN
+from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, NOTICE_SEEN, VOUCHER_KEY, VOUCHER_PARTY
 
 MOST = 50
 KEPT = timedelta(days=180)
@@ -45,7 +45,12 @@ _MINE = (
     & (DELIVERY.c.created_at > bindparam("oldest"))
 )
 _SEEN_AT = select(NOTICE_SEEN.c.seen_at).where(NOTICE_SEEN.c.person == bindparam("person")).scalar_subquery()
-_UNREAD = select(func.count()).select_from(
+_DEPOSITS = exists().where(
+    VOUCHER_KEY.c.digest == bindparam("number"),
+    VOUCHER_PARTY.c.voucher_id == VOUCHER_KEY.c.voucher_id,
+    VOUCHER_PARTY.c.name_digest == bindparam("name"),
+)
+_NEWS = select(func.count(), _DEPOSITS).select_from(
     select(DELIVERY.c.object_id, DELIVERY.c.purpose)
     .where(_MINE, DELIVERY.c.created_at > func.coalesce(_SEEN_AT, bindparam("oldest")))
     .distinct()
@@ -60,9 +65,23 @@ def _wanted(unit_id: int, bill_ids: Sequence[int], whose: bytes) -> dict[str, An
     return {"unit": unit_id, "bills": list(bill_ids), "oldest": now() - KEPT, "person": whose}
 
 
-def unread(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose: bytes) -> int:
-    """Count the messages about these bills that are new to the person; the caller has checked whose bills they are."""
-    return connection.scalar(_UNREAD, _wanted(unit_id, bill_ids, whose)) or 0 if bill_ids else 0
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a person's list says besides the bills: how many messages are new, whether there are deposits."""
+
+    unread: int
+    deposits: bool
+
+
+def news(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose: bytes, person: tuple[str, str]) -> News:
+    """Count the messages about these bills that are new to the person, and look for deposits, in one question.
+
+    ``person``: the keyed hashes of number and name, in hexadecimal. The caller has checked whose bills they are.
+    """
+    number, name = (bytes.fromhex(text) for text in person)
+    wanted = _wanted(unit_id, bill_ids, whose) | {"number": number, "name": name}
+    count, deposits = connection.execute(_NEWS, wanted).one()
+    return News(count, bool(deposits))
 
 
 def notices(connection: Connection, unit_id: int, bill_ids: Sequence[int], whose: bytes) -> list[Notice]:

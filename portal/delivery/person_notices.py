@@ -1,4 +1,4 @@
-"""Text messages about a person and no bill: a proxy has looked at the bills, or a request was answered."""
+"""Text messages about a person and no bill: a proxy has looked at the bills, a request was answered, a phone is new."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from portal.delivery.engine.deliveries import Wanted, open_delivery
 from portal.domain.states.delivery import Purpose, Step
 from portal.outbox.tasks import Done, Outcome, Task
 from portal.retrieval import family, patient_requests
+from portal.retrieval.proof import changed_phone, phones
 
 ACTOR = "worker:delivery"
 _SMS = (Step("sms"),)
@@ -35,5 +36,26 @@ def request_answered(services: Services, task: Task) -> Outcome:
         notice = patient_requests.answer_notice(services, connection, request_id)
         if notice is not None:
             order = Wanted(notice.unit_id, "request", request_id, Purpose.ANSWER, _SMS, ACTOR, notice.phone)
+            open_delivery(services, connection, order)
+    return Done()
+
+
+def phone_changed(services: Services, task: Task) -> Outcome:
+    """Tell the phone that a person had before that another one opens their bills; once.
+
+    A cloud whose templates do not name the text yet sends nothing: an unknown one would stop its channel.
+    """
+    settings = services.settings
+    if settings.sms_provider != "gateway" and changed_phone.TEMPLATE not in settings.sms_templates:
+        return Done()
+    with services.database.write() as connection:
+        change = changed_phone.change(services, connection, int(task.payload["change"]))
+        if change is None or change.state != changed_phone.OPEN:
+            return Done()
+        whose = (services, connection, change.unit_id, change.claim)
+        older = changed_phone.good_phones(*whose, confirmed=True)
+        address = phones.number_of(*whose, older[0]) if older else ""
+        if address:
+            order = Wanted(change.unit_id, "phone", change.change_id, Purpose.PHONE, _SMS, ACTOR, address)
             open_delivery(services, connection, order)
     return Done()

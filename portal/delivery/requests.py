@@ -14,6 +14,7 @@ from portal.access.limits import Limits
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery.engine import messages
+from portal.delivery.engine.channel import Target
 from portal.delivery.engine.deliveries import (
     WAITING,
     WITH_ANCHOR,
@@ -103,7 +104,7 @@ def send_to(services: Services, limits: Limits, actor: Actor, order: SentTo) -> 
         whole=order.whole,
     )
     with services.database.write() as connection:
-        if messages.facts(services, connection, actor.unit_id, kind, object_id) is None:
+        if messages.facts(services, connection, Target(actor.unit_id, kind, object_id, Purpose.REQUESTED)) is None:
             raise Refusal("BILL_NOT_FOUND")
         latest = connection.execute(
             select(DELIVERY)

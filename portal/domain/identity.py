@@ -136,7 +136,7 @@ def recognise(text: str) -> tuple[Kind, ...]:
 
     Several kinds share shapes (a Taiwan permit is eight digits, so is many a clinic card): all of them are named.
     """
-    number = spellings(text)[0]
+    number = _bare(text)
     found = []
     if is_id_card(number):
         # Since 2023 the permanent residence card has 18 digits as well, beginning with 9.
@@ -173,7 +173,7 @@ def bare_slip_code(text: str) -> str:
 def spoken_kind(text: str) -> str:
     """Return what a typed number looks like, in words for the person who typed it; says when an ID number does not
     add up."""
-    number = spellings(text)[0]
+    number = _bare(text)
     if _ID18.fullmatch(number) and not is_id_card(number):
         return said_later("卡号。如果填的是身份证，它的最后一位对不上，请核对")
     kinds = recognise(number)
@@ -203,25 +203,49 @@ def loose_name(text: str) -> str:
     return _LOOSE_DROPPED.sub("", letters)
 
 
+_MOST_DOTTED = 16
+"""Characters of a name in which a second dot is looked for; a longer one is tried with one."""
+
+
+def name_spellings(text: str) -> tuple[str, ...]:
+    """Return a name as typed → the forms under which it may be kept, for a search that knows them by hashes alone.
+
+    As it is typed, without dots, and with one or two dots wherever they may stand. Accents cannot be guessed.
+    """
+    typed, plain = normalise_name(text), normalise_name(text).replace("·", "")
+    found = [typed, plain, *(typed.replace(*zeros) for zeros in (("○", "〇"), ("零", "〇"), ("〇", "零"), ("〇", "○")))]
+    places = range(1, len(plain))
+    found += [f"{plain[:one]}·{plain[one:]}" for one in places]
+    if len(plain) <= _MOST_DOTTED:
+        found += [
+            f"{plain[:one]}·{plain[one:two]}·{plain[two:]}" for one in places for two in range(one + 1, len(plain))
+        ]
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
 _BRACKETS = re.compile(r"[()\[\]<>{}]")
 _HONG_KONG_ID = re.compile(r"[A-Z]{1,2}\d{6}[0-9A]", re.ASCII)
 _TAIWAN_OLD = re.compile(r"\d{10}[A-Z]", re.ASCII)
 
 
+def _bare(text: str) -> str:
+    number = normalise(text)
+    return _BRACKETS.sub("", number) or number
+
+
 def spellings(text: str) -> tuple[str, ...]:
-    """Return a number as typed → all the forms that one document is written in, without brackets first.
+    """Return a number as typed → all the forms that one document is written in; the first is the same for all of them.
 
     The last character of a Hong Kong identity card and of an old Taiwan permit stands in brackets or not; an identity
     card had 15 digits once, of somebody who is in our lists with 18.
     """
-    number = normalise(text)
-    bare = _BRACKETS.sub("", number) or number
+    number, bare = normalise(text), _bare(text)
     found = [bare, number]
     if _HONG_KONG_ID.fullmatch(bare) or _TAIWAN_OLD.fullmatch(bare):
         found.append(f"{bare[:-1]}({bare[-1]})")
     if is_id_card(bare) and len(bare) == 15:
         longer = f"{bare[:6]}19{bare[6:]}"
-        found.append(longer + id_check_character(longer))
+        found.insert(0, longer + id_check_character(longer))
     if is_id_card(bare) and len(bare) == 18 and bare[6:8] == "19":
         found.append(bare[:6] + bare[8:17])
     return tuple(dict.fromkeys(found))

@@ -19,8 +19,13 @@ def ten_digits(number: int) -> str:
 
 def bill_number(code: str, number: int | str) -> str:
     """Write ``9906 0126-90 0000 0412``: how numbers are read aloud and retyped."""
-    digits = ten_digits(int(number))
-    return f"{code[:4]} {code[4:]}-{digits[:2]} {digits[2:6]} {digits[6:]}"
+    return f"{in_groups(code)}-{in_groups(ten_digits(int(number)))}"
+
+
+def in_groups(text: str, size: int = 4) -> str:
+    """Write a number in groups counted from its end, the one way everywhere: ``90 0000 0412``."""
+    first = len(text) % size
+    return " ".join(filter(None, (text[:first], *(text[at : at + size] for at in range(first, len(text), size)))))
 
 
 _SPOKEN = re.compile(r"(?<!\d)(\d{4}) (\d{4})-(\d{2}) (\d{4}) (\d{4})(?!\d)", re.ASCII)

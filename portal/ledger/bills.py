@@ -286,6 +286,11 @@ def token_of(services: Services, unit_code: str, bill: BillFacts) -> str:
     return link.token(key, bill.link_key, unit_code, bill.serial, bill.link_generation)
 
 
+def address_of(services: Services, unit_code: str, bill: BillFacts) -> str:
+    """Return the one address of a bill's page, for slips, messages, answers and the code on its face."""
+    return services.settings.bill_address(token_of(services, unit_code, bill))
+
+
 def party(services: Services, connection: Connection, bill_id: int) -> dict[str, str]:
     """Open the payer: name, phone and the other identity fields by name. The caller audits."""
     row = connection.execute(select(BILL_PARTY).where(BILL_PARTY.c.bill_id == bill_id)).one()

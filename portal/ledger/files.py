@@ -35,7 +35,7 @@ def bill_pdf(
     data = faces.pdf(
         xml.read(stored.signed),
         state=bill.state.value,
-        qr_text=services.settings.bill_address(bills.token_of(services, unit_code, bill)),
+        qr_text=bills.address_of(services, unit_code, bill),
         xml=stored.einvoice_xml,
         supervised=stored.supervisor_element is not None,
         exchanged=valid_sheet(connection, bill.bill_id) is not None,

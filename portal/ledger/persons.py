@@ -15,7 +15,7 @@ def number_digest(services: Services, text: str) -> bytes:
 
 
 def number_digests(services: Services, text: str) -> list[bytes]:
-    """Return the keyed hashes of a typed number in all its spellings, the plainest first."""
+    """Return the keyed hashes of a typed number in all its spellings; the first is the same however it is typed."""
     return list(dict.fromkeys(number_digest(services, number) for number in spellings(text)))
 
 

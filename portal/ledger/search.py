@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, false, or_, select
 
 from portal.core.clock import now
 from portal.core.services import Services
-from portal.domain.identity import normalise, normalise_name
+from portal.domain.identity import name_spellings, normalise
 from portal.domain.link import TOKEN
 from portal.ledger import bill_lists
 from portal.ledger.persons import number_digests
@@ -78,9 +78,9 @@ def _meanings(services: Services, connection: Connection, text: str) -> list[tup
     if number:
         by_key = select(PARTY_KEY.c.bill_id).where(PARTY_KEY.c.digest.in_(number_digests(services, number)))
         meanings.append(("number", BILL.c.id.in_(by_key)))
-    name = normalise_name(text)
-    if name:
-        meanings.append(("name", BILL_PARTY.c.name_digest == services.index.digest("name", name)))
+    if names := name_spellings(text):
+        digests = [services.index.digest("name", name) for name in names]
+        meanings.append(("name", BILL_PARTY.c.name_digest.in_(digests)))
     return meanings
 
 

@@ -15,7 +15,8 @@ from portal.domain import link
 from portal.domain.documents.voucher import Movement, VoucherForm, VoucherScene
 from portal.domain.identity import mask_name, normalise
 from portal.domain.numbers import BillNumber, ten_digits
-from portal.ledger.persons import admission_digest, number_digest
+from portal.domain.texts import said_later
+from portal.ledger.persons import admission_digest, number_digests
 from portal.models.tables import (
     BILL,
     HIS_ACCOUNT,
@@ -89,10 +90,10 @@ class VoucherFacts:
 
 
 STATES = {
-    "open": "可用",
-    "part": "部分使用",
-    "settled": "已用完",
-    "cancelled": "已撤销",
+    "open": said_later("可用"),
+    "part": said_later("部分使用"),
+    "settled": said_later("已用完"),
+    "cancelled": said_later("已撤销"),
     "refund": "退款凭证",
     "cancellation": "红字凭证",
 }
@@ -201,7 +202,7 @@ def deposits_of(services: Services, connection: Connection, unit_id: int, text: 
     the voucher's own (its code may stand before it)."""
     typed = normalise(text)
     either: ColumnElement[bool] = VOUCHER.c.id.in_(
-        select(VOUCHER_KEY.c.voucher_id).where(VOUCHER_KEY.c.digest == number_digest(services, typed))
+        select(VOUCHER_KEY.c.voucher_id).where(VOUCHER_KEY.c.digest.in_(number_digests(services, typed)))
     )
     if hospital := admission_digest(services.index, unit_id, "hospital", typed):
         either |= VOUCHER.c.hospital_digest == hospital
@@ -258,6 +259,32 @@ def movements(connection: Connection, voucher_ids: Sequence[int]) -> list[MoveFa
         .order_by(VOUCHER_MOVEMENT.c.at, VOUCHER_MOVEMENT.c.voucher_id, VOUCHER_MOVEMENT.c.line)
     )
     return [_move(row) for row in connection.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveSum:
+    """What one movement took or gave (fen, with its sign), and when."""
+
+    line: int
+    amount_fen: int
+    at: datetime
+
+
+_MOVE_SUM = select(*(VOUCHER_MOVEMENT.c[name] for name in MoveSum.__slots__))
+
+
+def movement(connection: Connection, voucher_id: int, line: int) -> MoveSum:
+    """Read one line of a deposit's ledger, which is there."""
+    of_line = (VOUCHER_MOVEMENT.c.voucher_id == voucher_id) & (VOUCHER_MOVEMENT.c.line == line)
+    return MoveSum(*connection.execute(_MOVE_SUM.where(of_line)).one())
+
+
+def consumed_by(connection: Connection, voucher_id: int, bill_id: int) -> MoveSum | None:
+    """Read the line by which a bill took its part of a deposit."""
+    of_bill = (VOUCHER_MOVEMENT.c.voucher_id == voucher_id) & (VOUCHER_MOVEMENT.c.bill_id == bill_id)
+    taken = _MOVE_SUM.where(of_bill, VOUCHER_MOVEMENT.c.kind == Movement.CONSUMED.value)
+    row = connection.execute(taken).one_or_none()
+    return None if row is None else MoveSum(*row)
 
 
 def _move(row: Any) -> MoveFacts:
@@ -457,3 +484,8 @@ def token(services: Services, unit_code: str, appid: str, serial: str, key_id: s
 def token_of(services: Services, unit_code: str, voucher: VoucherFacts) -> str:
     """Return the token of this voucher's link, computed again (only its keyed hash is stored)."""
     return token(services, unit_code, voucher.appid, voucher.serial, voucher.link_key, voucher.link_generation)
+
+
+def address_of(services: Services, unit_code: str, voucher: VoucherFacts) -> str:
+    """Return the one address of this voucher's page, for slips, messages and answers."""
+    return services.settings.bill_address(token_of(services, unit_code, voucher))

@@ -31,9 +31,10 @@ from portal.ledger.persons import number_digest
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, PARTY_KEY, UNIT
 from portal.outbox import tasks
 from portal.outbox.topics import topic
+from portal.retrieval.proof import changed_phone
 from portal.retrieval.proof.identify import CONSENT, count_code, send_code, take_code, visible_bills
 from portal.retrieval.proof.phones import phone_of
-from portal.retrieval.proof.sessions import Session
+from portal.retrieval.proof.sessions import Claim, Session
 from portal.retrieval.proof.spellings import claim_of, resolved
 
 TOLD_TOPIC = topic("family.told")
@@ -87,6 +88,8 @@ def need_person(session: Session) -> None:
 
 def _links(services: Services, connection: Connection, session: Session, side: str) -> list[Member]:
     need_person(session)
+    if changed_phone.limit_of(services, connection, session) is not None:
+        return []
     named = FAMILY_LINK.c.holder_name if side == "holder" else FAMILY_LINK.c.subject_name
     rows = connection.execute(
         select(FAMILY_LINK)
@@ -116,7 +119,10 @@ def _member(services: Services, row: Any, name: str) -> Member:
 
 
 def mine(services: Services, connection: Connection, session: Session) -> list[Member]:
-    """Return the people whose bills this person may see. Raises SESSION_OVER below level 2."""
+    """Return the people whose bills this person may see; by a phone that is not confirmed, none.
+
+    Raises SESSION_OVER below level 2.
+    """
     return _links(services, connection, session, "holder")
 
 
@@ -174,13 +180,15 @@ def _ask(limits: Limits, session: Session, digest: str) -> None:
 def add_child(services: Services, limits: Limits, session: Session, number: str, name: str) -> int:
     """Bind a child whose bills carry the phone that got this session's code; return the link.
 
-    Unknown, wrongly named, another phone, too old, no ID number: one answer. Raises NOT_MATCHED, TRY_LATER.
+    Unknown, wrongly named, another phone, one that is new for the child, too old, no ID number: one answer. Raises
+    NOT_MATCHED, TRY_LATER, PHONE_CHANGED (that of the session is new for its own person).
     """
     need_person(session)
     claim = claim_of(services, number, name)
     _ask(limits, session, claim.number)
     with services.database.write() as connection:
-        phone = phone_of(services, connection, session.unit_id, claim)
+        changed_phone.need_whole(services, connection, session)
+        phone = phone_of(services, connection, session.unit_id, claim, confirmed=True)
         claim = resolved(services, connection, session.unit_id, claim)
         digest, named = bytes.fromhex(claim.number), bytes.fromhex(claim.name)
         same = services.index.digest("phone", phone).hex() == session.claim.phone
@@ -253,13 +261,18 @@ def _keys(connection: Connection, unit_id: int, number: bytes, name: bytes) -> s
 
 
 def ask_consent(services: Services, limits: Limits, session: Session, number: str, name: str, relation: str) -> None:
-    """Have a consent code sent to the phone on file of the person named, whether there is one or not."""
+    """Have a consent code sent to the phone on file of the person named, whether there is one or not.
+
+    Raises TRY_LATER, PHONE_CHANGED.
+    """
     need_person(session)
-    digest, named = number_digest(services, number).hex(), services.index.digest("name", normalise_name(name)).hex()
-    _ask(limits, session, digest)
+    claim = claim_of(services, number, name)
+    _ask(limits, session, claim.number)
     with services.database.write() as connection:
+        changed_phone.need_whole(services, connection, session)
         who = mask_name(_holder(services, connection, session)) or "有人"
-        asked = {"number": digest, "name": named, "subject": name.strip(), "who": who}
+        asked: dict[str, Any] = {"number": claim.number, "name": claim.name, "subject": name.strip(), "who": who}
+        asked["typed"] = claim.typed
         asked["relation"] = relation if relation in RELATIONS else RELATIONS[-1]
         send_code(services, connection, session.digest, CONSENT, json.dumps(asked).encode())
         audit.record(connection, Actor(_label(session)), "family.asked", ("unit", session.unit_id))
@@ -284,7 +297,9 @@ def _give_consent_on(services: Services, connection: Connection, session: Sessio
         return None
     asked = json.loads(services.cipher.decrypt("one_time_code.claim", row.id, row.claim))
     phone = services.cipher.decrypt_text("one_time_code.phone", row.id, row.phone).strip() if row.phone else ""
-    number, named = bytes.fromhex(asked["number"]), bytes.fromhex(asked["name"])
+    subject = Claim(asked["number"], asked["name"], typed=tuple(asked.get("typed", ())))
+    subject = resolved(services, connection, session.unit_id, subject)
+    number, named = bytes.fromhex(subject.number), bytes.fromhex(subject.name)
     own = phone_of(services, connection, session.unit_id, session.claim)
     people = {"relation": asked["relation"], "holder_name": _holder(services, connection, session)}
     people |= {"subject_name": asked["subject"], "holder_phone": own, "subject_phone": phone}
@@ -374,7 +389,8 @@ def bind_at_desk(
             raise Refusal("ENTRY_INVALID", problems="；".join(problems))
         names, keys = [], []
         for one in (holder, subject):
-            name, number = services.index.digest("name", normalise_name(one.name)), number_digest(services, one.number)
+            claim = resolved(services, connection, actor.unit_id, claim_of(services, one.number, one.name))
+            number, name = bytes.fromhex(claim.number), bytes.fromhex(claim.name)
             names.append(name)
             keys.append(_keys(connection, actor.unit_id, number, name) | {number})
         phone = normalise(holder.phone)

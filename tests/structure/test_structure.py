@@ -86,7 +86,7 @@ def test_every_topic_and_event_has_its_handlers(app: Flask) -> None:
     services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
     handled = background.handlers(services, limits)
     assert unhandled(handled) == set()
-    assert len(topics.declared()) > 20 and len(events.declared()) == 4, "the declarations are seen"
+    assert len(topics.declared()) > 20 and len(events.declared()) == 8, "the declarations are seen"
     for planted in (delivery_jobs.ISSUED, fiscal_stock.CHECK_TOPIC, "bill.issued"):
         left = {topic: handler for topic, handler in handled.items() if topic != planted}
         assert unhandled(left) == {planted}, "the check must be able to fail"

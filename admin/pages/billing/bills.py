@@ -27,6 +27,7 @@ from portal.listing.filters import Filter, day_filters, scene_filter, state_filt
 from portal.listing.lists import ListPage
 from portal.listing.values import BILL_STATES, SHEET_STATES
 from portal.models.tables import BILL
+from portal.retrieval.proof import changed_phone
 from portal.web.edge import services
 
 BILLS = ListPage(
@@ -91,9 +92,11 @@ def bill_page(facts: BillFacts, status: int = 200, **more: Any) -> Response:
         life = life_of(connection, facts)
         exchanges = ledger_bills.exchanges(connection, bill_id)
         items = ledger_bills.items(connection, bill_id)
+        new_phone = changed_phone.of_bill(services(), connection, facts.unit_id, bill_id)
         log = entries.about(connection, "bill", bill_id) if may(Permission.AUDIT_VIEW) or may_see_log() else []
     steps = track(facts, life.standing.booked_fen)
     shown = {"payer": payer, "life": life, "exchanges": exchanges, "items": items, "log": log, "track": steps}
+    shown["new_phone"] = new_phone
     return page("billing/bill.html", status, bill=facts, sheet_states=SHEET_STATES, **shown, **more)
 
 

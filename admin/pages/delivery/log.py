@@ -33,7 +33,14 @@ STATES = {
     state.value: State(state.title, "ok" if state in queries.GOOD else "red" if state in queries.BAD else "wait")
     for state in AttemptState
 }
-OBJECTS = {"bill": "票据", "voucher": "预交金凭证", "family": "代取关系", "request": "患者申请", "code": "验证码"}
+OBJECTS = {
+    "bill": "票据",
+    "voucher": "预交金凭证",
+    "family": "代取关系",
+    "request": "患者申请",
+    "code": "验证码",
+    "phone": "新手机号",
+}
 PURPOSES = {purpose.value: purpose.title for purpose in Purpose}
 GROUP = "交付"
 """The group of parameters on the page of channels."""

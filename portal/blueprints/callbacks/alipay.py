@@ -22,7 +22,7 @@ def push() -> Response:
     try:
         if not services.settings.alipay_app or not 0 < (request.content_length or 0) <= LARGEST:
             raise NotAlipay("size")
-        found = inbound_alipay.read(_gateway(), request.form.to_dict())
+        found = inbound_alipay.read(_gateway(), request.get_data(), request.mimetype_params.get("charset", ""))
     except NotAlipay as reason:
         log.warning("callback.refused", platform=SOURCE, reason=str(reason))
         return Response("failure", 403, mimetype="text/plain")

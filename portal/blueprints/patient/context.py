@@ -16,6 +16,7 @@ from portal.core.database import Connection
 from portal.delivery.engine.channel import CODES, PUSH, lane_of
 from portal.domain.errors import Refusal
 from portal.domain.money import micro_text, yuan
+from portal.domain.numbers import in_groups
 from portal.hospital.references import UnitRow
 from portal.ledger.bills import BillFacts
 from portal.ledger.files import File
@@ -164,14 +165,9 @@ def hour(moment: datetime) -> str:
     return local(moment).strftime("%H:%M")
 
 
-def groups(text: str, size: int = 4) -> str:
-    """Return a number in groups: ``9000 0001 23`` counted from the left."""
-    return " ".join(text[start : start + size] for start in range(0, len(text), size))
-
-
 def grouped(text: str) -> str:
     """Return a sentence with its bill numbers in groups."""
-    return re.sub(r"\b\d{10}\b", lambda found: groups(found[0]), text)
+    return re.sub(r"\b\d{10}\b", lambda found: in_groups(found[0]), text)
 
 
 FILTERS = {
@@ -182,7 +178,7 @@ FILTERS = {
     "hour": hour,
     "way": way_of,
     "tel": tel,
-    "groups": groups,
+    "groups": in_groups,
     "grouped": grouped,
 }
 FILTERS |= english.FILTERS

@@ -19,10 +19,11 @@ from portal.blueprints.patient.pages import (
     lists,
     notices,
     verification,
+    vouchers,
 )
 from portal.blueprints.patient.pages.getting import handing_over, sending, sharing, stopping
 from portal.blueprints.patient.pages.getting.cards import patient_cards
-from portal.blueprints.patient.pages.proof import codes, find, remembered
+from portal.blueprints.patient.pages.proof import changed_phone, codes, find, remembered
 from portal.blueprints.patient.refusals import broken, http_error
 from portal.domain.documents.settlement import Scene
 from portal.web.edge import KEY
@@ -45,6 +46,7 @@ patient.after_request(keep_open)
 
 PAGES = (
     bill,
+    changed_phone,
     choices,
     codes,
     company,
@@ -60,5 +62,6 @@ PAGES = (
     sharing,
     stopping,
     verification,
+    vouchers,
 )
 """The modules whose views hang on the same blueprint."""

@@ -23,7 +23,7 @@ from portal.delivery import mail_text
 from portal.delivery.engine.channel import PAUSES, Channel, Family, Message, Target
 from portal.domain import mail_address
 from portal.domain.states.delivery import Bug, Purpose, Result
-from portal.ledger import bills
+from portal.ledger import bills, vouchers
 from portal.ledger.files import bill_pdf
 from portal.providers.clients import Providers
 from portal.providers.mail.client import MailClient
@@ -61,9 +61,12 @@ class Mail:
 
     def recipient(self, services: Services, connection: Connection, target: Target) -> str:
         """Return the e-mail address that the HIS has on file."""
-        if target.kind != "bill":
-            return ""
-        address = bills.party(services, connection, target.object_id).get("email", "")
+        address = ""
+        if target.kind == "bill":
+            address = bills.party(services, connection, target.object_id).get("email", "")
+        elif target.kind == "voucher":
+            voucher = vouchers.by_id(connection, target.unit_id, target.object_id)
+            address = vouchers.identity(services, connection, voucher).get("email", "") if voucher else ""
         return address if mail_address.is_address(address) else ""
 
     def pace(self, address: str) -> float:

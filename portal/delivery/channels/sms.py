@@ -55,10 +55,14 @@ SAID = {
 
 
 def told_of(message: Message, amount: bool) -> str:
-    """Return what a text message says of its bill or bills: kind, with ``amount`` the sum, and what it is good for."""
+    """Return what a text message says of its bill or bills: kind, with ``amount`` the sum, and what it is good for;
+    of vouchers what has become of them."""
+    if message.target.kind == "voucher":
+        sum_of = f"{yuan(message.total_fen)}元" if amount and not message.joined else ""
+        return f"{f'{1 + message.joined}张' if message.joined else ''}{message.document}{sum_of}{message.news}"
     if message.joined:
         return f"{1 + message.joined}张票据{'' if message.purpose is Purpose.REVERSED else '已开具'}"
-    named = f"{message.what}{'凭证' if message.target.kind == 'voucher' else '票据'}"
+    named = f"{message.what}票据"
     if amount:
         named += f"{yuan(message.total_fen)}元"
     return named if message.purpose is Purpose.REVERSED else named + SAID[message.standing]
@@ -119,7 +123,8 @@ class Sms:
         }
         if self.template_decides or settings["delivery.sms-link"]:
             params["token"] = message.own_link.rpartition("/")[2]
-        return self._client.send(message.recipient, TEMPLATES.get(message.purpose, "bill"), params, message.ref)
+        template = TEMPLATES.get(message.purpose, "bill") if message.target.kind == "bill" else "bill"
+        return self._client.send(message.recipient, template, params, message.ref)
 
 
 class CloudSms(Sms):

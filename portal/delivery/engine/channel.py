@@ -31,12 +31,16 @@ PAUSES: tuple[float, ...] = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a message is about, by ``kind``: ``bill``, ``voucher``, ``family`` link, ``request`` or ``code``."""
+    """What a message is about, by ``kind``: ``bill``, ``voucher``, ``family`` link, ``request``, ``code``, ``phone``.
+
+    ``version`` is that of its delivery; of a voucher that was used, the line of the movement.
+    """
 
     unit_id: int
     kind: str
     object_id: int
     purpose: Purpose
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class Message:
     what this one message tells of (its bill and those that joined it), ``stop_link`` is "不是我". ``ref`` is ours: tell
     it to the provider with every try. ``first_at`` is when the first try began. ``file_name`` is that of the PDF,
     which is ``whole`` (list pages, data file) or the face alone; ``joined``: how many more bills the message tells of.
-    A message that is about no bill has a ``template`` with ``params`` instead of kind, amount, date and links.
+    Of a voucher ``document`` is its name, ``news`` what has become of it. A message that is about neither has a
+    ``template`` with ``params`` instead of kind, amount, date and links.
     """
 
     ref: str
@@ -82,6 +87,8 @@ class Message:
     standing: Standing = Standing.VALID
     file_name: str = ""
     whole: bool = False
+    document: str = ""
+    news: str = ""
     joined: int = 0
 
     @property

@@ -21,7 +21,7 @@ from portal.core.breaker import Breaker
 from portal.core.clock import local, now
 from portal.core.services import Services
 from portal.delivery.engine import joining, messages, results
-from portal.delivery.engine.channel import Asking, Channel, Family, Message, Pacing, Target, lane_of
+from portal.delivery.engine.channel import Asking, Channel, Family, Message, Pacing, lane_of
 from portal.delivery.engine.deliveries import (
     NEXT_TOPIC,
     NewAttempt,
@@ -113,7 +113,7 @@ class Engine:
 
     def _begin(self, services: Services, connection: Connection, delivery: Any) -> None:
         """Queue a message on the first channel, from the delivery's step on, that can take one."""
-        facts = messages.facts(services, connection, delivery.unit_id, delivery.object_kind, delivery.object_id)
+        facts = messages.facts(services, connection, messages.target_of(delivery))
         if facts is None or _obsolete(facts, delivery):
             stop(connection, delivery, facts.ended if facts else "票据不存在")
             return
@@ -192,7 +192,7 @@ class Engine:
                 return self._interrupted(connection, channel, attempt, delivery)
             if attempt.next_at is not None and attempt.next_at > moment:
                 return tasks.Retry("未到时间", (attempt.next_at - moment).total_seconds())
-            facts = messages.facts(services, connection, delivery.unit_id, delivery.object_kind, delivery.object_id)
+            facts = messages.facts(services, connection, messages.target_of(delivery))
             if facts is None:
                 return tasks.Dead("票据不存在")
             asking, unsure = state is AttemptState.ASKING, attempt.sent_at is not None
@@ -266,8 +266,7 @@ def _queue(
     if delivery.recipient is not None:
         address = services.cipher.decrypt_text("delivery.recipient", delivery.id, delivery.recipient)
     else:
-        target = Target(delivery.unit_id, delivery.object_kind, delivery.object_id, purpose)
-        address = channel.recipient(services, connection, target)
+        address = channel.recipient(services, connection, messages.target_of(delivery))
     if not address:
         return "没有收件信息"
     if is_stopped(services, connection, delivery.unit_id, channel.name, address):

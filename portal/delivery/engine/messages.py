@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,20 +10,18 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from portal.core.clock import business_day
+from portal.core.crypto import tokens
 from portal.core.services import Services
 from portal.delivery.engine.channel import Desk, Message, Target
 from portal.domain.documents.settlement import Scene
+from portal.domain.documents.voucher import VoucherForm
 from portal.domain.identity import mask_name
 from portal.domain.states.delivery import Purpose
 from portal.domain.states.standing import Standing
 from portal.ledger import bill_relations, bills, vouchers
 from portal.models.tables import UNIT
 from portal.retrieval import family, patient_requests
-from portal.retrieval.proof import codes
-
-_MAC = 16
-LENGTH = 32
-"""Characters of a message's tokens; the link of a bill has fewer."""
+from portal.retrieval.proof import changed_phone, codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ class Facts:
     """What a message says of a bill or voucher; of another object: its ``template`` and the ``params`` of that.
 
     ``payer`` is masked. ``ended``: why nothing more is sent about it, unless somebody has asked for it or is told just
-    that. ``generation`` is that of the bill's link.
+    that. ``generation`` is that of the link. ``document`` and ``news`` as of :class:`Message`.
     """
 
     unit_id: int
@@ -45,6 +41,8 @@ class Facts:
     payer: str = ""
     standing: Standing = Standing.VALID
     file_name: str = ""
+    document: str = ""
+    news: str = ""
     generation: int = 0
     link: str = ""
     ended: str = ""
@@ -52,12 +50,19 @@ class Facts:
     params: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def facts(services: Services, connection: Connection, unit_id: int, kind: str, object_id: int) -> Facts | None:
+def facts(services: Services, connection: Connection, target: Target) -> Facts | None:
     """Read the facts of a unit's bill, voucher, family link, request or code; ``None`` when there is none."""
-    return _READERS[kind](services, connection, unit_id, object_id)
+    return _READERS[target.kind](services, connection, target)
 
 
-def _bill(services: Services, connection: Connection, unit_id: int, bill_id: int) -> Facts | None:
+def target_of(delivery: Any) -> Target:
+    """Return what the delivery of a row is about."""
+    about = (delivery.unit_id, delivery.object_kind, delivery.object_id)
+    return Target(*about, Purpose(delivery.purpose), delivery.version)
+
+
+def _bill(services: Services, connection: Connection, target: Target) -> Facts | None:
+    unit_id, bill_id = target.unit_id, target.object_id
     bill = bills.by_id(connection, bill_id)
     if bill is None or bill.unit_id != unit_id:
         return None
@@ -74,26 +79,38 @@ def _bill(services: Services, connection: Connection, unit_id: int, bill_id: int
         _masked(bills.payer_name(services, connection, bill_id)),
         standing,
         f"{bill.code}-{bill.number}.pdf",
-        bill.link_generation,
-        services.settings.bill_address(bills.token_of(services, unit_code, bill)),
-        "票据已冲红" if standing is Standing.REVERSED else "",
+        generation=bill.link_generation,
+        link=bills.address_of(services, unit_code, bill),
+        ended="票据已冲红" if standing is Standing.REVERSED else "",
     )
 
 
-def _voucher(services: Services, connection: Connection, unit_id: int, voucher_id: int) -> Facts | None:
-    voucher = vouchers.by_id(connection, unit_id, voucher_id)
+def _voucher(services: Services, connection: Connection, target: Target) -> Facts | None:
+    voucher = vouchers.by_id(connection, target.unit_id, target.object_id)
     if voucher is None:
         return None
-    unit_code, hospital, desk = _unit(connection, unit_id)
+    unit_code, hospital, desk = _unit(connection, target.unit_id)
+    what, news, total_fen, at = "预交金", "已开具", voucher.amount_fen, voucher.business_at
+    if target.purpose is Purpose.USED:
+        used = vouchers.movement(connection, voucher.voucher_id, target.version)
+        what, news, total_fen, at = "预交金抵扣", "已用于住院结算", -used.amount_fen, used.at
+    elif target.purpose is Purpose.REVERSED:
+        what, news = "预交金撤销", "已撤销"
+    elif voucher.form is VoucherForm.REFUND:
+        what = "预交金退款"
     return Facts(
-        unit_id,
+        target.unit_id,
         hospital,
         desk,
-        "预交金",
-        voucher.amount_fen,
-        business_day(voucher.issued_at),
+        what,
+        total_fen,
+        business_day(at),
         _masked(vouchers.payer_name(services, connection, voucher)),
-        link=services.settings.bill_address(vouchers.token_of(services, unit_code, voucher)),
+        document=voucher.form.title,
+        news=news,
+        generation=voucher.link_generation,
+        link=vouchers.address_of(services, unit_code, voucher),
+        ended="凭证已撤销" if voucher.cancelled else "",
     )
 
 
@@ -109,31 +126,44 @@ def _masked(name: str) -> str:
     return f"{mask_name(name)[:1]}**"
 
 
-def _family(services: Services, connection: Connection, unit_id: int, link_id: int) -> Facts | None:
-    notice = family.look_notice(services, connection, link_id)
+def _family(services: Services, connection: Connection, target: Target) -> Facts | None:
+    notice = family.look_notice(services, connection, target.object_id)
     if notice is None:
-        return Facts(unit_id, ended="代取关系已结束")
-    return Facts(unit_id, template="family", params={"who": notice.holder, "hospital": notice.hospital})
+        return Facts(target.unit_id, ended="代取关系已结束")
+    return Facts(target.unit_id, template="family", params={"who": notice.holder, "hospital": notice.hospital})
 
 
-def _request(services: Services, connection: Connection, unit_id: int, request_id: int) -> Facts | None:
-    notice = patient_requests.answer_notice(services, connection, request_id)
-    return None if notice is None else Facts(unit_id, template="answer", params={"hospital": notice.hospital})
+def _request(services: Services, connection: Connection, target: Target) -> Facts | None:
+    notice = patient_requests.answer_notice(services, connection, target.object_id)
+    return None if notice is None else Facts(target.unit_id, template="answer", params={"hospital": notice.hospital})
 
 
-def _code(services: Services, connection: Connection, unit_id: int, code_id: int) -> Facts | None:
-    code = codes.read(services, connection, code_id)
+def _code(services: Services, connection: Connection, target: Target) -> Facts | None:
+    code = codes.read(services, connection, target.object_id)
     if code is None:
-        return Facts(unit_id, ended="验证码已发出或已失效")
-    return Facts(unit_id, template=code.template, params=code.params)
+        return Facts(target.unit_id, ended="验证码已发出或已失效")
+    return Facts(target.unit_id, template=code.template, params=code.params)
 
 
-_READERS = {"bill": _bill, "voucher": _voucher, "family": _family, "request": _request, "code": _code}
+def _phone(services: Services, connection: Connection, target: Target) -> Facts | None:
+    change = changed_phone.change(services, connection, target.object_id)
+    if change is None:
+        return None
+    params = {
+        "hospital": change.hospital,
+        "phone": change.masked,
+        "token": changed_phone.token_of(services, change.change_id),
+    }
+    ended = "" if change.state == changed_phone.OPEN else "已确认或已否认"
+    return Facts(target.unit_id, template=changed_phone.TEMPLATE, params=params, ended=ended)
+
+
+_READERS = {"bill": _bill, "voucher": _voucher, "family": _family, "request": _request, "code": _code, "phone": _phone}
 
 
 def message(services: Services, attempt: Any, delivery: Any, facts: Facts, recipient: str) -> Message:
     """Build the message of an attempt from the rows of attempt and delivery."""
-    target = Target(delivery.unit_id, delivery.object_kind, delivery.object_id, Purpose(delivery.purpose))
+    target = target_of(delivery)
     return Message(
         ref=attempt.our_ref,
         target=target,
@@ -150,6 +180,8 @@ def message(services: Services, attempt: Any, delivery: Any, facts: Facts, recip
         standing=facts.standing,
         file_name=facts.file_name,
         whole=delivery.whole,
+        document=facts.document,
+        news=facts.news,
         tries=attempt.tries,
         first_at=attempt.sent_at or attempt.created_at,
         delivery_id=delivery.id,
@@ -161,41 +193,23 @@ def message(services: Services, attempt: Any, delivery: Any, facts: Facts, recip
 
 
 def _own_link(services: Services, attempt: Any, target: Target, facts: Facts) -> str:
-    """Return the address that only this message has; of a voucher, which has no page of messages, its own link."""
-    if target.kind != "bill":
+    """Return the address that only this message has; it opens its bill or voucher, and those that joined it."""
+    if target.kind not in ("bill", "voucher"):
         return facts.link
     return services.settings.bill_address(link_token(services, attempt.id, facts.generation))
 
 
 def stop_token(services: Services, attempt_id: int) -> str:
-    """Make the token of "不是我" of one message: its id and 128 bits of a keyed hash, so that nobody can guess one."""
-    return _token(services, "stop", attempt_id)
+    """Make the token of "不是我" of one message."""
+    return tokens.make(services.index, "stop", attempt_id)
 
 
 def attempt_of(services: Services, token: str) -> int | None:
     """Read the attempt that a token of :func:`stop_token` names; ``None`` for a token that is not ours."""
-    attempt_id = named_attempt(token)
-    return attempt_id if attempt_id is not None and equal(token, stop_token(services, attempt_id)) else None
+    attempt_id = tokens.number_in(token)
+    return attempt_id if attempt_id is not None and tokens.equal(token, stop_token(services, attempt_id)) else None
 
 
 def link_token(services: Services, attempt_id: int, generation: int) -> str:
-    """Make the token of the link in one message. A new ``generation`` of its bill's link ends it with the bill's."""
-    return _token(services, "message-link", attempt_id, generation.to_bytes(4, "big"))
-
-
-def named_attempt(token: str) -> int | None:
-    """Read the number that a token of a message begins with, unproved; ``None`` for a token of another shape."""
-    try:
-        return int.from_bytes(urlsafe_b64decode(token.encode("ascii"))[:8], "big") if len(token) == LENGTH else None
-    except ValueError:
-        return None
-
-
-def _token(services: Services, use: str, attempt_id: int, more: bytes = b"") -> str:
-    number = attempt_id.to_bytes(8, "big")
-    return urlsafe_b64encode(number + services.index.digest(use, number + more)[:_MAC]).decode()
-
-
-def equal(token: str, good: str) -> bool:
-    """Compare a token that somebody brought with the good one, in constant time."""
-    return hmac.compare_digest(good.encode(), token.encode())
+    """Make the token of the link in one message. A new ``generation`` of its object's link ends it with that."""
+    return tokens.make(services.index, "message-link", attempt_id, generation.to_bytes(4, "big"))

@@ -66,24 +66,28 @@ def reversed_bill(services: Services, task: Task) -> Outcome:
     bill_id = int(task.payload["bill"])
     with services.database.write() as connection:
         unit_id = connection.scalar(select(BILL.c.unit_id).where(BILL.c.id == bill_id))
-        rows = connection.execute(
-            select(DELIVERY)
-            .where(
-                DELIVERY.c.object_kind == "bill",
-                DELIVERY.c.object_id == bill_id,
-                DELIVERY.c.purpose != Purpose.REVERSED.value,
-            )
-            .order_by(DELIVERY.c.id)
-            .with_for_update()
-        ).all()
-        for row in rows:
-            if not Purpose(row.purpose).asked_for:  # who asked for it is sent it, with what has become of it
-                stop(connection, row, "票据已冲红")
-            if unit_id is not None:
-                _tell_reversal(services, connection, row)
         if unit_id is not None:
+            take_back(services, connection, "bill", bill_id, "票据已冲红")
             triggers.tell(services, connection, unit_id, bill_id, Purpose.REVERSED)
     return Done()
+
+
+def take_back(services: Services, connection: Connection, kind: str, object_id: int, reason: str) -> None:
+    """Stop what is not out about a bill or voucher that counts no more, and tell every address that got it."""
+    rows = connection.execute(
+        select(DELIVERY)
+        .where(
+            DELIVERY.c.object_kind == kind,
+            DELIVERY.c.object_id == object_id,
+            DELIVERY.c.purpose != Purpose.REVERSED.value,
+        )
+        .order_by(DELIVERY.c.id)
+        .with_for_update()
+    ).all()
+    for row in rows:
+        if not Purpose(row.purpose).asked_for:  # who asked for it is sent it, with what has become of it
+            stop(connection, row, reason)
+        _tell_reversal(services, connection, row)
 
 
 _GOT = (
@@ -99,7 +103,7 @@ _GOT = (
 
 
 def _tell_reversal(services: Services, connection: Connection, row: Any) -> None:
-    """Open a delivery for each address that got the bill or may have got it; push targets name their events."""
+    """Open a delivery for each address that got the message or may have got it; push targets name their events."""
     attempts = connection.execute(
         select(DELIVERY_ATTEMPT.c.id, DELIVERY_ATTEMPT.c.channel, DELIVERY_ATTEMPT.c.recipient)
         .where(DELIVERY_ATTEMPT.c.delivery_id == row.id, DELIVERY_ATTEMPT.c.state.in_([state.value for state in _GOT]))
@@ -110,5 +114,5 @@ def _tell_reversal(services: Services, connection: Connection, row: Any) -> None
             continue
         address = services.cipher.decrypt_text("delivery_attempt.recipient", attempt.id, attempt.recipient)
         steps = (Step(attempt.channel),)
-        wanted = Wanted(row.unit_id, "bill", row.object_id, Purpose.REVERSED, steps, ACTOR, address)
+        wanted = Wanted(row.unit_id, row.object_kind, row.object_id, Purpose.REVERSED, steps, ACTOR, address)
         open_delivery(services, connection, wanted)

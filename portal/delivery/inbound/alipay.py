@@ -5,7 +5,6 @@ Alipay repeats a push for a day under one ``notify_id``, so that number and not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from portal.core.services import Services
 from portal.delivery.cards import orders
 from portal.delivery.inbound.inbox import Act
 from portal.providers.alipay.client import AlipayGateway
+from portal.providers.alipay.reading import form_values
 
 SOURCE = "alipay"
 LARGEST = 64 * 1024
@@ -41,13 +41,19 @@ class Notice:
     fields: dict[str, Any]
 
 
-def read(gateway: AlipayGateway, values: Mapping[str, str]) -> Notice:
-    """Return a push for our application. Raises NotAlipay."""
-    given = dict(values)
+def read(gateway: AlipayGateway, body: bytes, charset: str = "") -> Notice:
+    """Return a push for our application, as it was posted (``charset``: of its head). Raises NotAlipay.
+
+    A merchant of long standing gets its pushes in GBK, signed over those bytes.
+    """
+    try:
+        given, charset = form_values(body, charset)
+    except ValueError:
+        raise NotAlipay("form") from None
     if given.get("app_id") != gateway.app_id or given.get("sign_type") != "RSA2" or not given.get("notify_id"):
         raise NotAlipay("fields")
     # sign_type is signed text in messages (they name a method) and none in notifies
-    if not gateway.verified(given, keep_sign_type="msg_method" in given):
+    if not gateway.verified(given, keep_sign_type="msg_method" in given, charset=charset):
         raise NotAlipay("signature")
     try:
         content = strict_json.decode(given.get("biz_content", "{}").encode())

@@ -99,9 +99,11 @@ class Purpose(Titled):
     REQUESTED = "requested", "患者索取"
     NOTICE = "notice", "HIS 发起的通知"
     EXCHANGED = "exchanged", "换开纸质票据"
+    USED = "used", "预交金抵扣通知"
     FAMILY = "family", "代取查看提醒"
     ANSWER = "answer", "申请答复提醒"
     CODE = "code", "验证码"
+    PHONE = "phone", "换手机号提醒"
 
     @property
     def asked_for(self) -> bool:
@@ -111,7 +113,7 @@ class Purpose(Titled):
     @property
     def awaited(self) -> bool:
         """Whether the person has asked for it or wants to hear of it at once, so that quiet hours do not hold it."""
-        return self in (Purpose.REQUESTED, Purpose.READY, Purpose.FAMILY, Purpose.ANSWER, Purpose.CODE)
+        return self in (Purpose.REQUESTED, Purpose.READY, Purpose.FAMILY, Purpose.ANSWER, Purpose.CODE, Purpose.PHONE)
 
 
 class AttemptState(Titled):

@@ -1,7 +1,8 @@
 """Digests of a settlement's content, which tell a repeated push from a conflicting one (docs/idempotency.md).
 
-Content is the substance of the bill: scene, payer, money, lines, channels. Times, people at the window, contacts, visit
-texts and remarks may differ between two pushes of one settlement (a nightly job fills them anew) and do not count.
+Content is the substance of the bill: scene, payer, money, lines, channels, the bill that it replaces. Times, people at
+the window, contacts, visit texts and remarks may differ between two pushes of one settlement (a nightly job fills them
+anew) and do not count.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ PARTS = {
     "payments": "缴费渠道",
     "purpose": "往来或捐赠内容",
     "vouchers": "预交金扣款",
+    "replaces": "被替换票据",
 }
 
 
@@ -58,6 +60,8 @@ def digests(index: BlindIndex, settlement: Settlement, as_given: bool = False) -
         parts["purpose"] = repr(settlement.purpose)
     if settlement.vouchers:  # a part of its own only where there are any: bills without stay as they were
         parts["vouchers"] = repr(sorted((row.pair, row.amount_fen) for row in settlement.vouchers))
+    if settlement.replaces:
+        parts["replaces"] = settlement.replaces
     return {name: index.digest(f"content.{name}", text).hex()[:16] for name, text in parts.items()}
 
 
@@ -91,4 +95,4 @@ def _read_again(services: Services, account: HisAccount, settlement: Settlement,
         first = digests(services.index, his_contract.settlement(method, body, lenient))
     except (Refusal, JsonError):
         return {}
-    return {part: first[part] for part in ("payer", "charges", "details")}
+    return {part: first[part] for part in ("payer", "charges", "details", "replaces") if part in first}

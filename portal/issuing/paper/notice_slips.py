@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -131,6 +131,15 @@ class _Issuer:
     desk: Desk
 
 
+def voucher_copy(services: Services, connection: Connection, unit_id: int, voucher_id: int) -> bytes:
+    """Draw a voucher as its patient downloads it: a copy that says so, counted as no print."""
+    unit = connection.execute(select(UNIT).where(UNIT.c.id == unit_id)).one()
+    desk = Desk(unit.name, unit.desk_place, unit.desk_phone, unit.desk_hours)
+    sheet = _voucher_slip(services, connection, _Issuer(unit_id, unit.code, desk), voucher_id, 1)
+    printed_at = f"{local(now()):%Y-%m-%d %H:%M}"
+    return slip.pdf([replace(sheet, copy=True)], Paper.SHEET, services.settings.banner, printed_at)
+
+
 def _bill_slip(services: Services, connection: Connection, issuer: _Issuer, bill_id: int, printed: int) -> Slip:
     bill = bills.by_id(connection, bill_id)
     if bill is None or bill.unit_id != issuer.unit_id:
@@ -148,7 +157,7 @@ def _bill_slip(services: Services, connection: Connection, issuer: _Issuer, bill
         payer=mask_name(bills.payer_name(services, connection, bill_id)),
         amount_fen=bill.total_fen,
         day=f"{business_day(bill.business_at):%Y-%m-%d}",
-        link=services.settings.bill_address(bills.token_of(services, issuer.code, bill)),
+        link=bills.address_of(services, issuer.code, bill),
         printed=printed,
         state=state or ("已换开纸质" if exchanged else ""),
         fetch_code="" if state else slip_codes.of_print(services, bill_id, printed),
@@ -177,7 +186,7 @@ def _voucher_slip(services: Services, connection: Connection, issuer: _Issuer, v
         payer=vouchers.payer_name(services, connection, voucher),
         amount_fen=voucher.amount_fen,
         day=f"{business_day(voucher.business_at):%Y-%m-%d}",
-        link=services.settings.bill_address(vouchers.token_of(services, issuer.code, voucher)),
+        link=vouchers.address_of(services, issuer.code, voucher),
         printed=printed,
         state="已撤销" if voucher.cancelled else "",
         facts=tuple((label, value) for label, value in facts if value),

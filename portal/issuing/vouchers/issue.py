@@ -27,13 +27,21 @@ from portal.domain.money import commas
 from portal.domain.numbers import CheckCode
 from portal.hospital.references import ReferenceCache
 from portal.issuing import numbering
+from portal.issuing.events import VOUCHER_CANCELLED, VOUCHER_ISSUED, VOUCHER_REFUNDED
 from portal.issuing.vouchers import rows as vouchers_rows
 from portal.issuing.vouchers.movements import Move, lock, move
 from portal.ledger import vouchers as queries
 from portal.ledger.persons import admission_digest
 from portal.ledger.vouchers import VoucherFacts
 from portal.models.tables import VOUCHER, VOUCHER_KEY, VOUCHER_PARTY, VOUCHER_PAYMENT
+from portal.outbox.events import publish
 from portal.rendering.pdf import fonts
+
+_EVENTS = {
+    VoucherForm.DEPOSIT: VOUCHER_ISSUED,
+    VoucherForm.REFUND: VOUCHER_REFUNDED,
+    VoucherForm.CANCELLATION: VOUCHER_CANCELLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +235,7 @@ class VoucherService:
         row: dict[str, Any],
         action: str,
     ) -> Vouched:
-        """Audit, number and document row, the number last: it locks the point's range until commit."""
+        """Audit, event, number and document row, the number last: it locks the point's range until commit."""
         references, title = self.references.get(sender.account.unit_id), head.form.title
         place = numbering.numbering(references, head.point_code, "voucher", title, head.moment)
         audit.record(
@@ -240,6 +248,7 @@ class VoucherService:
             | ({"approver": head.approver} if head.approver else {}),
             at=head.moment,
         )
+        publish(connection, _EVENTS[head.form], head.voucher_id, {"voucher": head.voucher_id}, head.moment)
         taken = numbering.take(connection, place)
         token = queries.token(self.services, sender.account.unit_code, sender.account.appid, head.serial)
         connection.execute(

@@ -18,8 +18,10 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import normalise_name
 from portal.domain.money import commas
 from portal.domain.numbers import ten_digits
+from portal.issuing.events import VOUCHER_CONSUMED
 from portal.ledger.persons import admission_digest, person_keys
 from portal.models.tables import VOUCHER, VOUCHER_KEY, VOUCHER_MOVEMENT, VOUCHER_PARTY
+from portal.outbox.events import publish
 
 POLICY = "vouchers"
 """The account's switch for payMentVoucher: ``refuse`` (default), ``warn``, ``ignore``."""
@@ -111,6 +113,7 @@ def consume(services: Services, connection: Connection, actor: Actor, order: Con
         move(connection, actor, Move(voucher_id, Movement.CONSUMED, amount, at, bill_id=bill_id))
         details = {"amount_fen": amount, "bill": str(bill_id)}
         audit.record(connection, actor, "voucher.consumed", ("voucher", voucher_id), details, at=at)
+        publish(connection, VOUCHER_CONSUMED, f"{voucher_id}:{bill_id}", {"voucher": voucher_id, "bill": bill_id}, at)
     if problems and policy == "refuse":
         raise Refusal("VOUCHER_USE", problems="；".join(problems))
     return problems

@@ -39,7 +39,7 @@ class Delivery(Base):
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("object_kind", "object_id", "purpose", "version", "recipient_digest", name="uq_delivery_once"),
-        CheckConstraint("object_kind IN ('bill', 'voucher', 'family', 'request', 'code')", name="object_kind"),
+        CheckConstraint("object_kind IN ('bill', 'voucher', 'family', 'request', 'code', 'phone')", name="object_kind"),
         CheckConstraint(_one_of("purpose", Purpose), name="purpose"),
         CheckConstraint(_one_of("state", DeliveryState), name="state"),
         Index(None, "unit_id", "created_at"),

@@ -54,6 +54,27 @@ class RememberedPhone(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class PhoneChange(Base):
+    """A phone that is new for a person and has opened bills: whether it was confirmed (state) or refused.
+
+    ``digest`` is the keyed hash of unit, number, name and phone; ``claim`` these
+    hashes and the masked phone, sealed."""
+
+    __tablename__ = "phone_change"
+    __table_args__ = (
+        UniqueConstraint("digest"),
+        CheckConstraint("state IN ('open', 'confirmed', 'refused')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    claim: Mapped[bytes] = mapped_column(LargeBinary)
+    state: Mapped[str] = mapped_column(String(12))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class SlipCode(Base):
     """取票码 on a printed slip: with the payer's name it opens that bill once (proxy by slip). Kept as a keyed hash."""
 

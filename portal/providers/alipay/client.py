@@ -14,7 +14,7 @@ import requests
 from portal.core.clock import local, now
 from portal.providers.alipay import codes
 from portal.providers.alipay.account import AlipayAccount
-from portal.providers.alipay.reading import compact, top_level
+from portal.providers.alipay.reading import codec, compact, top_level
 from portal.providers.calls import Calls
 from portal.providers.faults import ChannelFault, FaultKind, not_sent, plain_text
 
@@ -64,17 +64,22 @@ class AlipayGateway:
         data |= {"format": "JSON", "biz_content": compact(biz_content or {})}
         return str(self._signer.sign_data(data)).encode()
 
-    def verified(self, values: dict[str, str], keep_sign_type: bool) -> bool:
-        """Say whether a push is Alipay's. ``keep_sign_type``: it is signed text in messages, not in plain notifies."""
+    def verified(self, values: dict[str, str], keep_sign_type: bool, charset: str = "utf-8") -> bool:
+        """Say whether a push is Alipay's. ``keep_sign_type``: it is signed text in messages, not in plain notifies.
+
+        What is signed are the bytes that came: ``charset`` is that by which they were read.
+        """
         rest = {name: value for name, value in values.items() if name != "sign"}
         if not keep_sign_type:
             rest.pop("sign_type", None)
         text = "&".join(f"{name}={value}" for name, value in sorted(rest.items()))
-        return self._good(text, values.get("sign", ""))
+        return self._good(text.encode(charset), values.get("sign", ""))
 
-    def _good(self, text: str, signature: str) -> bool:
+    def _good(self, signed: bytes, signature: str) -> bool:
+        from portal.providers.alipay.library import holds
+
         try:
-            return bool(self._signer._verify(text, signature))
+            return holds(self._signer, signed, signature)
         except (ValueError, TypeError):
             return False
 
@@ -83,8 +88,9 @@ class AlipayGateway:
             kind = FaultKind.UNKNOWN if answer.status_code >= 500 else FaultKind.CONFIG
             raise ChannelFault("alipay", kind, f"http_{answer.status_code}")
         name = method.replace(".", "_") + "_response"
+        charset = codec(answer.headers.get("Content-Type", "").lower().rpartition("charset=")[2])
         try:
-            text = answer.content.decode("utf-8")
+            text = answer.content.decode(charset)
             whole: Any = json.loads(text)
             nodes = top_level(text)
         except (ValueError, RecursionError):
@@ -94,7 +100,7 @@ class AlipayGateway:
         if not isinstance(node, dict):
             raise ChannelFault("alipay", FaultKind.UNKNOWN, "unreadable", "the answer is not one of this call")
         signature = whole.get("sign")
-        good = isinstance(signature, str) and self._good(nodes[signed], signature)
+        good = isinstance(signature, str) and self._good(nodes[signed].encode(charset), signature)
         code, sub_code = str(node.get("code", "")), str(node.get("sub_code", ""))
         failed = code != "10000" and not (method == "alipay.system.oauth.token" and "access_token" in node)
         if not good and not (failed and not signature):  # refusals of the gateway itself come unsigned

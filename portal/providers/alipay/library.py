@@ -6,8 +6,11 @@ import logging
 import logging.config
 import re
 import warnings
+from base64 import decodebytes
 from typing import Any
 
+from Cryptodome.Hash import SHA256
+from Cryptodome.Signature import PKCS1_v1_5
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
@@ -51,6 +54,14 @@ def signer(account: AlipayAccount) -> Any:
     if account.merchant_token:
         return _library.ISVAliPay(**common, app_auth_token=account.merchant_token)
     return AliPay(**common)
+
+
+def holds(client: Any, signed: bytes, signature: str) -> bool:
+    """Say whether a signature of Alipay's holds for these bytes; the library itself verifies UTF-8 alone.
+
+    Raises ValueError and TypeError for what is no signature.
+    """
+    return bool(PKCS1_v1_5.new(client.alipay_public_key).verify(SHA256.new(signed), decodebytes(signature.encode())))
 
 
 def _of_certificates(account: AlipayAccount, files: Certificates, own: str) -> Any:

@@ -7,6 +7,7 @@ import re
 from base64 import b64decode
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl
 
 from cryptography.hazmat.primitives import serialization
 
@@ -36,6 +37,26 @@ def top_level(text: str) -> dict[str, str]:
         if text[at : at + 1] == ",":
             at = _skip(text, at + 1)
     return found
+
+
+def codec(charset: str) -> str:
+    """Return by what bytes named ``charset`` are read: GB 18030 for all of its family, which it holds, else UTF-8."""
+    return "gb18030" if charset.strip(" \"'").lower() in ("gbk", "gb2312", "gb18030") else "utf-8"
+
+
+def form_values(body: bytes, charset: str = "") -> tuple[dict[str, str], str]:
+    """Read a form that was posted; return its values and by what they were read.
+
+    The form names its charset itself, in ASCII, or its head does (``charset``). Raises ValueError for another text.
+    """
+    text = body.decode("ascii")
+    named = dict(parse_qsl(text, keep_blank_values=True, encoding="latin-1", max_num_fields=200)).get(
+        "charset", charset
+    )
+    pairs = parse_qsl(text, keep_blank_values=True, encoding=codec(named), errors="strict", max_num_fields=200)
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("a field twice")
+    return dict(pairs), codec(named)
 
 
 def _skip(text: str, at: int) -> int:

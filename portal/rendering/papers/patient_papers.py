@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
@@ -42,7 +43,7 @@ class Line:
     note: str = ""
 
 
-def _pdf(template: str, *, tagged: bool = False, **values: object) -> bytes:
+def _pdf(template: str, *, tagged: bool = False, **values: Any) -> bytes:
     source = _environment.get_template(template).render(families=FAMILIES, verify_at=VERIFY_AT, **values)
     return layout.pdf(source, tagged=tagged)
 
@@ -56,7 +57,7 @@ def cover(
         name: sum(getattr(line, name) for line in lines)
         for name in ("total_fen", "insured_fen", "self_pay_fen", "own_cost_fen", "own_cash_fen")
     }
-    values = {"desk": desk, "payer": payer, "lines": lines, "left_out": left_out, "totals": totals}
+    values: dict[str, Any] = {"desk": desk, "payer": payer, "lines": lines, "left_out": left_out, "totals": totals}
     return _pdf("bundle.html", made_at=made_at, banner=banner, **values)
 
 
@@ -66,7 +67,7 @@ def statement(desk: Desk, payer: str, year: int, lines: Sequence[Line], made_at:
         name: sum(getattr(line, name) for line in lines)
         for name in ("total_fen", "insured_fen", "self_pay_fen", "own_cost_fen", "own_cash_fen")
     }
-    values = {"desk": desk, "payer": payer, "year": year, "lines": lines, "totals": totals}
+    values: dict[str, Any] = {"desk": desk, "payer": payer, "year": year, "lines": lines, "totals": totals}
     return _pdf("statement.html", tagged=True, made_at=made_at, banner=banner, **values)
 
 

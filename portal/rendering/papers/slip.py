@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from portal.domain.banner import Banner
 from portal.domain.money import words, yuan
+from portal.domain.numbers import in_groups
 from portal.domain.titled import Titled
 from portal.rendering import qr
 from portal.rendering.pdf import layout
@@ -53,8 +54,8 @@ class Slip:
     a voucher's own sheet); ``day`` as printed; ``link`` is what the QR opens; ``state`` a warning word such as 已冲红.
 
     ``printed`` counts this print: from the second on the slip says 补打 and which. ``facts`` are further labelled
-    lines of a voucher; ``voucher``: a sheet that proves a payment, not a notice about a bill. ``fetch_code``: the
-    取票码 by which somebody else may fetch the bill once.
+    lines of a voucher; ``voucher``: a sheet that proves a payment, not a notice about a bill; ``copy``: the patient has
+    drawn it. ``fetch_code``: the 取票码 by which somebody else may fetch the bill once.
     """
 
     desk: Desk
@@ -70,12 +71,13 @@ class Slip:
     state: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     voucher: bool = False
+    copy: bool = False
     fetch_code: str = ""
 
     @property
     def grouped(self) -> str:
-        """The number in the groups in which every page shows it: ``9000 0001 23``."""
-        return f"{self.number[:4]} {self.number[4:8]} {self.number[8:]}"
+        """The number as people retype it: ``90 0000 0123``."""
+        return in_groups(self.number)
 
     @property
     def page(self) -> str:
@@ -85,8 +87,7 @@ class Slip:
     @property
     def grouped_code(self) -> str:
         """The fetch code as people retype it: ``QP 7KM2 XPTA``."""
-        code = self.fetch_code
-        return f"{code[:2]} {code[2:6]} {code[6:]}"
+        return in_groups(self.fetch_code)
 
     @property
     def qr(self) -> Markup:

@@ -62,11 +62,12 @@ def phone(services: Services, connection: Connection, code_id: int) -> str:
         return ""
     if row.purpose == company.PURPOSE:
         return company.phone_on_file(services, connection, session)
-    claim = session.claim
-    if row.claim is not None:
-        named = json.loads(services.cipher.decrypt("one_time_code.claim", code_id, row.claim))
-        claim = sessions.Claim(named["number"], named["name"])
-    return phone_of(services, connection, session.unit_id, claim)
+    if row.claim is None:
+        return phone_of(services, connection, session.unit_id, session.claim)
+    # Consent opens a whole person to another one: a phone that is new and not confirmed cannot give it.
+    named = json.loads(services.cipher.decrypt("one_time_code.claim", code_id, row.claim))
+    claim = sessions.Claim(named["number"], named["name"], typed=tuple(named.get("typed", ())))
+    return phone_of(services, connection, session.unit_id, claim, confirmed=True)
 
 
 def note_phone(services: Services, connection: Connection, code_id: int, number: str) -> None:

@@ -23,7 +23,7 @@ from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
-from portal.domain.identity import is_slip_code, normalise
+from portal.domain.identity import bare_slip_code, is_slip_code, normalise
 from portal.issuing.paper import slip_codes
 from portal.ledger import bill_relations
 from portal.ledger import bills as ledger_bills
@@ -32,7 +32,7 @@ from portal.ledger.bills import FACTS_AND_PAYER, BillFacts
 from portal.models.tables import BILL, BILL_PARTY, FAMILY_KEY, FAMILY_LINK, ONE_TIME_CODE, PARTY_KEY, SLIP_CODE
 from portal.outbox import tasks
 from portal.outbox.topics import topic
-from portal.retrieval.proof import sessions
+from portal.retrieval.proof import changed_phone, sessions
 from portal.retrieval.proof.sessions import Claim, Session
 from portal.retrieval.proof.spellings import claim_of, is_name, resolved
 
@@ -65,7 +65,8 @@ def begin(
     """
     claim = counted_claim(services, limits, number, name, address)
     if session is not None and session.unit_id == unit_id:
-        claim = replace(claim, bills=session.claim.bills, whole=session.claim.whole)
+        before = session.claim
+        claim = replace(claim, bills=before.bills, vouchers=before.vouchers, whole=before.whole)
     return services.database.act(lambda connection: begin_on(services, connection, unit_id, claim))
 
 
@@ -78,7 +79,7 @@ def counted_claim(services: Services, limits: Limits, number: str, name: str, ad
 
 def begin_on(services: Services, connection: Connection, unit_id: int, claim: Claim) -> str:
     """Open a session for a counted claim and have its code sent, in the caller's transaction; return its cookie."""
-    cookie = sessions.start(services, connection, unit_id, 1 if claim.bills else 0, claim)
+    cookie = sessions.start(services, connection, unit_id, 1 if claim.bills or claim.vouchers else 0, claim)
     send_code(services, connection, services.index.digest("session", cookie))
     return cookie
 
@@ -187,12 +188,22 @@ def _rise(services: Services, connection: Connection, session: Session, code: Ro
     audit.record(
         connection, Actor(f"patient:{session.claim.number[:12]}"), "patient.identified", ("unit", session.unit_id)
     )
-    phone = ""
+    sent_to = ""
     if code.phone is not None:
         sent_to = services.cipher.decrypt_text("one_time_code.phone", code.id, code.phone).strip()
-        phone = services.index.digest("phone", sent_to).hex() if sent_to else ""
-    claim = resolved(services, connection, session.unit_id, session.claim)
-    return sessions.start(services, connection, session.unit_id, 2, replace(claim, phone=phone, typed=()))
+    claim = proved_by(services, connection, session.unit_id, session.claim, sent_to)
+    return sessions.start(services, connection, session.unit_id, 2, claim)
+
+
+def proved_by(services: Services, connection: Connection, unit_id: int, claim: Claim, phone: str) -> Claim:
+    """Return the claim of somebody who has proved it by this phone, and note a phone that is new for the person."""
+    claim = resolved(services, connection, unit_id, claim)
+    digest = services.index.digest("phone", phone).hex() if phone else ""
+    claim = replace(claim, phone=digest, typed=())
+    claim = replace(claim, since=changed_phone.since(services, connection, unit_id, claim))
+    if claim.since:
+        changed_phone.note_on(services, connection, unit_id, claim, phone)
+    return claim
 
 
 def open_by_slip(
@@ -211,13 +222,13 @@ def open_by_slip(
 def _open_by_slip_on(
     services: Services, connection: Connection, bill: BillFacts, typed: str, session: Session | None
 ) -> str:
-    if is_slip_code(typed):
-        if _use_code(connection, slip_codes.digest(services, typed), bill.bill_id) is None:
-            raise Refusal("NOT_MATCHED")
-        return open_on(services, connection, bill.unit_id, Claim(bills=(bill.bill_id,)), session, "patient:slip-code")
-    if not is_name(services, ledger_bills.payer_name(services, connection, bill.bill_id), typed):
+    code = typed if is_slip_code(typed) else bare_slip_code(typed)
+    opened = Claim(bills=(bill.bill_id,))
+    if code and _use_code(connection, slip_codes.digest(services, code), bill.bill_id) is not None:
+        return open_on(services, connection, bill.unit_id, opened, session, "patient:slip-code")
+    if is_slip_code(typed) or not is_name(services, ledger_bills.payer_name(services, connection, bill.bill_id), typed):
         raise Refusal("NOT_MATCHED")
-    return open_on(services, connection, bill.unit_id, Claim(bills=(bill.bill_id,)), session, "patient:slip")
+    return open_on(services, connection, bill.unit_id, opened, session, "patient:slip")
 
 
 def open_by_code(
@@ -265,18 +276,27 @@ def _use_code(connection: Connection, digest: bytes, bill_id: int) -> int | None
 def open_on(
     services: Services, connection: Connection, unit_id: int, opened: Claim, session: Session | None, actor: str
 ) -> str:
-    """Open a session that may see the bills of ``opened``, besides what the present one may; return its cookie."""
+    """Open a session that may see what ``opened`` names, besides what the present one may; return its cookie."""
+    for bill_id in opened.bills:
+        audit.record(connection, Actor(actor), "bill.opened", ("bill", bill_id))
+    return widen(services, connection, unit_id, opened, session)
+
+
+def widen(services: Services, connection: Connection, unit_id: int, opened: Claim, session: Session | None) -> str:
+    """Return a session that may see these bills and deposits, besides what the present one may, which ends."""
     claim, level = Claim(), 1
     if session is not None and session.unit_id == unit_id:
         claim, level = session.claim, max(session.level, 1)
         sessions.end_on(connection, session)
         if session.level < 2:
-            claim = Claim(bills=claim.bills, whole=claim.whole)
-    bills = tuple(dict.fromkeys((*claim.bills, *opened.bills)))[-sessions.MOST_BILLS :]
+            claim = Claim(bills=claim.bills, vouchers=claim.vouchers, whole=claim.whole)
+    bills, deposits = (
+        tuple(dict.fromkeys((*old, *new)))[-sessions.MOST_BILLS :]
+        for old, new in ((claim.bills, opened.bills), (claim.vouchers, opened.vouchers))
+    )
     whole = tuple(bill for bill in bills if bill in claim.whole or bill in opened.whole)
-    for bill_id in opened.bills:
-        audit.record(connection, Actor(actor), "bill.opened", ("bill", bill_id))
-    return sessions.start(services, connection, unit_id, level, replace(claim, bills=bills, whole=whole))
+    claim = replace(claim, bills=bills, vouchers=deposits, whole=whole)
+    return sessions.start(services, connection, unit_id, level, claim)
 
 
 # Statements are built once: building and hashing one costs more than running it.
@@ -319,17 +339,17 @@ _OF_FAMILY = exists().where(
     BILL_PARTY.c.name_digest == FAMILY_LINK.c.subject_name,
 )
 """Somebody who proved number and name may see this bill as guardian or proxy of its payer, today."""
-_OWN = FACTS_AND_PAYER.where(
-    BILL.c.id == bindparam("bill"),
-    BILL.c.unit_id == bindparam("unit"),
-    or_(
-        bindparam("opened", type_=Boolean),
-        exists().where(PARTY_KEY.c.digest == bindparam("number"), PARTY_KEY.c.bill_id == BILL.c.id)
-        & (BILL_PARTY.c.name_digest == bindparam("name")),
-        _OF_FAMILY,
-    ),
+_BY_PERSON = exists().where(PARTY_KEY.c.digest == bindparam("number"), PARTY_KEY.c.bill_id == BILL.c.id) & (
+    BILL_PARTY.c.name_digest == bindparam("name")
 )
+_ONE = FACTS_AND_PAYER.where(BILL.c.id == bindparam("bill"), BILL.c.unit_id == bindparam("unit"))
+_OPENED_ONE = bindparam("opened", type_=Boolean)
+_OWN = _ONE.where(or_(_OPENED_ONE, _BY_PERSON, _OF_FAMILY))
 _OWN_RELATED = bill_relations.with_relations(_OWN)
+_LIMITED = _ONE.where(or_(_OPENED_ONE, _BY_PERSON & changed_phone.BILLS))
+"""Of a session whose phone is new for the person: nobody else's, and none from before that phone."""
+_LIMITED_RELATED = bill_relations.with_relations(_LIMITED)
+_OF_LIMITED_PERSON = _OF_PERSON.where(changed_phone.BILLS)
 
 
 def _proved(session: Session) -> dict[str, object]:
@@ -346,7 +366,10 @@ def visible_bills(services: Services, connection: Connection, session: Session) 
     """
     proved, rows = _proved(session), {}
     if session.level >= 2:
-        rows = {row.bill_id: row for row in connection.execute(_OF_PERSON, proved)}
+        limit = changed_phone.limit_of(services, connection, session)
+        statement = _OF_PERSON if limit is None else _OF_LIMITED_PERSON
+        wanted = proved if limit is None else proved | limit.parameters
+        rows = {row.bill_id: row for row in connection.execute(statement, wanted)}
     if others := [bill for bill in session.claim.bills if bill not in rows]:
         found = connection.execute(_OPENED, {"unit": session.unit_id, "bills": others})
         rows |= {row.bill_id: row for row in found}
@@ -363,7 +386,7 @@ def own_bill(
 
     Not yours and not there look the same to the caller.
     """
-    row = _own(connection, _OWN, session, bill_id)
+    row = _own(services, connection, (_OWN, _LIMITED), session, bill_id)
     return None if row is None else (ledger_bills.read_facts(row), ledger_bills.read_payer(services, row))
 
 
@@ -385,13 +408,24 @@ def own_bill_related(
     services: Services, connection: Connection, session: Session, bill_id: int
 ) -> tuple[BillFacts, str, Relations] | None:
     """Return the same, with what belongs to the bill."""
-    row = _own(connection, _OWN_RELATED, session, bill_id)
+    row = _own(services, connection, (_OWN_RELATED, _LIMITED_RELATED), session, bill_id)
     if row is None:
         return None
     facts = ledger_bills.read_facts(row)
     return facts, ledger_bills.read_payer(services, row), bill_relations.of(connection, facts, row)
 
 
-def _own(connection: Connection, statement: Select[Any], session: Session, bill_id: int) -> Row[Any] | None:
-    wanted = _proved(session) | {"bill": bill_id, "opened": bill_id in session.claim.bills, "moment": now()}
-    return connection.execute(statement, wanted).one_or_none()
+def _own(
+    services: Services,
+    connection: Connection,
+    statements: tuple[Select[Any], Select[Any]],
+    session: Session,
+    bill_id: int,
+) -> Row[Any] | None:
+    """Read one bill by the first of two statements, or by the second for a session whose phone is new."""
+    whole, limited = statements
+    wanted = _proved(session) | {"bill": bill_id, "opened": bill_id in session.claim.bills}
+    limit = changed_phone.limit_of(services, connection, session)
+    if limit is not None:
+        return connection.execute(limited, wanted | limit.parameters).one_or_none()
+    return connection.execute(whole, wanted | {"moment": now()}).one_or_none()

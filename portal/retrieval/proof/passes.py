@@ -103,13 +103,13 @@ def open_by_pass(services: Services, token: str, session: Session | None) -> str
     return services.database.act(work)
 
 
-def for_window(services: Services, session: Session, bills: Sequence[int] = ()) -> str:
+def for_window(services: Services, session: Session, bills: Sequence[int] | None = None) -> str:
     """Return what the QR for a window says: the clerk's search finds what this session may see, for a minute.
 
-    ``bills``: those of a family member alone, instead of one's own.
+    ``bills``: these alone, a family member's or those that a new phone opens, instead of all of one's own.
     """
     claim = session.claim if session.level >= 2 else Claim(bills=session.claim.bills)
-    if bills:
+    if bills is not None:
         claim = Claim(bills=tuple(bills))
     with services.database.write() as connection:
         audit.record(connection, Actor("patient"), "patient.shown", ("unit", session.unit_id))

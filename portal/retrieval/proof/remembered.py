@@ -61,7 +61,7 @@ def remember(services: Services, session: Session, place: str) -> str:
     """
     _need_person(session)
     token, phone_id, moment = secrets.token_urlsafe(32), new_id(), now()
-    claim = replace(session.claim, bills=(), whole=())
+    claim = replace(session.claim, bills=(), vouchers=(), whole=())
     row = {
         "id": phone_id,
         "digest": services.index.digest("remembered", token),
@@ -104,7 +104,7 @@ def come_back(services: Services, unit_id: int, token: str) -> str:
         if row is None:
             raise Refusal("SESSION_OVER")
         stored = json.loads(services.cipher.decrypt("remembered_phone.claim", row.id, row.claim))
-        claim = sessions.read_claim(stored | {"bills": (), "whole": ()})
+        claim = replace(sessions.read_claim(stored), bills=(), vouchers=(), whole=())
         used = update(REMEMBERED_PHONE).where(REMEMBERED_PHONE.c.id == row.id)
         connection.execute(used.values(used_at=now()))
         audit.record(connection, _actor(claim), "patient.returned", ("unit", unit_id))

@@ -27,9 +27,11 @@ TOUCH_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one browser typed and proved. Digests are hex of keyed hashes; ``bills`` opened by a slip (level 1).
+    """What one browser typed and proved. Digests are hex of keyed hashes; ``bills`` opened by a slip (level 1), and
+    deposits (``vouchers``) by theirs.
 
-    ``kind``: what the typed number looks like, in words; ``phone``: digest of the phone that got the code (level 2).
+    ``kind``: what the typed number looks like, in words; ``phone``: digest of the phone that got the code (level 2);
+    ``since``: from when on (ISO time) a phone that is new for the person opens bills, ``""`` for all of them.
     ``company``: digest of the phone of a company's contact, proved by a code; it opens no person's bill at any level.
     ``whole``: those of ``bills`` with detail lines and data file, since a person proved at level 2 has passed them on.
     ``typed``: number and name as they were typed, to type them no second time, until a code has proved them.
@@ -43,6 +45,8 @@ class Claim:
     company: str = ""
     typed: tuple[str, ...] = ()
     whole: tuple[int, ...] = ()
+    vouchers: tuple[int, ...] = ()
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def by_digest(services: Services, connection: Connection, digest: bytes) -> Sess
 
 def read_claim(claim: dict[str, Any]) -> Claim:
     """Return a claim from its sealed form."""
-    return Claim(**claim | {name: tuple(claim.get(name, ())) for name in ("bills", "typed", "whole")})
+    return Claim(**claim | {name: tuple(claim.get(name, ())) for name in ("bills", "typed", "vouchers", "whole")})
 
 
 def start(services: Services, connection: Connection, unit_id: int, level: int, claim: Claim) -> str:

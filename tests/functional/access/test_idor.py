@@ -74,6 +74,7 @@ IDS = {
     "system/his-accounts": "SELECT min(id) FROM his_account",
     "system/users": "SELECT max(id) FROM staff_account WHERE unit_id = 1",
     "voucher_id": "SELECT max(id) FROM voucher",
+    "document_id": "SELECT max(id) FROM voucher",
 }
 """An object of the first unit for every parameter that names one; where a parameter's name tells several kinds
 apart only by the address, the key is the address. An address that none of these covers fails the test."""

@@ -6,6 +6,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -160,3 +161,39 @@ def test_an_unknown_bill_and_an_unknown_event_are_answered_and_kept(world: World
             == 0
         )
         assert not any("演示".encode() in row for row in connection.scalars(select(PLATFORM_INBOX.c.body))), "sealed"
+
+
+@pytest.mark.parametrize("charset", ["GBK", "gb18030", "utf-8"])
+def test_a_push_in_the_charset_that_it_names_is_read_by_its_own_bytes(
+    world: World, process: Simulators, charset: str
+) -> None:
+    """Signed over the bytes as they left, Chinese in them; named by the form, or by its head alone."""
+    key: Any = serialization.load_pem_private_key(ensure_demo_keys(process.data_dir).alipay_private.encode(), None)
+    bill, seal = world.facts(), (padding.PKCS1v15(), hashes.SHA256())
+
+    def sign(text: str) -> str:
+        return b64encode(key.sign(text.encode(charset), *seal)).decode()
+
+    def sent(values: dict[str, str], head: str = "") -> tuple[int, str]:
+        kind = f"application/x-www-form-urlencoded{head}"
+        form = urlencode(values, encoding=charset)
+        answer = world.app.test_client().post("/alipay/notify", data=form, content_type=kind)
+        world.worker.drain()
+        return answer.status_code, answer.text
+
+    content = {
+        "invoice_code": bill.code,
+        "invoice_no": bill.number,
+        "status": "EXPENSE_APPLY",
+        "memo": "报销单位：平冈镇中心卫生院",
+    }
+    values = pushes.message(lambda _: "", DEMO_ALIPAY_APP, content, "x") | {"charset": charset}
+    values.pop("sign")
+    signed = values | {"sign": sign("&".join(f"{name}={value}" for name, value in sorted(values.items())))}
+    assert sent(signed) == (200, "success")
+    assert world.reimburse == "lock", "the booking is known"
+    assert sent(signed | {"biz_content": signed["biz_content"].replace("平冈", "平岗")}) == (403, "failure")
+    silent = {name: value for name, value in values.items() if name != "charset"} | {"notify_id": "by-the-head"}
+    silent["sign"] = sign("&".join(f"{name}={value}" for name, value in sorted(silent.items())))
+    assert sent(silent, f";charset={charset}") == (200, "success")
+    assert sent(signed | {"notify_id": "n", "charset": "utf-8" if charset != "utf-8" else "GBK"})[0] == 403

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from portal.core.crypto.certificates import load_certificate
 from portal.core.crypto.cms import verify_detached
+from portal.issuing.bills import content
 from portal.ledger import bills
 from portal.models import AuditEntry, Bill, BillItem, BillParty, NumberRange, PartyKey
 from portal.rendering import xml
@@ -87,6 +88,43 @@ def test_other_content_is_refused_named_and_recorded(his: His, app: Flask, chang
     with app.extensions["qupiao"].services.database.read() as connection:
         assert ledger.check(connection) == 1
         assert connection.scalar(select(func.count()).where(AuditEntry.action == "bill.conflict")) == 1
+
+
+@pytest.mark.parametrize(("first", "again"), [("P1", "P2"), ("", "P1"), ("P1", "")])
+def test_another_replaced_bill_is_other_content(his: His, app: Flask, first: str, again: str) -> None:
+    """It is on the reversed bill's page that the new one replaces it, so it says something else."""
+    assert his.call("invoiceEBillOutpatient", outpatient("S1", replacedBusNo=first)).ok
+    assert his.call("invoiceEBillOutpatient", outpatient("S1", replacedBusNo=first)).ok
+    answer = his.call("invoiceEBillOutpatient", outpatient("S1", replacedBusNo=again))
+    assert answer.result == "E2005" and "被替换票据" in answer.message
+
+
+def test_a_bill_kept_without_that_digest_is_still_the_same(
+    his: His, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bills of an earlier version know what they replace from the body that was kept."""
+    now_made = content.digests
+    earlier = lambda *given, **more: {k: v for k, v in now_made(*given, **more).items() if k != "replaces"}  # noqa: E731
+    monkeypatch.setattr(content, "digests", earlier)
+    assert his.call("invoiceEBillOutpatient", outpatient("S1", replacedBusNo="P1")).ok
+    monkeypatch.setattr(content, "digests", now_made)
+    assert his.call("invoiceEBillOutpatient", outpatient("S1", replacedBusNo="P1")).ok
+    assert his.call("invoiceEBillOutpatient", outpatient("S1", replacedBusNo="P2")).result == "E2005"
+
+
+@pytest.mark.parametrize(
+    ("payer", "said"), [("林\u0378安", "U+0378"), ("林\U000e0041安", "U+E0041"), ("林\U0003ffff安", "U+3FFFF")]
+)
+def test_a_name_that_no_font_prints_is_told_by_its_code(his: His, payer: str, said: str) -> None:
+    answer = his.call("invoiceEBillOutpatient", outpatient("S1", payer=payer))
+    assert answer.result == "E2007" and said in answer.message
+
+
+@pytest.mark.parametrize("mark", ["\u200b", "\u200d", "\ufe0f", "\u00ad"])
+def test_a_mark_without_ink_falls_away_and_is_no_other_name(his: His, mark: str) -> None:
+    first = his.call("invoiceEBillOutpatient", outpatient("S1", payer=f"林{mark}演安"))
+    assert first.ok, first.message
+    assert his.call("invoiceEBillOutpatient", outpatient("S1")).payload["billNo"] == first.payload["billNo"]
 
 
 def test_a_point_without_numbers_says_what_to_do(his: His, app: Flask) -> None:

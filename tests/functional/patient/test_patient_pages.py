@@ -181,7 +181,10 @@ def test_the_link_of_a_voucher(either: Pages, his: His) -> None:
     link = either.get(re.sub(r"^https?://[^/]+", "", made["pictureUrl"]))
     assert "谭**" in link.text and "查余额" in link.text
     assert "不一致" in either.submit(link, {"name": "陈样英"}, 422, action="/voucher").text
-    assert "余额 1000.00 元" in either.submit(link, {"name": "谭例霞"}, action="/voucher").text
+    opened = either.submit(link, {"name": "谭例霞"}, action="/voucher")
+    assert "余额 1000.00 元" in opened.text and "余额 1000.00 元" in either.get(opened.url).text, (
+        "it may be loaded again"
+    )
 
 
 Refused = Callable[[Pages, Flask], Fetched]
@@ -242,9 +245,10 @@ def test_every_template_was_among_them() -> None:
     parts = {"base.html", "state.html", "code_entry.html"}
     elsewhere = {"answer", "bundle", "consent", "correction", "elsewhere", "family", "not_me", "pass", "revoke"}
     elsewhere |= {"mail", "statement", "stop", "why", "window"} | {"cards", "binding", "verify", "notices"}
-    elsewhere |= {"company", "company_bills", "company_code", "phones", "share", "shared", "reimbursement"}
+    elsewhere |= {"company", "company_bills", "company_code", "phones", "phone_change", "share", "shared"}
+    elsewhere |= {"reimbursement"}
     """Fetched in test_patient_ways.py, test_cards.py, test_verify.py, test_patient_notices.py,
-    test_remembered.py, test_sharing.py and test_company.py."""
+    test_remembered.py, test_changed_phone.py, test_sharing.py and test_company.py."""
     assert templates - parts - {f"{name}.html" for name in elsewhere} == {
         "bill.html",
         "code.html",
@@ -256,5 +260,6 @@ def test_every_template_was_among_them() -> None:
         "list.html",
         "more_proof.html",
         "voucher.html",
+        "voucher_link.html",
         "waiting.html",
     }

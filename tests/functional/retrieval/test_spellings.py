@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 
@@ -9,13 +11,14 @@ from portal.domain.errors import Refusal
 from portal.ledger import bills, persons
 from portal.ledger import search as ledger_search
 from portal.ledger.persons import number_digest
-from portal.retrieval.proof.identify import open_by_slip
+from portal.retrieval.proof.identify import begin, open_by_slip
 from portal.retrieval.proof.phones import phone_of
 from portal.retrieval.proof.spellings import claim_of
 from tests.support.his import His, outpatient
 from tests.support.length import sqlite_first
 from tests.support.pages import Pages, Rules
 from tests.support.patients import person
+from tests.support.text_messages import deliver
 
 pytestmark = sqlite_first
 
@@ -34,6 +37,42 @@ def on_file(app: Flask, number: str, name: str = NAME) -> str:
     services = app.extensions["qupiao"].services
     with services.database.read() as connection:
         return phone_of(services, connection, 1, claim_of(services, number, name))
+
+
+def test_all_spellings_of_a_number_are_one_count(app: Flask) -> None:
+    """Five look-ups of a person in half an hour, however the number is typed."""
+    held = app.extensions["qupiao"]
+    for typed in (ADULT, "000000680203034", "000000 680203 034", ADULT.lower(), "０00000680203034"):
+        begin(held.services, held.limits, 1, typed, NAME, "")
+    for typed in (ADULT, "000000680203034"):
+        with pytest.raises(Refusal) as refused:
+            begin(held.services, held.limits, 1, typed, NAME, "")
+        assert refused.value.code == "TRY_LATER"
+
+
+@pytest.mark.parametrize("typed", ["买买提艾合买提", "买买提 艾合买提", "买买提·艾合买提", "买买提．艾合买提"])
+def test_the_window_finds_a_name_with_and_without_its_dot(app: Flask, his: His, typed: str) -> None:
+    settle(his, "DOT", ADULT)
+    services = app.extensions["qupiao"].services
+    with services.database.read() as connection:
+        assert len(ledger_search.find(services, connection, 1, typed).rows) == 1
+        assert ledger_search.find(services, connection, 1, "买买提艾合").rows == []
+
+
+@pytest.mark.parametrize(("number", "name"), [("000000680203034", "买买提艾合买提"), (ADULT, "买买提 艾合买提")])
+def test_a_relative_asks_however_name_and_number_are_spelled(
+    pages: Pages, app: Flask, his: His, number: str, name: str
+) -> None:
+    settle(his, "DOT", ADULT)
+    assert his.call("invoiceEBillOutpatient", outpatient("ME")).ok
+    person(pages, app)
+    asked = {"number": number, "name": name, "relation": "父母"}
+    page = pages.submit(pages.get("/h/pgzx/family"), asked, action="/proxy")
+    [(phone, template, params)] = deliver(app).sent
+    assert (phone, template) == (PHONE, "consent")
+    done = pages.submit(page, {"code": params["code"]}, action="/consent")
+    listed = pages.get(re.findall(r'href="(/h/pgzx/family/\d+)"', done.text)[0])
+    assert "128.50 元" in listed.text
 
 
 @pytest.fixture

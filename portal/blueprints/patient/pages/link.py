@@ -30,12 +30,17 @@ MOST_LOOKS = 10
 
 @patient.get("/b/<string:token>")
 def link(token: str) -> Response:
-    """Show a bill's link (slip, HIS answer, message): level 0, and the way on to level 1."""
+    """Show a link of a bill or voucher (slip, HIS answer, message): level 0, and the way on to level 1."""
     with services().database.read() as connection:
         try:
             facts, payer, sent = _linked(connection, token)
         except _NotYet:
             return vouchers.link_page(token) or _waiting(token)
+        except Refusal:
+            voucher = vouchers.link_page(token)
+            if voucher is None:
+                raise
+            return voucher
         session = session_of(connection)
         mine = session is not None and identify.own_bill(services(), connection, session, facts.bill_id) is not None
     unit_of(facts.unit_id)
@@ -70,12 +75,6 @@ def open_link(token: str) -> Response:
         sessions.add_bills(services(), cookie, joined)
         return remember(see_other(url_for("patient.bills", unit_code=unit_code)), cookie)
     return remember(see_other(url_for("patient.bill", unit_code=unit_code, bill_id=facts.bill_id)), cookie)
-
-
-@patient.post("/b/<string:token>/voucher")
-def open_voucher(token: str) -> Response:
-    """Lead to a voucher's balance after the patient's name was typed on its link's page."""
-    return vouchers.opened(token)
 
 
 @patient.post("/b/<string:token>/watch")

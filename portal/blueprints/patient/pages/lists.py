@@ -23,7 +23,7 @@ from portal.hospital import queries as hospital_queries
 from portal.ledger.bills import BillFacts
 from portal.retrieval import family, files
 from portal.retrieval.family import Member
-from portal.retrieval.proof import identify
+from portal.retrieval.proof import changed_phone, identify, voucher_access
 from portal.retrieval.proof.sessions import Session
 from portal.web.edge import runtime, services
 
@@ -77,9 +77,13 @@ def bills(unit_code: str, link_id: int) -> Response:
     unit = unit_of(unit_code)
     with services().database.read() as connection:
         whose = _whose(connection, link_id)
-        unread = notices.unread(connection, whose.session, whose.bills) if whose.member is None else 0
+        news = notices.news(connection, whose.session, whose.bills) if whose.member is None else None
+        deposits = []
+        if news is None or news.deposits:
+            deposits = voucher_access.visible(services(), connection, whose.session, link_id)
         proved = whose.session.level >= 2
         departments = hospital_queries.listed_departments(connection, unit.id) if proved else {}
+        limit = changed_phone.limit_of(services(), connection, whose.session)
     if whose.member is not None:
         family.looked(services(), whose.session, whose.member)
     years = sorted({local(bill.business_at).year for bill in whose.bills}, reverse=True)
@@ -98,8 +102,12 @@ def bills(unit_code: str, link_id: int) -> Response:
         "many": len(of_year) > OPEN,
         "kept": {"year": chosen, "scene": scene or None, "state": standing or None},
         "departments": departments,
+        "deposits": deposits,
+        "unread": 0 if news is None else news.unread,
+        "session": whose.session,
+        "since": None if limit is None else limit.since,
     }
-    return page("list.html", whose=whose, name=mask_name(whose.name), unread=unread, session=whose.session, **values)
+    return page("list.html", whose=whose, name=mask_name(whose.name), **values)
 
 
 def _months(bills: Sequence[BillFacts], wanted: str, number: int) -> list[Month]:

@@ -13,6 +13,7 @@ from portal.core.clock import now
 from portal.core.database import Connection
 from portal.delivery import notices as delivery_notices
 from portal.delivery import requests as delivery_requests
+from portal.delivery.notices import News
 from portal.domain.errors import Refusal
 from portal.domain.states.delivery import Purpose
 from portal.ledger.bills import BillFacts
@@ -36,10 +37,18 @@ def _whose(session: Session) -> bytes:
     return delivery_notices.person(services(), session.unit_id, session.claim.number, session.claim.name)
 
 
-def unread(connection: Connection, session: Session, found: Sequence[BillFacts]) -> int:
-    """How many messages about these bills are new to the person; none for who has not proved to be one."""
+def news(connection: Connection, session: Session, found: Sequence[BillFacts]) -> News:
+    """How many messages about these bills are new to the person (none for who has not proved to be one), and whether
+    there may be deposits to show."""
+    opened = bool(session.claim.vouchers)
+    if session.level < 2:
+        return News(0, opened)
+    if not found:
+        return News(0, deposits=True)
+    person = (session.claim.number, session.claim.name)
     ids = [bill.bill_id for bill in found]
-    return delivery_notices.unread(connection, session.unit_id, ids, _whose(session)) if session.level >= 2 else 0
+    there = delivery_notices.news(connection, session.unit_id, ids, _whose(session), person)
+    return News(there.unread, opened or there.deposits)
 
 
 @patient.get("/h/<string:unit_code>/notices")

@@ -27,7 +27,7 @@ from portal.domain.texts import said_later
 from portal.ledger.bills import BillFacts
 from portal.providers.faults import ChannelFault
 from portal.rendering import qr
-from portal.retrieval.proof import identify, sessions
+from portal.retrieval.proof import changed_phone, identify, sessions
 from portal.web.edge import runtime, see_other, services
 
 patient_cards = Blueprint("patient_cards", __name__)
@@ -112,6 +112,7 @@ def _person(connection: Connection, unit_code: str, platform: str) -> sessions.S
     session = session_of(connection)
     if session is None or session.unit_id != unit.id or session.level < 2 or platform not in _told_over():
         raise Refusal("SESSION_OVER")
+    changed_phone.need_whole(services(), connection, session)
     return session
 
 

@@ -29,7 +29,7 @@ from portal.domain.texts import said_later
 from portal.ledger.bills import BillFacts
 from portal.rendering import qr
 from portal.retrieval import family
-from portal.retrieval.proof import identify, passes
+from portal.retrieval.proof import changed_phone, identify, passes
 from portal.retrieval.proof.passes import LIVES, Purpose
 from portal.web.edge import limits, see_other, services
 
@@ -120,9 +120,11 @@ def at_window(unit_code: str, link_id: int) -> Response:
     unit_of(unit_code)
     with services().database.read() as connection:
         session = session_here(connection, 2 if link_id else 1)
-        of_member = family.bills(services(), connection, session, link_id)[1] if link_id else []
+        only = family.bills(services(), connection, session, link_id)[1] if link_id else None
+        if not link_id and changed_phone.limit_of(services(), connection, session) is not None:
+            only, _ = identify.visible_bills(services(), connection, session)
     if request.method == "POST":
-        bills = [bill.bill_id for bill in of_member]
+        bills = None if only is None else [bill.bill_id for bill in only]
         told = {
             "code": passes.for_window(services(), session, bills),
             "until": (now() + LIVES[Purpose.WINDOW]).isoformat(),
