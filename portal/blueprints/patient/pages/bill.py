@@ -17,7 +17,7 @@ from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.ledger.files import File, bill_pdf, bill_xml
 from portal.rendering.pdf.face import face_alone
-from portal.retrieval import patient_requests
+from portal.retrieval import bill_steps, patient_requests
 from portal.retrieval.proof import identify
 from portal.web.edge import FACE_WIDTH, runtime, services
 from portal.web.headers import private_picture
@@ -45,7 +45,7 @@ def bill(unit_code: str, bill_id: int) -> Response:
         "related": related,
         "asked": asked,
         "sent": sent,
-        "delivered": delivery_requests.how_far(sent),
+        "steps": bill_steps.steps(facts, related, delivery_requests.how_far(sent)),
     }
     return page("bill.html", bill=facts, **values)
 
