@@ -151,9 +151,11 @@ if SITE["token"]:
 def before_call(_: HookContext, case: Case, **__: Any) -> None:
     """Another address each time; of a patient's cases that fit the document every third is about something real."""
     case.headers["X-Forwarded-For"] = _address()
+    operation = case.operation.definition.raw["operationId"]
+    if operation == "bundle_file" and isinstance(case.query, dict):  # of one bill, not of all that there are
+        case.query.setdefault("bills", str(_random.choice(SITE["bills"] or [1])))
     if not SITE["token"] or case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    operation = case.operation.definition.raw["operationId"]
     _turns[operation] += 1
     if _turns[operation] % 3 != 1:
         return
@@ -163,7 +165,7 @@ def before_call(_: HookContext, case: Case, **__: Any) -> None:
     if operation == "revoke" and SITE["spare"]:
         case.path_parameters["link_id"] = SITE["spare"].pop()
     if case.query and {"member", "first", "last", "bills"} & set(case.query):
-        case.query = {}
+        case.query = {"bills": str(_random.choice(SITE["bills"]))} if operation == "bundle_file" else {}
     if isinstance(case.body, dict) and operation != "subscribe":
         case.body = _real(operation)
 

@@ -9,8 +9,12 @@ Page({
         bill: {
           ...bill,
           yuan: api.yuan(bill.total_fen),
+          reversed: api.yuan(-bill.total_fen),
           insured: api.yuan(bill.insured_fen),
           own: api.yuan(bill.own_cash_fen),
+          whole: getApp().globalData.level === 2,
+          others: (bill.replacement.length ? bill.replacement : bill.same_day)
+            .map((one) => ({ ...one, yuan: api.yuan(one.total_fen) })),
           items: bill.items.map((item) => ({ ...item, yuan: api.yuan(item.amount_fen) }))
         }
       }))
@@ -21,5 +25,7 @@ Page({
       .then((filePath) => wx.openDocument({ filePath, fileType: 'pdf', showMenu: true }))
       .catch((error) => this.setData({ problem: api.words(error) }))
   },
+  go(event) { wx.navigateTo({ url: `/pages/${event.currentTarget.dataset.page}?id=${this.id}` }) },
+  open(event) { wx.navigateTo({ url: `/pages/detail/detail?id=${event.currentTarget.dataset.id}` }) },
   mail() { wx.navigateTo({ url: `/pages/deliver/deliver?id=${this.id}` }) }
 })
