@@ -2,9 +2,10 @@ const api = require('../../utils/api')
 
 Page({
   data: { bill: null, problem: '' },
-  onLoad({ id }) {
-    this.id = id
-    api.get(`/bills/${id}`)
+  onLoad({ id }) { this.id = id },
+  // Coming back from a mail or a correction shows what has become of it.
+  onShow() {
+    api.get(`/bills/${this.id}`)
       .then((bill) => this.setData({
         bill: {
           ...bill,

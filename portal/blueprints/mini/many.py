@@ -22,6 +22,7 @@ from portal.retrieval.proof import identify, passes
 from portal.retrieval.proof.passes import LIVES, Purpose
 from portal.retrieval.proof.sessions import Session
 from portal.web.edge import file_response, runtime, services
+from portal.web.numbers import row_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def bundle_file() -> Response:
         whose = _whose(connection, wanted.get("member", 0), 1)
     _, first, last = _span(whose.bills, wanted)
     within = files.within(whose.bills, first, last)
-    ticked = {int(one) for one in wanted["bills"].split(",")} if "bills" in wanted else {b.bill_id for b in within}
+    ticked = set(row_ids(wanted["bills"].split(","))) if "bills" in wanted else {b.bill_id for b in within}
     zipped = wanted.get("form") == "zip"
     order = Bundle(unit_code(whose.session), whose.name, zipped, wanted.get("part", 1))
     file = files.bundle(services(), runtime().faces, order, within, ticked)
