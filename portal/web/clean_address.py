@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote
 
 from flask import Response, request
+from werkzeug.exceptions import NotFound
 
 from portal.web.edge import runtime, see_other
 
@@ -18,6 +19,8 @@ _UNIT = re.compile(r"/h/([^/]*[A-Z][^/]*)(/.*)?", re.DOTALL)
 def redirect_untidy() -> Response | None:
     """Lead a GET to the clean address, before anything is looked up; None for an address that is clean."""
     path = request.path
+    if path.startswith("//") and request.method not in ("GET", "HEAD") and not path.startswith("//medical-web/"):
+        raise NotFound  # what a proxy allows or forbids by its beginning must have that beginning
     if request.method not in ("GET", "HEAD") or path == "/":
         return None
     clean = tidy(path)
@@ -31,6 +34,7 @@ def redirect_untidy() -> Response | None:
 
 def tidy(path: str) -> str:
     """Return a path without slashes too many and without what cannot be part of a link."""
+    path = re.sub("^//+", "/", path)
     if link := _LINK.fullmatch(path):
         return link[1]
     if path[-1].isascii() and (path[-1].isalnum() or path[-1] in "-_"):
