@@ -18,15 +18,17 @@ _UNIT = re.compile(r"/h/([^/]*[A-Z][^/]*)(/.*)?", re.DOTALL)
 
 def redirect_untidy() -> Response | None:
     """Lead a GET to the clean address, before anything is looked up; None for an address that is clean."""
-    path = request.path
-    if path.startswith("//") and request.method not in ("GET", "HEAD") and not path.startswith("//medical-web/"):
-        raise NotFound  # what a proxy allows or forbids by its beginning must have that beginning
-    if request.method not in ("GET", "HEAD") or path == "/":
+    path, looks = request.path, request.method in ("GET", "HEAD")
+    # What a proxy allows or forbids by an address's beginning must begin so. A HIS may have a slash too many.
+    doubled = request.environ["PATH_INFO"].startswith("//") and not path.startswith("/medical-web/")
+    if doubled and not looks:
+        raise NotFound
+    if not looks or (path == "/" and not doubled):
         return None
     clean = tidy(path)
     if (unit := _UNIT.fullmatch(clean)) and runtime().units.get(unit[1]) is None:
         clean = f"/h/{unit[1].lower()}{unit[2] or ''}"
-    if clean == path:
+    if clean == path and not doubled:
         return None
     query = request.query_string.decode("ascii", "ignore")
     return see_other(quote(clean) + (f"?{query}" if query else ""))
@@ -34,7 +36,6 @@ def redirect_untidy() -> Response | None:
 
 def tidy(path: str) -> str:
     """Return a path without slashes too many and without what cannot be part of a link."""
-    path = re.sub("^//+", "/", path)
     if link := _LINK.fullmatch(path):
         return link[1]
     if path[-1].isascii() and (path[-1].isalnum() or path[-1] in "-_"):

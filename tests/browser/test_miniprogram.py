@@ -158,7 +158,7 @@ def _each_page(phone: WeChatPhone, folder: Path) -> None:
         phone.picture(folder / f"{phone.title}.png")
         if button == "报销包":
             phone.tap(words)
-            [pdf] = wait_for(phone.opened, 30, "the bundle")
+            [pdf] = wait_for(phone.opened, 120, "the bundle")
             assert pdf.startswith(b"%PDF")
         phone.back()
     phone.tap("给窗口看")
