@@ -26,9 +26,9 @@ from portal.blueprints.health import health
 from portal.blueprints.his.views import his
 from portal.blueprints.kiosk.views import kiosk
 from portal.blueprints.mini import openapi
-from portal.blueprints.mini.views import failed as mini_failed
-from portal.blueprints.mini.views import mini
-from portal.blueprints.mini.views import refused as mini_refused
+from portal.blueprints.mini.wiring import failed as mini_failed
+from portal.blueprints.mini.wiring import mini
+from portal.blueprints.mini.wiring import refused as mini_refused
 from portal.blueprints.patient.refusals import refused as patient_refused
 from portal.blueprints.patient.wiring import broken, http_error, patient, patient_cards
 from portal.core.crypto.cms import FileSigner

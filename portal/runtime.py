@@ -11,7 +11,7 @@ from portal.approvals.registry import Registry
 from portal.core.services import Services
 from portal.delivery.cards.documents import Paper
 from portal.delivery.cards.wechat import WeChatCards
-from portal.hospital import protected_persons
+from portal.hospital import protected_persons, staff_approvals
 from portal.hospital.references import UnitCache
 from portal.issuing.bills import approvals as bill_approvals
 from portal.issuing.bills.issue import IssuingService
@@ -28,6 +28,7 @@ APPROVALS = Registry(
     voucher_approvals.APPROVALS,
     stock_approvals.APPROVALS,
     protected_persons.APPROVALS,
+    staff_approvals.APPROVALS,
 )
 """Every kind of four-eyes approval and what runs when it is approved."""
 

@@ -3,7 +3,7 @@ const config = require('../config')
 const LOST = { what: '没有网络', why: '请求没有发出去', next: '请检查网络后再试' }
 const MUTE = { what: '没有办成', why: '服务器没有应答', next: '请稍后再试' }
 
-function forget() { Object.assign(getApp().globalData, { token: '', level: 0 }) }
+function forget() { Object.assign(getApp().globalData, { token: '', level: 0, slip: '', member: '' }) }
 
 // The server has forgotten us (a quarter of an hour unused): log in again, which needs no typing for who is bound.
 function over() {
@@ -19,7 +19,7 @@ function headers() {
 function send(method, path, data) {
   return new Promise((resolve, reject) => {
     const { globalData } = getApp()
-    const proved = globalData.level === 2
+    const proved = globalData.level > 0
     wx.request({
       url: config.base + path,
       method,
@@ -51,7 +51,19 @@ function file(path) {
   })
 }
 
+// Whose bills the present pages are about, as the address says it: one's own without anything.
+function whose(first) {
+  const { member } = getApp().globalData
+  return member ? `${first}member=${member}` : ''
+}
+
 module.exports = {
+  // Show what went wrong on a page, else nothing.
+  tell: (page, asked) => asked.then(
+    () => page.setData({ problem: '' }),
+    (error) => page.setData({ problem: `${error.what}：${error.why}。${error.next}。` })
+  ),
+  whose,
   get: (path) => send('GET', path),
   post: (path, data) => send('POST', path, data || {}),
   file,

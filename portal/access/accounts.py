@@ -82,7 +82,7 @@ def create(
 
     Raises INPUT_INVALID when the name is taken or roles that must stand apart are mixed (三员分立).
     """
-    chosen = _checked_roles(roles)
+    chosen = checked_roles(roles)
     moment = now()
     with objects(connection) as session:
         if session.scalar(select(StaffAccount.id).where(StaffAccount.username == username.casefold())) is not None:
@@ -110,7 +110,8 @@ def create(
     return account.id
 
 
-def _checked_roles(roles: Iterable[Role]) -> list[Role]:
+def checked_roles(roles: Iterable[Role]) -> list[Role]:
+    """Return roles in order, each once. Raises INPUT_INVALID when roles that must stand apart are mixed (三员分立)."""
     chosen = sorted(set(roles))
     alone = conflict(chosen)
     if alone is not None:
@@ -223,7 +224,7 @@ def set_roles(connection: Connection, account_id: int, roles: Iterable[Role], ac
     """
     with objects(connection) as session:
         _other(session, account_id, actor)
-        after = [role.value for role in _checked_roles(roles)]
+        after = [role.value for role in checked_roles(roles)]
         granted = session.scalars(select(StaffRole).where(StaffRole.account_id == account_id)).all()
         before = sorted(grant.role for grant in granted)
         for grant in granted:

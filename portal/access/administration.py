@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +10,7 @@ from sqlalchemy import Connection
 
 from portal import audit
 from portal.access import accounts
-from portal.access.permissions import Role
-from portal.access.sign_in import sessions
+from portal.access.sign_in import second_factor, sessions
 from portal.access.staff import by_username
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -73,12 +72,6 @@ def set_active(services: Services, actor: Actor, account_id: int, active: bool) 
     services.database.act(lambda connection: accounts.set_active(connection, account_id, active, actor))
 
 
-def set_roles(services: Services, actor: Actor, account_id: int, roles: Iterable[Role]) -> None:
-    """Grant exactly these roles; as :func:`accounts.set_roles`."""
-    chosen = list(roles)
-    services.database.act(lambda connection: accounts.set_roles(connection, account_id, chosen, actor))
-
-
 def unlock(services: Services, actor: Actor, account_id: int) -> None:
     """Forget the wrong passwords of an account; as :func:`accounts.unlock`."""
     services.database.act(lambda connection: accounts.unlock(connection, account_id, actor))
@@ -96,12 +89,20 @@ def unlock_named(services: Services, username: str) -> None:
     services.database.act(act)
 
 
-def reset_password(services: Services, actor: Actor, account_id: int) -> OneTimePassword:
-    """Give an account a one-time password; as :func:`accounts.reset_password`."""
+def reset_named(services: Services, username: str, *, second_factor_too: bool) -> OneTimePassword:
+    """Give the account of a name a one-time password from the command line, where nobody could decide about it.
+
+    Raises PAGE_NOT_FOUND.
+    """
 
     def act(connection: Connection) -> OneTimePassword:
-        password = accounts.reset_password(connection, account_id, actor)
-        return OneTimePassword(account_id, accounts.get(connection, account_id, actor).username, password)
+        account = by_username(connection, username.strip().casefold())
+        if account is None:
+            raise Refusal("PAGE_NOT_FOUND")
+        actor = Actor("system:command-line", unit_id=account.unit_id)
+        if second_factor_too:
+            second_factor.take_away_on(connection, account.id, actor)
+        return OneTimePassword(account.id, account.username, accounts.reset_password(connection, account.id, actor))
 
     return services.database.act(act)
 

@@ -227,6 +227,9 @@ APART = frozenset({Role.SYSTEM, Role.SECURITY, Role.AUDITOR, Role.INSPECTOR})
 TWO_FACTORS = frozenset({Role.SYSTEM, Role.SECURITY, Role.AUDITOR, Role.SUPERVISOR})
 """Roles that need the second factor outside the demo; for the others the parameter ``login.totp`` decides."""
 
+GUARDED = TWO_FACTORS
+"""Roles whose accounts one person alone neither resets nor makes: those who administer, look into the log, decide."""
+
 
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
     """Return what these roles together may do; an unknown role may do nothing."""

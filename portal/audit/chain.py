@@ -175,8 +175,9 @@ def anchor_path(services: Services) -> Path:
 
 def _write_anchor(services: Services, seq: int, digest: bytes) -> None:
     path = anchor_path(services)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_suffix(".new")
+    draft.touch(mode=0o600)
     draft.write_text(f"{seq} {digest.hex()} {now().isoformat()}\n", encoding="ascii")
     draft.replace(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 
@@ -29,6 +30,9 @@ for command in OF_AN_INSTALLATION:
     demo.demo.add_command(command)
 
 
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.EDQUOT)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status.
 
@@ -42,4 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except click.Abort:
         return 130
+    except OSError as error:
+        if error.filename is None or error.errno not in _NOT_WRITABLE:
+            raise
+        words = (
+            f"不能读写 {error.filename}（{error.strerror}）。请检查数据文件夹（DATA_DIR）的权限和所在磁盘，再重新启动。"
+        )
+        click.ClickException(words).show()
+        return 1
     return status if isinstance(status, int) else 0

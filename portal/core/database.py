@@ -92,6 +92,10 @@ def configure(engine: Engine) -> Engine:
         _leave_a_standby(engine)
         return engine
 
+    @event.listens_for(engine, "do_connect")
+    def _private(*_: Any) -> None:
+        _create_private(engine.url.database or "")
+
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
@@ -109,6 +113,12 @@ def configure(engine: Engine) -> Engine:
         cursor.close()
 
     return engine
+
+
+def _create_private(path: str) -> None:
+    """Create a missing SQLite file for its own user alone, whatever started us; its journals get the same mode."""
+    if path and path != ":memory:" and not Path(path).exists():
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
 
 def _ping_the_idle(engine: Engine) -> None:

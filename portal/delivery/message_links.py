@@ -13,6 +13,10 @@ from sqlalchemy import Connection, func, select
 from portal.core.crypto import tokens
 from portal.core.services import Services
 from portal.delivery.engine import messages
+from portal.domain.errors import Refusal
+from portal.domain.link import TOKEN
+from portal.ledger import bills as ledger_bills
+from portal.ledger.bills import BillFacts
 from portal.models.tables import BILL, DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP, VOUCHER
 
 MOST = 19
@@ -59,6 +63,26 @@ def by_link(services: Services, connection: Connection, token: str) -> MessageLi
     """Return the message of a link's token; ``None`` for one that is not ours or whose link was renewed."""
     found = _message(services, connection, tokens.number_in(token))
     return found if found is not None and found.link_token and tokens.equal(token, found.link_token) else None
+
+
+def linked(services: Services, connection: Connection, token: str) -> tuple[BillFacts, str, MessageLink | None]:
+    """Return the bill of a link and its payer's full name, which the caller masks; with them the message, when it is
+    the link of one.
+
+    Raises BILL_NOT_YET for a link of the right shape without a bill (not issued yet, or not ours), LINK_INVALID.
+    """
+    sent = by_link(services, connection, token)
+    if sent is not None and sent.bill_id is not None:
+        bill = ledger_bills.by_id(connection, sent.bill_id)
+        if bill is not None:
+            return bill, ledger_bills.payer_name(services, connection, bill.bill_id), sent
+    whole = TOKEN.fullmatch(token) is not None
+    found = ledger_bills.by_link(services, connection, services.index.digest("link", token)) if whole else None
+    if found is None and whole and token[0] in services.settings.link_key_ids:
+        raise Refusal("BILL_NOT_YET")
+    if found is None:
+        raise Refusal("LINK_INVALID")
+    return *found, None
 
 
 def by_stop(services: Services, connection: Connection, token: str) -> MessageLink | None:

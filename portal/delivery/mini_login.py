@@ -8,6 +8,7 @@ SMS or with the phone that WeChat vouches for, when it is the one on file.
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Connection, insert, select
@@ -20,8 +21,11 @@ from portal.core.clock import now
 from portal.core.services import Services
 from portal.delivery import bindings
 from portal.delivery.bindings import Subject
+from portal.delivery.message_links import MessageLink
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
+from portal.issuing.paper import slip_codes
+from portal.ledger.bills import BillFacts
 from portal.models.tables import MINI_LOGIN
 from portal.providers.clients import Providers
 from portal.providers.faults import ChannelFault, FaultKind
@@ -82,10 +86,15 @@ def openid_of(services: Services, connection: Connection, session: Session) -> s
 
 
 def begin(services: Services, limits: Limits, session: Session, number: str, name: str, address: str) -> str:
-    """Take number and name: a code is sent if they match. Returns the next token. Raises TRY_LATER."""
+    """Take number and name: a code is sent if they match. Returns the next token; what a slip has opened stays open.
+
+    Raises TRY_LATER.
+    """
     with services.database.read() as connection:
         openid = openid_of(services, connection, session)
     claim = identify.counted_claim(services, limits, number, name, address)
+    before = session.claim
+    claim = replace(claim, bills=before.bills, vouchers=before.vouchers, whole=before.whole)
 
     def work(connection: Connection) -> str:
         token = identify.begin_on(services, connection, session.unit_id, claim)
@@ -151,6 +160,59 @@ def by_phone(
         return token
 
     return services.database.act(work)
+
+
+def open_link(
+    services: Services,
+    limits: Limits,
+    session: Session,
+    linked: tuple[BillFacts, MessageLink | None],
+    typed: str,
+    address: str,
+) -> str:
+    """Level 1 for the bill of a link, and for those that its message tells of, by the payer's name or the fetch code.
+
+    Returns the next token. Raises NOT_MATCHED, TRY_LATER, LINK_INVALID for a bill of another hospital.
+    """
+    bill, sent = linked
+    if bill.unit_id != session.unit_id:
+        raise Refusal("LINK_INVALID")
+    attempt = attempts.begin(services, limits, identify.BY_LINK, str(bill.bill_id), address)
+
+    def work(connection: Connection) -> str:
+        openid = openid_of(services, connection, session)
+        token = identify.open_by_slip_on(services, connection, bill, typed, session)
+        _remember(services, connection, token, openid)
+        return token
+
+    token = services.database.act(work)
+    attempt.right()
+    if sent is not None:
+        with services.database.read() as connection:
+            joined = sent.joined(connection)
+        sessions.add_bills(services, token, joined)
+    return token
+
+
+def open_code(
+    services: Services, limits: Limits, session: Session, code: str, name: str, address: str
+) -> tuple[str, int]:
+    """Level 1 for the bill of a fetch code, by the payer's name. Returns the next token and the bill.
+
+    Raises NOT_MATCHED, TRY_LATER.
+    """
+    whom = slip_codes.digest(services, code).hex()[:24]
+    attempt = attempts.begin(services, limits, identify.BY_SLIP_CODE, whom, address)
+
+    def work(connection: Connection) -> tuple[str, int]:
+        openid = openid_of(services, connection, session)
+        opened = identify.open_by_code_on(services, connection, session.unit_id, (code, name), session)
+        _remember(services, connection, opened[0], openid)
+        return opened
+
+    opened = services.database.act(work)
+    attempt.right()
+    return opened
 
 
 def _bind_on(services: Services, connection: Connection, openid: str, token: str, by: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.core.clock import now
 from portal.core.services import Services
+from portal.delivery.engine.channel import CODES, PUSH, lane_of
 from portal.delivery.requests import SHOWN, Shown, read_shown, with_attempts
 from portal.domain.states.delivery import Purpose
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, NOTICE_SEEN, VOUCHER_KEY, VOUCHER_PARTY
@@ -19,6 +20,38 @@ from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, NOTICE_SEEN, VOUCHE
 MOST = 50
 KEPT = timedelta(days=180)
 """Older messages are no notices any more; a mark as old marks nothing and is forgotten."""
+
+
+CHANNELS = {
+    "sms": "短信",
+    "mail": "邮箱",
+    "wechat": "您绑定的微信",
+    "wechat-sub": "您绑定的微信",
+    "mini": "微信小程序",
+    "alipay": "您绑定的支付宝",
+    "alipay-life": "您绑定的支付宝",
+    PUSH: "医院 APP",
+    CODES: "短信验证码",
+}
+"""What the lanes of messages are called to patients; a test holds that none is missing."""
+_READABLE = ("sms", "mail", CODES)
+"""Channels whose addresses a person knows, even masked."""
+TITLES = {
+    Purpose.ISSUED: "票据开好了",
+    Purpose.REVERSED: "票据作废了",
+    Purpose.READY: "您等的票据开好了",
+    Purpose.REQUESTED: "您要的票据",
+    Purpose.NOTICE: "医院发来的通知",
+    Purpose.EXCHANGED: "票据换成纸质了",
+}
+"""What a message says, in the person's words."""
+
+
+def way_of(channel: str, masked: str) -> str:
+    """Return where a message went in a person's words: ``短信 138****1234``, ``您绑定的微信``."""
+    lane = lane_of(channel)
+    word = CHANNELS.get(lane, "其他方式")
+    return f"{word} {masked}".strip() if lane in _READABLE else word
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,7 @@ CATALOGUE: dict[str, Text] = {
     ),
     # card packs, mini-program
     "CARD_UNAVAILABLE": Text(409, "现在不能放入卡包", "{why}", "请下载 PDF 保存或报销"),
+    "WECHAT_SILENT": Text(503, "没有放入卡包", "微信现在没有应答", "请稍后再试，或下载 PDF 保存"),
     "LOGIN_FAILED": Text(401, "登录失败", "{why}", "请重新打开小程序再试"),
     # reversal
     "ALREADY_REVERSED": Text(
@@ -305,6 +306,9 @@ CATALOGUE: dict[str, Text] = {
     "REQUEST_CLOSED": Text(409, "已经答复过", "这个申请已由{by}答复", "请在列表中查看答复"),
     "CHOICE_EMPTY": Text(
         422, "没有选择票据", "一张也没有选，或者选的超过了 {most} 张", "一次最多 {most} 张，请少选一些"
+    ),
+    "LEVEL_TOO_LOW": Text(
+        403, "要先核实本人", "凭告知单或刚登录时还看不了这一项", "请填号码和姓名，用手机验证码核实本人"
     ),
     "SESSION_OVER": Text(401, "需要重新验证", "为保护隐私，验证结果只保留一段时间", "请重新填写"),
     # staff side

@@ -34,7 +34,7 @@ def migrate(url: str, revision: str = "head") -> None:
     Raises UnknownRevision when the database is older than the baseline, or newer than this program.
     """
     if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     command.upgrade(config(url), revision)
 
 

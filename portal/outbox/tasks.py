@@ -98,6 +98,11 @@ def enqueue(
     return added
 
 
+def is_known(connection: Connection, key: str) -> bool:
+    """Tell whether there is a task with this key, done or not."""
+    return connection.scalar(select(OUTBOX_TASK.c.id).where(OUTBOX_TASK.c.key == key)) is not None
+
+
 def wake(connection: Connection, topic: str) -> None:
     """Wake the workers of a topic when the caller's transaction commits; only PostgreSQL can, elsewhere they look.
 

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Mapping, Sequence
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from portal.core.clock import now
 from portal.core.services import Services
 from portal.outbox.lanes import Lane, LaneWork, complete
 from portal.outbox.schedule import Schedule
-from portal.outbox.tasks import Dead, Handler, Outcome, Retry, Task, due_topics, enqueue
+from portal.outbox.tasks import Dead, Handler, Outcome, Retry, Task, due_topics, enqueue, is_known
 from portal.outbox.topics import Topic
 from portal.outbox.wake import listen
 
@@ -21,6 +22,9 @@ log = structlog.get_logger("qupiao.worker")
 
 POLL = 0.25
 """Seconds between two looks for due tasks, one for all lanes: the floor when nobody wakes the worker (or on SQLite)."""
+
+MOST_PUT_BACK = 20
+"""So often the clock may be put back over the same minute."""
 
 MOST_ATTEMPTS = 500
 """A task that fails unexpectedly this often becomes a dead letter."""
@@ -108,5 +112,19 @@ class Worker:
             slot = schedule.slot(moment)
             if self._slots.get(topic) != slot:
                 with self.services.database.write() as connection:
-                    enqueue(connection, topic, f"{topic}:{slot}", {"slot": slot})
+                    _take_turn(connection, topic, slot)
                 self._slots[topic] = slot
+
+
+def _take_turn(connection: Connection, topic: Topic, slot: int | str) -> None:
+    """Write the task of a turn, unless another worker has.
+
+    A turn whose next one is there as well was taken before the clock was put back: it comes once more, or the task
+    would rest until the clock is where it was. A daily one has had its day.
+    """
+    for again in range(MOST_PUT_BACK):
+        suffix = f":{again}" if again else ""
+        if enqueue(connection, topic, f"{topic}:{slot}{suffix}", {"slot": slot}) or isinstance(slot, str):
+            return
+        if not is_known(connection, f"{topic}:{slot + 1}{suffix}"):
+            return

@@ -72,6 +72,16 @@ class Request:
         return STATES[self.state]
 
 
+def correction_mistakes(typed: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with a correction as it was typed, by field."""
+    mistakes = {}
+    if typed["wrong"] not in WRONG:
+        mistakes["wrong"] = "请选择哪里写错了。"
+    if not typed["right"].strip():
+        mistakes["right"] = "请写上正确的内容。"
+    return mistakes
+
+
 def ask(
     services: Services,
     limits: Limits,

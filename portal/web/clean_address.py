@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote
 
 from flask import Response, request
+from werkzeug.exceptions import NotFound
 
 from portal.web.edge import runtime, see_other
 
@@ -17,13 +18,17 @@ _UNIT = re.compile(r"/h/([^/]*[A-Z][^/]*)(/.*)?", re.DOTALL)
 
 def redirect_untidy() -> Response | None:
     """Lead a GET to the clean address, before anything is looked up; None for an address that is clean."""
-    path = request.path
-    if request.method not in ("GET", "HEAD") or path == "/":
+    path, looks = request.path, request.method in ("GET", "HEAD")
+    # What a proxy allows or forbids by an address's beginning must begin so. A HIS may have a slash too many.
+    doubled = request.environ["PATH_INFO"].startswith("//") and not path.startswith("/medical-web/")
+    if doubled and not looks:
+        raise NotFound
+    if not looks or (path == "/" and not doubled):
         return None
     clean = tidy(path)
     if (unit := _UNIT.fullmatch(clean)) and runtime().units.get(unit[1]) is None:
         clean = f"/h/{unit[1].lower()}{unit[2] or ''}"
-    if clean == path:
+    if clean == path and not doubled:
         return None
     query = request.query_string.decode("ascii", "ignore")
     return see_other(quote(clean) + (f"?{query}" if query else ""))

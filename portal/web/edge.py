@@ -14,6 +14,7 @@ from werkzeug.routing import IntegerConverter, Map
 from portal.access.limits import Limits
 from portal.core.services import Services
 from portal.runtime import Runtime
+from portal.web.numbers import MOST
 
 KEY = "qupiao"
 """Where an application keeps its runtime."""
@@ -26,7 +27,7 @@ class RowId(IntegerConverter):
 
     def __init__(self, map: Map, **options: Any) -> None:
         """Set the largest number that the databases hold."""
-        super().__init__(map, max=2**63 - 1, **options)
+        super().__init__(map, max=MOST, **options)
 
 
 def runtime() -> Runtime:

@@ -26,6 +26,7 @@ from tests.support.processes.services import wait_for
 NAME, NUMBER, PHONE = "林演安", "000000195203150010", "10000000001"
 OTHER, STRANGER = "oDEMO-miniapp-user-00000002", "oDEMO-miniapp-user-00000003"
 HOLDER = "oDEMO-miniapp-user-00000004"
+SLIPS = "oDEMO-miniapp-user-00000005"
 NUMBER_FIELD = "证件号、就诊卡号或手机号"
 Phones = Callable[[str], WeChatPhone]
 
@@ -74,7 +75,7 @@ def test_from_a_scan_to_the_mail(installation: Installation, phones: Phones, tmp
     assert http(installation.base)("invoiceEBillOutpatient", outpatient("W1")).ok
     before = len(messages(installation, "/sms/messages"))
     phone = phones(MINI_USER)
-    phone.start(scanned="https://qupiao.example/b/1abc")
+    phone.start(scanned="https://qupiao.example/h/pgzx")
     phone.tap("扫就诊卡")
     phone.see("用微信首页的“扫一扫”")
     phone.tap("发验证码")
@@ -113,6 +114,89 @@ def test_from_a_scan_to_the_mail(installation: Installation, phones: Phones, tmp
     assert not any(secret in unquote(one) for one in phone.addresses for secret in (NUMBER, NAME, PHONE))
     _the_next_bill_is_told(installation, phones)
     _something_is_missing(installation, phones)
+
+
+def test_a_slip_then_everything_else(installation: Installation, phones: Phones, tmp_path: Path) -> None:
+    """A slip scanned and a name: that bill; then proved, and each page that hangs on the list."""
+    issued = http(installation.base)("invoiceEBillOutpatient", outpatient("W5"))
+    assert issued.ok
+    wechat_has(installation, SLIPS, PHONE)
+    phone = phones(SLIPS)
+    phone.start(scanned=issued.payload["pictureUrl"])
+    phone.tap("扫就诊卡或告知单")
+    phone.see("已扫到告知单")
+    phone.type("交款人姓名", "林演错")
+    phone.tap("看这张票")
+    phone.see("不一致")
+    phone.type("交款人姓名", NAME)
+    phone.picture(tmp_path / "slip.png")
+    phone.tap("看这张票")
+    assert "PDF 只有票面" in phone.see("这次一共 128.50 元")
+    assert "看费用清单" not in phone.see("开票日期")
+    phone.picture(tmp_path / "detail.png")
+    phone.start()
+    phone.type(NUMBER_FIELD, NUMBER)
+    phone.type("患者姓名", NAME)
+    phone.tap("用微信手机号核实")
+    phone.see("林** 的票据")
+    phone.picture(tmp_path / "list.png")
+    _each_page(phone, tmp_path)
+    _of_a_bill(phone, tmp_path)
+
+
+def _each_page(phone: WeChatPhone, folder: Path) -> None:
+    pages = {
+        "报销包": "打开报销包（PDF）",
+        "一年里自己付的钱": "其中个人自付",
+        "我的通知": "票据开好了",
+        "家人的票据": "请家人授权",
+        "为什么没有我的票": "刚缴完费",
+    }
+    for button, words in pages.items():
+        phone.tap(button)
+        phone.see(words)
+        phone.picture(folder / f"{phone.title}.png")
+        if button == "报销包":
+            phone.tap(words)
+            [pdf] = wait_for(phone.opened, 120, "the bundle")
+            assert pdf.startswith(b"%PDF")
+        phone.back()
+    phone.tap("给窗口看")
+    phone.tap("显示二维码")
+    phone.see("以前有效")
+    assert phone.page.locator("img").get_attribute("src").startswith("data:image/png")  # type: ignore[union-attr]
+    phone.picture(folder / "window.png")
+    phone.back()
+
+
+def _of_a_bill(phone: WeChatPhone, folder: Path) -> None:
+    phone.tap("128.50 元")
+    phone.see("这张票到哪一步了")
+    phone.picture(folder / "proved.png")
+    phone.tap("看费用清单")
+    phone.see("×")
+    phone.back()
+    phone.tap("放入微信")
+    phone.see("微信卡包")
+    phone.back()
+    phone.tap("票据写错了")
+    phone.tap("提交更正申请")
+    phone.see("请选择哪里写错了")
+    phone.tap("其他")
+    phone.type("正确的是", "金额 1 元")
+    phone.picture(folder / "correction.png")
+    phone.tap("提交更正申请")
+    phone.see("已交给窗口")
+    phone.back()
+    phone.see("更正申请：待答复")
+    phone.tap("发到邮箱")
+    phone.type("邮箱地址", "lin@qq.con")
+    phone.tap("发送")
+    phone.see("是不是 lin@qq.com？")
+    phone.picture(folder / "asked.png")
+    phone.tap("改成 lin@qq.com")
+    phone.tap("发送")
+    phone.see("lin@qq.com：")
 
 
 def _the_next_bill_is_told(installation: Installation, phones: Phones) -> None:

@@ -1,13 +1,14 @@
 // What WeChat gives a mini-program, as far as ours uses it: App, Page, require, WXML, WXSS, wx. It is stricter than WeChat:
 // a component, attribute, name in a template or wx function that is not here fails, and so does a value that is not there.
 // Requests are real ones. `window.phone` is what the person's phone does when asked; the test sets it.
-window.phone = { scanned: "", phone: true, accept: true, opened: [] };
+window.phone = { scanned: "", phone: true, accept: true, opened: [], copied: "" };
 
-const TAGS = { view: "div", text: "span", button: "button", input: "input" };
+const TAGS = { view: "div", text: "span", button: "button", input: "input", image: "img" };
 const OWN = {
   view: [], text: [], block: [],
   button: ["open-type", "disabled"],
   input: ["type", "maxlength", "placeholder", "value"],
+  image: ["src"],
 };
 const COMMON = /^(class|role|aria-[a-z]+|data-[a-z-]+|bind(tap|input|getphonenumber)|wx:(if|elif|else|for|key))$/;
 const LONGEST = 140; // WeChat's own limit of an input without maxlength
@@ -196,6 +197,7 @@ window.boot = (files, base) => {
       const bytes = new Uint8Array(await (await fetch(filePath)).arrayBuffer());
       window.phone.opened.push({ fileType, text: btoa(String.fromCharCode(...bytes)) });
     }),
+    setClipboardData: asked("setClipboardData", ["data"], async ({ data }) => { window.phone.copied = data; return {}; }),
     scanCode: asked("scanCode", [], async () => {
       if (!window.phone.scanned) throw "cancel";
       return { result: window.phone.scanned };

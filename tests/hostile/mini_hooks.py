@@ -34,8 +34,10 @@ guard.install()
 SITE: dict[str, Any] = json.loads(os.environ["QUPIAO_FUZZED_SITE"])
 """``base``, ``simulators``, ``openid``, ``people`` as (number, name), ``bills`` and ``links`` that the user may see,
 ``token`` of a proved session (empty: nobody has one), ``tally``: the file for the counts."""
-SPENDS = {"identify", "confirm", "phone", "logout"}
+SPENDS = {"identify", "confirm", "phone", "slip", "logout"}
 """Operations that end the session which calls them."""
+CODED = {"confirm", "code", "resend"}
+"""Operations that need a code to have been asked for."""
 CODE: Any = OneTimeCode.__table__
 BILL: Any = Bill.__table__
 
@@ -79,6 +81,13 @@ def _code_sent() -> str:
     return str(_cipher.decrypt_text("one_time_code.code", row.id, row.code)) if row is not None else "123456"
 
 
+def _consent() -> str:
+    """The code that a relative has just got for the proved user."""
+    body, headers = dict(_OTHERS["proxy"]), {"Authorization": f"Bearer {SITE['token']}", "X-Forwarded-For": _address()}
+    _http.post(f"{SITE['base']}/api/mini/v1/family/proxy", json=body, headers=headers)
+    return _code_sent()
+
+
 def _face() -> dict[str, str]:
     with _database.read() as connection:
         row = connection.execute(select(BILL).where(BILL.c.id == _random.choice(SITE["bills"]))).one()
@@ -98,7 +107,25 @@ def _real(operation: str) -> dict[str, Any]:
         return {"phone_code": _wechat("phone"), **_person()}
     if operation == "verify":
         return _face()
+    if operation == "consent":
+        return {"code": _consent()}
+    if operation == "slip":
+        return {"slip": _random.choice(SITE["slips"]), "name": SITE["name"]}
+    if operation in _OTHERS:
+        return dict(_OTHERS[operation])
     return {"address": f"f{_random.randrange(10**9)}@example.com"}
+
+
+_OTHERS: dict[str, dict[str, Any]] = {
+    "correction": {"wrong": "other", "right": "x"},
+    "notices_seen": {"seen": "2026-11-18T02:42:00+00:00"},
+    "why": {"amount": "128.50"},
+    "why_ask": {"person": "林演安", "phone": "10000000001"},
+    "answer": {"number": SITE["request"]},
+    "child": dict(SITE["child"]),
+    "proxy": {"number": "000000194809060023", "name": "陈样英", "relation": "父母"},
+}
+"""Bodies that succeed as they stand."""
 
 
 class Session:
@@ -107,9 +134,9 @@ class Session:
     def get(self, case: Case, _: AuthContext) -> str:
         """The token: the proved one, or an own one where the case ends its session."""
         operation = case.operation.definition.raw["operationId"]
-        if operation not in SPENDS:
+        if operation not in SPENDS | CODED:
             return str(SITE["token"])
-        return _post("identify", _log_in(), **_person()) if operation == "confirm" else _log_in()
+        return _post("identify", _log_in(), **_person()) if operation in CODED else _log_in()
 
     def set(self, case: Case, data: str, _: AuthContext) -> None:
         """Put it into its header."""
@@ -124,15 +151,21 @@ if SITE["token"]:
 def before_call(_: HookContext, case: Case, **__: Any) -> None:
     """Another address each time; of a patient's cases that fit the document every third is about something real."""
     case.headers["X-Forwarded-For"] = _address()
+    operation = case.operation.definition.raw["operationId"]
+    if operation == "bundle_file" and isinstance(case.query, dict):  # of one bill, not of all that there are
+        case.query.setdefault("bills", str(_random.choice(SITE["bills"] or [1])))
     if not SITE["token"] or case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    operation = case.operation.definition.raw["operationId"]
     _turns[operation] += 1
     if _turns[operation] % 3 != 1:
         return
     for name, known in (("bill_id", SITE["bills"]), ("link_id", SITE["links"])):
         if name in (case.path_parameters or {}):
             case.path_parameters[name] = _random.choice(known)
+    if operation == "revoke" and SITE["spare"]:
+        case.path_parameters["link_id"] = SITE["spare"].pop()
+    if case.query and {"member", "first", "last", "bills"} & set(case.query):
+        case.query = {"bills": str(_random.choice(SITE["bills"]))} if operation == "bundle_file" else {}
     if isinstance(case.body, dict) and operation != "subscribe":
         case.body = _real(operation)
 

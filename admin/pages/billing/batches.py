@@ -17,6 +17,7 @@ from portal.issuing.manual.batch import BatchService
 from portal.listing.values import State
 from portal.rendering.tables import fill_in_form, spreadsheet
 from portal.web.edge import file_response, runtime, see_other, services
+from portal.web.numbers import row_id
 
 TONES = {
     "checked": "wait",
@@ -127,7 +128,7 @@ NOTES = (
 def batch_report(batch_id: int) -> Response:
     """Show the check report before, the progress during, the result after; while it runs the page renews itself."""
     report = batches_desk().report(current_actor(), batch_id)
-    after = request.args.get("after", 0, type=int)
+    after = request.args.get("after", 0, type=row_id)
     bad = [] if report.purged else batches_desk().bad(current_actor(), batch_id, SHOWN + 1, after)
     response = page(
         "billing/batch.html",

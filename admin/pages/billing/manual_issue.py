@@ -28,6 +28,7 @@ from portal.issuing.paper import notice_slips
 from portal.ledger import bills
 from portal.rendering import qr
 from portal.web.edge import runtime, see_other, services
+from portal.web.numbers import row_id
 
 FIRST_LINES = 5
 FIRST_PAYMENTS = 2
@@ -199,7 +200,7 @@ def _form(found: Draft, checked: bool, problem: str = "") -> Response:
         reviewers = catalogue.reviewers(connection, actor.unit_id)
         insurance = catalogue.insurance_types(connection)
     points = _points(kind)
-    count = max(FIRST_LINES, len(shown.entry.lines) + 1, request.args.get("lines", 0, type=int))
+    count = max(FIRST_LINES, len(shown.entry.lines) + 1, request.args.get("lines", 0, type=row_id))
     values = shown.entry.fields
     if not values["point_code"] and (point := current_session().point) and point.code in points:
         values["point_code"] = point.code

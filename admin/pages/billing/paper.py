@@ -31,6 +31,7 @@ from portal.ledger.bills import BillFacts
 from portal.ledger.paper import valid_sheet
 from portal.stock.ranges import peek
 from portal.web.edge import see_other, services
+from portal.web.numbers import row_id, row_ids
 
 
 class ExchangeForm(Form):
@@ -318,7 +319,7 @@ def print_sheets(sheet_ids: list[int]) -> Response:
 @requires(Permission.PAPER_VIEW, within="billing.sheets")
 def sheets_pdf() -> Response:
     """Sheets as they go to the printer; ``form=1`` with the form's lines, for plain paper."""
-    ids = [int(one) for one in request.args.getlist("sheet") if one.isdecimal() and len(one) < 20][:50]
-    printer = request.args.get("printer", type=int)
+    ids = row_ids(request.args.getlist("sheet"))[:50]
+    printer = request.args.get("printer", type=row_id)
     data = prints.pdf(services(), current_staff().unit_id, ids, printer, request.args.get("form") == "1")
     return pdf_response(data, "paper.pdf")

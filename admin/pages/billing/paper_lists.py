@@ -33,6 +33,7 @@ from portal.listing.lists import ListPage
 from portal.listing.values import BILL_STATES, SHEET_STATES
 from portal.models.tables import BILL, PAPER_BILL
 from portal.web.edge import see_other, services
+from portal.web.numbers import row_id, row_ids
 
 MOST = 50
 """Sheets of one batch."""
@@ -156,11 +157,11 @@ def _details(bill: BillFacts) -> Sequence[Any]:
 def exchange_batch() -> Response:
     """Exchange the chosen bills one after another from the sheet in the printer on; each is an act of its own."""
     names = "shown" if "all" in request.form else "bill"
-    ids = [int(one) for one in request.form.getlist(names) if one.isdecimal() and len(one) < 20]
+    ids = row_ids(request.form.getlist(names))
     ids, code, number = ids[:MOST], request.form.get("code", "")[:8], digits(request.form.get("number", ""))
     if not ids or number is None:
         raise Refusal("PAPER_BATCH_EMPTY", most=MOST)
-    done, failed = _batch(ids, Sheet(code, number), request.form.get("printer", type=int))
+    done, failed = _batch(ids, Sheet(code, number), request.form.get("printer", type=row_id))
     if failed:
         say("没有换开：" + "；".join(failed), "warning")
     if not done:
@@ -206,5 +207,5 @@ def sheets() -> Response:
 def print_chosen() -> Response:
     """Print the chosen sheets, or all valid ones of the page."""
     names = "shown" if "all" in request.form else "sheet"
-    ids = [int(one) for one in request.form.getlist(names) if one.isdecimal() and len(one) < 20]
+    ids = row_ids(request.form.getlist(names))
     return print_sheets(ids[:MOST])

@@ -28,6 +28,7 @@ from portal.listing.lists import ListPage
 from portal.listing.values import State
 from portal.models.tables import DELIVERY_ATTEMPT
 from portal.web.edge import see_other, services
+from portal.web.numbers import row_id, row_ids
 
 STATES = {
     state.value: State(state.title, "ok" if state in queries.GOOD else "red" if state in queries.BAD else "wait")
@@ -139,12 +140,12 @@ def one_delivery(delivery_id: int) -> Response:
 @requires(Permission.DELIVERY_SEND, within="delivery.deliveries")
 def send_again() -> Response:
     """Send the chosen ended messages once more."""
-    chosen = [int(text) for text in request.form.getlist("attempt") if text.isdecimal() and len(text) < 20]
+    chosen = row_ids(request.form.getlist("attempt"))
     count = operations.send_again(services(), current_actor(), chosen)
     say(f"已重新排队 {count} 条。" if count else "没有可以重发的记录。", "success" if count else "warning")
-    back = request.form.get("delivery", "")
-    if back.isdecimal() and len(back) < 20:
-        return see_other(url_for("delivery.one_delivery", delivery_id=int(back)))
+    back = request.form.get("delivery", 0, type=row_id)
+    if back:
+        return see_other(url_for("delivery.one_delivery", delivery_id=back))
     return see_other(url_for("delivery.deliveries", state=queries.DEAD_LETTERS))
 
 

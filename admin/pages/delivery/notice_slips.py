@@ -17,6 +17,7 @@ from portal.listing.lists import ListPage
 from portal.models.tables import BILL
 from portal.rendering.papers.slip import Paper
 from portal.web.edge import file_response, see_other, services
+from portal.web.numbers import row_ids
 
 PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'none'"
 """A browser's own PDF viewer is a page with styles of its own."""
@@ -63,7 +64,7 @@ def slips() -> Response:
 def print_slips() -> Response:
     """Print the chosen ones, or with ``all`` everything that the page shows."""
     names = "shown" if "all" in request.form else "bill"
-    return _print([int(text) for text in request.form.getlist(names) if text.isdecimal() and len(text) < 20])
+    return _print(row_ids(request.form.getlist(names)))
 
 
 @billing.post("/bills/<int:bill_id>/notice")

@@ -16,6 +16,7 @@ from portal.approvals import requests
 from portal.approvals.registry import NOT_THE_ACTS, Decision
 from portal.domain.errors import Refusal
 from portal.domain.states.approval import ApprovalState
+from portal.hospital import staff_approvals
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.bills.approvals import LostSheet
 from portal.issuing.paper import exchange
@@ -120,6 +121,9 @@ def approve(approval_id: int) -> Response:
             raise
         say(f"没有办成：{refusal}", "danger")
         return see_other(url_for("home.approval", approval_id=approval_id))
+    handed = staff_approvals.hand_over(services(), current_actor(), approval_id)
+    if handed is not None:
+        return page("home/handed_over.html", handed=handed, said=f"已同意。{outcome}")
     say(f"已同意。{outcome}")
     return see_other(url_for("home.approvals_list"))
 

@@ -24,6 +24,7 @@ from portal.stock.balances import Holding
 from portal.stock.queries import AlarmFacts
 from portal.web import cookies
 from portal.web.edge import see_other, services
+from portal.web.numbers import row_id
 
 
 @group.get("")
@@ -62,7 +63,7 @@ def _stock(unit_id: int) -> tuple[list[Holding], list[AlarmFacts]]:
 @signed_in()
 def choose_point() -> Response:
     """Work at another of one's points."""
-    point_id = request.form.get("point", 0, type=int)
+    point_id = request.form.get("point", 0, type=row_id)
     sessions.choose_point(services(), current_session(), point_id)
     say("已选定开票点。")
     return see_other(_where_from())

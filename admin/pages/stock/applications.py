@@ -29,6 +29,7 @@ from portal.stock.documents import applications as service
 from portal.stock.documents import lists
 from portal.stock.documents.facts import ApplicationFacts
 from portal.web.edge import see_other, services
+from portal.web.numbers import row_id
 
 APPLICATIONS = ListPage(
     name="stock-applications",
@@ -89,7 +90,7 @@ def new_application() -> Response:
     form = ApplicationForm(
         kind=request.args.get("kind", ""),
         year=request.args.get("year", "0"),
-        quantity=request.args.get("quantity", type=int),
+        quantity=request.args.get("quantity", type=row_id),
     )
     form.kind.choices, form.year.choices = kind_choices(), year_choices()
 

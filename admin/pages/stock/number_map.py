@@ -21,6 +21,7 @@ from portal.stock import queries
 from portal.stock.books import fates, uses
 from portal.stock.books.fates import Run
 from portal.web.edge import see_other, services
+from portal.web.numbers import row_id
 
 WIDTH, LEAST = 1000.0, 3.0
 SINGLE = 100
@@ -115,8 +116,8 @@ def number_map(segment_id: int) -> Response:
         segment = segments[segment_id]
         runs = fates.fate_map(connection, segment_id)
         points = queries.points(connection, current_staff().unit_id)
-    low = min(max(request.args.get("low", segment.first, type=int), segment.first), segment.last)
-    high = min(max(request.args.get("high", segment.last, type=int), low), segment.last)
+    low = min(max(request.args.get("low", segment.first, type=row_id), segment.first), segment.last)
+    high = min(max(request.args.get("high", segment.last, type=row_id), low), segment.last)
     window = clip(runs, low, high)
     return page(
         "stock/map.html",

@@ -25,6 +25,7 @@ from portal.stock import alarms, balances, queries, rules
 from portal.stock.books import fates
 from portal.stock.queries import SegmentFacts
 from portal.web.edge import see_other, services
+from portal.web.numbers import row_id
 
 
 def _places() -> dict[str, str]:
@@ -142,8 +143,8 @@ def rule() -> Response:
     form = RuleForm(
         place=request.args.get("place", "unit"),
         kind=request.args.get("kind", ""),
-        low=request.args.get("low", 0, type=int),
-        lot=request.args.get("lot", 0, type=int),
+        low=request.args.get("low", 0, type=row_id),
+        lot=request.args.get("lot", 0, type=row_id),
     )
     form.place.choices, form.kind.choices = [("unit", "单位库存"), *point_choices()], kind_choices()
     back = url_for("stock.stock_balances")

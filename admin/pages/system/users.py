@@ -16,9 +16,10 @@ from admin.kit.security import current_actor, current_staff, requires
 from portal.access import accounts, administration, queries
 from portal.access.administration import AccountChange, NewAccount, OneTimePassword
 from portal.access.permissions import ROLES, TITLES, Permission, Role
-from portal.access.sign_in import second_factor, sessions
+from portal.access.sign_in import sessions
 from portal.core.clock import SHANGHAI, local
 from portal.domain.errors import Refusal
+from portal.hospital import staff_approvals
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
@@ -26,6 +27,7 @@ from portal.listing.values import State
 from portal.models.tables import STAFF_ACCOUNT
 from portal.web.edge import see_other, services
 
+WAITS = "已提交复核：管理人员和复核人员的账号，由另一人在“待复核”同意后才生效。"
 STATES = {
     "active": State("启用", "ok"),
     "locked": State("已锁定", "wait"),
@@ -148,6 +150,7 @@ def _user_page(account_id: int, form: UserForm | None = None, problem: str = "",
     with services().database.read() as connection:
         account = queries.staff_account(connection, current_staff().unit_id, account_id)
         opened = sessions.open_ones(connection, account.unit_id, account_id)
+        waiting = staff_approvals.waiting(connection, account_id)
     over = local(account.valid_until - timedelta(seconds=1)).date() if account.valid_until is not None else None
     values: dict[str, Any] = {"name": account.name, "points": list(account.point_ids), "valid_until": over}
     return page(
@@ -157,6 +160,7 @@ def _user_page(account_id: int, form: UserForm | None = None, problem: str = "",
         state=STATES[account.state],
         allowed=sorted({title for role in account.roles for title in (TITLES[one] for one in ROLES[role])}),
         opened=opened,
+        waiting=waiting,
         form=form or _with_points(UserForm(fresh=True, **values)),
         roles_form=RolesForm(fresh=True, roles=[role.value for role in account.roles]),
         own=account.username == current_staff().username,
@@ -194,12 +198,12 @@ def grant_roles(account_id: int) -> Response:
     if not form.accepted():
         return _user_page(account_id, problem="角色没有这个选项。", status=422)
     try:
-        administration.set_roles(services(), current_actor(), account_id, map(Role, form.roles.data or []))
+        done = staff_approvals.set_roles(services(), current_actor(), account_id, map(Role, form.roles.data or []))
     except Refusal as refusal:
         if refusal.code != "INPUT_INVALID":
             raise
         return _user_page(account_id, problem=str(refusal), status=422)
-    return _done(account_id, "角色已授予，该账号须重新登录。")
+    return _done(account_id, "角色已授予，该账号须重新登录。" if done else WAITS)
 
 
 @system.post("/users/<int:account_id>/unlock")
@@ -213,17 +217,22 @@ def unlock_user(account_id: int) -> Response:
 @system.post("/users/<int:account_id>/password")
 @requires(Permission.USERS_UNLOCK)
 def reset_user(account_id: int) -> Response:
-    """Give an account a one-time password, shown once."""
-    opened = administration.reset_password(services(), current_actor(), account_id)
+    """Give an account a one-time password, shown once; for an officer's or an approver's a second person is asked."""
+    password = staff_approvals.reset_password(services(), current_actor(), account_id)
+    if password is None:
+        return _done(account_id, WAITS)
+    with services().database.read() as connection:
+        username = queries.staff_account(connection, current_staff().unit_id, account_id).username
+    opened = OneTimePassword(account_id, username, password)
     return _hand_over(opened, "密码已重置，该账号的登录已全部退出。")
 
 
 @system.post("/users/<int:account_id>/totp")
 @requires(Permission.USERS_UNLOCK)
 def reset_totp(account_id: int) -> Response:
-    """Take a lost second factor away."""
-    second_factor.take_away(services(), account_id, current_actor())
-    return _done(account_id, "两步验证已重置，请本人重新登记。")
+    """Take a lost second factor away; from an officer or an approver only with a second person."""
+    done = staff_approvals.take_second_factor_away(services(), current_actor(), account_id)
+    return _done(account_id, "两步验证已重置，请本人重新登记。" if done else WAITS)
 
 
 @system.post("/users/<int:account_id>/sessions/close")

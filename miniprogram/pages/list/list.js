@@ -2,16 +2,38 @@ const api = require('../../utils/api')
 const config = require('../../config')
 
 Page({
-  data: { payer: '', bills: [], loaded: false, problem: '', told: '', template: config.template },
+  data: {
+    payer: '', bills: [], years: [], year: 0, page: 1, pages: 0, count: 0, whole: false, own: true,
+    loaded: false, problem: '', told: '', template: config.template
+  },
   onShow() {
-    if (getApp().globalData.level !== 2) return wx.redirectTo({ url: '/pages/scan/scan' })
-    this.tell(api.get('/bills').then(({ payer, bills }) => this.setData({
-      payer, loaded: true, problem: '', bills: bills.map((bill) => ({ ...bill, yuan: api.yuan(bill.total_fen) }))
+    const { level, member } = getApp().globalData
+    if (level < 1) return wx.redirectTo({ url: '/pages/scan/scan' })
+    this.setData({ whole: level === 2, own: !member })
+    this.load(this.data.year, 1)
+  },
+  load(year, page) {
+    const { member } = getApp().globalData
+    const wanted = `?page=${page}${year ? `&year=${year}` : ''}`
+    const asked = member ? api.get(`/family/${member}/bills` + wanted) : api.get('/bills' + wanted)
+    this.tell(asked.then(({ payer, bills, years, pages, count }) => this.setData({
+      payer, years, year, page, pages, count, loaded: true, problem: '',
+      bills: (page > 1 ? this.data.bills : []).concat(bills.map((bill) => ({ ...bill, yuan: api.yuan(bill.total_fen) })))
     })))
+  },
+  more() { this.load(this.data.year, this.data.page + 1) },
+  pick(event) { this.load(Number(event.currentTarget.dataset.year), 1) },
+  go(event) { wx.navigateTo({ url: `/pages/${event.currentTarget.dataset.page}` }) },
+  mine() {
+    getApp().globalData.member = ''
+    this.onShow()
+  },
+  prove() {
+    getApp().globalData.level = 0
+    wx.reLaunch({ url: '/pages/scan/scan' })
   },
   tell(answer) { return answer.catch((error) => this.setData({ problem: api.words(error) })) },
   open(event) { wx.navigateTo({ url: `/pages/detail/detail?id=${event.currentTarget.dataset.id}` }) },
-  verify() { wx.navigateTo({ url: '/pages/verify/verify' }) },
   subscribe() {
     wx.requestSubscribeMessage({
       tmplIds: [config.template],

@@ -2,14 +2,14 @@ const api = require('../../utils/api')
 const config = require('../../config')
 
 Page({
-  data: { number: '', name: '', code: '', asked: false, problem: '' },
+  data: { number: '', name: '', code: '', asked: false, told: '', problem: '' },
   onLoad() { this.tell(this.login()) },
   login() {
     this.known = new Promise((resolve, reject) => wx.login({
       success: ({ code }) => resolve(api.post('/login', { code, unit: config.unit })),
       fail: () => reject(api.LOST)
     }))
-    return this.known.then(({ level }) => { if (level === 2) wx.redirectTo({ url: '/pages/list/list' }) })
+    return this.known.then(({ level }) => { if (level > 0) wx.redirectTo({ url: '/pages/list/list' }) })
   },
   // Who is quicker than the log-in waits for it; one that failed, or is over meanwhile, is done again.
   ask(path, data) {
@@ -22,14 +22,20 @@ Page({
   scan() {
     wx.scanCode({
       success: ({ result }) => {
-        if (/^https?:/i.test(result)) this.setData({ problem: '这是告知单或海报上的码：请用微信首页的“扫一扫”打开。就诊卡的码只有号码。' })
+        if (/\/b\//.test(result) || /^QP[A-Z0-9]{8}$/i.test(result)) this.open(result)
+        else if (/^https?:/i.test(result)) this.setData({ problem: '这是海报上的码：请用微信首页的“扫一扫”打开。就诊卡的码只有号码。' })
         else this.setData({ number: result.slice(0, 60), problem: '' })
       }
     })
   },
-  verify() {
-    this.tell(this.known.catch(() => this.login()).then(() => wx.navigateTo({ url: '/pages/verify/verify' })))
+  go(url) { this.tell(this.known.catch(() => this.login()).then(() => wx.navigateTo({ url }))) },
+  open(slip) {
+    getApp().globalData.slip = slip
+    this.go('/pages/slip/slip')
   },
+  slip() { this.open('') },
+  why() { this.go('/pages/why/why') },
+  verify() { this.go('/pages/verify/verify') },
   whole() {
     const { number, name } = this.data
     if (number.trim().length >= 5 && name.trim()) return true
@@ -40,6 +46,11 @@ Page({
     if (!this.whole()) return
     const { number, name } = this.data
     this.tell(this.ask('/identify', { number, name }).then(() => this.setData({ asked: true, problem: '' })))
+  },
+  resend() {
+    this.tell(this.ask('/resend', {}).then(({ wait }) => this.setData({
+      told: wait ? `1 分钟内只发一条，请用刚才那条，${wait} 秒后可以再发。` : '又发了一条验证码。前面收到的，没过期也能用。', problem: ''
+    })))
   },
   confirm() {
     const code = this.data.code.trim()

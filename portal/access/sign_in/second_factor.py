@@ -6,7 +6,7 @@ import hmac
 from typing import Any, NamedTuple
 
 import pyotp
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from portal import audit
 from portal.access import accounts
@@ -121,10 +121,9 @@ def matching_step(secret: str, code: str) -> int:
     return next((step for step in steps if hmac.compare_digest(totp.at(step * STEP), typed)), 0)
 
 
-def take_away(services: Services, account_id: int, actor: Actor) -> None:
+def take_away_on(connection: Connection, account_id: int, actor: Actor) -> None:
     """Remove the lost second factor of somebody else's account; all its sessions end."""
-    with services.database.write() as connection:
-        accounts.other(connection, account_id, actor)
-        connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(totp=None))
-        sessions.end_all(connection, account_id)
-        audit.record(connection, actor, "staff.totp-removed", ("staff", account_id))
+    accounts.other(connection, account_id, actor)
+    connection.execute(update(STAFF_ACCOUNT).where(STAFF_ACCOUNT.c.id == account_id).values(totp=None))
+    sessions.end_all(connection, account_id)
+    audit.record(connection, actor, "staff.totp-removed", ("staff", account_id))

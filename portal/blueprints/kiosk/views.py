@@ -29,6 +29,7 @@ from portal.ledger import paper
 from portal.web import cookies
 from portal.web.edge import asset, file_response, limits, see_other, services
 from portal.web.headers import say_when
+from portal.web.numbers import row_ids
 
 kiosk = Blueprint("kiosk", __name__, url_prefix="/kiosk")
 COOKIE = "qp_kiosk"
@@ -111,7 +112,7 @@ def print_bills() -> Response:
     """Exchange the chosen bills and lead to their print."""
     here = _here()
     key = _open(here, request.form.get("key", ""))
-    chosen = [int(one) for one in request.form.getlist("bill") if one.isdecimal() and len(one) < 20]
+    chosen = row_ids(request.form.getlist("bill"))
     sheets = device.exchange(services(), here, key, chosen, g.get("request_id", ""))
     return see_other(url_for("kiosk.done", sheet=sheets))
 
@@ -138,7 +139,7 @@ def sheets_pdf() -> Response:
 
 def _own_sheets(here: Kiosk) -> list[Any]:
     """Return the named sheets, those of this device and of the last minutes only."""
-    ids = [int(one) for one in request.args.getlist("sheet") if one.isdecimal() and len(one) < 20][: device.MOST]
+    ids = row_ids(request.args.getlist("sheet"))[: device.MOST]
     with services().database.read() as connection:
         rows = paper.own_sheets(connection, here.unit_id, ids)
     since = now() - timedelta(minutes=PRINT_MINUTES)

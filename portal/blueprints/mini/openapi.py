@@ -4,161 +4,223 @@ from __future__ import annotations
 
 from typing import Any
 
+from portal.blueprints.mini.examples import ANSWERS, BODIES
+from portal.blueprints.mini.schemas import QUERIES, SCHEMAS, path_id, ref
+
 BASE = "/api/mini/v1"
-TEXT = {"type": "string"}
-FEN = {"type": "integer", "description": "分"}
-
-
-def _object(**members: Any) -> dict[str, Any]:
-    return {"type": "object", "required": list(members), "properties": members, "additionalProperties": False}
-
-
-def _text(most: int, words: str = "") -> dict[str, Any]:
-    kept = {"type": "string", "minLength": 1, "maxLength": most, "pattern": r"^[^\x00]*$"}
-    return kept | ({"description": words} if words else {})
-
-
-def _list(of: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": of}
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-_BRIEF = {
-    "id": {"type": "string", "description": "票据编号，作地址用；不含个人信息"},
-    "scene": TEXT,
-    "title": TEXT,
-    "day": {"type": "string", "format": "date"},
-    "state": {"type": "string", "enum": ["issued", "uploaded", "supervised", "refused", "reversed"]},
-    "state_title": TEXT,
-    "total_fen": FEN,
-    "insured_fen": FEN,
-    "own_cash_fen": FEN,
+_OTHER = {401, 403, 404, 409, 422, 429, 503}
+_HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "Bearer；令牌失效时带 invalid_token"}},
+    403: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "Bearer error=insufficient_scope"}},
+    429: {"Retry-After": {"schema": {"type": "integer"}, "description": "多少秒后再试"}},
+    503: {"Retry-After": {"schema": {"type": "integer"}, "description": "多少秒后再试"}},
 }
-SCHEMAS: dict[str, Any] = {
-    "Error": _object(code=TEXT, what=TEXT, why=TEXT, next=TEXT),
-    "Token": _object(
-        token={"type": "string", "description": "放在 Authorization: Bearer 中；每次升级都会换新"},
-        level={"type": "integer", "enum": [0, 2], "description": "0 未核实，2 已核实本人"},
-        expires_in={"type": "integer", "description": "不使用多少秒后失效"},
-    ),
-    "Login": _object(code=_text(128, "wx.login 的 code"), unit=_text(20, "单位通码")),
-    "Person": _object(number=_text(60, "证件号、卡号或手机号"), name=_text(100, "患者姓名")),
-    "Code": _object(code=_text(20, "短信验证码")),
-    "Phone": _object(
-        phone_code=_text(128, "getPhoneNumber 的 code"), number=_text(60, "证件号或卡号"), name=_text(100, "患者姓名")
-    ),
-    "Bill": _object(**_BRIEF),
-    "Bills": _object(payer={"type": "string", "description": "遮盖后的姓名"}, bills=_list(_ref("Bill"))),
-    "BillDetail": _object(
-        **_BRIEF,
-        code=TEXT,
-        number=TEXT,
-        check_code=TEXT,
-        payer=TEXT,
-        account_fen=FEN,
-        fund_fen=FEN,
-        self_pay_fen=FEN,
-        own_cost_fen=FEN,
-        items=_list(_object(name=TEXT, amount_fen=FEN)),
-    ),
-    "Deliver": _object(address=_text(254, "邮箱地址")),
-    "Delivered": _object(state=TEXT, new={"type": "boolean"}),
-    "Face": _object(
-        code=_text(40, "票据代码"),
-        number=_text(40, "票据号码"),
-        check=_text(40, "校验码，大小写照票面"),
-        day=_text(40, "开票日期"),
-        amount=_text(40, "金额（元），红票前面加负号"),
-    ),
-    "Verified": _object(
-        matched={"type": "boolean", "description": "五项是否都与本院开出的一张票一致；不说是哪一项，也不说有没有"},
-        standing=_list(_object(title=TEXT, words=TEXT)),
-        times={"type": "integer", "minimum": 0, "description": "在本站查验过几次，连这一次"},
-    ),
-    "Members": _object(members=_list(_object(id=TEXT, name=TEXT, relation=TEXT))),
-    "Subscribed": _object(templates={"type": "array", "items": _text(64), "maxItems": 3}),
-    "Allowed": _object(templates=_list(TEXT)),
-    "Nothing": _object(),
+CODES = {
+    400: "请求体不是约定的 JSON",
+    401: "没有令牌、令牌已失效（SESSION_OVER），或微信登录失败（LOGIN_FAILED）：重新 /login",
+    403: "级别不够（LEVEL_TOO_LOW）：令牌还有效，先核实本人",
+    404: "没有，或不是您的：两者一样",
+    409: "现在不能这样做",
+    413: "请求体过大",
+    422: "填写有误，见 why",
+    429: "太频繁（TRY_LATER），按 Retry-After 再试",
+    503: "微信等对方暂时没有应答",
 }
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "Login": {"code": "0a3xYz000Qp1Te2b", "unit": "pgzx"},
-    "Person": {"number": "000000195203150010", "name": "林演安"},
-    "Code": {"code": "123456"},
-    "Phone": {"phone_code": "e31968a7f94cc5ee", "number": "000000195203150010", "name": "林演安"},
-    "Deliver": {"address": "name@example.com"},
-    "Face": {
-        "code": "99060126",
-        "number": "9000000001",
-        "check": "0a1b2c",
-        "day": "2026-11-18",
-        "amount": "128.50",
-    },
-    "Subscribed": {"templates": ["DEMO-template-mini-subscription"]},
-}
-"""A body of each kind, with invented people."""
-_ID = {"name": "bill_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
-_LINK = {"name": "link_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+LEVELS = ("级别 0：登录即可", "级别 1：凭告知单打开了票，或已核实本人", "级别 2：已核实本人")
 
 
-def _operation(
-    name: str,
-    summary: str,
-    answer: str,
-    body: str = "",
-    errors: tuple[int, ...] = (),
-    open_to_all: bool = False,
-    parameter: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    media = {"application/json": {"schema": _ref(answer)}} if answer in SCHEMAS else {answer: {}}
-    refused = {"application/json": {"schema": _ref("Error")}}
-    codes = sorted({*errors, *(() if open_to_all else (401,)), *((400, 413, 422) if body else ())})
-    found: dict[str, Any] = {
+def _operation(name: str, summary: str, answers: str, body: str = "", /, **more: Any) -> dict[str, Any]:
+    """Describe an operation; ``answers``: schema or media types. ``more``: ``errors``, ``level`` (``None``: open to
+    all), ``parameters``, ``why`` as a longer text."""
+    level = more.get("level", 0)
+    codes = {*more.get("errors", ()), *(() if level is None else (401,)), *((403,) if level else ())}
+    codes |= {400, 413, 422} if body else set()
+    media: dict[str, Any] = {one: {} for one in answers.split()}
+    if answers in SCHEMAS:
+        shown = {"example": ANSWERS[answers]} if answers in ANSWERS else {}
+        media = {"application/json": {"schema": ref(answers)} | shown}
+    refused = {"application/json": {"schema": ref("Error")}}
+    described: dict[str, Any] = {
         "operationId": name,
         "summary": summary,
-        "responses": {"200": {"description": "成功", "content": media}}
-        | {str(code): {"description": "没有办成，见 what、why、next", "content": refused} for code in codes},
-        "security": [] if open_to_all else [{"token": []}],
+        "description": "不需要令牌" if level is None else LEVELS[level],
+        "responses": {"200": {"description": "成功", "content": media}},
+        "security": [] if level is None else [{"token": []}],
     }
+    for code in sorted(codes):
+        headers = {"headers": _HEADERS[code]} if code in _HEADERS else {}
+        described["responses"][str(code)] = {"description": CODES[code], "content": refused} | headers
     if body:
-        shown = {"schema": _ref(body), "example": EXAMPLES[body]}
-        found["requestBody"] = {"required": True, "content": {"application/json": shown}}
-    if parameter:
-        found["parameters"] = [parameter]
-    return found
+        shown = {"schema": ref(body), "example": BODIES[body]}
+        described["requestBody"] = {"required": True, "content": {"application/json": shown}}
+    if parameters := more.get("parameters"):
+        described["parameters"] = list(parameters)
+    return described
 
 
-PATHS: dict[str, Any] = {
-    "/login": {"post": _operation("login", "用微信登录凭证换令牌", "Token", "Login", (401, 404), open_to_all=True)},
-    "/identify": {"post": _operation("identify", "填号码和姓名，向预留手机发验证码", "Token", "Person", (429,))},
-    "/confirm": {"post": _operation("confirm", "填验证码：核实本人并绑定", "Token", "Code", (429,))},
-    "/phone": {"post": _operation("phone", "用微信手机号核实本人并绑定", "Token", "Phone", (404, 429))},
-    "/bills": {"get": _operation("bills", "我的票据", "Bills")},
-    "/bills/{bill_id}": {"get": _operation("bill", "一张票据", "BillDetail", errors=(404,), parameter=_ID)},
-    "/bills/{bill_id}/file.pdf": {
-        "get": _operation("pdf", "票据 PDF", "application/pdf", errors=(404,), parameter=_ID)
+_BILL, _LINK, _ATTEMPT = (path_id(f"{one}_id") for one in ("bill", "link", "attempt"))
+_LISTED = (QUERIES["year"], QUERIES["page"])
+_MEMBER, _YEAR = QUERIES["member"], path_id("year")
+_SPAN = (QUERIES["first"], QUERIES["last"], _MEMBER)
+_FILE = (*_SPAN, QUERIES["form"], QUERIES["part"], QUERIES["bills"])
+_LOG_IN: dict[str, Any] = {
+    "/login": {
+        "post": _operation("login", "用微信登录凭证换令牌", "Token", "Login", errors=(401, 404, 429, 503), level=None)
     },
-    "/bills/{bill_id}/face.png": {"get": _operation("face", "票面图片", "image/png", errors=(404,), parameter=_ID)},
-    "/bills/{bill_id}/deliver": {
-        "post": _operation("deliver", "发到邮箱", "Delivered", "Deliver", (404, 429), parameter=_ID)
-    },
-    "/verify": {"post": _operation("verify", "填票面五项，查验本院的一张票", "Verified", "Face", (429,))},
-    "/family": {"get": _operation("family", "可以代取的家人", "Members")},
-    "/family/{link_id}/bills": {
-        "get": _operation("relative", "一位家人的票据", "Bills", errors=(404,), parameter=_LINK)
-    },
-    "/subscriptions": {"post": _operation("subscribe", "登记用户允许的订阅消息", "Allowed", "Subscribed")},
+    "/identify": {"post": _operation("identify", "填号码和姓名，向预留手机发验证码", "Token", "Person", errors=(429,))},
+    "/code": {"get": _operation("code", "刚发的验证码还能不能用", "CodeState")},
+    "/resend": {"post": _operation("resend", "重新发送验证码；没过期的旧码仍能用", "CodeState", errors=(429,))},
+    "/confirm": {"post": _operation("confirm", "填验证码：核实本人并绑定", "Token", "Code", errors=(429,))},
+    "/phone": {"post": _operation("phone", "用微信手机号核实本人并绑定", "Token", "Phone", errors=(404, 429))},
+    "/slip": {"post": _operation("slip", "凭告知单打开一张票", "Opened", "Slip", errors=(404, 429))},
     "/logout": {"post": _operation("logout", "退出", "Nothing")},
 }
+_BILLS: dict[str, Any] = {
+    "/bills": {"get": _operation("bills", "我的票据，新的在前", "Bills", errors=(422,), level=1, parameters=_LISTED)},
+    "/bills/{bill_id}": {
+        "get": _operation("bill", "一张票据", "BillDetail", errors=(404,), level=1, parameters=(_BILL,))
+    },
+    "/bills/{bill_id}/lines": {
+        "get": _operation("lines", "费用清单", "Lines", errors=(404,), level=1, parameters=(_BILL,))
+    },
+    "/bills/{bill_id}/file.pdf": {
+        "get": _operation("pdf", "票据 PDF", "application/pdf", errors=(404,), level=1, parameters=(_BILL,))
+    },
+    "/bills/{bill_id}/face.png": {
+        "get": _operation("face", "票面图片", "image/png", errors=(404,), level=1, parameters=(_BILL,))
+    },
+    "/bills/{bill_id}/deliver": {
+        "post": _operation(
+            "deliver", "发到邮箱", "Delivered", "Deliver", errors=(404, 429), level=1, parameters=(_BILL,)
+        )
+    },
+    "/bills/{bill_id}/cards": {
+        "get": _operation("cards", "可以放入的卡包", "Cards", errors=(404,), level=2, parameters=(_BILL,)),
+        "post": _operation(
+            "card", "放入卡包", "CardAsked", "Card", errors=(404, 409, 503), level=2, parameters=(_BILL,)
+        ),
+    },
+    "/bills/{bill_id}/correction": {
+        "post": _operation(
+            "correction", "票据写错了", "Asked", "Correction", errors=(404, 429), level=1, parameters=(_BILL,)
+        )
+    },
+}
+_MANY: dict[str, Any] = {
+    "/bundle": {
+        "get": _operation("bundle", "报销包里会有什么", "Bundle", errors=(404, 422), level=1, parameters=_SPAN)
+    },
+    "/bundle/file": {
+        "get": _operation(
+            "bundle_file",
+            "报销包：一个 PDF，或带数据文件的 ZIP",
+            "application/pdf application/zip",
+            errors=(404, 422),
+            level=1,
+            parameters=_FILE,
+        )
+    },
+    "/years/{year}": {
+        "get": _operation(
+            "statement", "一年里自己付的钱", "Statement", errors=(404, 422), level=2, parameters=(_YEAR, _MEMBER)
+        )
+    },
+    "/years/{year}/self-pay.pdf": {
+        "get": _operation(
+            "statement_pdf",
+            "同上，PDF",
+            "application/pdf",
+            errors=(404, 422),
+            level=2,
+            parameters=(_YEAR, _MEMBER),
+        )
+    },
+    "/window": {
+        "post": _operation("window", "给窗口看的码", "Window", errors=(404, 422), level=1, parameters=(_MEMBER,))
+    },
+}
+_HELP: dict[str, Any] = {
+    "/notices": {"get": _operation("notices", "我的通知：半年内最近 50 条", "Notices", level=2)},
+    "/notices/seen": {"post": _operation("notices_seen", "都看过了", "Nothing", "Seen", level=2)},
+    "/notices/{attempt_id}/not-me": {
+        "post": _operation(
+            "notice_not_me",
+            "不是我的：不再往那里发，并告诉窗口",
+            "Nothing",
+            errors=(404, 429),
+            level=2,
+            parameters=(_ATTEMPT,),
+        )
+    },
+    "/why": {"post": _operation("why", "为什么没有我的票", "Reasons", "Why")},
+    "/why/ask": {"post": _operation("why_ask", "交给窗口查", "Asked", "Ask", errors=(429,))},
+    "/answer": {"post": _operation("answer", "申请办到哪了", "Request", "Number", errors=(404, 429))},
+    "/verify": {"post": _operation("verify", "填票面五项，查验本院的一张票", "Verified", "Face", errors=(429,))},
+}
+_FAMILY: dict[str, Any] = {
+    "/family": {"get": _operation("family", "我可以看谁的，谁可以看我的", "Members", level=2)},
+    "/family/child": {
+        "post": _operation("child", "添加孩子：登记的手机就是我的", "Bound", "Child", errors=(404, 429), level=2)
+    },
+    "/family/proxy": {
+        "post": _operation("proxy", "请家人授权：发验证码给家人", "CodeState", "Proxy", errors=(429,), level=2)
+    },
+    "/family/resend": {"post": _operation("consent_resend", "重新发送授权验证码", "CodeState", errors=(429,), level=2)},
+    "/family/consent": {"post": _operation("consent", "填家人收到的验证码", "Bound", "Code", errors=(429,), level=2)},
+    "/family/{link_id}/bills": {
+        "get": _operation(
+            "relative", "一位家人的票据", "Bills", errors=(404, 422), level=2, parameters=(_LINK, *_LISTED)
+        )
+    },
+    "/family/{link_id}/revoke": {
+        "post": _operation("revoke", "不再查看，或撤销授权", "Nothing", errors=(404,), level=2, parameters=(_LINK,))
+    },
+}
+PATHS: dict[str, Any] = {
+    **_LOG_IN,
+    **_BILLS,
+    **_MANY,
+    **_HELP,
+    **_FAMILY,
+    "/subscriptions": {"post": _operation("subscribe", "登记用户允许的订阅消息", "Allowed", "Subscribed")},
+}
+ORDER = (
+    ("/login", "wx.login 的 code 换令牌。绑定过的用户直接是级别 2"),
+    ("/slip，或 /identify → /confirm，或 /phone", "凭告知单看一张票；或核实本人，看全部票据，并绑定"),
+    ("/bills → /bills/{id}", "列表、一张票、文件、发邮箱、卡包、更正"),
+    ("/bundle、/years、/window", "报销包、年度清单、给窗口看"),
+    ("/notices、/why、/family", "通知、查不到、家人"),
+    ("/logout", "看完退出；不退出的，一段时间不用自动失效"),
+)
+"""The order of calls, as the page shows it."""
+LIMITS = (
+    ("/login", "一个网络地址一分钟 60 次失败；同一 code 5 次"),
+    (
+        "/identify、/phone、/resend",
+        "一个号码半小时 5 次；一个网络地址一分钟 60 次；验证码一分钟一条",
+    ),
+    ("/confirm", "一条验证码 5 次，一个号码、一部手机一天 20 次"),
+    ("/slip", "一张票、一个取票码半小时 5 次失败；一个网络地址一分钟 60 次失败"),
+    ("/bills/{id}/deliver", "一张票一小时 5 封，一个邮箱一小时 10 封"),
+    ("/bills/{id}/correction", "一张票一天 5 份"),
+    ("/bills/{id}/correction、/why/ask、/notices/{id}/not-me", "一个网络地址一小时 60 份"),
+    ("/verify", "一个网络地址一分钟 60 次没有对上；一个号码半小时 10 次"),
+    ("/answer", "一个编号 15 分钟 5 次"),
+    ("/family/child、/family/proxy", "一个人半小时 10 次，对同一位家人 5 次"),
+    ("请求体", "16 KB"),
+)
+"""What is counted, as the page shows it; whoever is in time is never refused for what others did right."""
 
 
 def document(title: str, server: str) -> dict[str, Any]:
     """Return the whole document for an installation at ``server``."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"{title} 小程序接口", "version": "1.0.0", "description": "与 H5 同一套规则；金额单位为分。"},
+        "info": {
+            "title": f"{title} 小程序接口",
+            "version": "1.1.0",
+            "description": "与 H5 同一套规则；金额单位为分，JSON 为 UTF-8。错误都是 {code, what, why, next}。",
+        },
         "servers": [{"url": f"{server}{BASE}"}],
         "paths": PATHS,
         "components": {

@@ -214,14 +214,15 @@ def open_by_slip(
     Returns the cookie of a new session. Raises NOT_MATCHED, TRY_LATER.
     """
     attempt = attempts.begin(services, limits, BY_LINK, str(bill.bill_id), address)
-    cookie = services.database.act(lambda connection: _open_by_slip_on(services, connection, bill, typed, session))
+    cookie = services.database.act(lambda connection: open_by_slip_on(services, connection, bill, typed, session))
     attempt.right()
     return cookie
 
 
-def _open_by_slip_on(
+def open_by_slip_on(
     services: Services, connection: Connection, bill: BillFacts, typed: str, session: Session | None
 ) -> str:
+    """Open the bill in the caller's transaction; the caller counts the attempt. Raises NOT_MATCHED."""
     code = typed if is_slip_code(typed) else bare_slip_code(typed)
     opened = Claim(bills=(bill.bill_id,))
     if code and _use_code(connection, slip_codes.digest(services, code), bill.bill_id) is not None:
@@ -242,19 +243,30 @@ def open_by_code(
     digest = slip_codes.digest(services, code)
     attempt = attempts.begin(services, limits, BY_SLIP_CODE, digest.hex()[:24], address)
 
-    def work(connection: Connection) -> tuple[str, int]:
-        known = connection.execute(_BY_CODE, {"code": digest, "unit": unit_id, "moment": now()}).one_or_none()
-        stored = ledger_bills.read_payer(services, known) if known is not None else secrets.token_hex(6)
-        if not is_name(services, stored, name) or known is None:
-            raise Refusal("NOT_MATCHED")
-        if _use_code(connection, digest, known.bill_id) is None:
-            raise Refusal("NOT_MATCHED")
-        opened = Claim(bills=(known.bill_id,))
-        return open_on(services, connection, unit_id, opened, session, "patient:slip-code"), known.bill_id
-
-    opened = services.database.act(work)
+    opened = services.database.act(
+        lambda connection: open_by_code_on(services, connection, unit_id, (code, name), session)
+    )
     attempt.right()
     return opened
+
+
+def open_by_code_on(
+    services: Services, connection: Connection, unit_id: int, typed: tuple[str, str], session: Session | None
+) -> tuple[str, int]:
+    """Open the bill of a fetch code and a name (``typed``) in the caller's transaction; the caller counts the attempt.
+
+    Raises NOT_MATCHED.
+    """
+    code, name = typed
+    digest = slip_codes.digest(services, code)
+    known = connection.execute(_BY_CODE, {"code": digest, "unit": unit_id, "moment": now()}).one_or_none()
+    stored = ledger_bills.read_payer(services, known) if known is not None else secrets.token_hex(6)
+    if not is_name(services, stored, name) or known is None:
+        raise Refusal("NOT_MATCHED")
+    if _use_code(connection, digest, known.bill_id) is None:
+        raise Refusal("NOT_MATCHED")
+    opened = Claim(bills=(known.bill_id,))
+    return open_on(services, connection, unit_id, opened, session, "patient:slip-code"), known.bill_id
 
 
 def _use_code(connection: Connection, digest: bytes, bill_id: int) -> int | None:

@@ -21,7 +21,7 @@ from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models.tables import STAFF_ACCOUNT, STAFF_SESSION
-from tests.support.console import PASSWORD, Console
+from tests.support.console import PASSWORD, Console, approve
 from tests.support.length import sqlite_first
 
 WRONG = "not the password 1"
@@ -186,7 +186,11 @@ def test_the_second_factor_once_a_step_and_only_another_takes_it_away(app: Flask
     security = Console(app, "security")
     address = re.search(r'href="(/console/system/users/\d+)">auditor<', security.get("/console/system/users").text)
     assert address is not None
-    assert "已重置" in security.follow(security.send(address[1], "重置两步验证"))
+    assert "已提交复核" in security.follow(security.send(address[1], "重置两步验证"))
+    assert again.client.get("/console/system/log").location is None or "login" not in str(
+        again.client.get("/console/system/log").location
+    ), "one person alone changes nothing"
+    approve(Console(app, "supervisor"), "重置 auditor（审计员） 的两步验证")
     assert again.client.get("/console/system/log").location.startswith("/console/login"), "its sessions are over"
     assert Console(app, "auditor").client.get("/console/system/log").status_code == 200
 
@@ -197,9 +201,7 @@ def test_nobody_frees_oneself(app: Flask) -> None:
     with services.database.read() as connection:
         account_id = connection.execute(text("SELECT id FROM staff_account WHERE username = 'security'")).scalar_one()
     actor = Actor("staff:security", "郑某", 1)
-    with pytest.raises(Refusal):
-        second_factor.take_away(services, account_id, actor)
-    for act in (accounts.unlock, accounts.reset_password):
+    for act in (accounts.unlock, accounts.reset_password, second_factor.take_away_on):
         with pytest.raises(Refusal), services.database.write() as connection:
             act(connection, account_id, actor)
     with pytest.raises(Refusal), services.database.write() as connection:

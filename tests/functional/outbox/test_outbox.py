@@ -384,6 +384,40 @@ def test_an_interval_has_one_turn(second: int, interval: int) -> None:
     assert slot * interval <= second < (slot + 1) * interval
 
 
+def test_a_clock_put_back_by_minutes_does_not_rest_what_is_periodic(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each minute once over all workers, restarted or not, and once more whenever the clock comes back to it."""
+    done: list[object] = []
+    start = SHANGHAI_MIDNIGHT
+    clock = [start]
+    monkeypatch.setattr(worker_module, "now", lambda: clock[0])
+
+    def fresh() -> Worker:
+        handlers = {QUICK: lambda _services, task: done.append(task.payload["slot"]) or Done()}
+        return Worker(services, handlers, {QUICK: Every(60)}, threads=1)
+
+    workers = [fresh() for _ in range(2)]
+
+    def minutes(first: int, last: int) -> list[int]:
+        """Live through these minutes; which of them had a turn."""
+        done.clear()
+        for minute in range(first, last + 1):
+            clock[0] = start + timedelta(minutes=minute, seconds=5)
+            for worker in workers:
+                worker.drain()
+        zero = Every(60).slot(start)
+        return [int(str(slot)) - zero for slot in done]
+
+    assert minutes(0, 9) == list(range(10))
+    assert minutes(2, 8) == list(range(2, 9)), "put back by seven minutes"
+    workers[:] = [fresh() for _ in range(2)]
+    assert minutes(8, 9) == [], "a restart is no reason for another turn; the last minute has had its turn"
+    assert minutes(10, 12) == [10, 11, 12]
+    workers[:] = [fresh() for _ in range(2)]
+    assert minutes(3, 6) == [3, 4, 5, 6], "put back a second time, and restarted"
+
+
 def test_a_daily_task_runs_once_over_workers_and_makes_up_for_nights_off(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,28 +10,24 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
-from werkzeug.test import TestResponse
 
 from portal.app import create_app
-from portal.blueprints.mini import openapi
+from portal.blueprints.mini import examples, openapi
+from portal.blueprints.mini.schemas import SCHEMAS
 from portal.core.clock import business_day, now
 from portal.demo.accounts import DEMO_MINI, DEMO_TEMPLATES
 from portal.demo.settings import DemoSettings
-from portal.models import OneTimeCode
 from portal.models.tables import CHANNEL_BINDING, MESSAGE_PERMISSION
 from tests.support import platforms
 from tests.support.his import His, outpatient
+from tests.support.mini import BASE, NAME, NUMBER, OTHER, PHONE, Phone, check
 from tests.support.platforms import MINI_USER
 from tests.support.processes.simulators import Simulators, running_simulators
 
-NAME, NUMBER, PHONE = "林演安", "000000195203150010", "10000000001"
-BASE = openapi.BASE
 ROOT = Path(__file__).resolve().parents[3]
-OTHER = "oDEMO-miniapp-user-00000002"
 
 
 @pytest.fixture(scope="module")
@@ -47,41 +43,6 @@ def app(settings: DemoSettings, process: Simulators) -> Iterator[Flask]:
     assert His(made).call("invoiceEBillOutpatient", outpatient("MINI-1")).ok
     yield made
     made.extensions["qupiao"].services.database.engine.dispose()
-
-
-class Phone:
-    """A mini-program on somebody's phone: keeps its token."""
-
-    def __init__(self, app: Flask, process: Simulators, openid: str = MINI_USER) -> None:
-        self.app, self.process, self.openid = app, process, openid
-        self.client: FlaskClient = app.test_client()
-        self.token = ""
-
-    def call(self, method: str, path: str, status: int = 200, **body: Any) -> Any:
-        answer = self.raw(method, path, json.dumps(body).encode() if method == "post" else b"")
-        assert answer.status_code == status, answer.text
-        assert "Set-Cookie" not in answer.headers and answer.headers["Cache-Control"] == "no-store"
-        told = answer.get_json(silent=True)
-        if isinstance(told, dict) and "token" in told:
-            self.token = told["token"]
-        return answer if told is None else told
-
-    def raw(self, method: str, path: str, body: bytes) -> TestResponse:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return self.client.open(f"{BASE}{path}", method=method.upper(), data=body, headers=headers)
-
-    def code(self, kind: str) -> str:
-        return str(self.process.post("/wechat/codes", {"kind": kind, "openid": self.openid})["code"])
-
-    def log_in(self) -> int:
-        return int(self.call("post", "/login", code=self.code("login"), unit="pgzx")["level"])
-
-    def sms(self) -> str:
-        services, code = self.app.extensions["qupiao"].services, OneTimeCode.__table__
-        with services.database.read() as connection:
-            row = connection.execute(select(code.c.id, code.c.code).order_by(code.c.created_at.desc())).first()
-        assert row is not None
-        return str(services.cipher.decrypt_text("one_time_code.code", row.id, row.code))
 
 
 def test_who_holds_a_bill_verifies_it(app: Flask, process: Simulators) -> None:
@@ -106,7 +67,7 @@ def test_from_log_in_to_a_bill(app: Flask, process: Simulators) -> None:
     phone = Phone(app, process)
     assert phone.log_in() == 0
     first = phone.token
-    phone.call("get", "/bills", 401)
+    assert phone.call("get", "/bills", 403)["code"] == "LEVEL_TOO_LOW"
     phone.call("post", "/identify", number=NUMBER, name=NAME)
     assert phone.token != first
     phone.call("post", "/confirm", 422, code="000000" if phone.sms() != "000000" else "111111")
@@ -122,7 +83,8 @@ def test_from_log_in_to_a_bill(app: Flask, process: Simulators) -> None:
     told = phone.call("post", f"/bills/{brief['id']}/deliver", 422, address="no address")
     assert told["code"] == "ENTRY_INVALID" and re.search(r"[\u4e00-\u9fff]", told["next"])
     assert phone.call("post", f"/bills/{brief['id']}/deliver", address="a@example.com")["new"] is True
-    assert phone.call("get", "/family") == {"members": []}
+    told = phone.call("get", "/family")
+    assert (told["members"], told["watchers"]) == ([], []) and "子女" in told["relations"]
     template = DEMO_TEMPLATES["mini_subscription"]
     assert phone.call("post", "/subscriptions", templates=[template, "other"]) == {"templates": [template]}
     services = app.extensions["qupiao"].services
@@ -136,7 +98,7 @@ def test_from_log_in_to_a_bill(app: Flask, process: Simulators) -> None:
     again, stranger = Phone(app, process), Phone(app, process, OTHER)
     assert (again.log_in(), stranger.log_in()) == (2, 0)
     assert len(again.call("get", "/bills")["bills"]) == len(listed["bills"])
-    stranger.call("get", f"/bills/{brief['id']}", 401)
+    stranger.call("get", f"/bills/{brief['id']}", 403)
     again.call("post", "/logout")
     again.call("get", "/bills", 401)
     again.token = before
@@ -161,21 +123,6 @@ def test_the_phone_that_wechat_vouches_for(app: Flask, process: Simulators) -> N
     assert told["why"] == "微信暂时没有应答"
 
 
-def check(schema: dict[str, Any], value: Any) -> None:
-    """A value against its schema of the document."""
-    if "$ref" in schema:
-        schema = openapi.SCHEMAS[schema["$ref"].rsplit("/", 1)[1]]
-    kinds = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
-    assert type(value) is kinds[schema["type"]], (schema, value)
-    if schema["type"] == "object":
-        assert set(value) == set(schema["required"])
-        for name, kind in schema["properties"].items():
-            check(kind, value[name])
-    for one in value if schema["type"] == "array" else ():
-        check(schema["items"], one)
-    assert value in schema.get("enum", [value])
-
-
 OPERATIONS = [(path, method, one) for path, methods in openapi.PATHS.items() for method, one in methods.items()]
 NOISE = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2**70) | st.text(max_size=130),
@@ -184,15 +131,19 @@ NOISE = st.recursive(
 )
 
 
+OF_KIND: dict[str, st.SearchStrategy[Any]] = {
+    "array": st.lists(st.text(max_size=70), max_size=4),
+    "boolean": st.booleans(),
+    "string": st.text(max_size=130),
+}
+
+
 def bodies(operation: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Bodies that fit the operation's schema, nearly fit, or do not at all."""
     if "requestBody" not in operation:
         return st.none()
     name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
-    members = {
-        field: st.lists(st.text(max_size=70), max_size=4) if kind["type"] == "array" else st.text(max_size=130)
-        for field, kind in openapi.SCHEMAS[name]["properties"].items()
-    }
+    members = {field: OF_KIND[kind["type"]] for field, kind in SCHEMAS[name]["properties"].items()}
     return st.fixed_dictionaries(members) | st.fixed_dictionaries({}, optional=members) | NOISE
 
 
@@ -207,7 +158,7 @@ def test_every_operation_keeps_its_document(app: Flask, process: Simulators) -> 
     token = proved.token
 
     @given(data=st.data(), known=st.booleans())
-    @settings(max_examples=120, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=160, suppress_health_check=list(HealthCheck))
     def example(data: st.DataObject, known: bool) -> None:
         path, method, operation = data.draw(st.sampled_from([one for one in OPERATIONS if one[0] != "/logout"]))
         body = data.draw(bodies(operation))
@@ -247,7 +198,7 @@ def test_what_is_no_request_is_refused_in_json(app: Flask, process: Simulators) 
         answer = phone.raw("post", "/identify", body)
         assert (answer.status_code, answer.mimetype) == (status, "application/json"), body[:40]
         told = answer.get_json()
-        check(openapi.SCHEMAS["Error"], told)
+        check(SCHEMAS["Error"], told)
         assert "HIS" not in told["next"], "this is read on a patient's phone"
     assert phone.raw("post", "/identify", b" " * 9_000_000).status_code == 413
     for method, path, status in (("get", "/nothing", 404), ("get", "/bills/x/y", 404), ("put", "/login", 405)):
@@ -256,6 +207,13 @@ def test_what_is_no_request_is_refused_in_json(app: Flask, process: Simulators) 
         assert ("POST" in answer.headers.get("Allow", "")) is (status == 405)
     wrong = app.test_client().get(f"{BASE}/bills")
     assert (wrong.status_code, wrong.headers["WWW-Authenticate"]) == (401, "Bearer")
+    low = phone.raw("get", "/bills", b"")
+    assert (low.status_code, low.get_json()["code"]) == (403, "LEVEL_TOO_LOW"), "the token is good all the same"
+    assert low.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope"'
+    phone.token = "over"
+    over = phone.raw("get", "/bills", b"")
+    assert (over.status_code, over.get_json()["code"]) == (401, "SESSION_OVER")
+    assert over.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
     page = app.test_client().put("/h/pgzx")
     assert page.mimetype == "text/html" and "GET" in page.headers["Allow"]
 
@@ -279,20 +237,25 @@ def test_the_document_the_page_and_the_client(app: Flask) -> None:
     client = app.test_client()
     document = client.get(f"{BASE}/openapi.json").get_json()
     assert document["openapi"].startswith("3.1") and document["paths"] == openapi.PATHS
-    rules = {
-        re.sub(r"<(?:int|string):(\w+)>", r"{\1}", rule.rule.removeprefix(BASE)): rule
-        for rule in app.url_map.iter_rules()
-        if rule.rule.startswith(BASE)
-    }
-    assert set(rules) - {"/openapi.json", "/docs"} == set(openapi.PATHS)
-    for path, methods in openapi.PATHS.items():
-        assert set(methods) == {one.lower() for one in (rules[path].methods or ()) if one in ("GET", "POST")}
+    served: dict[str, set[str]] = {}
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith(BASE):
+            path = re.sub(r"<(?:int|string):(\w+)>", r"{\1}", rule.rule.removeprefix(BASE))
+            served.setdefault(path, set()).update(one.lower() for one in rule.methods or () if one in ("GET", "POST"))
+    del served["/openapi.json"], served["/docs"]
+    assert served == {path: set(methods) for path, methods in openapi.PATHS.items()}
     page = client.get(f"{BASE}/docs")
     assert page.status_code == 200 and "<script" not in page.text
     assert not re.search(r'(src|href)="(https?:)?//', page.text)
+    for words in ("POST /wechat/codes", "LEVEL_TOO_LOW", "Retry-After", "一个号码半小时 5 次", "15 分钟"):
+        assert words in page.text, words
+    for name, told in examples.ANSWERS.items():
+        check(SCHEMAS[name], told)
+    for name, sent in examples.BODIES.items():
+        check(SCHEMAS[name], sent)
     folder = ROOT / "miniprogram"
     pages = json.loads((folder / "app.json").read_text(encoding="utf-8"))["pages"]
-    assert {name.rsplit("/", 1)[-1] for name in pages} == {"scan", "list", "detail", "deliver", "verify"}
+    assert len(pages) == len(set(pages)) >= 5
     called = set()
     for file in (one for name in pages for one in (folder / name).parent.iterdir()):
         if file.suffix == ".json":

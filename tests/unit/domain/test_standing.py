@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from portal.blueprints.patient.context import CHANNELS
 from portal.delivery import mail_text
 from portal.delivery.channels import TITLES, sms
 from portal.delivery.engine.channel import PUSH
+from portal.delivery.notices import CHANNELS
 from portal.domain.states.bills import BillState
 from portal.domain.states.standing import Condition, Standing, standing
 

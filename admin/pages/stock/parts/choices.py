@@ -9,6 +9,7 @@ from admin.kit.security import current_staff
 from portal.stock import queries
 from portal.stock.years import code_of, this_year
 from portal.web.edge import services
+from portal.web.numbers import row_ids
 
 
 def kind_words() -> dict[str, str]:
@@ -30,7 +31,7 @@ def year_choices() -> list[SelectChoice]:
 def code_for(kind_id: str, later: int = 0) -> str:
     """Return the bill code of a chosen kind this year or ``later`` years from now; ``""`` for no such kind."""
     with services().database.read() as connection:
-        kind = queries.kinds(connection).get(int(kind_id) if kind_id.isdigit() else 0)
+        kind = queries.kinds(connection).get(next(iter(row_ids([kind_id])), 0))
     return "" if kind is None else code_of(kind.prefix, later)
 
 

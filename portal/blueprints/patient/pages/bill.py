@@ -16,7 +16,7 @@ from portal.hospital import queries as hospital_queries
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.ledger.files import File, bill_pdf, bill_xml
-from portal.retrieval import files, patient_requests
+from portal.retrieval import bill_steps, files, patient_requests
 from portal.retrieval.proof import identify
 from portal.web.edge import FACE_WIDTH, runtime, services
 from portal.web.headers import private_picture
@@ -44,8 +44,8 @@ def bill(unit_code: str, bill_id: int) -> Response:
         "related": related,
         "asked": asked,
         "sent": sent,
-        "delivered": delivery_requests.how_far(sent),
         "packs": orders.open_platforms(services(), whole) if files.counts(facts) else [],
+        "steps": bill_steps.steps(facts, related, delivery_requests.how_far(sent)),
     }
     return page("bill.html", bill=facts, **values)
 

@@ -25,6 +25,7 @@ from portal.domain.identity import is_phone
 from portal.retrieval import company, files
 from portal.retrieval.proof import code_entry
 from portal.web.edge import limits, runtime, see_other, services
+from portal.web.numbers import row_id, row_ids
 
 
 @patient.route("/h/<string:unit_code>/company", methods=["GET", "POST"])
@@ -69,14 +70,14 @@ def company_bills(unit_code: str) -> Response:
     with services().database.read() as connection:
         session = session_here(connection)
         mine = company.companies(services(), connection, session)
-        wanted = request.args.get("company", type=int)
+        wanted = request.args.get("company", type=row_id)
         chosen = next((one for one in mine if one.company_id == wanted), mine[0])
         first, last, problem = _range()
         most = 1_000_000 // company.PAGE
-        number = min(max(request.args.get("page", 1, type=int), 1), most)
+        number = min(max(request.args.get("page", 1, type=row_id), 1), most)
         ledger = company.ledger(connection, session, chosen, first, last, number)
     if request.method == "POST":
-        picked = {int(one) for one in request.form.getlist("bill") if one.isdecimal() and len(one) < 20}
+        picked = set(row_ids(request.form.getlist("bill")))
         zipped = request.form.get("form") == "zip"
         faces = runtime().faces
         try:

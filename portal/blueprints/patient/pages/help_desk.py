@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from flask import Response, g, request, url_for
@@ -12,16 +10,12 @@ from portal.blueprints.patient import form_results
 from portal.blueprints.patient.context import caller, own_bill, page, patient, session_of, unit_of
 from portal.blueprints.patient.form_results import Result, show, show_problem, shown
 from portal.domain.errors import Refusal
-from portal.domain.identity import is_phone
 from portal.domain.link import TOKEN
-from portal.domain.money import fen_of
 from portal.ledger import bills
 from portal.rendering.photo import MOST_BYTES
 from portal.retrieval import absence_reasons, patient_requests
 from portal.retrieval.proof import identify
 from portal.web.edge import limits, services
-
-PAID = {"wechat": "微信", "alipay": "支付宝", "card": "银行卡", "cash": "现金", "insurance": "医保", "other": "其他"}
 
 
 @patient.get("/h/<string:unit_code>/why")
@@ -32,38 +26,27 @@ def why_not(unit_code: str) -> Response:
     """
     unit = unit_of(unit_code)
     result = shown()
-    values: dict[str, Any] = {"paid": PAID, "number": result.told.get("number", ""), "asked": bool(result.told)}
+    values: dict[str, Any] = {
+        "paid": absence_reasons.PAID,
+        "number": result.told.get("number", ""),
+        "asked": bool(result.told),
+    }
     with services().database.read() as connection:
         session = session_of(connection)
         known = session is not None and session.unit_id == unit.id and session.level >= 1
         if session is not None and known and values["asked"]:
             own, _ = identify.visible_bills(services(), connection, session)
-            day, amount = _meant(result.typed)
+            day, amount = absence_reasons.meant(result.typed)
             values |= {"own": own[:5], "found": absence_reasons.reasons(own, day, amount), "named": day or amount}
     return page("why.html", known=known, whole=known and session is not None and session.level >= 2, **values)
-
-
-def _meant(typed: Mapping[str, str]) -> tuple[date | None, int | None]:
-    """Return the day and the amount that were typed. Raises ValueError."""
-    day, amount = typed["day"].strip(), typed["amount"].strip()
-    return date.fromisoformat(day) if day else None, fen_of(amount) if amount else None
 
 
 @patient.post("/h/<string:unit_code>/why")
 def ask_why(unit_code: str) -> Response:
     """Look for the bill that is meant; and with name and phone, hand a request to the desk."""
     unit = unit_of(unit_code)
-    asked = form_results.typed("day", "amount", "paid", "person", "card", "phone", "note")
-    wrong = {}
-    for name, example in (("day", "日期请写成 2026-11-18 的样子。"), ("amount", "金额请写成 128.50 的样子。")):
-        try:
-            _meant({"day": "", "amount": ""} | {name: asked[name]})
-        except ValueError:
-            wrong[name] = example
-    if "ask" in request.form and not asked["person"].strip():
-        wrong["person"] = "请留下患者姓名，窗口才能答复您。"
-    if "ask" in request.form and not is_phone(asked["phone"]):
-        wrong["phone"] = "请留下 11 位的手机号，窗口才能答复您。"
+    asked = form_results.typed(*absence_reasons.FIELDS)
+    wrong = absence_reasons.mistakes(asked, for_desk="ask" in request.form)
     if wrong:
         return show_problem(request.path, **wrong)
     told: dict[str, Any] = {"looked": True}
@@ -96,11 +79,7 @@ def correction(unit_code: str, bill_id: int) -> Response:
         number = shown().told.get("number", "")
         return page("correction.html", bill=facts, asked=asked, places=patient_requests.WRONG, number=number)
     typed = form_results.typed("wrong", "right", "phone")
-    mistakes = {}
-    if typed["wrong"] not in patient_requests.WRONG:
-        mistakes["wrong"] = "请选择哪里写错了。"
-    if not typed["right"].strip():
-        mistakes["right"] = "请写上正确的内容。"
+    mistakes = patient_requests.correction_mistakes(typed)
     if mistakes:
         return show_problem(request.path, **mistakes)
     sent = request.files.get("photo")

@@ -14,10 +14,7 @@ from portal.delivery import link_alerts, message_links
 from portal.delivery.message_links import MessageLink
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
-from portal.domain.link import TOKEN
 from portal.hospital import queries as hospital_queries
-from portal.ledger import bills as ledger_bills
-from portal.ledger.bills import BillFacts
 from portal.retrieval.proof import identify, sessions
 from portal.web.edge import limits, see_other, services
 
@@ -33,14 +30,12 @@ def link(token: str) -> Response:
     """Show a link of a bill or voucher (slip, HIS answer, message): level 0, and the way on to level 1."""
     with services().database.read() as connection:
         try:
-            facts, payer, sent = _linked(connection, token)
-        except _NotYet:
-            return vouchers.link_page(token) or _waiting(token)
-        except Refusal:
+            facts, payer, sent = message_links.linked(services(), connection, token)
+        except Refusal as refusal:
             voucher = vouchers.link_page(token)
-            if voucher is None:
+            if voucher is None and refusal.code != "BILL_NOT_YET":
                 raise
-            return voucher
+            return voucher or _waiting(token)
         session = session_of(connection)
         mine = session is not None and identify.own_bill(services(), connection, session, facts.bill_id) is not None
     unit_of(facts.unit_id)
@@ -57,7 +52,7 @@ def _ways(token: str, sent: MessageLink | None) -> dict[str, Any]:
 def open_link(token: str) -> Response:
     """Open this one bill by the payer's name, typed on the link's page; or lead it straight on to another browser."""
     with services().database.read() as connection:
-        facts, _, sent = _linked(connection, token)
+        facts, _, sent = message_links.linked(services(), connection, token)
         joined = sent.joined(connection) if sent is not None else []
         session = session_of(connection)
     unit_of(facts.unit_id)
@@ -82,9 +77,10 @@ def watch_link(token: str) -> Response:
     """Take a phone to be told when the bill of a link that was opened early is there."""
     with services().database.read() as connection:
         try:
-            _linked(connection, token)
-        except _NotYet:
-            pass
+            message_links.linked(services(), connection, token)
+        except Refusal as refusal:
+            if refusal.code != "BILL_NOT_YET":
+                raise
         else:
             return see_other(url_for("patient.link", token=token))
     phone = request.form.get("phone", "")[:40]
@@ -93,13 +89,6 @@ def watch_link(token: str) -> Response:
     except Refusal as refusal:
         return show_problem(url_for("patient.link", token=token), refusal.status, phone=f"{refusal.why}。")
     return show(url_for("patient.link", token=token), Result(told={"noted": True}))
-
-
-class _NotYet(Refusal):
-    """A link of the right shape without a bill: not issued yet, or never made by us."""
-
-    def __init__(self) -> None:
-        super().__init__("BILL_NOT_YET")
 
 
 def _waiting(token: str) -> Response:
@@ -112,19 +101,3 @@ def _waiting(token: str) -> Response:
         values["again"] = url_for("patient.link", token=token, n=times + 1, f=result)
         values["pauses"] = [min(first * 2**times, 600) for first in LOOK_AFTER]
     return page("waiting.html", unit=unit, token=token, noted="noted" in shown().told, **values)
-
-
-def _linked(connection: Any, token: str) -> tuple[BillFacts, str, MessageLink | None]:
-    """Return the bill of a link and its payer's full name; with them the message, when it is the link of one."""
-    sent = message_links.by_link(services(), connection, token)
-    if sent is not None and sent.bill_id is not None:
-        bill = ledger_bills.by_id(connection, sent.bill_id)
-        if bill is not None:
-            return bill, ledger_bills.payer_name(services(), connection, bill.bill_id), sent
-    digest = services().index.digest("link", token)
-    found = ledger_bills.by_link(services(), connection, digest) if TOKEN.fullmatch(token) else None
-    if found is None and TOKEN.fullmatch(token) and token[0] in services().settings.link_key_ids:
-        raise _NotYet
-    if found is None:
-        raise Refusal("LINK_INVALID")
-    return *found, None

@@ -26,6 +26,7 @@ from portal.retrieval.family import Member
 from portal.retrieval.proof import changed_phone, identify, voucher_access
 from portal.retrieval.proof.sessions import Session
 from portal.web.edge import runtime, services
+from portal.web.numbers import row_id, row_ids
 
 OPEN = 12
 """So many bills stand on the page before the other months close."""
@@ -88,12 +89,12 @@ def bills(unit_code: str, link_id: int) -> Response:
         family.looked(services(), whose.session, whose.member)
     years = sorted({local(bill.business_at).year for bill in whose.bills}, reverse=True)
     counts = [(year, sum(local(bill.business_at).year == year for bill in whose.bills)) for year in years]
-    chosen = request.args.get("year", type=int) or (years[0] if years else 0)
+    chosen = request.args.get("year", type=row_id) or (years[0] if years else 0)
     of_year = [bill for bill in whose.bills if local(bill.business_at).year == chosen]
     scene, standing = request.args.get("scene", ""), request.args.get("state", "")
     shown = [bill for bill in of_year if scene in ("", bill.scene) and standing in ("", bill.standing.value)]
     values: dict[str, Any] = {
-        "months": _months(shown, request.args.get("month", ""), request.args.get("page", 1, type=int)),
+        "months": _months(shown, request.args.get("month", ""), request.args.get("page", 1, type=row_id)),
         "counts": counts,
         "chosen": chosen,
         "filter": {"scene": scene, "state": standing},
@@ -137,10 +138,10 @@ def bundle(unit_code: str, link_id: int) -> Response:
         return page("bundle.html", 422, whose=whose, **chooser)
     if request.method == "GET":
         return page("bundle.html", whose=whose, **chooser)
-    ticked = {int(one) for one in request.form.getlist("bill") if one.isdecimal() and len(one) < 20}
+    ticked = set(row_ids(request.form.getlist("bill")))
     form, _, part = request.form.get("form", "").partition("-")
     try:
-        order = files.Bundle(unit_code, whose.name, form == "zip", int(part) if part.isdecimal() else 1)
+        order = files.Bundle(unit_code, whose.name, form == "zip", (row_ids([part]) or [1])[0])
         file = files.bundle(services(), runtime().faces, order, chooser["days"], ticked)
     except Refusal as refusal:
         here = whose.address("bundle", first=chooser["first"], last=chooser["last"])

@@ -7,30 +7,19 @@ from datetime import UTC, datetime
 
 from flask import Response, abort, request, url_for
 
-from portal.blueprints.patient.context import caller, own_bill, page, patient, session_here, unit_of, way_of
+from portal.blueprints.patient.context import caller, own_bill, page, patient, session_here, unit_of
 from portal.blueprints.patient.form_results import Result, show, shown
 from portal.core.clock import now
 from portal.core.database import Connection
 from portal.delivery import notices as delivery_notices
 from portal.delivery import requests as delivery_requests
-from portal.delivery.notices import News
+from portal.delivery.notices import News, way_of
 from portal.domain.errors import Refusal
-from portal.domain.states.delivery import Purpose
 from portal.ledger.bills import BillFacts
 from portal.retrieval import patient_requests
 from portal.retrieval.proof import identify
 from portal.retrieval.proof.sessions import Session
 from portal.web.edge import limits, see_other, services
-
-TITLES = {
-    Purpose.ISSUED: "票据开好了",
-    Purpose.REVERSED: "票据作废了",
-    Purpose.READY: "您等的票据开好了",
-    Purpose.REQUESTED: "您要的票据",
-    Purpose.NOTICE: "医院发来的通知",
-    Purpose.EXCHANGED: "票据换成纸质了",
-}
-"""What a message says, in the person's words."""
 
 
 def _whose(session: Session) -> bytes:
@@ -60,7 +49,7 @@ def notices(unit_code: str) -> Response:
         found, _ = identify.visible_bills(services(), connection, session)
         bills = {bill.bill_id: bill for bill in found}
         shown = delivery_notices.notices(connection, session.unit_id, list(bills), _whose(session))
-    return page("notices.html", notices=shown, bills=bills, titles=TITLES)
+    return page("notices.html", notices=shown, bills=bills, titles=delivery_notices.TITLES)
 
 
 @patient.post("/h/<string:unit_code>/notices")

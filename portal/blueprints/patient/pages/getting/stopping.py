@@ -6,9 +6,10 @@ from contextlib import suppress
 
 from flask import Response, request, url_for
 
-from portal.blueprints.patient.context import caller, page, patient, unit_of, way_of
+from portal.blueprints.patient.context import caller, page, patient, unit_of
 from portal.delivery import message_links, requests
 from portal.delivery.message_links import MessageLink
+from portal.delivery.notices import way_of
 from portal.domain.errors import Refusal
 from portal.retrieval import patient_requests
 from portal.web.edge import limits, see_other, services
