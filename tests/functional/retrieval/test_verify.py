@@ -173,7 +173,7 @@ def test_each_state_says_what_it_means(pages: Pages, window: Window, app: Flask,
     for word in ("对上了", *says):
         assert word in text.replace(" ", ""), word
         if re.fullmatch(r"\d{10}", word):
-            assert f"{word[:4]} {word[4:8]} {word[8:]}" in text, "long numbers are read in groups"
+            assert f"{word[:2]} {word[2:6]} {word[6:]}" in text, "long numbers are read in groups"
     assert ">有效<" not in text and "五金厂" not in text
 
 

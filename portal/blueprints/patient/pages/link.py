@@ -17,6 +17,7 @@ from portal.domain.identity import mask_name
 from portal.hospital import queries as hospital_queries
 from portal.retrieval.proof import identify, sessions
 from portal.web.edge import limits, see_other, services
+from portal.web.numbers import row_id
 
 LOOK_AFTER = (15, 60)
 """Seconds until the page of a bill to come looks again: by a script, which spares whoever is typing, and without one.
@@ -96,7 +97,7 @@ def _waiting(token: str) -> Response:
         units = hospital_queries.units(connection, most=2)
     unit = units[0] if len(units) == 1 else None
     values: dict[str, Any] = {}
-    if (times := min(max(request.args.get("n", 0, type=int), 0), MOST_LOOKS)) < MOST_LOOKS:
+    if (times := min(request.args.get("n", 0, type=row_id), MOST_LOOKS)) < MOST_LOOKS:
         result = request.args.get("f")  # that a phone was noted stays on the page
         values["again"] = url_for("patient.link", token=token, n=times + 1, f=result)
         values["pauses"] = [min(first * 2**times, 600) for first in LOOK_AFTER]
