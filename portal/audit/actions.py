@@ -17,6 +17,7 @@ ACTIONS: dict[str, str] = {
     "batch.exported": "下载批量失败文件",
     "bill.issued": "开具票据",
     "bill.reversed": "冲红",
+    "bill.reopened": "冲红后重开（交款人信息带入草稿）",
     "bill.conflict": "拒绝内容不同的重复推送",
     "bill.details_read": "查看票据清单明细",
     "bill.opened": "凭告知单打开票据",

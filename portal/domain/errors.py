@@ -124,6 +124,12 @@ CATALOGUE: dict[str, Text] = {
     "ALREADY_REVERSED": Text(
         409, "该票据已冲销，不能冲销开票", "票据 {bill} 已冲红，红票为 {red}", "无需再冲；请按红票的代码和号码登记"
     ),
+    "NOT_REVERSED": Text(
+        409, "这张票不能重开", "票据 {bill} 现在是“{state}”", "重开用于已冲红的票据；请先冲红，冲红后在票据页点“重开”"
+    ),
+    "NOTHING_LEFT": Text(
+        422, "没有要重开的项目", "票据 {bill} 的各行都划去了", "全部退费时只冲红，不用重开；部分退费请只划去已退的行"
+    ),
     "RED_NOT_REVERSIBLE": Text(409, "红票不能再冲红", "{bill} 本身是红票", "请用新的业务流水号重新开具正确的票据"),
     "PAPER_STILL_VALID": Text(
         409,

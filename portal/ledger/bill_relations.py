@@ -32,8 +32,8 @@ _BOOKED = select(_FEN).where(BOOKING.c.bill_id == BILL.c.id).scalar_subquery()
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """``replacement``: what was issued instead of a reversed bill, as the HIS stated; ``same_day``: the person's other
-    bills of that day that are good now, about which nobody has said anything. ``supervised``: finance has signed,
+    """``replacement``: what was issued instead of a reversed bill, as HIS or staff stated; ``same_day``: the person's
+    other bills of that day that are good now, about which nobody has said anything. ``supervised``: finance has signed,
     whatever the state is now. ``asked`` and ``sent``: there are requests and deliveries about it, which cost a
     further question each. ``booked_fen``: how much of it units have booked, ``None`` when none has. ``verified``: how
     often somebody did, ``verified_at`` last."""
@@ -94,6 +94,11 @@ _REPLACEMENT = (
     .where(BILL_REPLACEMENT.c.replaced_id == bindparam("bill"))
     .order_by(BILL.c.issued_at)
 )
+_REPLACED = (
+    FACTS.join(BILL_REPLACEMENT, BILL_REPLACEMENT.c.replaced_id == BILL.c.id)
+    .where(BILL_REPLACEMENT.c.bill_id == bindparam("bill"))
+    .order_by(BILL.c.issued_at)
+)
 _SAME_DAY = (
     FACTS.join(BILL_PARTY, BILL_PARTY.c.bill_id == BILL.c.id)
     .where(
@@ -108,12 +113,23 @@ _SAME_DAY = (
 )
 
 
+def replacements(connection: Connection, bill_id: int) -> tuple[BillFacts, ...]:
+    """Return the bills that were issued instead of a reversed one, as was stated."""
+    return tuple(map(read_facts, connection.execute(_REPLACEMENT, {"bill": bill_id})))
+
+
+def replaced(connection: Connection, bill_id: int) -> BillFacts | None:
+    """Return the reversed bill instead of which one was issued, as was stated."""
+    row = connection.execute(_REPLACED, {"bill": bill_id}).one_or_none()
+    return None if row is None else read_facts(row)
+
+
 def of(connection: Connection, bill: BillFacts, row: Any) -> Relations:
     """Return what belongs to ``bill``; ``row`` comes from a statement :func:`with_relations`."""
     replacement: tuple[BillFacts, ...] = ()
     same_day: tuple[BillFacts, ...] = ()
     if bill.state is BillState.REVERSED:
-        replacement = tuple(map(read_facts, connection.execute(_REPLACEMENT, {"bill": bill.bill_id})))
+        replacement = replacements(connection, bill.bill_id)
     if bill.state is BillState.REVERSED and not replacement:
         wanted = {"bill": bill.bill_id, "unit": bill.unit_id, "day": row.business_day}
         live = map(read_facts, connection.execute(_SAME_DAY, wanted))

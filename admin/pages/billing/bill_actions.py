@@ -15,7 +15,7 @@ from portal.domain.states.bills import BillState, ReversalReason
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Standing
-from portal.ledger import bills, paper
+from portal.ledger import bill_relations, bills, paper
 from portal.ledger.bills import BillFacts, ReversalFacts
 from portal.ledger.paper import SheetFacts
 from portal.listing.columns import Act
@@ -23,10 +23,13 @@ from portal.listing.columns import Act
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A bill's relations and next steps. ``guard`` says why an act that one may look for is not there."""
+    """A bill's relations and next steps. ``guard`` says why an act that one may look for is not there; ``replacements``
+    were issued instead of it and ``replaced`` is the one that it was issued instead of, where that was stated."""
 
     red: BillFacts | None
     original: BillFacts | None
+    replacements: tuple[BillFacts, ...]
+    replaced: BillFacts | None
     reversal: ReversalFacts | None
     reason: str
     sheets: list[SheetFacts]
@@ -44,17 +47,20 @@ def life_of(connection: Connection, facts: BillFacts) -> Life:
     reversal = bills.reversal_of(connection, facts.bill_id)
     sheet = paper.valid_sheet(connection, facts.bill_id)
     waiting = _waiting(connection, facts, sheet)
+    replacements = bill_relations.replacements(connection, facts.bill_id)
     return Life(
         red=bills.red_of(connection, facts.bill_id),
         original=bills.by_id(connection, bill.red_of_id) if bill.red_of_id else None,
+        replacements=replacements,
+        replaced=bill_relations.replaced(connection, facts.bill_id),
         reversal=reversal,
         reason=_reason(reversal) if reversal else "",
         sheets=paper.sheets_of(connection, facts.bill_id),
         sheet=sheet,
         waiting=waiting,
         standing=standing,
-        acts=[] if waiting else _acts(facts, standing, sheet),
-        guard=_guard(facts, standing, waiting),
+        acts=[] if waiting else [*_acts(facts, standing, sheet), *_anew(facts, standing, replacements)],
+        guard=_guard(facts, standing, waiting, replacements),
     )
 
 
@@ -90,13 +96,25 @@ def _acts(facts: BillFacts, standing: Standing, sheet: SheetFacts | None) -> lis
     return acts
 
 
-def _guard(facts: BillFacts, standing: Standing, waiting: ApprovalFacts | None) -> str:
+def _anew(facts: BillFacts, standing: Standing, replacements: tuple[BillFacts, ...]) -> list[Act]:
+    """Return 重开 for a reversed bill instead of which nothing has been issued yet."""
+    reversed_ = facts.state is BillState.REVERSED and standing.bill.red_of_id is None
+    if not reversed_ or replacements or not (may(Permission.BILLS_ISSUE) and may(Permission.BILLS_REVERSE)):
+        return []
+    return [Act("重开", url_for("billing.reopen_bill", bill_id=facts.bill_id), main=True)]
+
+
+def _guard(
+    facts: BillFacts, standing: Standing, waiting: ApprovalFacts | None, replacements: tuple[BillFacts, ...]
+) -> str:
     if waiting is not None:
         return f"“{waiting.summary}”正在等待复核，复核前不能办理其他事项。"
     if standing.bill.red_of_id is not None:
         return "这是红票：不能再冲红，也不换开纸质票据。"
     if facts.state is BillState.REVERSED:
-        return "这张票已冲红，不能再办理。如需开票请用新的业务流水号。"
+        new = "、".join(bill.pair for bill in replacements)
+        anew = "如需开票请点“重开”，或由 HIS 用新的业务流水号推送。"
+        return f"这张票已冲红，新票是 {new}。" if new else f"这张票已冲红。{anew}"
     if standing.bookings:
         part = "只入账一部分也" if standing.booked_fen != facts.total_fen else ""
         return f"{standing.booked}，{part}不能冲红；请交款人先到入账单位撤销入账。"

@@ -26,6 +26,7 @@ from portal.issuing.manual.drafts import Draft, ManualIssueService
 from portal.issuing.manual.entry import Checked
 from portal.issuing.paper import notice_slips
 from portal.ledger import bills
+from portal.ledger.bills import BillFacts
 from portal.rendering import qr
 from portal.web.edge import runtime, see_other, services
 from portal.web.numbers import row_id
@@ -119,6 +120,7 @@ def desk_preview(draft_id: int) -> Response:
         document=document,
         picture=picture,
         checked=manual().check(current_actor(), found),
+        replaced=_replaced(found),
         words=words(document.total_fen),
     )
 
@@ -234,8 +236,15 @@ def _form(found: Draft, checked: bool, problem: str = "") -> Response:
         reviewers=reviewers,
         payers=remembered,
         keep=manual().keep_token(actor, found.id),
+        replaced=_replaced(found),
         wide={"remark", "basis", "counterparty", "project"},
     )
+
+
+def _replaced(found: Draft) -> BillFacts | None:
+    """Return the reversed bill that the draft's is issued instead of."""
+    with services().database.read() as connection:
+        return bills.by_id(connection, found.entry.replaces) if found.entry.replaces else None
 
 
 def _points(kind: Scene) -> dict[str, str]:

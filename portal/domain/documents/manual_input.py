@@ -176,22 +176,29 @@ def fields(kind: Scene) -> tuple[Field, ...]:
 
 @dataclass(slots=True)
 class Entry:
-    """What was typed. ``kind`` is a key of :data:`KINDS`; values are texts, never missing keys."""
+    """What was typed. ``kind`` is a key of :data:`KINDS`; values are texts, never missing keys. ``replaces``: the row
+    id of the reversed bill that this one is issued instead of, 0 for none; nobody types it."""
 
     kind: Scene
     fields: dict[str, str]
     lines: list[dict[str, str]] = field(default_factory=list)
     payments: list[dict[str, str]] = field(default_factory=list)
+    replaces: int = 0
 
     def text(self) -> str:
         """As JSON, for sealing; equal entries give equal texts."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        values = asdict(self)
+        if not self.replaces:
+            del values["replaces"]
+        return json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def of_text(cls, text: str) -> Entry:
         """Back from :meth:`text`."""
         values = json.loads(text)
-        return cls(Scene(values["kind"]), values["fields"], values["lines"], values["payments"])
+        return cls(
+            Scene(values["kind"]), values["fields"], values["lines"], values["payments"], values.get("replaces", 0)
+        )
 
 
 def entry(kind: Scene, typed: Mapping[str, Any], lines: list[Any], payments: list[Any]) -> Entry:

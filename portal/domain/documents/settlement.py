@@ -224,6 +224,8 @@ class Settlement:
     arrears_reason: str = ""
     purpose: Dealing | Donation | None = None
     replaces: str = ""
-    """The serial of the reversed bill that this one is issued instead of."""
+    """The serial of the reversed bill that this one is issued instead of, as a HIS says it."""
+    replaced_bill: int = 0
+    """The row id of that bill, as a person at the console says it; 0 for none."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
     sent: str = field(default="", compare=False, repr=False)

@@ -24,8 +24,7 @@ from portal.domain.numbers import BillNumber, CheckCode
 from portal.domain.states.bills import BillState
 from portal.hospital.references import ReferenceCache
 from portal.issuing import numbering
-from portal.issuing.bills import content, document
-from portal.issuing.bills.replacement import replace_on
+from portal.issuing.bills import content, document, replacement
 from portal.issuing.bills.rows import Lines, lines
 from portal.issuing.events import BILL_ISSUED
 from portal.issuing.numbering import Numbering
@@ -178,7 +177,9 @@ class IssuingService:
             )
             connection.execute(_DOCUMENT, _document_row(services, ready, signed, moment))
             if settlement.replaces:
-                replace_on(connection, account.id, settlement.replaces, ready.bill_id)
+                replacement.replace_serial_on(connection, account.id, settlement.replaces, ready.bill_id)
+            if settlement.replaced_bill:
+                replacement.replace_bill_on(connection, account.unit_id, settlement.replaced_bill, ready.bill_id)
         return Issued(
             ready.bill_id,
             taken.pair.code,

@@ -6,7 +6,7 @@ crash between the bill and the draft's note of it end at the same bill.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.documents.bill import BillDocument
 from portal.domain.documents.manual_input import Entry, entry
-from portal.domain.documents.settlement import Scene
+from portal.domain.documents.settlement import Scene, Settlement
 from portal.domain.errors import Refusal
 from portal.domain.identity import mask_name
 from portal.domain.numbers import BillNumber
@@ -87,19 +87,25 @@ class ManualIssueService:
 
     def start(self, actor: Actor, kind: Scene) -> Draft:
         """Return a new draft of a kind, with today's date and the checker of the actor's latest draft of that kind."""
-        moment = now()
+        typed = {"payer_kind": "1"} | ({"scene": Scene.OUTPATIENT.value} if kind is Scene.OUTPATIENT else {})
+        return self.start_from(actor, entry(kind, typed, [], []))
+
+    def start_from(self, actor: Actor, content: Entry, point_code: str = "") -> Draft:
+        """Return a new draft with this content, today's date, and checker and point of the actor's latest draft of that
+        kind; ``point_code`` is the point where the actor works now."""
+        moment, kind = now(), content.kind
         with self.services.database.write() as connection:
             mine = self._mine(actor, open_only=False) & (DESK_DRAFT.c.scene == kind.value)
             mine &= DESK_DRAFT.c.content.is_not(None)
             latest = select(DESK_DRAFT).where(mine).order_by(DESK_DRAFT.c.updated_at.desc()).limit(1)
             previous = connection.execute(latest).one_or_none()
-            typed = {"payer_kind": "1", "business_day": business_day(moment).isoformat()}
-            if kind is Scene.OUTPATIENT:
-                typed["scene"] = Scene.OUTPATIENT.value
+            office = {"business_day": business_day(moment).isoformat()}
             if previous is not None:
                 before = self._open(previous).entry.fields
-                typed |= {name: before[name] for name in STAYING}
-            made = Draft(new_id(), 1, entry(kind, typed, [], []), moment)
+                office |= {name: before[name] for name in STAYING}
+            if point_code:
+                office["point_code"] = point_code
+            made = Draft(new_id(), 1, replace(content, fields=content.fields | office), moment)
             connection.execute(
                 insert(DESK_DRAFT),
                 {
@@ -118,20 +124,22 @@ class ManualIssueService:
 
     def drafts(self, actor: Actor) -> list[Listed]:
         """Return the actor's open drafts, last changed first; payers masked."""
-        statement = (
-            select(DESK_DRAFT).where(self._mine(actor)).order_by(DESK_DRAFT.c.updated_at.desc()).limit(MOST_DRAFTS)
-        )
+        opened_drafts = self.open_drafts(actor)
         with self.services.database.read() as connection:
-            rows = connection.execute(statement).all()
             known = catalogue.load(connection, actor.unit_id)
         found = []
-        for row in rows:
-            opened = self._open(row)
+        for opened in opened_drafts:
             name, kind = opened.entry.fields["payer_name"], opened.entry.kind
             payer = name if opened.entry.fields["payer_kind"] == "2" else mask_name(name)
             total = check(opened.entry, self._context(actor, opened, known)).total_fen
             found.append(Listed(opened.id, kind, payer, total, opened.updated_at))
         return found
+
+    def open_drafts(self, actor: Actor) -> list[Draft]:
+        """Return the actor's open drafts with what they hold, last changed first."""
+        statement = select(DESK_DRAFT).where(self._mine(actor)).order_by(DESK_DRAFT.c.updated_at.desc())
+        with self.services.database.read() as connection:
+            return [self._open(row) for row in connection.execute(statement.limit(MOST_DRAFTS))]
 
     def get(self, actor: Actor, draft_id: int) -> Draft:
         """Return a draft of the actor, open or issued. Raises DRAFT_UNKNOWN.
@@ -169,6 +177,7 @@ class ManualIssueService:
             if row is None:
                 raise Refusal("DRAFT_UNKNOWN")
             known = self._open(row)
+            typed = replace(typed, replaces=known.entry.replaces)
             if row.state == "issued" or known.entry == typed:
                 return known
             if row.version != version or typed.kind is not known.entry.kind:
@@ -226,12 +235,14 @@ class ManualIssueService:
         if checked.settlement is None:
             return checked
         account = accounts.console(self.services.database, actor.unit_id)
-        serial = checked.settlement.serial
+        settlement, serial = checked.settlement, checked.settlement.serial
         with self.services.database.read() as connection:
             others = elsewhere(connection, account.id, actor.unit_id, [serial])
+            if found.entry.replaces:
+                settlement = _instead(self.services, connection, settlement, found.entry.replaces)
         if others:
             raise Refusal("SERIAL_ELSEWHERE", serial=serial, bill=others[serial])
-        issued = self.desk.issue(account, checked.settlement, actor.request_id, actor=actor.label)
+        issued = self.desk.issue(account, settlement, actor.request_id, actor=actor.label)
         self._close(actor, found, issued.bill_id, checked)
         return issued
 
@@ -285,12 +296,11 @@ class ManualIssueService:
         """Keep a form that arrives after its session ended, for its owner; returns whether it was theirs."""
         with self.services.database.write() as connection:
             row = connection.execute(
-                select(DESK_DRAFT.c.owner, DESK_DRAFT.c.scene).where(
-                    DESK_DRAFT.c.id == draft_id, DESK_DRAFT.c.state == "open"
-                )
+                select(DESK_DRAFT).where(DESK_DRAFT.c.id == draft_id, DESK_DRAFT.c.state == "open")
             ).one_or_none()
             if row is None or token != self._keep_token(draft_id, row.owner) or row.scene != typed.kind.value:
                 return False
+            typed = replace(typed, replaces=self._open(row).entry.replaces)
             sealed = self.services.cipher.encrypt("desk_draft.pending", draft_id, typed.text())
             connection.execute(update(DESK_DRAFT).where(DESK_DRAFT.c.id == draft_id).values(pending=sealed))
         return True
@@ -337,6 +347,15 @@ class ManualIssueService:
             )
             if closed.rowcount and payer and found.entry.fields["remember"] and payer.name != ANONYMOUS:
                 known_payers.remember(self.services, connection, actor.unit_id, payer, moment)
+
+
+def _instead(services: Services, connection: Connection, settlement: Settlement, replaced_id: int) -> Settlement:
+    """Return the settlement with the bill that it replaces and that bill's card of the payer, for which the form has no
+    field, so that whoever looks up the old bill by it finds the new one."""
+    party = bills.party(services, connection, replaced_id)
+    payer, card = settlement.payer, {name: party.get(name, "") for name in ("card_type", "card_no")}
+    same = payer.name == party["name"] or (payer.id_no and payer.id_no == party.get("id_no"))
+    return replace(settlement, replaced_bill=replaced_id, payer=replace(payer, **card) if same else payer)
 
 
 def clean(connection: Connection) -> int:

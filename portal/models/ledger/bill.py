@@ -102,7 +102,7 @@ class Bill(Base):
 
 
 class BillReplacement(Base):
-    """The bill that was issued instead of another, as its HIS said in the push; nothing else makes one."""
+    """The bill that was issued instead of another, as its HIS said in the push, or a person by 重开."""
 
     __tablename__ = "bill_replacement"
     __table_args__ = (Index(None, "replaced_id"),)
