@@ -7,12 +7,12 @@ transaction as the decision, so that there is neither a decision without its act
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
 from portal import audit
 from portal.core.clock import now
@@ -170,6 +170,15 @@ def of_object(connection: Connection, kind: str, object_id: object) -> ApprovalF
     query = select(APPROVAL).where(APPROVAL.c.kind == kind, APPROVAL.c.object_id == str(object_id))
     row = connection.execute(query.order_by(APPROVAL.c.requested_at.desc()).limit(1)).one_or_none()
     return None if row is None else _facts(row)
+
+
+def of_objects(connection: Connection, unit_id: int, objects: Collection[tuple[str, object]]) -> list[ApprovalFacts]:
+    """Return every approval of the unit about these objects, each a kind of approval and an id; the newest first."""
+    if not objects:
+        return []
+    either = or_(*(and_(APPROVAL.c.kind == kind, APPROVAL.c.object_id == str(one)) for kind, one in objects))
+    rows = connection.execute(of_unit(unit_id).where(either).order_by(APPROVAL.c.requested_at.desc()))
+    return [_facts(row) for row in rows]
 
 
 def pending(connection: Connection, unit_id: int) -> int:

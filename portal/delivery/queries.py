@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
 
 from portal.core.clock import SHANGHAI
 from portal.delivery.operations import LETTERS
@@ -164,6 +164,43 @@ def bill_of(connection: Connection, of: DeliveryFacts) -> BillName | None:
         return None
     row = connection.execute(select(BILL.c.bill_code, BILL.c.number).where(BILL.c.id == of.object_id)).one_or_none()
     return None if row is None else BillName(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message about a bill on one channel; the address is masked. ``reason``: of a delivery without any message, why
+    nothing was sent."""
+
+    delivery_id: int
+    purpose: str
+    created_at: datetime
+    asked_by: str
+    reason: str
+    channel: str | None
+    masked: str | None
+    state: str | None
+    message: str | None
+    read_at: datetime | None
+
+
+_SENT = (
+    select(
+        DELIVERY.c.id,
+        DELIVERY.c.purpose,
+        DELIVERY.c.created_at,
+        DELIVERY.c.asked_by,
+        DELIVERY.c.reason,
+        *(DELIVERY_ATTEMPT.c[name] for name in ("channel", "masked", "state", "message", "read_at")),
+    )
+    .select_from(DELIVERY.outerjoin(DELIVERY_ATTEMPT, DELIVERY_ATTEMPT.c.delivery_id == DELIVERY.c.id))
+    .where(DELIVERY.c.object_kind == "bill", DELIVERY.c.object_id == bindparam("bill"))
+    .order_by(DELIVERY.c.created_at.desc(), DELIVERY_ATTEMPT.c.step, DELIVERY_ATTEMPT.c.id)
+)
+
+
+def sent_about(connection: Connection, bill_id: int, most: int = 50) -> list[Sent]:
+    """Return the newest messages about a bill, those of one delivery in their order."""
+    return [Sent(*row) for row in connection.execute(_SENT.limit(most), {"bill": bill_id})]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
-"""What stands on a bill, line by line: charge items and payment channels, as tables and not as a picture."""
+"""What stands on a bill, line by line: charge items, payment channels, deposits that were settled into it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from portal.models.tables import BILL_ITEM, BILL_PAYMENT
+from portal.models.tables import BILL_DETAIL, BILL_ITEM, BILL_PAYMENT, VOUCHER, VOUCHER_MOVEMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +43,29 @@ def payments(connection: Connection, bill_id: int) -> list[PaymentLine]:
     """Read the payment channels of a bill in their order."""
     wanted = select(BILL_PAYMENT.c.channel, BILL_PAYMENT.c.amount_fen).where(BILL_PAYMENT.c.bill_id == bill_id)
     return [PaymentLine(*row) for row in connection.execute(wanted.order_by(BILL_PAYMENT.c.line))]
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherPart:
+    """The part of a prepayment voucher that a bill has used."""
+
+    voucher_id: int
+    code: str
+    number: int
+    amount_fen: int
+
+
+def voucher_parts(connection: Connection, bill_id: int) -> list[VoucherPart]:
+    """Read what a bill has taken from prepayment vouchers, in the order of their numbers."""
+    wanted = (
+        select(VOUCHER.c.id, VOUCHER.c.code, VOUCHER.c.number, -VOUCHER_MOVEMENT.c.amount_fen)
+        .join(VOUCHER, VOUCHER.c.id == VOUCHER_MOVEMENT.c.voucher_id)
+        .where(VOUCHER_MOVEMENT.c.bill_id == bill_id, VOUCHER_MOVEMENT.c.kind == "consumed")
+        .order_by(VOUCHER.c.code, VOUCHER.c.number)
+    )
+    return [VoucherPart(*row) for row in connection.execute(wanted)]
+
+
+def detail_count(connection: Connection, bill_id: int) -> int:
+    """Count the detail lines of a bill; their content is somebody's treatment."""
+    return connection.scalar(select(func.count()).where(BILL_DETAIL.c.bill_id == bill_id)) or 0

@@ -27,6 +27,15 @@ def of_serial(serial: str) -> ColumnElement[bool]:
     return BILL.c.serial == serial
 
 
+KINDS = {"blue": "只看正票", "red": "只看红票"}
+"""Values of the filter :func:`of_kind` and their words."""
+
+
+def of_kind(kind: str) -> ColumnElement[bool]:
+    """Return the condition that a bill is red, or that it is none."""
+    return BILL.c.red_of_id.is_not(None) if kind == "red" else BILL.c.red_of_id.is_(None)
+
+
 def of_unit(unit_id: int) -> Select[Any]:
     """Select the bills of a unit with point and sealed payer; add conditions on ``BILL`` columns."""
     return (

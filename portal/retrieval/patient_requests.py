@@ -195,6 +195,35 @@ def of_bill(services: Services, connection: Connection, bill_id: int) -> list[Re
     return [read(services, row) for row in connection.execute(wanted.order_by(PATIENT_REQUEST.c.id.desc()).limit(5))]
 
 
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """A request about a bill without what was typed, for who may not read that."""
+
+    request_id: int
+    kind: str
+    state: str
+    created_at: datetime
+    answered_at: datetime | None
+    answered_by: str
+
+    @property
+    def title(self) -> str:
+        """The kind in a word on screen."""
+        return KINDS[self.kind]
+
+    @property
+    def state_title(self) -> str:
+        """The state in a word on screen."""
+        return STATES[self.state]
+
+
+def heads_of_bill(connection: Connection, bill_id: int) -> list[RequestHead]:
+    """Return every request that was made about a bill, the newest first."""
+    names = ("id", "kind", "state", "created_at", "answered_at", "answered_by")
+    wanted = select(*(PATIENT_REQUEST.c[name] for name in names)).where(PATIENT_REQUEST.c.bill_id == bill_id)
+    return [RequestHead(*row) for row in connection.execute(wanted.order_by(PATIENT_REQUEST.c.id.desc()))]
+
+
 def one(services: Services, connection: Connection, unit_id: int, request_id: int) -> Request:
     """Return a unit's request, for staff. The caller audits. Raises REQUEST_UNKNOWN."""
     wanted = select(PATIENT_REQUEST).where(PATIENT_REQUEST.c.id == request_id, PATIENT_REQUEST.c.unit_id == unit_id)

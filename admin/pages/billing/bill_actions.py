@@ -16,20 +16,26 @@ from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Standing
 from portal.ledger import bill_relations, bills, paper
-from portal.ledger.bills import BillFacts, ReversalFacts
+from portal.ledger.bills import BillFacts, BillRecord, ReversalFacts
 from portal.ledger.paper import SheetFacts
 from portal.listing.columns import Act
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """A bill's relations and next steps. ``guard`` says why an act that one may look for is not there; ``replacements``
-    were issued instead of it and ``replaced`` is the one that it was issued instead of, where that was stated."""
+class ChainLink:
+    """One of the bills that stand for one settlement after another, with its part in the chain."""
 
-    red: BillFacts | None
-    original: BillFacts | None
-    replacements: tuple[BillFacts, ...]
-    replaced: BillFacts | None
+    bill: BillFacts
+    word: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A bill's relations and next steps. ``guard`` says why an act that one may look for is not there; ``chain`` is
+    old, red and new bill as far as they were stated, empty for a bill without any other."""
+
+    chain: list[ChainLink]
     reversal: ReversalFacts | None
     reason: str
     sheets: list[SheetFacts]
@@ -49,10 +55,7 @@ def life_of(connection: Connection, facts: BillFacts) -> Life:
     waiting = _waiting(connection, facts, sheet)
     replacements = bill_relations.replacements(connection, facts.bill_id)
     return Life(
-        red=bills.red_of(connection, facts.bill_id),
-        original=bills.by_id(connection, bill.red_of_id) if bill.red_of_id else None,
-        replacements=replacements,
-        replaced=bill_relations.replaced(connection, facts.bill_id),
+        chain=_chain(connection, facts, bill),
         reversal=reversal,
         reason=_reason(reversal) if reversal else "",
         sheets=paper.sheets_of(connection, facts.bill_id),
@@ -62,6 +65,22 @@ def life_of(connection: Connection, facts: BillFacts) -> Life:
         acts=[] if waiting else [*_acts(facts, standing, sheet), *_anew(facts, standing, replacements)],
         guard=_guard(facts, standing, waiting, replacements),
     )
+
+
+def _chain(connection: Connection, facts: BillFacts, bill: BillRecord) -> list[ChainLink]:
+    """Return what stands before and after a bill in the order of its issue."""
+    links: list[ChainLink] = []
+    center = (bills.by_id(connection, bill.red_of_id) if bill.red_of_id else None) or facts
+    before = bill_relations.replaced(connection, center.bill_id)
+    for one in filter(None, (before, center)):
+        red = bills.red_of(connection, one.bill_id)
+        if red is None:
+            links.append(ChainLink(one, "新票"))
+            continue
+        links += [ChainLink(one, "旧票（已冲红）", "gone"), ChainLink(red, "红票", "stop")]
+    if center.state is BillState.REVERSED:
+        links += [ChainLink(new, "新票") for new in bill_relations.replacements(connection, center.bill_id)]
+    return links if len(links) > 1 else []
 
 
 def _reason(reversal: ReversalFacts) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
 from admin.kit.groups import billing
@@ -12,23 +13,35 @@ from admin.kit.listing import respond
 from admin.kit.page import page
 from admin.kit.reasons import gate_bills
 from admin.kit.security import current_staff, may, requires
-from admin.pages.billing.bill_actions import life_of
+from admin.pages.billing.bill_actions import Life, life_of
+from admin.pages.billing.whole_bill import details_read, whole
+from admin.pages.delivery.log import PURPOSES, STATES
+from admin.pages.delivery.targets import titles
 from portal.access.permissions import Permission
 from portal.audit import entries
-from portal.domain.documents.settlement import Scene
+from portal.domain.documents.bill import INSURANCE_CLASSES
+from portal.domain.documents.settlement import CHANNELS, Scene
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
 from portal.domain.states.bills import BillState
-from portal.ledger import bill_lists
+from portal.ledger import bill_lists, files
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.listing.columns import Column
 from portal.listing.filters import Filter, day_filters, scene_filter, state_filter
 from portal.listing.lists import ListPage
-from portal.listing.values import BILL_STATES, SHEET_STATES
+from portal.listing.values import BILL_STATES, SHEET_STATES, State
 from portal.models.tables import BILL
 from portal.retrieval.proof import changed_phone
-from portal.web.edge import services
+from portal.web.edge import FACE_WIDTH, file_response, runtime, services
+
+RED_STATES = {f"red.{state}": State(f"红票·{shown.title}", "red") for state, shown in BILL_STATES.items()}
+"""The states of red bills, which are told apart in every list."""
+
+
+def _state(row: Any) -> str:
+    return str(row.state) if row.red_of_id is None else f"red.{row.state}"
+
 
 BILLS = ListPage(
     name="bills",
@@ -40,7 +53,7 @@ BILLS = ListPage(
         NUMBER,
         payer_column(),
         TOTAL,
-        Column("state", "状态", "state", states=BILL_STATES),
+        Column("state", "状态", "state", value=_state, states=BILL_STATES | RED_STATES),
         POINT_COLUMN,
         Column("serial", "业务流水号", shown=False),
         Column("department", "科室", shown=False),
@@ -54,6 +67,7 @@ BILLS = ListPage(
         scene_filter(BILL.c.scene, Scene),
         state_filter(BILL.c.state, BILL_STATES),
         AT_POINT,
+        Filter("kind", "正票红票", bill_lists.of_kind, "choice", choices=bill_lists.KINDS),
         Filter("serial", "业务流水号", bill_lists.of_serial),
     ),
     empty="这段时间没有符合条件的票据。HIS 结算后会自动开具并出现在这里；也可以放宽日期再查。",
@@ -80,24 +94,53 @@ def own_bill(bill_id: int) -> BillFacts:
 @billing.get("/bills/<int:bill_id>")
 @requires(Permission.BILLS_VIEW, within="billing.bills")
 def bill(bill_id: int) -> Response:
-    """Show one bill."""
+    """Show one bill; with ``lines`` its detail lines, too."""
     return bill_page(own_bill(bill_id))
 
 
+@billing.get("/bills/<int:bill_id>/face.png")
+@requires(Permission.BILLS_VIEW, within="billing.bills")
+def bill_picture(bill_id: int) -> Response:
+    """Show the face with the payer masked."""
+    facts = own_bill(bill_id)
+    with services().database.read() as connection:
+        file = files.masked_picture(services(), connection, runtime().faces, facts, FACE_WIDTH)
+    response = file_response(file.data, file.mimetype, file.name, "inline")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
 def bill_page(facts: BillFacts, status: int = 200, **more: Any) -> Response:
-    """Return the page of a bill: steps, money, payer (masked unless ``party`` is given), paper, finance, log."""
+    """Return the page of a bill: next acts, face, money, payer (masked unless ``party`` is given), and its history."""
     bill_id = facts.bill_id
     with services().database.read() as connection:
         payer = bill_lists.shown_payer(facts.payer_kind, ledger_bills.payer_name(services(), connection, bill_id))
         life = life_of(connection, facts)
-        exchanges = ledger_bills.exchanges(connection, bill_id)
-        items = ledger_bills.items(connection, bill_id)
+        parts = whole(connection, facts, life)
         new_phone = changed_phone.of_bill(services(), connection, facts.unit_id, bill_id)
         log = entries.about(connection, "bill", bill_id) if may(Permission.AUDIT_VIEW) or may_see_log() else []
-    steps = track(facts, life.standing.booked_fen)
-    shown = {"payer": payer, "life": life, "exchanges": exchanges, "items": items, "log": log, "track": steps}
-    shown["new_phone"] = new_phone
-    return page("billing/bill.html", status, bill=facts, sheet_states=SHEET_STATES, **shown, **more)
+    if "lines" in request.args and request.method == "GET":
+        parts = replace(parts, details=details_read(facts))
+    shown = {"payer": payer, "life": life, "whole": parts, "log": log, "track": track(facts, life)}
+    words = {
+        "channels": CHANNELS,
+        "purposes": PURPOSES,
+        "sending": STATES,
+        "ways": titles(),
+    }
+    return page(
+        "billing/bill.html",
+        status,
+        bill=facts,
+        sheet_states=SHEET_STATES,
+        classes=INSURANCE_CLASSES,
+        approval_titles=runtime().approvals.titles,
+        red=life.standing.bill.red_of_id is not None,
+        new_phone=new_phone,
+        **shown,
+        **words,
+        **more,
+    )
 
 
 def may_see_log() -> bool:
@@ -105,10 +148,13 @@ def may_see_log() -> bool:
     return may(Permission.PERSONS_REVEAL) or may(Permission.APPROVALS_DECIDE)
 
 
-def track(facts: BillFacts, booked_fen: int | None) -> list[tuple[str, str]]:
+def track(facts: BillFacts, life: Life) -> list[tuple[str, str]]:
     """Return the steps of a bill (结算, 开具, 上传, 监制, 可取票, 入账) with ``done``, ``stop`` or nothing."""
+    booked_fen, red = life.standing.booked_fen, life.standing.bill.red_of_id is not None
     reached = {BillState.ISSUED: 2, BillState.UPLOADED: 3, BillState.SUPERVISED: 5, BillState.REVERSED: 5}
     steps = ("收费结算", "已开具", "已上传财政", "财政监制", "可取票")
+    if red:
+        steps = ("原票冲红", "红票已开具", "已上传财政", "财政监制", "原票已作废")
     done = reached.get(facts.state, 3)
     shown = [(title, "done" if place < done else "") for place, title in enumerate(steps)]
     if facts.state is BillState.REFUSED:
@@ -117,6 +163,6 @@ def track(facts: BillFacts, booked_fen: int | None) -> list[tuple[str, str]]:
         shown[4] = ("已冲红", "stop")
     if booked_fen is not None:
         shown.append(("已入账" if booked_fen >= facts.total_fen else f"部分入账 {commas(booked_fen)} 元", "done"))
-    elif facts.state is not BillState.REVERSED:
+    elif facts.state is not BillState.REVERSED and not red:
         shown.append(("未入账", ""))
     return shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, g, request, url_for
@@ -14,7 +13,7 @@ from admin.kit.page import say
 from admin.kit.security import current_actor, current_point, current_session, current_staff, may, requires
 from admin.pages.billing.bills import own_bill
 from admin.pages.billing.paper import digits, print_sheets
-from portal import audit
+from admin.pages.billing.whole_bill import details_read
 from portal.access.permissions import Permission
 from portal.domain.documents.bill import INSURANCE_CLASSES
 from portal.domain.documents.settlement import Scene
@@ -26,7 +25,6 @@ from portal.issuing.paper.exchange import Exchange
 from portal.ledger import bill_lists, bills
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bill_lists import Patient
-from portal.ledger.bills import BillFacts
 from portal.listing.columns import Act, Column
 from portal.listing.filters import Filter, day_filters, moment_filters, scene_filter, state_filter
 from portal.listing.lists import ListPage
@@ -132,7 +130,7 @@ def unexchanged() -> Response:
         printers = prints.printers(connection, current_staff().unit_id, point.id if point is not None else None)
     shown: dict[str, Any] = {"point": point, "nexts": nexts, "printers": printers, "most": MOST, "chosen": chosen}
     if chosen is not None:
-        shown |= {"details": _details(chosen), "classes": INSURANCE_CLASSES}
+        shown |= {"details": details_read(chosen), "classes": INSURANCE_CLASSES}
     return respond(UNEXCHANGED, statement, "billing/unexchanged.html", **shown)
 
 
@@ -143,13 +141,6 @@ def _named(text: str) -> int:
 def _below() -> bool:
     """Tell whether the page, not a file of it, is asked for with the lines of a bill."""
     return "detail" in request.args and "format" not in request.args
-
-
-def _details(bill: BillFacts) -> Sequence[Any]:
-    """Read somebody's treatment, which takes an entry in the log."""
-    audit.note(services(), current_actor(), "bill.details_read", ("bill", bill.bill_id))
-    with services().database.read() as connection:
-        return bills.details(connection, bill.bill_id)
 
 
 @billing.post("/paper/batch")

@@ -23,11 +23,12 @@ from portal.access.his import refusals
 from portal.access.permissions import Permission
 from portal.core.clock import now
 from portal.hospital import protected_persons
-from portal.ledger import bill_lists, bills
+from portal.ledger import bill_lists, bills, files
 from portal.ledger import search as ledger_search
+from portal.ledger.bills import BillFacts
 from portal.ledger.search import Found
 from portal.listing.values import BILL_STATES
-from portal.web.edge import see_other, services
+from portal.web.edge import file_response, runtime, see_other, services
 
 ACTED_ON = 5
 """For so many of the newest bills the next legal steps are shown at once."""
@@ -105,12 +106,25 @@ def _ask(question: Question) -> Response:
 @billing.post("/bills/<int:bill_id>/reveal")
 @requires(Permission.PERSONS_REVEAL, within="billing.bills")
 def reveal(bill_id: int) -> Response:
-    """Show the payer's full name and phone, once, written down with the reason."""
+    """Show the payer in full, once: on the page, or (``as``) by the whole e-bill; written down with the reason."""
     facts = own_bill(bill_id)
-    reason = request.form.get("reason", "").strip()[:100]
+    reason, shape = request.form.get("reason", "").strip()[:100], request.form.get("as", "page")
     if wrong := enough_for_a_look(reason):
         return bill_page(facts, problem=wrong, status=422)
-    audit.note(services(), current_actor(), "party.revealed", ("bill", bill_id), {"reason": reason})
+    audit.note(services(), current_actor(), "party.revealed", ("bill", bill_id), {"reason": reason, "as": shape[:8]})
+    if shape in ("pdf", "xml"):
+        return _whole(facts, shape)
     with services().database.read() as connection:
         party = bills.party(services(), connection, bill_id)
     return bill_page(facts, party=party, revealed_at=now())
+
+
+def _whole(facts: BillFacts, shape: str) -> Response:
+    with services().database.read() as connection:
+        if shape == "pdf":
+            file = files.bill_pdf(services(), connection, runtime().faces, facts)
+        else:
+            file = files.bill_xml(services(), connection, facts)
+    response = file_response(file.data, file.mimetype, file.name, "inline" if shape == "pdf" else "attachment")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response

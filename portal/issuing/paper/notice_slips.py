@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -101,6 +102,24 @@ def counts(connection: Connection, kind: str, ids: Iterable[int]) -> dict[int, i
         .group_by(SLIP_PRINT.c.object_id)
     )
     return {one: int(line) for one, line in found}
+
+
+@dataclass(frozen=True, slots=True)
+class SlipPrinted:
+    """One print of a notice slip. ``actor`` is the label of who printed it."""
+
+    line: int
+    paper: str
+    at: datetime
+    actor: str
+
+
+def prints_of(connection: Connection, kind: str, object_id: int) -> list[SlipPrinted]:
+    """Return every print of an object's slip in their order."""
+    wanted = select(*(SLIP_PRINT.c[name] for name in SlipPrinted.__dataclass_fields__)).where(
+        SLIP_PRINT.c.object_kind == kind, SLIP_PRINT.c.object_id == object_id
+    )
+    return [SlipPrinted(*row) for row in connection.execute(wanted.order_by(SLIP_PRINT.c.line))]
 
 
 def job_pdf(services: Services, unit_id: int, job: int) -> bytes:

@@ -78,9 +78,13 @@ def test_a_pushed_bill_is_reopened_without_the_refunded_line(app: Flask, his: Hi
             for bill in (old, new)
         ]
     assert keys[0] <= keys[1], "whatever finds the old bill finds the new one"
-    pages = [person.get(f"{BILLS}/{bill}").text for bill in (old, new)]
-    assert f'href="{BILLS}/{new}"' in pages[0] and "新票" in pages[0] and ">重开</a>" not in pages[0]
-    assert f'href="{BILLS}/{old}"' in pages[1] and "替代的旧票" in pages[1]
+    [red] = ids(app, BILL.c.red_of_id == old)
+    for bill in (old, red, new):
+        page = person.get(f"{BILLS}/{bill}").text
+        chain = page.partition('<ol class="chain"')[2].partition("</ol>")[0]
+        assert re.findall("<small>(.+?)</small>", chain) == ["旧票（已冲红）", "红票", "新票"]
+        others = [f"{BILLS}/{one}" for one in (old, red, new) if one != bill]
+        assert re.findall('href="(.+?)"', chain) == others and ">重开</a>" not in page
 
 
 def test_a_typed_bill_comes_back_as_it_was_typed(app: Flask) -> None:
