@@ -27,6 +27,7 @@ ACTIONS: dict[str, str] = {
     "bill.share_opened": "会计打开链接",
     "bill.sent_again": "重新上传财政",
     "bill.supervised": "财政监制",
+    "task.done_again": "重新办理停下的任务",
     "bill.supervised_twice": "财政重复监制",
     "bill.supervision_invalid": "财政监制签名无效",
     "bill.refused": "财政不通过",
@@ -211,6 +212,7 @@ OBJECTS: dict[str, str] = {
     "reviewer": "复核人",
     "staff": "用户",
     "stock": "库存单据",
+    "task": "后台任务",
     "unit": "单位",
     "voucher": "预交金凭证",
 }

@@ -124,6 +124,9 @@ CATALOGUE: dict[str, Text] = {
     "ALREADY_REVERSED": Text(
         409, "该票据已冲销，不能冲销开票", "票据 {bill} 已冲红，红票为 {red}", "无需再冲；请按红票的代码和号码登记"
     ),
+    "NOTHING_STOPPED": Text(
+        409, "没有停下的上传", "票据 {bill} 的上传正在进行，或已经完成", "请刷新页面查看最新状态，无需重新上传"
+    ),
     "NOT_REVERSED": Text(
         409, "这张票不能重开", "票据 {bill} 现在是“{state}”", "重开用于已冲红的票据；请先冲红，冲红后在票据页点“重开”"
     ),

@@ -17,19 +17,20 @@ from functools import lru_cache
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from portal import audit
 from portal.core.clock import now
 from portal.core.crypto.cms import SignatureInvalid
 from portal.core.services import Services
 from portal.domain.actor import Actor
+from portal.domain.errors import Refusal
 from portal.domain.states.bills import BillState, may_move
 from portal.fiscal.supervision import Trust, VerifiedSupervision, verify
 from portal.issuing.events import BILL_ISSUED
-from portal.ledger.bills import StoredDocument, stored_document
+from portal.ledger.bills import StoredDocument, lock_bill, stored_document
 from portal.models.tables import BILL, OUTBOX_TASK, SUPERVISION
-from portal.outbox import tasks
+from portal.outbox import stopped, tasks
 from portal.outbox.events import event, publish
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
 from portal.providers.finance import message_log
@@ -178,6 +179,31 @@ def send_again(services: Services, actor: str) -> int:
     return int(revived)
 
 
+def _tasks_of(bill_id: int) -> ColumnElement[bool]:
+    """Return the condition that a task is the upload of a bill; those of an earlier version bear the event's name."""
+    return OUTBOX_TASK.c.key.in_((f"{TOPIC}:{bill_id}", f"{BILL_ISSUED.name}:{bill_id}"))
+
+
+def stopped_upload(connection: Connection, bill_id: int) -> str | None:
+    """Return why the upload of a bill has stopped; None while it goes on or when it is done."""
+    reason = select(OUTBOX_TASK.c.last_error).where(_tasks_of(bill_id), stopped.IS_STOPPED).limit(1)
+    return connection.scalar(reason)
+
+
+def upload_again(services: Services, actor: Actor, bill_id: int) -> None:
+    """Upload a bill again whose upload has stopped, once its cause is cured. Raises BILL_NOT_FOUND, NOTHING_STOPPED."""
+
+    def work(connection: Connection) -> None:
+        bill = lock_bill(connection, bill_id)
+        if bill.unit_id != actor.unit_id:
+            raise Refusal("BILL_NOT_FOUND")
+        if not stopped.again_on(connection, actor, _tasks_of(bill_id)):
+            raise Refusal("NOTHING_STOPPED", bill=str(bill.pair))
+        audit.record(connection, actor, "bill.sent_again", ("bill", bill_id))
+
+    services.database.act(work)
+
+
 def _read(services: Services, bill_id: int) -> _BillToUpload | None:
     original, of_original = BILL.alias("original"), SUPERVISION.alias("of_original")
     with services.database.read() as connection:
@@ -259,7 +285,7 @@ def _call_red(connection: Connection, bill_id: int) -> None:
         connection.execute(
             update(OUTBOX_TASK)
             .where(
-                OUTBOX_TASK.c.key.in_((f"{TOPIC}:{red_id}", f"{BILL_ISSUED.name}:{red_id}")),
+                _tasks_of(red_id),
                 OUTBOX_TASK.c.state == "pending",
                 OUTBOX_TASK.c.leased_by == "",
             )

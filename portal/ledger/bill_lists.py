@@ -7,10 +7,11 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, and_, select, text
 
 from portal.core.services import Services
 from portal.domain.identity import mask_card, mask_name
+from portal.domain.states.bills import BillState
 from portal.models.tables import BILL, BILL_DOCUMENT, BILL_PARTY, POINT
 from portal.rendering import xml
 
@@ -34,6 +35,21 @@ KINDS = {"blue": "只看正票", "red": "只看红票"}
 def of_kind(kind: str) -> ColumnElement[bool]:
     """Return the condition that a bill is red, or that it is none."""
     return BILL.c.red_of_id.is_not(None) if kind == "red" else BILL.c.red_of_id.is_(None)
+
+
+WAITING = "waiting"
+"""The value of :func:`in_state` for bills that finance has not supervised yet."""
+IS_OPEN = text("bill.state IN ('issued', 'uploaded', 'refused')")
+"""Written out, not bound, so that SQLite finds the index of bills that wait or were refused."""
+
+
+def in_state(value: str) -> ColumnElement[bool]:
+    """Return the condition that a bill is in a state, or waits for finance in any."""
+    states = (BillState.ISSUED, BillState.UPLOADED) if value == WAITING else (BillState(value),)
+    in_one = BILL.c.state.in_([state.value for state in states])
+    if states[0] in (BillState.ISSUED, BillState.UPLOADED, BillState.REFUSED):
+        return and_(IS_OPEN, in_one)
+    return in_one
 
 
 def of_unit(unit_id: int) -> Select[Any]:

@@ -12,6 +12,7 @@ from portal.approvals import requests
 from portal.approvals.requests import ApprovalFacts
 from portal.core.database import Connection
 from portal.domain.states.bills import BillState, ReversalReason
+from portal.fiscal import bills as fiscal_bills
 from portal.issuing.bills import approvals as bills_approvals
 from portal.issuing.bills import reverse
 from portal.issuing.bills.reverse import Standing
@@ -33,7 +34,8 @@ class ChainLink:
 @dataclass(frozen=True, slots=True)
 class Life:
     """A bill's relations and next steps. ``guard`` says why an act that one may look for is not there; ``chain`` is
-    old, red and new bill as far as they were stated, empty for a bill without any other."""
+    old, red and new bill as far as they were stated, empty for a bill without any other. ``stopped``: why its upload to
+    finance has stopped."""
 
     chain: list[ChainLink]
     reversal: ReversalFacts | None
@@ -44,6 +46,7 @@ class Life:
     standing: Standing
     acts: list[Act]
     guard: str
+    stopped: str | None
 
 
 def life_of(connection: Connection, facts: BillFacts) -> Life:
@@ -64,6 +67,7 @@ def life_of(connection: Connection, facts: BillFacts) -> Life:
         standing=standing,
         acts=[] if waiting else [*_acts(facts, standing, sheet), *_anew(facts, standing, replacements)],
         guard=_guard(facts, standing, waiting, replacements),
+        stopped=fiscal_bills.stopped_upload(connection, facts.bill_id),
     )
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from flask import Response, request
+from flask import Response, request, url_for
 
 from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
 from admin.kit.groups import billing
 from admin.kit.listing import respond
-from admin.kit.page import page
+from admin.kit.page import page, say
 from admin.kit.reasons import gate_bills
-from admin.kit.security import current_staff, may, requires
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.billing.bill_actions import Life, life_of
 from admin.pages.billing.whole_bill import details_read, whole
 from admin.pages.delivery.log import PURPOSES, STATES
@@ -24,16 +25,17 @@ from portal.domain.documents.settlement import CHANNELS, Scene
 from portal.domain.errors import Refusal
 from portal.domain.money import commas
 from portal.domain.states.bills import BillState
+from portal.fiscal import bills as fiscal_bills
 from portal.ledger import bill_lists, files
 from portal.ledger import bills as ledger_bills
 from portal.ledger.bills import BillFacts
 from portal.listing.columns import Column
-from portal.listing.filters import Filter, day_filters, scene_filter, state_filter
+from portal.listing.filters import Filter, day_filters, scene_filter
 from portal.listing.lists import ListPage
 from portal.listing.values import BILL_STATES, SHEET_STATES, State
 from portal.models.tables import BILL
 from portal.retrieval.proof import changed_phone
-from portal.web.edge import FACE_WIDTH, file_response, runtime, services
+from portal.web.edge import FACE_WIDTH, file_response, runtime, see_other, services
 
 RED_STATES = {f"red.{state}": State(f"红票·{shown.title}", "red") for state, shown in BILL_STATES.items()}
 """The states of red bills, which are told apart in every list."""
@@ -41,6 +43,14 @@ RED_STATES = {f"red.{state}": State(f"红票·{shown.title}", "red") for state, 
 
 def _state(row: Any) -> str:
     return str(row.state) if row.red_of_id is None else f"red.{row.state}"
+
+
+WAITING = {bill_lists.WAITING: "待监制（含已上传）"}
+"""The value of the filter by state that stands for every bill that waits for finance."""
+
+
+def _words(states: Mapping[Any, State]) -> dict[str, str]:
+    return {str(value): state.title for value, state in states.items()}
 
 
 BILLS = ListPage(
@@ -65,7 +75,7 @@ BILLS = ListPage(
     filters=(
         *day_filters(BILL.c.business_day, 6),
         scene_filter(BILL.c.scene, Scene),
-        state_filter(BILL.c.state, BILL_STATES),
+        Filter("state", "状态", bill_lists.in_state, "choice", choices=WAITING | _words(BILL_STATES)),
         AT_POINT,
         Filter("kind", "正票红票", bill_lists.of_kind, "choice", choices=bill_lists.KINDS),
         Filter("serial", "业务流水号", bill_lists.of_serial),
@@ -108,6 +118,16 @@ def bill_picture(bill_id: int) -> Response:
     response = file_response(file.data, file.mimetype, file.name, "inline")
     response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+@billing.post("/bills/<int:bill_id>/upload")
+@requires(Permission.BILLS_REVERSE, Permission.CATALOGUE_EDIT, within="billing.bills")
+def upload_again(bill_id: int) -> Response:
+    """Upload a bill again that finance has refused."""
+    own_bill(bill_id)
+    fiscal_bills.upload_again(services(), current_actor(), bill_id)
+    say("已重新排队上传，几秒后刷新可看到财政的结果。")
+    return see_other(url_for("billing.bill", bill_id=bill_id))
 
 
 def bill_page(facts: BillFacts, status: int = 200, **more: Any) -> Response:

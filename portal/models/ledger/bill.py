@@ -22,6 +22,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,6 +37,9 @@ def _of_bill(primary: bool = True) -> Mapped[int]:
         primary_key=primary,
         autoincrement=False,
     )
+
+
+_OPEN = "state IN ('issued', 'uploaded', 'refused')"
 
 
 class Bill(Base):
@@ -59,6 +63,7 @@ class Bill(Base):
         Index(None, "point_id", "issued_at"),
         Index(None, "issued_at"),
         Index(None, "earlier_link_digest", unique=True),
+        Index("ix_bill_open", "unit_id", "state_at", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
