@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session as ObjectSession
 
 from portal import audit
@@ -65,6 +65,13 @@ def state_of(row: Any) -> str:
     if row.valid_until is not None and row.valid_until <= moment:
         return "over"
     return "locked" if row.locked_until is not None and row.locked_until > moment else "active"
+
+
+def is_locked() -> ColumnElement[bool]:
+    """Return the condition that an account that may be used is locked now."""
+    moment = now()
+    usable = or_(STAFF_ACCOUNT.c.valid_until.is_(None), STAFF_ACCOUNT.c.valid_until > moment)
+    return and_(STAFF_ACCOUNT.c.active, usable, STAFF_ACCOUNT.c.locked_until > moment)
 
 
 def create(

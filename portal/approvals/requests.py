@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, or_, select, update
 
 from portal import audit
-from portal.core.clock import now
+from portal.core.clock import midnight, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -157,6 +157,27 @@ def of_unit(unit_id: int) -> Select[Any]:
     return select(APPROVAL).where(APPROVAL.c.unit_id == unit_id)
 
 
+UNSUCCESSFUL = "unsuccessful"
+"""The value of :func:`in_state` for requests that ended without their act."""
+
+
+def in_state(value: str) -> ColumnElement[bool]:
+    """Return the condition that a request is in a state, or that it ended without its act."""
+    if value == UNSUCCESSFUL:
+        return APPROVAL.c.state.in_((ApprovalState.REFUSED.value, ApprovalState.FAILED.value))
+    return APPROVAL.c.state == value
+
+
+def asked_by(label: str, own: bool) -> ColumnElement[bool]:
+    """Return the condition that somebody has asked for it, or somebody else."""
+    return APPROVAL.c.requested_by == label if own else APPROVAL.c.requested_by != label
+
+
+def decided_from(day: date) -> ColumnElement[bool]:
+    """Return the condition that a request was decided on a day or later."""
+    return APPROVAL.c.decided_at >= midnight(day)
+
+
 def by_id(connection: Connection, unit_id: int, approval_id: int) -> ApprovalFacts:
     """Return one approval of the unit. Raises APPROVAL_NOT_FOUND."""
     row = connection.execute(of_unit(unit_id).where(APPROVAL.c.id == approval_id)).one_or_none()
@@ -179,9 +200,3 @@ def of_objects(connection: Connection, unit_id: int, objects: Collection[tuple[s
     either = or_(*(and_(APPROVAL.c.kind == kind, APPROVAL.c.object_id == str(one)) for kind, one in objects))
     rows = connection.execute(of_unit(unit_id).where(either).order_by(APPROVAL.c.requested_at.desc()))
     return [_facts(row) for row in rows]
-
-
-def pending(connection: Connection, unit_id: int) -> int:
-    """Count the requests of a unit that wait for a decision."""
-    waiting = select(func.count()).where(APPROVAL.c.unit_id == unit_id, APPROVAL.c.state == ApprovalState.PENDING)
-    return connection.scalar(waiting) or 0

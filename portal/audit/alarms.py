@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-
-from sqlalchemy import Connection, func, select
-
-from portal.audit.units import readable
-from portal.core.clock import now
-from portal.models.tables import AUDIT_ENTRY
 
 WATCHED = timedelta(days=7)
 WORDS = {
@@ -23,23 +16,3 @@ WORDS = {
     "patient.guessing": ("患者端被大量试探", "请查看时间，必要时提醒窗口"),
 }
 """Action → title, what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """How often one of the acts happened lately."""
-
-    action: str
-    title: str
-    remedy: str
-    count: int
-
-
-def lately(connection: Connection, unit_id: int) -> list[Alarm]:
-    """All of :data:`WORDS` with their counts in the last :data:`WATCHED`, as far as the unit's auditor reads them."""
-    counted = select(AUDIT_ENTRY.c.action, func.count()).where(
-        AUDIT_ENTRY.c.action.in_(WORDS), AUDIT_ENTRY.c.at >= now() - WATCHED
-    )
-    counted = counted.where(readable(unit_id))
-    counts = {action: int(number) for action, number in connection.execute(counted.group_by(AUDIT_ENTRY.c.action))}
-    return [Alarm(action, *words, counts.get(action, 0)) for action, words in WORDS.items()]

@@ -1,47 +1,72 @@
-"""Is anything wrong now: the few figures of the console's home page."""
+"""Is finance there: what the console's home page says of the exchange, from the newest messages and what waits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from portal.core.clock import business_day, now
-from portal.models.tables import BILL, FINANCE_MESSAGE, OUTBOX_TASK
+from portal.core.clock import now
+from portal.domain.titled import Titled
+from portal.ledger.bill_lists import WAITING, in_state
+from portal.models.tables import BILL, FINANCE_MESSAGE
+
+FAILED = "failed"
+"""The outcome of a message that brought no answer of finance: no connection, an error of the server, no known text."""
+NEWEST = 200
+"""So many of the newest messages are looked at."""
+SILENCE = timedelta(seconds=30)
+"""Messages must have failed for so long before finance counts as away: one lost connection is no outage."""
+SLOW = timedelta(minutes=5)
+"""A bill that waits longer for its supervision makes finance slow."""
+
+
+class FinanceState(Titled):
+    """How the exchange with finance goes."""
+
+    GOOD = "good", "正常"
+    SLOW = "slow", "缓慢"
+    AWAY = "away", "中断"
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """Bills and red bills of today; bills that wait for supervision and since when; refused ones; when finance last
-    answered; tasks that gave up."""
+class Exchange:
+    """The exchange with finance: its state, how many bills wait and since when, when finance last answered, and since
+    when every message has failed."""
 
-    issued: int
-    red: int
+    state: FinanceState
     waiting: int
     waiting_since: datetime | None
-    refused: int
     answered_at: datetime | None
-    dead: int
+    failing_since: datetime | None
 
 
-def of_unit(connection: Connection, unit_id: int) -> Overview:
-    """Read it, for one unit; exchange and dead tasks are the installation's."""
-    today = select(func.count(), func.count(BILL.c.red_of_id)).where(
-        BILL.c.unit_id == unit_id, BILL.c.business_day == business_day(now())
-    )
-    issued, red = connection.execute(today).one()
-    waits = select(func.count(), func.min(BILL.c.state_at))
-    waits = waits.where(BILL.c.unit_id == unit_id, BILL.c.state.in_(("issued", "uploaded")))
+_LATELY = (
+    select(FINANCE_MESSAGE.c.outcome, FINANCE_MESSAGE.c.answered_at, FINANCE_MESSAGE.c.sent_at)
+    .where(FINANCE_MESSAGE.c.outcome != "sent")
+    .order_by(FINANCE_MESSAGE.c.id.desc())
+    .limit(NEWEST)
+)
+
+
+def exchange(connection: Connection, unit_id: int) -> Exchange:
+    """Read how the exchange goes; messages are the installation's, waiting bills the unit's.
+
+    An answer that was none does not count: neither an error of the server nor a connection that was lost.
+    """
+    answered_at = failing_since = None
+    for row in connection.execute(_LATELY):
+        if row.outcome != FAILED:
+            answered_at = row.answered_at
+            break
+        failing_since = row.sent_at
+    waits = select(func.count(), func.min(BILL.c.state_at)).where(BILL.c.unit_id == unit_id, in_state(WAITING))
     waiting, since = connection.execute(waits).one()
-    refused = connection.scalar(
-        select(func.count()).select_from(BILL).where(BILL.c.unit_id == unit_id, BILL.c.state == "refused")
-    )
-    answered = connection.scalar(
-        select(FINANCE_MESSAGE.c.answered_at)
-        .where(FINANCE_MESSAGE.c.bill_id.is_not(None), FINANCE_MESSAGE.c.answered_at.is_not(None))
-        .order_by(FINANCE_MESSAGE.c.id.desc())
-        .limit(1)
-    )
-    dead = connection.scalar(select(func.count()).select_from(OUTBOX_TASK).where(OUTBOX_TASK.c.state == "dead"))
-    return Overview(issued, red, waiting, since, refused or 0, answered, dead or 0)
+    moment = now()
+    state = FinanceState.GOOD
+    if failing_since is not None and moment - failing_since >= SILENCE:
+        state = FinanceState.AWAY
+    elif since is not None and moment - since >= SLOW:
+        state = FinanceState.SLOW
+    return Exchange(state, waiting, since, answered_at, failing_since)

@@ -115,6 +115,12 @@ class ListPage:
             self, self._chosen(query), page.rows, typed, problems, count, totals, newer=page.newer, older=page.older
         )
 
+    def counted(self, connection: Connection, statement: Select[Any], query: ListQuery) -> int:
+        """Count the rows that a query leaves: exactly those that the list then shows."""
+        _, _, conditions = self._filtered(query)
+        inner = statement.where(*conditions).order_by(None).subquery()
+        return connection.scalar(select(func.count()).select_from(inner)) or 0
+
     def computed(self, rows: Sequence[Any], query: ListQuery) -> Listing:
         """Filter rows that were computed and not selected: all of them are one page."""
         typed, problems, conditions = self._filtered(query)

@@ -343,8 +343,8 @@ def test_12_a_point_runs_out_and_is_topped_up(day: Day) -> None:
             keeper.page.select_option(f"main select[name={name}]", value=option.get_attribute("value"))
         keeper.press("保存草稿")
         keeper.press("下发")
-        if keeper.button("确认接收").count():
-            keeper.press("确认接收")
+        if keeper.button("代开票点接收").count():
+            keeper.press("代开票点接收")
 
     take_back("08", "医疗门诊收费票据（电子）")
     hand_out("08 自助机B", "医疗门诊收费票据（电子）", 2)

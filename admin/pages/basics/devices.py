@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, url_for
+from flask import Response, request, url_for
 
 from admin.kit.form_page import form_page
 from admin.kit.forms import BooleanField, Form, IntegerField, SelectField, Text, between, required
@@ -131,9 +131,10 @@ def printer_test(printer_id: int) -> Response:
 @basics.get("/kiosks")
 @requires(Permission.CATALOGUE_VIEW, Permission.PAPER_EXCHANGE, menu="自助机", order=85)
 def kiosks() -> Response:
-    """List the unit's kiosks with the paper that is left, and their calls."""
+    """List the unit's kiosks with the paper that is left, and their calls; with ``calling`` those that call."""
     with services().database.read() as connection:
-        rows = kiosk.of_unit(connection, current_staff().unit_id)
+        read = kiosk.calling if "calling" in request.args else kiosk.of_unit
+        rows = read(connection, current_staff().unit_id)
     return page("basics/kiosks.html", title="自助机", rows=rows, low=kiosk.LOW_SHEETS)
 
 

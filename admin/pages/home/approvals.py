@@ -58,16 +58,17 @@ APPROVALS = ListPage(
         Column("state", "状态", "state", states=STATES),
         Column("decider", "复核人"),
         Column("decided_at", "复核时间", "time", shown=False),
-        Column("opinion", "意见", "long", shown=False),
+        Column("opinion", "意见", "long"),
         Column("outcome", "结果", "long", shown=False),
     ),
     filters=(
         Filter(
             "state",
             "状态",
-            lambda state: APPROVAL.c.state == state,
+            requests.in_state,
             "choice",
-            choices={code: state.title for code, state in STATES.items()},
+            choices={code: state.title for code, state in STATES.items()}
+            | {requests.UNSUCCESSFUL: "没有办成（已拒绝、办理失败）"},
             default=lambda: ApprovalState.PENDING.value,
         ),
         Filter(
@@ -77,6 +78,14 @@ APPROVALS = ListPage(
             "choice",
             choices=lambda: runtime().approvals.titles,
         ),
+        Filter(
+            "who",
+            "申请人",
+            lambda who: requests.asked_by(current_staff().label, who == "mine"),
+            "choice",
+            choices={"others": "他人（可由我复核）", "mine": "本人"},
+        ),
+        Filter("decided", "复核日期从", requests.decided_from, "date"),
     ),
     empty="没有符合条件的复核事项。大额冲红、库存作废等需要两人办理的申请会出现在这里。",
     acts=lambda row: (

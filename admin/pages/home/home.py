@@ -11,17 +11,10 @@ from admin.kit.groups import home as group
 from admin.kit.guard import local_path
 from admin.kit.page import page, say
 from admin.kit.security import SESSION_COOKIE, current_session, current_staff, may, signed_in
+from admin.pages.home import work
 from portal.access.permissions import Permission
 from portal.access.sign_in import login, sessions
-from portal.approvals import requests
-from portal.audit import alarms
-from portal.core.clock import business_day, now
-from portal.domain.states.stock import AlarmRule
-from portal.issuing.paper import kiosk
-from portal.ledger import overview as figures
-from portal.stock import balances, queries, years
-from portal.stock.balances import Holding
-from portal.stock.queries import AlarmFacts
+from portal.ledger import overview
 from portal.web import cookies
 from portal.web.edge import see_other, services
 from portal.web.numbers import row_id
@@ -30,33 +23,12 @@ from portal.web.numbers import row_id
 @group.get("")
 @signed_in(menu="首页", order=1)
 def home() -> Response:
-    """Show what is wrong now, and where to begin."""
+    """Show what waits for this person, and whether finance is there."""
     unit_id = current_staff().unit_id
     with services().database.read() as connection:
-        overview = figures.of_unit(connection, unit_id) if may(Permission.BILLS_VIEW) else None
-        pending = requests.pending(connection, unit_id) if may(Permission.APPROVALS_VIEW) else None
-        calling = kiosk.calling(connection, unit_id) if may(Permission.PAPER_EXCHANGE) else []
-        unusual = alarms.lately(connection, unit_id) if may(Permission.AUDIT_VIEW) else []
-    low, warnings = _stock(unit_id) if may(Permission.STOCK_VIEW) else (None, [])
-    since = (business_day(now()) - alarms.WATCHED).isoformat()
-    return page(
-        "home/home.html",
-        overview=overview,
-        low=low,
-        warnings=warnings,
-        pending=pending,
-        calling=calling,
-        alarms=unusual,
-        since=since,
-    )
-
-
-def _stock(unit_id: int) -> tuple[list[Holding], list[AlarmFacts]]:
-    """Return the balances of this year's codes that are low or used up, and what else the stock warns of."""
-    with services().database.read() as connection:
-        holdings, standing = balances.holdings(connection, unit_id), queries.standing_alarms(connection, unit_id)
-    low = [each for each in holdings if each.state in ("low", "empty") and each.bill_code == years.code_of(each.prefix)]
-    return low, [alarm for alarm in standing if alarm.rule is not AlarmRule.LOW]
+        finance = overview.exchange(connection, unit_id) if may(Permission.BILLS_VIEW) else None
+        tiles = work.tiles(connection, unit_id)
+    return page("home/home.html", tiles=tiles, finance=finance)
 
 
 @group.post("/point")

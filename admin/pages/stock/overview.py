@@ -15,13 +15,16 @@ from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.stock.parts.choices import kind_choices, kind_words, point_choices
 from portal.access.permissions import Permission
+from portal.core.database import Connection
 from portal.domain.numbers import bill_number, ten_digits
+from portal.domain.states.stock import AlarmRule
 from portal.fiscal import enquiries
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
 from portal.listing.values import State
-from portal.stock import alarms, balances, queries, rules
+from portal.stock import alarms, balances, queries, rules, years
+from portal.stock.balances import Holding
 from portal.stock.books import fates
 from portal.stock.queries import SegmentFacts
 from portal.web.edge import see_other, services
@@ -50,6 +53,18 @@ LEVELS = {
 }
 
 
+SHORT = {"short": "不足（低于预警线、已用完）"}
+
+
+def _is_short(row: Holding) -> bool:
+    return row.state in ("low", "empty") and row.bill_code == years.code_of(row.prefix)
+
+
+def short(connection: Connection, unit_id: int) -> list[Holding]:
+    """Return the balances of this year's codes that are low or used up."""
+    return [each for each in balances.holdings(connection, unit_id) if _is_short(each)]
+
+
 BALANCES = ListPage(
     name="stock-balances",
     title="库存结余",
@@ -70,6 +85,7 @@ BALANCES = ListPage(
     ),
     filters=(
         Filter("kind", "票据种类", lambda kind: lambda row: str(row.kind_id) == kind, "choice", choices=kind_words),
+        Filter("state", "状态", lambda _: _is_short, "choice", choices=SHORT),
         Filter("place", "位置", lambda place: lambda row: row.place == place, "choice", choices=_places),
     ),
     empty="没有库存。先登记期初库存，或向财政申领。",
@@ -108,11 +124,14 @@ class Checked(NamedTuple):
 @stock.get("/balances")
 @requires(Permission.STOCK_VIEW, menu="库存结余", order=5)
 def stock_balances() -> Response:
-    """Show every place's balance, how long it lasts, and the standing alarms."""
+    """Show every place's balance, how long it lasts, and the standing alarms; with ``alarms`` these alone, but for low
+    stock, which the balances show."""
     unit_id = current_staff().unit_id
     with services().database.read() as connection:
-        holdings = balances.holdings(connection, unit_id)
+        holdings = [] if "alarms" in request.args else balances.holdings(connection, unit_id)
         standing = queries.standing_alarms(connection, unit_id)
+    if "alarms" in request.args:
+        standing = [alarm for alarm in standing if alarm.rule is not AlarmRule.LOW]
     return respond_computed(BALANCES, holdings, "stock/balances.html", alarms=standing, levels=LEVELS)
 
 

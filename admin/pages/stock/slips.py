@@ -10,7 +10,7 @@ from admin.kit.forms import Form, IntegerField, SelectField, Text, between, opti
 from admin.kit.groups import stock
 from admin.kit.listing import respond, respond_computed
 from admin.kit.page import say
-from admin.kit.security import current_actor, current_point, current_staff, may, requires
+from admin.kit.security import current_actor, current_point, current_session, current_staff, may, requires
 from admin.pages.stock.parts.choices import code_for, kind_choices, point_choices, year_choices
 from admin.pages.stock.parts.document_page import Button, Shown, document_of, document_page
 from admin.pages.stock.parts.document_states import SLIP_STATES
@@ -21,7 +21,7 @@ from portal.domain.errors import Refusal
 from portal.domain.numbers import bill_number
 from portal.domain.states.stock import SlipState
 from portal.listing.columns import Column
-from portal.listing.filters import moment_filters, state_filter
+from portal.listing.filters import Filter, moment_filters, state_filter
 from portal.listing.lists import ListPage
 from portal.listing.values import State, count, moment
 from portal.models.tables import STOCK_SLIP
@@ -30,6 +30,8 @@ from portal.stock.documents import handouts, lists
 from portal.stock.documents.facts import SlipFacts
 from portal.stock.documents.handouts import HandOut
 from portal.web.edge import see_other, services
+
+MINE = {"1": "只看我的开票点"}
 
 SLIPS = ListPage(
     name="stock-slips",
@@ -54,6 +56,7 @@ SLIPS = ListPage(
         *moment_filters(STOCK_SLIP.c.made_at),
         state_filter(STOCK_SLIP.c.state, SLIP_STATES),
         AT_POINT,
+        Filter("mine", "范围", lambda _: lists.slips_of([one.id for one in current_staff().points]), "choice", MINE),
     ),
     empty="还没有分发单。在“新增分发”里把单位库存的号码下发给窗口或自助机。",
 )
@@ -132,7 +135,11 @@ def slip(no: str) -> Response:
         ("接收", f"{row.accepted_name}　{moment(row.accepted_at)}" if row.accepted_at else ""),
         ("撤回", f"{row.withdrawn_name}　{moment(row.withdrawn_at)}" if row.withdrawn_at else ""),
     ]
-    return document_page(Shown("分发单", no, state, facts, url_for("stock.slips"), _buttons(row, left)))
+    elsewhere = row.state == SlipState.HANDED_OUT and row.point_id in {one.id for one in current_staff().points}
+    note = ""
+    if elsewhere and ((chosen := current_session().point) is None or chosen.id != row.point_id):
+        note = f"这是开票点 {point.code} {point.name} 的号段，请在右上角切换到该开票点后接收。"
+    return document_page(Shown("分发单", no, state, facts, url_for("stock.slips"), _buttons(row, left), note))
 
 
 def _buttons(row: SlipFacts, left: int) -> list[Button]:
@@ -141,7 +148,11 @@ def _buttons(row: SlipFacts, left: int) -> list[Button]:
         buttons.append(Button("下发", url_for("stock.hand_out_slip", no=row.no), main=True))
         buttons.append(Button("删除", url_for("stock.cancel_slip", no=row.no), danger=True))
     if may(Permission.STOCK_ACCEPT) and row.state == SlipState.HANDED_OUT:
-        buttons.append(Button("确认接收", url_for("stock.accept_slip", no=row.no), main=True))
+        point = current_session().point
+        if point is not None and point.id == row.point_id:
+            buttons.append(Button("确认接收", url_for("stock.accept_slip", no=row.no), main=True))
+        elif may(Permission.STOCK_HAND_OUT):
+            buttons.append(Button("代开票点接收", url_for("stock.accept_slip", no=row.no)))
     if may(Permission.STOCK_HAND_OUT) and row.state in (SlipState.HANDED_OUT, SlipState.ACCEPTED) and left:
         buttons.append(Button("撤回未用部分", url_for("stock.withdraw_slip", no=row.no), danger=True))
     return buttons

@@ -68,6 +68,7 @@ USERS = ListPage(
             "choice",
             choices={role.value: role.title for role in Role},
         ),
+        Filter("state", "状态", lambda _: accounts.is_locked(), "choice", choices={"locked": "已锁定"}),
     ),
     empty="没有符合条件的用户。",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, select
@@ -35,6 +36,11 @@ def slips(unit_id: int) -> Select[Any]:
     """Select 票据分发."""
     rows = _with_kind(STOCK_SLIP, BILL_KIND.c.id == STOCK_SLIP.c.kind_id, unit_id)
     return rows.join(POINT, POINT.c.id == STOCK_SLIP.c.point_id).add_columns(POINT.c.code.label("point_code"))
+
+
+def slips_of(point_ids: Collection[int]) -> ColumnElement[bool]:
+    """Return the condition that a hand-out is for one of these points."""
+    return STOCK_SLIP.c.point_id.in_(point_ids)
 
 
 def returns(unit_id: int) -> Select[Any]:

@@ -99,9 +99,9 @@ def test_hand_out_accept_withdraw(keeper: Console, app: Flask) -> None:
     no = newest(app, StockSlip.no)
     assert "下发" in page and "确认接收" not in page
     page = keeper.follow(keeper.send(f"{BASE}/slips/{no}", "下发"))
-    assert "确认接收" in page and "0030 1001" in page
-    page = keeper.follow(keeper.send(f"{BASE}/slips/{no}", "确认接收"))
-    assert "已接收" in page and "确认接收" not in page and "撤回未用部分" in page
+    assert "代开票点接收" in page and "确认接收" not in page and "0030 1001" in page
+    page = keeper.follow(keeper.send(f"{BASE}/slips/{no}", "代开票点接收"))
+    assert "已接收" in page and "代开票点接收" not in page and "撤回未用部分" in page
     page = keeper.follow(keeper.send(f"{BASE}/slips/{no}", "撤回未用部分"))
     assert "已撤回 100 份" in page and "撤回未用部分" not in page
 
@@ -115,7 +115,10 @@ def test_a_cashier_accepts_only_for_the_own_point(keeper: Console, app: Flask) -
     cashier = Console(app, "cashier")
     cashier.send("/console/home", "选定", point="1")
     assert "新增分发" not in cashier.get(f"{BASE}/slips").text
-    assert cashier.send(f"{BASE}/slips/{other}", "确认接收").status_code == 404
+    page = cashier.get(f"{BASE}/slips/{other}").text
+    assert "确认接收" not in page and "请在右上角切换到该开票点后接收" in page
+    token = cashier.forms(page)[0].values["csrf_token"]
+    assert cashier.client.post(f"{BASE}/slips/{other}/accept", data={"csrf_token": token}).status_code == 404
     assert "已接收" in cashier.follow(cashier.send(f"{BASE}/slips/{own}", "确认接收"))
     assert cashier.get(f"{BASE}/slips/new", status=403)
 

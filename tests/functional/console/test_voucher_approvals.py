@@ -66,7 +66,7 @@ def test_what_was_approved_is_judged_anew(app: Flask) -> None:
     assert "没有办成" in decide(app) and balance(app) == 94_000, "a bill holds a part meanwhile"
     with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(APPROVAL.c.state)) == "failed"
-        assert requests.pending(connection, 1) == 0
+        assert connection.execute(requests.of_unit(1).where(requests.in_state("pending"))).all() == []
 
 
 def test_a_his_is_stopped_by_its_switch_only(app: Flask) -> None:
