@@ -21,6 +21,7 @@ from portal.issuing.vouchers import approvals as voucher_approvals
 from portal.issuing.vouchers.issue import VoucherService
 from portal.providers.clients import Providers
 from portal.rendering.pdf.face import FaceRenderer
+from portal.retrieval import parameter_changes
 from portal.stock import approvals as stock_approvals
 
 APPROVALS = Registry(
@@ -29,6 +30,7 @@ APPROVALS = Registry(
     stock_approvals.APPROVALS,
     protected_persons.APPROVALS,
     staff_approvals.APPROVALS,
+    parameter_changes.APPROVALS,
 )
 """Every kind of four-eyes approval and what runs when it is approved."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flask import current_app, g
+from flask import current_app, g, request
 
 from portal.access.permissions import Permission
 from portal.access.sign_in.sessions import Session
@@ -16,6 +16,8 @@ from portal.domain.errors import Refusal
 from portal.web import cookies
 
 SESSION_COOKIE = "qp_staff"
+SHOWN_POINT = "shown_point"
+"""The field of every form that tells the code of the point which its page shows."""
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -84,10 +86,17 @@ def current_actor() -> Actor:
 
 
 def current_point() -> Place:
-    """Return the point where the person works now. Raises POINT_NEEDED when none is bound or chosen."""
+    """Return the point where the person works now.
+
+    Raises POINT_NEEDED when none is bound or chosen, POINT_CHANGED when the form that was sent showed another one:
+    cash and numbers would land at a window that nobody has looked at.
+    """
     point = current_session().point
     if point is None:
         raise Refusal("POINT_NEEDED")
+    shown = request.form.get(SHOWN_POINT, "") if request.method == "POST" else ""
+    if shown and shown != point.code:
+        raise Refusal("POINT_CHANGED", shown=shown[:50], now=f"{point.code} {point.name}")
     return point
 
 

@@ -37,6 +37,9 @@ class Parameter:
     choices: Mapping[str, str] = field(default_factory=dict)
     least: int = 0
     most: int = 100_000_000
+    guard: str = ""
+    """Which change weakens what the parameter guards, and so waits for a second person: ``up`` (a higher value, or
+    yes), ``down`` (a lower one, or no), of a choice the weaker value; nothing for a parameter that guards nothing."""
     form: re.Pattern[str] | None = None
     """The form of a text that is more than words; ``meaning`` describes it."""
 
@@ -55,6 +58,12 @@ class Parameter:
         if self.kind == "money":
             return yuan(value)
         return {True: "1", False: "0"}[value] if self.kind == "flag" else str(value)
+
+    def weakens(self, before: Any, after: Any) -> bool:
+        """Tell whether a change takes away from what the parameter guards."""
+        if self.kind == "choice":
+            return bool(self.guard) and before != after and after == self.guard
+        return (self.guard == "up" and after > before) or (self.guard == "down" and after < before)
 
     def parse(self, text: str) -> Any:
         """Read a value from the text of a form. Raises ValueError with a Chinese reason."""
@@ -84,7 +93,14 @@ CATALOGUE: dict[str, Parameter] = {
     one.key: one
     for one in (
         Parameter(
-            "reversal.large-fen", "冲红", "大额冲红金额", "达到这一金额的冲红须另一人复核", "money", 500_000, least=1
+            "reversal.large-fen",
+            "冲红",
+            "大额冲红金额",
+            "达到这一金额的冲红须另一人复核",
+            "money",
+            500_000,
+            least=1,
+            guard="up",
         ),
         Parameter(
             "voucher.large-refund-fen",
@@ -94,6 +110,7 @@ CATALOGUE: dict[str, Parameter] = {
             "money",
             500_000,
             least=1,
+            guard="up",
         ),
         Parameter(
             "notice.print",
@@ -122,6 +139,7 @@ CATALOGUE: dict[str, Parameter] = {
             "count",
             500,
             least=1,
+            guard="up",
         ),
         Parameter(
             "codes.most-minute",
@@ -149,6 +167,7 @@ CATALOGUE: dict[str, Parameter] = {
             "count",
             200,
             least=1,
+            guard="up",
         ),
         Parameter(
             "login.policy",
@@ -170,6 +189,7 @@ CATALOGUE: dict[str, Parameter] = {
             "choice",
             "officers",
             {"officers": "仅管理员和复核人", "all": "所有人员"},
+            guard="officers",
         ),
         Parameter("delivery.auto", "交付", "自动通知", "开票后自动通知患者取票", "flag", True),
         Parameter(
@@ -227,6 +247,7 @@ CATALOGUE: dict[str, Parameter] = {
             "只凭告知单和姓名，是否可看费用清单（药品、科室）、取带数据文件（含完整证件号）的 PDF；否则要用手机验证码",
             "flag",
             False,
+            guard="up",
         ),
     )
 }
@@ -259,18 +280,23 @@ def save(services: Services, actor: Actor, key: str, text: str) -> bool:
     return services.database.act(lambda connection: change(connection, key, text, actor))
 
 
+def parsed(key: str, text: str) -> object:
+    """Read the value of a parameter from the text of a form. Raises PAGE_NOT_FOUND, INPUT_INVALID."""
+    parameter = CATALOGUE.get(key)
+    if parameter is None:
+        raise Refusal("PAGE_NOT_FOUND")
+    try:
+        return parameter.parse(text)
+    except ValueError as error:
+        raise Refusal("INPUT_INVALID", reason=f"{parameter.title}：{error}") from None
+
+
 def change(connection: Connection, key: str, text: str, actor: Actor) -> bool:
     """Set a parameter from the text of a form, in the caller's transaction; ``False`` when it was so already.
 
     Raises PAGE_NOT_FOUND for an unknown key, INPUT_INVALID for a value outside its kind.
     """
-    parameter = CATALOGUE.get(key)
-    if parameter is None:
-        raise Refusal("PAGE_NOT_FOUND")
-    try:
-        after = parameter.parse(text)
-    except ValueError as error:
-        raise Refusal("INPUT_INVALID", reason=f"{parameter.title}：{error}") from None
+    after = parsed(key, text)
     before = value(connection, actor.unit_id, key)
     if before == after:
         return False

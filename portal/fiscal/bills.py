@@ -20,6 +20,7 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from portal import audit
+from portal.access import stopped_tasks as stopped
 from portal.core.clock import now
 from portal.core.crypto.cms import SignatureInvalid
 from portal.core.services import Services
@@ -30,7 +31,7 @@ from portal.fiscal.supervision import Trust, VerifiedSupervision, verify
 from portal.issuing.events import BILL_ISSUED
 from portal.ledger.bills import StoredDocument, lock_bill, stored_document
 from portal.models.tables import BILL, OUTBOX_TASK, SUPERVISION
-from portal.outbox import stopped, tasks
+from portal.outbox import tasks
 from portal.outbox.events import event, publish
 from portal.outbox.tasks import Dead, Done, Outcome, Retry, Task
 from portal.providers.finance import message_log

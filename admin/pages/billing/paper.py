@@ -267,7 +267,8 @@ def void_paper(bill_id: int) -> Response:
 @requires(Permission.PAPER_VOID, menu="空白票报损", order=70)
 def blank_loss() -> Response:
     """Write blank sheets off by range."""
-    point, form = current_session().point, BlankForm()
+    point = current_point() if request.method == "POST" else current_session().point
+    form = BlankForm()
     with services().database.read() as connection:
         ranges = ledger_paper.paper_ranges(connection, point.id) if point is not None else []
     form.code.choices = {code: code for code in dict.fromkeys(held.bill_code for held in ranges)}

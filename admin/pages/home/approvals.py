@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response, url_for
 
 from admin.kit.forms import Form, TextArea
@@ -10,6 +12,7 @@ from admin.kit.listing import respond
 from admin.kit.page import page, say
 from admin.kit.reasons import gate_bills
 from admin.kit.security import current_actor, current_staff, may, requires
+from admin.pages.home.approval_subject import shown_of
 from portal import audit
 from portal.access.permissions import Permission
 from portal.approvals import requests
@@ -43,6 +46,14 @@ FILES = {
     b"": ("application/octet-stream", ".bin"),
 }
 """The first bytes of an attachment, with its type and file ending."""
+
+
+def _acts(row: Any) -> list[Act]:
+    """Return 办理 for who may decide a request that waits, which is never the person who made it."""
+    waits = row.state == ApprovalState.PENDING and row.requested_by != current_staff().label
+    if not waits or not may(Permission.APPROVALS_DECIDE):
+        return []
+    return [Act("办理", url_for("home.approval", approval_id=row.id), True)]
 
 
 APPROVALS = ListPage(
@@ -88,9 +99,7 @@ APPROVALS = ListPage(
         Filter("decided", "复核日期从", requests.decided_from, "date"),
     ),
     empty="没有符合条件的复核事项。大额冲红、库存作废等需要两人办理的申请会出现在这里。",
-    acts=lambda row: (
-        [Act("办理", url_for("home.approval", approval_id=row.id), True)] if row.state == ApprovalState.PENDING else []
-    ),
+    acts=_acts,
 )
 
 
@@ -200,6 +209,8 @@ def _approval_page(approval_id: int, form: Form, problem: str = "", status: int 
         "home/approval.html",
         status,
         row=row,
+        shown=shown_of(row),
+        states=STATES,
         kind=runtime().approvals.title(row.kind),
         state=STATES[row.state],
         form=form,

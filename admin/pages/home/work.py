@@ -26,6 +26,7 @@ from admin.pages.system.log import LOG
 from admin.pages.system.tasks import TASKS
 from admin.pages.system.users import USERS
 from portal.access import accounts
+from portal.access import stopped_tasks as stopped
 from portal.access.his import refusals
 from portal.access.permissions import Permission
 from portal.approvals import requests
@@ -38,7 +39,6 @@ from portal.domain.states.stock import AlarmRule
 from portal.issuing.paper import kiosk
 from portal.ledger import bill_lists
 from portal.listing.lists import ListPage, ListQuery, Rows
-from portal.outbox import stopped
 from portal.retrieval import queries as patient_queries
 from portal.stock import queries as stock_queries
 from portal.stock.documents import lists as stock_lists
@@ -171,7 +171,7 @@ WORK = (
         OPENINGS,
         _opened(True),
         "stock.openings",
-        "须由另一人确认",
+        "由财务主管复核",
         _with(state="waiting"),
     ),
     Work(

@@ -97,7 +97,9 @@ def openings() -> Response:
     """List the opening stock."""
     tools = [("登记期初", url_for("stock.new_opening"))] if may(Permission.STOCK_OPEN) else []
     rows = lists.receipts(current_staff().unit_id, opening=True)
-    return respond(OPENINGS, rows, "stock/list.html", tools=tools, lead="登记后须由另一人确认，号码才进入单位库存。")
+    return respond(
+        OPENINGS, rows, "stock/list.html", tools=tools, lead="登记后由财务主管在“待复核”里同意，号码才进入单位库存。"
+    )
 
 
 @stock.route("/openings/new", methods=["GET", "POST"])
@@ -111,7 +113,7 @@ def new_opening() -> Response:
         code = form.code.data or code_for(str(form.kind.data))
         run = NumberRun(code, form.first.data or 0, form.last.data or 0)
         no = service.enter_opening(services(), current_actor(), run)
-        say(f"已登记 {no}，请另一人确认入库。")
+        say(f"已登记 {no}，已提交复核；财务主管同意后入库。")
         return url_for("stock.receipt", no=no)
 
     return form_page(form, enter, title="登记期初库存", verb="登记", back=url_for("stock.openings"))
@@ -123,8 +125,10 @@ def receipt(no: str) -> Response:
     """Take one receipt; it can be confirmed and refused here where that is legal."""
     row = document_of(ReceiptFacts, no)
     waiting = row.state is ReceiptState.WAITING and may(Permission.STOCK_RECEIVE)
-    own = row.source == ReceiptSource.OPENING and row.made_by == current_actor().label
-    buttons = [Button("确认入库", url_for("stock.confirm_receipt", no=no), main=True)] if waiting and not own else []
+    opening = row.source == ReceiptSource.OPENING
+    buttons = (
+        [Button("确认入库", url_for("stock.confirm_receipt", no=no), main=True)] if waiting and not opening else []
+    )
     below: dict[str, Any] = {}
     if waiting:
         action = url_for("stock.refuse_receipt", no=no)
@@ -143,7 +147,7 @@ def receipt(no: str) -> Response:
         ("已告知财政", moment(row.told_at)),
     ]
     back = url_for("stock.openings" if row.source == ReceiptSource.OPENING else "stock.receipts")
-    note = "期初库存须由登记人以外的人确认。" if own and waiting else ""
+    note = "期初库存由财务主管在“待复核”里同意后入库；登记错了请在下面拒收，再重新登记。" if opening and waiting else ""
     return document_page(Shown("入库单", no, RECEIPT_STATES[row.state], facts, back, buttons, note, below))
 
 
@@ -151,6 +155,8 @@ def receipt(no: str) -> Response:
 @requires(Permission.STOCK_RECEIVE)
 def confirm_receipt(no: str) -> Response:
     """确认入库 of a segment."""
+    if document_of(ReceiptFacts, no).source == ReceiptSource.OPENING:
+        raise Refusal("DOCUMENT_STATE", no=no, state="待复核")
     service.confirm(services(), current_actor(), no)
     say(f"{no} 已入库。")
     return see_other(url_for("stock.receipt", no=no))

@@ -39,9 +39,12 @@ def change_parameter(key: str) -> Response:
     try:
         result = parameter_changes.change(services(), current_actor(), key, request.form.get("value", ""))
     except Refusal as refusal:
-        if refusal.code != "INPUT_INVALID":
+        if refusal.code not in ("INPUT_INVALID", "APPROVAL_PENDING"):
             raise
         return _page(str(refusal), 422)
+    if result.asked:
+        say(f"“{CATALOGUE[key].title}”的这一修改会放宽控制，已提交复核；另一人同意后生效。", "warning")
+        return see_other(url_for("system.parameters_page"))
     ended = f"已有的 {result.ended_links} 份监护关系随之提前到期。" if result.ended_links else ""
     say(f"“{CATALOGUE[key].title}”已保存。{ended}" if result.changed else "没有变化。")
     return see_other(url_for("system.parameters_page"))

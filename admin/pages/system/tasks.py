@@ -11,12 +11,12 @@ from admin.kit.listing import respond
 from admin.kit.page import say
 from admin.kit.security import current_actor, requires
 from admin.pages.delivery.targets import titles as channel_titles
+from portal.access import stopped_tasks as stopped
 from portal.access.permissions import Permission
 from portal.listing.columns import Column
 from portal.listing.filters import Filter, moment_filters
 from portal.listing.lists import ListPage
 from portal.models.tables import OUTBOX_TASK
-from portal.outbox import stopped
 from portal.web.edge import see_other, services
 
 SENDING = "delivery.send."

@@ -47,7 +47,9 @@ def reverse_or_ask(services: Services, actor: Actor, order: Order) -> Red | None
         bill = bills.record(connection, order.bill_id)
         payload = {"point": order.point_code, "kind": order.kind.value, "reason": order.reason}
         summary = f"冲红票据 {bill.pair}，金额 {commas(bill.total_fen)} 元"
-        request = requests.Request(REVERSAL, order.bill_id, summary, order.reason, payload)
+        title = order.kind.title
+        reason = f"{title}：{order.reason}" if order.reason and order.reason != title else title
+        request = requests.Request(REVERSAL, order.bill_id, summary, reason, payload)
         requests.request_on(connection, actor, request)
     return None
 

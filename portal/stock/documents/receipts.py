@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal import audit
+from portal.approvals import requests
 from portal.core.clock import local, now
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -24,6 +25,8 @@ from portal.stock.books.movements import Movement, Piece
 from portal.stock.documents.facts import ReceiptFacts, document, move
 
 TOPIC = topic("stock.receipt")
+APPROVAL = "stock.opening"
+"""The kind of the approval that opening stock waits for."""
 HIGHEST = 9_999_999_999
 
 
@@ -145,11 +148,20 @@ def _application_id(connection: Connection, unit_id: int, apply_no: str) -> int 
 
 
 def enter_opening(services: Services, actor: Actor, run: NumberRun) -> str:
-    """期初库存: enter unused numbers that the unit had before this platform; another person confirms them.
+    """期初库存: enter unused numbers that the unit had before this platform, and ask a second person to agree.
 
     Returns the receipt's number. Raises Refusal SEGMENT_UNUSABLE, BUSY.
     """
-    return services.database.act(lambda connection: enter_opening_on(connection, actor, run))
+
+    def work(connection: Connection) -> str:
+        no = enter_opening_on(connection, actor, run)
+        summary = f"期初库存入库 {run}，共 {run.count:,} 份"
+        requests.request_on(
+            connection, actor, requests.Request(APPROVAL, no, summary, "系统启用前未用完的号段", {"no": no})
+        )
+        return no
+
+    return services.database.act(work)
 
 
 def enter_opening_on(connection: Connection, actor: Actor, run: NumberRun) -> str:

@@ -46,16 +46,27 @@ class Void:
 def ask(services: Services, actor: Actor, order: Void) -> str:
     """Propose a void and ask a second person to agree; returns the document's number. Nothing moves until then.
 
-    Raises Refusal FIELD_INVALID, BUSY.
+    The numbers are looked at now, and again when they are voided. Raises Refusal FIELD_INVALID, NUMBERS_NOT_IN_STOCK,
+    NUMBERS_NOT_UNUSED, BUSY.
     """
 
     def work(connection: Connection) -> str:
+        if order.run.first <= order.run.last:
+            _check_on(connection, actor, order)
         no = propose_on(connection, actor, order)
         summary = f"{order.category.title} {order.run}"
         requests.request_on(connection, actor, requests.Request(APPROVAL, no, summary, order.reason, {"no": no}))
         return no
 
     return services.database.act(work)
+
+
+def _check_on(connection: Connection, actor: Actor, order: Void) -> None:
+    """Check that every number of an order is unused where it is said to be. Raises as :func:`carry_out_on`."""
+    if order.point_id is None:
+        choose_run(connection, actor.unit_id, order.run)
+    else:
+        _unused(connection, order.point_id, order.run)
 
 
 def void_blank_on(connection: Connection, actor: Actor, order: Void) -> str:
@@ -142,6 +153,17 @@ def cut(connection: Connection, point_id: int, run: NumberRun) -> list[Piece]:
 
     Raises Refusal NUMBERS_NOT_UNUSED.
     """
+    parts = _unused(connection, point_id, run)
+    for row, low, high in parts:
+        _split(connection, row, low, high)
+    return [Piece(row.segment_id, low, high) for row, low, high in parts]
+
+
+def _unused(connection: Connection, point_id: int, run: NumberRun) -> list[tuple[Row[Any], int, int]]:
+    """Return a point's ranges that hold these unused numbers, each with its part of them, locked to the commit.
+
+    Raises Refusal NUMBERS_NOT_UNUSED.
+    """
     ranges = connection.execute(
         select(NUMBER_RANGE)
         .where(
@@ -165,9 +187,7 @@ def cut(connection: Connection, point_id: int, run: NumberRun) -> list[Piece]:
         point = connection.scalar(select(POINT.c.code).where(POINT.c.id == point_id)) or str(point_id)
         ends = {"first": ten_digits(run.first), "last": ten_digits(run.last)}
         raise Refusal("NUMBERS_NOT_UNUSED", point=point, bill_code=run.bill_code, **ends)
-    for row, low, high in parts:
-        _split(connection, row, low, high)
-    return [Piece(row.segment_id, low, high) for row, low, high in parts]
+    return parts
 
 
 def _split(connection: Connection, row: Row[Any], low: int, high: int) -> None:

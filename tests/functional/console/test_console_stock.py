@@ -129,11 +129,11 @@ def test_too_many_says_how_many_there_are(keeper: Console, app: Flask) -> None:
     assert answer.status_code == 409 and "可分发 1000 份" in answer.text
 
 
-def test_opening_stock_is_confirmed_by_another(keeper: Console, app: Flask) -> None:
+def test_opening_stock_waits_for_the_supervisor(keeper: Console, app: Flask) -> None:
     page = keeper.follow(
         keeper.send(f"{BASE}/openings/new", "登记", kind=PAPER, code="", first="00 0070 0001", last="700100")
     )
-    assert "须由登记人以外的人确认" in page and "/confirm" not in page
+    assert "由财务主管在“待复核”里同意后入库" in page and "/confirm" not in page
     refused = keeper.send(f"{BASE}/openings/new", "登记", kind=PAPER, code="", first="700050", last="700200")
     assert refused.status_code == 422 and "重叠" in refused.text and "700200" in refused.text
 

@@ -8,9 +8,10 @@ from sqlalchemy import insert, select, update
 
 from admin.pages.system.tasks import SENDING, TITLES
 from portal import background
+from portal.access import stopped_tasks as stopped
 from portal.core.clock import now
 from portal.models.tables import AUDIT_ENTRY, BILL, OUTBOX_TASK
-from portal.outbox import stopped, tasks
+from portal.outbox import tasks
 from portal.outbox.topics import Topic
 from portal.runtime import Runtime
 from tests.support.console import Console, at_window

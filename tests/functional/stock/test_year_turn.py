@@ -59,7 +59,7 @@ def words(services: Services, subject: str) -> str:
 def receive(services: Services, code: str, first: int = 1, last: int = 500_000) -> None:
     """Opening stock of a code, confirmed by a second person."""
     no = receipts.enter_opening(services, KEEPER, NumberRun(code, first, last))
-    receipts.confirm(services, OTHER, no)
+    services.database.act(lambda connection: receipts.confirm_on(connection, OTHER, no))
 
 
 def points_of(connection: Connection) -> dict[str, int]:
