@@ -18,6 +18,7 @@ from portal.listing.filters import Filter, moment_filters
 from portal.listing.lists import ListPage
 from portal.models.tables import OUTBOX_TASK
 from portal.web.edge import see_other, services
+from portal.web.numbers import row_ids
 
 SENDING = "delivery.send."
 TITLES: Mapping[str, str] = {
@@ -55,6 +56,15 @@ TITLES: Mapping[str, str] = {
     "stock.reconcile": "与财政核对库存",
     "stock.return": "上报票据申退",
     "stock.watch": "检查库存预警",
+    "phone.changed": "手机号变化的通知",
+    "voucher.cancelled": "撤销凭证后的办理",
+    "voucher.cancelled/delivery": "撤销凭证后通知患者",
+    "voucher.consumed": "凭证扣款后的办理",
+    "voucher.consumed/delivery": "凭证扣款后通知患者",
+    "voucher.issued": "收预交金后的办理",
+    "voucher.issued/delivery": "收预交金后通知患者",
+    "voucher.refunded": "退预交金后的办理",
+    "voucher.refunded/delivery": "退预交金后通知患者",
     "watch.look": "检查等待中的链接",
     "watch.tell": "提醒等待中的链接",
 }
@@ -109,8 +119,7 @@ def tasks_again() -> Response:
     if "all" in request.form and topic:
         count = stopped.all_again(services(), current_actor(), topic)
     else:
-        ids = [int(one) for one in request.form.getlist("task") if one.isdecimal() and len(one) < 20]
-        count = stopped.again(services(), current_actor(), ids)
+        count = stopped.again(services(), current_actor(), row_ids(request.form.getlist("task")))
     say(
         f"已重新办理 {count} 项，几秒后刷新可看到结果；原因没有消除的会再停下来。"
         if count

@@ -118,7 +118,7 @@ def test_every_count_opens_exactly_its_rows(app: Flask, his: His) -> None:
 
 def test_who_decides_sees_others_requests_and_who_asked_sees_the_refusal(app: Flask, his: His) -> None:
     a_busy_day(app, his)
-    assert tiles(Console(app, "supervisor"))["等我复核"][0] == 2
+    assert tiles(Console(app, "supervisor"))["等我复核"][0] == 3, "two reversals and the opening stock"
     cashier = tiles(Console(app, "cashier"))
     assert "等我复核" not in cashier
     assert cashier["我提交、待复核"][0] == 1 and cashier["我的申请没有办成"][0] == 1
