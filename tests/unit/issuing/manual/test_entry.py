@@ -243,7 +243,7 @@ STAY = {"kind": Scene.INPATIENT, "hospital_no": "ZY1", "in_date": "2026-11-01", 
         ),
         (
             STAY | {"kind": Scene.INPATIENT, "days": "2.5"},
-            [("days", "住院天数", "小数超过0位", "请填写最多 0 位小数的数字，例如 12.50")],
+            [("days", "住院天数", "不是整数", "请填写整数，例如 3")],
         ),
         (
             {"kind": Scene.DEALING, "lines": [line(code="W0101", price="0")]},
