@@ -59,6 +59,8 @@ def test_more_decimals_than_there_is_room_for_are_refused_and_zeros_are_none() -
     assert str(decimal_of("1.5000", 2)) == "1.50"
     with pytest.raises(ValueError, match=r"^小数超过2位$"):
         decimal_of("1.001", 2)
+    with pytest.raises(ValueError, match=r"^小数超过2位$"):
+        fen_of("1.001")
     with pytest.raises(ValueError, match=r"^小数超过6位$"):
         micro_of("0.0000001")
 
