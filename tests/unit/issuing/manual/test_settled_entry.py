@@ -242,3 +242,9 @@ def test_an_anonymous_donor_is_told_nothing_about_a_name() -> None:
 def test_foreign_money_is_rounded_to_the_nearest_fen(price: str, due: str) -> None:
     lines = [line("J0101", price=price)]
     assert settled(kind=Scene.DONATION, lines=lines, currency="USD", original=due, rate="7.1234").split.own_cash_fen
+
+
+def test_what_is_not_typed_is_nothing() -> None:
+    assert settled().split == Split(own_cash_fen=1000)
+    assert settled().visit == Visit(org_type="卫生院")
+    assert settled(STAY).split == Split(own_cash_fen=1000)
