@@ -23,7 +23,8 @@ export PYTHON
 # and each would compile every module anew (5 s of processor time instead of 2).
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-test run demo-days test lint format types imports pytest unit soak bench coverage lock clean
+.PHONY: help setup setup-test run demo-days test lint format types imports pytest unit soak bench coverage mutants \
+  lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do
@@ -83,6 +84,11 @@ coverage: setup-test ## branch coverage of the tests: make coverage ARGS="tests/
 	printf '%-16s %s %%\n' all "$$($(py) -m coverage report --precision=1 --format=total)"
 	exit $$ended
 
+mutants: setup-test ## do the unit tests notice changes of what is pure? survivors: .venv/bin/mutmut results
+	@mkdir -p var
+	.venv/bin/mutmut run $(ARGS) >var/mutants.log 2>&1 </dev/null || true
+	.venv/bin/mutmut results --all true | $(py) -m bin.mutant_figures
+
 lock: setup-test ## renew the lock files from pyproject.toml: to run, to test, to install
 	@options=(-q --universal --python-version 3.11 --generate-hashes --upgrade)
 	.venv/bin/uv pip compile "$${options[@]}" pyproject.toml -o requirements.lock
@@ -90,5 +96,5 @@ lock: setup-test ## renew the lock files from pyproject.toml: to run, to test, t
 	echo uv | .venv/bin/uv pip compile "$${options[@]}" --no-annotate - -o requirements-setup.lock
 
 clean: ## remove .venv and what tools left behind (not the data in var/)
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,7 +19,7 @@ from portal.app import create_app
 from portal.demo import hospital
 from portal.demo.settings import DemoSettings
 from portal.models.schema import migrate
-from tests.support import guard, speed
+from tests.support import guard, measured, speed
 from tests.support.his import His
 from tests.support.processes import run
 from tests.support.processes import services as real
@@ -38,6 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
     speed.install()
     if end := run.begin():
         config.add_cleanup(end)
+
+
+def pytest_sessionfinish() -> None:
+    """Keep the coverage of this process while nobody waits for its end."""
+    measured.keep()
 
 
 @pytest.fixture(autouse=True)

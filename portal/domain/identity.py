@@ -176,8 +176,7 @@ def spoken_kind(text: str) -> str:
     number = _bare(text)
     if _ID18.fullmatch(number) and not is_id_card(number):
         return said_later("卡号。如果填的是身份证，它的最后一位对不上，请核对")
-    kinds = recognise(number)
-    return "，或".join(kind.title for kind in kinds[:2]) if kinds else ""
+    return "，或".join(kind.title for kind in recognise(number)[:2])
 
 
 def normalise_name(text: str) -> str:

@@ -37,7 +37,7 @@ def is_address(text: str) -> bool:
 
 def tidy(text: str) -> str:
     """Full-width characters become plain, blanks go, ``。`` is a dot, the domain is lower case."""
-    text = unicodedata.normalize("NFKC", "".join(text.split())).replace("。", ".").replace("，", ".").replace(",", ".")
+    text = unicodedata.normalize("NFKC", "".join(text.split())).replace("。", ".").replace(",", ".")
     local, at, domain = text.rpartition("@")
     return f"{local}{at}{domain.lower()}" if at else text
 

@@ -105,7 +105,7 @@ class BadBill:
 
 
 @dataclass(frozen=True, slots=True)
-class _Terms:
+class Terms:
     """What holds for every bill of a batch."""
 
     account: HisAccount
@@ -135,7 +135,7 @@ class BatchService:
         others = self._elsewhere(terms.account, [group.serial for group in file.groups if group.serial])
         rows = []
         for place, group in enumerate(file.groups, 1):
-            settlement, total = _judge(group, terms)
+            settlement, total = judge(group, terms)
             if group.serial in others:
                 reason = f"已由接口开具票据 {others[group.serial]}"
                 group.problems.append(Found(group.numbers[0], "业务流水号", reason, "请核对是否重复开票"))
@@ -261,7 +261,7 @@ class BatchService:
     def work(self, _services: Services, task: tasks.Task) -> tasks.Outcome:
         """Return the outbox task: issue for :data:`SLICE_SECONDS`, then come again until nothing is left."""
         batch_id, until = int(task.payload["batch"]), time.monotonic() + SLICE_SECONDS
-        terms: _Terms | None = None
+        terms: Terms | None = None
         while time.monotonic() < until:
             with self.services.database.read() as connection:
                 batch = connection.execute(select(BATCH).where(BATCH.c.id == batch_id)).one_or_none()
@@ -282,13 +282,13 @@ class BatchService:
             connection.execute(select(BATCH_BILL).where(ready).order_by(BATCH_BILL.c.place).limit(_GROUP)).all()
         )
 
-    def _issue(self, batch: Any, rows: Iterable[Any], terms: _Terms) -> str:
+    def _issue(self, batch: Any, rows: Iterable[Any], terms: Terms) -> str:
         """Issue these bills in the order of the file and note how they ended; returns why to wait, or ``""``."""
         ended: list[dict[str, Any]] = []
         pause = busy = ""
         for row in rows:
             group = self._group(row)
-            settlement, _ = _judge(group, terms)
+            settlement, _ = judge(group, terms)
             try:
                 if settlement is None:
                     raise Refusal("ENTRY_INVALID", problems=_joined(group.problems, "reason"))
@@ -329,13 +329,13 @@ class BatchService:
 
     # --- parts -----------------------------------------------------------------------------------------------------
 
-    def _terms(self, unit_id: int, point_code: str, cashier: str, checker: str, moment: datetime) -> _Terms:
+    def _terms(self, unit_id: int, point_code: str, cashier: str, checker: str, moment: datetime) -> Terms:
         references = self.desk.references.get(unit_id)
         with self.services.database.read() as connection:
             known = catalogue.load(connection, unit_id)
         org_type = str(references.unit.org_type)
         context = Context(known, references.points.keys(), cashier, cashier, "", moment, org_type)
-        return _Terms(accounts.console(self.services.database, unit_id), context, point_code, checker)
+        return Terms(accounts.console(self.services.database, unit_id), context, point_code, checker)
 
     def _elsewhere(self, account: HisAccount, serials: list[str]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -412,7 +412,7 @@ def _counts(connection: Connection, batch_id: int) -> dict[str, int]:
     return {row.state: row.number for row in connection.execute(counted)}
 
 
-def _judge(group: Group, terms: _Terms) -> tuple[Settlement | None, int]:
+def judge(group: Group, terms: Terms) -> tuple[Settlement | None, int]:
     """Return the settlement of a group (``None`` when something is wrong, then said in the group) and its total in
     fen."""
     today = business_day(terms.context.moment).isoformat()

@@ -251,8 +251,7 @@ def _find_repeats(groups: list[Group]) -> None:
             continue
         for one, other in ((known, group), (group, known)):
             reason = f"业务流水号在文件中重复（另见第 {other.numbers[0]} 行）"
-            if not any(found.reason == reason for found in one.problems):
-                one.problems.append(Found(one.numbers[0], "业务流水号", reason, "同一张票据的各行要连在一起"))
+            one.problems.append(Found(one.numbers[0], "业务流水号", reason, "同一张票据的各行要连在一起"))
 
 
 def entry_of(group: Group, point_code: str, checker: str, today: str) -> Entry:

@@ -194,7 +194,10 @@ class _Reader:
         try:
             number = figure(value, places)
         except ValueError as error:
-            self.problem(where, item.title, str(error), f"请填写最多 {places} 位小数的数字，例如 12.50")
+            told = str(error), f"请填写最多 {places} 位小数的数字，例如 12.50"
+            if not places:
+                told = "不是整数", "请填写整数，例如 3"
+            self.problem(where, item.title, *told)
             return None
         if number < 0:
             self.problem(where, item.title, "不能为负数", "退费请在冲红中办理")

@@ -122,14 +122,12 @@ def fate_map(connection: Connection, segment_id: int) -> list[Run]:
         for place, fate in (("unit", Fate.UNIT), ("void", Fate.VOID), ("finance", Fate.RETURNED))
         for first, last in books.places.get((place, None), ())
     ]
-    used = Intervals()
     points: list[tuple[int, int, int]] = []
     for row in connection.execute(select(NUMBER_RANGE).where(NUMBER_RANGE.c.segment_id == segment_id)):
         if row.next <= row.last:
             fate = Fate.RESERVED if row.state == RangeState.RESERVED else Fate.HANDED_OUT
             runs.append(Run(row.next, row.last, fate, row.point_id))
         if row.first < row.next:
-            used.add(row.first, row.next - 1)
             points.append((row.first, row.next - 1, row.point_id))
     for first, last, fate in uses.runs(connection, segment.bill_code, segment.first, segment.last):
         for low, high, point_id in points:

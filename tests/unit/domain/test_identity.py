@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -153,6 +155,158 @@ def test_nothing_to_search_by(text: str) -> None:
 def test_names(typed: str, normal: str) -> None:
     """All blanks go, all middle dots are one."""
     assert identity.normalise_name(typed) == normal
+
+
+@pytest.mark.parametrize(
+    ("code", "right"),
+    [("AAAAAAAAAAAAAA", False), ("A" * 21, False), ("张三", False), ("", False), ("A" * 15, True), ("A" * 20, True)],
+)
+def test_a_code_of_an_organisation_has_fifteen_to_twenty_characters(code: str, right: bool) -> None:
+    assert identity.is_credit_code(code) is right
+
+
+@pytest.mark.parametrize(
+    ("first17", "last"), [("0123456789ABCDEFG", "7"), ("HJKLMNPQRTUWXY012", "Y"), ("91350100M000100Y4", "3")]
+)
+def test_the_check_character_of_a_credit_code(first17: str, last: str) -> None:
+    assert identity.credit_check_character(first17) == last
+
+
+@pytest.mark.parametrize(
+    ("number", "day"),
+    [
+        ("000000195203150010", date(1952, 3, 15)),
+        ("00000020240110005X", date(2024, 1, 10)),
+        ("00000020191201006x", date(2019, 12, 1)),
+        ("000000520315001", date(1952, 3, 15)),
+        ("000000195203150011", None),
+        ("000000520230001", None),
+        ("10000000001", None),
+        ("", None),
+    ],
+)
+def test_an_identity_number_tells_the_birthday(number: str, day: date | None) -> None:
+    assert identity.birthday(number) == day
+    assert identity.is_id_card(number) is (day is not None)
+
+
+@pytest.mark.parametrize(
+    ("day", "born"), [("18491231", False), ("18500101", True), ("19521131", False), ("19520010", False)]
+)
+def test_nobody_alive_is_born_before_1850_or_on_no_day(day: str, born: bool) -> None:
+    first17 = f"000000{day}001"
+    assert identity.is_id_card(first17 + identity.id_check_character(first17)) is born
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("000000195203150010", (Kind.ID_CARD,)),
+        ("000000520315001", (Kind.ID_CARD,)),
+        ("10000000001", (Kind.PHONE,)),
+        ("+86 138 0000 0000", (Kind.PHONE,)),
+        ("FRA110081081001", (Kind.RESIDENCE, Kind.CARD)),
+        ("H12345678", (Kind.HONG_KONG_MACAU, Kind.PASSPORT, Kind.CARD)),
+        ("M1234567801", (Kind.HONG_KONG_MACAU, Kind.CARD)),
+        ("12345678", (Kind.TAIWAN, Kind.PASSPORT, Kind.CARD)),
+        ("1234567890A", (Kind.TAIWAN, Kind.CARD)),
+        ("EABCDEFG", (Kind.CARD,)),
+        ("12345", (Kind.CARD,)),
+        ("1234", ()),
+        ("A" * 33, ()),
+    ],
+)
+def test_every_kind_that_shares_the_shape_is_named_likeliest_first(text: str, kinds: tuple[Kind, ...]) -> None:
+    assert identity.recognise(text) == kinds
+
+
+def test_a_permanent_residence_card_has_eighteen_digits_as_well() -> None:
+    number = "91112419810803002" + identity.id_check_character("91112419810803002")
+    assert identity.recognise(number) == (Kind.RESIDENCE, Kind.CARD)
+    assert identity.recognise("911124810803002") == (Kind.ID_CARD,)
+
+
+@pytest.mark.parametrize(
+    ("typed", "slip", "bare"),
+    [
+        ("QP23456789", True, ""),
+        ("qp 2345-6789", True, ""),
+        ("abcdefgh", False, "QPABCDEFGH"),
+        ("2345678z", False, "QP2345678Z"),
+        ("23456789", False, ""),
+        ("QP2345678I", False, ""),
+        ("QP2345678", False, ""),
+        ("QP234567890", False, ""),
+        ("2345678O", False, ""),
+        ("", False, ""),
+    ],
+)
+def test_a_fetch_code_is_known_with_and_without_its_letters(typed: str, slip: bool, bare: str) -> None:
+    assert identity.is_slip_code(typed) is slip
+    assert identity.bare_slip_code(typed) == bare
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("000000195203150010", "居民身份证"),
+        ("000000195203150011", "卡号。如果填的是身份证，它的最后一位对不上，请核对"),
+        ("H12345678", "港澳居民来往内地通行证，或护照"),
+        ("A123456(7)", "护照，或医保卡、就诊卡、社保卡"),
+        ("12345", "医保卡、就诊卡、社保卡"),
+        ("12", ""),
+    ],
+)
+def test_a_person_is_told_what_the_number_looks_like(typed: str, said: str) -> None:
+    assert identity.spoken_kind(typed) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "forms"),
+    [
+        ("A123456(7)", ("A1234567", "A123456(7)")),
+        ("AB1234567", ("AB1234567", "AB123456(7)")),
+        ("0123456701B", ("0123456701B", "0123456701(B)")),
+        ("[H12345678]", ("H12345678", "[H12345678]")),
+        ("()", ("()",)),
+        ("000000680203034", ("000000196802030349", "000000680203034")),
+        ("000000196802030445", ("000000196802030445", "000000680203044")),
+        ("00000020240110005X", ("00000020240110005X",)),
+        ("", ("",)),
+    ],
+)
+def test_a_document_is_looked_for_in_all_its_spellings(number: str, forms: tuple[str, ...]) -> None:
+    assert identity.spellings(number) == forms
+
+
+@pytest.mark.parametrize(
+    ("number", "masked"),
+    [
+        ("000000520315001", "000000*****5001"),
+        ("12345678901234", "1***********34"),
+        ("1234", "1*34"),
+        ("123", "***"),
+        ("12", "**"),
+        ("", ""),
+    ],
+)
+def test_of_a_short_number_a_mask_shows_less(number: str, masked: str) -> None:
+    assert identity.mask_id(number) == masked
+
+
+@pytest.mark.parametrize(
+    ("number", "masked"),
+    [
+        ("99000000012345", "**********2345"),
+        ("123456789", "*****6789"),
+        ("12345678", "*****678"),
+        ("12", "**"),
+        ("1", "*"),
+        ("", ""),
+    ],
+)
+def test_of_a_short_card_fewer_than_half_are_shown(number: str, masked: str) -> None:
+    assert identity.mask_card(number) == masked
 
 
 def test_masks() -> None:

@@ -18,6 +18,14 @@ from portal.domain.mail_address import USUAL, is_address, suggestion, tidy
         ("lin＠ＱＱ。ｃｏｎ", "lin@qq.com"),
         ("lin@example.com", ""),
         ("lin@166.com", ""),
+        ("lin@gmail.xom", "lin@gmail.com"),
+        ("lin@16e.com", "lin@163.com"),
+        ("lin@qqxcom", "lin@qq.com"),
+        ("lin@yaeh.net", "lin@yeah.net"),
+        ("lin@yabh.net", ""),
+        ("lin@yxeh.net", ""),
+        ("lin@sian.com", "lin@sina.com"),
+        ("a@b@qq.con", "a@b@qq.com"),
         ("lin", ""),
         ("@qq.con", ""),
     ],
@@ -28,7 +36,22 @@ def test_what_was_meant(typed: str, meant: str) -> None:
 
 def test_usual_ones_are_never_questioned() -> None:
     assert [suggestion(f"lin@{domain}") for domain in USUAL] == [""] * len(USUAL)
-    assert tidy(" Lin @ QQ.com ") == "Lin@qq.com"
+
+
+@pytest.mark.parametrize(
+    ("typed", "tidied"),
+    [
+        (" Lin @ QQ.com ", "Lin@qq.com"),
+        ("Lin＠ＱＱ。ＣＯＭ", "Lin@qq.com"),
+        ("lin@qq，com", "lin@qq.com"),
+        ("lin@qq,com", "lin@qq.com"),
+        ("Lin@Home@QQ.com", "Lin@Home@qq.com"),
+        ("LIN", "LIN"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_tidied_and_its_local_part_stays(typed: str, tidied: str) -> None:
+    assert tidy(typed) == tidied
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.domain.link import TOKEN, token
+from portal.domain.link import TOKEN, address, token
 
 PAGE = (Path(__file__).parents[3] / "docs" / "offline-link.md").read_text(encoding="utf-8")
 KEY = bytes(range(32))
@@ -53,6 +53,10 @@ def test_unit_serial_generation_and_key_all_count() -> None:
         token(KEY[::-1], "A", "u", "s"),
     }
     assert len(made) == 5
+
+
+def test_the_page_of_a_bill_lies_below_the_platform() -> None:
+    assert address("https://pj.example.cn/qp", "Axyz") == "https://pj.example.cn/qp/b/Axyz"
 
 
 def test_the_command_needs_neither_database_nor_network(tmp_path: Path) -> None:

@@ -41,3 +41,19 @@ def test_every_text_knows_every_standing_and_only_a_good_bill_is_said_to_be_good
 
 def test_every_channel_has_a_name_for_patients() -> None:
     assert set(CHANNELS) == set(TITLES) | {PUSH}
+
+
+@pytest.mark.parametrize(
+    ("one", "spoken", "tone"),
+    [
+        (Standing.VALID, "有效", ""),
+        (Standing.WAITING, "财政处理中", "wait"),
+        (Standing.REFUSED, "医院处理中", "red"),
+        (Standing.EXCHANGED, "已打印成纸质", "wait"),
+        (Standing.BOOKED, "单位已报销", "wait"),
+        (Standing.REVERSED, "已作废", "red"),
+        (Standing.RED, "作废凭证", "red"),
+    ],
+)
+def test_a_patient_reads_a_plain_word_in_the_colour_of_its_use(one: Standing, spoken: str, tone: str) -> None:
+    assert (one.spoken, one.tone) == (spoken, tone)
