@@ -33,9 +33,10 @@ class Bench:
         with self.services.database.read() as connection:
             found = select(BILL.c.id).where(BILL.c.serial == serial)
             self.bill_id = int(connection.execute(found).scalar_one())
-        engine = Engine(channels.channels(self.services), scale=0.0)
+        sending = jobs.with_engine(Engine(channels.channels(self.services), scale=0.0))
         desk = {inbox.TOPIC: inbox.InboxDesk(wechat.ACTS)}
-        self.worker = Worker(self.services, jobs.with_engine(engine) | desk, threads=2)
+        self.sender = Worker(self.services, sending, threads=2)
+        self.worker = Worker(self.services, sending | desk, threads=2)
 
     def open(self, order: str, purpose: Purpose = Purpose.ISSUED) -> int:
         """Begin a delivery over this order."""
@@ -44,9 +45,9 @@ class Bench:
             return open_delivery(self.services, connection, wanted)[0]
 
     def tell(self, order: str, purpose: Purpose = Purpose.ISSUED) -> dict[str, str]:
-        """Deliver over this order; how each channel's attempt stands: state and code."""
+        """Deliver over this order; how each channel's attempt stands, state and code, before any event is worked on."""
         delivery_id = self.open(order, purpose)
-        self.worker.drain()
+        self.sender.drain()
         return self.attempts(delivery_id)
 
     def attempts(self, delivery_id: int) -> dict[str, str]:
