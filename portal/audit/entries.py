@@ -49,15 +49,13 @@ def record(
     details: Mapping[str, Any] | None = None,
     *,
     at: datetime | None = None,
-    unit_id: int | None = None,
 ) -> None:
     """Write the entry of an act, as :func:`row` makes it, into the act's own transaction.
 
-    A unit that is not named is looked up by :func:`portal.audit.units.unit_of`.
+    The unit of an actor who names none is looked up by :func:`portal.audit.units.unit_of`.
     """
-    values = row(actor, action, subject, details, at=at or now(), unit_id=unit_id)
-    if unit_id is None:
-        values["unit_id"] = units.unit_of(values)
+    values = row(actor, action, subject, details, at=at or now(), unit_id=actor.unit_id)
+    values["unit_id"] = values["unit_id"] or units.unit_of(values)
     connection.execute(insert(AUDIT_ENTRY).values(values))
 
 

@@ -44,7 +44,7 @@ def settle_on(connection: Connection, actor: Actor, alarm_id: int) -> None:
     )
     if connection.execute(standing_one.values(cleared_at=now(), cleared_by=actor.name)).rowcount != 1:
         raise Refusal("DOCUMENT_UNKNOWN", no="预警")
-    audit.record(connection, actor, "stock.alarm_cleared", ("stock", str(alarm_id)), {}, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.alarm_cleared", ("stock", str(alarm_id)), {})
 
 
 def clear(connection: Connection, unit_id: int, rule: AlarmRule, subject: str, by: str) -> bool:

@@ -56,7 +56,7 @@ def set_rule_on(connection: Connection, actor: Actor, order: Rule) -> None:
         "before": list(before) if before else None,
         "after": [order.low, order.lot],
     }
-    audit.record(connection, actor, "stock.rule_set", ("stock", order.place), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.rule_set", ("stock", order.place), details)
 
 
 def rules_of(connection: Connection, unit_id: int) -> dict[tuple[int, str], Rule]:

@@ -92,7 +92,7 @@ def draft_on(connection: Connection, actor: Actor, order: Application) -> str:
         },
     )
     details = {"code": order.bill_code, "quantity": order.quantity}
-    audit.record(connection, actor, "stock.application_drafted", ("stock", no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.application_drafted", ("stock", no), details)
     return no
 
 
@@ -111,7 +111,7 @@ def change_on(connection: Connection, actor: Actor, order: Change) -> None:
     changes = {"state": ApplicationState.DRAFT, "quantity": order.quantity, "reason": order.reason.strip()}
     move(connection, application, EDITABLE, **changes)
     details = {"before": application.quantity, "after": order.quantity}
-    audit.record(connection, actor, "stock.application_changed", ("stock", order.no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.application_changed", ("stock", order.no), details)
 
 
 def report(services: Services, actor: Actor, no: str) -> None:
@@ -146,7 +146,7 @@ def report_on(connection: Connection, actor: Actor, no: str) -> None:
     payload = {"unit": application.unit_id, "no": no, "revision": revision}
     tasks.enqueue(connection, TOPIC, f"{TOPIC}:{no}:{revision}", payload)
     details = {"quantity": application.quantity, "revision": revision}
-    audit.record(connection, actor, "stock.application_reported", ("stock", no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.application_reported", ("stock", no), details)
 
 
 def _pending_already(connection: Connection, application: ApplicationFacts) -> Refusal:
@@ -183,7 +183,6 @@ def withdraw_on(connection: Connection, actor: Actor, no: str) -> ApplicationSta
         "stock.application_withdrawn",
         ("stock", no),
         {"revision": application.revision},
-        unit_id=actor.unit_id,
     )
     return state
 
@@ -197,7 +196,7 @@ def cancel_on(connection: Connection, actor: Actor, no: str) -> None:
     """Do :func:`cancel` in the caller's transaction."""
     application = document(connection, ApplicationFacts, actor.unit_id, no, lock=True)
     move(connection, application, EDITABLE, state=ApplicationState.CANCELLED)
-    audit.record(connection, actor, "stock.application_cancelled", ("stock", no), {}, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.application_cancelled", ("stock", no), {})
 
 
 def _check(connection: Connection, kind_id: int, bill_code: str, quantity: int) -> None:
@@ -262,7 +261,7 @@ def _review(connection: Connection, actor: Actor, order: Report, word: Review) -
         return
     _note(connection, application, word, to)
     details = {"status": word.status, "approved": word.approved, "opinion": word.opinion}
-    audit.record(connection, actor, "stock.application_reviewed", ("stock", order.no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.application_reviewed", ("stock", order.no), details)
 
 
 def _note(connection: Connection, application: ApplicationFacts, word: Review, state: ApplicationState) -> None:
@@ -298,7 +297,6 @@ def end_withdrawal(services: Services, actor: Actor, order: Report, done: bool) 
             "stock.application_withdrawal",
             ("stock", order.no),
             {"done": done},
-            unit_id=actor.unit_id,
         )
 
     services.database.act(work)

@@ -80,7 +80,7 @@ def propose_on(connection: Connection, actor: Actor, order: Destruction) -> str:
         },
     )
     details = {"code": run.bill_code, "first": run.first, "last": run.last, "reason": reason}
-    audit.record(connection, actor, "stock.destruction_proposed", ("stock", no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.destruction_proposed", ("stock", no), details)
     return no
 
 
@@ -116,14 +116,14 @@ def carry_out_on(connection: Connection, actor: Actor, no: str) -> None:
     _check(connection, destroyed.unit_id, destroyed.run, besides=destroyed.id)
     _decide(connection, actor, destroyed, DestructionState.DONE)
     details = {"code": destroyed.bill_code, "first": destroyed.first, "last": destroyed.last}
-    audit.record(connection, actor, "stock.destroyed", ("stock", no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.destroyed", ("stock", no), details)
 
 
 def refuse_on(connection: Connection, actor: Actor, no: str) -> None:
     """Close a proposal that the second person does not agree to. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
     proposed = document(connection, DestructionFacts, actor.unit_id, no, lock=True)
     _decide(connection, actor, proposed, DestructionState.REFUSED)
-    audit.record(connection, actor, "stock.destruction_refused", ("stock", no), {}, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.destruction_refused", ("stock", no), {})
 
 
 def _decide(connection: Connection, actor: Actor, proposed: DestructionFacts, state: DestructionState) -> None:

@@ -89,7 +89,7 @@ def draft_on(connection: Connection, actor: Actor, order: HandOut) -> str:
         },
     )
     details = {"point": point.code, "code": order.bill_code, "count": order.count}
-    audit.record(connection, actor, "stock.slip_drafted", ("stock", no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.slip_drafted", ("stock", no), details)
     return no
 
 
@@ -129,7 +129,6 @@ def hand_out_on(connection: Connection, actor: Actor, no: str) -> HandedOut:
         "stock.handed_out",
         ("stock", no),
         {"point": point.code, "code": slip.bill_code, "runs": runs},
-        unit_id=actor.unit_id,
     )
     return HandedOut(tuple(pieces), waits)
 
@@ -189,7 +188,7 @@ def accept_on(connection: Connection, actor: Actor, no: str, at_point: int | Non
     move(connection, slip, (SlipState.HANDED_OUT,), **changes)
     waiting = (NUMBER_RANGE.c.slip == no, NUMBER_RANGE.c.state == RangeState.WAITING)
     connection.execute(update(NUMBER_RANGE).where(*waiting).values(state=RangeState.OPEN))
-    audit.record(connection, actor, "stock.accepted", ("stock", no), {"code": slip.bill_code}, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.accepted", ("stock", no), {"code": slip.bill_code})
 
 
 def withdraw(services: Services, actor: Actor, no: str) -> int:
@@ -228,7 +227,6 @@ def withdraw_on(connection: Connection, actor: Actor, no: str) -> int:
         "stock.withdrawn",
         ("stock", no),
         {"code": slip.bill_code, "count": count},
-        unit_id=actor.unit_id,
     )
     return count
 
@@ -242,4 +240,4 @@ def cancel_on(connection: Connection, actor: Actor, no: str) -> None:
     """Do :func:`cancel` in the caller's transaction."""
     slip = document(connection, SlipFacts, actor.unit_id, no, lock=True)
     move(connection, slip, (SlipState.DRAFT,), state=SlipState.CANCELLED)
-    audit.record(connection, actor, "stock.slip_cancelled", ("stock", no), {}, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.slip_cancelled", ("stock", no), {})

@@ -172,7 +172,7 @@ def enter_opening_on(connection: Connection, actor: Actor, run: NumberRun) -> st
         raise Refusal("SEGMENT_UNUSABLE", problems="；".join(reasons))
     no = _write(connection, actor.unit_id, _Arrival(granted, ReceiptSource.OPENING, actor.label, []))
     details = {"code": run.bill_code, "first": run.first, "last": run.last}
-    audit.record(connection, actor, "stock.opening_entered", ("stock", no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.opening_entered", ("stock", no), details)
     return no
 
 
@@ -246,7 +246,7 @@ def confirm_on(connection: Connection, actor: Actor, no: str) -> int:
     movements.record(connection, actor, movement)
     _close_application(connection, receipt)
     details = {"code": receipt.bill_code, "first": receipt.first, "last": receipt.last}
-    audit.record(connection, actor, "stock.received", ("stock", no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.received", ("stock", no), details)
     if receipt.finance_id:
         _tell(connection, receipt.unit_id, no)
     return segment_id
@@ -298,9 +298,7 @@ def refuse_on(connection: Connection, actor: Actor, no: str, reason: str) -> Non
     receipt = document(connection, ReceiptFacts, actor.unit_id, no, lock=True)
     changes = {"problem": reason.strip()[:300], "decided_name": actor.name, "decided_at": now()}
     move(connection, receipt, (ReceiptState.WAITING,), state=ReceiptState.REFUSED, **changes)
-    audit.record(
-        connection, actor, "stock.receipt_refused", ("stock", no), {"reason": reason.strip()}, unit_id=actor.unit_id
-    )
+    audit.record(connection, actor, "stock.receipt_refused", ("stock", no), {"reason": reason.strip()})
     if receipt.finance_id:
         _tell(connection, receipt.unit_id, no)
 

@@ -68,7 +68,7 @@ def report_on(connection: Connection, actor: Actor, order: Return) -> str:
         movements.record(connection, actor, movement)
     tasks.enqueue(connection, TOPIC, f"{TOPIC}:{no}", {"unit": actor.unit_id, "no": no})
     details = {"code": run.bill_code, "first": run.first, "last": run.last, "reason": reason}
-    audit.record(connection, actor, "stock.returned", ("stock", no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.returned", ("stock", no), details)
     return no
 
 
@@ -100,7 +100,7 @@ def decide_on(connection: Connection, actor: Actor, order: Answer) -> None:
     if not order.accepted:
         _bring_back(connection, actor, order)
     details = {"accepted": order.accepted, "opinion": order.opinion[:200]}
-    audit.record(connection, actor, "stock.return_decided", ("stock", order.no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.return_decided", ("stock", order.no), details)
 
 
 def _bring_back(connection: Connection, actor: Actor, answer: Answer) -> None:

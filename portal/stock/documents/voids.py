@@ -112,7 +112,7 @@ def propose_on(connection: Connection, actor: Actor, order: Void) -> str:
         "last": run.last,
         "reason": reason,
     }
-    audit.record(connection, actor, "stock.void_proposed", ("stock", no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.void_proposed", ("stock", no), details)
     return no
 
 
@@ -132,7 +132,7 @@ def carry_out_on(connection: Connection, actor: Actor, no: str) -> None:
         movement = Movement(kind, void.bill_code, piece, no, void.point_id, void.reason)
         movements.record(connection, actor, movement)
     details = {"point": void.point_id, "code": void.bill_code, "first": void.first, "last": void.last}
-    audit.record(connection, actor, "stock.voided", ("stock", no), details, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.voided", ("stock", no), details)
     tasks.enqueue(connection, TOPIC, f"{TOPIC}:{no}", {"unit": void.unit_id, "no": no})
 
 
@@ -140,7 +140,7 @@ def refuse_on(connection: Connection, actor: Actor, no: str) -> None:
     """Close a proposal that the second person does not agree to. Raises Refusal DOCUMENT_UNKNOWN, DOCUMENT_STATE."""
     void = document(connection, VoidFacts, actor.unit_id, no, lock=True)
     _decide(connection, actor, void, VoidState.REFUSED)
-    audit.record(connection, actor, "stock.void_refused", ("stock", no), {}, unit_id=actor.unit_id)
+    audit.record(connection, actor, "stock.void_refused", ("stock", no), {})
 
 
 def _decide(connection: Connection, actor: Actor, void: VoidFacts, state: VoidState) -> None:
