@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -74,46 +75,49 @@ def is_locked() -> ColumnElement[bool]:
     return and_(STAFF_ACCOUNT.c.active, usable, STAFF_ACCOUNT.c.locked_until > moment)
 
 
-def create(
-    connection: Connection,
-    unit_id: int,
-    username: str,
-    name: str,
-    password: str,
-    roles: Iterable[Role],
-    point_ids: Iterable[int] = (),
-    valid_until: datetime | None = None,
-    must_change: bool = True,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """A person's account to be; ``must_change``: the password is for one log-in only."""
+
+    username: str
+    name: str
+    password: str
+    roles: Iterable[Role]
+    point_ids: Iterable[int] = ()
+    valid_until: datetime | None = None
+    must_change: bool = True
+
+
+def create(connection: Connection, unit_id: int, new: NewAccount) -> int:
     """Write an account with its roles and points; return its id. The caller audits.
 
     Raises INPUT_INVALID when the name is taken or roles that must stand apart are mixed (三员分立).
     """
-    chosen = checked_roles(roles)
+    chosen = checked_roles(new.roles)
     moment = now()
     with objects(connection) as session:
-        if session.scalar(select(StaffAccount.id).where(StaffAccount.username == username.casefold())) is not None:
-            raise Refusal("INPUT_INVALID", reason=f"用户名 {username} 已被使用")
+        if session.scalar(select(StaffAccount.id).where(StaffAccount.username == new.username.casefold())) is not None:
+            raise Refusal("INPUT_INVALID", reason=f"用户名 {new.username} 已被使用")
         account = StaffAccount(
             unit_id=unit_id,
-            username=username.casefold(),
-            name=name,
+            username=new.username.casefold(),
+            name=new.name,
             phone=None,
-            password=passwords.hashed(password),
+            password=passwords.hashed(new.password),
             password_at=moment,
             past_passwords=[],
-            must_change=must_change,
+            must_change=new.must_change,
             totp=None,
             active=True,
             locked_until=None,
-            valid_until=valid_until,
+            valid_until=new.valid_until,
             last_login_at=None,
             created_at=moment,
         )
         session.add(account)
         session.flush()
         session.add_all(StaffRole(account_id=account.id, role=role.value) for role in chosen)
-        session.add_all(StaffPoint(account_id=account.id, point_id=point_id) for point_id in sorted(set(point_ids)))
+        session.add_all(StaffPoint(account_id=account.id, point_id=point_id) for point_id in sorted(set(new.point_ids)))
     return account.id
 
 
@@ -137,7 +141,7 @@ def create_first(connection: Connection, unit_code: str, username: str, name: st
         ).all()
     if len(unit_ids) != 1:
         raise Refusal("INPUT_INVALID", reason="单位编码不存在，或有多个单位而没有写明是哪一个")
-    account_id = create(connection, unit_ids[0], username, name, password, [role])
+    account_id = create(connection, unit_ids[0], NewAccount(username, name, password, [role]))
     details = {"roles": [role.value]}
     audit.record(connection, Actor("system:command-line"), "staff.created", ("staff", account_id), details)
     return account_id
@@ -189,7 +193,7 @@ def open_account(
     if not _USERNAME.fullmatch(username):
         raise Refusal("INPUT_INVALID", reason="用户名应为 3 至 40 位小写字母、数字、点、横线，以字母开头")
     password = one_time_password()
-    account_id = create(connection, actor.unit_id, username, name, password, [], point_ids, over)
+    account_id = create(connection, actor.unit_id, NewAccount(username, name, password, [], point_ids, over))
     audit.record(connection, actor, "staff.created", ("staff", account_id), {"username": username})
     return account_id, password
 

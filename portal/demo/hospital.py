@@ -13,6 +13,7 @@ from flask import Flask
 from sqlalchemy import Connection, func, insert, select
 
 from portal.access import accounts, parameters
+from portal.access.accounts import NewAccount
 from portal.access.his.accounts import KEY_FIELD, load
 from portal.access.permissions import Role
 from portal.core.clock import SHANGHAI, business_day, local, now
@@ -270,7 +271,7 @@ def _staff(services: Services, connection: Connection) -> None:
         over = now() + timedelta(days=365) if role is Role.INSPECTOR else None
         places = [points[code] for code in codes]
         password = settings.demo_password
-        accounts.create(connection, 1, username, name, password, [role], places, over, must_change=False)
+        accounts.create(connection, 1, NewAccount(username, name, password, [role], places, over, must_change=False))
 
 
 def _kiosk(services: Services, connection: Connection) -> None:

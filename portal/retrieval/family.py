@@ -201,9 +201,8 @@ def add_child(services: Services, limits: Limits, session: Session, number: str,
         holder_keys = _keys(connection, session.unit_id, bytes.fromhex(session.claim.number), _name_of(session))
         keys = (holder_keys, _keys(connection, session.unit_id, digest, named))
         names = (_name_of(session), named)
-        return _write(
-            services, connection, session.unit_id, "guardian", "phone", names, keys, people, until, _label(session)
-        )
+        link = _Link("guardian", "phone", names, keys, people, until)
+        return _write(services, connection, Actor(_label(session), unit_id=session.unit_id), link)
 
 
 def child_until(connection: Connection, unit_id: int, number: str) -> datetime | None:
@@ -305,51 +304,49 @@ def _give_consent_on(services: Services, connection: Connection, session: Sessio
     people |= {"subject_name": asked["subject"], "holder_phone": own, "subject_phone": phone}
     holder_keys = _keys(connection, session.unit_id, bytes.fromhex(session.claim.number), _name_of(session))
     keys = (holder_keys, _keys(connection, session.unit_id, number, named))
-    names, until = (_name_of(session), named), now() + PROXY_LIVES
-    return _write(
-        services, connection, session.unit_id, "proxy", "consent", names, keys, people, until, _label(session)
-    )
+    link = _Link("proxy", "consent", (_name_of(session), named), keys, people, now() + PROXY_LIVES)
+    return _write(services, connection, Actor(_label(session), unit_id=session.unit_id), link)
 
 
-def _write(
-    services: Services,
-    connection: Connection,
-    unit_id: int,
-    kind: str,
-    basis: str,
-    names: tuple[bytes, bytes],
-    keys: tuple[set[bytes], ...],
-    people: dict[str, str],
-    until: datetime,
-    actor: str,
-    request_id: str = "",
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A new link. ``basis``: by consent or by what the desk has seen; ``names`` and ``keys`` (keyed hashes) of holder
+    and subject; ``people`` is sealed."""
+
+    kind: str
+    basis: str
+    names: tuple[bytes, bytes]
+    keys: tuple[set[bytes], set[bytes]]
+    people: dict[str, str]
+    until: datetime
+
+
+def _write(services: Services, connection: Connection, actor: Actor, link: _Link) -> int:
     link_id = new_id()
     connection.execute(
         insert(FAMILY_LINK),
         {
             "id": link_id,
-            "unit_id": unit_id,
-            "kind": kind,
-            "holder_name": names[0],
-            "subject_name": names[1],
-            "people": services.cipher.encrypt("family_link.people", link_id, json.dumps(people)),
-            "basis": basis,
-            "created_by": actor[:80],
+            "unit_id": actor.unit_id,
+            "kind": link.kind,
+            "holder_name": link.names[0],
+            "subject_name": link.names[1],
+            "people": services.cipher.encrypt("family_link.people", link_id, json.dumps(link.people)),
+            "basis": link.basis,
+            "created_by": actor.label[:80],
             "created_at": now(),
-            "valid_until": until,
+            "valid_until": link.until,
             "revoked_at": None,
             "revoked_by": "",
         },
     )
     rows = [
         {"digest": digest, "link_id": link_id, "side": side}
-        for side, digests in zip(("holder", "subject"), keys, strict=True)
+        for side, digests in zip(("holder", "subject"), link.keys, strict=True)
         for digest in sorted(digests)
     ]
     connection.execute(insert(FAMILY_KEY), rows)
-    details = {"kind": kind, "basis": basis}
-    audit.record(connection, Actor(actor, request_id=request_id), "family.bound", ("family", link_id), details)
+    audit.record(connection, actor, "family.bound", ("family", link_id), {"kind": link.kind, "basis": link.basis})
     return link_id
 
 
@@ -366,20 +363,28 @@ def _end(connection: Connection, link_id: int, actor: str, request_id: str = "")
     audit.record(connection, Actor(actor, request_id=request_id), "family.revoked", ("family", link_id))
 
 
-def bind_at_desk(
-    services: Services, actor: Actor, kind: str, holder: Person, subject: Person, relation: str, document: str
-) -> int:
-    """Bind two people for staff who have seen ``document``; return the link.
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Why the desk binds two people: ``kind`` guardian or proxy, the subject's relation, the ``document`` seen."""
+
+    kind: str
+    relation: str
+    document: str
+
+
+def bind_at_desk(services: Services, actor: Actor, holder: Person, subject: Person, ground: Ground) -> int:
+    """Bind two people for staff who have seen a document; return the link.
 
     A guardian's ends when the child is of age, without an ID number after a year, as a proxy's does. Raises
     ENTRY_INVALID.
     """
+    kind, document = ground.kind, ground.document.strip()
     problems = [f"{who}的姓名和号码都要填" for who, one in (("代取人", holder), ("就诊人", subject)) if not _whole(one)]
     if not is_phone(holder.phone):
         problems.append("代取人的手机号应为 11 位数字")
     if subject.phone and not is_phone(subject.phone):
         problems.append("就诊人的手机号应为 11 位数字")
-    if kind not in ("guardian", "proxy") or len(document.strip()) < 2:
+    if kind not in ("guardian", "proxy") or len(document) < 2:
         problems.append("请写明核对了什么证件")
     with services.database.write() as connection:
         until = child_until(connection, actor.unit_id, subject.number) if kind == "guardian" else None
@@ -395,21 +400,15 @@ def bind_at_desk(
             keys.append(_keys(connection, actor.unit_id, number, name) | {number})
         phone = normalise(holder.phone)
         keys[0].add(number_digest(services, phone))
-        people = {"relation": relation[:20], "holder_name": holder.name.strip(), "subject_name": subject.name.strip()}
-        people |= {"holder_phone": phone, "subject_phone": normalise(subject.phone), "document": document.strip()[:60]}
-        return _write(
-            services,
-            connection,
-            actor.unit_id,
-            kind,
-            "desk",
-            (names[0], names[1]),
-            (keys[0], keys[1]),
-            people,
-            until or now() + PROXY_LIVES,
-            actor.label,
-            actor.request_id,
-        )
+        people = {
+            "relation": ground.relation[:20],
+            "holder_name": holder.name.strip(),
+            "subject_name": subject.name.strip(),
+        }
+        people |= {"holder_phone": phone, "subject_phone": normalise(subject.phone), "document": document[:60]}
+        until = until or now() + PROXY_LIVES
+        link = _Link(kind, "desk", (names[0], names[1]), (keys[0], keys[1]), people, until)
+        return _write(services, connection, actor, link)
 
 
 def _whole(person: Person) -> bool:

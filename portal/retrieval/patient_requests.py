@@ -82,23 +82,25 @@ def correction_mistakes(typed: Mapping[str, str]) -> dict[str, str]:
     return mistakes
 
 
-def ask(
-    services: Services,
-    limits: Limits,
-    unit_id: int,
-    kind: str,
-    content: Mapping[str, str],
-    address: str,
-    bill_id: int | None = None,
-    photo: bytes = b"",
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as a patient sends it; ``photo`` a JPEG or PNG as it came."""
+
+    kind: str
+    content: Mapping[str, str]
+    bill_id: int | None = None
+    photo: bytes = b""
+
+
+def ask(services: Services, limits: Limits, unit_id: int, asked: Asked, address: str) -> str:
     """Hand a request to the desk; return its number, which is shown once. Raises ENTRY_INVALID, TRY_LATER.
 
     The same request again within minutes (a form sent twice) is the same one.
 
-    ``address`` is the caller's network address, counted by keyed hash; ``photo`` a JPEG or PNG as it was sent.
+    ``address`` is the caller's network address, counted by keyed hash.
     """
-    kept = {name: value.strip()[:300] for name, value in content.items() if value.strip()}
+    kind, bill_id, photo = asked.kind, asked.bill_id, asked.photo
+    kept = {name: value.strip()[:300] for name, value in asked.content.items() if value.strip()}
     if kept.get("phone") and not is_phone(kept["phone"]):
         raise Refusal("ENTRY_INVALID", problems="手机号应为 11 位数字")
     number = _number(services, [unit_id, kind, bill_id, kept, hashlib.sha256(photo).hexdigest()])

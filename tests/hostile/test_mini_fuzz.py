@@ -28,7 +28,8 @@ from portal.demo.settings import DemoSettings
 from portal.domain.actor import Actor
 from portal.domain.identity import id_check_character
 from portal.retrieval import family, patient_requests
-from portal.retrieval.family import Person
+from portal.retrieval.family import Ground, Person
+from portal.retrieval.patient_requests import Asked
 from tests.support.his import His, outpatient
 from tests.support.length import SOAK
 from tests.support.platforms import MINI_USER
@@ -112,9 +113,9 @@ def site(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     assert his.call("invoiceEBillOutpatient", outpatient("C", payer=child.name, cardNo=child.number)).ok
     desk = Actor("staff:desk", "甲", 1)
     link, *spare = (
-        family.bind_at_desk(services, desk, "guardian", known, child, "子女", "户口本") for _ in range(BILLS)
+        family.bind_at_desk(services, desk, known, child, Ground("guardian", "子女", "户口本")) for _ in range(BILLS)
     )
-    request = patient_requests.ask(services, app.extensions["qupiao"].limits, 1, "missing", {"person": NAME}, "")
+    request = patient_requests.ask(services, app.extensions["qupiao"].limits, 1, Asked("missing", {"person": NAME}), "")
     services.database.engine.dispose()
     # Behind a proxy, as installations are: then each call may come from another address.
     proxied = {"QUPIAO_BASE_URL": "https://127.0.0.1"}

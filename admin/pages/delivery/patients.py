@@ -27,7 +27,7 @@ from portal.listing.values import State
 from portal.models.tables import FAMILY_LINK, PATIENT_REQUEST
 from portal.retrieval import family, queries
 from portal.retrieval import patient_requests as retrieval_patient_requests
-from portal.retrieval.family import RELATIONS, Person
+from portal.retrieval.family import RELATIONS, Ground, Person
 from portal.retrieval.patient_requests import KINDS
 from portal.web.edge import services
 
@@ -242,7 +242,7 @@ def new_family() -> Response:
         holder = Person(form.holder_name.data, form.holder_number.data, form.holder_phone.data)
         subject = Person(form.subject_name.data, form.subject_number.data, form.subject_phone.data)
         kind, relation, document = form.kind.data, form.relation.data, form.document.data
-        family.bind_at_desk(services(), current_actor(), kind, holder, subject, relation, document)
+        family.bind_at_desk(services(), current_actor(), holder, subject, Ground(kind, relation, document))
         say("已绑定。代取人用自己的证件号和手机验证码登录取票页面，在“家人”里查看。")
         return back
 

@@ -23,6 +23,7 @@ from portal.ledger.bills import BillFacts
 from portal.ledger.files import File, bill_pdf
 from portal.providers.faults import ChannelFault
 from portal.retrieval import patient_requests
+from portal.retrieval.patient_requests import Asked
 from portal.retrieval.proof import identify
 from portal.retrieval.proof.sessions import Session
 from portal.web.edge import FACE_WIDTH, file_response, limits, runtime, services
@@ -182,5 +183,5 @@ def correction(bill_id: int) -> Response:
     typed = body("Correction")
     if mistakes := patient_requests.correction_mistakes(typed):
         raise Refusal("ENTRY_INVALID", problems="；".join(mistakes.values()))
-    number = patient_requests.ask(services(), limits(), session.unit_id, "correction", typed, caller(), bill_id)
+    number = patient_requests.ask(services(), limits(), session.unit_id, Asked("correction", typed, bill_id), caller())
     return answer(number=number)

@@ -16,6 +16,7 @@ from portal.delivery.notices import TITLES, way_of
 from portal.domain.errors import Refusal
 from portal.retrieval import absence_reasons, patient_requests
 from portal.retrieval import verification as retrieval_verification
+from portal.retrieval.patient_requests import Asked
 from portal.retrieval.proof import identify
 from portal.retrieval.proof.sessions import Session
 from portal.web.edge import limits, services
@@ -69,7 +70,7 @@ def notice_not_me(attempt_id: int) -> Response:
             raise Refusal("BILL_NOT_FOUND")
         own_bill(connection, sent.bill_id, 2)
     content = {"channel": way_of(sent.channel, ""), "address": sent.masked}
-    patient_requests.ask(services(), limits(), session.unit_id, "not_me", content, caller(), sent.bill_id)
+    patient_requests.ask(services(), limits(), session.unit_id, Asked("not_me", content, sent.bill_id), caller())
     requests.stop_address(services(), attempt_id)
     return answer()
 
@@ -99,7 +100,7 @@ def why_ask() -> Response:
     typed = body("Ask")
     if wrong := absence_reasons.mistakes(typed, for_desk=True):
         raise Refusal("ENTRY_INVALID", problems="；".join(wrong.values()))
-    return answer(number=patient_requests.ask(services(), limits(), session.unit_id, "missing", typed, caller()))
+    return answer(number=patient_requests.ask(services(), limits(), session.unit_id, Asked("missing", typed), caller()))
 
 
 @mini.post("/answer")

@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 
 from admin.kit.security import requirement_of
 from portal import audit
-from portal.access.accounts import create
+from portal.access.accounts import NewAccount, create
 from portal.access.permissions import ROLES, Role
 from portal.core.clock import now
 from portal.delivery import requests as delivery_requests
@@ -25,7 +25,7 @@ from portal.models import StockAlarm
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 from portal.retrieval import family
 from portal.retrieval import patient_requests as patients
-from portal.retrieval.family import Person
+from portal.retrieval.family import Ground, Person
 from portal.retrieval.proof.sessions import Claim
 from tests.factories.batch_files import csv_file, row
 from tests.support.addresses import endpoints
@@ -156,7 +156,7 @@ def units(app: Flask, his: His) -> Units:
             )
         )
         for role in Role:
-            create(connection, 2, f"strange-{role.value}", "外人", PASSWORD, [role], must_change=False)
+            create(connection, 2, NewAccount(f"strange-{role.value}", "外人", PASSWORD, [role], must_change=False))
         alarm = {"unit_id": 1, "rule": "low", "subject": "x", "text": "低", "raised_at": now(), "cleared_by": ""}
         connection.execute(insert(StockAlarm), alarm)
     assert his.call("invoiceEBillOutpatient", outpatient("S1")).ok
@@ -164,7 +164,7 @@ def units(app: Flask, his: His) -> Units:
     paid_in(his)
     at_desk, child = Actor("staff:desk", "甲", 1), Person("林小验", "000000202003030019", "")
     guardian = Person("王护验", "000000198005050018", "10000000088")
-    family.bind_at_desk(services, at_desk, "proxy", guardian, child, "子女", "户口本")
+    family.bind_at_desk(services, at_desk, guardian, child, Ground("proxy", "子女", "户口本"))
     limits = app.extensions["qupiao"].limits
     patients.ask(services, limits, 1, "missing", {"person": "林演安"}, "127.0.0.1", photo=photo())
     delivery_requests.send_bill_by_mail(

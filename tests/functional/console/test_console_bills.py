@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from portal.access import parameters
-from portal.access.accounts import create
+from portal.access.accounts import NewAccount, create
 from portal.access.permissions import Role
 from portal.domain.actor import Actor
 from tests.support import codes
@@ -120,8 +120,8 @@ def test_nothing_of_another_unit_is_found(app: Flask, bill_id: int) -> None:
                 " desk_phone, desk_hours) VALUES (2, 'other', '别院', '别院', 'T2', '990000', '', '', '', '')"
             )
         )
-        create(connection, 2, "stranger", "外人", PASSWORD, [Role.LEAD], must_change=False)
-        create(connection, 2, "strange-system", "外人", PASSWORD, [Role.SYSTEM], must_change=False)
+        create(connection, 2, NewAccount("stranger", "外人", PASSWORD, [Role.LEAD], must_change=False))
+        create(connection, 2, NewAccount("strange-system", "外人", PASSWORD, [Role.SYSTEM], must_change=False))
     stranger = Console(app, "stranger")
     for path in (
         f"/console/billing/bills/{bill_id}",

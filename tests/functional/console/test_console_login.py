@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import text, update
 
 from portal.access import accounts, administration
+from portal.access.accounts import NewAccount
 from portal.access.permissions import Role
 from portal.access.sign_in import login, passwords, second_factor, sessions
 from portal.access.sign_in.login import Browser
@@ -232,7 +233,7 @@ def test_the_given_password_goes_before_a_second_factor_can_be_enrolled(app: Fla
     """Who handed the first password out must not be able to put their own phone on the account with it."""
     services, limits = app.extensions["qupiao"].services, app.extensions["qupiao"].limits
     with services.database.write() as connection:
-        accounts.create(connection, 1, "newofficer", "新人", WRONG, [Role.SUPERVISOR])
+        accounts.create(connection, 1, NewAccount("newofficer", "新人", WRONG, [Role.SUPERVISOR]))
     leave_the_demo(app)
     administrator, owner = Console(app, "newofficer", WRONG), Console(app, "newofficer", WRONG)
     assert administrator.client.get("/console/home/totp").location == "/console/home/password"

@@ -13,6 +13,7 @@ from portal.ledger import files
 from portal.ledger.bills import by_id
 from portal.models.tables import AUDIT_ENTRY, BILL
 from portal.retrieval import patient_requests
+from portal.retrieval.patient_requests import Asked
 from portal.runtime import Runtime
 from tests.support.console import Console, at_window
 from tests.support.his import His, outpatient
@@ -113,7 +114,7 @@ def test_slips_requests_and_approvals_stand_on_the_page(app: Flask, bill_id: int
     window = at_window(app)
     window.send(f"{BILLS}/{bill_id}", "打印告知单")
     content = {"wrong": "other", "right": "某种私事", "phone": ""}
-    patient_requests.ask(runtime.services, runtime.limits, 1, "correction", content, "127.0.0.1", bill_id)
+    patient_requests.ask(runtime.services, runtime.limits, 1, Asked("correction", content, bill_id), "127.0.0.1")
     page = window.get(f"{BILLS}/{bill_id}").text
     assert "首次" in page and "80 毫米小票" in page
     assert "更正申请" in page and "待答复" in page and "某种私事" not in page

@@ -22,7 +22,8 @@ from portal.outbox import tasks
 from portal.outbox.tasks import Done, Task
 from portal.outbox.worker import Worker
 from portal.retrieval import family, patient_requests
-from portal.retrieval.family import Person
+from portal.retrieval.family import Ground, Person
+from portal.retrieval.patient_requests import Asked
 from portal.retrieval.proof import identify
 from portal.retrieval.proof.identify import SMS_TOPIC
 from tests.support.his import His, outpatient
@@ -176,7 +177,7 @@ def proxy(window: Window) -> int:
     with window.services.database.read() as connection:
         clerk = Actor("staff:desk", "收费员甲", connection.scalar(select(UNIT.c.id)) or 0)
     people = Person("陈样英", "000000194809060023", "10000000002"), Person(NAME, NUMBER, PHONE)
-    return family.bind_at_desk(window.services, clerk, "proxy", *people, "配偶", "结婚证")
+    return family.bind_at_desk(window.services, clerk, *people, Ground("proxy", "配偶", "结婚证"))
 
 
 def looked(window: Window, link_id: int, days: int = 0) -> None:
@@ -216,7 +217,7 @@ def test_an_answer_is_told_once_and_names_the_hospital_only(window: Window) -> N
     with services.database.read() as connection:
         clerk = Actor("staff:desk", "收费员甲", connection.scalar(select(UNIT.c.id)) or 0)
     asked = {"phone": "１0000009999", "text": "查不到"}
-    patient_requests.ask(services, window.limits, clerk.unit_id, "missing", asked, "192.0.2.1")
+    patient_requests.ask(services, window.limits, clerk.unit_id, Asked("missing", asked), "192.0.2.1")
     with services.database.read() as connection:
         request_id = int(connection.scalar(select(func.max(patient_requests.PATIENT_REQUEST.c.id))) or 0)
     patient_requests.answer(services, clerk, request_id, "done", "已补开")

@@ -20,7 +20,7 @@ from portal.ledger.persons import number_digest
 from portal.models.tables import AUDIT_ENTRY, DELIVERY, VOUCHER
 from portal.outbox.worker import Worker
 from portal.retrieval import family
-from portal.retrieval.family import Person
+from portal.retrieval.family import Ground, Person
 from portal.retrieval.proof.sessions import Claim
 from tests.support.his import His, at, outpatient
 from tests.support.pages import Pages, Rules
@@ -108,7 +108,7 @@ def test_a_guardian_sees_the_deposits_of_a_member(app: Flask, his: His) -> None:
     paid_in(his, **MINE)
     staff = replace(CLERK, label="staff:desk")
     holder, subject = Person(MOTHER, MOTHER_NUMBER, MOTHER_PHONE), Person(NAME, NUMBER, PHONE)
-    link = family.bind_at_desk(services, staff, "proxy", holder, subject, "父母", "身份证")
+    link = family.bind_at_desk(services, staff, holder, subject, Ground("proxy", "父母", "身份证"))
     claim = Claim(
         number_digest(services, MOTHER_NUMBER).hex(), services.index.digest("name", normalise_name(MOTHER)).hex()
     )

@@ -23,7 +23,7 @@ from portal.models import Bill, FamilyLink, OutboxTask, PatientPass, Unit
 from portal.models.tables import DELIVERY, PATIENT_REQUEST
 from portal.rendering.papers.slip import Paper
 from portal.retrieval import family, patient_requests
-from portal.retrieval.family import Person
+from portal.retrieval.family import Ground, Person
 from portal.retrieval.proof import passes, sessions
 from tests.support.console import Console
 from tests.support.his import His, outpatient
@@ -150,8 +150,8 @@ def test_guardian_bound_at_the_desk(pages: Pages, his: His, app: Flask) -> None:
     guardian = Person("王护验", "000000198005050018", "10000000088")
     child = Person(CHILD, CHILD_NUMBER, "")
     with pytest.raises(Refusal, match="证件"):
-        family.bind_at_desk(services, actor(app), "guardian", guardian, child, "子女", "")
-    link_id = family.bind_at_desk(services, actor(app), "guardian", guardian, child, "子女", "户口本")
+        family.bind_at_desk(services, actor(app), guardian, child, Ground("guardian", "子女", ""))
+    link_id = family.bind_at_desk(services, actor(app), guardian, child, Ground("guardian", "子女", "户口本"))
     page = pages.submit(pages.get("/h/pgzx"), {"number": guardian.number, "name": guardian.name}, action="/h/pgzx")
     [(phone, _, params)] = deliver(app).sent
     assert phone == guardian.phone

@@ -23,7 +23,7 @@ from portal.ledger.persons import number_digest
 from portal.models import AttemptCount
 from portal.models.tables import BILL
 from portal.retrieval import family
-from portal.retrieval.family import CHILD_AGE, Person
+from portal.retrieval.family import CHILD_AGE, Ground, Person
 from portal.retrieval.proof import identify, sessions
 from portal.retrieval.proof.sessions import Claim, Session
 from tests.support.console import Console
@@ -150,7 +150,7 @@ class Desk:
             family.give_consent(self.services, limits, holder, typed)
         else:
             people = Person(HOLDER, HOLDER_NUMBER, HOLDER_PHONE), Person(name, number, phone)
-            family.bind_at_desk(self.services, self.actor, case.way, *people, "子女", "户口本")
+            family.bind_at_desk(self.services, self.actor, *people, Ground(case.way, "子女", "户口本"))
 
     def code(self, phone: str) -> str:
         """The code that came to ``phone`` and to nobody else; some other one when none was sent."""

@@ -14,6 +14,7 @@ from portal.domain.link import TOKEN
 from portal.ledger import bills
 from portal.rendering.photo import MOST_BYTES
 from portal.retrieval import absence_reasons, patient_requests
+from portal.retrieval.patient_requests import Asked
 from portal.retrieval.proof import identify
 from portal.web.edge import limits, services
 
@@ -52,7 +53,7 @@ def ask_why(unit_code: str) -> Response:
     told: dict[str, Any] = {"looked": True}
     if "ask" in request.form:
         try:
-            told["number"] = patient_requests.ask(services(), limits(), unit.id, "missing", asked, caller())
+            told["number"] = patient_requests.ask(services(), limits(), unit.id, Asked("missing", asked), caller())
         except Refusal as refusal:
             return show_problem(request.path, refusal.status, problem=f"{refusal.why}。{refusal.remedy}。")
     return show(request.path, Result(typed=asked, told=told))
@@ -85,7 +86,9 @@ def correction(unit_code: str, bill_id: int) -> Response:
     sent = request.files.get("photo")
     photo = sent.read(MOST_BYTES + 1) if sent is not None else b""
     try:
-        number = patient_requests.ask(services(), limits(), unit.id, "correction", typed, caller(), bill_id, photo)
+        number = patient_requests.ask(
+            services(), limits(), unit.id, Asked("correction", typed, bill_id, photo), caller()
+        )
     except Refusal as refusal:
         return show_problem(request.path, refusal.status, problem=f"{refusal.why}。{refusal.remedy}。")
     return show(request.path, Result(told={"number": number}))
@@ -119,7 +122,7 @@ def not_me(token: str) -> Response:
     facts = found[0]
     unit_of(facts.unit_id)
     if request.method == "POST":
-        patient_requests.ask(services(), limits(), g.unit.id, "not_me", {}, caller(), facts.bill_id)
+        patient_requests.ask(services(), limits(), g.unit.id, Asked("not_me", {}, facts.bill_id), caller())
         return show(request.path, Result(told={"done": True}))
     back = url_for("patient.link", token=token)
     return page("not_me.html", done="done" in shown().told, back=back)

@@ -17,6 +17,7 @@ from portal.delivery.notices import News, way_of
 from portal.domain.errors import Refusal
 from portal.ledger.bills import BillFacts
 from portal.retrieval import patient_requests
+from portal.retrieval.patient_requests import Asked
 from portal.retrieval.proof import identify
 from portal.retrieval.proof.sessions import Session
 from portal.web.edge import limits, see_other, services
@@ -79,7 +80,7 @@ def notice_not_me(unit_code: str, attempt_id: int) -> Response:
         own_bill(connection, sent.bill_id)
     if request.method == "POST":
         content = {"channel": way_of(sent.channel, ""), "address": sent.masked}
-        patient_requests.ask(services(), limits(), unit.id, "not_me", content, caller(), sent.bill_id)
+        patient_requests.ask(services(), limits(), unit.id, Asked("not_me", content, sent.bill_id), caller())
         delivery_requests.stop_address(services(), attempt_id)
         return show(request.path, Result(told={"done": True}))
     way, back = way_of(sent.channel, sent.masked), url_for("patient.notices", unit_code=unit_code)

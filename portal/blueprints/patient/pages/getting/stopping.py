@@ -12,6 +12,7 @@ from portal.delivery.message_links import MessageLink
 from portal.delivery.notices import way_of
 from portal.domain.errors import Refusal
 from portal.retrieval import patient_requests
+from portal.retrieval.patient_requests import Asked
 from portal.web.edge import limits, see_other, services
 
 
@@ -38,7 +39,7 @@ def stop_messages(token: str) -> Response:
     if found is not None and requests.stop_address(services(), found.attempt_id) and not found.stopped:
         content = {"channel": way_of(found.channel, ""), "address": found.masked}
         with suppress(Refusal):  # the desk hears of so many an hour; stopping is what matters here
-            patient_requests.ask(services(), limits(), found.unit_id, "not_me", content, caller(), found.bill_id)
+            patient_requests.ask(services(), limits(), found.unit_id, Asked("not_me", content, found.bill_id), caller())
     return see_other(url_for("patient.stop_page", token=token, done=1))
 
 
