@@ -20,11 +20,10 @@ from portal.access.attempts import Guard
 from portal.core.clock import now
 from portal.core.crypto.field_cipher import SealBroken
 from portal.domain.errors import CATALOGUE, Refusal
-from portal.domain.identity import mask_name
 from portal.issuing.paper import kiosk as device
-from portal.issuing.paper import prints
+from portal.issuing.paper import kiosk_bills, prints
 from portal.issuing.paper.kiosk import LOW_SHEETS, Kiosk
-from portal.ledger import bills as ledger_bills
+from portal.issuing.paper.kiosk_bills import MOST, Person
 from portal.ledger import paper
 from portal.web import cookies
 from portal.web.edge import asset, file_response, limits, see_other, services
@@ -37,7 +36,12 @@ SHOWN_SECONDS = 120
 PRINT_MINUTES = 5
 TRIES, TRY_SECONDS = 60, 900
 SETUP = Guard("kiosk", "token", 5, 900)
-PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'none'"
+PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'"
+DONE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; object-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""Of the page that holds the print in a frame."""
 
 
 def _here() -> Kiosk:
@@ -92,7 +96,7 @@ def setup() -> Response:
 
 @kiosk.post("/bills")
 def bills() -> Response:
-    """Show the bills that can be printed for what was read, chosen already."""
+    """Show the bills that can be printed for what was read, by person; the one who stands there chooses."""
     here = _here()
     _limit("find", str(here.id))
     try:
@@ -100,28 +104,41 @@ def bills() -> Response:
     except Refusal as refusal:
         return _page("start.html", refusal.status, problem=f"{refusal.what}。{refusal.remedy}。")
     with services().database.read() as connection:
-        found = device.found(services(), connection, here, key)
-        name = mask_name(ledger_bills.payer_name(services(), connection, found[0].bill_id)) if found else ""
+        found = kiosk_bills.found(services(), connection, here.unit_id, key)
+        persons = kiosk_bills.persons(services(), connection, found)
     if not found:
-        return _page("none.html", days=device.DAYS)
-    return _page("bills.html", bills=found, name=name, key=_seal(here, key), seconds=SHOWN_SECONDS)
+        return _page("none.html", days=kiosk_bills.DAYS)
+    return _bills_page(here, persons, key)
+
+
+def _bills_page(here: Kiosk, persons: list[Person], key: bytes, status: int = 200, problem: str = "") -> Response:
+    count = sum(len(person.bills) for person in persons)
+    values = {"persons": persons, "count": count, "key": _seal(here, key), "problem": problem}
+    return _page("bills.html", status, seconds=SHOWN_SECONDS, **values)
 
 
 @kiosk.post("/print")
 def print_bills() -> Response:
-    """Exchange the chosen bills and lead to their print."""
+    """Exchange the chosen bills and lead to the page that prints them. Nothing chosen: the list again (422)."""
     here = _here()
     key = _open(here, request.form.get("key", ""))
     chosen = row_ids(request.form.getlist("bill"))
+    if not chosen:
+        with services().database.read() as connection:
+            found = kiosk_bills.found(services(), connection, here.unit_id, key)
+            persons = kiosk_bills.persons(services(), connection, found)
+        return _bills_page(here, persons, key, 422, problem="还没有选择票据，请点选要打印的票据")
     sheets = device.exchange(services(), here, key, chosen, g.get("request_id", ""))
     return see_other(url_for("kiosk.done", sheet=sheets))
 
 
 @kiosk.get("/done")
 def done() -> Response:
-    """Says what was exchanged and offers the print."""
+    """Says what was exchanged; the sheets stand in a frame and print themselves as soon as they are there."""
     here = _here()
-    return _page("done.html", sheets=[row.id for row in _own_sheets(here)], seconds=60)
+    response = _page("done.html", sheets=[row.id for row in _own_sheets(here)], seconds=60)
+    response.headers["Content-Security-Policy"] = DONE_POLICY
+    return response
 
 
 @kiosk.get("/sheets.pdf")
@@ -131,7 +148,7 @@ def sheets_pdf() -> Response:
     ids = [row.id for row in _own_sheets(here)]
     if not ids:
         raise Refusal("KIOSK_NOTHING")
-    data = prints.pdf(services(), here.unit_id, ids, here.printer_id, underlay=False)
+    data = prints.pdf(services(), here.unit_id, ids, here.printer_id, underlay=False, at_once=True)
     response = file_response(data, "application/pdf", "paper.pdf", "inline")
     response.headers["Content-Security-Policy"] = PDF_POLICY
     return response
@@ -139,7 +156,7 @@ def sheets_pdf() -> Response:
 
 def _own_sheets(here: Kiosk) -> list[Any]:
     """Return the named sheets, those of this device and of the last minutes only."""
-    ids = row_ids(request.args.getlist("sheet"))[: device.MOST]
+    ids = row_ids(request.args.getlist("sheet"))[:MOST]
     with services().database.read() as connection:
         rows = paper.own_sheets(connection, here.unit_id, ids)
     since = now() - timedelta(minutes=PRINT_MINUTES)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -24,17 +24,13 @@ from portal.domain.link import TOKEN
 from portal.domain.numbers import Sheet
 from portal.issuing.paper import exchange as paper_exchange
 from portal.issuing.paper.exchange import Exchange
-from portal.ledger import bills
+from portal.issuing.paper.kiosk_bills import found
 from portal.ledger import paper as ledger_paper
 from portal.ledger.bills import BillFacts
-from portal.ledger.paper import Unprinted
 from portal.ledger.persons import number_digest
-from portal.models.tables import BILL, KIOSK_DEVICE, POINT
+from portal.models.tables import KIOSK_DEVICE, POINT
 from portal.stock.ranges import peek
 
-DAYS = 7
-"""So many days back a kiosk looks for bills, as kiosks of the field do."""
-MOST = 20
 LOW_SHEETS = 20
 
 
@@ -194,19 +190,6 @@ def key_of(services: Services, read: str) -> bytes:
     return b"N" + number_digest(services, text)
 
 
-def found(services: Services, connection: Connection, kiosk: Kiosk, key: bytes) -> list[BillFacts]:
-    """Return the bills that may be exchanged: the slip's one, or the person's of the last days."""
-    digest = key[1:]
-    if key[:1] == b"L":
-        linked = bills.by_link(services, connection, digest)
-        if linked is None or linked[0].unit_id != kiosk.unit_id:
-            return []
-        query = ledger_paper.without_sheet(bills.FACTS.where(BILL.c.id == linked[0].bill_id))
-        return [bills.read_facts(row) for row in connection.execute(query)]
-    wanted = Unprinted(kiosk.unit_id, begins=now() - timedelta(days=DAYS), digests=[digest])
-    return ledger_paper.unprinted(connection, wanted, 0, MOST)[1]
-
-
 def exchange(services: Services, kiosk: Kiosk, key: bytes, bill_ids: Sequence[int], request_id: str) -> list[int]:
     """Exchange these of the found bills onto the device's next sheets; returns the sheets' row ids.
 
@@ -214,7 +197,8 @@ def exchange(services: Services, kiosk: Kiosk, key: bytes, bill_ids: Sequence[in
     The device calls staff by itself when its paper runs out or its numbers no longer fit.
     """
     with services.database.read() as connection:
-        chosen = [bill for bill in found(services, connection, kiosk, key) if bill.bill_id in set(bill_ids)]
+        offered = found(services, connection, kiosk.unit_id, key)
+    chosen = [bill for bill in offered if bill.bill_id in set(bill_ids)]
     if not chosen:
         raise Refusal("KIOSK_NOTHING")
     if kiosk.sheets < len(chosen):

@@ -20,8 +20,18 @@ from portal.rendering.papers import numbered_form as form
 from portal.rendering.papers.numbered_form import Offset, PaperPrint
 
 
-def pdf(services: Services, unit_id: int, sheet_ids: Sequence[int], printer_id: int | None, underlay: bool) -> bytes:
-    """Return these valid sheets as they go to the printer, in the order of their numbers. Raises PAPER_NOT_FOUND."""
+def pdf(
+    services: Services,
+    unit_id: int,
+    sheet_ids: Sequence[int],
+    printer_id: int | None,
+    underlay: bool,
+    at_once: bool = False,
+) -> bytes:
+    """Return these valid sheets as they go to the printer, in the order of their numbers. Raises PAPER_NOT_FOUND.
+
+    ``at_once``: whatever opens the file prints it.
+    """
     with services.database.read() as connection:
         sheets = own_sheets(connection, unit_id, sheet_ids)
         if not sheets:
@@ -38,7 +48,12 @@ def pdf(services: Services, unit_id: int, sheet_ids: Sequence[int], printer_id: 
         moved = offset(connection, unit_id, printer_id)
     settings = services.settings
     return form.pdf(
-        prints, moved, banner=settings.banner, underlay=underlay, insurance_whole=settings.face_insurance_whole
+        prints,
+        moved,
+        banner=settings.banner,
+        underlay=underlay,
+        insurance_whole=settings.face_insurance_whole,
+        at_once=at_once,
     )
 
 

@@ -68,9 +68,10 @@ def pdf(
     banner: Banner,
     underlay: bool = False,
     insurance_whole: bool = False,
+    at_once: bool = False,
 ) -> bytes:
     """Return the sheets, one a page. From its second print on a sheet says 补打. ``insurance_whole``: as in
-    :class:`Look`."""
+    :class:`Look`; ``at_once``: as in :func:`layout.pdf`."""
     pages = []
     look = Look("supervised", supervised=False, insurance_whole=insurance_whole)
     for one in prints:
@@ -96,7 +97,7 @@ def pdf(
         underlay=underlay,
         banner=banner,
     )
-    return layout.pdf(source, to_scale=True)
+    return layout.pdf(source, to_scale=True, at_once=at_once)
 
 
 _POINTS = 72 / 25.4

@@ -17,11 +17,11 @@ def lay_out(source: str) -> Any:
     return HTML(string=source, url_fetcher=_refuse).render(font_config=FontConfiguration())
 
 
-def pdf(source: str, to_scale: bool = False, *, tagged: bool = False) -> bytes:
+def pdf(source: str, to_scale: bool = False, *, tagged: bool = False, at_once: bool = False) -> bytes:
     """Return the PDF of an HTML text, with fonts of no more than its characters.
 
     ``to_scale``: a viewer prints it in its true size, which matters on a form: its offset mends no scale. ``tagged``: a
-    screen reader finds headings and the cells of tables.
+    screen reader finds headings and the cells of tables. ``at_once``: a viewer prints it as soon as it is open.
     """
 
     def finish(_document: Any, file: Any) -> None:
@@ -32,6 +32,8 @@ def pdf(source: str, to_scale: bool = False, *, tagged: bool = False) -> bytes:
                 extra["Subtype"] = "/CIDFontType0C"
         if to_scale:
             file.catalog["ViewerPreferences"] = "<</PrintScaling/None>>"
+        if at_once:
+            file.catalog["OpenAction"] = "<</S/Named/N/Print>>"
 
     return bytes(lay_out(source).write_pdf(finisher=finish, pdf_tags=tagged) or b"")
 

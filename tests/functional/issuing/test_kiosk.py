@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from portal.core.clock import now
 from portal.domain.actor import Actor
+from portal.hospital import protected_persons
 from portal.issuing.paper import kiosk as device
 from portal.models import Bill, KioskDevice, PaperBill, Point
 from tests.support.console import Console, valid
@@ -75,10 +76,10 @@ def issue(app: Flask, serial: str, **changes: Any) -> dict[str, Any]:
 
 
 def chosen(page: str) -> dict[str, Any]:
-    """The list's form as it stands."""
+    """The list's form with every bill chosen by hand; the page itself has chosen none."""
     key = re.search(r'name="key" value="([^"]+)"', page)
-    assert key
-    return {"key": key[1], "bill": re.findall(r'name="bill" value="(\d+)" checked', page)}
+    assert key and "checked" not in page
+    return {"key": key[1], "bill": re.findall(r'name="bill" value="(\d+)"', page)}
 
 
 def test_card_list_print(app: Flask) -> None:
@@ -97,9 +98,11 @@ def test_card_list_print(app: Flask) -> None:
     done = machine.post("/kiosk/print", **form)
     assert done.status_code == 303
     page = machine.page(done.location)
-    assert "已换开 2 张" in page and "剩余票纸 48 张" in page
-    pdf = machine.client.get(re.search(r'href="(/kiosk/sheets.pdf[^"]+)"', page)[1].replace("&amp;", "&"))
-    assert len(pypdf.PdfReader(io.BytesIO(pdf.data)).pages) == 2
+    assert "正在打印 2 张" in page and "剩余票纸 48 张" in page
+    pdf = machine.client.get(re.search(r'<iframe[^>]+src="(/kiosk/sheets.pdf[^"]+)"', page)[1].replace("&amp;", "&"))
+    file = pypdf.PdfReader(io.BytesIO(pdf.data))
+    assert len(file.pages) == 2 and file.root_object["/OpenAction"] == {"/S": "/Named", "/N": "/Print"}
+    assert "frame-ancestors 'self'" in pdf.headers["Content-Security-Policy"]
     assert "没有可以打印的票据" in machine.read(CARD)
     with machine.services.database.read() as connection:
         made = connection.execute(select(PaperBill.actor, PaperBill.prints)).all()
@@ -116,6 +119,56 @@ def test_a_slip_opens_its_bill_only(app: Flask) -> None:
         other = connection.scalars(select(Bill.id).where(Bill.serial == "K2")).one()
     assert machine.post("/kiosk/print", key=form["key"], bill=[str(other)]).status_code == 404
     assert machine.post("/kiosk/print", key="forged", bill=form["bill"]).status_code == 401
+
+
+def test_nothing_chosen_prints_nothing(app: Flask) -> None:
+    machine = Machine(app)
+    machine.begin()
+    issue(app, "K1")
+    form = chosen(machine.read(CARD))
+    again = machine.post("/kiosk/print", key=form["key"])
+    assert again.status_code == 422 and "还没有选择票据" in valid(again.text)
+    assert chosen(again.text)["bill"] == form["bill"]
+    with machine.services.database.read() as connection:
+        assert connection.scalars(select(PaperBill.id)).all() == []
+
+
+def test_persons_of_one_card_are_told_apart(app: Flask) -> None:
+    machine = Machine(app)
+    machine.begin()
+    issue(app, "K1")
+    issue(app, "K2", payer="林样英", idCardNo="000000195009090025")
+    issue(app, "K3", payer="林样英", idCardNo="")
+    page = machine.read(CARD)
+    persons = re.findall(r"<legend>(.*?)</legend>(.*?)</fieldset>", page, re.DOTALL)
+    heads = {re.sub(r"\s+", "", head): body.count('name="bill"') for head, body in persons}
+    assert heads == {"第1人：林**（证件末2位25）": 2, "第2人：林**": 1}
+    assert re.search(r"<small>\d{4} \d{4}-90 \d{4} \d{4}</small>", page)
+    assert "样英" not in page and "演安" not in page
+
+
+def test_protected_persons_are_not_there(app: Flask) -> None:
+    machine = Machine(app)
+    machine.begin()
+    mine = issue(app, "K1", idCardNo="000000195203150010")
+    issue(app, "K2", payer="林样英", idCardNo="000000195009090025")
+    form = chosen(machine.read(CARD))
+    order = protected_persons.Order("林演安", ["000000195203150010"], "staff", "本院职工")
+    issue(app, "K3", payer="陈样英", cardNo="", idCardNo="000000195009090025")
+    marked = protected_persons.Order("林样英", ["000000195009090025"], "staff", "本院职工")
+    protected_persons.mark(machine.services, KEEPER, marked)
+    left = chosen(machine.read(CARD))["bill"]
+    assert len(left) == 1 and set(left) < set(form["bill"])
+    theirs = next(bill for bill in form["bill"] if bill not in left)
+    assert machine.post("/kiosk/print", key=form["key"], bill=[theirs]).status_code == 404
+    protected_persons.mark(machine.services, KEEPER, order)
+    nobody, card, slip = (_told(machine.read(what)) for what in ("000000299999999999", CARD, mine["pictureUrl"]))
+    assert "没有可以打印的票据" in nobody and card == nobody and slip == nobody
+
+
+def _told(page: str) -> str:
+    """A page without what differs each time: its token against forged requests."""
+    return re.sub(r'name="csrf_token" value="[^"]+"', "", page)
 
 
 def test_old_bills_and_strange_reads(app: Flask) -> None:
