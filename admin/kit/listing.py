@@ -14,6 +14,7 @@ from portal import audit
 from portal.core.clock import now
 from portal.listing import values
 from portal.listing.lists import EXCEL_ROWS, PRINT_ROWS, Listing, ListPage, ListQuery, Rows
+from portal.listing.printed import printed
 from portal.rendering.tables import spreadsheet
 from portal.web.edge import file_response, services
 
@@ -49,19 +50,21 @@ def _answer(listing: Listing, template: str, more: Mapping[str, Any]) -> Respons
     form = request.args.get("format", "")
     if form in ("xlsx", "print"):
         return _taken_out(listing, form)
-    return page(template, listing=listing, title=listing.of.title, **more)
+    most = {"打印": PRINT_ROWS, "导出": EXCEL_ROWS}
+    cuts = {verb: rows for verb, rows in most.items() if listing.count > rows}
+    return page(template, listing=listing, cuts=cuts, title=listing.of.title, **more)
 
 
 def _taken_out(listing: Listing, form: str) -> Response:
     """All rows as a file or for print: logged, and many of them not without a reason."""
     reason = reasons.export_reason(len(listing.rows))
     if reason is None:
-        return reasons.ask_export(listing.of.title, len(listing.rows))
+        return reasons.ask_export(listing.of.title, len(listing.rows), listing.count)
     action = reasons.EXPORTED if reason else "list.exported"
     details = {"rows": len(listing.rows), "form": form, "filters": dict(listing.values)}
     details |= {"explained": reason} if reason else {}
     audit.note(services(), current_actor(), action, ("list", listing.of.name), details)
     if form == "print":
-        return page("kit/print.html", listing=listing, printed_at=now())
+        return page("kit/print.html", listing=listing, paper=printed(listing), printed_at=now())
     name = f"{listing.of.name}-{values.day(now())}.xlsx"
     return file_response(listing.excel(current_staff().name), spreadsheet.MIMETYPE, name)

@@ -131,9 +131,12 @@ def export_reason(rows: int) -> str | None:
     return str(signed["said"]) if fits else None
 
 
-def ask_export(title: str, rows: int, form: ReasonForm | None = None) -> Response:
-    """Ask why so many rows are needed; ``form`` is an answer that is not enough."""
+def ask_export(title: str, rows: int, of: int = 0, form: ReasonForm | None = None) -> Response:
+    """Ask why so many rows are needed, and tell beforehand when they are not all; ``form`` is an answer that is not
+    enough."""
     count = f"这次要取出 {rows:,} 行，" if rows else ""
+    if of > rows:
+        count = f"符合条件的有 {of:,} 行，一次最多取出 {rows:,} 行，后面的 {of - rows:,} 行不在其中；"
     question = Question(
         f"{title}：请先说明用途",
         f"{count}属于大批导出。用途、人员、行数会记入日志，并提示审计管理员。",
@@ -153,7 +156,7 @@ def explain_export() -> Response:
     """Keep the reason in the log and lead back to the list, which may then be taken out for some minutes."""
     form = ReasonForm()
     if not form.accepted():
-        return ask_export("大批导出", 0, form)
+        return ask_export("大批导出", 0, form=form)
     path, actor = local_path(str(form.path.data)), current_actor()
     details = {"reason": form.reason.data, "list": urlsplit(path).path}
     audit.note(services(), actor, "list.export_explained", ("list", current_staff().id), details)

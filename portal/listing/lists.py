@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select
@@ -74,9 +75,31 @@ class Listing:
         """Return the rows as an Excel file; its foot names the filters, the number of rows and the exporter."""
         heads = [spreadsheet.SheetColumn(column.title, column.kind) for column in self.columns]
         rows = [[column.cell(row) for column in self.columns] for row in self.rows]
-        cut = f"（仅前 {EXCEL_ROWS} 行，共 {self.count} 行）" if self.count > EXCEL_ROWS else ""
-        foot = f"条件：{self.told}；{len(rows)} 行{cut}；导出人：{exporter}；{values.moment(now())}"
-        return spreadsheet.workbook(self.of.title, heads, rows, foot)
+        cut = f"（仅前 {len(rows):,} 行，共 {self.count:,} 行）" if self.count > len(rows) else ""
+        foot = f"条件：{self.told}；{len(rows):,} 行{cut}；导出人：{exporter}；{values.moment(now())}"
+        return spreadsheet.workbook(self.of.title, heads, rows, foot, self._summed())
+
+    def sums(self, rows: Sequence[Any]) -> dict[str, int]:
+        """Add up the summed columns over some rows, by column key."""
+        summed = [column.key for column in self.columns if column.key in self.totals]
+        return {key: sum(getattr(row, key) or 0 for row in rows) for key in summed}
+
+    def _summed(self) -> list[spreadsheet.Value]:
+        """Return the last row of an Excel file: what its own rows add up to; nothing where no column is summed."""
+        sums = self.sums(self.rows)
+        if not sums:
+            return []
+        shown: list[spreadsheet.Value] = [
+            None
+            if column.key not in sums
+            else Decimal(sums[column.key]) / 100
+            if column.kind == "money"
+            else sums[column.key]
+            for column in self.columns
+        ]
+        if self.columns[0].key not in sums:
+            shown[0] = f"合计 {len(self.rows):,} 行"
+        return shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,16 @@ def _show(facts: VoucherFacts, revealed: bool, problem: str = "") -> Response:
     )
 
 
+SUMS = {
+    Movement.ISSUED: "累计缴入",
+    Movement.REFUNDED: "累计退款",
+    Movement.CONSUMED: "结算扣款",
+    Movement.RELEASED: "冲红退回",
+    Movement.CANCELLED: "撤销",
+}
+"""The sums of a statement, in words."""
+
+
 @billing.get("/vouchers/<int:voucher_id>/statement")
 @requires(Permission.VOUCHERS_VIEW, within="billing.vouchers")
 def voucher_statement(voucher_id: int) -> Response:
@@ -179,14 +189,15 @@ def voucher_statement(voucher_id: int) -> Response:
         found = queries.statement_with(connection, facts)
         name = mask_name(queries.payer_name(services(), connection, facts))
         person = queries.identity(services(), connection, facts)
+    on_paper = request.args.get("format") == "print"
     return page(
-        "billing/voucher_statement.html",
+        "billing/voucher_statement_print.html" if on_paper else "billing/voucher_statement.html",
         statement=found,
         states=STATES,
         name=name,
         hospital_no=mask_card(person.get("hospital_no", "")),
         visit_no=mask_card(person.get("visit_no", "")),
-        kinds=list(Movement),
+        sums=SUMS,
         printed_at=now(),
     )
 

@@ -70,8 +70,15 @@ def write_text(sheet: Worksheet, row: int, place: int, text: str, look: Format) 
         sheet.write_string(row, place, text, look)
 
 
-def workbook(title: str, columns: Sequence[SheetColumn], rows: Iterable[Sequence[Value]], foot: str = "") -> bytes:
-    """One sheet with a heading row that stays in view, and ``foot`` below the last row (who, when, which filters)."""
+def workbook(
+    title: str,
+    columns: Sequence[SheetColumn],
+    rows: Iterable[Sequence[Value]],
+    foot: str = "",
+    sums: Sequence[Value] = (),
+) -> bytes:
+    """One sheet with a heading row that stays in view; below the last row ``sums``, where there are any, and ``foot``
+    (who, when, which filters)."""
     out = io.BytesIO()
     book = new_book(out, row_by_row=True)
     sheet = book.add_worksheet(re.sub(r"[\[\]:*?/\\]", " ", title)[:31].strip("'") or "Sheet")
@@ -86,8 +93,10 @@ def workbook(title: str, columns: Sequence[SheetColumn], rows: Iterable[Sequence
     for number, row in enumerate(rows, 1):
         for place, (value, column) in enumerate(zip(row, columns, strict=True)):
             looks[column.kind].write(sheet, number, place, value)
+    for place, (value, column) in enumerate(zip(sums, columns, strict=False)):
+        looks["text" if isinstance(value, str) else column.kind].write(sheet, number + 1, place, value)
     if foot:
-        looks["text"].write(sheet, number + 1, 0, foot)
+        looks["text"].write(sheet, number + (2 if sums else 1), 0, foot)
     book.close()
     return out.getvalue()
 

@@ -69,7 +69,7 @@ def test_excel_holds_the_same_rows_and_is_audited(app: Flask, issued: int) -> No
     answer = Console(app, "cashier").client.get("/console/billing/bills?format=xlsx")
     sheet = openpyxl.load_workbook(io.BytesIO(answer.data)).active
     rows = list(sheet.iter_rows(values_only=True))
-    assert rows[0][:5] == ("开票时间", "业务", "票据号码", "交款人", "金额") and len(rows) == 1 + issued + 1
+    assert rows[0][:5] == ("开票时间", "业务", "票据号码", "交款人", "金额") and len(rows) == 1 + issued + 2
     assert rows[1][4] == 128.5 and rows[1][3].endswith("*") and "导出人：陈某" in rows[-1][0]
     with app.extensions["qupiao"].services.database.read() as connection:
         row = connection.exec_driver_sql("SELECT actor, details FROM audit_entry WHERE action = 'list.exported'").one()

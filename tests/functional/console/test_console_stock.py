@@ -12,11 +12,20 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from portal.domain.states.stock import AlarmRule
-from portal.models import AuditEntry, NumberSegment, StockApplication, StockMovement, StockRule, StockSlip, StockVoid
+from portal.models import (
+    AuditEntry,
+    NumberSegment,
+    StockApplication,
+    StockMovement,
+    StockReturn,
+    StockRule,
+    StockSlip,
+    StockVoid,
+)
 from portal.stock import alarms
 from portal.stock.books.fates import consistent, identity
 from tests.support import codes
-from tests.support.console import Console
+from tests.support.console import Console, valid
 from tests.support.his import His, outpatient
 from tests.support.length import sqlite_first
 
@@ -48,6 +57,27 @@ def test_every_page_opens(keeper: Console) -> None:
     for path in ("balances", *pages[2:], "check", "emergency"):
         assert keeper.get(f"{BASE}/{path}?format=xlsx").mimetype.endswith("sheet")
         keeper.get(f"{BASE}/{path}?format=print")
+
+
+def test_documents_are_printed_with_places_to_sign(keeper: Console, app: Flask) -> None:
+    keeper.send(f"{BASE}/slips/new", "保存草稿", point="2", kind=PAPER, count="100", first="", taker="窗口二")
+    keeper.send(f"{BASE}/applications/new", "保存草稿", kind=PAPER, year="0", quantity="300", reason="补充库存")
+    code = codes.this_year("990421")
+    fields = {"kind": PAPER, "code": code, "first": "0000301001", "last": "0000301010", "reason": "受潮"}
+    keeper.send(f"{BASE}/voids/new", "提交复核", place="unit", **fields)
+    keeper.send(f"{BASE}/returns/new", "上报申退", **fields | {"first": "0000301101", "last": "0000301110"})
+    documents = {
+        "slips": (StockSlip.no, "分发单", "窗口二"),
+        "applications": (StockApplication.no, "申领单", "补充库存"),
+        "voids": (StockVoid.no, "库存作废", "受潮"),
+        "returns": (StockReturn.no, "申退单", "受潮"),
+    }
+    for name, (column, title, word) in documents.items():
+        address = f"{BASE}/{name}/{newest(app, column)}"
+        assert "format=print" in keeper.get(address).text
+        paper = valid(keeper.get(f"{address}?format=print").text)
+        assert [one for one in (title, word, "制表：", "复核：", "签字：") if one not in paper] == [], name
+        assert "<nav" not in paper and "<button" not in paper
 
 
 def test_balances_and_check_are_taken_out_as_they_stand(keeper: Console, app: Flask) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from portal.core.clock import now
 from portal.models import AuditEntry, NumberSegment, Voucher
 from portal.stock.books.fates import fate_map, identity
-from tests.support.console import Console, at_window
+from tests.support.console import Console, at_window, valid
 from tests.support.desk import NEW, PERSON, voucher_page
 from tests.support.his import His
 from tests.support.length import sqlite_first
@@ -43,6 +43,9 @@ def test_a_deposit_from_the_drawer_to_the_statement(app: Flask) -> None:
     person.follow(person.send(f"{address}/void-paper", "作废", reason="收回"))
     assert "红字凭证" in person.follow(person.send(f"{address}/cancel", "撤销", reason="开错"))
     statement = person.get(f"{address}/statement").text
+    printed = valid(person.get(f"{address}/statement?format=print").text)
+    assert all(word in printed for word in ("累计退款", "−300.00", "制表：陈某", "复核：", "签字："))
+    assert "<nav" not in printed and "<button" not in printed
     assert "累计退款" in statement and "−300.00" in statement and "−700.00" in statement and "0.00" in statement
     with app.extensions["qupiao"].services.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(Voucher)) == 3

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from flask import Response
+from flask import Response, request
 
 from admin.kit.page import page
 from admin.kit.security import current_staff
+from portal.core.clock import now
 from portal.listing.values import State
 from portal.stock import queries
 from portal.stock.documents.facts import F, document
@@ -41,12 +42,13 @@ class Shown:
 
 
 def document_page(shown: Shown) -> Response:
-    """Answer with the page of one document."""
+    """Answer with the page of one document, or as it is printed and filed (``format=print``)."""
     with services().database.read() as connection:
         moved = queries.movements_of(connection, shown.no)
         points = queries.points(connection, current_staff().unit_id)
+    on_paper = request.args.get("format") == "print"
     return page(
-        "stock/document.html",
+        "stock/document_print.html" if on_paper else "stock/document.html",
         title=shown.title,
         no=shown.no,
         state=shown.state,
@@ -56,6 +58,7 @@ def document_page(shown: Shown) -> Response:
         points=points,
         back=shown.back,
         note=shown.note,
+        printed_at=now(),
         **shown.form,
     )
 
