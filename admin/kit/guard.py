@@ -5,6 +5,7 @@ A view says what it needs with :func:`admin.kit.security.requires`; a view that 
 
 from __future__ import annotations
 
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, request, url_for
@@ -84,12 +85,23 @@ def posted_token() -> str:
     return request.form.get(FORM_TOKEN, "")[:64]
 
 
+def _print_choice() -> str:
+    """Return what a form of a print has chosen, in short; nothing for other forms.
+
+    A print opens a tab of its own and leaves its form as it stands: with another paper it is another print.
+    """
+    if "paper" not in request.form:
+        return ""
+    chosen = [(name, value) for name in ("paper", "all", "bill") for value in request.form.getlist(name)]
+    return sha256(repr(chosen).encode()).hexdigest()[:8]
+
+
 def _claim_form(session: Session) -> Response | None:
     """Take the form's token; lead a second submit of the same form to where the first one went."""
     token = posted_token()
     if not token:
         return None
-    token = f"{session.staff.id}:{token}"[:64]
+    token = f"{session.staff.id}:{_print_choice()}{token}"[:64]
     if sessions.claim_form(services(), token, session.staff.id):
         g.form_claimed = token
         return None

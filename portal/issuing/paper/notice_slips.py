@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select
 
 from portal.audit import entries
-from portal.core.clock import business_day, local, now
+from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
@@ -137,8 +137,7 @@ def job_pdf(services: Services, unit_id: int, job: int) -> bytes:
         ]
     if not slips:
         raise Refusal("PAGE_NOT_FOUND")
-    printed_at = f"{local(rows[0].at):%Y-%m-%d %H:%M}"
-    return slip.pdf(slips, Paper(rows[0].paper), services.settings.banner, printed_at)
+    return slip.pdf(slips, Paper(rows[0].paper), services.settings.banner, rows[0].at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +154,7 @@ def voucher_copy(services: Services, connection: Connection, unit_id: int, vouch
     unit = connection.execute(select(UNIT).where(UNIT.c.id == unit_id)).one()
     desk = Desk(unit.name, unit.desk_place, unit.desk_phone, unit.desk_hours)
     sheet = _voucher_slip(services, connection, _Issuer(unit_id, unit.code, desk), voucher_id, 1)
-    printed_at = f"{local(now()):%Y-%m-%d %H:%M}"
-    return slip.pdf([replace(sheet, copy=True)], Paper.SHEET, services.settings.banner, printed_at)
+    return slip.pdf([replace(sheet, copy=True)], Paper.SHEET, services.settings.banner, now())
 
 
 def _bill_slip(services: Services, connection: Connection, issuer: _Issuer, bill_id: int, printed: int) -> Slip:

@@ -96,16 +96,25 @@ def page(form: str, imprint: templates.Imprint) -> Page:
 @lru_cache(256)
 def _compile(form: str, imprint: templates.Imprint) -> Page:
     source, keys = templates.blank(form, imprint)
+    return compiled(source, keys, glyphs())
+
+
+def compiled(source: str, keys: list[str], known: Glyphs) -> Page:
+    """Return the compiled form of an HTML text with markers, drawn with these glyphs. Raises :class:`FormError`.
+
+    ``keys``: key and alignment of each marker; a slot is a link to ``field:`` and its key and alignment.
+    """
     document = lay_out(source)
     if len(document.pages) != 1:
-        raise FormError(f"form {form}: one page wanted, {len(document.pages)} laid out")
+        raise FormError(f"one page wanted, {len(document.pages)} laid out")
     height = document.pages[0].height * _PIXEL
     found: dict[str, Any] = {}
     document.write_pdf(finisher=lambda _, file: found.update(_contents(file)))
-    reader = _Reader(keys, _boxes(document.pages[0].links, height), _characters(source, glyphs()), found["objects"])
+    reader = _Reader(keys, _boxes(document.pages[0].links, height), known, _characters(source, known))
+    reader.objects = found["objects"]
     reader.read(found["stream"], found["resources"], _State())
     chars = {char for item in reader.items if isinstance(item, Run) for char in item.text}
-    glyphs().learn(chars)
+    known.learn(chars)
     return Page(
         width=document.pages[0].width * _PIXEL,
         height=height,
@@ -210,10 +219,9 @@ _DECIMAL = re.compile(r"-?\d+\.\d*")
 
 
 class _Reader:
-    def __init__(
-        self, keys: list[str], boxes: dict[str, Box], numbers: dict[int, str], objects: dict[int, Any]
-    ) -> None:
-        self._keys, self._boxes, self._numbers, self._objects = keys, boxes, numbers, objects
+    def __init__(self, keys: list[str], boxes: dict[str, Box], known: Glyphs, numbers: dict[int, str]) -> None:
+        self._keys, self._boxes, self._known, self._numbers = keys, boxes, known, numbers
+        self.objects: dict[int, Any] = {}
         self.items: list[Run | Slot] = []
         self.drawing = _Drawing()
         self.above: dict[str, _Drawing] = {}
@@ -274,11 +282,11 @@ class _Reader:
     def _form(self, name: str, resources: Any, state: _State) -> None:
         """Read a group: its drawing goes above the words, alone, so that it may be left out."""
         entry = resources["XObject"][name]
-        form = self._objects[_reference(entry)] if not hasattr(entry, "stream") else entry
+        form = self.objects[_reference(entry)] if not hasattr(entry, "stream") else entry
         if form.extra.get("Subtype") != "/Form":
             raise FormError("a picture")
         inner = form.extra["Resources"]
-        inner = inner if isinstance(inner, dict) else self._objects[_reference(inner)]
+        inner = inner if isinstance(inner, dict) else self.objects[_reference(inner)]
         outside, first = self.drawing, len(self.items)
         self.drawing = _Drawing()
         self.drawing.add(
@@ -305,13 +313,13 @@ class _Reader:
         ink = Ink(state.colour, state.fill_alpha)
         pieces: list[tuple[float, str]] = []
         offset = 0.0
-        advances = glyphs().advances
+        advances = self._known.advances
         for digits, shift in _STRING.findall(line):
             if shift:
                 offset -= float(shift)
                 continue
             text = "".join(self._character(digits[at : at + 4]) for at in range(0, len(digits), 4))
-            glyphs().learn(text)
+            self._known.learn(text)
             pieces.append((offset, text))
             offset += sum(advances[char] for char in text)
         whole = "".join(text for _, text in pieces)

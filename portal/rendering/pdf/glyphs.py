@@ -42,9 +42,9 @@ class Glyph:
 class Glyphs:
     """What the installed fonts draw, read when first wanted and kept. Safe for many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, sans: bool = False) -> None:
         self._fonts: list[Any] = []
-        for path in fonts.files():
+        for path in sorted(fonts.files(), key=lambda path: sans and "Sans" not in path.name):
             font = hb.Font(hb.Face(hb.Blob.from_file_path(path), fonts.index(path)))
             font.scale = (UNITS, UNITS)
             self._fonts.append(font)
@@ -79,9 +79,12 @@ class Glyphs:
 
 
 @cache
-def glyphs() -> Glyphs:
-    """Return the glyphs of this process. Raises :class:`~portal.rendering.pdf.fonts.FontMissing`."""
-    return Glyphs()
+def glyphs(sans: bool = False) -> Glyphs:
+    """Return the glyphs of this process: a face's, or with ``sans`` those of slips, which receipt printers print small.
+
+    Raises :class:`~portal.rendering.pdf.fonts.FontMissing`.
+    """
+    return Glyphs(sans)
 
 
 def _near(value: float) -> int:

@@ -27,9 +27,20 @@ Piece = tuple[str, str]
 """Of a text stream: operators, then words to be shown (or none)."""
 
 
-def stamp(pages: Sequence[tuple[Page, Sheet]], *, title: str, qr_text: str, xml: bytes, issued_at: datetime) -> bytes:
-    """Return the PDF. Same input, same bytes. Raises :class:`~portal.rendering.pdf.glyphs.Uncovered`."""
-    known = glyphs()
+def stamp(
+    pages: Sequence[tuple[Page, Sheet]],
+    *,
+    title: str,
+    issued_at: datetime,
+    qr_text: str = "",
+    xml: bytes = b"",
+    known: Glyphs | None = None,
+) -> bytes:
+    """Return the PDF. Same input, same bytes. Raises :class:`~portal.rendering.pdf.glyphs.Uncovered`.
+
+    A page whose sheet has a field ``qr`` shows that code; a file without ``xml`` is a paper to print in its true size.
+    """
+    known = known or glyphs()
     known.learn("".join(_texts(pages)))
     streams = [_page_words(page, sheet, qr_text, known) for page, sheet in pages]
     chars = sorted({char for stream in streams for _, words in stream for char in words})
@@ -50,11 +61,12 @@ def stamp(pages: Sequence[tuple[Page, Sheet]], *, title: str, qr_text: str, xml:
             )
         )
     writer.add(f"<</Type/Pages/Count {len(kids)}/Kids[{' '.join(f'{kid} 0 R' for kid in kids)}]>>", tree)
-    file = _attachment(writer, xml, issued_at)
+    scale, files = "/PrintScaling/None", ""
+    if xml:
+        file = _attachment(writer, xml, issued_at)
+        scale, files = "", f"/Names<</EmbeddedFiles<</Names[({ATTACHMENT}) {file} 0 R]>>>>/AF[{file} 0 R]"
     writer.add(
-        f"<</Type/Catalog/Pages {tree} 0 R/Lang(zh-CN)/ViewerPreferences<</DisplayDocTitle true>>"
-        f"/Names<</EmbeddedFiles<</Names[({ATTACHMENT}) {file} 0 R]>>>>/AF[{file} 0 R]>>",
-        root,
+        f"<</Type/Catalog/Pages {tree} 0 R/Lang(zh-CN)/ViewerPreferences<</DisplayDocTitle true{scale}>>{files}>>", root
     )
     info = writer.add(f"<</Title {text(title)}/Producer(Qupiao)/CreationDate({_time(issued_at)})>>")
     return writer.finish(root, info)
@@ -119,7 +131,7 @@ def _page_words(page: Page, sheet: Sheet, qr_text: str, known: Glyphs) -> list[P
             if not item.group or item.group in sheet.groups:
                 pieces += ((_run(item), item.text), (_end(item), ""))
         elif item.key == "qr":
-            pieces.append((_qr(item, qr_text), ""))
+            pieces.append((_qr(item, str(sheet.fields.get("qr", qr_text))), ""))
         else:
             value = sheet.fields.get(item.key)
             if value:

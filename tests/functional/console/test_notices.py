@@ -103,6 +103,29 @@ def test_the_console_prints_one_and_many(app: Flask) -> None:
     Console(app, "auditor").get("/console/delivery/notices", 403)
 
 
+def test_another_paper_from_the_same_page_is_another_print(app: Flask) -> None:
+    [bill] = issued(app, "N1")
+    cashier = Console(app, "cashier")
+    form = cashier.form(f"/console/billing/bills/{bill}", "打印告知单")
+    first, twice, other = (
+        cashier.client.post(form.action, data=form.values | {"paper": paper}) for paper in ("80mm", "80mm", "a5")
+    )
+    assert first.location == twice.location != other.location, "a double click is one print, a choice another"
+    widths = [_width(cashier.get(answer.location or "").data) for answer in (first, other)]
+    assert widths == [80, 148]
+    services = app.extensions["qupiao"].services
+    with services.database.read() as connection:
+        assert notice_slips.counts(connection, "bill", [bill]) == {bill: 2}
+
+
+def _width(data: bytes) -> int:
+    """The width of the first page in millimetres."""
+    document = pypdfium2.PdfDocument(io.BytesIO(data))
+    points = document[0].get_width()
+    document.close()
+    return round(points / 72 * 25.4)
+
+
 @pytest.mark.parametrize(
     ("value", "offered", "by_itself"), [("0", False, False), ("1", True, True), ("2", True, False)]
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -25,12 +27,13 @@ LINES = [Line("2026-01-05", "门诊", "99060126", "9000000001", "0a1b2c", 1250, 
 SLIP = Slip(
     DESK, "医疗门诊收费票据（电子）", "99060126", "9000000001", "0a1b2c", "测**", 1250, "2026-01-05", faces.LINK
 )
+AT = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 PAYER = "测试甲"
 PAPERS = {
     "cover": partial(patient_papers.cover, DESK, PAYER, LINES, [], "2026-01-05 10:00", Banner()),
     "statement": partial(patient_papers.statement, DESK, PAYER, 2026, LINES, "2026-01-05 10:00", Banner()),
     "poster": partial(patient_papers.poster, DESK, faces.LINK, "https://example.invalid/", "A4", Banner()),
-    "slip": partial(slip.pdf, [SLIP], Paper.ROLL, Banner(), "2026-01-05 10:00"),
+    "voucher": partial(slip.pdf, [replace(SLIP, voucher=True)], Paper.ROLL, Banner(), AT),
     "calibration": partial(numbered_form.calibration_page, Offset()),
 }
 
