@@ -219,6 +219,43 @@ OBJECTS: dict[str, str] = {
 """What entries are about."""
 
 
+GROUPS: dict[str, str] = {
+    "bill": "票据",
+    "paper": "纸质票据",
+    "notice": "告知单",
+    "voucher": "预交金凭证",
+    "batch": "批量导入",
+    "stock": "票据库存",
+    "approval": "复核",
+    "party": "个人信息",
+    "marked": "特别保护人员",
+    "patient": "患者",
+    "person": "患者",
+    "phone": "患者",
+    "link": "患者",
+    "family": "家庭与代取",
+    "request": "患者申请",
+    "company": "单位账户",
+    "delivery": "交付",
+    "channel": "交付",
+    "card": "卡包",
+    "push": "推送目标",
+    "kiosk": "自助机",
+    "list": "列表导出",
+    "staff": "用户",
+    "his": "接口账号",
+    "audit": "日志",
+    "parameter": "参数",
+}
+"""Under which heading actions stand, by the first part of their names, in this order; all others are :data:`OTHERS`."""
+OTHERS = "基础信息与其他"
+
+
+def group(action: str) -> str:
+    """Return the heading of an action."""
+    return GROUPS.get(action.partition(".")[0], OTHERS)
+
+
 def title(action: str) -> str:
     """Return the name of an action on screen; one without a name shows as it is stored."""
     return ACTIONS.get(action, action)

@@ -16,7 +16,8 @@ class Filter:
     """One filter. ``kind``: text, date, choice. ``where`` turns the typed value (a ``date`` for kind date) into a
     condition, ``None`` for no restriction; it may raise ValueError with a Chinese reason. Of a list of rows that were
     computed (:meth:`ListPage.computed`) a condition is a function of a row. ``choices`` maps value → word, or is a
-    function giving that; ``default`` holds while the address says nothing."""
+    function giving that; ``group`` gives the heading that a value stands under; ``default`` holds while the address
+    says nothing."""
 
     key: str
     title: str
@@ -24,6 +25,14 @@ class Filter:
     kind: str = "text"
     choices: Mapping[str, str] | Callable[[], Mapping[str, str]] = field(default_factory=dict)
     default: Callable[[], str] = str
+    group: Callable[[str], str] | None = None
+
+    def grouped(self) -> Mapping[str, Mapping[str, str]]:
+        """Heading → value → word, headings in the order of their first values; one heading "" without groups."""
+        found: dict[str, dict[str, str]] = {}
+        for value, word in self.options().items():
+            found.setdefault(self.group(value) if self.group is not None else "", {})[value] = word
+        return found
 
     def options(self) -> Mapping[str, str]:
         """Value → word."""

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from flask import Response
+from typing import Any
+
+from flask import Response, url_for
 
 from admin.kit.groups import system
 from admin.kit.listing import respond
 from admin.kit.page import page
-from admin.kit.security import current_actor, current_staff, requires
+from admin.kit.security import current_actor, current_staff, may, requires
 from admin.pages.system import log_words
 from portal import audit
 from portal.access.permissions import Permission
 from portal.audit import actions, chain, queries
 from portal.audit.actions import OBJECTS
 from portal.core.clock import business_day, now
+from portal.domain.numbers import bill_number
 from portal.listing import values
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
 from portal.listing.lists import ListPage
 from portal.web.edge import services
+
+
+def _object(row: Any) -> str:
+    """Return what an entry is about, a bill by its code and number."""
+    name = OBJECTS.get(row.object_kind, row.object_kind)
+    return f"{name} {bill_number(row.bill_code, row.bill_number) if row.bill_code else row.object_id}"
+
+
+def _address(row: Any) -> str | None:
+    openable = row.bill_code and may(Permission.BILLS_VIEW)
+    return url_for("billing.bill", bill_id=int(row.object_id)) if openable else None
+
+
+def _actions() -> dict[str, str]:
+    """Every action and its word: by heading, within one by the word."""
+    headings = [*dict.fromkeys(actions.GROUPS.values()), actions.OTHERS]
+    return dict(sorted(actions.ACTIONS.items(), key=lambda one: (headings.index(actions.group(one[0])), one[1])))
+
 
 LOG = ListPage(
     name="log",
@@ -26,9 +47,10 @@ LOG = ListPage(
     order=queries.NEWEST,
     columns=(
         Column("at", "时间", "time"),
-        Column("actor", "人", value=lambda row: values.actor(row.actor)),
+        Column("actor", "人", value=lambda row: row.actor_name or values.actor(row.actor)),
+        Column("account", "账号", value=lambda row: row.actor.partition(":")[2], shown=False),
         Column("action", "动作", value=lambda row: actions.title(row.action)),
-        Column("object", "对象", value=lambda row: f"{OBJECTS.get(row.object_kind, row.object_kind)} {row.object_id}"),
+        Column("object", "对象", value=_object, link=_address),
         Column("details", "详情", "long", value=lambda row: log_words.text(row.details or {})[:400]),
         Column("request_id", "请求号", "number"),
         Column("seq", "链序号", "count"),
@@ -41,7 +63,7 @@ LOG = ListPage(
         Filter("to", "到", queries.until, "date"),
         Filter("actor", "人", queries.by_actor),
         Filter("about", "对象", queries.about_kind, "choice", choices=OBJECTS),
-        Filter("action", "动作", queries.of_action, "choice", choices=actions.ACTIONS),
+        Filter("action", "动作", queries.of_action, "choice", choices=_actions(), group=actions.group),
         Filter("object", "对象编号", queries.about_object),
         Filter("request", "请求号", queries.of_request),
     ),

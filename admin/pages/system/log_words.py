@@ -8,6 +8,7 @@ from typing import Any
 from portal.domain.money import commas
 
 NAMES: dict[str, str] = {
+    "about": "查看的对象",
     "accepted": "同意",
     "active": "启用",
     "address": "地址",
@@ -98,6 +99,25 @@ NAMES: dict[str, str] = {
 """Words of the names in details; one that is missing shows as it is stored."""
 
 
+VALUES: dict[tuple[str, str], str] = {
+    ("about", "search"): "票据查找",
+    ("by", "name"): "姓名",
+    ("by", "number"): "号码",
+    ("by", "bill"): "票据代码和号码",
+    ("by", "link"): "票据链接",
+    ("by", "serial"): "业务流水号",
+    ("by", "shown"): "患者出示的二维码",
+    ("form", "print"): "打印",
+    ("form", "xlsx"): "Excel",
+    ("kind", "other"): "其他",
+    ("kind", "public"): "公众人物",
+    ("kind", "staff"): "本院职工",
+    ("platform", "alipay"): "支付宝",
+    ("platform", "wechat"): "微信",
+}
+"""Words of values that are stored as codes, by the name they stand under."""
+
+
 def text(details: Mapping[str, Any]) -> str:
     """Return the details in one line: ``名称：内科 → 内科一区；原因：…``."""
     rest = {name: value for name, value in details.items() if name not in ("before", "after")}
@@ -127,4 +147,4 @@ def word(name: str, value: Any) -> str:
         return "，".join(f"{NAMES.get(key, key)} {word(key, one)}" for key, one in value.items())
     if isinstance(value, (list, tuple)):
         return "、".join("–".join(map(str, one)) if isinstance(one, (list, tuple)) else str(one) for one in value)
-    return str(value)
+    return VALUES.get((name, str(value)), str(value))

@@ -194,7 +194,9 @@ def test_the_worker_seals_and_the_auditor_verifies(app: Flask, services: Service
     shown = auditor.send("/console/system/log", "校验日志链")
     assert shown.status_code == 200 and "校验通过" in shown.text
     assert "接口 TEST" in auditor.get("/console/system/log").text
-    assert "校验日志链" in auditor.get("/console/system/log?about=audit").text
+    log = auditor.get("/console/system/log?about=audit").text
+    assert "校验日志链" in log and ">关某</td>" in log and ">auditor</td>" not in log
+    assert "校验日志链" in auditor.get("/console/system/log?about=audit&actor=关").text, "found by the name, too"
     with services.database.engine.execution_options(write=True).connect() as connection:
         unguard(connection)
         delete(connection, 7, random.Random(1))
