@@ -196,9 +196,9 @@ def test_03_one_drug_given_back_after_exchange(day: Day) -> None:
     cashier.says("已冲红", "红票")
     cashier.shot("reversed")
     assert not cashier.button("换开").count() and not cashier.button("冲红").count()
-    cashier.page.locator("main dl a.figures").first.click()
+    cashier.page.locator("main ol.chain a.figures").first.click()
     cashier.settled()
-    cashier.says("−26.30", "原票")
+    cashier.says("−26.30", "旧票（已冲红）")
     cashier.shot("red bill")
     again = http(day.installation.base)(
         "invoiceEBillOutpatient", push("MZ000301", *person, VISIT, AMOXICILLIN, IBUPROFEN)
