@@ -15,6 +15,9 @@ from portal.cli.run import migrate_database
 from portal.demo.accounts import DEMO_APPID, DEMO_KEY
 from portal.demo.settings import DemoSettings
 
+HISTORY = "demo.history"
+"""In ``DATA_DIR``: the parts of the demo's history that are written."""
+
 
 @click.group(help="the invented hospital: simulators, invented people and bills; every command on it")
 @click.pass_context
@@ -40,6 +43,7 @@ def run(context: click.Context) -> None:
         "portal.demo.worker",
         {"模拟器": "portal.simulators"},
         [f"{settings.simulators}/"],
+        () if _history_is_written(settings) else ("-m", "portal.cli", "demo", "history"),
     )
     context.exit(processes.serve(settings, programs, lambda: _announce(settings)))
 
@@ -70,6 +74,25 @@ def days(days: int) -> None:
     started = time.monotonic()
     made = hospital.bills(app, days, lambda count: say(f"  演示票据 {count} 张 …"))
     say(f"  新开具 {made} 张，用时 {time.monotonic() - started:.0f} 秒")
+
+
+@demo.command(help="write what happened besides issuing: red bills, paper, requests, approvals, stock documents")
+def history() -> None:
+    """Write the parts of the history that are missing; a start that was interrupted goes on here."""
+    from portal.app import create_app
+    from portal.demo import history as parts
+
+    settings = DemoSettings()
+    app = create_app(settings)
+    parts.write(app.extensions["qupiao"], settings.data_dir / HISTORY)
+    say("  演示历史已写入：红票、换开、申请、复核、库存单据等。")
+
+
+def _history_is_written(settings: DemoSettings) -> bool:
+    from portal.demo.history import PARTS
+
+    done = settings.data_dir / HISTORY
+    return done.exists() and set(PARTS) <= set(done.read_text(encoding="ascii").split())
 
 
 def _prepare(settings: DemoSettings) -> None:

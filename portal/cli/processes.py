@@ -45,6 +45,8 @@ class Programs:
     more: Mapping[str, str] = field(default_factory=dict)
     pages: Sequence[str] = ()
     """Addresses that must answer, besides the web server's own, before the installation is ready."""
+    afterwards: Sequence[str] = ()
+    """Arguments of Python for what runs once beside the others when the installation is ready; empty: nothing."""
 
 
 class Processes:
@@ -58,18 +60,25 @@ class Processes:
         self._environment = environment
         self._prctl = getattr(ctypes.CDLL(None), "prctl", None)
         self._children: dict[str, tuple[list[str], subprocess.Popen[bytes]]] = {}
+        self._errands: list[subprocess.Popen[bytes]] = []
         self.restarts = 0
 
     def start(self, name: str, command: list[str]) -> None:
         """Start one child in a process group of its own, so that Ctrl-C reaches us first."""
-        child = subprocess.Popen(
+        self._children[name] = (command, self._spawn(command))
+
+    def run_once(self, command: list[str]) -> None:
+        """Start a child that ends by itself and is not started again."""
+        self._errands.append(self._spawn(command))
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             command,
             env=self._environment,
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             preexec_fn=self._end_with_us,  # noqa: PLW1509 - one system call, and this process has no other thread yet
         )
-        self._children[name] = (command, child)
 
     def _end_with_us(self) -> None:
         if self._prctl is not None:
@@ -92,11 +101,12 @@ class Processes:
 
     def stop(self) -> None:
         """Ask all to finish; after ten seconds end them."""
-        for _, child in self._children.values():
+        children = [*self._errands, *(child for _, child in self._children.values())]
+        for child in children:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGTERM)
         deadline = time.monotonic() + 10
-        for _, child in self._children.values():
+        for child in children:
             try:
                 child.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
@@ -119,6 +129,8 @@ def serve(settings: Settings, programs: Programs, announce: Callable[[], None]) 
         pages = [f"http://127.0.0.1:{settings.port}/readyz", *programs.pages]
         if all(_wait_until_ready(page, stop, processes) for page in pages):
             announce()
+            if programs.afterwards:
+                processes.run_once([sys.executable, *programs.afterwards])
         elif not stop.is_set():
             say("启动没有成功，请查看上面的输出。")
             return 1

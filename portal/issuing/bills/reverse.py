@@ -54,7 +54,8 @@ class Order:
     """The order of a reversal: the bill, the point, the reason. ``business_at`` is the time of the refund.
 
     ``limit_fen``: from this amount on somebody else must have approved (大额冲红金额), whose name is ``approver``;
-    ``None``: no limit, as for a HIS, whose own desk has approved.
+    ``None``: no limit, as for a HIS, whose own desk has approved. ``at``: the time of the red bill (demo data only;
+    normally the present).
     """
 
     bill_id: int
@@ -64,6 +65,7 @@ class Order:
     business_at: datetime | None = None
     limit_fen: int | None = None
     approver: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def reverse(services: Services, actor: Actor, order: Order) -> Red:
     reason = _reason(order)
 
     def attempt() -> Red:
-        moment = now()
+        moment = order.at or now()
         ready = _prepare(services, actor, order, reason, moment)
         with services.database.write() as connection:
             return _write(services, connection, actor, order, ready)

@@ -52,6 +52,7 @@ class Exchange:
     ``skip`` allows that the sheet lies further on than the next number; what lies between is written off.
     ``confirmed``: whether the person has read the number from the sheet; ``None`` where a HIS compares by itself.
     ``replaces``: of a re-exchange, the sheet that is taken back; ``None``: the one in force when it is asked.
+    ``at``: the time of the exchange (demo data only; normally the present).
     """
 
     bill_id: int
@@ -62,6 +63,7 @@ class Exchange:
     printer_id: int | None = None
     reason: str = ""
     replaces: Sheet | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +346,7 @@ def _ended(sheet: SheetFacts) -> Refusal:
 
 def _take(connection: Connection, actor: Actor, document: BillRecord, order: Exchange, action: str) -> int:
     """Give the bill this sheet: form, confirmation, number, row, audit."""
-    sheet, moment = order.sheet, now()
+    sheet, moment = order.sheet, order.at or now()
     check_form(connection, document.kind_id, document.title, sheet)
     spent = sheet_row(connection, actor.unit_id, sheet)
     if spent is not None:
@@ -376,7 +378,7 @@ def _take(connection: Connection, actor: Actor, document: BillRecord, order: Exc
             "end_told_at": None,
         },
     )
-    _audit(connection, actor, action, document.id, {"paper": str(sheet), "skipped": skipped})
+    _audit(connection, actor, action, document.id, {"paper": str(sheet), "skipped": skipped}, moment)
     publish(connection, PAPER_EXCHANGED, row_id, {"bill": document.id, "sheet": row_id})
     _tell_finance(connection, document.id, f"{row_id}:exchanged")
     return row_id
@@ -449,9 +451,16 @@ def _end(connection: Connection, actor: Actor, sheet: SheetFacts, ending: Ending
     _tell_finance(connection, sheet.bill_id, f"{sheet.id}:ended")
 
 
-def _audit(connection: Connection, actor: Actor, action: str, bill_id: int, details: dict[str, Any]) -> None:
+def _audit(
+    connection: Connection,
+    actor: Actor,
+    action: str,
+    bill_id: int,
+    details: dict[str, Any],
+    at: datetime | None = None,
+) -> None:
     told = {name: value for name, value in details.items() if value not in ("", None)}
-    audit.record(connection, actor, action, ("bill", bill_id), told)
+    audit.record(connection, actor, action, ("bill", bill_id), told, at=at)
 
 
 class _Bills:
