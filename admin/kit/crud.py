@@ -42,6 +42,8 @@ class KeptPages:
     listed: ListPage
     rows: Callable[[int], Rows]
     edit: Callable[[int, str], Response]
+    imports: str = ""
+    """The kind of import that this list has; empty: none."""
 
 
 def register(pages: KeptPages) -> None:
@@ -52,7 +54,8 @@ def register(pages: KeptPages) -> None:
 
     def rows_page() -> Response:
         new, verb = f"basics.new_{name}", f"新增{pages.noun}"
-        return respond(pages.listed, pages.rows(current_staff().unit_id), "kit/kept.html", new=new, verb=verb)
+        rows, template = pages.rows(current_staff().unit_id), "kit/kept.html"
+        return respond(pages.listed, rows, template, new=new, verb=verb, imports=pages.imports)
 
     def new_page() -> Response:
         return pages.edit(0, f"新增{pages.noun}")

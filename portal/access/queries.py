@@ -113,7 +113,8 @@ def his_accounts(unit_id: int) -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class HisAccountFacts:
-    """A HIS account without its keys. ``two_keys``: the key before the present one is still good."""
+    """A HIS account without its keys. ``two_keys``: the key before the present one is still good; it was last used at
+    ``earlier_key_used_at`` since then."""
 
     id: int
     appid: str
@@ -122,6 +123,7 @@ class HisAccountFacts:
     policies: Mapping[str, str]
     two_keys: bool
     key_unseen: bool
+    earlier_key_used_at: datetime | None
 
 
 def his_account(connection: Connection, unit_id: int, account_id: int) -> HisAccountFacts:
@@ -135,11 +137,19 @@ def his_account(connection: Connection, unit_id: int, account_id: int) -> HisAcc
             HIS_ACCOUNT.c.policies,
             HIS_ACCOUNT.c.earlier_key.is_not(None),
             HIS_ACCOUNT.c.key_unseen,
+            HIS_ACCOUNT.c.earlier_key_used_at,
         ).where(HIS_ACCOUNT.c.id == account_id, HIS_ACCOUNT.c.unit_id == unit_id, HIS_ACCOUNT.c.kind == HIS)
     ).one_or_none()
     if row is None:
         raise Refusal("PAGE_NOT_FOUND")
     return HisAccountFacts(*row)
+
+
+def other_his_accounts(connection: Connection, unit_id: int, account_id: int) -> dict[int, str]:
+    """Read the other HIS accounts of a unit: id → account and name."""
+    of_unit = (HIS_ACCOUNT.c.unit_id == unit_id) & (HIS_ACCOUNT.c.kind == HIS) & (HIS_ACCOUNT.c.id != account_id)
+    rows = connection.execute(select(HIS_ACCOUNT.c.id, HIS_ACCOUNT.c.appid, HIS_ACCOUNT.c.name).where(of_unit))
+    return {row.id: f"{row.appid} {row.name}" for row in rows}
 
 
 def mapping_counts(connection: Connection, account_id: int) -> dict[str, int]:

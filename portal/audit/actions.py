@@ -82,6 +82,8 @@ ACTIONS: dict[str, str] = {
     "his.key_ended": "停用旧接口密钥",
     "his.wrong_signatures": "接口签名连续错误",
     "his.mapping_changed": "修改对照表",
+    "master.uploaded": "上传基础信息文件",
+    "master.imported": "导入基础信息",
     "kiosk.enrolled": "登记自助机",
     "kiosk.renewed": "更换自助机口令",
     "kiosk.loaded": "自助机装纸",

@@ -102,6 +102,12 @@ CATALOGUE: dict[str, Text] = {
     "MARK_UNKNOWN": Text(404, "没有这条登记", "登记不存在，或已取消保护", "请在特别保护名单中选择"),
     "PAYER_UNKNOWN": Text(404, "没有这位常用交款人", "记录不存在或已删除", "请重新填写交款人"),
     "FILE_REFUSED": Text(422, "文件不能导入", "{reason}", "{advice}"),
+    "IMPORT_CHANGED": Text(
+        409, "数据已有变化", "上传以后有人改动了其中的数据，变化与刚才显示的不同", "请重新核对下面的变化，再点应用"
+    ),
+    "IMPORT_WRONG": Text(
+        422, "不能应用", "有 {count} 行有错，或没有需要改动的内容；没有导入任何一行", "请按原因更正文件后重新上传"
+    ),
     "BATCH_UNKNOWN": Text(404, "没有这个批次", "批次不存在，或不是本单位的批次", "请在批量导入列表中选择"),
     "BATCH_STATE": Text(409, "批次不能这样操作", "批次{state}", "请刷新页面查看最新进度"),
     "BATCH_PURGED": Text(

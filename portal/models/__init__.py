@@ -15,7 +15,7 @@ from portal.models.delivery.platforms import (
 from portal.models.delivery.push import PushTarget
 from portal.models.delivery.watch import LinkWatch
 from portal.models.finance import FinanceMessage
-from portal.models.hospital.manual import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer
+from portal.models.hospital.manual import Batch, BatchBill, CatalogueItem, DeskDraft, KnownPayer, MasterImport
 from portal.models.hospital.unit import (
     BillKind,
     ChargeItem,
@@ -134,6 +134,7 @@ __all__ = [
     "LinkWatch",
     "MarkedKey",
     "MarkedPerson",
+    "MasterImport",
     "MessagePermission",
     "MiniLogin",
     "NoticeSeen",

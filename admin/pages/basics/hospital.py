@@ -164,6 +164,7 @@ register(
         DEPARTMENTS,
         queries.departments,
         simple("department", DepartmentForm, "basics.departments"),
+        "departments",
     )
 )
 

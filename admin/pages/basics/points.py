@@ -150,4 +150,4 @@ def _charge(row_id: int, title: str) -> Response:
     return keep("charge_item", row_id, form, title, "basics.charges", more)
 
 
-register(KeptPages("charge", "/charge-items", "对照", 50, CHARGES, queries.charge_items, _charge))
+register(KeptPages("charge", "/charge-items", "对照", 50, CHARGES, queries.charge_items, _charge, "charge-items"))

@@ -27,6 +27,7 @@ from portal.listing.lists import ListPage
 from portal.listing.values import State
 from portal.models.tables import HIS_ACCOUNT
 from portal.web.edge import see_other, services
+from portal.web.numbers import row_id
 
 TABLES = {
     "bus_type": "业务标识对照",
@@ -226,6 +227,33 @@ def his_mapping(account_id: int, table: str) -> Response:
         rows=[*sorted(rows), *[("", "")] * BLANK_ROWS],
         ours=ours,
         problem=problem,
+    )
+
+
+@system.route("/his-accounts/<int:account_id>/copy-mappings", methods=["GET", "POST"])
+@requires(Permission.HIS_EDIT, within="system.his_accounts")
+def copy_his_mappings(account_id: int) -> Response:
+    """Take over the mapping tables of another account: choose it, look at what would change, copy."""
+    with services().database.read() as connection:
+        account = queries.his_account(connection, current_staff().unit_id, account_id)
+        others = queries.other_his_accounts(connection, current_staff().unit_id, account_id)
+        source_id = request.values.get("source", 0, type=row_id)
+        chosen = source_id if source_id in others else 0
+        rows = keys.to_take_over(connection, current_actor(), account_id, chosen) if chosen else []
+    if request.method == "POST" and chosen:
+        count = keys.take_over(services(), current_actor(), account_id, chosen)
+        say(f"已从 {others[chosen]} 复制对照 {count} 条，几秒后生效。")
+        return see_other(url_for("system.his_account", account_id=account_id))
+    words = {table: _our_codes(table) for table in {row.table for row in rows}}
+    return page(
+        "system/his_mappings_copied.html",
+        title=f"复制对照到 {account.appid}",
+        account=account,
+        others=others,
+        chosen=chosen,
+        rows=rows,
+        tables=TABLES,
+        words=words,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -60,6 +61,7 @@ class HisAccount:
     """The key before ``key``, good beside it until somebody ends it; ``""`` when there is none."""
     voucher_types: Mapping[str, VoucherScene] = field(default_factory=dict)
     papers: Mapping[str, PaperForm] = field(default_factory=dict)
+    earlier_key_used_at: datetime | None = None
 
     def paper_code(self, sent: str) -> str:
         """Return a paper code of the sender as ours, or as the first digits of ours."""
@@ -110,6 +112,7 @@ def load(connection: Connection, cipher: FieldCipher, appid: str) -> HisAccount 
         card_types=tables["card_type"],
         places=tables["place"],
         papers={code: PaperForm.read(ours) for code, ours in tables["paper"].items()},
+        earlier_key_used_at=row.earlier_key_used_at,
     )
 
 

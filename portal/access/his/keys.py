@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import audit
+from portal.access.his import accounts
 from portal.access.his.accounts import HIS, KEY_FIELD
+from portal.core.clock import now
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.errors import Refusal
 from portal.models import HisAccount, HisMapping
 from portal.models.objects import objects
+from portal.models.tables import HIS_ACCOUNT
+
+NOTED_EVERY = timedelta(minutes=10)
 
 
 def _new_key() -> str:
@@ -49,7 +56,7 @@ def renew(services: Services, actor: Actor, account_id: int) -> None:
             account = _own(session, actor, account_id)
             if account.earlier_key is not None:
                 raise Refusal("HIS_KEYS", appid=account.appid)
-            account.earlier_key = account.key
+            account.earlier_key, account.earlier_key_used_at = account.key, None
             account.key = services.cipher.encrypt(KEY_FIELD, account.appid, _new_key())
             account.key_unseen = True
         audit.record(connection, actor, "his.key_renewed", ("his_account", account_id))
@@ -71,6 +78,16 @@ def look(services: Services, actor: Actor, account_id: int) -> str:
 
     account = services.database.act(work)
     return services.cipher.decrypt_text(KEY_FIELD, account.appid, account.key)
+
+
+def note_earlier(services: Services, account: accounts.HisAccount) -> None:
+    """Note that a call was signed with the key before the present one: at most every :data:`NOTED_EVERY`."""
+    moment = now()
+    if account.earlier_key_used_at is not None and account.earlier_key_used_at > moment - NOTED_EVERY:
+        return
+    of_account = (HIS_ACCOUNT.c.id == account.id) & HIS_ACCOUNT.c.earlier_key.is_not(None)
+    noted = update(HIS_ACCOUNT).where(of_account).values(earlier_key_used_at=moment)
+    services.database.act(lambda connection: connection.execute(noted))
 
 
 def end_earlier(services: Services, actor: Actor, account_id: int) -> None:
@@ -113,6 +130,57 @@ def set_facts(
         audit.record(connection, actor, "his.changed", ("his_account", account_id), details)
 
     services.database.act(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A row of a mapping table that another account has and this one has not: ``ours`` there, ``before`` here."""
+
+    table: str
+    sent: str
+    before: str
+    ours: str
+
+
+def to_take_over(connection: Connection, actor: Actor, account_id: int, source_id: int) -> list[Taken]:
+    """Return what the mapping tables of another account of the unit would add or change. Raises PAGE_NOT_FOUND."""
+    with objects(connection) as session:
+        for one in (account_id, source_id):
+            _own(session, actor, one)
+        both = select(HisMapping).where(HisMapping.account_id.in_((account_id, source_id)))
+        rows = {(row.account_id, row.table, row.sent_code): row.our_code for row in session.scalars(both)}
+    found = []
+    for (owner, table, sent), ours in sorted(rows.items()):
+        before = rows.get((account_id, table, sent), "")
+        if owner == source_id and before != ours:
+            found.append(Taken(table, sent, before, ours))
+    return found
+
+
+def take_over(services: Services, actor: Actor, account_id: int, source_id: int) -> int:
+    """Copy the mapping tables of another account of the unit; return how many rows were added or changed.
+
+    Rows that only this account has stay. Raises PAGE_NOT_FOUND.
+    """
+
+    def work(connection: Connection) -> int:
+        taken = to_take_over(connection, actor, account_id, source_id)
+        with objects(connection) as session:
+            for row in taken:
+                mapping = HisMapping(account_id=account_id, table=row.table, sent_code=row.sent, our_code=row.ours)
+                session.merge(mapping)
+        for table in dict.fromkeys(row.table for row in taken):
+            rows = [row for row in taken if row.table == table]
+            details = {
+                "table": table,
+                "from": source_id,
+                "before": {row.sent: row.before for row in rows if row.before},
+                "after": {row.sent: row.ours for row in rows},
+            }
+            audit.record(connection, actor, "his.mapping_changed", ("his_account", account_id), details)
+        return len(taken)
+
+    return services.database.act(work)
 
 
 def set_mapping(services: Services, actor: Actor, account_id: int, table: str, rows: dict[str, str]) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
-from portal.access.his import bound_calls, refusals
+from portal.access.his import bound_calls, keys, refusals
 from portal.access.his.accounts import HisAccount
 from portal.blueprints.his.context import Context
 from portal.blueprints.his.methods import dispatch
@@ -92,6 +92,7 @@ def _answer(sent_method: str) -> bytes:
                 runtime().wrong_signatures.note(runtime().services, account)
                 raise Refusal("SIGN_WRONG")
             key = account.earlier_key
+            keys.note_earlier(runtime().services, account)
         proven = account
         context = Context(runtime().services, runtime().issuing, account, method, _request_id())
         bound_calls.bind(context.services, method, f"{account.id} {sender.sign.strip().upper()}")

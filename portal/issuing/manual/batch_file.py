@@ -11,10 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from portal.core import spreadsheet
-from portal.domain.days import day_of
 from portal.domain.documents.manual_input import (
     CURRENCIES,
     DEALINGS,
@@ -25,13 +23,13 @@ from portal.domain.documents.manual_input import (
     OUTPATIENT_SCENES,
     PAYER_KINDS,
     Entry,
-    clean,
     entry,
     figure,
 )
 from portal.domain.documents.settlement import CHANNELS, Scene
 from portal.domain.errors import Refusal
 from portal.domain.money import yuan
+from portal.issuing.manual import cells
 from portal.issuing.manual.entry import OWN_SERIAL, Problem
 
 SHEET = "批量开票"
@@ -145,10 +143,10 @@ def read(data: bytes) -> File:
     heads = next((place for place, row in enumerate(rows[:10]) if _is_head(row)), None)
     if heads is None:
         raise Refusal("FILE_REFUSED", reason="没有找到表头“业务流水号”", advice="请使用下载的模板，不要改动表头")
-    titles = [_title(cell.text) for cell in rows[heads].cells]
+    titles = [cells.title(cell.text) for cell in rows[heads].cells]
     columns = [_BY_TITLE.get(title) for title in titles]
     _check_heads(titles, columns)
-    body = [row for row in rows[heads + 1 :] if any(cell.text.strip() or cell.kind == "formula" for cell in row.cells)]
+    body = [row for row in rows[heads + 1 :] if not cells.is_blank(row)]
     if not body:
         raise Refusal("FILE_REFUSED", reason="表头下面没有内容", advice="请填写后再导入")
     groups = _groups(body, columns)
@@ -160,25 +158,8 @@ def read(data: bytes) -> File:
     return File(groups, len(body), [title for title in ignored if title not in RESULTS])
 
 
-_WRAPPED = re.compile(r'="(.*)"', re.DOTALL)
-_QUOTED = re.compile("'(?![a-z])[^']*")
-"""The apostrophe by which Excel is told to take a number as text; that of the name 't Hooft and a pair of them stay."""
-
-
-def _plain(text: str) -> str:
-    """Return a text without what programs put around it so that Excel leaves it alone: ``="0123"``, ``'0123``."""
-    text = clean(text)
-    if wrapped := _WRAPPED.fullmatch(text):
-        text = clean(wrapped[1].replace('""', '"'))
-    return text[1:] if _QUOTED.fullmatch(text) else text
-
-
-def _title(text: str) -> str:
-    return _plain(text).replace("*", "").replace("＊", "").replace("（必填）", "").strip()
-
-
 def _is_head(row: spreadsheet.Row) -> bool:
-    return "业务流水号" in {_title(cell.text) for cell in row.cells}
+    return "业务流水号" in {cells.title(cell.text) for cell in row.cells}
 
 
 def _check_heads(titles: Sequence[str], columns: Sequence[Column | None]) -> None:
@@ -192,7 +173,7 @@ def _check_heads(titles: Sequence[str], columns: Sequence[Column | None]) -> Non
 def _groups(rows: Iterable[spreadsheet.Row], columns: Sequence[Column | None]) -> list[Group]:
     found: list[Group] = []
     for row in rows:
-        problems = [Found(row.number, "", *_HIDDEN)] if row.hidden else []
+        problems = [Found(row.number, "", *cells.HIDDEN)] if row.hidden else []
         texts = {
             column.name: _value(row.number, column, cell, problems)
             for column, cell in zip(columns, row.cells, strict=False)
@@ -209,36 +190,12 @@ def _groups(rows: Iterable[spreadsheet.Row], columns: Sequence[Column | None]) -
 
 
 def _value(number: int, column: Column, cell: spreadsheet.Cell, problems: list[Found]) -> str:
-    text = _plain(cell.text) if cell.kind == "text" else clean(cell.text)
-    if cell.kind == "formula":
-        problems.append(Found(number, column.title, "单元格是公式", "请复制后用“粘贴为数值”"))
-        return ""
-    if cell.kind == "error":
-        problems.append(Found(number, column.title, f"单元格的值是 {text}", "请填写实际的内容"))
-        return ""
-    if cell.kind == "long" or (cell.kind == "text" and _POWER.fullmatch(text) and column.name in _NUMBERS):
-        reason = "长号码被 Excel 变成科学计数或丢了末尾几位"
-        problems.append(Found(number, column.title, reason, "请先把这一列设为文本格式，再重新填写号码"))
-        return text
-    if column.name in _NUMBERS and cell.kind in ("date", "styled"):
-        reason = "号码被 Excel 变成了日期" if cell.kind == "date" else "Excel 的数字格式给号码添了字，单元格里没有"
-        problems.append(Found(number, column.title, reason, "请先把这一列设为文本格式，再重新填写号码"))
-    return _day(cell.kind, text) if column.day else text
+    if wrong := cells.complaint(cell, column.name in _NUMBERS):
+        problems.append(Found(number, column.title, *wrong))
+    return cells.day(cell) if column.day else cells.text_of(cell)
 
 
-def _day(kind: str, text: str) -> str:
-    """Return a day as the entry has it, so that rows that write it differently agree; else the text as it stands."""
-    if kind in ("number", "styled") and 20_000 <= Decimal(text) <= 73_050:
-        return spreadsheet.day_of_serial(Decimal(text))
-    try:
-        return day_of(text).isoformat()
-    except ValueError:
-        return text
-
-
-_HIDDEN = ("这一行在 Excel 中被隐藏或筛选掉了", "请取消隐藏或筛选后再看一遍；不要开票的行请删去")
 _LINE = ("code", "name", "unit", "quantity", "price", "amount")
-_POWER = re.compile(r"-?\d(\.\d+)?[eE]\+?\d+", re.ASCII)
 _NUMBERS = frozenset({"serial", "id_no", "phone", "patient_no"})
 
 

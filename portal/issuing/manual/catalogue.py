@@ -139,22 +139,29 @@ def save(services: Services, actor: Actor, typed: Mapping[str, str], item_id: in
 
     def work(connection: Connection) -> int:
         catalogue = load(connection, actor.unit_id)
-        with objects(connection) as session:
-            item = _own(session, actor, item_id) if item_id else CatalogueItem(unit_id=actor.unit_id, active=True)
-            values = _values(typed, catalogue)
-            if item_id:
-                del values["code"]
-            elif values["code"] in catalogue.items:
-                raise Refusal("CODE_TAKEN", taken=values["code"])
-            before = {name: getattr(item, name) for name in values} if item_id else {}
-            for name, value in values.items():
-                setattr(item, name, value)
-            session.add(item)
-        details = {"before": _plain(before), "after": _plain(values)}
-        audit.record(connection, actor, "catalogue.saved", ("catalogue_item", item.id), details)
-        return item.id
+        values = values_of(typed, catalogue)
+        if not item_id and values["code"] in catalogue.items:
+            raise Refusal("CODE_TAKEN", taken=values["code"])
+        return keep_on(connection, actor, item_id, values)
 
     return services.database.act(work)
+
+
+def keep_on(connection: Connection, actor: Actor, item_id: int, values: Mapping[str, Any]) -> int:
+    """Add (``item_id`` 0) or change an item with checked values, in the caller's transaction; return its id.
+
+    Raises ITEM_UNKNOWN.
+    """
+    with objects(connection) as session:
+        item = _own(session, actor, item_id) if item_id else CatalogueItem(unit_id=actor.unit_id, active=True)
+        kept = {name: value for name, value in values.items() if name != "code" or not item_id}
+        before = {name: getattr(item, name) for name in kept} if item_id else {}
+        for name, value in kept.items():
+            setattr(item, name, value)
+        session.add(item)
+    details = {"before": _plain(before), "after": _plain(kept)}
+    audit.record(connection, actor, "catalogue.saved", ("catalogue_item", item.id), details)
+    return item.id
 
 
 def switch(services: Services, actor: Actor, item_id: int, active: bool) -> None:
@@ -179,7 +186,8 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
 
 
-def _values(typed: Mapping[str, str], catalogue: Catalogue) -> dict[str, Any]:
+def values_of(typed: Mapping[str, str], catalogue: Catalogue) -> dict[str, Any]:
+    """Return the values of a typed item by the names of its columns. Raises ENTRY_INVALID."""
     text = {name: clean(typed.get(name, "")) for name in FIELDS}
     problems = [
         f"{title}不能为空"

@@ -46,6 +46,8 @@ class HisAccount(Base):
     key: Mapped[bytes] = mapped_column(LargeBinary)
     earlier_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     """The sealed key before it, accepted until somebody ends it: a HIS changes its key without a pause."""
+    earlier_key_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a call was last signed with it, to about :data:`portal.access.his.keys.NOTED_EVERY`."""
     key_unseen: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
     """A new key may be looked at once."""
     policies: Mapped[dict[str, str]] = mapped_column(JSON)

@@ -21,6 +21,7 @@ from portal.delivery import requests as delivery_requests
 from portal.delivery.push import targets
 from portal.domain.actor import Actor
 from portal.hospital import protected_persons
+from portal.issuing.manual import master_import
 from portal.models import StockAlarm
 from portal.models.tables import DELIVERY, DELIVERY_ATTEMPT, DELIVERY_STOP
 from portal.retrieval import family
@@ -52,6 +53,7 @@ IDS = {
     "delivery_id": "SELECT max(id) FROM delivery",
     "device_id": "SELECT max(id) FROM kiosk_device",
     "draft_id": "SELECT max(id) FROM desk_draft",
+    "import_id": "SELECT max(id) FROM master_import",
     "item_id": "SELECT max(id) FROM catalogue_item",
     "job": "SELECT max(job) FROM slip_print",
     "link_id": "SELECT max(id) FROM family_link",
@@ -78,7 +80,14 @@ IDS = {
 }
 """An object of the first unit for every parameter that names one; where a parameter's name tells several kinds
 apart only by the address, the key is the address. An address that none of these covers fails the test."""
-PUBLIC = {"form": "outpatient", "key": "reversal.large-fen", "table": "channel", "size": "a4", "name": "sms"}
+PUBLIC = {
+    "form": "outpatient",
+    "key": "reversal.large-fen",
+    "kind": "departments",
+    "name": "sms",
+    "size": "a4",
+    "table": "channel",
+}
 """Parameters that name nothing that belongs to anybody."""
 LAST = ("end_", "approve", "discard", "forget", "withdraw", "cancel", "refuse", "active", "roles")
 """What may take an object away is tried last by its owner."""
@@ -183,6 +192,7 @@ def units(app: Flask, his: His) -> Units:
     press(cashier, path, "preview", **GOOD, remember="1")
     assert issue(cashier, path).status_code == 303
     start(cashier)
+    master_import.receive(services, at_desk, "departments", "科室编码,科室名称,对外通用名\n9901,新科,".encode())
     upload(Console(app, "lead"), csv_file([row(1)], "gbk"), "一批.csv")
     paper, stock = {"kind": "8", "code": "", "reason": "停用"}, "/console/stock"
     keeper.send(f"{stock}/applications/new", "保存草稿", kind="8", quantity="500", reason="按用量补充")

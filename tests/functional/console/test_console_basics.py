@@ -57,7 +57,10 @@ def test_a_his_changes_its_key_without_a_pause(app: Flask) -> None:
     shown = person.send(address, "显示新密钥（仅一次）").text
     key = re.search(r"[0-9a-f]{26}", shown)
     assert key and key[0] != DEMO_KEY
+    assert pushed(app, "K0", key[0]).ok
+    assert "更换以来没有用旧密钥的调用" in person.get(address).text
     assert pushed(app, "K1").ok and pushed(app, "K2", key[0]).ok, "both keys are good, without a restart"
+    assert "旧密钥最近一次使用：" in person.get(address).text
     assert "显示新密钥" not in person.get(address).text and key[0] not in person.get(address).text
     person.follow(person.send(address, "停用旧密钥"))
     assert pushed(app, "K3").result == "E1003" and pushed(app, "K3", key[0]).ok
@@ -83,6 +86,32 @@ def test_a_new_account_is_connected_and_mapped(app: Flask) -> None:
     person.follow(person.client.post(form.action or f"{address}/mappings/bus_type", data=form.values))
     assert pushed(app, "N1", key[0], "PGTJ0000001").ok
     assert audited(app, "his.mapping_changed") == [{"table": "bus_type", "before": {}, "after": {"02": "outpatient"}}]
+
+
+def test_mappings_of_another_account_are_shown_and_then_taken_over(app: Flask) -> None:
+    person, source = Console(app, "system"), demo_account(app)
+    address = person.send(f"{ACCOUNTS}/new", "新增", appid="PGTJ0000001", name="体检系统").location or ""
+    form = person.form(f"{address}/mappings/bus_type", "保存")
+    form.values |= {"sent": ["02", "own"], "ours": ["emergency", "checkup"]}
+    person.follow(person.client.post(form.action or f"{address}/mappings/bus_type", data=form.values))
+    assert "复制这些对照" not in person.get(f"{address}/copy-mappings").text, "nothing is chosen yet"
+    shown = f"{address}/copy-mappings?source={source}"
+    assert re.search(r"将新增 \d+ 条，修改 1 条", person.get(shown).text)
+    person.follow(person.send(shown, "复制这些对照"))
+    with app.extensions["qupiao"].services.database.read() as connection:
+        columns = (HisMapping.table, HisMapping.sent_code, HisMapping.our_code)
+        there, here = (
+            {
+                (table, sent): ours
+                for table, sent, ours in connection.execute(select(*columns).where(HisMapping.account_id == account))
+            }
+            for account in (source, int(address.rsplit("/", 1)[1]))
+        )
+    assert here == there | {("bus_type", "own"): "checkup"}
+    changed = [entry for entry in audited(app, "his.mapping_changed") if entry.get("from") == source]
+    assert {entry["table"] for entry in changed} == {table for table, _ in there}
+    assert {"02": "emergency"} in [entry["before"] for entry in changed]
+    assert "已经一致" in person.get(shown).text
 
 
 def test_checks_and_stop_of_an_account_count_and_are_logged(app: Flask) -> None:
