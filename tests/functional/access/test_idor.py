@@ -175,7 +175,7 @@ def units(app: Flask, his: His) -> Units:
     guardian = Person("王护验", "000000198005050018", "10000000088")
     family.bind_at_desk(services, at_desk, guardian, child, Ground("proxy", "子女", "户口本"))
     limits = app.extensions["qupiao"].limits
-    patients.ask(services, limits, 1, "missing", {"person": "林演安"}, "127.0.0.1", photo=photo())
+    patients.ask(services, limits, 1, patients.Asked("missing", {"person": "林演安"}, photo=photo()), "127.0.0.1")
     delivery_requests.send_bill_by_mail(
         services, limits, at_desk, int(str(found.one(IDS["bill_id"]))), "lin@example.com"
     )
