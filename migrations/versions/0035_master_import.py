@@ -7,7 +7,7 @@ from alembic import op
 
 from migrations.support import KEY
 
-revision = "0038"
+revision = "0035"
 down_revision = "0034"
 branch_labels = None
 depends_on = None
