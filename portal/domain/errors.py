@@ -337,6 +337,9 @@ CATALOGUE: dict[str, Text] = {
     "FORM_RUNNING": Text(
         409, "这次提交正在办理", "同一张表单已提交过一次，结果还没有返回", "请勿重复提交；稍后在列表中查看结果"
     ),
+    "LIST_FILTER_OVER": Text(
+        404, "筛选条件已过期", "这个筛选条件已过期，或不是您本人设的", "请回到列表重新填写，或重新扫码查找"
+    ),
     "INPUT_INVALID": Text(422, "填写有误", "{reason}", "请更正后重新提交"),
     "APPROVAL_NOT_FOUND": Text(404, "没有找到复核事项", "不存在，或不属于本单位", "请从待复核列表重新进入"),
     "APPROVAL_DECIDED": Text(409, "已经办理过", "这一事项已由{decider}办理", "请在列表中查看结果"),
