@@ -122,8 +122,8 @@ class VoucherService:
         """Give back part or all of what is left of a deposit, by a refund voucher of its own.
 
         The same deposit, time of business and amount again is the same refund (the contract has no other key).
-        Raises VOUCHER_NOT_FOUND, VOUCHER_STATE, VOUCHER_BALANCE, VOUCHER_NEEDS_APPROVAL, SERIAL_CONFLICT,
-        POINT_UNKNOWN, STOCK_EXHAUSTED, BUSY.
+        Raises VOUCHER_NOT_FOUND; VOUCHER_STATE for all that is left while its paper is valid; VOUCHER_BALANCE,
+        VOUCHER_NEEDS_APPROVAL, SERIAL_CONFLICT, POINT_UNKNOWN, STOCK_EXHAUSTED, BUSY.
         """
         known = self._deposit(sender, taking)
         return self._act(
@@ -140,6 +140,10 @@ class VoucherService:
         amount = balance if taking.amount_fen is None else taking.amount_fen
         if amount > balance or not amount:
             raise Refusal("VOUCHER_BALANCE", voucher=known.pair, balance=commas(balance), amount=commas(amount))
+        if amount == balance and (sheet := queries.valid_paper(connection, known.voucher_id)):
+            # Whoever holds the sheet would hold a valid deposit of which nothing is left.
+            state, remedy = f"已打印纸质凭证 {sheet}", "请先收回并作废纸质凭证，再全部退款"
+            raise Refusal("VOUCHER_STATE", voucher=known.pair, state=state, next=remedy)
         return self._take(connection, sender, _TakingOrder(known, VoucherForm.REFUND, serial, taking, amount))
 
     def _refunded(self, sender: Sender, made: VoucherFacts, taking: Taking) -> Vouched:
