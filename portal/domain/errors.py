@@ -340,6 +340,7 @@ CATALOGUE: dict[str, Text] = {
     "LIST_FILTER_OVER": Text(
         404, "筛选条件已过期", "这个筛选条件已过期，或不是您本人设的", "请回到列表重新填写，或重新扫码查找"
     ),
+    "SECOND_LOOK": Text(422, "金额较大，还没有办理", "金额是 {amount}", "请再核对一遍；无误请勾选“金额无误”后再提交"),
     "INPUT_INVALID": Text(422, "填写有误", "{reason}", "请更正后重新提交"),
     "APPROVAL_NOT_FOUND": Text(404, "没有找到复核事项", "不存在，或不属于本单位", "请从待复核列表重新进入"),
     "APPROVAL_DECIDED": Text(409, "已经办理过", "这一事项已由{decider}办理", "请在列表中查看结果"),

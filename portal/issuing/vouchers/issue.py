@@ -15,7 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from portal import audit
+from portal.access import parameters
 from portal.access.his.accounts import HisAccount
+from portal.access.parameters import Parameter
 from portal.core.clock import business_day, now, stamp17
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -42,6 +44,20 @@ _EVENTS = {
     VoucherForm.REFUND: VOUCHER_REFUNDED,
     VoucherForm.CANCELLATION: VOUCHER_CANCELLED,
 }
+
+SECOND_LOOK = "voucher.second-look-fen"
+parameters.declare(
+    Parameter(
+        SECOND_LOOK,
+        "预交金",
+        "预交金再次核对的金额",
+        "在收费台开具的预交金达到这一金额，须按大写金额再核对一次",
+        "money",
+        5_000_000,
+        least=1,
+        guard="up",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
