@@ -14,6 +14,7 @@ from portal.ledger import bill_lists
 from portal.listing.columns import Column
 from portal.listing.filters import Filter
 from portal.models.tables import POINT
+from portal.stock import queries as stock_queries
 from portal.web.edge import services
 
 
@@ -21,6 +22,12 @@ def points() -> Mapping[str, str]:
     """Return the unit's points: code → code and name."""
     with services().database.read() as connection:
         return {code: f"{code} {name}" for code, name in queries.point_names(connection, current_staff().unit_id)}
+
+
+def kind_words() -> dict[str, str]:
+    """Return the names of kinds by id."""
+    with services().database.read() as connection:
+        return {str(kind.id): kind.name for kind in stock_queries.kinds(connection).values()}
 
 
 AT_POINT = Filter("point", "开票点", lambda code: POINT.c.code == code, "choice", choices=points)

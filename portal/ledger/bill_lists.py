@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, select, text
 
 from portal.core.services import Services
 from portal.domain.identity import mask_card, mask_name
+from portal.domain.money import fen_of
 from portal.domain.states.bills import BillState
 from portal.models.tables import BILL, BILL_DOCUMENT, BILL_PARTY, POINT
 from portal.rendering import xml
@@ -35,6 +36,25 @@ KINDS = {"blue": "只看正票", "red": "只看红票"}
 def of_kind(kind: str) -> ColumnElement[bool]:
     """Return the condition that a bill is red, or that it is none."""
     return BILL.c.red_of_id.is_not(None) if kind == "red" else BILL.c.red_of_id.is_(None)
+
+
+def of_amount(text: str) -> ColumnElement[bool]:
+    """Return the condition that a bill, or its red bill, has an amount in yuan. Raises ValueError with the reason."""
+    try:
+        fen = abs(fen_of(text.replace(",", "")))
+    except ValueError as error:
+        raise ValueError(f"金额请写成 118.00 的样子：{error}") from None
+    return BILL.c.total_fen.in_({fen, -fen})
+
+
+def of_bill_kind(kind_id: str) -> ColumnElement[bool]:
+    """Return the condition that a bill is of a 票据种类, by the row id of that."""
+    return BILL.c.kind_id == int(kind_id)
+
+
+def of_cashier(name: str) -> ColumnElement[bool]:
+    """Return the condition that a bill was issued by this cashier."""
+    return BILL.c.cashier == name
 
 
 WAITING = "waiting"

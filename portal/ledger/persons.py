@@ -41,6 +41,11 @@ def _kept_digests(services: Services, text: str) -> list[bytes]:
     return number_digests(services, text)
 
 
+def visit_digests(index: BlindIndex, *numbers: str) -> list[bytes]:
+    """Keyed hashes under which the staff finds the bills of a visit, by 住院号, 就诊编号; empty numbers have none."""
+    return list(dict.fromkeys(index.digest("visit", text) for text in map(normalise, numbers) if text))
+
+
 def admission_digest(index: BlindIndex, unit_id: int, kind: str, number: str) -> bytes | None:
     """Keyed hash of hospitalNo (``kind`` ``hospital``) or visitNo (``visit``) within a unit; ``None`` when absent."""
     text = normalise(number)

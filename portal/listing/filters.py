@@ -1,4 +1,4 @@
-"""Filters of a list. They stand in addresses, so none may take personal data (a name, a card)."""
+"""Filters of a list. They stand in addresses; one that takes personal data (a name, a card) is of kind ``kept``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from portal.listing.values import State
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One filter. ``kind``: text, date, choice. ``where`` turns the typed value (a ``date`` for kind date) into a
-    condition, ``None`` for no restriction; it may raise ValueError with a Chinese reason. Of a list of rows that were
-    computed (:meth:`ListPage.computed`) a condition is a function of a row. ``choices`` maps value → word, or is a
-    function giving that; ``group`` gives the heading that a value stands under; ``default`` holds while the address
-    says nothing."""
+    """One filter. ``kind``: text, date, choice, kept (text that stays on the server).
+
+    ``where`` turns the typed value (a ``date`` for kind date) into a condition, ``None`` for no restriction; it may
+    raise ValueError with a Chinese reason. Of a list of rows that were computed (:meth:`ListPage.computed`) a condition
+    is a function of a row. ``choices`` maps value → word, or is a function giving that; ``group`` gives the heading
+    that a value stands under; ``default`` holds while the address says nothing.
+    """
 
     key: str
     title: str

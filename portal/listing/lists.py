@@ -66,7 +66,9 @@ class Listing:
         words = []
         for filter_ in self.of.filters:
             value = self.values.get(filter_.key, "")
-            if value:
+            if value and filter_.kind == "kept":
+                words.append(f"{filter_.title}：已限定")
+            elif value:
                 word = filter_.options().get(value, value) if filter_.kind == "choice" else value
                 words.append(f"{filter_.title}：{word}")
         return "；".join(words) or "全部"
@@ -119,6 +121,11 @@ class ListPage:
     acts: Callable[[Any], Sequence[Act]] | None = None
     ascending: bool = False
     size: int = 50
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Keys of the filters whose values no address may hold."""
+        return tuple(filter_.key for filter_ in self.filters if filter_.kind == "kept")
 
     def read(self, connection: Connection, statement: Select[Any], query: ListQuery, most: int = 0) -> Listing:
         """Read the rows, totals and neighbours that a query asks for; ``most`` reads so many rows instead of a page.

@@ -38,6 +38,7 @@ from portal.models.ledger.bill import (
     BillReplacement,
     PartyKey,
     Supervision,
+    VisitKey,
 )
 from portal.models.ledger.paper import Booking, KioskDevice, PaperBill, PaperCheck, Printer, Reversal
 from portal.models.ledger.voucher import (
@@ -68,6 +69,7 @@ from portal.models.people.protection import MarkedKey, MarkedPerson
 from portal.models.people.staff import (
     Approval,
     FormReceipt,
+    KeptInput,
     Parameter,
     StaffAccount,
     StaffPoint,
@@ -129,6 +131,7 @@ __all__ = [
     "HisRefusal",
     "IncomeItem",
     "InsuranceType",
+    "KeptInput",
     "KioskDevice",
     "KnownPayer",
     "LinkWatch",
@@ -181,6 +184,7 @@ __all__ = [
     "Supervision",
     "Unit",
     "Verification",
+    "VisitKey",
     "Voucher",
     "VoucherKey",
     "VoucherMovement",

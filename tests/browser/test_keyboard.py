@@ -187,6 +187,32 @@ def test_the_cashiers_way_with_tab_and_enter_alone(keys: Keys) -> None:
     assert "已换开" in page.inner_text("main") and following[1] in page.inner_text("main")
 
 
+def test_single_keys_press_what_the_page_names(keys: Keys) -> None:
+    """P prints, H exchanges, R reverses, N goes to the next person; typed into a field they are letters."""
+    page = keys.page
+    keys.at_window()
+    keys.find("C1")
+    bill = page.url
+    for key, leads_to in (("h", "/exchange"), ("R", "/reverse")):
+        page.goto(bill)
+        with page.expect_navigation():
+            page.keyboard.press(key)
+        assert page.url.endswith(leads_to), key
+    page.goto(bill)
+    caught: list[str] = []
+    page.context.on("response", lambda answer: caught.append(answer.url) if ".pdf" in answer.url else None)
+    page.keyboard.press("p")
+    assert wait_for(lambda: page.wait_for_timeout(50) or "".join(caught[:1]), 20, "the slip")
+    for tab in page.context.pages[1:]:
+        tab.close()
+    page.bring_to_front()
+    page.goto(bill)
+    page.keyboard.press("n")
+    assert page.evaluate("document.activeElement.id") == "find"
+    keys.type("hrpn")
+    assert page.input_value("#find") == "hrpn" and page.url == bill
+
+
 def test_a_large_reversal_and_its_approval_by_keyboard(keys: Keys) -> None:
     """One asks, another one reads and agrees; the bill is reversed."""
     page = keys.page

@@ -9,8 +9,8 @@ import pytest
 from tests.structure.counts import COUNTS, MODULES_AT_MOST, ROOT
 
 CEILINGS = {
-    "long_signatures": 26,
-    "returns_of_any": 32,
+    "long_signatures": 8,
+    "returns_of_any": 31,
 }
 """What is left to be done, by count; what is not named here is nought. Lower a number in the commit that earns it."""
 

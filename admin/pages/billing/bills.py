@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, payer_column
+from admin.kit.filters import AT_POINT, ISSUED_AT, NUMBER, POINT_COLUMN, SCENE, TOTAL, kind_words, payer_column
 from admin.kit.groups import billing
 from admin.kit.listing import respond
 from admin.kit.page import page, say
@@ -28,6 +28,7 @@ from portal.domain.states.bills import BillState
 from portal.fiscal import bills as fiscal_bills
 from portal.ledger import bill_lists, files
 from portal.ledger import bills as ledger_bills
+from portal.ledger import search as ledger_search
 from portal.ledger.bills import BillFacts
 from portal.listing.columns import Column
 from portal.listing.filters import Filter, day_filters, scene_filter
@@ -77,6 +78,10 @@ BILLS = ListPage(
         scene_filter(BILL.c.scene, Scene),
         Filter("state", "状态", bill_lists.in_state, "choice", choices=WAITING | _words(BILL_STATES)),
         AT_POINT,
+        Filter("payer", "交款人姓名或号码", lambda text: ledger_search.of_payer(services(), text), "kept"),
+        Filter("bill_kind", "票据种类", bill_lists.of_bill_kind, "choice", choices=kind_words),
+        Filter("amount", "金额（元）", bill_lists.of_amount),
+        Filter("cashier", "开票人", bill_lists.of_cashier, "kept"),
         Filter("kind", "正票红票", bill_lists.of_kind, "choice", choices=bill_lists.KINDS),
         Filter("serial", "业务流水号", bill_lists.of_serial),
     ),

@@ -10,6 +10,7 @@ from flask import Response, request, url_for
 from admin.kit.groups import billing
 from admin.kit.page import page, say
 from admin.kit.reasons import ReasonNeeded, gate
+from admin.kit.second_look import due, look_twice
 from admin.kit.security import cookie_name, current_actor, current_session, current_staff, requires
 from portal.access import parameters
 from portal.access.permissions import Permission
@@ -22,7 +23,7 @@ from portal.domain.money import micro_text, words
 from portal.issuing.bills.issue import Issued
 from portal.issuing.manual import catalogue, known_payers
 from portal.issuing.manual.catalogue import area_of
-from portal.issuing.manual.drafts import Draft, ManualIssueService
+from portal.issuing.manual.drafts import SECOND_LOOK, Draft, ManualIssueService
 from portal.issuing.manual.entry import Checked
 from portal.issuing.paper import notice_slips
 from portal.ledger import bills
@@ -104,6 +105,10 @@ def _gate_payer(found: Draft, typed: Entry, payer_id: int) -> None:
 @requires(Permission.BILLS_ISSUE, within="billing.desk")
 def desk_preview(draft_id: int) -> Response:
     """Show the face as it will be, marked 预览, and the button that issues exactly this."""
+    return _preview(draft_id)
+
+
+def _preview(draft_id: int, problem: str = "") -> Response:
     found = manual().get(current_actor(), draft_id)
     if found.bill_id is not None:
         return see_other(url_for("billing.desk_result", draft_id=draft_id))
@@ -115,6 +120,9 @@ def desk_preview(draft_id: int) -> Response:
     picture = base64.b64encode(face.png(data, 1000)).decode()
     return page(
         "billing/desk_preview.html",
+        422 if problem else 200,
+        problem=problem,
+        look=due(document.total_fen, SECOND_LOOK),
         title=f"预览 {document.name}",
         draft=found,
         document=document,
@@ -129,6 +137,13 @@ def desk_preview(draft_id: int) -> Response:
 @requires(Permission.BILLS_ISSUE, within="billing.desk")
 def desk_issue(draft_id: int) -> Response:
     """Issue it; asked again it leads to the same bill."""
+    found = manual().get(current_actor(), draft_id)
+    checked = manual().check(current_actor(), found)
+    if found.bill_id is None and checked.settlement is not None:
+        try:
+            look_twice(checked.total_fen, SECOND_LOOK)
+        except Refusal as refusal:
+            return _preview(draft_id, str(refusal))
     made = manual().issue(current_actor(), draft_id, _number(request.form.get("version", "")))
     if isinstance(made, Checked):
         return see_other(url_for("billing.desk_form", draft_id=draft_id, checked=1))

@@ -12,6 +12,7 @@ from admin.kit.forms import Form, SelectField, Text, TextArea, YuanField, choice
 from admin.kit.groups import billing
 from admin.kit.guard import posted_token
 from admin.kit.page import say
+from admin.kit.second_look import look_twice
 from admin.kit.security import current_actor, current_point, requires
 from admin.pages.billing.paper import Subject, exchange_dialog
 from admin.pages.billing.vouchers import own_voucher
@@ -25,6 +26,7 @@ from portal.domain.errors import Refusal
 from portal.domain.identity import WHICH_PHONES, is_id_card, is_phone
 from portal.domain.money import commas
 from portal.issuing.vouchers import approvals, paper
+from portal.issuing.vouchers import issue as deposit_limits
 from portal.issuing.vouchers.issue import Sender, VoucherService
 from portal.ledger import vouchers
 from portal.ledger.vouchers import VoucherFacts
@@ -100,6 +102,7 @@ def new_voucher() -> Response:
     form, point = DepositForm(), current_point()
 
     def act() -> str:
+        look_twice(form.amount.data or 0, deposit_limits.SECOND_LOOK)
         issued = _service().issue(_sender(), _deposit(form, point.code)).facts
         say(f"已开具预交金凭证 {issued.pair}，金额 {commas(issued.amount_fen)} 元。")
         return url_for("billing.voucher", voucher_id=issued.voucher_id)

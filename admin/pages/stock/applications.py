@@ -6,13 +6,14 @@ from typing import Any
 
 from flask import Response, request, url_for
 
+from admin.kit.filters import kind_words
 from admin.kit.form_page import form_page
 from admin.kit.forms import Form, IntegerField, SelectField, Text, between, required
 from admin.kit.groups import stock
 from admin.kit.listing import respond
 from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
-from admin.pages.stock.parts.choices import code_for, kind_choices, kind_words, year_choices
+from admin.pages.stock.parts.choices import code_for, kind_choices, year_choices
 from admin.pages.stock.parts.document_page import Button, Shown, document_of, document_page
 from admin.pages.stock.parts.document_states import APPLICATION_STATES
 from portal.access.permissions import Permission

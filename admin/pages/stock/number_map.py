@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from flask import Response, request, url_for
 
+from admin.kit.filters import kind_words
 from admin.kit.groups import stock
 from admin.kit.page import page, say
 from admin.kit.security import current_staff, may, requires
-from admin.pages.stock.parts.choices import kind_words
 from admin.pages.stock.parts.number_field import read_number
 from portal.access.permissions import Permission
 from portal.domain.errors import Refusal

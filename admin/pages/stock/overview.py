@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from flask import Response, request, url_for
 
+from admin.kit.filters import kind_words
 from admin.kit.form_page import form_page
 from admin.kit.forms import Form, IntegerField, SelectField, between, required
 from admin.kit.groups import stock
 from admin.kit.listing import respond_computed
 from admin.kit.page import say
 from admin.kit.security import current_actor, current_staff, may, requires
-from admin.pages.stock.parts.choices import kind_choices, kind_words, point_choices
+from admin.pages.stock.parts.choices import kind_choices, point_choices
 from portal.access.permissions import Permission
 from portal.core.database import Connection
 from portal.domain.numbers import bill_number, ten_digits

@@ -39,6 +39,7 @@ from portal.models import (
     BillPayment,
     BillPurpose,
     PartyKey,
+    VisitKey,
 )
 from portal.models.tables import AUDIT_ENTRY, BILL
 from portal.outbox.events import publish
@@ -46,7 +47,7 @@ from portal.rendering import xml
 from portal.rendering.pdf import fonts
 
 # Built once: building and hashing a statement costs more than running it.
-_LINES = tuple(insert(model) for model in (BillItem, BillDetail, BillPayment, PartyKey, BillPurpose))
+_LINES = tuple(insert(model) for model in (BillItem, BillDetail, BillPayment, PartyKey, BillPurpose, VisitKey))
 _PARTY, _BILL, _DOCUMENT = (insert(model) for model in (BillParty, Bill, BillDocument))
 _AUDIT = insert(AUDIT_ENTRY)
 _BY_SERIAL = select(
@@ -214,7 +215,7 @@ def _by_serial(connection: Connection, account_id: int, serial: str) -> Any:
 
 
 def _insert_lines(connection: Connection, made: Lines) -> None:
-    made_rows = (made.items, made.details, made.payments, made.keys, made.purpose)
+    made_rows = (made.items, made.details, made.payments, made.keys, made.purpose, made.visit)
     for statement, rows in zip(_LINES, made_rows, strict=True):
         if rows:
             connection.execute(statement, rows)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, select
 
 from portal.core.services import Services
 from portal.domain.documents.bill import AuxItem, BillDocument, Item, MedicalExt
-from portal.models.tables import BILL_DETAIL, BILL_ITEM, BILL_PARTY, BILL_PAYMENT, BILL_PURPOSE, PARTY_KEY
+from portal.models.tables import BILL_DETAIL, BILL_ITEM, BILL_PARTY, BILL_PAYMENT, BILL_PURPOSE, PARTY_KEY, VISIT_KEY
 
 LINES = (BILL_ITEM, BILL_DETAIL, BILL_PAYMENT, BILL_PURPOSE)
 UNTURNED = ("price_micro", "rate_micro")
@@ -103,5 +103,6 @@ def lines(
             clear = services.cipher.decrypt(f"bill_party.{name}", original_id, party[name])
             party[name] = services.cipher.encrypt(f"bill_party.{name}", red_id, clear)
     yield BILL_PARTY, [party | {"bill_id": red_id}]
-    keys = connection.execute(select(PARTY_KEY).where(PARTY_KEY.c.bill_id == original_id)).mappings()
-    yield PARTY_KEY, [dict(row) | {"bill_id": red_id} for row in keys]
+    for table in (PARTY_KEY, VISIT_KEY):
+        keys = connection.execute(select(table).where(table.c.bill_id == original_id)).mappings()
+        yield table, [dict(row) | {"bill_id": red_id} for row in keys]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.core.services import Services
-from portal.domain.documents.settlement import Dealing, Donation, Payer, Settlement
+from portal.domain.documents.settlement import Dealing, Donation, Payer, Settlement, Visit
 from portal.domain.identity import normalise, normalise_name
 from portal.hospital.references import References
-from portal.ledger.persons import person_keys
+from portal.ledger.persons import person_keys, visit_digests
 
 IDENTITY_FIELDS = ("id_type", "id_no", "email", "card_type", "card_no", "insurance_no", "patient_id", "open_id")
 
@@ -26,6 +26,7 @@ class Lines:
     party: dict[str, Any]
     keys: list[dict[str, Any]]
     purpose: list[dict[str, Any]]
+    visit: list[dict[str, Any]]
     sent: bytes
 
 
@@ -47,6 +48,7 @@ def lines(services: Services, settlement: Settlement, references: References, bi
         party=_party(services, settlement.payer, bill_id),
         keys=_keys(services, settlement.payer, bill_id),
         purpose=_purpose(settlement.purpose, bill_id),
+        visit=_visit(services, settlement.visit, bill_id),
         sent=services.cipher.encrypt("bill_document.sent", bill_id, zlib.compress(settlement.sent.encode(), 1)),
     )
 
@@ -111,6 +113,11 @@ def _party(services: Services, payer: Payer, bill_id: int) -> dict[str, Any]:
 def _keys(services: Services, payer: Payer, bill_id: int) -> list[dict[str, Any]]:
     found = person_keys(services, payer).items()
     return [{"digest": digest, "bill_id": bill_id, "kind": kind} for digest, kind in found]
+
+
+def _visit(services: Services, visit: Visit, bill_id: int) -> list[dict[str, Any]]:
+    numbers = visit_digests(services.index, visit.hospital_no, visit.visit_no, visit.patient_no)
+    return [{"digest": digest, "bill_id": bill_id} for digest in numbers]
 
 
 def _purpose(purpose: Dealing | Donation | None, bill_id: int) -> list[dict[str, Any]]:

@@ -15,14 +15,17 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from portal import audit
+from portal.access import parameters
 from portal.access.his import accounts
 from portal.access.his.accounts import HisAccount
+from portal.access.parameters import Parameter
 from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
 from portal.domain.actor import Actor
 from portal.domain.documents.settlement import Settlement
 from portal.domain.errors import Refusal
+from portal.domain.money import commas
 from portal.issuing.bills.issue import IssuingService
 from portal.issuing.manual import batch_file, catalogue
 from portal.issuing.manual.batch_file import Found, Group
@@ -31,6 +34,20 @@ from portal.issuing.manual.entry import Context, check
 from portal.models.tables import BATCH, BATCH_BILL
 from portal.outbox import tasks
 from portal.outbox.topics import topic
+
+MOST = "batch.most-fen"
+parameters.declare(
+    Parameter(
+        MOST,
+        "手工开票",
+        "批量开票的单张限额",
+        "批量文件中一张票据达到这一金额不开具，须在手工开票中单张核对",
+        "money",
+        5_000_000,
+        least=1,
+        guard="up",
+    )
+)
 
 TOPIC = topic("batch.issue")
 KEEP = timedelta(days=7)
@@ -112,6 +129,7 @@ class Terms:
     context: Context
     point_code: str
     checker: str
+    most_fen: int = 5_000_000
 
 
 class BatchService:
@@ -333,9 +351,10 @@ class BatchService:
         references = self.desk.references.get(unit_id)
         with self.services.database.read() as connection:
             known = catalogue.load(connection, unit_id)
+            most = int(parameters.value(connection, unit_id, MOST))
         org_type = str(references.unit.org_type)
         context = Context(known, references.points.keys(), cashier, cashier, "", moment, org_type)
-        return Terms(accounts.console(self.services.database, unit_id), context, point_code, checker)
+        return Terms(accounts.console(self.services.database, unit_id), context, point_code, checker, most)
 
     def _elsewhere(self, account: HisAccount, serials: list[str]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -423,6 +442,9 @@ def judge(group: Group, terms: Terms) -> tuple[Settlement | None, int]:
             found = batch_file.located(group, problem)
             if not any((known.row, known.title) == (found.row, found.title) for known in group.problems):
                 group.problems.append(found)
+    if checked.total_fen >= terms.most_fen and not group.problems:
+        reason = f"合计 {commas(checked.total_fen)} 元，达到 {commas(terms.most_fen)} 元，批量开票不开具"
+        group.problems.append(Found(group.numbers[0], "金额", reason, "请核对数量和单价；无误的请在手工开票中单张开具"))
     return (None if group.problems else checked.settlement), checked.total_fen
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from portal.access import parameters
 from portal.access.his import accounts
+from portal.access.parameters import Parameter
 from portal.core.clock import business_day, now
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -33,6 +35,20 @@ from portal.stock.years import code_of
 
 KEEP = timedelta(days=30)
 """A draft that nobody touches for so long is removed."""
+
+SECOND_LOOK = "desk.second-look-fen"
+parameters.declare(
+    Parameter(
+        SECOND_LOOK,
+        "手工开票",
+        "手工开票再次核对的金额",
+        "手工开具的票据达到这一金额，须按大写金额再核对一次",
+        "money",
+        5_000_000,
+        least=1,
+        guard="up",
+    )
+)
 
 MOST_DRAFTS = 100
 STAYING = ("checker", "point_code")

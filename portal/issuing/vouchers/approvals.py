@@ -38,6 +38,10 @@ def take_or_ask(desk: VoucherService, sender: Sender, form: VoucherForm, taking:
     database, unit_id = desk.services.database, sender.account.unit_id
     with database.read() as connection:
         limit = limit_of(connection, unit_id)
+        known = vouchers.by_number(connection, unit_id, taking.code, taking.number)
+        asked = requests.of_object(connection, TAKING, known.voucher_id) if known is not None else None
+    if asked is not None and asked.state == "pending":
+        raise Refusal("APPROVAL_PENDING")
     try:
         act = desk.refund if form is VoucherForm.REFUND else desk.cancel
         return act(sender, replace(taking, limit_fen=limit))

@@ -15,7 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from portal import audit
+from portal.access import parameters
 from portal.access.his.accounts import HisAccount
+from portal.access.parameters import Parameter
 from portal.core.clock import business_day, now, stamp17
 from portal.core.ids import new_id
 from portal.core.services import Services
@@ -42,6 +44,20 @@ _EVENTS = {
     VoucherForm.REFUND: VOUCHER_REFUNDED,
     VoucherForm.CANCELLATION: VOUCHER_CANCELLED,
 }
+
+SECOND_LOOK = "voucher.second-look-fen"
+parameters.declare(
+    Parameter(
+        SECOND_LOOK,
+        "预交金",
+        "预交金再次核对的金额",
+        "在收费台开具的预交金达到这一金额，须按大写金额再核对一次",
+        "money",
+        5_000_000,
+        least=1,
+        guard="up",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +138,8 @@ class VoucherService:
         """Give back part or all of what is left of a deposit, by a refund voucher of its own.
 
         The same deposit, time of business and amount again is the same refund (the contract has no other key).
-        Raises VOUCHER_NOT_FOUND, VOUCHER_STATE, VOUCHER_BALANCE, VOUCHER_NEEDS_APPROVAL, SERIAL_CONFLICT,
-        POINT_UNKNOWN, STOCK_EXHAUSTED, BUSY.
+        Raises VOUCHER_NOT_FOUND; VOUCHER_STATE for all that is left while its paper is valid; VOUCHER_BALANCE,
+        VOUCHER_NEEDS_APPROVAL, SERIAL_CONFLICT, POINT_UNKNOWN, STOCK_EXHAUSTED, BUSY.
         """
         known = self._deposit(sender, taking)
         return self._act(
@@ -140,6 +156,10 @@ class VoucherService:
         amount = balance if taking.amount_fen is None else taking.amount_fen
         if amount > balance or not amount:
             raise Refusal("VOUCHER_BALANCE", voucher=known.pair, balance=commas(balance), amount=commas(amount))
+        if amount == balance and (sheet := queries.valid_paper(connection, known.voucher_id)):
+            # Whoever holds the sheet would hold a valid deposit of which nothing is left.
+            state, remedy = f"已打印纸质凭证 {sheet}", "请先收回并作废纸质凭证，再全部退款"
+            raise Refusal("VOUCHER_STATE", voucher=known.pair, state=state, next=remedy)
         return self._take(connection, sender, _TakingOrder(known, VoucherForm.REFUND, serial, taking, amount))
 
     def _refunded(self, sender: Sender, made: VoucherFacts, taking: Taking) -> Vouched:

@@ -63,6 +63,7 @@ class Bill(Base):
         Index(None, "point_id", "issued_at"),
         Index(None, "issued_at"),
         Index(None, "earlier_link_digest", unique=True),
+        Index(None, "check_code"),
         Index("ix_bill_open", "unit_id", "state_at", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
     )
 
@@ -205,6 +206,19 @@ class PartyKey(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     bill_id: Mapped[int] = _of_bill()
     kind: Mapped[str] = mapped_column(String(12))
+
+
+class VisitKey(Base):
+    """Blind index of the staff's search: the keyed hash of a visit's number (住院号, 就诊编号) → its bills.
+
+    Apart from :class:`PartyKey`, because such a number proves nobody: a mother and her newborn may share one.
+    """
+
+    __tablename__ = "visit_key"
+    __table_args__ = (Index(None, "bill_id"),)
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    bill_id: Mapped[int] = _of_bill()
 
 
 class BillDocument(Base):

@@ -1,4 +1,4 @@
-"""Staff: accounts with roles and points, their sessions, submitted forms, four-eyes approvals, parameters."""
+"""Staff: accounts with roles and points, sessions, submitted forms, kept inputs, four-eyes approvals, parameters."""
 
 from __future__ import annotations
 
@@ -94,6 +94,23 @@ class FormReceipt(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("staff_account.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     location: Mapped[str | None] = mapped_column(String(500))
+
+
+class KeptInput(Base):
+    """What a person typed that may stand in no address: a search, a filter by payer. ``place``: the page it belongs to.
+
+    ``digest`` is the keyed hash of the key that stands in the address instead; the input is sealed under it.
+    """
+
+    __tablename__ = "kept_input"
+    __table_args__ = (Index(None, "account_id", "place"), Index(None, "expires_at"))
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("staff_account.id"))
+    place: Mapped[str] = mapped_column(String(200))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Approval(Base):

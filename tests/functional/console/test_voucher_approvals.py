@@ -48,6 +48,10 @@ def test_a_large_refund_and_cancellation_wait_for_a_second_person(app: Flask) ->
     asked = person.follow(person.send(f"{address}/refund", "退款", amount="300", reason="多缴"))
     assert "已提交复核" in asked and "等待另一人复核" in asked and balance(app) == 80_000
     assert person.send(f"{address}/cancel", "撤销", reason="开错").status_code == 422, "one waits already"
+    small = person.send(f"{address}/refund", "退款", amount="1", reason="多缴")
+    assert small.status_code == 422 and "已提交过复核" in small.text and balance(app) == 80_000
+    waits = person.get(address).text
+    assert "/refund" not in waits and "/cancel" not in waits, "no act is offered that is then refused"
     assert "金额 300.00 元" in decide(app) and balance(app) == 50_000
     assert "已提交复核" in person.follow(person.send(f"{address}/cancel", "撤销", reason="开错"))
     assert "预交金红字凭证" in decide(app) and balance(app) == 0

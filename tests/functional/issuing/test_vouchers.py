@@ -206,6 +206,9 @@ def test_paper_is_void_once_and_stands_before_taking_back(his: His, app: Flask) 
     vouchers_paper.register(services, actor, facts(app, made), "YJP", "0000012")
     answer = his.call(CANCEL, taking(made))
     assert answer.result == "E5003" and "YJP 0000012" in answer.message
+    assert his.call(REFUND, taking(made, 300)).ok, "the sheet stands for what is left"
+    answer = his.call(REFUND, taking(made, 700, at("110000", 1)))
+    assert answer.result == "E5003" and "YJP 0000012" in answer.message and "再全部退款" in answer.message
     paper = {"pBillBatchCode": "YJP", "pBillNo": "0000012", "placeCode": "04", "author": "收费员甲"}
     paper |= {"reason": "卡纸", "busDateTime": "20261119100000000"}
     done = his.call("invalidPayMentVoucherPaper", paper)

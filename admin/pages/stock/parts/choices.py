@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from wtforms.fields.choices import SelectChoice
 
+from admin.kit.filters import kind_words
 from admin.kit.forms import choices
 from admin.kit.security import current_staff
 from portal.stock import queries
 from portal.stock.years import code_of, this_year
 from portal.web.edge import services
 from portal.web.numbers import row_ids
-
-
-def kind_words() -> dict[str, str]:
-    """Return the names of kinds by id."""
-    with services().database.read() as connection:
-        return {str(kind.id): kind.name for kind in queries.kinds(connection).values()}
 
 
 def kind_choices() -> list[SelectChoice]:

@@ -296,3 +296,12 @@ def test_every_kind_of_bill_has_its_columns(kind: str, columns: dict, fields: di
 def test_a_problem_of_the_entry_has_its_row_and_column(where: str, row_number: int, title: str) -> None:
     group = Group("S1", [4, 7], [{}, {}])
     assert located(group, Problem(where, "本来", "因", "法")) == Found(row_number, title, "因", "法")
+
+
+def test_an_amount_beyond_the_limit_of_a_file_goes_to_the_desk() -> None:
+    [group] = groups([row(1, quantity=1_000_000, amount=12_500_000)])
+    settlement, total = judge(group, TERMS)
+    assert settlement is None and total >= 5_000_000
+    assert [(one.row, one.title, one.remedy) for one in group.problems] == [
+        (group.numbers[0], "金额", "请核对数量和单价；无误的请在手工开票中单张开具")
+    ]
