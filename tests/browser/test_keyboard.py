@@ -56,6 +56,7 @@ def installation(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         call = http(started.base)
         assert call("invoiceEBillOutpatient", outpatient("C1", payer="林演安")).ok
         assert call("invoiceEBillOutpatient", outpatient("C2", payer="林演安")).ok
+        assert call("invoiceEBillOutpatient", outpatient("KEYS")).ok
         assert call("invoiceEBillOutpatient", outpatient("BIG", **LARGE)).ok
         yield started
 
@@ -191,7 +192,7 @@ def test_single_keys_press_what_the_page_names(keys: Keys) -> None:
     """P prints, H exchanges, R reverses, N goes to the next person; typed into a field they are letters."""
     page = keys.page
     keys.at_window()
-    keys.find("C1")
+    keys.find("KEYS")
     bill = page.url
     for key, leads_to in (("h", "/exchange"), ("R", "/reverse")):
         page.goto(bill)
