@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -87,6 +87,16 @@ class Keys:
                 return
             passed.append(at["name"])
         raise AssertionError(f"{self.page.url}: {wanted} is not among {passed}")
+
+    def reach(self, what: str, is_it: Callable[[dict[str, object]], bool], most: int = 80) -> None:
+        """Tab until the focus is on what is sought."""
+        passed = []
+        for _ in range(most):
+            at = self.tab()
+            if is_it(at):
+                return
+            passed.append(at["words"])
+        raise AssertionError(f"{self.page.url}: {what} is not among {passed}")
 
     def enter(self) -> None:
         """Enter, and the page that follows."""
@@ -232,12 +242,10 @@ def test_a_large_reversal_and_its_approval_by_keyboard(keys: Keys) -> None:
     page.context.clear_cookies()
     keys.sign_in("supervisor")
     keys.content()
-    while "待复核" not in str(keys.tab()["words"]):
-        pass
+    keys.reach("等我复核", lambda at: "等我复核" in str(at["words"]))
     keys.enter()
     keys.content()
-    while not page.evaluate("!!document.activeElement.closest('tbody')"):
-        keys.tab()
+    keys.reach("a row", lambda _: page.evaluate("!!document.activeElement.closest('tbody')"))
     keys.enter()
     assert "同一笔费用结算了两次" in page.inner_text("main")
     keys.content()

@@ -220,7 +220,7 @@ def test_a_hidden_row_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     found = table(monkeypatch, [row(1), row(2)], hidden=3)
     assert [group.problems for group in found] == [
         [],
-        [Found(3, "", "这一行在 Excel 中被隐藏或筛选掉了", "请取消隐藏或筛选后再看一遍；不要开票的行请删去")],
+        [Found(3, "", "这一行在 Excel 中被隐藏或筛选掉了", "请取消隐藏或筛选后再看一遍；不要的行请删去")],
     ]
 
 
