@@ -212,12 +212,13 @@ def test_a_window_sees_what_the_phone_shows_for_a_minute(pages: Pages, his: His,
     code, unit_id = passes.for_window(services, session), actor(app).unit_id
     with services.database.read() as connection:
         found = search.find(services, connection, unit_id, code.lower())
-        assert (found.how, [row.serial for row in found.rows], found.personal) == ("shown", ["F1"], True)
-        assert search.find(services, connection, unit_id, "QPW" + "2" * 26).rows == []
+        serials = connection.scalars(select(BILL.c.serial).where(BILL.c.id.in_(found.ids))).all()
+        assert (found.how, serials, found.personal) == ("shown", ["F1"], True)
+        assert search.find(services, connection, unit_id, "QPW" + "2" * 26).ids == []
     with services.database.write() as connection:
         connection.execute(update(PASS).values(expires_at=now() - timedelta(seconds=1)))
     with services.database.read() as connection:
-        assert search.find(services, connection, unit_id, code).rows == []
+        assert search.find(services, connection, unit_id, code).ids == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -55,8 +55,8 @@ def test_the_window_finds_a_name_with_and_without_its_dot(app: Flask, his: His, 
     settle(his, "DOT", ADULT)
     services = app.extensions["qupiao"].services
     with services.database.read() as connection:
-        assert len(ledger_search.find(services, connection, 1, typed).rows) == 1
-        assert ledger_search.find(services, connection, 1, "买买提艾合").rows == []
+        assert len(ledger_search.find(services, connection, 1, typed).ids) == 1
+        assert ledger_search.find(services, connection, 1, "买买提艾合").ids == []
 
 
 @pytest.mark.parametrize(("number", "name"), [("000000680203034", "买买提艾合买提"), (ADULT, "买买提 艾合买提")])
@@ -108,7 +108,7 @@ def test_a_document_in_another_spelling(app: Flask, his: His, stored: str, typed
     assert on_file(app, typed, "陈样英") == on_file(app, ADULT[:-4] + "0000") == ""
     services = app.extensions["qupiao"].services
     with services.database.read() as connection:
-        assert len(ledger_search.find(services, connection, 1, typed).rows) == 1
+        assert len(ledger_search.find(services, connection, 1, typed).ids) == 1
 
 
 @pytest.mark.parametrize("typed", ["买买提艾合买提", "买买提 艾合买提", "买买提-艾合买提", "买买提˙艾合买提"])
