@@ -467,8 +467,12 @@ class _Bills:
     """Bills on paper: a book of :func:`exchange_in`."""
 
     first_action, later_action = "paper.exchanged", "paper.re_exchanged"
-    in_force = staticmethod(valid_sheet)
     take = staticmethod(_take)
+
+    @staticmethod
+    def in_force(connection: Connection, document_id: int) -> SheetFacts | None:
+        """Read the sheet that stands for a bill now."""
+        return valid_sheet(connection, document_id)
 
     @staticmethod
     def hold(connection: Connection, actor: Actor, document_id: int) -> BillRecord:
