@@ -9,6 +9,7 @@
   if (size(document.body) < root - 0.01) found.push(`base letters are ${size(document.body)} px`);
   const pieces = [];
   for (const element of document.body.querySelectorAll("*")) {
+    if (!element.checkVisibility()) continue; // what is folded away keeps a box, and is not seen
     const box = element.getBoundingClientRect();
     if (box.width && (box.right > width + 0.5 || box.left < -0.5)) found.push(`${name(element)} leaves the page`);
     const hides = ["hidden", "clip"].includes(getComputedStyle(element).overflowX);
