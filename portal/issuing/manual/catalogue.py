@@ -201,7 +201,7 @@ def values_of(typed: Mapping[str, str], catalogue: Catalogue) -> dict[str, Any]:
     if not all(len(text[name]) <= most for name, most in (("code", 50), ("name", 100), ("unit", 20))):
         problems.append("编码、名称或单位过长")
     prices = {f"{name}_micro": _price(text[name], title, problems) for name, title in _PRICES}
-    days = {name: _day(text[name], title, problems) for name, title in _DAYS}
+    days = {name: read_day(text[name], title, problems) for name, title in _DAYS}
     _order(problems, "标准下限不能高于标准上限", prices["low_micro"], prices["high_micro"])
     _order(problems, "标准不能低于标准下限", prices["low_micro"], prices["price_micro"])
     _order(problems, "标准不能高于标准上限", prices["price_micro"], prices["high_micro"])
@@ -228,11 +228,12 @@ def _price(text: str, title: str, problems: list[str]) -> int | None:
     return value
 
 
-def _day(text: str, title: str, problems: list[str]) -> date | None:
+def read_day(text: str, title: str, problems: list[str]) -> date | None:
+    """Return a day as it was typed, None for no text or for one that is no day, which is added to ``problems``."""
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        problems.append(f"{title}不是日期")
+        problems.append(f"{title}不是日期，例如 2026-01-05")
         return None
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -18,7 +17,7 @@ from portal.domain.money import fen_of, micro_text, yuan
 from portal.hospital import master_data
 from portal.hospital.queries import active_income_items
 from portal.issuing.manual import catalogue
-from portal.issuing.manual.catalogue import AREAS
+from portal.issuing.manual.catalogue import AREAS, read_day
 from portal.models.tables import CATALOGUE_ITEM, CHARGE_ITEM, DEPARTMENT
 
 Texts = Mapping[str, str]
@@ -151,7 +150,7 @@ def _charge_reader(connection: Connection, unit_id: int) -> Callable[[Texts], Va
         else:
             values["fiscal_name"] = fiscal[texts["fiscal_code"]]
         values |= {name: _fen(texts[name], title, problems) for name, title in _BOUNDS}
-        values |= {name: _day(texts[name], title, problems) for name, title in _TIMES}
+        values |= {name: read_day(texts[name], title, problems) for name, title in _TIMES}
         for (low, title), (high, other) in (_BOUNDS, _TIMES):
             if values[low] is not None and values[high] is not None and values[low] > values[high]:
                 problems.append(f"{title}不能{'晚' if low == 'valid_from' else '大'}于{other}")
@@ -177,14 +176,6 @@ def _fen(text: str, title: str, problems: list[str]) -> int | None:
     if value < 0:
         problems.append(f"{title}不能为负数")
     return value
-
-
-def _day(text: str, title: str, problems: list[str]) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        problems.append(f"{title}不是日期，例如 2026-01-05")
-        return None
 
 
 def _charge_texts(values: Values) -> dict[str, str]:
